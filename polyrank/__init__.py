@@ -1,0 +1,95 @@
+"""Polyrank: certified enumeration of the linear regions of piecewise-linear networks.
+
+The names below are loaded on first use, so that ``import polyrank`` is light::
+
+    import polyrank as pr
+    net = pr.load("net.npz")
+    run = pr.enumerate_regions(net, domain=pr.Box(-1, 1))
+    run.count, run.undecided, run.rank_histogram(layer=1), run.table
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polyrank.errors import (
+        DomainError,
+        EmptyDomainError,
+        FormatError,
+        NetworkError,
+        PolyrankError,
+        RefutedError,
+        RunError,
+        UncertifiedError,
+        UnsupportedError,
+    )
+    from polyrank.network.formats import load
+    from polyrank.network.normal_form import Layer, Network
+    from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
+    from polyrank.regions.enumerate import enumerate_regions
+    from polyrank.regions.run import Run, open_run
+
+__all__ = [
+    "Box",
+    "DomainError",
+    "EmptyDomainError",
+    "FormatError",
+    "Layer",
+    "Network",
+    "NetworkError",
+    "PolyrankError",
+    "Polytope",
+    "RefutedError",
+    "Run",
+    "RunError",
+    "Simplex",
+    "Slice",
+    "UncertifiedError",
+    "UnsupportedError",
+    "WholeSpace",
+    "__version__",
+    "enumerate_regions",
+    "load",
+    "open_run",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Box": "polyrank.polyhedra.domain",
+    "DomainError": "polyrank.errors",
+    "EmptyDomainError": "polyrank.errors",
+    "FormatError": "polyrank.errors",
+    "Layer": "polyrank.network.normal_form",
+    "Network": "polyrank.network.normal_form",
+    "NetworkError": "polyrank.errors",
+    "PolyrankError": "polyrank.errors",
+    "Polytope": "polyrank.polyhedra.domain",
+    "RefutedError": "polyrank.errors",
+    "Run": "polyrank.regions.run",
+    "RunError": "polyrank.errors",
+    "Simplex": "polyrank.polyhedra.domain",
+    "Slice": "polyrank.polyhedra.domain",
+    "UncertifiedError": "polyrank.errors",
+    "UnsupportedError": "polyrank.errors",
+    "WholeSpace": "polyrank.polyhedra.domain",
+    "enumerate_regions": "polyrank.regions.enumerate",
+    "load": "polyrank.network.formats",
+    "open_run": "polyrank.regions.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'polyrank' has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
