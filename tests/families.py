@@ -9,7 +9,7 @@ An :class:`Arrangement` ``{normals[i] . x = offsets[i]}`` is the one-layer netwo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
@@ -281,7 +281,7 @@ GRAPHS: dict[str, tuple[int, list[Edge], int]] = {
 """Name: (vertices, edges, number of acyclic orientations = |chromatic polynomial at -1|)."""
 
 
-def bigraphical(n: int, shifts: dict[Edge, Number]) -> Arrangement:
+def bigraphical(n: int, shifts: Mapping[Edge, Number]) -> Arrangement:
     """``x_u - x_v = shifts[u, v]`` for every ordered pair given (Hopkins and Perkinson 2016)."""
     return Arrangement(tuple(_difference(n, u, v) for u, v in shifts), tuple(shifts.values()))
 

@@ -329,6 +329,8 @@ def _domain_cone(n: int, rows: Matrix) -> _Cone:
     for row in rows:
         functional = primitive([*(-v for v in row[:-1]), row[-1]])
         positive, negative = cone.sides(functional)
+        if not any(functional):
+            continue  # 0 . x <= 0 holds everywhere
         if not positive:
             raise ValueError("the domain has no interior point")
         if negative:
@@ -461,7 +463,7 @@ def regions_by_sign_vectors(
     """
     layers = exact_layers(network)
     n = network.input_dim
-    walls = {primitive([*(-v for v in row[:-1]), row[-1]]) for row in rows}
+    walls = {primitive([*(-v for v in row[:-1]), row[-1]]) for row in rows if any(row)}
     units = [
         (k, unit)
         for k, layer in enumerate(layers)
