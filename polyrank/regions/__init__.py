@@ -1,0 +1,1 @@
+"""The columnar table of regions, exact ranks, and the run directory on disk."""

@@ -1,0 +1,138 @@
+"""The manifest of a run: what was asked, of which network, where, by whom, and the verdict.
+
+``manifest.json`` is written before the first region with status ``running`` and replaced
+atomically when the run ends, so that a run that was killed never looks finished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from polyrank import __version__
+from polyrank.errors import RunError
+
+if TYPE_CHECKING:
+    from polyrank.cells.chart import Chart
+    from polyrank.network.normal_form import Network
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST_NAME",
+    "Status",
+    "chart_entry",
+    "network_entry",
+    "read_manifest",
+    "versions",
+    "write_manifest",
+]
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+Status = Literal["running", "interrupted", "failed", "finished"]
+
+_LIBRARIES = ("numpy", "numba", "python-flint", "pyarrow", "highspy")
+
+_SHAPE: dict[str, type] = {
+    "status": str,
+    "certified": bool,
+    "bits": int,
+    "layers": int,
+    "counts": dict,
+    "rank_histogram": list,
+    "network": dict,
+    "domain": dict,
+    "chart": dict,
+    "search": dict,
+    "timings": dict,
+}
+
+
+def versions() -> dict[str, str]:
+    """Versions of polyrank, Python and the libraries that take part in a verdict."""
+    found = {"polyrank": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def network_entry(network: Network) -> dict[str, Any]:
+    """Name, hash, shape and provenance of a network, JSON-serialisable."""
+    return {
+        "name": network.name,
+        "hash": network.sha256,
+        "widths": list(network.widths),
+        "bits": list(network.bits),
+        "source": dict(network.source),
+    }
+
+
+def chart_entry(chart: Chart) -> dict[str, Any]:
+    """Coordinates x = origin + basis y of the domain's affine hull, and its bounding box."""
+    return {
+        "origin": [str(v) for v in chart.origin.entries()],
+        "basis": [[str(v) for v in row] for row in chart.basis.tolist()],
+        "lower": _strings(chart.lower),
+        "upper": _strings(chart.upper),
+    }
+
+
+def _strings(values: Sequence[Any] | None) -> list[str] | None:
+    return None if values is None else [str(v) for v in values]
+
+
+def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest atomically.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the manifest that was there stays.
+    """
+    draft = directory / f"{MANIFEST_NAME}.partial"
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(manifest, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(directory / MANIFEST_NAME)
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read the manifest of a run directory.
+
+    Raises
+    ------
+    RunError
+        If the directory or the manifest is missing, is not JSON, or is of another version.
+    """
+    if not directory.is_dir():
+        raise RunError(f"{directory} is not a directory; give the folder that -o/--output wrote")
+    path = directory / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{directory} holds no {MANIFEST_NAME}; it is not a polyrank run") from None
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    version = manifest.get("polyrank_run") if isinstance(manifest, dict) else None
+    if version != FORMAT_VERSION:
+        raise RunError(
+            f"{path} has run format {version!r}; this polyrank reads format {FORMAT_VERSION}"
+        )
+    for key, kind in _SHAPE.items():
+        if not isinstance(manifest.get(key), kind):
+            raise RunError(f"{path} is damaged: {key!r} is missing or not what a run writes")
+    for key in ("regions", "undecided"):
+        if not isinstance(manifest["counts"].get(key), int):
+            raise RunError(f"{path} is damaged: the count of {key} is missing")
+    return dict(manifest)

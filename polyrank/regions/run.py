@@ -1,0 +1,322 @@
+"""A run: the regions that one enumeration found, what they prove, and where they came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import RunError
+from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.polyhedra.domain import Domain, domain_from_dict
+from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.layerwise import decompose
+from polyrank.regions.manifest import read_manifest
+from polyrank.regions.schema import region_schema, unpack_bits
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["REGIONS_NAME", "UNDECIDED_NAME", "Run", "open_run", "read_shards"]
+
+REGIONS_NAME = "regions"
+UNDECIDED_NAME = "undecided.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """The activation regions of a network on a domain, through one layer, as one enumeration left.
+
+    Attributes
+    ----------
+    manifest : mapping
+        Everything that is not a row: network, domain, chart, options, versions, counts, timings.
+    path : Path or None
+        The run directory; None for a run in memory.
+
+    Notes
+    -----
+    **Proves**: every row is a region (its witness was verified with exact signs) with the rank
+    that it states; if ``certified``, there is no other region. **Does not prove** anything about
+    regions that are not listed while ``certified`` is False: then ``count`` is a lower bound.
+    """
+
+    manifest: Mapping[str, Any]
+    path: Path | None
+    _table: pa.Table | None
+    _prefixes: tuple[str, ...]
+
+    @classmethod
+    def in_memory(
+        cls, manifest: Mapping[str, Any], table: pa.Table, prefixes: Sequence[str] = ()
+    ) -> Run:
+        """A run whose table is an Arrow table in memory."""
+        return cls(manifest, None, table, tuple(prefixes))
+
+    @classmethod
+    def on_disk(cls, manifest: Mapping[str, Any], path: Path) -> Run:
+        """A run whose table is read from its directory when it is asked for."""
+        return cls(manifest, path, None, _read_prefixes(path, manifest))
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``interrupted``, ``failed``, or ``running`` (also of a killed process)."""
+        return str(self.manifest["status"])
+
+    @property
+    def certified(self) -> bool:
+        """True if the list of regions is proved complete: finished and nothing undecided."""
+        return (
+            self.status == "finished" and bool(self.manifest["certified"]) and self.undecided == 0
+        )
+
+    @property
+    def count(self) -> int:
+        """Number of regions listed: all of them if ``certified``, else a lower bound."""
+        return int(self.manifest["counts"]["regions"])
+
+    @property
+    def undecided(self) -> int:
+        """Number of codeword prefixes below which something could not be decided."""
+        return int(self.manifest["counts"]["undecided"])
+
+    @property
+    def undecided_prefixes(self) -> tuple[str, ...]:
+        """The undecided prefixes, as strings of 0 and 1 over the first units."""
+        return self._prefixes
+
+    @property
+    def count_interval(self) -> tuple[int, int | None]:
+        """Proven bounds of the number of regions; None where there is no upper bound.
+
+        Below an undecided prefix of length p there are at most 2^(N − p) codewords. A run that
+        did not finish left unseen prefixes, so that nothing bounds it from above.
+        """
+        if self.status != "finished":
+            return self.count, None
+        if not self.manifest["certified"] and not self._prefixes:
+            return self.count, None
+        return self.count, self.count + sum(2 ** (self.bits - len(p)) for p in self._prefixes)
+
+    @property
+    def bits(self) -> int:
+        """Number N of codeword bits."""
+        return int(self.manifest["bits"])
+
+    @property
+    def layers(self) -> int:
+        """Number L of layers that were enumerated; each has a rank column."""
+        return int(self.manifest["layers"])
+
+    @property
+    def dimension(self) -> int:
+        """Dimension k of the domain, the length of a witness in chart coordinates."""
+        return self.basis.ncols()
+
+    @property
+    def network(self) -> Mapping[str, Any]:
+        """Name, hash, widths, bits per layer and source of the network."""
+        entry: Mapping[str, Any] = self.manifest["network"]
+        return entry
+
+    @property
+    def domain(self) -> Domain:
+        """The domain, exactly as it was given."""
+        return domain_from_dict(self.manifest["domain"])
+
+    @property
+    def origin(self) -> fmpq_mat:
+        """Origin of the chart, shape (n, 1): x = origin + basis y."""
+        entries = [to_fmpq(v) for v in self.manifest["chart"]["origin"]]
+        return fmpq_mat(len(entries), 1, entries)
+
+    @property
+    def basis(self) -> fmpq_mat:
+        """Basis of the chart, shape (n, k): x = origin + basis y."""
+        rows = self.manifest["chart"]["basis"]
+        cols = len(rows[0]) if rows else 0
+        return fmpq_mat(len(rows), cols, [to_fmpq(v) for row in rows for v in row])
+
+    def rank_histogram(self, layer: int | None = None) -> dict[int, int]:
+        """Number of listed regions by their rank through a layer.
+
+        Parameters
+        ----------
+        layer : int, optional
+            1-based; by default the last layer that was enumerated (of a full run: the output).
+
+        Raises
+        ------
+        RunError
+            If there is no such layer.
+        """
+        k = self.layers if layer is None else self._layer(layer)
+        return {int(rank): int(n) for rank, n in self.manifest["rank_histogram"][k - 1].items()}
+
+    @property
+    def min_rank(self) -> tuple[int | None, ...]:
+        """Least rank per layer over the listed regions; None where no region is listed."""
+        return tuple(min(self.rank_histogram(k), default=None) for k in range(1, self.layers + 1))
+
+    def _layer(self, layer: int) -> int:
+        if not 1 <= layer <= self.layers:
+            raise RunError(
+                f"layer {layer} is not part of this run; it has layers 1 to {self.layers}"
+            )
+        return layer
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the table (see :mod:`polyrank.regions.schema`)."""
+        return region_schema(self.bits, self.layers, self.dimension)
+
+    @property
+    def table(self) -> pa.Table:
+        """All regions as one Arrow table; of a directory, read into memory at every call."""
+        if self._table is not None:
+            return self._table
+        return pa.Table.from_batches(self.batches(), schema=self.schema)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Iterate over the regions by row group, so that memory does not grow with their number.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Read only these columns.
+
+        Raises
+        ------
+        RunError
+            If a shard is missing or damaged.
+        """
+        if self.path is not None:
+            yield from read_shards(self.path, columns)
+        elif self._table is not None:
+            table = self._table if columns is None else self._table.select(list(columns))
+            yield from table.to_batches()
+
+    def codewords(self) -> Iterator[NDArray[np.uint8]]:
+        """Iterate over the codewords, unpacked: 0/1 arrays ``(r, N)``, one per row group."""
+        for batch in self.batches(["codeword"]):
+            yield unpack_bits(batch.column("codeword"), self.bits)
+
+    def witnesses(self) -> Iterator[fmpq_mat]:
+        """Iterate over the witnesses as exact points x of the input space, ``(n, 1)``, by row."""
+        origin, basis = self.origin, self.basis
+        for batch in self.batches(["witness", "witness_exact"]):
+            floats, exact = batch.column("witness"), batch.column("witness_exact")
+            for y, spelled in zip(floats, exact, strict=True):
+                point: list[fmpq] = (
+                    [to_fmpq(v) for v in spelled.as_py()]
+                    if spelled.is_valid
+                    else [fmpq_from_float(v) for v in y.as_py()]
+                )
+                yield origin + basis * fmpq_mat(len(point), 1, point)
+
+    def at_layer(self, layer: int) -> pa.Table:
+        """The decomposition of the domain by the first layers: one row per distinct prefix.
+
+        Parameters
+        ----------
+        layer : int
+            K, 1-based.
+
+        Returns
+        -------
+        Table
+            ``codeword`` (bits of layers 1..K, packed), ``regions`` (number of regions of this run
+            inside) and ``rank_1..rank_K``; as many rows as the decomposition has regions.
+
+        Notes
+        -----
+        A region of the first K layers has non-empty interior, so it holds a region of every
+        later decomposition: the distinct prefixes of a certified run are all of its regions.
+
+        Raises
+        ------
+        RunError
+            If there is no such layer.
+        """
+        k = self._layer(layer)
+        prefix_bits = sum(self.network["bits"][:k])
+        ranks = [f"rank_{j}" for j in range(1, k + 1)]
+        return decompose(self.batches(["codeword", *ranks]), prefix_bits, ranks)
+
+
+def open_run(path: str | PathLike[str]) -> Run:
+    """Open a run directory, also a partial one (see ``Run.status``).
+
+    Raises
+    ------
+    RunError
+        If it is not a run, or a finished run lacks rows that its manifest counts.
+    """
+    directory = Path(path)
+    manifest = read_manifest(directory)
+    run = Run.on_disk(manifest, directory)
+    if run.status == "running":
+        # the process was killed (or still writes): the shards on disk are what there is
+        histogram = RankHistogram.of(run.batches(), run.layers)
+        manifest["counts"]["regions"] = histogram.rows
+        manifest["rank_histogram"] = histogram.as_json()
+        return run
+    rows = sum(_rows(shard) for shard in _shards(directory))
+    if rows != run.count:
+        raise RunError(
+            f"{directory} is damaged: its manifest counts {run.count} regions, "
+            f"but its shards hold {rows}"
+        )
+    return run
+
+
+def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Iterate over the row groups of all complete shards of a run directory, in order.
+
+    Raises
+    ------
+    RunError
+        If a shard is damaged.
+    """
+    for shard in _shards(directory):
+        try:
+            with pq.ParquetFile(shard) as file:
+                for group in range(file.num_row_groups):
+                    yield from file.read_row_group(group, columns=columns).to_batches()
+        except (pa.ArrowException, OSError) as error:
+            raise RunError(f"{shard} cannot be read: {error}") from None
+
+
+def _rows(shard: Path) -> int:
+    try:
+        return int(pq.read_metadata(shard).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{shard} cannot be read: {error}") from None
+
+
+def _shards(directory: Path) -> list[Path]:
+    return sorted((directory / REGIONS_NAME).glob("part-*.parquet"))
+
+
+def _read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    expected = manifest["counts"]["undecided"]
+    if not expected:
+        return ()
+    path = directory / UNDECIDED_NAME
+    try:
+        prefixes = tuple(json.loads(path.read_text(encoding="utf-8"))["prefixes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    if len(prefixes) != expected:
+        raise RunError(
+            f"{path} lists {len(prefixes)} undecided prefixes, but the manifest counts {expected}"
+        )
+    return prefixes

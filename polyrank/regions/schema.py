@@ -1,0 +1,196 @@
+"""The table of regions: one row per activation region, the same columns in every shard.
+
+=============== ============================ ===================================================
+column          Arrow type                   content
+=============== ============================ ===================================================
+codeword        fixed_size_binary            bits of the codeword, 8 per byte, least significant
+                                             bit first (bit i is bit i % 8 of byte i // 8)
+zero            fixed_size_binary, nullable  bits of the units that vanish identically on the
+                                             region; null where there is none
+rank_1..rank_L  int16                        exact rank of the linear part through layer K on the
+                                             affine hull of the domain; the output layer last
+witness         fixed_size_list<float64>[k]  strictly interior point y, exact: every float64 *is*
+                                             the rational; null in the rare row whose region
+                                             holds no float64 point
+witness_exact   list<string>, nullable       the witness as "p/q", only where ``witness`` is null
+=============== ============================ ===================================================
+
+A witness is in the coordinates of the run's chart, x = origin + basis y (see the manifest); for a
+full-dimensional domain x = y. Ranks have a column each because pandas, polars and duckdb then
+filter and group by them without unpacking. The number of a row is its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flint import fmpq
+
+__all__ = [
+    "RegionBatch",
+    "codeword_bytes",
+    "fixed_binary_rows",
+    "layers_of",
+    "pack_bits",
+    "record_batch",
+    "region_schema",
+    "unpack_bits",
+]
+
+
+class RegionBatch(Protocol):
+    """What the search hands over: r regions as arrays, row by row.
+
+    Attributes
+    ----------
+    codeword, zero : ndarray of uint8, shape (r, ceil(N / 8))
+        Packed bits, least significant first: active units; units identically zero.
+    rank : ndarray of int16, shape (r, L)
+        Exact rank through every layer.
+    witness : ndarray of float64, shape (r, k)
+        Strictly interior points, exact; NaN in the rows listed in ``witness_exact``.
+    witness_exact : mapping of int to tuple of fmpq
+        Row number to the witness of a region that holds no float64 point.
+    """
+
+    @property
+    def codeword(self) -> NDArray[np.uint8]:
+        """Packed bits of the active units."""
+
+    @property
+    def zero(self) -> NDArray[np.uint8]:
+        """Packed bits of the units that are identically zero."""
+
+    @property
+    def rank(self) -> NDArray[np.int16]:
+        """Exact rank through every layer."""
+
+    @property
+    def witness(self) -> NDArray[np.float64]:
+        """Interior points."""
+
+    @property
+    def witness_exact(self) -> Mapping[int, Sequence[fmpq]]:
+        """Interior points that are not float64."""
+
+
+def codeword_bytes(bits: int) -> int:
+    """Bytes of a packed codeword; at least one, since Parquet has no empty fixed-size binary."""
+    return max(1, (bits + 7) // 8)
+
+
+def region_schema(bits: int, layers: int, dim: int) -> pa.Schema:
+    """Arrow schema of the table of regions.
+
+    Parameters
+    ----------
+    bits : int
+        Number N of codeword bits.
+    layers : int
+        Number L of layers with a rank.
+    dim : int
+        Dimension k of the domain.
+    """
+    width = codeword_bytes(bits)
+    # a domain that is a single point has witnesses of length 0, which Parquet cannot fix
+    witness = pa.list_(pa.float64(), dim) if dim else pa.list_(pa.float64())
+    return pa.schema(
+        [
+            pa.field("codeword", pa.binary(width), nullable=False),
+            pa.field("zero", pa.binary(width)),
+            *(pa.field(f"rank_{k}", pa.int16(), nullable=False) for k in range(1, layers + 1)),
+            pa.field("witness", witness),
+            pa.field("witness_exact", pa.list_(pa.string())),
+        ]
+    )
+
+
+def layers_of(schema: pa.Schema) -> int:
+    """Number of layers that have a rank column."""
+    return sum(1 for name in schema.names if name.startswith("rank_"))
+
+
+def pack_bits(bits: NDArray[Any]) -> NDArray[np.uint8]:
+    """Pack 0/1 rows ``(r, N)`` into ``(r, ceil(N / 8))`` bytes, least significant bit first."""
+    return np.packbits(np.asarray(bits, dtype=np.uint8), axis=1, bitorder="little")
+
+
+def unpack_bits(column: pa.Array | pa.ChunkedArray, bits: int) -> NDArray[np.uint8]:
+    """0/1 rows ``(r, bits)`` of a packed column; a null row is all zero."""
+    packed = fixed_binary_rows(column)
+    if bits == 0:
+        return np.zeros((packed.shape[0], 0), dtype=np.uint8)
+    return np.unpackbits(packed, axis=1, count=bits, bitorder="little")
+
+
+def fixed_binary_rows(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint8]:
+    """Bytes ``(r, width)`` of a fixed-size binary column; a null row is all zero."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    width, rows = array.type.byte_width, len(array)
+    if array.null_count == rows:  # also where there is no row at all
+        return np.zeros((rows, width), dtype=np.uint8)
+    data = np.frombuffer(array.buffers()[1], dtype=np.uint8)
+    start = array.offset * width
+    table = data[start : start + rows * width].reshape(rows, width)
+    if array.null_count:
+        valid = array.is_valid().to_numpy(zero_copy_only=False)
+        return np.where(valid[:, None], table, 0).astype(np.uint8)
+    return table
+
+
+def record_batch(batch: RegionBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Copy a batch of the search into Arrow columns."""
+    rows = batch.codeword.shape[0]
+    columns = [
+        _binary(batch.codeword, schema.field("codeword").type, None),
+        _binary(batch.zero, schema.field("zero").type, np.asarray(batch.zero.any(axis=1))),
+    ]
+    columns.extend(
+        pa.array(batch.rank[:, k].astype(np.int16, copy=True)) for k in range(layers_of(schema))
+    )
+    columns.append(_witnesses(batch, schema.field("witness").type))
+    exact: pa.Array = pa.nulls(rows, schema.field("witness_exact").type)
+    if batch.witness_exact:
+        exact = pa.array(
+            [
+                [str(v) for v in batch.witness_exact[row]] if row in batch.witness_exact else None
+                for row in range(rows)
+            ],
+            schema.field("witness_exact").type,
+        )
+    columns.append(exact)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _binary(
+    packed: NDArray[np.uint8], kind: pa.DataType, valid: NDArray[np.bool_] | None
+) -> pa.Array:
+    rows = packed.shape[0]
+    if valid is not None and not valid.any():
+        return pa.nulls(rows, kind)
+    if packed.shape[1] < kind.byte_width:
+        packed = np.zeros((rows, kind.byte_width), dtype=np.uint8)
+    bitmap = None
+    if valid is not None:
+        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
+    return pa.FixedSizeBinaryArray.from_buffers(
+        kind, rows, [bitmap, pa.py_buffer(packed.tobytes())]
+    )
+
+
+def _witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
+    rows, dim = batch.witness.shape
+    if dim == 0:
+        return pa.array([[] for _ in range(rows)], kind)
+    values = pa.array(batch.witness.astype(np.float64, copy=True).ravel())
+    if not batch.witness_exact:
+        return pa.FixedSizeListArray.from_arrays(values, dim)
+    missing = np.zeros(rows, dtype=bool)
+    missing[list(batch.witness_exact)] = True
+    return pa.FixedSizeListArray.from_arrays(values, dim, mask=pa.array(missing))
