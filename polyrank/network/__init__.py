@@ -1,0 +1,71 @@
+"""The exact piecewise-linear network: normal form, forward pass, codewords, saved weights.
+
+The names below are loaded on first use, so that importing this package is light. The floating
+forward pass has the name of its module: ``from polyrank.network.forward import forward``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polyrank.network.forward import (
+        ExactCodeword,
+        affine_map,
+        codeword_exact,
+        codewords,
+        forward_exact,
+        pack_bits,
+        unpack_bits,
+    )
+    from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
+    from polyrank.network.rational import RationalArray, nearest_float, to_fmpq
+
+__all__ = [
+    "ExactCodeword",
+    "Layer",
+    "Network",
+    "RationalArray",
+    "affine_layer",
+    "affine_map",
+    "codeword_exact",
+    "codewords",
+    "forward_exact",
+    "nearest_float",
+    "pack_bits",
+    "relu_layer",
+    "to_fmpq",
+    "unpack_bits",
+]
+
+_HOME = {
+    "ExactCodeword": "forward",
+    "Layer": "normal_form",
+    "Network": "normal_form",
+    "RationalArray": "rational",
+    "affine_layer": "normal_form",
+    "affine_map": "forward",
+    "codeword_exact": "forward",
+    "codewords": "forward",
+    "forward_exact": "forward",
+    "nearest_float": "rational",
+    "pack_bits": "forward",
+    "relu_layer": "normal_form",
+    "to_fmpq": "rational",
+    "unpack_bits": "forward",
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'polyrank.network' has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(f"polyrank.network.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
