@@ -69,11 +69,11 @@ def polytope(*rows: Sequence[Number]) -> Space:
 def layer(
     weight: Sequence[Sequence[Number]],
     bias: Sequence[Number],
-    slopes: Slopes | Sequence[Slopes] = RELU,
+    slopes: Slopes | list[Slopes] = RELU,
 ) -> Layer:
     """A layer with exact entries; one pair of slopes (a⁻, a⁺) for all units or one per unit."""
     units, inputs = len(weight), len(weight[0])
-    pairs = [slopes] * units if not isinstance(slopes[0], tuple) else list(slopes)
+    pairs = slopes if isinstance(slopes, list) else [slopes] * units
     flat = [Fraction(v) for row in weight for v in row]
     return Layer(
         RationalArray.from_rationals(flat, (units, inputs)),

@@ -423,4 +423,4 @@ def _hyperplanes_in_half_cube(m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def montufar_bound(n: int, folds: Sequence[int], last: int) -> int:
     """Π_{l<L} folds_l^n · Σ_{j<=n} C(last, j): the lower bound of Theorem 5."""
-    return prod(p**n for p in folds) * sum(comb(last, j) for j in range(n + 1))
+    return int(prod(p**n for p in folds)) * sum(comb(last, j) for j in range(n + 1))
