@@ -1,0 +1,147 @@
+"""Integer rows of a cell, and the multipliers that prove what holds on it.
+
+A cell is ``{u in R^d : a_i·u + b_i ≥ 0}``. Row i is kept as d + 1 coprime integers
+``(a_i1, ..., a_id, b_i)``: scaling a row by a positive rational changes nothing, and integers
+are several times faster than fractions. The verification in this module uses nothing but
+products and sums of Python integers.
+
+Source: G. M. Ziegler, Lectures on Polytopes (1995), section 1.4, Farkas lemmas II and III.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flint import fmpq, fmpq_mat
+
+__all__ = [
+    "Multipliers",
+    "Row",
+    "integer_row",
+    "integer_row_from_floats",
+    "integer_rows",
+    "value_at",
+    "verify_farkas",
+]
+
+Row = Sequence[int]
+"""The d + 1 integers ``(a_1, ..., a_d, b)`` of the affine function ``a·u + b``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """The identity ``scale · f = constant + Σ_j values[j] · rows[indices[j]]`` of affine functions.
+
+    **Proves**, once :func:`verify_farkas` accepts it: ``f ≥ constant / scale`` on the cell of the
+    rows. With f = 0 and a positive constant it proves that the cell is empty; with f = 0 and
+    constant 0, that every row in ``indices`` vanishes on all of the cell.
+    **Does not prove** that the bound is attained.
+
+    Attributes
+    ----------
+    scale : int
+        Positive.
+    constant : int
+    indices : tuple of int
+        Rows with a positive multiplier.
+    values : tuple of int
+        The multipliers, all positive.
+    """
+
+    scale: int
+    constant: int
+    indices: tuple[int, ...]
+    values: tuple[int, ...]
+
+    @property
+    def bound(self) -> fmpq:
+        """The proven lower bound ``constant / scale``."""
+        return fmpq(self.constant, self.scale)
+
+    def reduced(self) -> Multipliers:
+        """The same identity divided by the greatest common divisor of its numbers."""
+        common = math.gcd(self.scale, self.constant, *self.values)
+        return Multipliers(
+            self.scale // common,
+            self.constant // common,
+            self.indices,
+            tuple(v // common for v in self.values),
+        )
+
+
+def verify_farkas(
+    rows: Sequence[Row], objective: Row, multipliers: Multipliers, *, at_least: int | None = 0
+) -> bool:
+    """Check in integers that the multipliers prove ``objective ≥ at_least`` on the cell.
+
+    Returns True iff scale > 0, all values ≥ 0, the identity holds in every coefficient, and
+    ``constant ≥ at_least · scale`` (None asks for the identity alone, whose bound is then
+    ``multipliers.bound``). An index outside the rows gives False.
+    """
+    scale, indices, values = multipliers.scale, multipliers.indices, multipliers.values
+    if scale <= 0 or len(indices) != len(values) or any(v < 0 for v in values):
+        return False
+    if any(not 0 <= i < len(rows) for i in indices):
+        return False
+    total = [-scale * int(c) for c in objective]
+    total[-1] += multipliers.constant
+    for i, v in zip(indices, values, strict=True):
+        row = rows[i]
+        if len(row) != len(total):
+            return False
+        for j, a in enumerate(row):
+            total[j] += v * int(a)
+    if any(total):
+        return False
+    return at_least is None or multipliers.constant >= at_least * scale
+
+
+def value_at(row: Row, point: fmpq_mat) -> fmpq:
+    """The exact value ``a·u + b`` at the point u, a ``(d, 1)`` matrix."""
+    total = fmpq(int(row[-1]))
+    for a, u in zip(row[:-1], point.entries(), strict=True):
+        if a:
+            total += int(a) * u
+    return total
+
+
+def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
+    """The positive multiple of a rational row whose entries are coprime integers.
+
+    Examples
+    --------
+    >>> integer_row([fmpq(1, 2), fmpq(-1, 3)])
+    (3, -2)
+    """
+    pairs = [(int(v.p), int(v.q)) for v in entries]
+    denominator = math.lcm(*(q for _, q in pairs))
+    return _coprime([p * (denominator // q) for p, q in pairs])
+
+
+def integer_row_from_floats(entries: Iterable[float]) -> tuple[int, ...]:
+    """The positive multiple of a row of float64 (each the dyadic that it encodes) in integers.
+
+    Examples
+    --------
+    >>> integer_row_from_floats([0.5, -0.75])
+    (2, -3)
+    """
+    pairs = [v.as_integer_ratio() for v in entries]
+    denominator = max((q for _, q in pairs), default=1)
+    return _coprime([p * (denominator // q) for p, q in pairs])
+
+
+def _coprime(row: list[int]) -> tuple[int, ...]:
+    common = math.gcd(*row)
+    return tuple(row) if common <= 1 else tuple(v // common for v in row)
+
+
+def integer_rows(A: fmpq_mat, b: fmpq_mat) -> list[tuple[int, ...]]:
+    """The rows ``b_i − A_i·y ≥ 0`` of the system ``A y ≤ b``, each in coprime integers."""
+    bounds = b.entries()
+    rows = A.tolist() if A.ncols() else [[] for _ in bounds]
+    return [
+        integer_row([*(-v for v in row), bound]) for row, bound in zip(rows, bounds, strict=True)
+    ]
