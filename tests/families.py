@@ -17,6 +17,7 @@ from math import comb, factorial, prod
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
@@ -407,7 +408,7 @@ def montufar(n: int, folds: Sequence[int], last: int) -> Network:
     return Network.from_arrays(weights, biases, name="montufar")
 
 
-def _hyperplanes_in_half_cube(m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _hyperplanes_in_half_cube(m: int, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Generic ``normals . y + offsets = 0`` whose n-fold intersections lie inside (0, 1/2)^n.
 
     With y = 1/4 + u and the generic arrangement (1, t, ..., t^(n-1)) . v = t^n, whose vertices
