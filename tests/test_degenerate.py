@@ -1,0 +1,257 @@
+"""Degenerate networks against the exact oracles: random tiny ones and realistic ones.
+
+Coincident, parallel, concurrent and nearly concurrent hyperplanes, zero rows, dead units,
+bias-free layers, weights scaled by powers of two up to 2^±200, exact rationals that are no
+float64; integer, 8-bit, pruned and duplicated weights in two hidden layers.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+import polyrank as pr
+from polyrank.network.normal_form import Network
+from tests.checks import check_run, differences
+from tests.examples import Space, box, layer, network, polytope, whole
+from tests.oracles import (
+    Matrix,
+    exact_layers,
+    regions_by_generators,
+    regions_by_sign_vectors,
+    regions_of_layers,
+    restrict,
+)
+from tests.strategies import problems, realistic_network
+
+KINDS = ["integer", "quantised", "pruned", "duplicated", "bias-free", "dead"]
+GAPS = [0.0, 1e-9, 1e-12, 1e-15, 2.0**-200]
+
+
+def _agrees(net: Network, space: Space, **options: Any) -> None:
+    domain = space.domain()
+    run = pr.enumerate_regions(net, domain=domain, **options)
+    assert not differences(net, run, regions_by_generators(net, space.rows))
+    report = check_run(net, domain, run)
+    assert report.ok, report.failures
+
+
+@settings(max_examples=150)
+@given(problems())
+def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
+    _agrees(*problem)
+
+
+@pytest.mark.slow
+@settings(max_examples=5000)
+@given(problems(max_bits=16))
+def test_many_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
+    _agrees(*problem)
+
+
+@settings(max_examples=40)
+@given(problems(max_inputs=3))
+def test_random_degenerate_networks_with_highs(problem: tuple[Network, Space]) -> None:
+    _agrees(*problem, engine="highs")
+
+
+@settings(max_examples=40)
+@given(problems(max_inputs=3, max_hidden=2, max_bits=7))
+def test_random_degenerate_networks_against_all_sign_vectors(
+    problem: tuple[Network, Space],
+) -> None:
+    net, space = problem
+    run = pr.enumerate_regions(net, domain=space.domain())
+    assert not differences(net, run, regions_by_sign_vectors(net, space.rows))
+
+
+@settings(max_examples=40)
+@given(problems(max_inputs=3))
+def test_every_prefix_of_layers(problem: tuple[Network, Space]) -> None:
+    net, space = problem
+    for k in range(1, len(net.layers)):
+        prefix = Network(net.layers[:k], "prefix")
+        oracle = regions_by_generators(prefix, space.rows)
+        run = pr.enumerate_regions(net, domain=space.domain(), through_layer=k)
+        assert not differences(net, run, oracle)
+        whole_run = pr.enumerate_regions(net, domain=space.domain())
+        assert whole_run.at_layer(k).num_rows == len(oracle)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("space", ["box", "whole"])
+def test_realistic_degenerate_networks(kind: str, n: int, space: str) -> None:
+    hidden = 8 if n < 4 else 7
+    where = box([-1] * n, [1] * n) if space == "box" else whole()
+    _agrees(realistic_network(kind, (n, hidden, hidden, 2), seed=10 + n), where)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "widths", [(2, 16, 16, 2), (2, 8, 8, 8, 8, 1), (3, 10, 10, 1), (4, 8, 8, 1), (4, 6, 6, 6, 1)]
+)
+def test_larger_realistic_degenerate_networks(
+    kind: str, seed: int, widths: tuple[int, ...]
+) -> None:
+    net = realistic_network(kind, widths, seed)
+    n = widths[0]
+    _agrees(net, whole())
+    _agrees(net, box([-1] * n, [1] * n))
+
+
+# ---------------------------------------------------------------------------------------------
+# by hand, at the gaps where a tolerance would decide
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("where", ["whole", "box"])
+def test_nearly_concurrent_lines(gap: float, where: str) -> None:
+    """Three lines: 6 regions through one point, 7 otherwise, however small the triangle."""
+    net = network(layer([[1, 0], [0, 1], [1, 1]], [0, 0, -Fraction(gap)]))
+    space = whole() if where == "whole" else box([-1, -1], [1, 1])
+    run = pr.enumerate_regions(net, domain=space.domain())
+    assert (run.count, run.certified) == (7 if gap else 6, True)
+    _agrees(net, space)
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_nearly_concurrent_planes_in_the_second_layer(gap: float) -> None:
+    """Layer 2 repeats x + y = gap on the positive quadrant only: 4 quadrants, one of them cut.
+
+    relu(x) + relu(y) = gap also cuts the two neighbouring quadrants (x = gap, y = gap there), and
+    for gap = 0 it touches the positive quadrant in a point and the neighbours in a wall.
+    """
+    net = network(layer([[1, 0], [0, 1]], [0, 0]), layer([[1, 1]], [-Fraction(gap)]))
+    run = pr.enumerate_regions(net)
+    assert (run.count, run.certified) == (7 if gap else 4, True)
+    _agrees(net, whole())
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_a_line_that_nearly_touches_a_corner(gap: float) -> None:
+    net = network(layer([[1, 1, 1]], [Fraction(gap) - 3]))
+    run = pr.enumerate_regions(net, domain=pr.Box(-1, 1))
+    assert (run.count, run.certified) == (2 if gap else 1, True)
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("power", [-200, 0, 200])
+def test_nearly_coincident_hyperplanes_at_any_scale(gap: float, power: int) -> None:
+    scale = Fraction(2) ** power
+    rows = [[scale, 2 * scale, -scale], [-1, -2, 1], [3, 6, -3]]
+    net = network(layer(rows, [0, -Fraction(gap), 6 * Fraction(gap)]))
+    run = pr.enumerate_regions(net)
+    assert (run.count, run.certified) == (4 if gap else 2, True)
+    _agrees(net, whole())
+
+
+def test_nearly_parallel_lines_meet_far_away() -> None:
+    """y = 0 and y = 2^-60 x + 1 meet at x = -2^60: four regions in the plane, three in the box."""
+    net = network(layer([[0, 1], [-Fraction(1, 2**60), 1]], [0, -1]))
+    _agrees(net, whole())
+    assert pr.enumerate_regions(net).count == 4
+    assert pr.enumerate_regions(net, domain=pr.Box(-2, 2)).count == 3
+
+
+def test_a_region_that_holds_no_float_point() -> None:
+    """1/3 < x < 1/3 + 10^-30 holds no float64: the witness must be rational."""
+    third = Fraction(1, 3)
+    net = network(layer([[1], [1]], [-third, -third - Fraction(1, 10**30)]))
+    _agrees(net, whole())
+    assert pr.enumerate_regions(net).count == 3
+
+
+def test_a_domain_that_holds_no_float_point() -> None:
+    third = Fraction(1, 3)
+    tiny = Fraction(1, 10**30)
+    net = network(layer([[1, 1]], [-2 * third - tiny]))
+    _agrees(net, box([third, third], [third + tiny, third + tiny]))
+
+
+def test_touching_everywhere() -> None:
+    """All hyperplanes x_i + x_j = 2 and x_i = ±1 touch the box [-1, 1]^4: one region."""
+    rows, bias = [], []
+    for i in range(4):
+        unit = [int(i == j) for j in range(4)]
+        rows += [unit, unit]
+        bias += [-1, 1]
+        for j in range(i):
+            rows.append([int(k in (i, j)) for k in range(4)])
+            bias.append(-2)
+    net = network(layer(rows, bias))
+    assert pr.enumerate_regions(net, domain=pr.Box(-1, 1)).count == 1
+    _agrees(net, box([-1] * 4, [1] * 4))
+
+
+# ---------------------------------------------------------------------------------------------
+# slices, simplices and flat polytopes
+
+
+def _agrees_on_slice(
+    net: Network, domain: Any, origin: Matrix, basis: Matrix, rows: Matrix
+) -> None:
+    """A domain x = origin + basis u, u in ``rows``, against the oracle in the coordinates u."""
+    start = tuple(Fraction(v) for v in origin[0])
+    columns = tuple(tuple(Fraction(v) for v in row) for row in basis)
+    layers = restrict(exact_layers(net), start, columns)
+    run = pr.enumerate_regions(net, domain=domain)
+    assert not differences(net, run, regions_of_layers(layers, len(columns[0]), rows))
+    report = check_run(net, domain, run)
+    assert report.ok, report.failures
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_slices(kind: str) -> None:
+    net = realistic_network(kind, (4, 6, 6, 2), seed=5)
+    origin = (0, Fraction(1, 3), -1, 0)
+    basis = ((1, 0), (1, 1), (0, Fraction(1, 7)), (2, -1))
+    _agrees_on_slice(net, pr.Slice(origin, basis), (origin,), basis, ())
+    square = box([-1, -1], [1, 1])
+    inside = pr.Slice(origin, basis, square.domain())
+    _agrees_on_slice(net, inside, (origin,), basis, square.rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_simplices(kind: str) -> None:
+    net = realistic_network(kind, (3, 6, 6, 2), seed=6)
+    vertices = ((0, 0, 1), (1, 0, -1), (-1, Fraction(1, 3), 0))
+    edges = tuple(tuple(Fraction(v[i]) - vertices[0][i] for v in vertices[1:]) for i in range(3))
+    triangle = polytope([1, 1, 1], [-1, 0, 0], [0, -1, 0])
+    _agrees_on_slice(net, pr.Simplex(vertices), (vertices[0],), edges, triangle.rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flat_polytopes_have_the_regions_of_their_affine_hull(kind: str) -> None:
+    """{x + y + z = 1, -1 <= x, y <= 1} as inequalities, against the same set in (x, y)."""
+    net = realistic_network(kind, (3, 6, 6, 2), seed=7)
+    flat = polytope(
+        [1, 1, 1, 1], [-1, -1, -1, -1], [1, 0, 0, 1], [-1, 0, 0, 1], [0, 1, 0, 1], [0, -1, 0, 1]
+    ).domain()
+    run = pr.enumerate_regions(net, domain=flat)
+    layers = restrict(
+        exact_layers(net),
+        (Fraction(0), Fraction(0), Fraction(1)),
+        tuple(tuple(Fraction(v) for v in row) for row in ((1, 0), (0, 1), (-1, -1))),
+    )
+    oracle = regions_of_layers(layers, 2, box([-1, -1], [1, 1]).rows)
+    assert not differences(net, run, oracle)
+    report = check_run(net, flat, run)
+    assert report.ok, report.failures
+
+
+def test_a_box_with_fixed_coordinates() -> None:
+    net = realistic_network("integer", (3, 6, 6, 2), seed=8)
+    domain = pr.Box([-1, Fraction(1, 2), -1], [1, Fraction(1, 2), 1])
+    _agrees_on_slice(
+        net,
+        domain,
+        ((0, Fraction(1, 2), 0),),
+        ((1, 0), (0, 0), (0, 1)),
+        box([-1, -1], [1, 1]).rows,
+    )
