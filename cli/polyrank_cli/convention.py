@@ -1,0 +1,123 @@
+"""Normalised or physical units: which of the two a property of an ``.nnet`` network speaks.
+
+The header of an ``.nnet`` file states an input range and a normalisation. VNN-COMP states its
+properties in normalised inputs, the papers state theirs in physical units, and the weights are the
+same. The wrong choice gives a right answer to another question, so it is never made silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+from flint import fmpq
+
+from polyrank.cells.chart import chart
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.domain import Domain
+
+__all__ = ["needs_convention", "settled_convention"]
+
+
+def needs_convention(network: Network) -> bool:
+    """Whether a normalisation that the file states was folded into the network."""
+    return network.source.get("normalisation") == "folded"
+
+
+def settled_convention(
+    network: Network, domain: Domain, *, rounding: float = 1e-6
+) -> tuple[bool, str]:
+    """Decide whether a domain is in normalised inputs (raw) or in physical units (folded).
+
+    Parameters
+    ----------
+    network : Network
+        Read with the normalisation folded in.
+    domain : Domain
+        The input constraints of the property.
+    rounding : float
+        A bound may exceed the header's range by this share of the range: properties are
+        written with few digits. It takes no part in any result but this choice.
+
+    Returns
+    -------
+    raw : bool
+        True if the domain is in normalised inputs.
+    note : str
+        One sentence that says what was chosen and why.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the domain fits the ranges of both conventions or of neither.
+    """
+    header: Mapping[str, Any] = network.source["header"]
+    found = chart(domain, network.input_dim)
+    bounds = None
+    if found.lower is not None and found.upper is not None:
+        bounds = _ambient(found.origin.entries(), found.basis.tolist(), found.lower, found.upper)
+    fits: list[str] = []
+    if header["lower"] is not None and bounds is not None:
+        lower, upper = _exact(header["lower"]), _exact(header["upper"])
+        means, ranges = _exact(header["means"]), _exact(header["ranges"])
+        slack = to_fmpq(rounding)
+        if _contains(lower, upper, bounds, slack):
+            fits.append("--folded")
+        scale = list(zip(means[:-1], ranges[:-1], strict=True))
+        if _contains(_normalised(lower, scale), _normalised(upper, scale), bounds, slack):
+            fits.append("--raw")
+    if len(fits) == 1:
+        raw = fits[0] == "--raw"
+        units = "normalised inputs" if raw else "physical units"
+        return raw, (
+            f"the property lies in the header's input range in {units} only: "
+            f"taking {fits[0]} (rounding {rounding:g})"
+        )
+    reason = (
+        "the header states no input range to compare with"
+        if header["lower"] is None
+        else "the property is unbounded"
+        if bounds is None
+        else "the property fits the header's input range either way"
+        if fits
+        else "the property fits the header's input range neither way"
+    )
+    raise typer.BadParameter(
+        f"{network.name}: {reason}; say --raw (the property is in normalised inputs) or --folded "
+        "(it is in physical units)"
+    )
+
+
+def _exact(values: Sequence[float]) -> list[fmpq]:
+    return [to_fmpq(v) for v in values]
+
+
+def _normalised(values: Sequence[fmpq], scale: Sequence[tuple[fmpq, fmpq]]) -> list[fmpq]:
+    return [(v - mean) / size for v, (mean, size) in zip(values, scale, strict=True)]
+
+
+def _ambient(
+    origin: Sequence[fmpq],
+    basis: Sequence[Sequence[fmpq]],
+    lower: Sequence[fmpq],
+    upper: Sequence[fmpq],
+) -> list[tuple[fmpq, fmpq]]:
+    """Bounds of every input coordinate over the chart's bounding box."""
+    bounds: list[tuple[fmpq, fmpq]] = []
+    for start, row in zip(origin, basis, strict=True):
+        ends = [sorted((c * a, c * b)) for c, a, b in zip(row, lower, upper, strict=True)]
+        low = sum((end[0] for end in ends), start)
+        high = sum((end[1] for end in ends), start)
+        bounds.append((low, high))
+    return bounds
+
+
+def _contains(
+    lower: Sequence[fmpq], upper: Sequence[fmpq], bounds: Sequence[tuple[fmpq, fmpq]], slack: fmpq
+) -> bool:
+    return all(
+        low >= least - slack * (most - least) and high <= most + slack * (most - least)
+        for least, most, (low, high) in zip(lower, upper, bounds, strict=True)
+    )

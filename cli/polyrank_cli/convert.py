@@ -1,0 +1,51 @@
+"""``polyrank convert``: from one format of saved weights to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import polyrank as pr
+from polyrank.errors import RunError
+from polyrank_cli.failures import say, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+__all__ = ["convert_command"]
+
+
+def convert_command(
+    network: NetworkArgument,
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="TARGET", help="A new file; its extension names the format."),
+    ],
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+) -> None:
+    """Write NETWORK in another format, without changing the exact function."""
+    with sentences():
+        if target.exists():
+            raise RunError(f"{target} exists already; name a new file or remove that one")
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        pr.save(loaded, target)
+        say(f"wrote {target} (hash {loaded.sha256})")

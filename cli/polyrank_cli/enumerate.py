@@ -1,0 +1,153 @@
+"""``polyrank enumerate``: every activation region and its exact ranks."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.regions.run import Run
+
+__all__ = ["enumerate_command"]
+
+
+class Engine(StrEnum):
+    """The two engines, as the command line spells them."""
+
+    dictionary = "dictionary"
+    highs = "highs"
+
+
+def enumerate_command(
+    network: NetworkArgument,
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
+        ),
+    ] = None,
+    box_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
+    ] = None,
+    vnnlib: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Input constraints of a VNN-LIB property.")
+    ] = None,
+    case: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, counted from 1."),
+    ] = None,
+    polytope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
+    ] = None,
+    slice_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--slice",
+            metavar="FILE",
+            help="x = origin + basis u: npz or json with origin, basis; --box, --box-file or "
+            "--polytope then bound u.",
+        ),
+    ] = None,
+    through_layer: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Enumerate the decomposition by the first K layers only."),
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    engine: Annotated[
+        Engine, typer.Option(help="Compiled simplex dictionaries, or HiGHS as a cross-check.")
+    ] = Engine.dictionary,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Stream the regions to a new directory."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
+) -> None:
+    """List every activation region of NETWORK on a domain (default: all of R^n), certified.
+
+    Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage, 130 interrupted
+    (what was found stays in -o/--output, labelled as partial).
+    """
+    # numpy, numba and pyarrow load here, which is more than --help may take
+    from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
+    from polyrank_cli.convention import needs_convention, settled_convention  # noqa: PLC0415
+    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
+
+    with sentences():
+        domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
+        notes: dict[str, str] = {}
+        reading: dict[str, Any] = {
+            "output_relu": output_relu,
+            "activation": activation,
+            "slope": slope,
+            "cut_final": cut_final,
+        }
+        loaded = load_network(network, raw=raw, **reading)
+        if raw is None and vnnlib is not None and needs_convention(loaded):
+            raw, notes["convention"] = settled_convention(loaded, domain)
+            if not quiet:
+                say(notes["convention"])
+            if raw:
+                loaded = load_network(network, raw=True, **reading)
+        try:
+            with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
+                run = pr.enumerate_regions(
+                    loaded,
+                    domain,
+                    out=output,
+                    through_layer=through_layer,
+                    engine=engine.value,
+                    progress=progress,
+                    notes=notes,
+                )
+        except EnumerationInterrupted as interruption:
+            _show(interruption.run, as_json=as_json)
+            kept = "" if output is None else f"; what was found is in {output}"
+            say(f"interrupted{kept}")
+            raise typer.Exit(INTERRUPTED) from None
+        _show(run, as_json=as_json)
+        if not run.certified:
+            raise typer.Exit(UNDECIDED)
+
+
+def _show(run: Run, *, as_json: bool) -> None:
+    from polyrank.report.summary import format_histogram, run_object, verdict  # noqa: PLC0415
+
+    if as_json:
+        typer.echo(json.dumps(run_object(run)))
+        return
+    widths = "-".join(map(str, run.network["widths"]))
+    typer.echo(f"{run.network['name']} {widths}")
+    typer.echo(verdict(run))
+    for layer, histogram in enumerate(run.manifest["rank_histogram"], start=1):
+        typer.echo(f"rank through layer {layer}: {format_histogram(histogram)}")
+    seconds = run.manifest["timings"].get("total")
+    if seconds is not None:
+        typer.echo(f"{seconds:.2f} s, {run.manifest['search'].get('tests', 0):,} tests")
+    if run.path is not None:
+        typer.echo(f"written to {run.path}")

@@ -1,0 +1,44 @@
+"""From exceptions to one clear sentence on stderr and an exit status, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from polyrank.errors import PolyrankError
+
+__all__ = ["ERROR", "INTERRUPTED", "UNDECIDED", "say", "sentences"]
+
+# exit statuses; 0 is "certified" (or done) and 2, wrong usage, is typer's own
+ERROR = 1
+UNDECIDED = 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells expect
+
+
+def say(message: str) -> None:
+    """Print a message to stderr."""
+    typer.echo(f"polyrank: {message}", err=True)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn what can go wrong with files, memory and the keyboard into an exit status."""
+    try:
+        yield
+    except PolyrankError as error:
+        say(f"error: {error}")
+        raise typer.Exit(ERROR) from None
+    except BrokenPipeError:
+        raise  # the reader of our output has gone; typer leaves quietly
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        say(f"error: {what}{error.strerror or error}")
+        raise typer.Exit(ERROR) from None
+    except MemoryError:
+        say("error: out of memory; with -o/--output the regions are streamed to disk instead")
+        raise typer.Exit(ERROR) from None
+    except KeyboardInterrupt:
+        say("interrupted; nothing was kept")
+        raise typer.Exit(INTERRUPTED) from None

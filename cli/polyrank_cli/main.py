@@ -1,0 +1,62 @@
+"""``polyrank``: the entry point, which knows the verbs and imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from polyrank import __version__
+from polyrank_cli.convert import convert_command
+from polyrank_cli.enumerate import enumerate_command
+from polyrank_cli.info import info_command
+from polyrank_cli.summary import summary_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="polyrank",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=(
+        "Certified enumeration of the activation regions of piecewise-linear networks, with their "
+        "exact ranks."
+    ),
+    epilog=(
+        "Exit status: 0 certified, 1 error, 2 wrong usage, 3 undecided cells remain, "
+        "130 interrupted."
+    ),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"polyrank {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    del version
+
+
+app.command("enumerate")(enumerate_command)
+app.command("info")(info_command)
+app.command("summary")(summary_command)
+app.command("convert")(convert_command)
+
+
+def main() -> None:
+    """Run the command line; leaves with the exit status."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The progress line of a terminal, and the word about the first compilation."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from numba.core import event
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from polyrank_cli.failures import say
+
+__all__ = ["announced_compilation", "progress_line"]
+
+_SECONDS_BETWEEN = 0.1
+
+
+class _Announce(event.Listener):  # type: ignore[misc]
+    """Says once that numba compiles; it never fires when the kernels come from the cache."""
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def on_start(self, event: Any) -> None:
+        del event
+        if not self.said:
+            self.said = True
+            say("compiling the kernels; this happens once, they are cached")
+
+    def on_end(self, event: Any) -> None:
+        del event
+
+
+@contextmanager
+def announced_compilation(*, quiet: bool) -> Iterator[None]:
+    """Announce a compilation that starts inside the block."""
+    if quiet:
+        yield
+        return
+    with event.install_listener("numba:compile", _Announce()):
+        yield
+
+
+@contextmanager
+def progress_line(*, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+    """A line on a terminal's stderr that shows how far the search is; None when piped or quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    started = time.perf_counter()
+    with Live(
+        console=Console(stderr=True), transient=True, refresh_per_second=8, auto_refresh=False
+    ) as live:
+        shown = started - _SECONDS_BETWEEN
+
+        def update(state: Any) -> None:
+            nonlocal shown
+            now = time.perf_counter()
+            if now - shown < _SECONDS_BETWEEN:
+                return
+            shown = now
+            live.update(_line(state, now - started), refresh=True)
+
+        yield update
+
+
+def _line(state: Any, seconds: float) -> Table:
+    rate = state.regions / seconds if seconds > 0 else 0.0
+    line = Table.grid(padding=(0, 2))
+    line.add_row(
+        ProgressBar(total=1.0, completed=state.share, width=24),
+        f"{100 * state.share:.1f}% of the tree",
+        f"{state.regions:,} regions",
+        f"{rate:,.0f}/s",
+        f"{state.undecided:,} undecided",
+    )
+    return line

@@ -1,0 +1,51 @@
+"""``polyrank summary``: what a run directory says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import ERROR, UNDECIDED, sentences
+from polyrank_cli.options import JsonOption
+
+__all__ = ["summary_command"]
+
+
+def summary_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    embedding_dim: Annotated[
+        int | None,
+        typer.Option(
+            metavar="M",
+            help="Regions of rank below M are low-rank (default: the domain's dimension).",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show counts, rank histograms per layer, minimum ranks and low-rank regions of a run.
+
+    Exit status: 0 if the run is certified, 3 if undecided cells remain, 1 if it is partial or
+    cannot be read.
+    """
+    # these load pyarrow, which has no place in --help
+    from polyrank.report.summary import layer_summary, run_object, verdict  # noqa: PLC0415
+    from polyrank.report.tables import layers_table  # noqa: PLC0415
+
+    with sentences():
+        opened = pr.open_run(run)
+        layers = layer_summary(opened, embedding_dim)
+        if as_json:
+            typer.echo(json.dumps({**run_object(opened), "layers": layers}))
+        else:
+            network = opened.network
+            typer.echo(f"{network['name']} {'-'.join(map(str, network['widths']))}")
+            typer.echo(verdict(opened))
+            typer.echo(layers_table(layers))
+    if opened.status != "finished":
+        raise typer.Exit(ERROR)
+    if not opened.certified:
+        raise typer.Exit(UNDECIDED)

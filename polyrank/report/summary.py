@@ -1,0 +1,143 @@
+"""What a run says, as one JSON-serialisable object and as a table of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from polyrank.errors import RunError
+
+if TYPE_CHECKING:
+    from polyrank.regions.run import Run
+
+__all__ = ["format_histogram", "layer_summary", "run_object", "verdict"]
+
+
+def verdict(run: Run) -> str:
+    """One sentence on what the run proves; it says "certified" only of a certified run."""
+    if run.certified:
+        return f"certified: exactly {run.count:,} regions"
+    if run.status != "finished":
+        reason = {
+            "interrupted": "it was interrupted",
+            "failed": "it failed",
+            "running": "it was killed or is still running",
+        }.get(run.status, f"its status is {run.status!r}")
+        return f"partial: at least {run.count:,} regions; {reason}"
+    at_most = run.count_interval[1]
+    return (
+        f"not certified: at least {run.count:,} regions"
+        + ("" if at_most is None else f" and at most {_large(at_most)}")
+        + f"; {run.undecided:,} undecided prefix{'' if run.undecided == 1 else 'es'} remain"
+    )
+
+
+def _large(value: int) -> str:
+    # a bound such as 2^300 is true but no use to anyone digit by digit
+    return f"{value:,}" if value < 10**15 else f"2^{value.bit_length()}"
+
+
+def run_object(run: Run) -> dict[str, Any]:
+    """The object that ``--json`` prints.
+
+    Returns
+    -------
+    dict
+        ``regions``, ``undecided``, ``certified``, ``status``, ``regions_at_most`` (null without a
+        bound), ``rank_histogram`` (one ``{rank: count}`` per layer, output last), ``min_rank``
+        (per layer), ``seconds``, ``tests``, ``pivots``, ``ladder``, ``domain``, ``dimension``,
+        ``network`` (name, hash, widths, bits, source), ``engine``, ``options``, ``notes``,
+        ``versions``, ``timings`` and ``output`` (the run directory or null).
+    """
+    manifest = run.manifest
+    search: Mapping[str, Any] = manifest["search"]
+    timings: Mapping[str, Any] = manifest["timings"]
+    return {
+        "regions": run.count,
+        "undecided": run.undecided,
+        "certified": run.certified,
+        "status": run.status,
+        "regions_at_most": run.count_interval[1],
+        "rank_histogram": manifest["rank_histogram"],
+        "min_rank": list(run.min_rank),
+        "seconds": timings.get("total"),
+        "tests": search.get("tests"),
+        "pivots": search.get("pivots"),
+        "ladder": search.get("ladder", {}),
+        "domain": manifest["domain"],
+        "dimension": run.dimension,
+        "network": dict(run.network),
+        "engine": manifest.get("engine"),
+        "options": manifest.get("options", {}),
+        "notes": manifest.get("notes", {}),
+        "versions": manifest.get("versions", {}),
+        "timings": dict(timings),
+        "output": None if run.path is None else str(run.path),
+    }
+
+
+def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, Any]]:
+    """Per layer: size, regions of the decomposition by the first K layers, ranks.
+
+    Parameters
+    ----------
+    run : Run
+    embedding_dim : int, optional
+        Dimension m of the data: a region of rank below m is *low-rank*. Default: the dimension of
+        the domain, which for a full-dimensional domain is that of the input.
+
+    Returns
+    -------
+    list of dict
+        ``layer``, ``units``, ``bits``, ``decomposition`` (distinct prefixes),
+        ``rank_histogram`` and ``low_rank`` over the run's regions, the same two over the
+        decomposition's own regions (``decomposition_...``), ``min_rank``.
+
+    Raises
+    ------
+    RunError
+        If ``embedding_dim`` is not between 1 and the dimension of the domain.
+
+    Notes
+    -----
+    Source of the low-rank regions: Beshkov and Einevoll, "A rank decomposition for the
+    topological classification of neural representations", equations 2-4. Of a run that is not
+    certified, every number is a lower bound.
+    """
+    m = run.dimension if embedding_dim is None else embedding_dim
+    if embedding_dim is not None and not 1 <= m <= run.dimension:
+        raise RunError(
+            f"the embedding dimension {m} must be between 1 and the dimension of the domain, "
+            f"{run.dimension}"
+        )
+    rows: list[dict[str, Any]] = []
+    for k in range(1, run.layers + 1):
+        own = run.at_layer(k)
+        own_ranks = {
+            int(entry["values"]): int(entry["counts"])
+            for entry in own[f"rank_{k}"].value_counts().to_pylist()
+        }
+        ranks = run.rank_histogram(k)
+        rows.append(
+            {
+                "layer": k,
+                "units": run.network["widths"][k],
+                "bits": run.network["bits"][k - 1],
+                "decomposition": own.num_rows,
+                "min_rank": min(ranks, default=None),
+                "rank_histogram": _spelled(ranks),
+                "low_rank": sum(n for rank, n in ranks.items() if rank < m),
+                "decomposition_rank_histogram": _spelled(own_ranks),
+                "decomposition_low_rank": sum(n for rank, n in own_ranks.items() if rank < m),
+            }
+        )
+    return rows
+
+
+def _spelled(histogram: Mapping[int, int]) -> dict[str, int]:
+    return {str(rank): histogram[rank] for rank in sorted(histogram)}
+
+
+def format_histogram(histogram: Mapping[str, int]) -> str:
+    """``{"0": 3, "2": 1200}`` as ``0:3 2:1,200``."""
+    return " ".join(f"{rank}:{n:,}" for rank, n in histogram.items())
