@@ -1,0 +1,12 @@
+"""Saved weights: one module per format, each turning bytes into the normal form.
+
+A format's module is imported only when a file of that format is read or written.
+"""
+
+from __future__ import annotations
+
+from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.reading import load
+from polyrank.network.formats.writing import save
+
+__all__ = ["LoadOptions", "load", "save"]

@@ -1,0 +1,113 @@
+"""``load``: any supported file to the exact normal form."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from polyrank.errors import FormatError, NetworkError
+from polyrank.network.formats.dense import with_output_relu
+from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.registry import Format, format_of
+from polyrank.network.formats.source import file_sha256
+from polyrank.network.normal_form import Network
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    output_relu: bool = False,
+    activation: str | None = None,
+    slope: float | str | None = None,
+    raw: bool | None = None,
+    cut_final: bool = False,
+    name: str | None = None,
+) -> Network:
+    """Read a network from saved weights, exactly.
+
+    Every stored number is the rational that it encodes; decimal text is the nearest float64. The
+    format is known by the extension and the content. Nothing in a file is executed.
+
+    Parameters
+    ----------
+    path : str or path
+        ``.npz``, ``.safetensors``, ``.nnet``, ``.json``, ``.onnx``, ``.pt``/``.pth``,
+        ``.keras``/``.h5`` or ``.mat``.
+    output_relu : bool
+        Put a ReLU on the output layer as well.
+    activation : str, optional
+        For formats that store weights only: the activation between layers (default ``"relu"``),
+        or one per hidden layer, separated by commas.
+    slope : float or str, optional
+        Negative slope of ``leaky_relu``: a float is the dyadic rational that it encodes, a string
+        (``"1/100"``, ``"0.01"``) is exact. Given alone it means ``activation="leaky_relu"``.
+    raw : bool, optional
+        Leave out the normalisation that an ``.nnet`` header states.
+    cut_final : bool
+        Drop a final Softmax, Sigmoid or Tanh: it changes no region.
+    name : str, optional
+        Name of the network; the default is the file's, without its extension.
+
+    Returns
+    -------
+    Network
+        ``source`` records ``format``, ``file``, ``sha256`` (of the bytes of the file) and
+        ``notes``: sentences that say what was folded, assumed or cut off.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, truncated, corrupt, too large, or of another format than
+        its extension says.
+    UnsupportedError
+        If it holds something that is not piecewise linear or not supported, which is named.
+    NetworkError
+        If shapes do not chain, a weight is not finite, or an option does not fit the format.
+    """
+    where = Path(path)
+    options = LoadOptions(
+        output_relu=output_relu, activation=activation, slope=slope, raw=raw, cut_final=cut_final
+    )
+    try:
+        form = format_of(where)
+        _check_options(form, options)
+        reader = importlib.import_module(f"polyrank.network.formats.{form.reader}")
+        network: Network = reader.read(where, options)
+        if output_relu:
+            network = with_output_relu(network)
+        source = {
+            "format": form.name,
+            "file": where.name,
+            "sha256": file_sha256(where),
+            "notes": [],
+            **network.source,
+        }
+    except NetworkError as problem:
+        if where.name in str(problem):
+            raise
+        raise type(problem)(f"{where.name}: {problem}") from problem
+    except OSError as problem:
+        raise FormatError(f"{where}: cannot be read: {problem.strerror or problem}") from problem
+    except MemoryError as problem:
+        raise FormatError(f"{where.name}: not enough memory to read the file") from problem
+    return Network(network.layers, name or network.name, source)
+
+
+def _check_options(form: Format, options: LoadOptions) -> None:
+    """An option that would be ignored is refused: the network would not be the one asked for."""
+    given = {
+        "activation": options.activation is not None,
+        "slope": options.slope is not None,
+        "raw": bool(options.raw),
+    }
+    for option, present in given.items():
+        if present and option not in form.options:
+            reason = (
+                "only .nnet files state a normalisation"
+                if option == "raw"
+                else "the file itself says which activations it has"
+            )
+            raise NetworkError(f"--{option} does not apply to {form.name} files: {reason}")
