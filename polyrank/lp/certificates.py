@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
-from polyrank.lp.farkas import Multipliers, Row, value_at, verify_farkas
+from polyrank.lp.farkas import Multipliers, Row, value_at, values_at, verify_farkas
 
 __all__ = [
     "Infeasible",
@@ -94,12 +94,16 @@ class Violation:
     pivots: int
 
 
+def _contains(rows: Sequence[Row], point: fmpq_mat) -> bool:
+    return all(value >= 0 for value in values_at(rows, point))
+
+
 def verify_minimum(rows: Sequence[Row], objective: Row, minimum: Minimum) -> bool:
     """Check both halves: the point lies in the cell and attains the value that λ prove."""
     proof = minimum.multipliers
     return (
         minimum.point.nrows() == len(objective) - 1
-        and all(value_at(row, minimum.point) >= 0 for row in rows)
+        and _contains(rows, minimum.point)
         and value_at(objective, minimum.point) == minimum.value
         and verify_farkas(rows, objective, proof, at_least=None)
         and proof.bound == minimum.value
@@ -111,8 +115,8 @@ def verify_unbounded(rows: Sequence[Row], objective: Row, unbounded: Unbounded) 
     ray = fmpq_mat(len(unbounded.ray), 1, list(unbounded.ray))
     return (
         unbounded.point.nrows() == ray.nrows() == len(objective) - 1
-        and all(value_at(row, unbounded.point) >= 0 for row in rows)
-        and all(value_at((*row[:-1], 0), ray) >= 0 for row in rows)
+        and _contains(rows, unbounded.point)
+        and _contains([(*row[:-1], 0) for row in rows], ray)
         and value_at((*objective[:-1], 0), ray) < 0
     )
 
@@ -127,6 +131,6 @@ def verify_violation(rows: Sequence[Row], objective: Row, violation: Violation) 
     """Check that the point lies in the closed cell and that the function is negative there."""
     return (
         violation.point.nrows() == len(objective) - 1
-        and all(value_at(row, violation.point) >= 0 for row in rows)
+        and _contains(rows, violation.point)
         and value_at(objective, violation.point) == violation.value < 0
     )

@@ -23,6 +23,7 @@ __all__ = [
     "integer_row_from_floats",
     "integer_rows",
     "value_at",
+    "values_at",
     "verify_farkas",
 ]
 
@@ -100,11 +101,20 @@ def verify_farkas(
 
 def value_at(row: Row, point: fmpq_mat) -> fmpq:
     """The exact value ``a·u + b`` at the point u, a ``(d, 1)`` matrix."""
-    total = fmpq(int(row[-1]))
-    for a, u in zip(row[:-1], point.entries(), strict=True):
-        if a:
-            total += int(a) * u
-    return total
+    return values_at([row], point)[0]
+
+
+def values_at(rows: Sequence[Row], point: fmpq_mat) -> list[fmpq]:
+    """The exact values ``a_i·u + b_i`` of many rows at one point u, a ``(d, 1)`` matrix."""
+    coordinates = point.entries()
+    values: list[fmpq] = []
+    for row in rows:
+        total = fmpq(int(row[-1]))
+        for a, u in zip(row[:-1], coordinates, strict=True):
+            if a:
+                total += int(a) * u
+        values.append(total)
+    return values
 
 
 def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
@@ -115,8 +125,10 @@ def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
     >>> integer_row([fmpq(1, 2), fmpq(-1, 3)])
     (3, -2)
     """
-    pairs = [(int(v.p), int(v.q)) for v in entries]
-    denominator = math.lcm(*(q for _, q in pairs))
+    pairs = [(int(v.p), int(v.q)) if v != 0 else (0, 1) for v in entries]
+    denominator = math.lcm(*{q for _, q in pairs})
+    if denominator == 1:
+        return _coprime([p for p, _ in pairs])
     return _coprime([p * (denominator // q) for p, q in pairs])
 
 

@@ -1,0 +1,266 @@
+"""The chart of a domain: its affine hull, with coordinates, an interior point and a bounding box.
+
+A domain may be flat (a box with lower = upper somewhere, opposite rows, rows that touch): then
+every region of the ambient space meets it in an empty interior. The chart goes down to the affine
+hull, where the domain is full-dimensional. Everything is decided exactly and carries its proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import EmptyDomainError
+from polyrank.lp.axis_parallel import axis_bounds, axis_interior
+from polyrank.lp.certificates import Infeasible, Minimum, Unbounded
+from polyrank.lp.exact import minimise
+from polyrank.lp.exact_interior import (
+    AffineHull,
+    RelativeInterior,
+    affine_hull,
+    interior_point,
+)
+from polyrank.lp.exact_simplex import Cell
+from polyrank.lp.farkas import Multipliers, Row, integer_rows, values_at
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.system import AffineSystem, identity
+
+__all__ = ["Chart", "ChartProof", "chart", "emptiness_message"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartProof:
+    """What proves a chart; see :func:`polyrank.cells.chart_check.verify_chart`.
+
+    Attributes
+    ----------
+    hull : AffineHull
+        The affine hull inside the coordinates of the domain's system.
+    equalities : Multipliers or None
+        ``0 = Σ λ_j row_j`` over the integer rows of the system: those in its support hold with
+        equality on all of the domain. None if the domain is full-dimensional in its system.
+    lower, upper : tuple of Minimum
+        The minima of ``y_j`` and ``−y_j`` over the integer rows of the chart. Empty if the
+        bounding box is read off rows that bound one coordinate each, or the chart is unbounded.
+    ray : tuple of int
+        A direction in which the chart is unbounded; empty if it is bounded.
+    """
+
+    hull: AffineHull
+    equalities: Multipliers | None
+    lower: tuple[Minimum, ...]
+    upper: tuple[Minimum, ...]
+    ray: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The domain ``{origin + basis y : A y ≤ b}``, full-dimensional in the coordinates y of R^k.
+
+    Attributes
+    ----------
+    origin : fmpq_mat, shape (n, 1)
+    basis : fmpq_mat, shape (n, k)
+        Full column rank. For a full-dimensional domain of R^n, origin 0 and the identity: y = x.
+    A : fmpq_mat, shape (m, k)
+    b : fmpq_mat, shape (m, 1)
+        Rows that are identically 0 are dropped; m may be 0.
+    interior : fmpq_mat, shape (k, 1)
+        ``A y < b`` in every row; dyadic.
+    lower, upper : tuple of fmpq, or None
+        The exact bounding box of the domain in y; None if the domain is unbounded.
+    names : tuple of str
+        One name per row, for messages.
+    proof : ChartProof
+    """
+
+    origin: fmpq_mat
+    basis: fmpq_mat
+    A: fmpq_mat
+    b: fmpq_mat
+    interior: fmpq_mat
+    lower: tuple[fmpq, ...] | None
+    upper: tuple[fmpq, ...] | None
+    names: tuple[str, ...]
+    proof: ChartProof
+
+    @property
+    def n(self) -> int:
+        """Dimension of the space of x."""
+        return self.basis.nrows()
+
+    @property
+    def k(self) -> int:
+        """Dimension of the domain."""
+        return self.basis.ncols()
+
+    @property
+    def bounded(self) -> bool:
+        """True if the domain is bounded."""
+        return self.lower is not None
+
+
+def chart(domain: Domain, n: int) -> Chart:
+    """The chart of a domain of R^n.
+
+    **Proves** that the domain is not empty (an interior point), its affine hull (multipliers for
+    the equalities), that it is bounded (multipliers for each side of the bounding box) or not (a
+    ray). :func:`polyrank.cells.chart_check.verify_chart` checks all of it.
+
+    Parameters
+    ----------
+    domain : Domain
+    n : int
+        Dimension of the input space.
+
+    Raises
+    ------
+    EmptyDomainError
+        If the domain is empty; the message shows Farkas multipliers of its rows.
+    DomainError
+        If the domain has another dimension than n.
+    """
+    system = domain.system(n)
+    rows = integer_rows(system.A, system.b)
+    read_off = axis_bounds(rows, system.k)
+    if read_off is None:
+        inside = interior_point(Cell.from_rows(rows, system.k))
+    else:
+        inside = axis_interior(rows, read_off)
+    if isinstance(inside, Infeasible):
+        raise EmptyDomainError(emptiness_message(system, inside.multipliers))
+    flat = _to_hull(system, rows, inside)
+    chart_rows = integer_rows(flat.A, flat.b)
+    point = fmpq_mat(len(flat.hull.free), 1, [inside.point[j, 0] for j in flat.hull.free])
+    interior = _simplified(chart_rows, point)
+    box = _bounding_box(chart_rows, interior)
+    proof = ChartProof(flat.hull, inside.multipliers, box.lower_proof, box.upper_proof, box.ray)
+    return Chart(
+        flat.origin, flat.basis, flat.A, flat.b, interior, box.lower, box.upper, flat.names, proof
+    )
+
+
+def emptiness_message(system: AffineSystem, multipliers: Multipliers) -> str:
+    """The proof of emptiness in the user's own rows: multipliers and what they add up to."""
+    bounds = system.b.entries()
+    scales: list[fmpq] = []
+    for i, value in zip(multipliers.indices, multipliers.values, strict=True):
+        scales.append(value * _scale(system, i))
+    total = sum((s * bounds[i] for i, s in zip(multipliers.indices, scales, strict=True)), fmpq(0))
+    smallest = min(scales)
+    shown = [
+        f"{scale / smallest} * ({system.names[i]})"
+        for i, scale in zip(multipliers.indices, scales, strict=True)
+    ]
+    terms = " + ".join(shown[:12])
+    more = f" + ... ({len(shown) - 12} more)" if len(shown) > 12 else ""
+    return (
+        f"the domain is empty: {terms}{more} adds up to 0 <= {total / smallest} "
+        "(Farkas multipliers); loosen one of these constraints"
+    )
+
+
+def _scale(system: AffineSystem, i: int) -> fmpq:
+    """The factor by which row i was multiplied to make it coprime integers."""
+    entries = [system.b[i, 0], *(system.A[i, j] for j in range(system.k))]
+    (row,) = integer_rows(fmpq_mat(1, system.k, entries[1:]), fmpq_mat(1, 1, entries[:1]))
+    integers = [row[-1], *(-v for v in row[:-1])]
+    return next((v / e for v, e in zip(integers, entries, strict=True) if e != 0), fmpq(1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """The system restricted to its affine hull, rows that are constant on it dropped."""
+
+    hull: AffineHull
+    origin: fmpq_mat
+    basis: fmpq_mat
+    A: fmpq_mat
+    b: fmpq_mat
+    names: tuple[str, ...]
+
+
+def _to_hull(system: AffineSystem, rows: Sequence[Row], inside: RelativeInterior) -> _Flat:
+    k = system.k
+    constant = any(not any(row[:k]) for row in rows)
+    if not inside.equalities and not constant:
+        whole = AffineHull(fmpq_mat(k, 1), identity(k), tuple(range(k)))
+        return _Flat(whole, system.origin, system.basis, system.A, system.b, system.names)
+    hull = affine_hull([rows[i] for i in inside.equalities], k)
+    A = _times_basis(system.A, hull)
+    b = system.b - system.A * hull.origin
+    kept = [i for i, row in enumerate(A.tolist()) if any(v != 0 for v in row)]
+    return _Flat(
+        hull,
+        system.origin + system.basis * hull.origin,
+        _times_basis(system.basis, hull),
+        fmpq_mat(len(kept), A.ncols(), [A[i, j] for i in kept for j in range(A.ncols())]),
+        fmpq_mat(len(kept), 1, [b[i, 0] for i in kept]),
+        tuple(system.names[i] for i in kept),
+    )
+
+
+def _times_basis(matrix: fmpq_mat, hull: AffineHull) -> fmpq_mat:
+    """``matrix · hull.basis``; where the hull fixes coordinates, a choice of columns."""
+    rows, k = matrix.nrows(), len(hull.free)
+    free = set(hull.free)
+    fixes = all(
+        hull.basis[i, j] == 0 for i in range(matrix.ncols()) if i not in free for j in range(k)
+    )
+    if not fixes:
+        return matrix * hull.basis
+    return fmpq_mat(rows, k, [matrix[i, j] for i in range(rows) for j in hull.free])
+
+
+def _simplified(rows: Sequence[Row], point: fmpq_mat) -> fmpq_mat:
+    """A dyadic point of few bits that keeps at least half of the slack in every row."""
+    slacks = values_at(rows, point)
+    bits = 0
+    while True:
+        unit = fmpq(1, 1 << bits)
+        rounded = [(v / unit + fmpq(1, 2)).floor() * unit for v in point.entries()]
+        candidate = fmpq_mat(point.nrows(), 1, rounded)
+        values = values_at(rows, candidate)
+        if all(2 * value >= slack for value, slack in zip(values, slacks, strict=True)):
+            return candidate
+        bits = 2 * bits or 1
+
+
+@dataclass(frozen=True, slots=True)
+class _BoundingBox:
+    lower: tuple[fmpq, ...] | None
+    upper: tuple[fmpq, ...] | None
+    lower_proof: tuple[Minimum, ...] = ()
+    upper_proof: tuple[Minimum, ...] = ()
+    ray: tuple[int, ...] = ()
+
+
+def _bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> _BoundingBox:
+    k = interior.nrows()
+    read_off = axis_bounds(rows, k)
+    if read_off is not None:
+        ray = [0] * k
+        for j, (low, high) in enumerate(zip(read_off.lower, read_off.upper, strict=True)):
+            if low is None or high is None:
+                ray[j] = -1 if low is None else 1
+                return _BoundingBox(None, None, ray=tuple(ray))
+        lower = tuple(v for v in read_off.lower if v is not None)
+        upper = tuple(v for v in read_off.upper if v is not None)
+        return _BoundingBox(lower, upper)
+    cell = Cell.from_rows(rows, k)
+    minima: list[Minimum] = []
+    for sign in (1, -1):
+        for j in range(k):
+            objective = [0] * (k + 1)
+            objective[j] = sign
+            found = minimise(cell, objective, interior, vertex=False)
+            if isinstance(found, Unbounded):
+                return _BoundingBox(None, None, ray=found.ray)
+            if isinstance(found, Minimum):
+                minima.append(found)
+    lowest, highest = tuple(minima[:k]), tuple(minima[k:])
+    return _BoundingBox(
+        tuple(m.value for m in lowest), tuple(-m.value for m in highest), lowest, highest
+    )
