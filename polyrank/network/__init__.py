@@ -10,6 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyrank.network.description import describe
+    from polyrank.network.formats.options import LoadOptions
+    from polyrank.network.formats.reading import load
+    from polyrank.network.formats.writing import save
     from polyrank.network.forward import (
         ExactCodeword,
         affine_map,
@@ -25,16 +29,20 @@ if TYPE_CHECKING:
 __all__ = [
     "ExactCodeword",
     "Layer",
+    "LoadOptions",
     "Network",
     "RationalArray",
     "affine_layer",
     "affine_map",
     "codeword_exact",
     "codewords",
+    "describe",
     "forward_exact",
+    "load",
     "nearest_float",
     "pack_bits",
     "relu_layer",
+    "save",
     "to_fmpq",
     "unpack_bits",
 ]
@@ -42,16 +50,20 @@ __all__ = [
 _HOME = {
     "ExactCodeword": "forward",
     "Layer": "normal_form",
+    "LoadOptions": "formats.options",
     "Network": "normal_form",
     "RationalArray": "rational",
     "affine_layer": "normal_form",
     "affine_map": "forward",
     "codeword_exact": "forward",
     "codewords": "forward",
+    "describe": "description",
     "forward_exact": "forward",
+    "load": "formats.reading",
     "nearest_float": "rational",
     "pack_bits": "forward",
     "relu_layer": "normal_form",
+    "save": "formats.writing",
     "to_fmpq": "rational",
     "unpack_bits": "forward",
 }
