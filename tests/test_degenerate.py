@@ -122,11 +122,7 @@ def test_nearly_concurrent_lines(gap: float, where: str) -> None:
 
 @pytest.mark.parametrize("gap", GAPS)
 def test_nearly_concurrent_planes_in_the_second_layer(gap: float) -> None:
-    """Layer 2 repeats x + y = gap on the positive quadrant only: 4 quadrants, one of them cut.
-
-    relu(x) + relu(y) = gap also cuts the two neighbouring quadrants (x = gap, y = gap there), and
-    for gap = 0 it touches the positive quadrant in a point and the neighbours in a wall.
-    """
+    """relu(x) + relu(y) = gap cuts three quadrants, and only touches their walls for gap 0."""
     net = network(layer([[1, 0], [0, 1]], [0, 0]), layer([[1, 1]], [-Fraction(gap)]))
     run = pr.enumerate_regions(net)
     assert (run.count, run.certified) == (7 if gap else 4, True)
