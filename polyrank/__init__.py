@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
-    from polyrank.network.formats import load
+    from polyrank.network.formats import load, save
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.regions.enumerate import enumerate_regions
@@ -53,6 +53,7 @@ __all__ = [
     "enumerate_regions",
     "load",
     "open_run",
+    "save",
 ]
 
 __version__ = "0.1.0"
@@ -78,6 +79,7 @@ _HOME = {
     "enumerate_regions": "polyrank.regions.enumerate",
     "load": "polyrank.network.formats",
     "open_run": "polyrank.regions.run",
+    "save": "polyrank.network.formats",
 }
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 import polyrank as pr
-from polyrank.errors import RunError
 from polyrank_cli.failures import say, sentences
 from polyrank_cli.options import (
     ActivationOption,
@@ -37,8 +36,6 @@ def convert_command(
 ) -> None:
     """Write NETWORK in another format, without changing the exact function."""
     with sentences():
-        if target.exists():
-            raise RunError(f"{target} exists already; name a new file or remove that one")
         loaded = load_network(
             network,
             output_relu=output_relu,

@@ -7,8 +7,6 @@ Numbers are taken exactly as they are written: ``0.1`` on the command line or in
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,8 @@ import numpy as np
 import typer
 
 import polyrank as pr
-from polyrank.errors import DomainError
+from polyrank.errors import DomainError, FormatError
+from polyrank.network.formats.npz import read_arrays
 from polyrank.polyhedra.domain import Domain
 
 __all__ = ["DomainChoice", "chosen_domain"]
@@ -119,10 +118,9 @@ def _json_object(path: Path) -> Mapping[str, Any]:
 
 def _npz(path: Path) -> Mapping[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
-        raise DomainError(f"{path}: not a readable .npz file ({error})") from None
+        return read_arrays(path)[0]
+    except FormatError as error:
+        raise DomainError(f"{path}: {error}") from None
 
 
 def _vnnlib_case(path: Path, case: int | None) -> Domain:

@@ -28,8 +28,14 @@ def verdict(run: Run) -> str:
     return (
         f"not certified: at least {run.count:,} regions"
         + ("" if at_most is None else f" and at most {_large(at_most)}")
-        + f"; {run.undecided:,} undecided prefix{'' if run.undecided == 1 else 'es'} remain"
+        + f"; {_undecided(run.undecided)}"
     )
+
+
+def _undecided(count: int) -> str:
+    if count == 1:
+        return "1 undecided prefix remains"
+    return f"{count:,} undecided prefixes remain"
 
 
 def _large(value: int) -> str:

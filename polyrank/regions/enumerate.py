@@ -1,0 +1,155 @@
+"""Every activation region of a network on a domain, with its exact ranks, as a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.search import SearchProgress, search
+from polyrank.errors import NetworkError, RunError
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.regions.manifest import chart_entry, network_entry, versions
+from polyrank.regions.run import Run
+from polyrank.regions.writer import RunWriter
+
+__all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions"]
+
+Engine = Literal["dictionary", "highs"]
+
+
+class EnumerationInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped an enumeration; ``run`` holds what was found, labelled ``interrupted``."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"interrupted after {run.count} regions")
+        self.run = run
+
+
+def enumerate_regions(
+    network: Network,
+    domain: Domain | None = None,
+    *,
+    out: str | PathLike[str] | None = None,
+    through_layer: int | None = None,
+    engine: Engine = "dictionary",
+    progress: Callable[[SearchProgress], None] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> Run:
+    """Enumerate the activation regions of a network on a domain, certified.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain, optional
+        ``Box``, ``Polytope``, ``Slice``, ``Simplex`` or ``WholeSpace``. Default: all of R^n, since
+        an arbitrary box silently loses regions.
+    out : path, optional
+        A directory that does not exist yet, to which regions are streamed. By default they are
+        kept in memory.
+    through_layer : int, optional
+        Enumerate the decomposition by the first K layers only. Default: all layers.
+    engine : {"dictionary", "highs"}
+        The compiled simplex dictionaries, or warm-started HiGHS: slower, independent, with the
+        same rules of what counts as decided.
+    progress : callable, optional
+        Called now and then with the state of the search.
+    notes : mapping, optional
+        JSON-serialisable remarks for the manifest, such as how the domain was given.
+
+    Returns
+    -------
+    Run
+        ``run.certified`` tells whether the list is proved complete.
+
+    Raises
+    ------
+    EmptyDomainError
+        If the domain has no point; the message carries the certificate.
+    DomainError
+        If the domain does not fit the network's input dimension.
+    NetworkError
+        If ``through_layer`` is not a layer of the network.
+    RunError
+        If ``out`` exists or cannot be written.
+    EnumerationInterrupted
+        On Ctrl-C (it is a KeyboardInterrupt); the partial run is kept and labelled.
+
+    Notes
+    -----
+    **Proves**: see :class:`~polyrank.regions.run.Run`. **Source**: incremental enumeration of the
+    cells of a hyperplane arrangement (Rada and Cerny, "A new algorithm for enumeration of cells
+    of hyperplane arrangements and a comparison with Avis and Fukuda's reverse search", SIAM J.
+    Discrete Math. 32, 2018), layer by layer.
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> net = pr.Network.from_arrays([[[1.0], [1.0]], [[1.0, -1.0]]], [[0.0, -1.0], [0.0]])
+    >>> run = pr.enumerate_regions(net)
+    >>> run.count, run.certified, run.rank_histogram(layer=1)
+    (3, True, {0: 1, 1: 2})
+    """
+    begun, started = time.perf_counter(), datetime.now(UTC)
+    layers = _layers(network, through_layer)
+    if engine not in get_args(Engine):
+        raise ValueError(f"engine {engine!r} is not one of {', '.join(get_args(Engine))}")
+    directory = None if out is None else Path(out)
+    if directory is not None and directory.exists():
+        # before the chart, which may cost exact linear programs; the writer checks again
+        raise RunError(f"{directory} exists already; name a new directory or remove that one")
+    where = WholeSpace() if domain is None else domain
+    chart = chart_of(where, network.input_dim)
+    manifest = {
+        "started": started.isoformat(timespec="seconds"),
+        "network": network_entry(network),
+        "domain": where.describe(),
+        "chart": chart_entry(chart),
+        "engine": engine,
+        "options": {"through_layer": through_layer},
+        "notes": dict(notes or {}),
+        "versions": versions(),
+    }
+    bits = sum(network.bits[:layers])
+    sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
+    charted = time.perf_counter()
+    try:
+        with sink:
+            found = search(
+                network,
+                chart,
+                through_layer=through_layer,
+                engine=engine,
+                sink=sink.write,
+                progress=progress,
+            )
+            ended = time.perf_counter()
+            return sink.finish(
+                undecided=found.undecided,
+                certified=found.certified,
+                search={"tests": found.tests, "pivots": found.pivots, "ladder": dict(found.ladder)},
+                timings={
+                    "chart": charted - begun,
+                    "search": ended - charted,
+                    "total": ended - begun,
+                },
+            )
+    except KeyboardInterrupt:
+        raise EnumerationInterrupted(sink.run) from None
+
+
+def _layers(network: Network, through_layer: int | None) -> int:
+    total = len(network.layers)
+    if through_layer is None:
+        return total
+    if not 1 <= through_layer <= total:
+        raise NetworkError(
+            f"cannot enumerate through layer {through_layer}: "
+            f"{network.name!r} has layers 1 to {total}, the output layer last"
+        )
+    return through_layer

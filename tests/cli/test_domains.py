@@ -1,0 +1,128 @@
+"""Domains as the command line gives them, exactly, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import typer
+
+import polyrank as pr
+from polyrank.errors import DomainError
+from polyrank_cli.domains import DomainChoice, chosen_domain
+
+TRIANGLE = {"A": [["-1", "0"], ["0", "-1"], ["1", "1"]], "b": ["0", "0", "1"]}
+
+
+def test_whole_space_is_the_default():
+    assert chosen_domain(DomainChoice()) == pr.WholeSpace()
+
+
+def test_box_is_exact():
+    assert chosen_domain(DomainChoice(box=("-0.1", "1/3"))) == pr.Box("-1/10", "1/3")
+    assert chosen_domain(DomainChoice(box=("-1,0", "1,0.1"))) == pr.Box([-1, 0], [1, "1/10"])
+    assert chosen_domain(DomainChoice(box=("0", "1,2"))) == pr.Box(0, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        (("2", "1"), "lower bound 2 is above the upper bound 1"),
+        (("a", "1"), "expected a number"),
+        (("nan", "1"), "expected a number"),
+        (("0,0", "1,1,1"), "2 lower bounds but 3 upper bounds"),
+    ],
+)
+def test_wrong_boxes(box, message):
+    with pytest.raises(DomainError, match=message):
+        chosen_domain(DomainChoice(box=box))
+
+
+def test_box_files(tmp_path):
+    decimal = tmp_path / "box.json"
+    decimal.write_text('{"lower": [-0.1, "1/3"], "upper": 1}')
+    assert chosen_domain(DomainChoice(box_file=decimal)) == pr.Box(["-1/10", "1/3"], 1)
+    arrays = tmp_path / "box.npz"
+    np.savez(arrays, lower=np.array([-0.1, 0.0]), upper=np.float32(0.1))
+    # an array entry is the dyadic rational that it encodes, in its own precision
+    assert chosen_domain(DomainChoice(box_file=arrays)) == pr.Box([-0.1, 0], float(np.float32(0.1)))
+
+
+def test_polytope_files(tmp_path):
+    text = tmp_path / "triangle.json"
+    text.write_text(json.dumps(TRIANGLE))
+    arrays = tmp_path / "triangle.npz"
+    np.savez(arrays, A=np.array([[-1, 0], [0, -1], [1, 1]]), b=np.array([0.0, 0.0, 1.0]))
+    wanted = pr.Polytope(TRIANGLE["A"], TRIANGLE["b"])
+    for path in (text, arrays):
+        assert chosen_domain(DomainChoice(polytope=path)).describe() == wanted.describe()
+
+
+def test_slices_take_a_domain_in_their_own_coordinates(tmp_path):
+    path = tmp_path / "slice.npz"
+    np.savez(path, origin=np.zeros(3), basis=np.array([[1.0, 0], [0, 1], [1, 1]]))
+    found = chosen_domain(DomainChoice(slice=path))
+    assert found.describe() == pr.Slice([0] * 3, [[1, 0], [0, 1], [1, 1]]).describe()
+    found = chosen_domain(DomainChoice(slice=path, box=("-1", "1")))
+    assert found.describe()["inner"] == pr.Box(-1, 1).describe()
+    triangle = tmp_path / "triangle.json"
+    triangle.write_text(json.dumps(TRIANGLE))
+    found = chosen_domain(DomainChoice(slice=path, polytope=triangle))
+    assert found.describe()["inner"]["kind"] == "polytope"
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"box": ("0", "1"), "polytope": "p"}, "--box and --polytope each name a domain"),
+        ({"box": ("0", "1"), "vnnlib": "p", "box_file": "q"}, "--box and --box-file and --vnnlib"),
+        ({"case": 1}, "--case chooses among the cases of --vnnlib, which is missing"),
+        ({"slice": "s", "vnnlib": "p"}, "--slice cannot be combined with --vnnlib"),
+    ],
+)
+def test_contradictions_are_wrong_usage(choice, message):
+    with pytest.raises(typer.BadParameter, match=message):
+        chosen_domain(DomainChoice(**choice))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("box.json", b'{"lower": 0', "not a JSON file"),
+        ("box.json", b"[" * 100_000, "not a JSON file"),
+        ("box.json", b"\xff\xfe", "not a JSON file"),
+        ("box.json", b"[1, 2]", "expected a JSON object, found list"),
+        ("box.json", b'{"lower": 0}', "needs the keys lower and upper; found lower"),
+        ("box.json", b"{}", "needs the keys lower and upper; found none"),
+        ("box.json", b'{"lower": NaN, "upper": 1}', "lower bound is 'NaN'; expected a number"),
+        ("box.json", b'{"lower": 2, "upper": 1}', "lower bound 2 is above"),
+        ("box.npz", b"", "the file is empty"),
+        ("box.npz", b"PK\x03\x04 and nothing more", "not a readable .npz archive"),
+        ("box.npz", b"plain text", "not a readable .npz archive"),
+        ("box.txt", b"0 1", "reads .npz or .json, not '.txt'"),
+        ("box", b"0 1", "reads .npz or .json, not 'this'"),
+    ],
+)
+def test_wrong_files(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DomainError, match=message):
+        chosen_domain(DomainChoice(box_file=path))
+
+
+def test_missing_truncated_and_pickled_files(tmp_path):
+    with pytest.raises(DomainError, match=r"nothing\.npz: no such file"):
+        chosen_domain(DomainChoice(polytope=tmp_path / "nothing.npz"))
+    whole = tmp_path / "whole.npz"
+    np.savez_compressed(whole, lower=np.random.default_rng(0).normal(size=500), upper=np.ones(500))
+    cut = tmp_path / "cut.npz"
+    content = bytearray(whole.read_bytes())
+    content[200:300] = bytes(100)
+    cut.write_bytes(content)
+    with pytest.raises(DomainError, match=r"not a readable \.npz archive"):
+        chosen_domain(DomainChoice(box_file=cut))
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, lower=np.array([print], dtype=object), upper=np.ones(1))
+    with pytest.raises(DomainError, match="Python objects"):
+        chosen_domain(DomainChoice(box_file=pickled))

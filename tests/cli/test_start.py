@@ -1,0 +1,85 @@
+"""The entry point: help, version, and what must not be imported for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import polyrank as pr
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ["numpy", "numba", "pyarrow", "flint", "scipy", "onnx", "highspy", "pandas"]
+
+
+def python(code: str) -> str:
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}"},
+    )
+    return found.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["enumerate", "--help"], ["info", "--help"], ["summary", "--help"]]
+)
+def test_help_imports_nothing_heavy(arguments):
+    printed = python(
+        "import sys\n"
+        "from polyrank_cli.main import app\n"
+        "try:\n"
+        f"    app({arguments!r}, prog_name='polyrank')\n"
+        "except SystemExit as left:\n"
+        "    assert not left.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    assert "Usage: polyrank" in printed
+    assert printed.splitlines()[-1] == "[]"
+
+
+def test_import_polyrank_is_light():
+    printed = python(
+        f"import sys, polyrank\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert printed == "[]\n"
+
+
+def test_every_public_name_loads():
+    for name in pr.__all__:
+        assert getattr(pr, name) is not None
+    assert set(dir(pr)) == set(pr.__all__)
+    with pytest.raises(AttributeError, match="module 'polyrank' has no attribute 'Bax'"):
+        pr.Bax  # noqa: B018
+
+
+def test_version(polyrank):
+    found = polyrank("--version")
+    assert (found.status, found.out) == (0, f"polyrank {pr.__version__}\n")
+
+
+def test_no_arguments_show_the_help(polyrank):
+    found = polyrank()
+    assert found.status == 2
+    assert "enumerate" in found.out + found.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["enumerate"],
+        ["enumerate", "net.npz", "--box", "1"],
+        ["enumerate", "net.npz", "--engine", "magic"],
+        ["enumerate", "net.npz", "--case", "x"],
+        ["explode"],
+    ],
+)
+def test_wrong_usage(polyrank, arguments):
+    found = polyrank(*arguments)
+    assert found.status == 2
+    assert found.out == ""
+    assert "Error" in found.err

@@ -1,0 +1,37 @@
+"""Stand-ins for the search that end in every way a search can end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from tests.regions.fake import REGIONS, batch
+
+
+@dataclass(frozen=True)
+class FakeResult:
+    undecided: Sequence[Sequence[int]] = ()
+    certified: bool = True
+    regions: int = 7
+    tests: int = 11
+    pivots: int = 22
+    seconds: float = 0.25
+    ladder: dict[str, int] = field(default_factory=lambda: {"float": 11})
+
+
+def ending(how: BaseException | FakeResult, rows: int = len(REGIONS)) -> Callable[..., Any]:
+    """A search that emits the first rows of the fake arrangement and ends as told."""
+
+    def search(network, chart, *, through_layer, engine, sink, progress):
+        del network, chart, through_layer, engine
+        sink(batch(REGIONS[:rows]))
+        if progress is not None:
+            for share in (0.0, 0.5, 1.0):
+                progress(SimpleNamespace(regions=rows, share=share, undecided=0))
+        if isinstance(how, BaseException):
+            raise how
+        return how
+
+    return search
