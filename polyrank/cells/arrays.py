@@ -1,0 +1,454 @@
+"""From exact objects to the arrays that the compiled search runs on.
+
+The search works in *cube coordinates* u, in which the domain lies inside ``|u_l| ≤ 1``:
+
+* bounded domain: ``y = centre + half_width · u`` with dyadic centre and power-of-two half widths;
+* unbounded domain: homogeneous coordinates ``u = (y, t)``, ``t ≥ 0``; a cell of the affine
+  arrangement is the cone over it, cut by the cube;
+* unbounded and central (every bias and every right-hand side zero): the cones themselves, u = y.
+
+Float rows carry proven error bounds; rows that are integers in disguise carry the power of two
+that shows it, so that touching hyperplanes can be decided in integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import Chart
+from polyrank.errors import UnsupportedError
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+
+__all__ = ["CubeMap", "NetArrays", "cube_map", "exact_first_rows", "net_arrays", "wall_rows"]
+
+#: Smallest and largest weight magnitude (after exact row scaling) that the float rungs accept.
+SMALLEST_WEIGHT = 2.0**-500
+#: Largest integer magnitude at which float64 sums are exact.
+EXACT_LIMIT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class CubeMap:
+    """The exact map between chart coordinates y and cube coordinates u.
+
+    ``kind`` is ``"bounded"``, ``"homogeneous"`` or ``"central"``; ``centre`` and ``half_width``
+    (float64, exact) have length k and are 0 and 1 unless bounded.
+    """
+
+    kind: str
+    centre: NDArray[np.float64]
+    half_width: NDArray[np.float64]
+
+    @property
+    def dim(self) -> int:
+        """Dimension d of the cube: k, or k + 1 in homogeneous coordinates."""
+        return self.centre.shape[0] + (1 if self.kind == "homogeneous" else 0)
+
+    @property
+    def linear_columns(self) -> int:
+        """How many leading cube coordinates are directions of the domain."""
+        return self.centre.shape[0]
+
+    @property
+    def constant_column(self) -> int:
+        """Column of a row that takes a layer's bias."""
+        return self.centre.shape[0]
+
+    def to_cube(self, y: list[fmpq]) -> list[fmpq]:
+        """Exact cube coordinates of an exact chart point (cones are scaled into the cube)."""
+        if self.kind == "bounded":
+            return [
+                (v - fmpq_from_float(c)) / fmpq_from_float(h)
+                for v, c, h in zip(y, self.centre, self.half_width, strict=True)
+            ]
+        u = [*y, fmpq(1)] if self.kind == "homogeneous" else list(y)
+        size = max([abs(v) for v in u] + [fmpq(1)])
+        power = fmpq(1, 2)
+        while size * power >= 1:
+            power /= 2
+        return [v * power for v in u]
+
+    def to_chart(self, u: list[fmpq]) -> list[fmpq]:
+        """Exact chart point of exact cube coordinates (t > 0 where homogeneous)."""
+        if self.kind == "bounded":
+            return [
+                fmpq_from_float(c) + fmpq_from_float(h) * v
+                for v, c, h in zip(u, self.centre, self.half_width, strict=True)
+            ]
+        if self.kind == "homogeneous":
+            return [v / u[-1] for v in u[:-1]]
+        return list(u)
+
+
+def cube_map(network: Network, chart: Chart) -> CubeMap:
+    """Choose cube coordinates for a chart (see the module's header)."""
+    k = chart.k
+    if chart.lower is not None and chart.upper is not None:
+        centre = np.zeros(k)
+        half = np.ones(k)
+        for l, (lo, hi) in enumerate(zip(chart.lower, chart.upper, strict=True)):
+            width = max(nearest_float(hi - lo), 2.0**-1000)
+            grid = 2.0 ** (np.floor(np.log2(width)) - 12)
+            c = float(np.rint(nearest_float((lo + hi) / 2) / grid) * grid)
+            reach = max(hi - fmpq_from_float(c), fmpq_from_float(c) - lo)
+            h = 2.0 ** (np.floor(np.log2(width)) - 2)
+            while fmpq_from_float(h) < reach:
+                h *= 2.0
+            centre[l], half[l] = c, h
+        return CubeMap("bounded", centre, half)
+    zero = all(v == 0 for v in chart.origin.entries()) and all(v == 0 for v in chart.b.entries())
+    if zero and all(_is_zero(layer.bias) for layer in network.layers):
+        return CubeMap("central", np.zeros(k), np.ones(k))
+    return CubeMap("homogeneous", np.zeros(k), np.ones(k))
+
+
+def _is_zero(array: RationalArray) -> bool:
+    if array.exact is None:
+        return not array.approx.any()
+    return all(v == 0 for v in array.exact.entries())
+
+
+def exact_first_rows(layer: Layer, chart: Chart, cube: CubeMap) -> fmpq_mat:
+    """Rows ``(units, d + 1)`` of the first layer's pre-activations in cube coordinates."""
+    w = layer.weight.to_fmpq_mat()
+    b = layer.bias.to_fmpq_mat()
+    linear = w * chart.basis
+    constant = w * chart.origin + b
+    return _to_cube_rows(linear, constant, cube)
+
+
+def _to_cube_rows(linear: fmpq_mat, constant: fmpq_mat, cube: CubeMap) -> fmpq_mat:
+    m, k = linear.nrows(), linear.ncols()
+    d = cube.dim
+    out = fmpq_mat(m, d + 1)
+    centre = [fmpq_from_float(c) for c in cube.centre]
+    half = [fmpq_from_float(h) for h in cube.half_width]
+    for i in range(m):
+        c = constant[i, 0]
+        for l in range(k):
+            v = linear[i, l]
+            if v != 0:
+                c += v * centre[l]
+                out[i, l] = v * half[l]
+        if cube.kind != "central":
+            out[i, cube.constant_column] = c
+    return out
+
+
+def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
+    """Rows ``a·u + b ≥ 0`` of the domain and, for cones, of the cube that cuts them.
+
+    The domain's own rows come first (one per row of ``chart.A``), then ``t ≥ 0`` where
+    homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of cones.
+    """
+    own = _to_cube_rows(-chart.A, chart.b, cube)
+    rows = [[own[i, l] for l in range(own.ncols())] for i in range(own.nrows())]
+    d = cube.dim
+    if cube.kind == "homogeneous":
+        rows.append([fmpq(int(l == d - 1)) for l in range(d + 1)])
+    if cube.kind != "bounded":
+        for l in range(d):
+            for sign in (-1, 1):
+                if cube.kind == "homogeneous" and l == d - 1 and sign == 1:
+                    continue
+                row = [fmpq(0)] * (d + 1)
+                row[l], row[d] = fmpq(sign), fmpq(1)
+                rows.append(row)
+    return fmpq_mat(len(rows), d + 1, [v for row in rows for v in row])
+
+
+class FloatRows(NamedTuple):
+    """Normalised float rows: ``true row = scale · (row ± error)``, entries of magnitude ≤ 1."""
+
+    rows: NDArray[np.float64]
+    error: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    exponent: NDArray[np.int64]
+
+
+def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
+    """Round exact rows to normalised float rows with proven error bounds.
+
+    With ``free_scale`` the positive factor of a row is immaterial (a constraint), so a rational
+    row is first multiplied up to coprime integers, which usually makes it exact.
+    """
+    m, width = matrix.nrows(), matrix.ncols()
+    rows = np.zeros((m, width))
+    error = np.zeros(m)
+    scale = np.zeros(m)
+    exponent = np.full(m, -1, dtype=np.int64)
+    for i in range(m):
+        entries = [matrix[i, l] for l in range(width)]
+        big = max(abs(v) for v in entries)
+        if big == 0:
+            exponent[i] = 0
+            continue
+        if free_scale:
+            denominator = fmpz(1)
+            for v in entries:
+                denominator = denominator.lcm(v.q)
+            numerators = [v.p * (denominator / v.q) for v in entries]
+            common = fmpz(0)
+            for n in numerators:
+                common = common.gcd(n)
+            entries = [fmpq(n / common) for n in numerators]
+            big = max(abs(v) for v in entries)
+        power = _power_above(big)
+        unit = fmpq(2) ** power if power >= 0 else 1 / fmpq(2) ** (-power)
+        exact = True
+        shift = 0
+        for l, v in enumerate(entries):
+            value = v / unit
+            rows[i, l] = nearest_float(value)
+            if fmpq_from_float(rows[i, l]) != value:
+                exact = False
+            elif value != 0:
+                shift = max(shift, int(value.q).bit_length() - 1)
+        scale[i] = 2.0**power if not free_scale else 1.0
+        error[i] = 0.0 if exact else 2.0**-53
+        exponent[i] = shift if exact and shift <= 53 else -1
+    return FloatRows(rows, error, scale, exponent)
+
+
+def _power_above(value: fmpq) -> int:
+    """Smallest e with value ≤ 2**e."""
+    e = int(value.p).bit_length() - int(value.q).bit_length()
+    while value > (fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)):
+        e += 1
+    return e
+
+
+class NetArrays(NamedTuple):
+    """The network as flat arrays for the compiled search (all float rounding accounted for)."""
+
+    units: NDArray[np.int64]  # units per layer
+    unit_start: NDArray[np.int64]  # first unit of each layer, length L + 1
+    weight: NDArray[np.float64]  # transposed weights of layers 2.., flattened
+    weight_start: NDArray[np.int64]
+    bias: NDArray[np.float64]  # per unit
+    slope_neg: NDArray[np.float64]
+    slope_pos: NDArray[np.float64]
+    exact_weight: NDArray[np.bool_]  # per layer: float weights are exact
+    exact_arithmetic: NDArray[np.bool_]  # per layer: composite rows are exact
+    lsb: NDArray[np.int64]  # per layer: rows are integers times 2**-lsb, −1 where unknown
+    central: NDArray[np.bool_]  # per layer: constants vanish structurally (exactly 0)
+    hyperplane: NDArray[np.bool_]  # per unit
+    tie: NDArray[np.int64]  # per unit: unit of the layer it is proportional to, or −1
+    tie_sign: NDArray[np.int8]
+    first_rows: NDArray[np.float64]
+    first_error: NDArray[np.float64]
+    first_scale: NDArray[np.float64]
+    first_exponent: NDArray[np.int64]
+    wall_rows: NDArray[np.float64]
+    wall_error: NDArray[np.float64]
+    wall_exponent: NDArray[np.int64]
+    constant_column: int
+    linear_columns: int
+    homogeneous: bool
+    centre: NDArray[np.float64]
+    half_width: NDArray[np.float64]
+
+
+def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> NetArrays:
+    """Flatten the first ``layers`` layers of a network for the search.
+
+    Raises
+    ------
+    UnsupportedError
+        If weights of one unit differ by more than a factor 2**500.
+    """
+    chosen = network.layers[:layers]
+    units = np.array([layer.units for layer in chosen], dtype=np.int64)
+    unit_start = np.concatenate([[0], np.cumsum(units)]).astype(np.int64)
+    weights: list[NDArray[np.float64]] = []
+    weight_start = [0, 0]
+    biases: list[NDArray[np.float64]] = [np.zeros(int(units[0]))]
+    exact_weight = [True]
+    for k, layer in enumerate(chosen[1:], start=1):
+        w = np.ascontiguousarray(layer.weight.approx.T)
+        small = np.abs(w[w != 0.0])
+        if small.size and (small.min() < SMALLEST_WEIGHT or small.max() > 1 / SMALLEST_WEIGHT):
+            raise UnsupportedError(
+                f"layer {k + 1} has weights of magnitude {small.min():g} to {small.max():g}; "
+                "the search accepts 2**-500 to 2**500: rescale units by powers of two"
+            )
+        weights.append(w.ravel())
+        weight_start.append(weight_start[-1] + w.size)
+        biases.append(layer.bias.approx)
+        exact_weight.append(
+            all(a.is_float for a in (layer.weight, layer.bias))
+            and all(a.is_float for a in (chosen[k - 1].slope_neg, chosen[k - 1].slope_pos))
+        )
+    first = exact_first_rows(chosen[0], chart, cube)
+    first_float = float_rows(first, free_scale=False)
+    walls = float_rows(wall_rows(chart, cube), free_scale=True)
+    exact, lsb = _exact_layers(chosen, first, exact_weight)
+    central = _central_layers(chosen, first, cube)
+    tie, tie_sign = _ties(chosen, first)
+    return NetArrays(
+        units=units,
+        unit_start=unit_start,
+        weight=np.concatenate(weights) if weights else np.zeros(1),
+        weight_start=np.array(weight_start, dtype=np.int64),
+        bias=np.concatenate(biases),
+        slope_neg=np.concatenate([layer.slope_neg.approx for layer in chosen]),
+        slope_pos=np.concatenate([layer.slope_pos.approx for layer in chosen]),
+        exact_weight=np.array(exact_weight),
+        exact_arithmetic=np.array(exact),
+        lsb=np.array(lsb, dtype=np.int64),
+        central=np.array(central),
+        hyperplane=np.concatenate([layer.has_hyperplane for layer in chosen]),
+        tie=tie,
+        tie_sign=tie_sign,
+        first_rows=first_float.rows,
+        first_error=first_float.error,
+        first_scale=first_float.scale,
+        first_exponent=first_float.exponent,
+        wall_rows=walls.rows,
+        wall_error=walls.error,
+        wall_exponent=walls.exponent,
+        constant_column=cube.constant_column,
+        linear_columns=cube.linear_columns,
+        homogeneous=cube.kind == "homogeneous",
+        centre=cube.centre,
+        half_width=cube.half_width,
+    )
+
+
+def _float_grid(values: NDArray[np.float64]) -> tuple[int, int]:
+    """(largest |integer|, shift) with every value an integer times 2**-shift."""
+    shift = 0
+    fractions = [v.as_integer_ratio() for v in values.ravel().tolist() if v != 0.0]
+    for _, q in fractions:
+        shift = max(shift, q.bit_length() - 1)
+    return max((abs(p) * (2**shift // q) for p, q in fractions), default=0), shift
+
+
+def _exact_layers(
+    layers: tuple[Layer, ...], first: fmpq_mat, exact_weight: list[bool]
+) -> tuple[list[bool], list[int]]:
+    """Which layers' composite rows are exact in float64 whatever the region, and on which grid.
+
+    A static bound: with integer grids 2**-p of the weights, 2**-s of the slopes and 2**-q of the
+    rows below, the rows of a layer lie on the grid 2**-(p + s + q), and as long as the sum of the
+    magnitudes of all terms is below 2**53 grid units no float operation rounds.
+    """
+    exact = [False] * len(layers)
+    lsb = [-1] * len(layers)
+    shift = 0
+    for v in first.entries():
+        q = int(v.q)
+        if q & (q - 1):
+            return exact, lsb
+        shift = max(shift, q.bit_length() - 1)
+    unit = fmpq(2) ** shift
+    bound = [
+        max(int(abs(first[i, l] * unit).p) for l in range(first.ncols()))
+        for i in range(first.nrows())
+    ]
+    if max(bound) > EXACT_LIMIT:
+        return exact, lsb
+    exact[0], lsb[0] = True, shift
+    for k in range(1, len(layers)):
+        below, layer = layers[k - 1], layers[k]
+        if not exact_weight[k] or max(layer.units, below.units) > 4096:
+            break
+        slopes = np.maximum(np.abs(below.slope_neg.approx), np.abs(below.slope_pos.approx))
+        both = np.concatenate([below.slope_neg.approx, below.slope_pos.approx])
+        _, s = _float_grid(both)
+        _, p = _float_grid(layer.weight.approx)
+        _, r = _float_grid(layer.bias.approx)
+        if max(s, p, r) > 60:
+            break
+        grid = max(shift + s + p, r)
+        new_bound = []
+        for i in range(layer.units):
+            total = abs(int(layer.bias.approx[i] * 2.0**r)) << (grid - r)
+            for j in range(below.units):
+                w = abs(layer.weight.approx[i, j])
+                if w != 0.0:
+                    term = int(w * 2.0**p) * int(slopes[j] * 2.0**s) * bound[j]
+                    total += term << (grid - shift - s - p)
+            new_bound.append(total)
+        if max(new_bound) >= EXACT_LIMIT or grid > 200:
+            break
+        bound, shift = new_bound, grid
+        exact[k], lsb[k] = True, grid
+    return exact, lsb
+
+
+def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -> list[bool]:
+    """Which layers have rows whose constant column is exactly zero on every region."""
+    if cube.kind != "bounded":
+        return [True] * len(layers)
+    d = cube.dim
+    central = all(first[i, d] == 0 for i in range(first.nrows()))
+    out = [central]
+    for layer in layers[1:]:
+        central = central and _is_zero(layer.bias)
+        out.append(central)
+    return out
+
+
+def _ties(
+    layers: tuple[Layer, ...], first: fmpq_mat
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer."""
+    tie: list[int] = []
+    signs: list[int] = []
+    for k, layer in enumerate(layers):
+        seen: dict[object, tuple[int, int]] = {}
+        plane = layer.has_hyperplane
+        if k > 0 and layer.weight.is_float and layer.bias.is_float:
+            table = np.column_stack([layer.weight.approx, layer.bias.approx])
+            rows: list[list[object]] = []
+        else:
+            table = None
+        for i in range(layer.units):
+            if table is not None:
+                row = table[i]
+                nonzero = np.flatnonzero(row)
+                # cheap key: float quotients; exact check below
+                key: object = (
+                    tuple(np.round(row / row[nonzero[0]], 9).tolist()) if nonzero.size else None
+                )
+                entries = [fmpq_from_float(v) for v in row.tolist()] if key in seen else None
+            else:
+                source = first if k == 0 else None
+                if source is not None:
+                    entries = [source[i, l] for l in range(source.ncols())]
+                else:
+                    w = layer.weight.to_fmpq_mat()
+                    entries = [w[i, l] for l in range(w.ncols())]
+                    entries.append(layer.bias.to_fmpq_mat()[i, 0])
+                lead = next((v for v in entries if v != 0), None)
+                key = None if lead is None else tuple(str(v / lead) for v in entries)
+            tie_to, sign = -1, 1
+            if key is not None and plane[i]:
+                if key in seen:
+                    j, lead_sign = seen[key]
+                    if table is None:
+                        lead = next(v for v in entries or [] if v != 0)
+                        tie_to, sign = j, (1 if lead > 0 else -1) * lead_sign
+                    else:
+                        other = [fmpq_from_float(v) for v in table[j].tolist()]
+                        a = next(v for v in entries or [] if v != 0)
+                        b = next(v for v in other if v != 0)
+                        if all(x * b == y * a for x, y in zip(entries or [], other, strict=True)):
+                            tie_to, sign = j, 1 if (a > 0) == (b > 0) else -1
+                else:
+                    if table is None:
+                        lead = next(v for v in entries or [] if v != 0)
+                        lead_sign = 1 if lead > 0 else -1
+                    else:
+                        lead_sign = 1
+                    seen[key] = (i, lead_sign)
+            tie.append(tie_to)
+            signs.append(sign)
+    return np.array(tie, dtype=np.int64), np.array(signs, dtype=np.int8)

@@ -1,0 +1,236 @@
+"""Cells in rational arithmetic: the rung that decides what float and integers could not.
+
+The same step as the compiled search, one cell at a time: decide units by exact linear programs,
+split, or go on to the next layer. It needs no float at all, so it always ends with a decision;
+the compiled search goes on with the children wherever they hold a float64 point.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.arrays import CubeMap, NetArrays, exact_first_rows, wall_rows
+from polyrank.cells.chart import Chart
+from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
+from polyrank.errors import UncertifiedError
+from polyrank.lp.exact import Cell, nonnegative, strictly_inside
+from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_at, verify_farkas
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float, nearest_float
+
+__all__ = ["ExactCells", "Leaf", "Stepped"]
+
+_CACHED_REGIONS = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A region found in rational arithmetic: decisions of all units and a chart point inside."""
+
+    decision: NDArray[np.int8]
+    point: tuple[fmpq, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stepped:
+    """Outcome of one exact step: open children, or a finished region; exact tests used."""
+
+    tasks: tuple[Task, ...]
+    leaf: Leaf | None
+    tests: int
+
+
+class ExactCells:
+    """Exact rows of every region of a network on a chart, and the exact step on a cell."""
+
+    def __init__(
+        self, network: Network, chart: Chart, cube: CubeMap, arrays: NetArrays, layers: int
+    ) -> None:
+        self._layers = network.layers[:layers]
+        self._arrays = arrays
+        self._cube = cube
+        walls = wall_rows(chart, cube)
+        self._walls: list[Row] = [
+            integer_row([walls[i, l] for l in range(walls.ncols())]) for i in range(walls.nrows())
+        ]
+        self._first = exact_first_rows(network.layers[0], chart, cube)
+        self._weights: dict[int, fmpq_mat] = {}
+        self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
+
+    def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
+        """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""
+        if layer == 0:
+            return self._first
+        start = self._arrays.unit_start
+        key = (layer, decision[: start[layer]].tobytes())
+        found = self._cache.get(key)
+        if found is not None:
+            self._cache.move_to_end(key)
+            return found
+        below = self.rows(layer - 1, decision)
+        source = self._layers[layer - 1]
+        positive = self.signs(layer - 1, decision) > 0
+        neg, pos = list(source.slope_neg.entries()), list(source.slope_pos.entries())
+        width = below.ncols()
+        scaled = fmpq_mat(source.units, width)
+        for j in range(source.units):
+            slope = pos[j] if positive[j] else neg[j]
+            if slope != 0:
+                for l in range(width):
+                    if below[j, l] != 0:
+                        scaled[j, l] = slope * below[j, l]
+        if layer not in self._weights:
+            self._weights[layer] = self._layers[layer].weight.to_fmpq_mat()
+        out = self._weights[layer] * scaled
+        if self._cube.kind != "central":
+            column = self._cube.constant_column
+            for i, b in enumerate(self._layers[layer].bias.entries()):
+                if b != 0:
+                    out[i, column] += b
+        self._cache[key] = out
+        if len(self._cache) > _CACHED_REGIONS:
+            self._cache.popitem(last=False)
+        return out
+
+    def signs(self, layer: int, decision: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Signs −1, 0, 1 of a finished layer's units; ties are resolved."""
+        a, b = int(self._arrays.unit_start[layer]), int(self._arrays.unit_start[layer + 1])
+        table = {NEGATIVE: -1, POSITIVE: 1, IDENTICALLY_ZERO: 0}
+        out = np.zeros(b - a, dtype=np.int8)
+        for i in range(b - a):
+            v = int(decision[a + i])
+            if v == TIED:
+                j = int(self._arrays.tie[a + i])
+                out[i] = out[j] * int(self._arrays.tie_sign[a + i])
+            else:
+                out[i] = table[v]
+        return out
+
+    def step(self, task: Task, questions: Sequence[int] | None) -> Stepped:
+        """Decide units of a cell exactly.
+
+        Parameters
+        ----------
+        task : Task
+        questions : sequence of int, or None
+            Units of the task's layer to decide; None: all undecided ones, and then on through
+            the layers until the cell splits or ends as a region.
+        """
+        decision = task.decision.copy()
+        splits = task.splits.copy()
+        layer = task.layer
+        tests = 0
+        if layer < 0:
+            layer = 0
+            self._enter(layer, decision)
+        bounding = self._bounding(layer, decision, splits)
+        cell = Cell.from_rows(bounding, self._cube.dim)
+        points = [self._column(p) for p in task.points]
+        while True:
+            a, b = (int(v) for v in self._arrays.unit_start[layer : layer + 2])
+            undecided = [i for i in range(b - a) if decision[a + i] == UNDECIDED]
+            asked = undecided if questions is None else questions
+            table = self.rows(layer, decision)
+            for i in asked:
+                row = integer_row([table[i, l] for l in range(table.ncols())])
+                tests += 1
+                verdict = self._decide(cell, row, points)
+                if verdict is not None:
+                    decision[a + i] = verdict
+                    continue
+                return Stepped(self._halves(task, layer, decision, splits, i, row, points), None, tests)
+            if questions is not None:
+                chart_points = tuple(self._chart(p) for p in points)
+                return Stepped((Task(layer, decision, splits, chart_points),), None, tests)
+            if layer + 1 == len(self._layers):
+                return Stepped((), Leaf(decision, self._chart(points[0])), tests)
+            layer += 1
+            self._enter(layer, decision)
+
+    def _decide(self, cell: Cell, row: Row, points: list[fmpq_mat]) -> int | None:
+        """The decision on a unit that does not cut; None if it cuts, then points has both signs."""
+        if not any(row):
+            return IDENTICALLY_ZERO
+        values = [value_at(row, p) for p in points]
+        positive, negative = any(v > 0 for v in values), any(v < 0 for v in values)
+        if positive and negative:
+            return None
+        minus = tuple(-v for v in row)
+        for known, oriented, verdict in ((positive, row, POSITIVE), (negative, minus, NEGATIVE)):
+            if not known and (positive or negative):
+                continue
+            found = nonnegative(cell, oriented, points[0])
+            if isinstance(found, Multipliers):
+                if not verify_farkas(cell.rows, oriented, found):
+                    raise UncertifiedError("an exact certificate failed its own check")
+                # strictly positive inside: the row does not vanish identically
+                return verdict
+            inside = strictly_inside(cell, oriented, found.point, points[0])
+            points.append(self._simple(cell, inside, oriented))
+        return None
+
+    def _halves(
+        self,
+        task: Task,
+        layer: int,
+        decision: NDArray[np.int8],
+        splits: NDArray[np.int8],
+        unit: int,
+        row: Row,
+        points: list[fmpq_mat],
+    ) -> tuple[Task, ...]:
+        del task
+        g = int(self._arrays.unit_start[layer]) + unit
+        out = []
+        for verdict, sign in ((NEGATIVE, -1), (POSITIVE, 1)):
+            mine = [p for p in points if sign * value_at(row, p) > 0]
+            child, bounds = decision.copy(), splits.copy()
+            child[g], bounds[g] = verdict, 1
+            out.append(Task(layer, child, bounds, tuple(self._chart(p) for p in mine)))
+        return tuple(out)
+
+    def _enter(self, layer: int, decision: NDArray[np.int8]) -> None:
+        a, b = (int(v) for v in self._arrays.unit_start[layer : layer + 2])
+        for g in range(a, b):
+            if not self._arrays.hyperplane[g]:
+                decision[g] = POSITIVE
+            elif self._arrays.tie[g] >= 0:
+                decision[g] = TIED
+            else:
+                decision[g] = UNDECIDED
+
+    def _bounding(
+        self, layer: int, decision: NDArray[np.int8], splits: NDArray[np.int8]
+    ) -> list[Row]:
+        rows = list(self._walls)
+        start = self._arrays.unit_start
+        for k in range(layer + 1):
+            chosen = np.flatnonzero(splits[start[k] : start[k + 1]])
+            if not chosen.size:
+                continue
+            table = self.rows(k, decision)
+            for i in chosen.tolist():
+                entries = [table[i, l] for l in range(table.ncols())]
+                if decision[start[k] + i] != POSITIVE:
+                    entries = [-v for v in entries]
+                rows.append(integer_row(entries))
+        return rows
+
+    def _column(self, point: Sequence[fmpq]) -> fmpq_mat:
+        return fmpq_mat(self._cube.dim, 1, self._cube.to_cube(list(point)))
+
+    def _chart(self, point: fmpq_mat) -> tuple[fmpq, ...]:
+        return tuple(self._cube.to_chart(point.entries()))
+
+    def _simple(self, cell: Cell, point: fmpq_mat, negative: Row) -> fmpq_mat:
+        """A float64 chart point near a point, still strictly inside and negative, if there is one."""
+        rounded = [fmpq_from_float(nearest_float(v)) for v in self._chart(point)]
+        near = self._column(rounded)
+        inside = all(v > 0 for v in values_at(cell.rows, near))
+        return near if inside and value_at(negative, near) < 0 else point

@@ -1,0 +1,350 @@
+"""The search: tasks in, batches of regions out, every cell decided or counted as undecided.
+
+The compiled kernel works through a task until a buffer is full; cells that float and integer
+arithmetic cannot decide come back and are settled in rationals, which gives new tasks. Without
+the rational rung such cells stay undecided, and the result says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+
+from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
+from polyrank.cells.chart import Chart
+from polyrank.cells.exact_cells import ExactCells, Leaf
+from polyrank.cells.kernel import (
+    BUDGET,
+    DONE,
+    STATISTICS,
+    Work,
+    export_open,
+    load_task,
+    new_work,
+    run,
+)
+from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float, nearest_float
+
+__all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "search"]
+
+Sink = Callable[[Batch], None]
+
+_SLICE = 20_000
+_OUTPUT_BYTES = 1 << 24
+
+
+def search(
+    network: Network,
+    chart: Chart,
+    *,
+    through_layer: int | None = None,
+    engine: str = "dictionary",
+    sink: Sink,
+    progress: Callable[[SearchProgress], None] | None = None,
+    rational: bool = True,
+    tasks: Sequence[Task] | None = None,
+    budget: int | None = None,
+) -> SearchResult:
+    """Enumerate the activation regions of a network on a chart.
+
+    Parameters
+    ----------
+    network : Network
+    chart : Chart
+        The domain; see :func:`polyrank.cells.chart.chart`.
+    through_layer : int, optional
+        Only the decomposition by the first K layers.
+    engine : {"dictionary", "highs"}
+    sink : callable
+        Receives :class:`Batch` objects as they fill up.
+    progress : callable, optional
+        Called between slices of work.
+    rational : bool
+        Decide in rational arithmetic what float and integer proofs leave open. Without it those
+        cells are reported as undecided.
+    tasks : sequence of Task, optional
+        Open cells of an earlier search to go on from; default: the whole domain.
+    budget : int, optional
+        Stop after about this many cells and hand back the open ones.
+
+    Returns
+    -------
+    SearchResult
+        **Proves**, when ``certified`` and started from the whole domain: the regions handed to
+        the sink are exactly the activation regions of the domain, each once.
+    """
+    layers = through_layer or len(network.layers)
+    if engine == "highs":
+        from polyrank.cells.highs_search import highs_search  # heavy, optional second engine
+
+        return highs_search(
+            network, chart, layers, sink=sink, progress=progress, rational=rational, tasks=tasks
+        )
+    return _Search(network, chart, layers, sink, progress, rational).run(tasks, budget)
+
+
+class _Search:
+    """State of one search in one process."""
+
+    def __init__(
+        self,
+        network: Network,
+        chart: Chart,
+        layers: int,
+        sink: Sink,
+        progress: Callable[[SearchProgress], None] | None,
+        rational: bool,
+    ) -> None:
+        self.cube: CubeMap = cube_map(network, chart)
+        self.net: NetArrays = net_arrays(network, chart, self.cube, layers)
+        row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
+        output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
+        self.work: Work = new_work(self.net, self.cube.dim, output=output)
+        self.exact = ExactCells(network, chart, self.cube, self.net, layers)
+        self.layers = layers
+        self.chart = chart
+        self.sink = sink
+        self.progress = progress
+        self.rational = rational
+        self.queue: list[tuple[Task, float]] = []
+        self.undecided: list[str] = []
+        self.leaves: list[Leaf] = []
+        self.regions = 0
+        self.exact_tests = 0
+        self.exact_cells = 0
+        self.share = 0.0
+        self.started = time.perf_counter()
+
+    def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
+        """Work through the tasks and everything that comes of them."""
+        start = [self._root()] if tasks is None else list(tasks)
+        self.queue = [(task, 1.0 / max(1, len(start))) for task in start]
+        left = budget
+        unfinished: tuple[Task, ...] = ()
+        while self.queue:
+            if left is not None and left <= 0:
+                unfinished = tuple(task for task, _ in self.queue)
+                break
+            task, share = self.queue.pop()
+            used = self._work_on(task, share, left)
+            if left is not None:
+                left -= used
+        self._flush_leaves()
+        stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
+        ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
+        ladder["by_rationals"] = self.exact_tests
+        ladder["exact_cells"] = self.exact_cells
+        return SearchResult(
+            regions=self.regions,
+            undecided=tuple(self.undecided),
+            open=unfinished,
+            certified=not self.undecided and not unfinished,
+            tests=stat["tests"] + self.exact_tests,
+            pivots=stat["pivots"],
+            seconds=time.perf_counter() - self.started,
+            ladder=ladder,
+        )
+
+    def _root(self) -> Task:
+        total = int(self.net.unit_start[-1])
+        interior = tuple(self.chart.interior.entries())
+        points = [interior]
+        nudged = self._generic(interior)
+        if nudged is not None:
+            points.insert(0, nudged)
+        return Task(
+            -1,
+            np.full(total, UNDECIDED, dtype=np.int8),
+            np.zeros(total, dtype=np.int8),
+            tuple(points),
+        )
+
+    def _generic(self, interior: tuple[fmpq, ...]) -> tuple[fmpq, ...] | None:
+        """An interior float64 point in general position beside the given one (often a centre)."""
+        bounds = self.chart.b.entries()
+        for shift in range(3, 40, 4):
+            point = [
+                fmpq_from_float(nearest_float(v + fmpq(int(h * 2**20), 2**20) / 2**shift))
+                for v, h in zip(interior, self._scatter(), strict=True)
+            ]
+            if all(
+                sum((self.chart.A[i, l] * point[l] for l in range(len(point))), fmpq(0)) < b
+                for i, b in enumerate(bounds)
+            ):
+                return tuple(point)
+        return None
+
+    def _scatter(self) -> list[float]:
+        golden = 0.6180339887498949
+        return [
+            ((0.5 + (l + 1) * golden) % 1.0 - 0.5) * float(h)
+            for l, h in enumerate(self.cube.half_width)
+        ]
+
+    def _work_on(self, task: Task, share: float, left: int | None) -> int:
+        """One task: compiled where it can be, exact where it must be. Returns cells used."""
+        if not self._load(task):
+            if not self.rational:
+                self._give_up(task)
+            else:
+                self._settle_exactly(task, None, share)
+            self.share += 0.0
+            return 1
+        self.work.done_share[0] = 0.0
+        base = self.share
+        before = int(self.work.stat[STATISTICS.index("cells")])
+        while True:
+            slice_ = _SLICE if left is None else max(1, min(_SLICE, left))
+            code = run(self.net, self.work, self.layers, slice_)
+            self._drain_output()
+            used = int(self.work.stat[STATISTICS.index("cells")]) - before
+            self.share = base + share * float(self.work.done_share[0])
+            self._drain_hard()
+            if self.progress is not None:
+                self.progress(
+                    SearchProgress(
+                        self.regions,
+                        min(1.0, self.share),
+                        len(self.undecided),
+                        time.perf_counter() - self.started,
+                    )
+                )
+            if code == DONE:
+                return used
+            if code == BUDGET and left is not None and used >= left:
+                self.queue.extend((open_task, 0.0) for open_task in self._open_cells())
+                return used
+
+    def _load(self, task: Task) -> bool:
+        """Put a task into the kernel; False where no point of it is provable in float."""
+        chart_points, cube_points = [], []
+        for point in task.points:
+            y = [nearest_float(v) for v in point]
+            if any(fmpq_from_float(f) != v for f, v in zip(y, point, strict=True)):
+                continue
+            u = [nearest_float(v) for v in self.cube.to_cube(list(point))]
+            if self.cube.kind == "homogeneous" and u[-1] < 1e-280:
+                continue
+            chart_points.append(y)
+            cube_points.append(u)
+        if not chart_points:
+            return False
+        k, d = self.chart.k, self.cube.dim
+        return bool(
+            load_task(
+                self.net,
+                self.work,
+                task.layer,
+                task.decision,
+                task.splits,
+                np.array(cube_points, dtype=np.float64).reshape(-1, d),
+                np.array(chart_points, dtype=np.float64).reshape(-1, k),
+            )
+        )
+
+    def _open_cells(self) -> list[Task]:
+        """The kernel's open cells as tasks; its stack is emptied."""
+        work = self.work
+        count = int(work.state[0])
+        total = int(self.net.unit_start[-1])
+        layer = np.zeros(count, dtype=np.int64)
+        decision = np.zeros((count, total), dtype=np.int8)
+        splits = np.zeros((count, total), dtype=np.int8)
+        points = np.zeros((count, self.chart.k))
+        export_open(self.net, work, layer, decision, splits, points)
+        return [
+            Task(
+                int(layer[f]),
+                decision[f].copy(),
+                splits[f].copy(),
+                (tuple(fmpq_from_float(v) for v in points[f].tolist()),),
+            )
+            for f in range(count)
+        ]
+
+    def _drain_output(self) -> None:
+        rows = int(self.work.state[2])
+        if not rows:
+            return
+        self.work.state[2] = 0
+        self.regions += rows
+        self.sink(
+            Batch(
+                self.work.out_bit[:rows].copy(),
+                self.work.out_zero[:rows].copy(),
+                self.work.out_rank[:rows].copy(),
+                self.work.out_point[:rows].copy(),
+            )
+        )
+
+    def _drain_hard(self) -> None:
+        work = self.work
+        count = int(work.state[3])
+        work.state[3] = 0
+        for r in range(count):
+            layer = int(work.hard_layer[r])
+            point = tuple(fmpq_from_float(v) for v in work.hard_point[r].tolist())
+            task = Task(layer, work.hard_bit[r].copy(), work.hard_split[r].copy(), (point,))
+            if not self.rational:
+                self._give_up(task)
+                continue
+            flags = np.flatnonzero(work.hard_flag[r][: int(self.net.units[layer])])
+            self._settle_exactly(task, flags.tolist(), 0.0)
+
+    def _give_up(self, task: Task) -> None:
+        self.undecided.append(prefix_text(task.decision, self.net.unit_start))
+
+    def _settle_exactly(self, task: Task, questions: list[int] | None, share: float) -> None:
+        outcome = self.exact.step(task, questions)
+        self.exact_tests += outcome.tests
+        self.exact_cells += 1
+        if outcome.leaf is not None:
+            self.leaves.append(outcome.leaf)
+            if len(self.leaves) >= 1024:
+                self._flush_leaves()
+        self.queue.extend((child, share / 2) for child in outcome.tasks)
+
+    def _flush_leaves(self) -> None:
+        if not self.leaves:
+            return
+        r, k = len(self.leaves), self.chart.k
+        bits = np.zeros((r, int(self.net.hyperplane.sum())), dtype=np.uint8)
+        zeros = np.zeros_like(bits)
+        witness = np.full((r, k), np.nan)
+        exact: dict[int, tuple[fmpq, ...]] = {}
+        for i, leaf in enumerate(self.leaves):
+            signs = np.concatenate(
+                [self.exact.signs(layer, leaf.decision) for layer in range(self.layers)]
+            )[self.net.hyperplane]
+            bits[i] = signs > 0
+            zeros[i] = signs == 0
+            y = [nearest_float(v) for v in leaf.point]
+            if all(fmpq_from_float(f) == v for f, v in zip(y, leaf.point, strict=True)):
+                witness[i] = y
+            else:
+                exact[i] = leaf.point
+        width = self.work.out_bit.shape[1]
+        self.regions += r
+        self.leaves = []
+        self.sink(
+            Batch(
+                _packed(bits, width),
+                _packed(zeros, width),
+                np.full((r, self.layers), -1, dtype=np.int16),
+                witness,
+                exact,
+            )
+        )
+
+
+def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    out = np.zeros((len(bits), width), dtype=np.uint8)
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    out[:, : packed.shape[1]] = packed
+    return out
