@@ -116,14 +116,14 @@ def test_unit_slopes():
         ),
         (
             [step("a", [[1, 2]], None, RELU), step("b", [[1, 2], [3, 4]], None, LINEAR)],
-            r"a has 1 units, but b of shape \(2, 2\) takes 2 inputs$",
+            r"a has 1 units, but b of shape \(2, 2\) takes 2 inputs \(they do chain as",
         ),
         (
             [
                 step("a", [[1]] * 3, None, activation("relu6")),
                 step("b", [[1], [1], [1]], None, RELU),
             ],
-            r"a has 3 units, but b .* takes 1 inputs \(its rows do fit",
+            r"a has 3 units, but b .* takes 1 inputs$",
         ),
     ],
 )

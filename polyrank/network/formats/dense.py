@@ -121,8 +121,8 @@ def _check_chain(layers: Sequence[Layer], step: DenseStep, *, clipped: bool) -> 
     inputs = step.weight.shape[1]
     if inputs != units:
         hint = (
-            " (its rows do fit: if weights are stored as (in, out), transpose them)"
-            if step.weight.shape[0] == units
+            " (they do chain as (in, out): if they are stored so, transpose them)"
+            if step.weight.shape[0] == layers[-1].inputs
             else ""
         )
         raise NetworkError(
