@@ -13,17 +13,21 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz
 
 from polyrank.errors import DomainError
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["exact_matrix", "exact_number", "exact_vector", "is_scalar"]
 
-_LONGEST = 4000  # characters of one spelled number; Python itself refuses 4300 digits
+_LONGEST = 100_000  # characters of one spelled number
 _LARGEST_EXPONENT = 5000
 _SPELLED = re.compile(
-    r"\s*[+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?)\s*", re.ASCII
+    r"\s*(?P<sign>[+-]?)(?:"
+    r"(?P<numerator>\d+)/(?P<denominator>\d+)"
+    r"|(?P<whole>\d*)(?:\.(?P<decimals>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?"
+    r")\s*",
+    re.ASCII,
 )
 
 
@@ -42,27 +46,43 @@ def exact_number(value: Any, what: str) -> fmpq:
     DomainError
         If it is not finite, not a number, or spelled with an exponent beyond ±5000.
     """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, str):
-        spelled = _SPELLED.fullmatch(value) if len(value) <= _LONGEST else None
-        if spelled is None:
-            raise DomainError(
-                f"{what} is {_shortened(value)}; expected a number such as 0.25, -1e-3 or 1/3"
-            )
-        if abs(int(spelled["exponent"] or 0)) > _LARGEST_EXPONENT:
-            raise DomainError(
-                f"{what} is {_shortened(value)}; its exponent is beyond ±{_LARGEST_EXPONENT}"
-            )
-    elif isinstance(value, np.longdouble) and np.isfinite(value):
+        return _read(value, what)
+    if isinstance(value, np.longdouble) and np.isfinite(value):
         value = Fraction(*value.as_integer_ratio())  # float() would round it
     try:
+        if isinstance(value, bool):
+            raise ValueError  # noqa: TRY301 (true is not a bound; a JSON file may say it)
         return to_fmpq(value)
-    except (ValueError, ZeroDivisionError):
-        shown = _shortened(value) if isinstance(value, str) else f"{value} ({type(value).__name__})"
-        raise DomainError(f"{what} is {shown}; expected a finite rational number") from None
+    except ValueError:
+        raise DomainError(
+            f"{what} is {str(value)[:40]} ({type(value).__name__}); expected a finite rational "
+            "number"
+        ) from None
 
 
-def _shortened(text: str) -> str:
-    return repr(text) if len(text) <= 40 else repr(text[:40]) + "…"
+def _read(text: str, what: str) -> fmpq:
+    shown = repr(text) if len(text) <= 40 else repr(text[:40]) + "…"
+    if len(text) > _LONGEST:
+        raise DomainError(f"{what} is {shown}, longer than {_LONGEST} characters")
+    spelled = _SPELLED.fullmatch(text)
+    if spelled is None or not any(c.isdigit() for c in text.lower().partition("e")[0]):
+        raise DomainError(f"{what} is {shown}; expected a number such as 0.25, -1e-3 or 1/3")
+    sign = -1 if spelled["sign"] == "-" else 1
+    if spelled["numerator"]:
+        denominator = fmpz(spelled["denominator"])  # FLINT reads without Python's digit limit
+        if denominator == 0:
+            raise DomainError(f"{what} is {shown}, a division by zero")
+        return fmpq(sign * fmpz(spelled["numerator"]), denominator)
+    exponent = int(spelled["exponent"] or 0)
+    if abs(exponent) > _LARGEST_EXPONENT:
+        raise DomainError(f"{what} is {shown}; its exponent is beyond ±{_LARGEST_EXPONENT}")
+    decimals = spelled["decimals"] or ""
+    digits = sign * fmpz((spelled["whole"] + decimals) or "0")
+    shift = exponent - len(decimals)
+    return fmpq(digits * fmpz(10) ** shift) if shift >= 0 else fmpq(digits, fmpz(10) ** -shift)
 
 
 def is_scalar(value: Any) -> bool:
