@@ -84,6 +84,7 @@ def read(path: Path, options: LoadOptions) -> Network:
     left = next(lines, None)
     if left is not None:
         raise FormatError(f"line {left[0]}: more numbers than the header announces")
+    _check_last_line(text)
     exact_weights = [RationalArray.from_floats(w) for w in weights]
     exact_biases = [RationalArray.from_floats(b) for b in biases]
     normalisation = _normalise(header, exact_weights, exact_biases, options, notes)
@@ -118,6 +119,14 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
         yield number, tokens
 
 
+def _check_last_line(text: str) -> None:
+    """A last number without the comma and the line end of those before it has lost digits."""
+    before, last = [line.strip() for line in text.splitlines()[-2:]]
+    ended = text.endswith(("\n", "\r"))
+    if not ended and before.endswith(",") and not last.startswith("//") and not last.endswith(","):
+        raise FormatError(f"the last line {last[:30]!r} has no comma, as others have (truncated)")
+
+
 def _next(lines: Iterator[tuple[int, list[str]]], what: str) -> tuple[int, list[str]]:
     line = next(lines, None)
     if line is None:
@@ -144,7 +153,7 @@ def _integers(line: tuple[int, list[str]], what: str) -> list[int]:
 def _read_header(lines: Iterator[tuple[int, list[str]]], notes: list[str]) -> _Header:
     first = _next(lines, "first line of the header")
     counts = _integers(first, "first line of the header")
-    if not counts or len(counts) in (2, 3) or counts[0] < 1:
+    if len(counts) in (2, 3) or counts[0] < 1:
         raise FormatError(
             f"line {first[0]}: the header should start with the number of layers, or with the "
             f"numbers of layers, inputs, outputs and the largest size"
