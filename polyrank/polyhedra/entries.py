@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -52,15 +53,12 @@ def exact_number(value: Any, what: str) -> fmpq:
         return _read(value, what)
     if isinstance(value, np.longdouble) and np.isfinite(value):
         value = Fraction(*value.as_integer_ratio())  # float() would round it
-    try:
-        if isinstance(value, bool):
-            raise ValueError  # noqa: TRY301 (true is not a bound; a JSON file may say it)
-        return to_fmpq(value)
-    except ValueError:
-        raise DomainError(
-            f"{what} is {str(value)[:40]} ({type(value).__name__}); expected a finite rational "
-            "number"
-        ) from None
+    if not isinstance(value, bool):  # JSON's true is not a bound
+        with suppress(ValueError):
+            return to_fmpq(value)
+    raise DomainError(
+        f"{what} is {str(value)[:40]} ({type(value).__name__}); expected a finite rational number"
+    )
 
 
 def _read(text: str, what: str) -> fmpq:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from polyrank.errors import DomainError, FormatError
 from polyrank.network.formats.npz import read_arrays
 from polyrank.network.formats.source import read_text
-from polyrank.polyhedra.domain import Box, Domain, Polytope, Slice, WholeSpace
+from polyrank.polyhedra.domain import Box, Domain, Polytope, Slice
 
 __all__ = ["box_from_file", "polytope_from_file", "slice_from_file"]
 
