@@ -25,7 +25,13 @@ from typing import Any
 import numpy as np
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
-from polyrank.network.formats import onnx_arithmetic, onnx_piecewise, onnx_shape
+from polyrank.network.formats import (
+    onnx_arithmetic,
+    onnx_images,
+    onnx_layout,
+    onnx_piecewise,
+    onnx_shape,
+)
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_graph import GraphModel, Node
 from polyrank.network.formats.options import LoadOptions
@@ -38,7 +44,9 @@ __all__ = ["OPERATORS", "network_from_graph", "read"]
 
 OPERATORS: Mapping[str, Operator] = {
     **onnx_shape.OPERATORS,
+    **onnx_layout.OPERATORS,
     **onnx_arithmetic.OPERATORS,
+    **onnx_images.OPERATORS,
     **onnx_piecewise.OPERATORS,
 }
 """The operators that are read, by name."""

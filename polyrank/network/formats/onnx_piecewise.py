@@ -15,8 +15,10 @@ from polyrank.network.formats.onnx_arithmetic import (
     reduced_shape,
 )
 from polyrank.network.formats.onnx_call import Call, Operator, Value
+from polyrank.network.formats.onnx_images import images_of, windows_of
 from polyrank.network.graph import Affine
 from polyrank.network.graph.affine import gather
+from polyrank.network.graph.linear import means
 from polyrank.network.graph.piecewise import (
     absolute,
     clip,
@@ -27,7 +29,7 @@ from polyrank.network.graph.piecewise import (
     tournament,
 )
 from polyrank.network.graph.values import Values, as_rationals
-from polyrank.network.graph.windows import place_windows, window_entries
+from polyrank.network.graph.windows import window_entries
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["OPERATORS"]
@@ -123,21 +125,8 @@ def _max_pool(call: Call) -> list[Value]:
         raise UnsupportedError(
             f"{call.node.where} also gives the indices of the maxima, which are not continuous"
         )
-    tensor = call.affine(0)
-    if len(tensor.shape) < 3:
-        raise FormatError(
-            f"{call.node.where}: the input has shape {tensor.shape}; expected (N, C, …)"
-        )
-    windows = place_windows(
-        tensor.shape[2:],
-        call.integers_of("kernel_shape") or [],
-        strides=call.integers_of("strides"),
-        dilations=call.integers_of("dilations"),
-        pads=call.integers_of("pads"),
-        auto_pad=call.text("auto_pad", "NOTSET"),
-        ceil_mode=bool(call.integer("ceil_mode", 0)),
-        where=call.node.where,
-    )
+    tensor = images_of(call)
+    windows = windows_of(call, tensor.shape[2:], call.integers_of("kernel_shape") or [])
     cells = window_entries(windows)
     images = math.prod(tensor.shape[:2])
     base = np.arange(images, dtype=np.int64).reshape(-1, 1, 1) * math.prod(tensor.shape[2:])
@@ -193,6 +182,15 @@ def _global_max_pool(call: Call) -> list[Value]:
     return [result.reshaped((*tensor.shape[:2], *(1,) * len(axes)))]
 
 
+def _reduce_l1(call: Call) -> list[Value]:
+    tensor = absolute(call.tape, call.affine(0), call.name)
+    axes = reduced_axes(call, len(tensor.shape))
+    if axes is None:
+        return [tensor]
+    result = call.tape.apply(means(tensor.shape, axes, mean=False), tensor, call.name)
+    return [result.reshaped(reduced_shape(call, tensor.shape, axes))]
+
+
 OPERATORS: Mapping[str, Operator] = {
     "Abs": _abs,
     "Clip": _clip,
@@ -203,6 +201,7 @@ OPERATORS: Mapping[str, Operator] = {
     "MaxPool": _max_pool,
     "Min": _min,
     "PRelu": _prelu,
+    "ReduceL1": _reduce_l1,
     "ReduceMax": _reduce_max,
     "ReduceMin": _reduce_min,
     "Relu": _relu,

@@ -41,6 +41,7 @@ from polyrank.network.rational import RationalArray, nearest_float
 __all__ = ["Block", "Tape"]
 
 _TRY_ENTRIES = 2**22  # products that a speculative float64 composition of mixing maps may take
+_TRY_RATIONALS = 2**19  # the same for a tensor that is rational already, as after a mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,8 +128,10 @@ class Tape:
         """``linear · tensor``, composed exactly or after making the tensor a layer of its own."""
         if tensor.is_monomial or linear.is_monomial:
             return _composed(linear, tensor)
-        lengths = np.diff(tensor.indptr)[linear.columns]
-        if int(lengths.sum()) <= _TRY_ENTRIES:
+        products = int(np.diff(tensor.indptr)[linear.columns].sum())
+        if not is_float(tensor.coefficients) and products <= _TRY_RATIONALS:
+            return _composed(linear, tensor)
+        if is_float(tensor.coefficients) and products <= _TRY_ENTRIES:
             result = compose(linear, tensor, floats_only=True)
             if result is not None:
                 return result
