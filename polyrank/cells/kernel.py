@@ -512,6 +512,9 @@ def _test(net, work, k, rows, i, side, base, last, fresh):
             work.inverse, work.basis, work.objective, pivots > BLAND_AFTER, work.rates
         )
         if slot < 0:
+            for q in range(d):
+                if work.basis[q] >= rows:
+                    return OPEN  # never prove anything from a row that is not the cell's
             if z > -4.0 * limit or not tried:
                 if by_residual(
                     work.table, work.row_radius, work.basis, work.rates, work.objective,
@@ -1080,7 +1083,7 @@ def run(net, work, layers, budget):
             _push_row(net, work, rows, net.unit_start[k] + work.cell_unit[f], work.cell_side[f])
             rows += 1
         has_vertex = work.cell_vertex[f]
-        if has_vertex and undecided > 0:
+        if has_vertex:
             for q in range(d):
                 work.basis[q] = work.cell_basis[f, q]
                 work.x[q] = work.cell_x[f, q]
