@@ -15,6 +15,7 @@ from polyrank.errors import NetworkError, RunError
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.regions.manifest import chart_entry, network_entry, versions
+from polyrank.regions.ranks import ExactRanks
 from polyrank.regions.run import Run
 from polyrank.regions.writer import RunWriter
 
@@ -117,6 +118,7 @@ def enumerate_regions(
     }
     bits = sum(network.bits[:layers])
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
+    ranks = ExactRanks(network, chart, layers)
     charted = time.perf_counter()
     try:
         with sink:
@@ -125,7 +127,7 @@ def enumerate_regions(
                 chart,
                 through_layer=through_layer,
                 engine=engine,
-                sink=sink.write,
+                sink=lambda batch: sink.write(ranks.settle(batch)),
                 progress=progress,
             )
             ended = time.perf_counter()
