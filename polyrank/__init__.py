@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polyrank.network.formats import load, save
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
+    from polyrank.polyhedra.vnnlib import vnnlib_domain
     from polyrank.regions.enumerate import enumerate_regions
     from polyrank.regions.run import Run, open_run
 
@@ -54,6 +55,7 @@ __all__ = [
     "load",
     "open_run",
     "save",
+    "vnnlib_domain",
 ]
 
 __version__ = "0.1.0"
@@ -80,6 +82,7 @@ _HOME = {
     "load": "polyrank.network.formats",
     "open_run": "polyrank.regions.run",
     "save": "polyrank.network.formats",
+    "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }
 
 

@@ -6,19 +6,14 @@ Numbers are taken exactly as they are written: ``0.1`` on the command line or in
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import typer
 
 import polyrank as pr
-from polyrank.errors import DomainError, FormatError
-from polyrank.network.formats.npz import read_arrays
 from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.files import box_from_file, polytope_from_file, slice_from_file
 
 __all__ = ["DomainChoice", "chosen_domain"]
 
@@ -61,67 +56,20 @@ def chosen_domain(choice: DomainChoice) -> Domain:
         raise typer.BadParameter("--case chooses among the cases of --vnnlib, which is missing")
     if choice.slice is not None and choice.vnnlib is not None:
         raise typer.BadParameter("--slice cannot be combined with --vnnlib")
-    inner = _inner(choice)
+    inner = _plain(choice)
     if choice.slice is None:
-        return inner
-    arrays = _arrays(choice.slice, ("origin", "basis"), "--slice")
-    return pr.Slice(arrays["origin"], arrays["basis"], inner)
+        return pr.WholeSpace() if inner is None else inner
+    return slice_from_file(choice.slice, inner)
 
 
-def _inner(choice: DomainChoice) -> Domain:
+def _plain(choice: DomainChoice) -> Domain | None:
     if choice.box is not None:
         low, high = (side.split(",") if "," in side else side for side in choice.box)
         return pr.Box(low, high)
     if choice.box_file is not None:
-        arrays = _arrays(choice.box_file, ("lower", "upper"), "--box-file")
-        return pr.Box(_side(arrays["lower"]), _side(arrays["upper"]))
+        return box_from_file(choice.box_file)
     if choice.polytope is not None:
-        arrays = _arrays(choice.polytope, ("A", "b"), "--polytope")
-        return pr.Polytope(arrays["A"], arrays["b"])
+        return polytope_from_file(choice.polytope)
     if choice.vnnlib is not None:
-        return _vnnlib_case(choice.vnnlib, choice.case)
-    return pr.WholeSpace()
-
-
-def _side(value: Any) -> Any:
-    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def _arrays(path: Path, keys: tuple[str, ...], option: str) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise DomainError(f"{path}: no such file ({option} reads .npz or .json)")
-    if path.suffix == ".json":
-        found = _json_object(path)
-    elif path.suffix == ".npz":
-        found = _npz(path)
-    else:
-        raise DomainError(f"{path}: {option} reads .npz or .json, not {path.suffix or 'this'!r}")
-    missing = [key for key in keys if key not in found]
-    if missing:
-        raise DomainError(
-            f"{path}: {option} needs the keys {' and '.join(keys)}; found "
-            f"{', '.join(sorted(found)) or 'none'}"
-        )
-    return found
-
-
-def _json_object(path: Path) -> Mapping[str, Any]:
-    try:
-        # decimals stay text, so that 0.1 is 1/10 and not the float64 next to it
-        found = json.loads(path.read_text(encoding="utf-8"), parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError) as error:
-        raise DomainError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(found, dict):
-        raise DomainError(f"{path}: expected a JSON object, found {type(found).__name__}")
-    return found
-
-
-def _npz(path: Path) -> Mapping[str, Any]:
-    try:
-        return read_arrays(path)[0]
-    except FormatError as error:
-        raise DomainError(f"{path}: {error}") from None
-
-
-def _vnnlib_case(path: Path, case: int | None) -> Domain:
-    raise NotImplementedError
+        return pr.vnnlib_domain(choice.vnnlib, choice.case)
+    return None

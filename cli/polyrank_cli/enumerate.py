@@ -52,7 +52,7 @@ def enumerate_command(
     ] = None,
     case: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, counted from 1."),
+        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, from 0."),
     ] = None,
     polytope: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
@@ -100,7 +100,9 @@ def enumerate_command(
 
     with sentences():
         domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
-        notes: dict[str, str] = {}
+        notes: dict[str, Any] = {}
+        if vnnlib is not None:
+            notes["vnnlib"] = {"file": vnnlib.name, "case": case}
         reading: dict[str, Any] = {
             "output_relu": output_relu,
             "activation": activation,

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from polyrank.cells.task import SearchProgress
 from polyrank_cli.failures import say
 
 __all__ = ["announced_compilation", "progress_line"]
@@ -48,30 +49,29 @@ def announced_compilation(*, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def progress_line(*, quiet: bool) -> Iterator[Callable[[Any], None] | None]:
+def progress_line(*, quiet: bool) -> Iterator[Callable[[SearchProgress], None] | None]:
     """A line on a terminal's stderr that shows how far the search is; None when piped or quiet."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    started = time.perf_counter()
     with Live(
         console=Console(stderr=True), transient=True, refresh_per_second=8, auto_refresh=False
     ) as live:
-        shown = started - _SECONDS_BETWEEN
+        shown = float("-inf")
 
-        def update(state: Any) -> None:
+        def update(state: SearchProgress) -> None:
             nonlocal shown
             now = time.perf_counter()
             if now - shown < _SECONDS_BETWEEN:
                 return
             shown = now
-            live.update(_line(state, now - started), refresh=True)
+            live.update(_line(state), refresh=True)
 
         yield update
 
 
-def _line(state: Any, seconds: float) -> Table:
-    rate = state.regions / seconds if seconds > 0 else 0.0
+def _line(state: SearchProgress) -> Table:
+    rate = state.regions / state.seconds if state.seconds > 0 else 0.0
     line = Table.grid(padding=(0, 2))
     line.add_row(
         ProgressBar(total=1.0, completed=state.share, width=24),

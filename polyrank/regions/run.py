@@ -90,21 +90,27 @@ class Run:
 
     @property
     def undecided_prefixes(self) -> tuple[str, ...]:
-        """The undecided prefixes, as strings of 0 and 1 over the first units."""
+        """The undecided cells, as :func:`polyrank.cells.task.prefix_text` spells them.
+
+        One character per unit, layers separated by ``|``: 0, 1, z (identically zero), = (a
+        multiple of an earlier unit, decided with it), ? (not decided).
+        """
         return self._prefixes
 
     @property
     def count_interval(self) -> tuple[int, int | None]:
         """Proven bounds of the number of regions; None where there is no upper bound.
 
-        Below an undecided prefix of length p there are at most 2^(N − p) codewords. A run that
-        did not finish left unseen prefixes, so that nothing bounds it from above.
+        A cell with u units that were not decided holds at most 2^u codewords. A run that did not
+        finish left unseen cells, so that nothing bounds it from above.
         """
         if self.status != "finished":
             return self.count, None
         if not self.manifest["certified"] and not self._prefixes:
             return self.count, None
-        return self.count, self.count + sum(2 ** (self.bits - len(p)) for p in self._prefixes)
+        return self.count, self.count + sum(
+            2 ** min(self.bits, prefix.count("?")) for prefix in self._prefixes
+        )
 
     @property
     def bits(self) -> int:

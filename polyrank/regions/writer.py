@@ -127,7 +127,7 @@ class RunWriter:
     def finish(
         self,
         *,
-        undecided: Sequence[Sequence[int]] = (),
+        undecided: Sequence[str] = (),
         certified: bool,
         search: Mapping[str, Any] | None = None,
         timings: Mapping[str, float] | None = None,
@@ -136,8 +136,8 @@ class RunWriter:
 
         Parameters
         ----------
-        undecided : sequence of bit sequences
-            Codeword prefixes (bits of the first units) below which something was not decided.
+        undecided : sequence of str
+            Cells that were not decided, as :func:`polyrank.cells.task.prefix_text` spells them.
         certified : bool
             The search decided every cell with a verified certificate. A run with undecided
             prefixes is never certified, whatever this says.
@@ -175,13 +175,13 @@ class RunWriter:
     def _close(
         self,
         status: Status,
-        undecided: Sequence[Sequence[int]] = (),
+        undecided: Sequence[str] = (),
         certified: bool = False,
         search: Mapping[str, Any] | None = None,
         timings: Mapping[str, float] | None = None,
         error: str | None = None,
     ) -> Run:
-        prefixes = tuple("".join("1" if bit else "0" for bit in prefix) for prefix in undecided)
+        prefixes = tuple(undecided)
         certified = certified and status == "finished" and not prefixes
         if self._directory is None:
             table = pa.Table.from_batches(self._kept, schema=self._schema)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import typer
 
 import polyrank as pr
 from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.vnnlib import read_vnnlib
 from polyrank_cli.convention import needs_convention, settled_convention
+from tests.regions.fake_search import FakeResult
 
 # altitude in metres, 0..1000 normalised to −0.5..0.5, and speed, 10..30 to −1..1
 HEADER = {
@@ -68,3 +73,89 @@ def test_the_range_that_contains_the_box_decides(domain, raw):
 def test_otherwise_the_user_is_asked(header, domain, reason):
     with pytest.raises(typer.BadParameter, match=f"{reason}.*; say --raw .* or --folded"):
         settled_convention(network(header), domain)
+
+
+NNET = """// a plane in the .nnet format
+1,2,1,2,
+2,1,
+0,
+0.0,10.0,
+1000.0,30.0,
+500.0,20.0,0.0,
+1000.0,10.0,1.0,
+1.0,-1.0,
+0.0,
+"""
+
+
+def box(low: str, high: str) -> str:
+    return (
+        "(declare-const X_0 Real) (declare-const X_1 Real) (declare-const Y_0 Real)\n"
+        f"(assert (and (>= X_0 {low}) (<= X_0 {high}) (>= X_1 {low}) (<= X_1 {high})))\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "options", "normalisation", "said"),
+    [
+        (("-0.5", "0.5"), [], "raw", "taking --raw"),
+        (("10", "30"), [], "folded", "taking --folded"),
+        (("-0.5", "0.5"), ["--folded"], "folded", ""),
+        (("10", "30"), ["--raw"], "raw", ""),
+        (("-0.5", "0.5"), ["-q"], "raw", ""),
+    ],
+)
+def test_enumerate_settles_the_convention(
+    polyrank, tmp_path, monkeypatch, bounds, options, normalisation, said
+):
+    (tmp_path / "plane.nnet").write_text(NNET)
+    (tmp_path / "box.vnnlib").write_text(box(*bounds))
+    seen = []
+
+    def search(network, chart, **_options):
+        seen.append(network)
+        return FakeResult()
+
+    monkeypatch.setattr("polyrank.regions.enumerate.search", search)
+    arguments = ["--vnnlib", tmp_path / "box.vnnlib", "--json", *options]
+    found = polyrank("enumerate", tmp_path / "plane.nnet", *arguments)
+    assert found.status == 0
+    assert (said in found.err) if said else (found.err == "")
+    assert seen[0].source["normalisation"] == normalisation
+    notes = json.loads(found.out)["notes"]
+    assert notes["vnnlib"] == {"file": "box.vnnlib", "case": None}
+    asked = "--raw" in options or "--folded" in options
+    assert ("convention" in notes) is not asked
+
+
+def test_enumerate_refuses_a_property_that_fits_neither_way(polyrank, tmp_path):
+    (tmp_path / "plane.nnet").write_text(NNET)
+    (tmp_path / "box.vnnlib").write_text(box("-7", "7"))
+    arguments = ["--vnnlib", tmp_path / "box.vnnlib", "-o", tmp_path / "run"]
+    found = polyrank("enumerate", tmp_path / "plane.nnet", *arguments)
+    assert found.status == 2
+    assert "say --raw" in found.err
+    assert "--folded" in found.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 7, 8, 9, 10])
+def test_acas_properties_are_normalised(shared_data, number):
+    # VNN-COMP states the ACAS Xu properties in normalised inputs
+    net, cases = acas(shared_data, number)
+    for case in cases:
+        assert settled_convention(net, case)[0] is True
+
+
+def test_acas_property_6_leaves_the_range_and_is_asked_about(shared_data):
+    # its range goes up to 62,000 ft, beyond the 60,760 ft of the header
+    net, cases = acas(shared_data, 6)
+    assert len(cases) == 2
+    for case in cases:
+        with pytest.raises(typer.BadParameter, match="neither way"):
+            settled_convention(net, case)
+
+
+def acas(shared_data, number: int) -> tuple[Network, tuple[Domain, ...]]:
+    net = pr.load(next(shared_data("acasxu_nnet").glob("ACASXU_run2a_1_1_*.nnet")))
+    return net, read_vnnlib(shared_data(f"acasxu_onnx/prop_{number}.vnnlib")).cases

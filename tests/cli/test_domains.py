@@ -86,43 +86,26 @@ def test_contradictions_are_wrong_usage(choice, message):
         chosen_domain(DomainChoice(**choice))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("box.json", b'{"lower": 0', "not a JSON file"),
-        ("box.json", b"[" * 100_000, "not a JSON file"),
-        ("box.json", b"\xff\xfe", "not a JSON file"),
-        ("box.json", b"[1, 2]", "expected a JSON object, found list"),
-        ("box.json", b'{"lower": 0}', "needs the keys lower and upper; found lower"),
-        ("box.json", b"{}", "needs the keys lower and upper; found none"),
-        ("box.json", b'{"lower": NaN, "upper": 1}', "lower bound is 'NaN'; expected a number"),
-        ("box.json", b'{"lower": 2, "upper": 1}', "lower bound 2 is above"),
-        ("box.npz", b"", "the file is empty"),
-        ("box.npz", b"PK\x03\x04 and nothing more", "not a readable .npz archive"),
-        ("box.npz", b"plain text", "not a readable .npz archive"),
-        ("box.txt", b"0 1", "reads .npz or .json, not '.txt'"),
-        ("box", b"0 1", "reads .npz or .json, not 'this'"),
-    ],
-)
-def test_wrong_files(tmp_path, name, content, message):
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(DomainError, match=message):
-        chosen_domain(DomainChoice(box_file=path))
+@pytest.mark.parametrize("option", ["box_file", "polytope", "slice", "vnnlib"])
+def test_files_that_are_not_there(tmp_path, option):
+    with pytest.raises(DomainError, match=r"nothing\.npz"):
+        chosen_domain(DomainChoice(**{option: tmp_path / "nothing.npz"}))
 
 
-def test_missing_truncated_and_pickled_files(tmp_path):
-    with pytest.raises(DomainError, match=r"nothing\.npz: no such file"):
-        chosen_domain(DomainChoice(polytope=tmp_path / "nothing.npz"))
-    whole = tmp_path / "whole.npz"
-    np.savez_compressed(whole, lower=np.random.default_rng(0).normal(size=500), upper=np.ones(500))
-    cut = tmp_path / "cut.npz"
-    content = bytearray(whole.read_bytes())
-    content[200:300] = bytes(100)
-    cut.write_bytes(content)
-    with pytest.raises(DomainError, match=r"not a readable \.npz archive"):
-        chosen_domain(DomainChoice(box_file=cut))
-    pickled = tmp_path / "pickled.npz"
-    np.savez(pickled, lower=np.array([print], dtype=object), upper=np.ones(1))
-    with pytest.raises(DomainError, match="Python objects"):
-        chosen_domain(DomainChoice(box_file=pickled))
+TWO_CASES = """
+(declare-const X_0 Real) (declare-const Y_0 Real)
+(assert (or (and (>= X_0 -0.1) (<= X_0 0)) (and (>= X_0 1) (<= X_0 2))))
+(assert (<= Y_0 0))
+"""
+
+
+def test_vnnlib_cases(tmp_path):
+    path = tmp_path / "property.vnnlib"
+    path.write_text(TWO_CASES)
+    found = chosen_domain(DomainChoice(vnnlib=path, case=0))
+    assert found == pr.Box(["-1/10"], [0])
+    assert chosen_domain(DomainChoice(vnnlib=path, case=1)) == pr.Box([1], [2])
+    with pytest.raises(DomainError, match="have 2 cases"):
+        chosen_domain(DomainChoice(vnnlib=path))
+    with pytest.raises(DomainError, match="has no case 2"):
+        chosen_domain(DomainChoice(vnnlib=path, case=2))

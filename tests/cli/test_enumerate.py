@@ -39,7 +39,7 @@ def test_json_is_one_object(polyrank, plane, engine):
 
 
 def test_text(polyrank, plane):
-    found = polyrank("enumerate", plane, "--box", "-1", "1", "--through-layer", "1", "-q")
+    found = polyrank("enumerate", plane, "--box", "-3", "3", "--through-layer", "1", "-q")
     assert found.status == 0
     assert found.err == ""
     assert "certified: exactly 7 regions" in found.out
@@ -105,17 +105,19 @@ def test_layerwise_summary(polyrank, tmp_path):
 
 
 def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=[(1, 1)]), rows=5))
+    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=("11?|",)), rows=5))
     out = tmp_path / "run"
     found = polyrank("enumerate", plane, "-o", out)
     assert found.status == 3
-    assert "not certified: at least 5 regions and at most 7; 1 undecided prefix remains" in found.out
+    assert (
+        "not certified: at least 5 regions and at most 7; 1 undecided prefix remains" in found.out
+    )
     assert "certified: exactly" not in found.out
     shown = polyrank("summary", out, "--json")
     assert shown.status == 3
     assert json.loads(shown.out)["certified"] is False
     monkeypatch.setattr(
-        module, "search", ending(FakeResult(undecided=[(0,), (1,)], certified=False), rows=5)
+        module, "search", ending(FakeResult(undecided=("0??|", "1??|"), certified=False), rows=5)
     )
     found = polyrank("enumerate", plane, "--json")
     assert found.status == 3

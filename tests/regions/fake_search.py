@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
+from polyrank.cells.task import SearchProgress
 from tests.regions.fake import REGIONS, batch
 
 
 @dataclass(frozen=True)
 class FakeResult:
-    undecided: Sequence[Sequence[int]] = ()
+    undecided: tuple[str, ...] = ()
     certified: bool = True
     regions: int = 7
     tests: int = 11
@@ -29,7 +29,7 @@ def ending(how: BaseException | FakeResult, rows: int = len(REGIONS)) -> Callabl
         sink(batch(REGIONS[:rows]))
         if progress is not None:
             for share in (0.0, 0.5, 1.0):
-                progress(SimpleNamespace(regions=rows, share=share, undecided=0))
+                progress(SearchProgress(rows, share, 0, 0.5))
         if isinstance(how, BaseException):
             raise how
         return how

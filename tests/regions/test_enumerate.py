@@ -70,7 +70,7 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_undecided(tmp_path, monkeypatch, on_disk):
     out = tmp_path / "run" if on_disk else None
-    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=[(1, 1)]), rows=5))
+    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=("11?|",)), rows=5))
     run = enumerate_regions(PLANE, out=out)
     for seen in [run, open_run(out)] if out else [run]:
         assert (seen.count, seen.undecided, seen.certified) == (5, 1, False)

@@ -161,7 +161,7 @@ def test_layerwise_decomposition(place, rows_per_group):
 
 def test_run_without_regions(place):
     with writer(place) as sink:
-        run = sink.finish(certified=False, undecided=[()])
+        run = sink.finish(certified=False, undecided=["??|?"])
     assert (run.count, run.min_rank, run.rank_histogram()) == (0, (None, None), {})
     assert run.table.num_rows == run.at_layer(1).num_rows == 0
     assert run.count_interval == (0, 8)
@@ -170,13 +170,13 @@ def test_run_without_regions(place):
 def test_undecided_prefixes_are_kept_and_forbid_the_verdict(place):
     with writer(place) as sink:
         sink.write(batch(REGIONS[:5]))
-        run = sink.finish(certified=True, undecided=[(1, 1), np.array([0, 0, 1])])
+        run = sink.finish(certified=True, undecided=["11|?", "z=|?", "??|?"])
     for seen in [run] if place is None else [run, open_run(place)]:
         assert not seen.certified
         assert seen.status == "finished"
-        assert seen.undecided == 2
-        assert seen.undecided_prefixes == ("11", "001")
-        assert seen.count_interval == (5, 5 + 2 + 1)
+        assert seen.undecided == 3
+        assert seen.undecided_prefixes == ("11|?", "z=|?", "??|?")
+        assert seen.count_interval == (5, 5 + 2 + 2 + 8)
 
 
 def test_search_that_does_not_certify_has_no_upper_bound(place):
@@ -318,7 +318,7 @@ def test_existing_output_is_refused(tmp_path, what):
 def finished(directory: Path) -> Path:
     with writer(directory, rows_per_group=2, rows_per_shard=4) as sink:
         sink.write(batch())
-        sink.finish(certified=False, undecided=[(1, 1)])
+        sink.finish(certified=False, undecided=["11|?"])
     return directory
 
 
