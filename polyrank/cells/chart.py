@@ -23,7 +23,7 @@ from polyrank.lp.exact_interior import (
     interior_point,
 )
 from polyrank.lp.exact_simplex import Cell
-from polyrank.lp.farkas import Multipliers, Row, integer_rows, values_at
+from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, values_at
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.system import AffineSystem, identity
 
@@ -145,20 +145,15 @@ def chart(domain: Domain, n: int) -> Chart:
 def emptiness_message(system: AffineSystem, multipliers: Multipliers) -> str:
     """The proof of emptiness in the user's own rows: multipliers and what they add up to."""
     bounds = system.b.entries()
-    scales: list[fmpq] = []
-    for i, value in zip(multipliers.indices, multipliers.values, strict=True):
-        scales.append(value * _scale(system, i))
-    total = sum((s * bounds[i] for i, s in zip(multipliers.indices, scales, strict=True)), fmpq(0))
-    smallest = min(scales)
-    shown = [
-        f"{scale / smallest} * ({system.names[i]})"
-        for i, scale in zip(multipliers.indices, scales, strict=True)
-    ]
-    terms = " + ".join(shown[:12])
+    terms = sorted(zip(multipliers.indices, multipliers.values, strict=True))
+    weights = integer_row(value * _scale(system, i) for i, value in terms)
+    total = sum((w * bounds[i] for w, (i, _) in zip(weights, terms, strict=True)), fmpq(0))
+    shown = [f"{w} * ({system.names[i]})" for w, (i, _) in zip(weights, terms, strict=True)]
+    text = " + ".join(shown[:12])
     more = f" + ... ({len(shown) - 12} more)" if len(shown) > 12 else ""
     return (
-        f"the domain is empty: {terms}{more} adds up to 0 <= {total / smallest} "
-        "(Farkas multipliers); loosen one of these constraints"
+        f"the domain is empty: {text}{more} adds up to 0 <= {total} (Farkas multipliers); "
+        "loosen one of these constraints"
     )
 
 

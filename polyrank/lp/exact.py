@@ -25,7 +25,7 @@ from polyrank.lp.exact_simplex import (
     start_at,
     to_vertex,
 )
-from polyrank.lp.farkas import Multipliers, Row, value_at
+from polyrank.lp.farkas import Multipliers, Row, coprime, value_at
 
 __all__ = [
     "Cell",
@@ -219,7 +219,7 @@ def minimise(
     state, start = begun
     outcome = primal(cell, objective, state, start)
     if outcome.ray is not None:
-        ray = tuple(int(v) for v in outcome.ray.entries()[:-1])
+        ray = coprime([int(v) for v in outcome.ray.entries()[:-1]])
         return Unbounded(_point(outcome.state), ray, outcome.pivots)
     state, more = outcome.state, 0
     if vertex:

@@ -19,6 +19,7 @@ from flint import fmpq, fmpq_mat
 __all__ = [
     "Multipliers",
     "Row",
+    "coprime",
     "integer_row",
     "integer_row_from_floats",
     "integer_rows",
@@ -128,8 +129,8 @@ def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
     pairs = [(int(v.p), int(v.q)) if v != 0 else (0, 1) for v in entries]
     denominator = math.lcm(*{q for _, q in pairs})
     if denominator == 1:
-        return _coprime([p for p, _ in pairs])
-    return _coprime([p * (denominator // q) for p, q in pairs])
+        return coprime([p for p, _ in pairs])
+    return coprime([p * (denominator // q) for p, q in pairs])
 
 
 def integer_row_from_floats(entries: Iterable[float]) -> tuple[int, ...]:
@@ -142,10 +143,11 @@ def integer_row_from_floats(entries: Iterable[float]) -> tuple[int, ...]:
     """
     pairs = [v.as_integer_ratio() for v in entries]
     denominator = max((q for _, q in pairs), default=1)
-    return _coprime([p * (denominator // q) for p, q in pairs])
+    return coprime([p * (denominator // q) for p, q in pairs])
 
 
-def _coprime(row: list[int]) -> tuple[int, ...]:
+def coprime(row: Sequence[int]) -> tuple[int, ...]:
+    """The positive multiple of an integer row whose entries are coprime."""
     common = math.gcd(*row)
     return tuple(row) if common <= 1 else tuple(v // common for v in row)
 
