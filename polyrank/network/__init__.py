@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         unpack_bits,
     )
     from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
+    from polyrank.network.normalisation import fold_normalisation
     from polyrank.network.rational import RationalArray, nearest_float, to_fmpq
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "codeword_exact",
     "codewords",
     "describe",
+    "fold_normalisation",
     "forward_exact",
     "load",
     "nearest_float",
@@ -58,6 +60,7 @@ _HOME = {
     "codeword_exact": "forward",
     "codewords": "forward",
     "describe": "description",
+    "fold_normalisation": "normalisation",
     "forward_exact": "forward",
     "load": "formats.reading",
     "nearest_float": "rational",

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
@@ -33,7 +32,7 @@ from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import check_entries, read_text
 from polyrank.network.formats.weights_only import is_plain_relu, require_float64
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.network.normalisation import fold_normalisation
 
 __all__ = ["read", "write"]
 
@@ -85,15 +84,13 @@ def read(path: Path, options: LoadOptions) -> Network:
     if left is not None:
         raise FormatError(f"line {left[0]}: more numbers than the header announces")
     _check_last_line(text)
-    exact_weights = [RationalArray.from_floats(w) for w in weights]
-    exact_biases = [RationalArray.from_floats(b) for b in biases]
-    normalisation = _normalise(header, exact_weights, exact_biases, options, notes)
+    network = Network.from_arrays(weights, biases, name=path.stem)
+    network, normalisation = _normalise(header, network, options, notes)
     if header.lower is not None:
         notes.append(
             "the header's minima and maxima are not part of the network: the reference "
             "evaluation clips inputs to them, polyrank does not"
         )
-    network = Network.from_arrays(exact_weights, exact_biases, name=path.stem)
     record: dict[str, Any] = {
         "notes": notes,
         "normalisation": normalisation,
@@ -228,50 +225,27 @@ def _matrix(
 
 
 def _normalise(
-    header: _Header,
-    weights: list[RationalArray],
-    biases: list[RationalArray],
-    options: LoadOptions,
-    notes: list[str],
-) -> str:
-    """Fold the normalisation into the first and last layer, in place; say what was done."""
+    header: _Header, network: Network, options: LoadOptions, notes: list[str]
+) -> tuple[Network, str]:
+    """Fold the header's normalisation into the network; say what was done."""
     if header.means is None or header.ranges is None:
-        return "none"
+        return network, "none"
     if options.raw:
         notes.append("the header's normalisation was left off: inputs and outputs are normalised")
-        return "raw"
-    means = [fmpq_from_float(v) for v in header.means]
-    ranges = [fmpq_from_float(v) for v in header.ranges]
-    one, zero = fmpq(1), fmpq(0)
-    if any(v != zero for v in means[:-1]) or any(v != one for v in ranges[:-1]):
-        weights[0], biases[0] = _fold_input(weights[0], biases[0], means[:-1], ranges[:-1])
+        return network, "raw"
+    outputs = network.widths[-1]
+    folded = fold_normalisation(
+        network,
+        input_mean=header.means[:-1],
+        input_scale=header.ranges[:-1],
+        output_mean=[header.means[-1]] * outputs,
+        output_scale=[header.ranges[-1]] * outputs,
+    )
+    if any(header.means[:-1]) or {*header.ranges[:-1]} != {1.0}:
         notes.append("the header's input normalisation was folded into the first layer, exactly")
-    if means[-1] != zero or ranges[-1] != one:
-        scaled = weights[-1].to_fmpq_mat() * ranges[-1]
-        units = biases[-1].shape[0]
-        shift = fmpq_mat(units, 1, [means[-1]] * units)
-        weights[-1] = RationalArray.from_fmpq_mat(scaled)
-        biases[-1] = RationalArray.from_fmpq_mat(
-            biases[-1].to_fmpq_mat() * ranges[-1] + shift, vector=True
-        )
+    if header.means[-1] != 0.0 or header.ranges[-1] != 1.0:
         notes.append("the header's output normalisation was folded into the last layer, exactly")
-    return "folded"
-
-
-def _fold_input(
-    weight: RationalArray, bias: RationalArray, means: Sequence[fmpq], ranges: Sequence[fmpq]
-) -> tuple[RationalArray, RationalArray]:
-    """``W diag(1/r) x + (b − W diag(1/r) m)``."""
-    rows = weight.to_fmpq_mat().tolist()
-    inputs = len(means)
-    scaled = fmpq_mat(
-        len(rows), inputs, [w / r for row in rows for w, r in zip(row, ranges, strict=True)]
-    )
-    centred = bias.to_fmpq_mat() - scaled * fmpq_mat(inputs, 1, list(means))
-    return (
-        RationalArray.from_fmpq_mat(scaled),
-        RationalArray.from_fmpq_mat(centred, vector=True),
-    )
+    return folded, "folded"
 
 
 def write(network: Network, path: Path) -> None:
