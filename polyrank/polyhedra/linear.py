@@ -14,12 +14,11 @@ __all__ = ["Linear", "difference", "product", "quotient", "total"]
 _LONGEST = 20_000  # bits of a numerator or denominator
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Linear:
     """The affine function ``Σ terms[i] · v_i + constant``; no stored coefficient is 0.
 
-    Every value is used once, so that operations may reuse the largest operand's dictionary: a sum
-    nested ten thousand deep costs no more than a flat one.
+    The dictionary is never changed: a comparison may use its operands more than once.
     """
 
     terms: dict[int, fmpq]
@@ -28,11 +27,9 @@ class Linear:
 
 def total(operands: Sequence[Linear], guard: Guard) -> Linear:
     """The sum of one or more functions."""
-    largest = max(operands, key=lambda f: len(f.terms))
-    terms, constant = largest.terms, largest.constant
+    terms: dict[int, fmpq] = {}
+    constant = fmpq(0)
     for operand in operands:
-        if operand is largest:
-            continue
         constant += operand.constant
         guard.spend(len(operand.terms))
         for i, a in operand.terms.items():
