@@ -253,8 +253,7 @@ def _bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> _BoundingBox:
             found = minimise(cell, objective, interior, vertex=False)
             if isinstance(found, Unbounded):
                 return _BoundingBox(None, None, ray=found.ray)
-            if isinstance(found, Minimum):
-                minima.append(found)
+            minima.append(found)
     lowest, highest = tuple(minima[:k]), tuple(minima[k:])
     return _BoundingBox(
         tuple(m.value for m in lowest), tuple(-m.value for m in highest), lowest, highest

@@ -9,6 +9,7 @@ it verifies the certificate without any linear algebra.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
@@ -168,9 +169,38 @@ def _begin(
     return first_state(cell, start), start
 
 
+def _empty(cell: Cell, proof: Multipliers, interior: fmpq_mat | None, pivots: int) -> Infeasible:
+    """The verdict that the cell is empty; a point said to be in it is refused."""
+    if interior is not None:
+        start_at(cell, interior)
+    return Infeasible(proof, pivots)
+
+
 def _linear(objective: Row) -> fmpz_mat:
     d = len(objective) - 1
     return fmpz_mat(1, d, list(objective[:d]))
+
+
+@overload
+def minimise(
+    cell: Cell | Sequence[Row],
+    objective: Row,
+    interior: fmpq_mat,
+    *,
+    basis_hint: Sequence[int] | None = None,
+    vertex: bool = True,
+) -> Minimum | Unbounded: ...
+
+
+@overload
+def minimise(
+    cell: Cell | Sequence[Row],
+    objective: Row,
+    interior: None = None,
+    *,
+    basis_hint: Sequence[int] | None = None,
+    vertex: bool = True,
+) -> Minimum | Unbounded | Infeasible: ...
 
 
 def minimise(
@@ -199,7 +229,7 @@ def minimise(
     Returns
     -------
     Minimum, Unbounded or Infeasible
-        Each with its certificate.
+        Each with its certificate. Infeasible only if no ``interior`` was given.
 
     Raises
     ------
@@ -211,7 +241,7 @@ def minimise(
     if state is not None and all(p >= 0 for p in prices_of(_linear(objective), state)):
         state, empty, pivots = dual(cell, objective, state)
         if empty is not None:
-            return Infeasible(empty, pivots)
+            return _empty(cell, empty, interior, pivots)
         return _minimum(cell, objective, state, pivots)
     begun = _begin(cell, interior, state)
     if isinstance(begun, Infeasible):
@@ -225,6 +255,26 @@ def minimise(
     if vertex:
         state, more = to_vertex(cell, state, start)
     return _minimum(cell, objective, state, outcome.pivots + more)
+
+
+@overload
+def nonnegative(
+    cell: Cell | Sequence[Row],
+    objective: Row,
+    interior: fmpq_mat,
+    *,
+    basis_hint: Sequence[int] | None = None,
+) -> Multipliers | Violation: ...
+
+
+@overload
+def nonnegative(
+    cell: Cell | Sequence[Row],
+    objective: Row,
+    interior: None = None,
+    *,
+    basis_hint: Sequence[int] | None = None,
+) -> Multipliers | Violation | Infeasible: ...
 
 
 def nonnegative(
@@ -246,7 +296,7 @@ def nonnegative(
     Violation
         A point of the closed cell with a negative value; see :func:`strictly_inside`.
     Infeasible
-        The closed cell is empty, which can only be if ``interior`` was not given.
+        The closed cell is empty; only if ``interior`` was not given.
 
     Raises
     ------
@@ -264,7 +314,7 @@ def nonnegative(
         if proof is not None and state is not None:
             state, empty, pivots = dual(cell, objective, state, lambda v: v >= 0)
             if empty is not None:
-                return Infeasible(empty, pivots)
+                return _empty(cell, empty, interior, pivots)
             end = _minimum(cell, objective, state, pivots)
             return end.multipliers if end.value >= 0 else Violation(end.point, end.value, pivots)
     begun = _begin(cell, interior, state)

@@ -118,10 +118,14 @@ def test_a_wrong_hint_costs_nothing_but_time(hint: list[int]) -> None:
 
 def test_a_hint_beyond_the_cell_goes_on_with_the_dual_method() -> None:
     rows = [*UNIT_SQUARE, (-1, -1, 1)]  # u + v <= 1 cuts the corner (1, 1) off
-    found = minimise(rows, (-2, -3, 7), basis_hint=[1, 3])
-    assert isinstance(found, Minimum)
-    assert verify_minimum(rows, (-2, -3, 7), found)
-    assert found.value == 4
+    for hint in ([1, 3], [3, 1]):
+        found = minimise(rows, (-2, -3, 7), basis_hint=hint)
+        assert isinstance(found, Minimum)
+        assert verify_minimum(rows, (-2, -3, 7), found)
+        assert found.value == 4
+    tied = minimise(rows, (-2, -2, 7), basis_hint=[3, 1])
+    assert isinstance(tied, Minimum)
+    assert tied.value == 5
     assert isinstance(nonnegative(rows, (-2, -3, 5), basis_hint=[1, 3]), Multipliers)
     assert isinstance(nonnegative(rows, (-2, -3, 4), basis_hint=[1, 3]), Multipliers)
     below = nonnegative(rows, (-2, -3, 2), basis_hint=[1, 3])
@@ -137,6 +141,9 @@ def test_the_dual_method_proves_emptiness() -> None:
     sign = nonnegative(rows, (-2, -3, -100), basis_hint=[1, 3])
     assert isinstance(sign, Infeasible)
     assert verify_infeasible(rows, 2, sign)
+    for decide in (minimise, nonnegative):
+        with pytest.raises(ValueError, match="violates row 4"):
+            decide(rows, (-2, -3, -100), column([0, 0]), basis_hint=[1, 3])
     # a proof may come before the emptiness is noticed; it is a proof all the same
     vacuous = nonnegative(rows, (-2, -3, 2), basis_hint=[1, 3])
     assert isinstance(vacuous, Multipliers)
