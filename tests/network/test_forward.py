@@ -132,6 +132,11 @@ def test_blocks_give_what_one_pass_gives(monkeypatch):
     assert (codewords(net, X) == words).all()
 
 
+def test_a_point_may_be_a_rational_column():
+    net = Network.from_arrays([np.eye(2)], [np.zeros(2)])
+    assert forward_exact(net, fmpq_mat(2, 1, [fmpq(1, 3), 2])) == (fmpq(1, 3), 2)
+
+
 def test_overflow_is_not_an_exception():
     net = Network.from_arrays([[[1e308], [1e308]], [[1.0, -1.0]]], [[0.0, 0.0], [0.0]])
     assert np.isnan(forward(net, [1e10])).all()

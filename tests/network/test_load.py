@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import polyrank.network.formats.reading as module
-from polyrank.errors import FormatError, NetworkError
+from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats import load
 from polyrank.network.formats.registry import FORMATS, format_of, format_to_write
 from polyrank.network.normal_form import Network
@@ -133,6 +133,18 @@ def test_what_goes_wrong_on_the_way_is_one_sentence(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "format_of", fail)
         with pytest.raises(FormatError, match=message):
             load(path)
+
+
+def test_a_missing_optional_package_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "net.json"
+    path.write_bytes(JSON)
+
+    def fail(where):
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
+
+    monkeypatch.setattr(module, "format_of", fail)
+    with pytest.raises(UnsupportedError, match="net.json: reading this format needs .* 'h5py'"):
+        load(path)
 
 
 def test_the_record_of_the_source(tmp_path):

@@ -87,7 +87,11 @@ def test_a_pickle_is_refused_and_never_run(tmp_path):
 
 
 def header(shape, descr="<f8"):
-    text = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    return text_header(repr({"descr": descr, "fortran_order": False, "shape": shape}))
+
+
+def text_header(literal):
+    text = literal.encode()
     text += b" " * (63 - (10 + len(text)) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
@@ -101,6 +105,9 @@ def header(shape, descr="<f8"):
         ([("W0.npy", header((-1, 2)))], "needs -16 bytes"),
         ([("W0.npy", b"\x93NUMPY\x07\x00" + bytes(30))], r"at 'W0.npy'"),
         ([("W0.npy", b"not an array")], r"not a readable .npz archive \(at 'W0.npy'\)"),
+        ([("W0.npy", text_header("{[]: 1}"))], r"not a readable .npz archive"),
+        ([("W0.npy", text_header("(" * 3000))], r"not a readable .npz archive"),
+        ([("W0.npy", text_header("{'descr': 5, 'fortran_order': 0, 'shape': 'a'}"))], "not a read"),
         ([("W0.npy", b"")], r"not a readable .npz archive \(at 'W0.npy'\)"),
         ([("W0.npy", header((1, 1), "<c16") + bytes(16))], "type complex128: expected real"),
         ([("W0.npy", header((1, 1), "|b1") + bytes(1))], "type bool: expected real"),

@@ -23,6 +23,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flint import fmpq
 
 from polyrank.errors import FormatError, NetworkError
@@ -42,7 +43,7 @@ from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_fl
 
 __all__ = ["read", "write"]
 
-_MAX_BYTES = 1 << 28
+_MAX_BYTES = 1 << 26  # Python's objects take some twenty times as much
 _KEYS = {"name", "notes", "layers"}
 _LAYER_KEYS = {"name", "weight", "bias", "activation", "slope", "slope_neg", "slope_pos"}
 _SHORT = re.compile(r"([Wb])(0|[1-9]\d{0,5})")
@@ -190,6 +191,8 @@ def _exact(entries: list[Any], shape: tuple[int, ...], what: str) -> RationalArr
         if not isinstance(entry, (float, str)):
             raise FormatError(f"{what}: {str(entry)[:40]!r} is not a number or a string")
     try:
+        if str not in map(type, entries):
+            return RationalArray.from_floats(np.array(entries, dtype=np.float64).reshape(shape))
         return RationalArray.from_rationals(entries, shape)
     except (ValueError, NetworkError) as problem:
         raise NetworkError(f"{what}: {problem}") from None

@@ -36,7 +36,7 @@ from polyrank.network.normalisation import fold_normalisation
 
 __all__ = ["read", "write"]
 
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 1 << 28
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LARGEST = float(np.finfo(np.float64).max)
 

@@ -7,8 +7,10 @@ the file. See :mod:`polyrank.network.formats.pairs` for the rules.
 
 from __future__ import annotations
 
+import lzma
 import math
 import re
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -36,8 +38,8 @@ _AFFINITREE = re.compile(r"(\d+)\.(linear\.weights|linear\.bias|relu|layers)")
 _BOMB_BYTES = 1 << 24
 _BOMB_RATIO = 200
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
-    tokenize.TokenError, SyntaxError, OverflowError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
+    ValueError, TypeError, OverflowError, tokenize.TokenError, SyntaxError,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import importlib
 import os
 from pathlib import Path
 
-from polyrank.errors import FormatError, NetworkError
+from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.dense import with_output_relu
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.registry import Format, format_of
@@ -91,6 +91,11 @@ def load(
         raise type(problem)(f"{where.name}: {problem}") from problem
     except OSError as problem:
         raise FormatError(f"{where}: cannot be read: {problem.strerror or problem}") from problem
+    except ImportError as problem:
+        raise UnsupportedError(
+            f"{where.name}: reading this format needs the package {problem.name!r}, which is not "
+            f"installed"
+        ) from problem
     except MemoryError as problem:
         raise FormatError(f"{where.name}: not enough memory to read the file") from problem
     return Network(network.layers, name or network.name, source)
