@@ -529,17 +529,12 @@ def _test(net, work, k, rows, i, side, base, last, fresh):
                     work.stat[S_INTEGERS] += 1
                     return MISSES
                 if net.central[k]:
-                    central = True
-                    for q in range(d):
-                        if work.basis[q] < 0 or not work.row_central[work.basis[q]]:
-                            if work.basis[q] < 0 or work.rates[q] > 1e-9:
-                                central = False
                     dimension = d
                     if k > 0:
                         dimension = work.layer_bound[k - 1] + (1 if net.homogeneous else 0)
-                    if central and by_enclosure(
+                    if by_enclosure(
                         work.table, work.row_radius, work.basis, work.inverse, work.rates,
-                        work.objective, work.radius[g], work.member, dimension,
+                        work.objective, work.radius[g], work.row_central, work.member, dimension,
                     ):  # fmt: skip
                         work.stat[S_ENCLOSURE] += 1
                         return MISSES
@@ -623,7 +618,11 @@ def _enter_layer(net, work, k, bits, split):
             bits[i] = 2 if c == 0.0 else (1 if c > 0.0 else 0)
             work.stat[S_STRUCTURE] += 1
             continue
-        if net.homogeneous and work.error[g] == 0.0 and abs(work.rows[g, d - 1]) == spread:
+        slanted = 0
+        for l in range(d - 1):
+            if work.rows[g, l] != 0.0:
+                slanted += 1
+        if net.homogeneous and work.error[g] == 0.0 and slanted == 0:
             # a multiple of t, which is positive
             bits[i] = 1 if work.rows[g, d - 1] > 0.0 else 0
             work.stat[S_STRUCTURE] += 1

@@ -75,12 +75,12 @@ def by_residual(table, radius, basis, rates, objective, objective_radius):
 
 @njit(cache=True, nogil=True, _nrt=False)
 def by_enclosure(
-    table, radius, basis, inverse, rates, objective, objective_radius, member, dimension
+    table, radius, basis, inverse, rates, objective, objective_radius, central, member, dimension
 ):
     """Prove that the exact multipliers are ≥ 0; constants must vanish structurally.
 
-    The caller guarantees that the constants of the objective and of the basis rows are exactly
-    zero. With A the exact basis matrix (rows), X the approximate inverse and F = I − Aᵀ Xᵀ,
+    The caller guarantees that the constant of the objective is exactly zero, and ``central[row]``
+    that a row's is; a row with a positive multiplier must be central. With A the exact basis matrix (rows), X the approximate inverse and F = I − Aᵀ Xᵀ,
     ``‖F‖∞ < 1`` makes A regular, and the exact λ differs from the approximate one by
     ``Xᵀ (I − F)⁻¹ ρ`` with ρ the residual, hence by at most ``Σ_k |X_kq| ‖ρ‖∞ / (1 − ‖F‖∞)``.
 
@@ -131,6 +131,8 @@ def by_enclosure(
             width += abs(inverse[k, q])
         width *= scale * INFLATE
         if rates[q] > width:
+            if not central[basis[q]]:
+                return False
             positive += 1
             members = members and member[basis[q]]
         elif rates[q] < -width:
