@@ -138,7 +138,12 @@ def enumerate_command(
 
 
 def _show(run: Run, *, as_json: bool) -> None:
-    from polyrank.report.summary import format_histogram, run_object, verdict  # noqa: PLC0415
+    from polyrank.report.summary import (  # noqa: PLC0415
+        format_histogram,
+        run_object,
+        seconds,
+        verdict,
+    )
 
     if as_json:
         typer.echo(json.dumps(run_object(run)))
@@ -148,8 +153,10 @@ def _show(run: Run, *, as_json: bool) -> None:
     typer.echo(verdict(run))
     for layer, histogram in enumerate(run.manifest["rank_histogram"], start=1):
         typer.echo(f"rank through layer {layer}: {format_histogram(histogram)}")
-    seconds = run.manifest["timings"].get("total")
-    if seconds is not None:
-        typer.echo(f"{seconds:.2f} s, {run.manifest['search'].get('tests', 0):,} tests")
+    elapsed = seconds(run)
+    if elapsed is not None:
+        compiling = run.manifest["timings"]["compile"]
+        once = f" and {compiling:.0f} s to compile, once" if compiling else ""
+        typer.echo(f"{elapsed:.2f} s{once}; {run.manifest['search']['tests']:,} tests")
     if run.path is not None:
         typer.echo(f"written to {run.path}")

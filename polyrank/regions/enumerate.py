@@ -9,6 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from numba.core.event import TimingListener, install_listener
+
 from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.search import SearchProgress, search
 from polyrank.errors import NetworkError, RunError
@@ -120,8 +122,9 @@ def enumerate_regions(
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
     ranks = ExactRanks(network, chart, layers)
     charted = time.perf_counter()
+    compiling = TimingListener()
     try:
-        with sink:
+        with sink, install_listener("numba:compile", compiling):
             found = search(
                 network,
                 chart,
@@ -131,13 +134,15 @@ def enumerate_regions(
                 progress=progress,
             )
             ended = time.perf_counter()
+            compiled = compiling.duration if compiling.done else 0.0
             return sink.finish(
                 undecided=found.undecided,
                 certified=found.certified,
                 search={"tests": found.tests, "pivots": found.pivots, "ladder": dict(found.ladder)},
                 timings={
                     "chart": charted - begun,
-                    "search": ended - charted,
+                    "compile": compiled,
+                    "search": ended - charted - compiled,
                     "total": ended - begun,
                 },
             )

@@ -169,7 +169,7 @@ class RunWriter:
         reason = None if error is None or interrupted else f"{type(error).__name__}: {error}"
         try:
             self._close(status, error=reason)
-        except RunError:
+        except (RunError, pa.ArrowException):  # a writer that has failed once is closed
             self._abandon(reason)
 
     def _close(

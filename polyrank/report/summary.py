@@ -10,7 +10,7 @@ from polyrank.errors import RunError
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
 
-__all__ = ["format_histogram", "layer_summary", "run_object", "verdict"]
+__all__ = ["format_histogram", "layer_summary", "run_object", "seconds", "verdict"]
 
 
 def verdict(run: Run) -> str:
@@ -43,6 +43,14 @@ def _large(value: int) -> str:
     return f"{value:,}" if value < 10**15 else f"2^{value.bit_length()}"
 
 
+def seconds(run: Run) -> float | None:
+    """Wall time of the enumeration without compilation; None of a run that did not finish."""
+    timings: Mapping[str, float] = run.manifest["timings"]
+    if "total" not in timings:
+        return None
+    return timings["total"] - timings.get("compile", 0.0)
+
+
 def run_object(run: Run) -> dict[str, Any]:
     """The object that ``--json`` prints.
 
@@ -51,13 +59,12 @@ def run_object(run: Run) -> dict[str, Any]:
     dict
         ``regions``, ``undecided``, ``certified``, ``status``, ``regions_at_most`` (null without a
         bound), ``rank_histogram`` (one ``{rank: count}`` per layer, output last), ``min_rank``
-        (per layer), ``seconds``, ``tests``, ``pivots``, ``ladder``, ``domain``, ``dimension``,
-        ``network`` (name, hash, widths, bits, source), ``engine``, ``options``, ``notes``,
-        ``versions``, ``timings`` and ``output`` (the run directory or null).
+        (per layer), ``seconds`` (without compilation), ``tests``, ``pivots``, ``ladder``,
+        ``domain``, ``dimension``, ``network`` (name, hash, widths, bits, source), ``engine``,
+        ``options``, ``notes``, ``versions``, ``timings`` and ``output`` (the directory or null).
     """
     manifest = run.manifest
     search: Mapping[str, Any] = manifest["search"]
-    timings: Mapping[str, Any] = manifest["timings"]
     return {
         "regions": run.count,
         "undecided": run.undecided,
@@ -66,7 +73,7 @@ def run_object(run: Run) -> dict[str, Any]:
         "regions_at_most": run.count_interval[1],
         "rank_histogram": manifest["rank_histogram"],
         "min_rank": list(run.min_rank),
-        "seconds": timings.get("total"),
+        "seconds": seconds(run),
         "tests": search.get("tests"),
         "pivots": search.get("pivots"),
         "ladder": search.get("ladder", {}),
@@ -77,7 +84,7 @@ def run_object(run: Run) -> dict[str, Any]:
         "options": manifest.get("options", {}),
         "notes": manifest.get("notes", {}),
         "versions": manifest.get("versions", {}),
-        "timings": dict(timings),
+        "timings": manifest["timings"],
         "output": None if run.path is None else str(run.path),
     }
 

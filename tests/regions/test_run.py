@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +24,7 @@ from polyrank.regions import manifest as manifest_module
 from polyrank.regions.run import open_run
 from polyrank.regions.schema import region_schema, unpack_bits
 from polyrank.regions.writer import RunWriter
+from tests.conftest import ROOT
 from tests.regions.fake import BITS, DIM, LAYERS, REGIONS, batch, manifest
 
 NAN = float("nan")
@@ -283,6 +288,46 @@ def test_full_disk_in_a_shard(tmp_path, monkeypatch, also_manifest):
     assert not list((tmp_path / "run").glob("*.parquet.partial"))
     if not also_manifest:
         assert "disk is full" in run.manifest["error"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
+def test_a_disk_that_really_refuses(tmp_path):
+    # the limit stands in for a full disk: pyarrow fails, closes its file and refuses to go on
+    code = """
+import resource, sys
+import numpy as np
+from dataclasses import replace
+from pathlib import Path
+from polyrank.errors import RunError
+from polyrank.regions.writer import RunWriter
+from tests.conftest import ROOT
+from tests.regions.fake import *
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+rows = batch(REGIONS[:1] * 1000)
+rng = np.random.default_rng(0)
+sizes = dict(rows_per_group=1000, rows_per_shard=4000)
+try:
+    with RunWriter(manifest(), bits=3, layers=2, dim=2, directory=Path(sys.argv[1]), **sizes) as w:
+        for count in range(100):
+            limit = 2 if count < 8 else 10**9
+            w.write(replace(rows, witness=rng.integers(0, limit, (1000, 2)).astype(float)))
+except RunError as error:
+    print(error)
+"""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert re.fullmatch("cannot write .*run: .*\\n", found.stdout), found.stdout
+    run = open_run(tmp_path / "run")
+    assert (run.status, run.certified) == ("failed", False)
+    assert run.count == run.table.num_rows == 8000
+    assert run.manifest["error"] in f"RunError: {found.stdout}"
+    assert not list((tmp_path / "run").glob("*.parquet.partial"))
 
 
 def test_full_disk_at_the_verdict(tmp_path, monkeypatch):
