@@ -1,0 +1,167 @@
+"""HiGHS as a source of proposals: warm-started floating-point LPs over a growing cell.
+
+One model, in which rows come and go at the end as a depth-first search enters and leaves cells,
+and only the objective changes from one LP to the next. What HiGHS answers is never a verdict: it
+names rows whose multipliers may prove something and a point that may lie where it is wanted, and
+the caller decides both exactly. An error, a status that is not "optimal", or an answer of the
+wrong shape is no proposal at all.
+
+Source: Q. Huangfu and J. A. J. Hall, "Parallelizing the dual revised simplex method",
+Mathematical Programming Computation 10 (2018); https://highs.dev.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+
+__all__ = ["OPTIONS", "FloatRow", "HighsModel", "Proposal"]
+
+FloatRow = tuple[float, ...]
+"""The d + 1 floats ``(a_1, ..., a_d, b)`` of the constraint ``a·u + b ≥ 0``."""
+
+OPTIONS: dict[str, Any] = {
+    "output_flag": False,
+    "presolve": "off",
+    "solver": "simplex",
+    "parallel": "off",
+    "threads": 1,
+    "simplex_strategy": 4,  # primal: a new objective leaves the vertex feasible
+    "simplex_scale_strategy": 0,  # the rows come scaled
+    "simplex_iteration_limit": 20_000,
+    "primal_feasibility_tolerance": 1e-10,
+    "dual_feasibility_tolerance": 1e-10,
+    "small_matrix_value": 1e-12,
+}
+
+_RAISES = (RuntimeError, ValueError, IndexError, TypeError)
+"""What the binding raises where HiGHS itself throws or is handed something that it refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What HiGHS calls an optimum. **Proves** nothing.
+
+    Attributes
+    ----------
+    basis : tuple of int
+        Rows that are non-basic, so tight at the point up to rounding.
+    point : tuple of float
+        The d coordinates, finite.
+    """
+
+    basis: tuple[int, ...]
+    point: tuple[float, ...]
+
+
+class HighsModel:
+    """One warm-started HiGHS model over ``{u in R^d : a_i·u + b_i ≥ 0}``.
+
+    Attributes
+    ----------
+    pivots : int
+        Simplex iterations so far.
+    failures : int
+        Calls that gave no proposal.
+
+    Examples
+    --------
+    >>> model = HighsModel(1)
+    >>> model.minimise([(1.0, 0.0), (-1.0, 0.5)], (-1.0,))
+    Proposal(basis=(1,), point=(0.5,))
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.pivots = 0
+        self.failures = 0
+        self._d = dimension
+        self._columns = np.arange(dimension, dtype=np.int32)
+        self._rows: list[FloatRow] = []
+        self._highs: Any = None
+
+    def minimise(self, rows: Sequence[FloatRow], objective: Sequence[float]) -> Proposal | None:
+        """A proposed minimiser of ``objective · u`` over the cell of the rows.
+
+        Parameters
+        ----------
+        rows : sequence of FloatRow
+            Compared by identity with those of the last call: the common prefix stays loaded.
+        objective : sequence of d floats
+
+        Returns
+        -------
+        Proposal or None
+            None where HiGHS failed, did not call its answer optimal, or gave one of the wrong
+            shape. The next call then starts from an empty model.
+        """
+        try:
+            proposal = self._solved(rows, objective)
+        except _RAISES:
+            proposal = None
+        if proposal is None:
+            self.failures += 1
+            self._highs = None
+        return proposal
+
+    def _solved(self, rows: Sequence[FloatRow], objective: Sequence[float]) -> Proposal | None:
+        if self._highs is None:
+            self._highs = _new_model(self._d)
+            self._rows = []
+        highs = self._highs
+        self._load(rows)
+        costs = np.array(objective, dtype=np.float64)
+        _succeed(highs.changeColsCost(self._d, self._columns, costs), "changing the objective")
+        _succeed(highs.run(), "solving")
+        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        self.pivots += int(highs.getInfo().simplex_iteration_count)
+        basic = highspy.HighsBasisStatus.kBasic
+        status = highs.getBasis().row_status
+        point = tuple(float(v) for v in highs.getSolution().col_value)
+        if len(status) != len(rows) or len(point) != self._d:
+            return None
+        if not all(map(math.isfinite, point)):
+            return None
+        return Proposal(tuple(i for i, s in enumerate(status) if s != basic), point)
+
+    def _load(self, rows: Sequence[FloatRow]) -> None:
+        highs, loaded = self._highs, self._rows
+        common = 0
+        for a, b in zip(loaded, rows, strict=False):
+            if a is not b:
+                break
+            common += 1
+        surplus = len(loaded) - common
+        if surplus:
+            last = np.arange(common, len(loaded), dtype=np.int32)
+            del loaded[common:]
+            _succeed(highs.deleteRows(surplus, last), "deleting rows")
+        for row in rows[common:]:
+            entries = np.array(row[:-1], dtype=np.float64)
+            added = highs.addRow(-row[-1], highspy.kHighsInf, self._d, self._columns, entries)
+            _succeed(added, "adding a row")
+            loaded.append(row)
+
+
+def _new_model(dimension: int) -> Any:
+    create: Any = highspy.Highs  # the binding has no types
+    highs = create()
+    for name, value in OPTIONS.items():
+        _succeed(highs.setOptionValue(name, value), f"setting {name}")
+    free = np.full(dimension, highspy.kHighsInf)
+    _succeed(highs.addVars(dimension, -free, free), "adding variables")
+    if highs.run() == highspy.HighsStatus.kError:
+        # someone else in this process has started HiGHS with more threads, and it keeps them
+        _succeed(highs.setOptionValue("threads", 0), "setting threads")
+    return highs
+
+
+def _succeed(status: Any, what: str) -> None:
+    """Warnings pass (tiny coefficients are left out, say): the answer is only a proposal."""
+    if status == highspy.HighsStatus.kError:
+        raise RuntimeError(f"HiGHS reports an error when {what}")
