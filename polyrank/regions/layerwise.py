@@ -12,8 +12,16 @@ from polyrank.regions.schema import codeword_bytes, fixed_binary_rows
 
 __all__ = ["decompose"]
 
+_ROWS_BEFORE_MERGING = 1 << 20
 
-def decompose(batches: Iterable[pa.RecordBatch], bits: int, ranks: Sequence[str]) -> pa.Table:
+
+def decompose(
+    batches: Iterable[pa.RecordBatch],
+    bits: int,
+    ranks: Sequence[str],
+    *,
+    rows_before_merging: int = _ROWS_BEFORE_MERGING,
+) -> pa.Table:
     """Group regions by the first ``bits`` bits of their codeword.
 
     Parameters
@@ -24,43 +32,51 @@ def decompose(batches: Iterable[pa.RecordBatch], bits: int, ranks: Sequence[str]
         Length of the prefix.
     ranks : sequence of str
         Names of the rank columns to keep.
+    rows_before_merging : int
+        Equal prefixes are merged whenever this many rows (and as many as there are distinct
+        prefixes) have come in.
 
     Returns
     -------
     Table
-        ``codeword``, ``regions`` (int64) and the ranks, in order of first appearance. Memory
-        grows with the number of distinct prefixes, not of regions.
+        ``codeword``, ``regions`` (int64) and the ranks, one row per distinct prefix. Memory grows
+        with the number of distinct prefixes, not of regions.
     """
     width = codeword_bytes(bits)
     mask = _prefix_mask(bits, width)
-    counts: dict[bytes, int] = {}
-    kept: list[NDArray[np.int16]] = []
+    kind = pa.binary(width)
+    schema = pa.schema(
+        [("codeword", kind), ("regions", pa.int64()), *((name, pa.int16()) for name in ranks)]
+    )
+    merged = schema.empty_table()
+    coming: list[pa.Table] = []
+    rows = 0
     for batch in batches:
-        prefixes = fixed_binary_rows(batch.column("codeword"))[:, :width] & mask
-        if len(prefixes) == 0:
+        if batch.num_rows == 0:
             continue
+        prefixes = fixed_binary_rows(batch.column("codeword"))[:, :width] & mask
         starts = _run_starts(prefixes)
         lengths = np.diff(np.append(starts, len(prefixes)))
-        columns = [batch.column(name).to_numpy()[starts] for name in ranks]
-        table = np.stack(columns, axis=1)
-        new: list[int] = []
-        for i, (key, n) in enumerate(
-            zip(map(bytes, prefixes[starts]), lengths.tolist(), strict=True)
-        ):
-            if key in counts:
-                counts[key] += n
-            else:
-                counts[key] = n
-                new.append(i)
-        kept.append(table[new])
-    rows = np.concatenate(kept) if kept else np.zeros((0, len(ranks)), np.int16)
-    return pa.table(
-        {
-            "codeword": pa.array(list(counts), pa.binary(width)),
-            "regions": pa.array(list(counts.values()), pa.int64()),
-            **{name: pa.array(rows[:, j], pa.int16()) for j, name in enumerate(ranks)},
-        }
-    )
+        keys = pa.py_buffer(prefixes[starts].tobytes())
+        columns = [
+            pa.FixedSizeBinaryArray.from_buffers(kind, len(starts), [None, keys]),
+            pa.array(lengths, pa.int64()),
+            *(pa.array(batch.column(name).to_numpy()[starts]) for name in ranks),
+        ]
+        coming.append(pa.Table.from_arrays(columns, schema=schema))
+        rows += len(starts)
+        if rows >= max(rows_before_merging, merged.num_rows):
+            merged, coming, rows = _merge([merged, *coming], ranks), [], 0
+    return _merge([merged, *coming], ranks)
+
+
+def _merge(tables: Sequence[pa.Table], ranks: Sequence[str]) -> pa.Table:
+    whole = pa.concat_tables(tables)
+    chosen = [("regions", "sum"), *((name, "min") for name in ranks)]
+    merged = whole.group_by("codeword", use_threads=False).aggregate(chosen)
+    names = {"regions_sum": "regions", **{f"{name}_min": name for name in ranks}}
+    merged = merged.rename_columns([names.get(name, name) for name in merged.column_names])
+    return merged.select(whole.column_names)
 
 
 def _prefix_mask(bits: int, width: int) -> NDArray[np.uint8]:

@@ -39,16 +39,17 @@ Status = Literal["running", "interrupted", "failed", "finished"]
 
 _LIBRARIES = ("numpy", "numba", "python-flint", "pyarrow", "highspy")
 
-_SHAPE: dict[str, type] = {
+# what a manifest must hold to be read; the entries of a list or mapping are of the inner kind
+_SHAPE: dict[str, Any] = {
     "status": str,
     "certified": bool,
     "bits": int,
     "layers": int,
-    "counts": dict,
-    "rank_histogram": list,
-    "network": dict,
-    "domain": dict,
-    "chart": dict,
+    "counts": {"regions": int, "undecided": int},
+    "rank_histogram": [dict],
+    "network": {"name": str, "hash": str, "widths": [int], "bits": [int]},
+    "domain": {"kind": str},
+    "chart": {"origin": [str], "basis": [list]},
     "search": dict,
     "timings": dict,
 }
@@ -129,10 +130,32 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise RunError(
             f"{path} has run format {version!r}; this polyrank reads format {FORMAT_VERSION}"
         )
-    for key, kind in _SHAPE.items():
-        if not isinstance(manifest.get(key), kind):
-            raise RunError(f"{path} is damaged: {key!r} is missing or not what a run writes")
-    for key in ("regions", "undecided"):
-        if not isinstance(manifest["counts"].get(key), int):
-            raise RunError(f"{path} is damaged: the count of {key} is missing")
+    wrong = _mismatch(manifest, _SHAPE, "")
+    layers = manifest["layers"] if wrong is None else 0
+    if wrong is None and len(manifest["rank_histogram"]) != layers:
+        wrong = "rank_histogram"
+    if wrong is None and min(map(len, _per_layer(manifest))) < layers:
+        wrong = "network"
+    if wrong is not None:
+        raise RunError(f"{path} is damaged: {wrong!r} is missing or not what a run writes")
     return dict(manifest)
+
+
+def _per_layer(manifest: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    return manifest["network"]["widths"][1:], manifest["network"]["bits"]
+
+
+def _mismatch(value: Any, shape: Any, where: str) -> str | None:
+    """Name of the first entry that is not of its kind; None if all are."""
+    if isinstance(shape, type):
+        return None if isinstance(value, shape) else where
+    if isinstance(shape, list):
+        fits = isinstance(value, list) and all(isinstance(v, shape[0]) for v in value)
+        return None if fits else where
+    if not isinstance(value, dict):
+        return where
+    found = (
+        _mismatch(value.get(key), inner, f"{where}.{key}".lstrip("."))
+        for key, inner in shape.items()
+    )
+    return next((name for name in found if name is not None), None)

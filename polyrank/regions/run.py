@@ -269,6 +269,9 @@ def open_run(path: str | PathLike[str]) -> Run:
     directory = Path(path)
     manifest = read_manifest(directory)
     run = Run.on_disk(manifest, directory)
+    for shard in _shards(directory):
+        if not _schema(shard).equals(run.schema):
+            raise RunError(f"{shard} is damaged: its columns are not those of the manifest")
     if run.status == "running":
         # the process was killed (or still writes): the shards on disk are what there is
         histogram = RankHistogram.of(run.batches(), run.layers)
@@ -299,6 +302,13 @@ def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterat
                     yield from file.read_row_group(group, columns=columns).to_batches()
         except (pa.ArrowException, OSError) as error:
             raise RunError(f"{shard} cannot be read: {error}") from None
+
+
+def _schema(shard: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(shard)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{shard} cannot be read: {error}") from None
 
 
 def _rows(shard: Path) -> int:

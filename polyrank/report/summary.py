@@ -125,18 +125,14 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
         )
     rows: list[dict[str, Any]] = []
     for k in range(1, run.layers + 1):
-        own = run.at_layer(k)
-        own_ranks = {
-            int(entry["values"]): int(entry["counts"])
-            for entry in own[f"rank_{k}"].value_counts().to_pylist()
-        }
         ranks = run.rank_histogram(k)
+        own, own_ranks = _own_regions(run, k)
         rows.append(
             {
                 "layer": k,
                 "units": run.network["widths"][k],
                 "bits": run.network["bits"][k - 1],
-                "decomposition": own.num_rows,
+                "decomposition": own,
                 "min_rank": min(ranks, default=None),
                 "rank_histogram": _spelled(ranks),
                 "low_rank": sum(n for rank, n in ranks.items() if rank < m),
@@ -145,6 +141,15 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
             }
         )
     return rows
+
+
+def _own_regions(run: Run, layer: int) -> tuple[int, dict[int, int]]:
+    """Number and rank histogram of the regions of the first layers."""
+    if sum(run.network["bits"][:layer]) == run.bits:
+        return run.count, run.rank_histogram(layer)  # the prefix is the codeword
+    table = run.at_layer(layer)
+    counts = table[f"rank_{layer}"].value_counts().to_pylist()
+    return table.num_rows, {int(c["values"]): int(c["counts"]) for c in counts}
 
 
 def _spelled(histogram: Mapping[int, int]) -> dict[str, int]:

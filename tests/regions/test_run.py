@@ -21,6 +21,7 @@ from flint import fmpq, fmpq_mat
 from polyrank.errors import RunError
 from polyrank.polyhedra import WholeSpace
 from polyrank.regions import manifest as manifest_module
+from polyrank.regions.layerwise import decompose
 from polyrank.regions.run import open_run
 from polyrank.regions.schema import region_schema, unpack_bits
 from polyrank.regions.writer import RunWriter
@@ -162,6 +163,21 @@ def test_layerwise_decomposition(place, rows_per_group):
             run.at_layer(layer)
         with pytest.raises(RunError, match="it has layers 1 to 2"):
             run.rank_histogram(layer)
+
+
+def test_layerwise_counts_do_not_depend_on_the_merging(monkeypatch):
+    rng = np.random.default_rng(1)
+    rows = [REGIONS[i] for i in rng.integers(0, 7, 500)]
+    with writer(None) as sink:
+        for start in range(0, 500, 10):
+            sink.write(batch(rows[start : start + 10]))
+        run = sink.finish(certified=True)
+    wanted = Counter(bytes([row[0][0] + 2 * row[0][1]]) for row in rows)
+    for limit in (1, 7, 10**6):
+        monkeypatch.setitem(decompose.__kwdefaults__, "rows_before_merging", limit)
+        table = run.at_layer(1)
+        found = zip(table["codeword"].to_pylist(), table["regions"].to_pylist(), strict=True)
+        assert dict(found) == wanted
 
 
 def test_run_without_regions(place):
@@ -390,12 +406,29 @@ def test_what_is_not_a_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"status": None}, {"chart": []}, {"counts": {"regions": 1}}, {"bits": "3"}]
+    ("change", "named"),
+    [
+        ({"status": None}, "status"),
+        ({"chart": []}, "chart"),
+        ({"chart": {"origin": ["0"], "basis": None}}, "chart.basis"),
+        ({"chart": {"origin": [0], "basis": []}}, "chart.origin"),
+        ({"counts": {"regions": 1}}, "counts.undecided"),
+        ({"bits": "3"}, "bits"),
+        ({"layers": 3}, "rank_histogram"),
+        ({"layers": 3, "rank_histogram": [{}, {}, {}]}, "network"),
+    ],
 )
-def test_damaged_manifest(tmp_path, change):
+def test_damaged_manifest(tmp_path, change, named):
     run = finished(tmp_path / "run")
     rewrite(run, **change)
-    with pytest.raises(RunError, match="is damaged"):
+    with pytest.raises(RunError, match=f"is damaged: '{named}' is missing"):
+        open_run(run)
+
+
+def test_shards_of_another_run(tmp_path):
+    run = finished(tmp_path / "run")
+    rewrite(run, bits=9)
+    with pytest.raises(RunError, match="its columns are not those of the manifest"):
         open_run(run)
 
 
