@@ -15,18 +15,19 @@ __all__ = ["format_histogram", "layer_summary", "run_object", "seconds", "verdic
 
 def verdict(run: Run) -> str:
     """One sentence on what the run proves; it says "certified" only of a certified run."""
+    listed = f"{run.count:,} region{'' if run.count == 1 else 's'}"
     if run.certified:
-        return f"certified: exactly {run.count:,} regions"
+        return f"certified: exactly {listed}"
     if run.status != "finished":
         reason = {
             "interrupted": "it was interrupted",
             "failed": "it failed",
             "running": "it was killed or is still running",
         }.get(run.status, f"its status is {run.status!r}")
-        return f"partial: at least {run.count:,} regions; {reason}"
+        return f"partial: at least {listed}; {reason}"
     at_most = run.count_interval[1]
     return (
-        f"not certified: at least {run.count:,} regions"
+        f"not certified: at least {listed}"
         + ("" if at_most is None else f" and at most {_large(at_most)}")
         + f"; {_undecided(run.undecided)}"
     )
