@@ -223,6 +223,8 @@ class _Search:
 
     def _load(self, task: Task) -> bool:
         """Put a task into the kernel; False where no point of it is provable in float."""
+        if self.cube.dim == 0:  # the domain is a point
+            return False
         chart_points, cube_points = [], []
         for point in task.points:
             y = [nearest_float(v) for v in point]
