@@ -25,8 +25,10 @@ def run(**fields):
         ({"certified": True, "count": 1}, "certified: exactly 1 region"),
         (
             {"count_interval": (5, 2**40)},
-            "not certified: at least 5 regions and at most 1,099,511,627,776; "
-            "2 undecided prefixes remain",
+            (
+                "not certified: at least 5 regions and at most 1,099,511,627,776; "
+                "2 undecided prefixes remain"
+            ),
         ),
         (
             {"count_interval": (5, 5 + 2**300), "undecided": 1},
