@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays, exact_first_rows, wall_rows
 from polyrank.cells.chart import Chart
+from polyrank.cells.kernel import LOG_LEAF, LOG_NEXT, LOG_SPLIT, LOG_ZERO
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
@@ -27,6 +28,8 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 __all__ = ["ExactCells", "Leaf", "Stepped"]
 
 _CACHED_REGIONS = 512
+#: Proof steps with any number of two-byte row indices; see polyrank.proof.format.
+LOG_NEGATIVE_BY, LOG_POSITIVE_BY = 10, 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +42,31 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped:
-    """Outcome of one exact step: open children, or a finished region; exact tests used."""
+    """Outcome of one exact step: open children, or a finished region; tests; proof steps."""
 
     tasks: tuple[Task, ...]
     leaf: Leaf | None
     tests: int
+    log: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A decided unit and the rows of the cell whose multipliers prove it."""
+
+    decision: int
+    indices: tuple[int, ...]
+
+    def log(self, unit: int) -> bytes:
+        if self.decision == IDENTICALLY_ZERO:
+            return _unit_step(LOG_ZERO, unit)
+        step = LOG_POSITIVE_BY if self.decision == POSITIVE else LOG_NEGATIVE_BY
+        rows = b"".join(i.to_bytes(2, "little") for i in self.indices)
+        return _unit_step(step, unit) + len(self.indices).to_bytes(2, "little") + rows
+
+
+def _unit_step(step: int, unit: int) -> bytes:
+    return step.to_bytes(1, "little") + unit.to_bytes(2, "little")
 
 
 class ExactCells:
@@ -126,6 +149,7 @@ class ExactCells:
         splits = task.splits.copy()
         layer = task.layer
         tests = 0
+        log = bytearray()
         if layer < 0:
             layer = 0
             self._enter(layer, decision)
@@ -142,21 +166,27 @@ class ExactCells:
                 tests += 1
                 verdict = self._decide(cell, row, points)
                 if verdict is not None:
-                    decision[a + i] = verdict
+                    decision[a + i] = verdict.decision
+                    log += verdict.log(i)
                     continue
-                return Stepped(self._halves(task, layer, decision, splits, i, row, points), None, tests)
+                log += _unit_step(LOG_SPLIT, i)
+                halves = self._halves(layer, decision, splits, i, row, points)
+                return Stepped(halves, None, tests, bytes(log))
             if questions is not None:
                 chart_points = tuple(self._chart(p) for p in points)
-                return Stepped((Task(layer, decision, splits, chart_points),), None, tests)
+                same = Task(layer, decision, splits, chart_points)
+                return Stepped((same,), None, tests, bytes(log))
             if layer + 1 == len(self._layers):
-                return Stepped((), Leaf(decision, self._chart(points[0])), tests)
+                log.append(LOG_LEAF)
+                return Stepped((), Leaf(decision, self._chart(points[0])), tests, bytes(log))
+            log.append(LOG_NEXT)
             layer += 1
             self._enter(layer, decision)
 
-    def _decide(self, cell: Cell, row: Row, points: list[fmpq_mat]) -> int | None:
+    def _decide(self, cell: Cell, row: Row, points: list[fmpq_mat]) -> _Verdict | None:
         """The decision on a unit that does not cut; None if it cuts, then points has both signs."""
         if not any(row):
-            return IDENTICALLY_ZERO
+            return _Verdict(IDENTICALLY_ZERO, ())
         values = [value_at(row, p) for p in points]
         positive, negative = any(v > 0 for v in values), any(v < 0 for v in values)
         if positive and negative:
@@ -170,14 +200,13 @@ class ExactCells:
                 if not verify_farkas(cell.rows, oriented, found):
                     raise UncertifiedError("an exact certificate failed its own check")
                 # strictly positive inside: the row does not vanish identically
-                return verdict
+                return _Verdict(verdict, found.indices)
             inside = strictly_inside(cell, oriented, found.point, points[0])
             points.append(self._simple(cell, inside, oriented))
         return None
 
     def _halves(
         self,
-        task: Task,
         layer: int,
         decision: NDArray[np.int8],
         splits: NDArray[np.int8],
@@ -185,7 +214,6 @@ class ExactCells:
         row: Row,
         points: list[fmpq_mat],
     ) -> tuple[Task, ...]:
-        del task
         g = int(self._arrays.unit_start[layer]) + unit
         out = []
         for verdict, sign in ((NEGATIVE, -1), (POSITIVE, 1)):
@@ -229,7 +257,7 @@ class ExactCells:
         return tuple(self._cube.to_chart(point.entries()))
 
     def _simple(self, cell: Cell, point: fmpq_mat, negative: Row) -> fmpq_mat:
-        """A float64 chart point near a point, still strictly inside and negative, if there is one."""
+        """A float64 chart point near a point, still inside and negative, if there is one."""
         rounded = [fmpq_from_float(nearest_float(v)) for v in self._chart(point)]
         near = self._column(rounded)
         inside = all(v > 0 for v in values_at(cell.rows, near))

@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 # return codes of run()
-DONE, OUTPUT_FULL, HARD_FULL, BUDGET = 0, 1, 2, 3
+DONE, OUTPUT_FULL, HARD_FULL, BUDGET, LOG_FULL = 0, 1, 2, 3, 4
 # verdicts of one test
 MISSES, CUTS, OPEN = 0, 1, 2
 
@@ -87,10 +87,15 @@ STATISTICS = (
     S_REFACTORED,
 ) = range(len(STATISTICS))  # fmt: skip
 
+# steps of the proof log; see polyrank.proof.format for what each one claims
+LOG_ZERO, LOG_SPLIT, LOG_NEXT, LOG_LEAF, LOG_DEFER = 1, 2, 3, 4, 5
+LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_NEGATIVE, LOG_POSITIVE = 6, 7, 8, 9
+
 MAX_PIVOTS = 400
 BLAND_AFTER = 30
 SUBSETS = 32
 POINT_BYTES = 1 << 28
+LOG_BYTES = 1 << 22
 
 
 class Work(NamedTuple):
@@ -180,12 +185,19 @@ class Work(NamedTuple):
     hard_split: NDArray[np.int8]
     hard_flag: NDArray[np.bool_]
     hard_point: NDArray[np.float64]
+    log: NDArray[np.uint8]  # steps of the proof; empty when none is written
+    log_state: NDArray[np.int64]  # [bytes written, bytes per row index]
     stat: NDArray[np.int64]
     done_share: NDArray[np.float64]
 
 
-def new_work(net: NetArrays, dim: int, *, output: int = 16384, hard: int = 256) -> Work:
-    """Allocate the arrays of a search for a network in cube dimension ``dim``."""
+def new_work(
+    net: NetArrays, dim: int, *, output: int = 16384, hard: int = 256, log: bool = False
+) -> Work:
+    """Allocate the arrays of a search for a network in cube dimension ``dim``.
+
+    With ``log`` every decision is written to a proof log.
+    """
     layers = len(net.units)
     total = int(net.unit_start[-1])
     width = int(net.units.max())
@@ -273,6 +285,8 @@ def new_work(net: NetArrays, dim: int, *, output: int = 16384, hard: int = 256) 
         hard_split=np.zeros((hard, total), dtype=np.int8),
         hard_flag=np.zeros((hard, width), dtype=np.bool_),
         hard_point=np.zeros((hard, k)),
+        log=np.zeros(LOG_BYTES + log_reserve(total, dim) if log else 0, dtype=np.uint8),
+        log_state=np.array([0, 1 if capacity <= 256 else 2], dtype=i),
         stat=np.zeros(len(STATISTICS), dtype=i),
         done_share=np.zeros(1),
     )
@@ -285,6 +299,53 @@ def new_work(net: NetArrays, dim: int, *, output: int = 16384, hard: int = 256) 
         flat = not net.wall_rows[m, : net.constant_column].any() and net.wall_error[m] == 0.0
         work.member[m] = net.homogeneous and bool(flat) and bool(work.row_central[m])
     return work
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def log_reserve(units, dim):
+    """Bytes that the steps of one cell can need, on its way through all layers."""
+    return (units + 2) * (4 + 2 * dim) + 16
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _log_unit(work, step, unit):
+    """Append a step about one unit of the current layer."""
+    if work.log.shape[0] == 0:
+        return
+    p = work.log_state[0]
+    work.log[p] = step
+    work.log[p + 1] = unit & 255
+    work.log[p + 2] = unit >> 8
+    work.log_state[0] = p + 3
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _log_step(work, step):
+    """Append a step about the cell."""
+    if work.log.shape[0] == 0:
+        return
+    p = work.log_state[0]
+    work.log[p] = step
+    work.log_state[0] = p + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _log_miss(work, unit, side):
+    """Append: the unit has sign ``side`` on the cell, by the rows of the current basis."""
+    if work.log.shape[0] == 0:
+        return
+    _log_unit(work, LOG_POSITIVE if side > 0 else LOG_NEGATIVE, unit)
+    d = work.basis.shape[0]
+    p = work.log_state[0]
+    if work.log_state[1] == 1:
+        for q in range(d):
+            work.log[p + q] = work.basis[q]
+        work.log_state[0] = p + d
+    else:
+        for q in range(d):
+            work.log[p + 2 * q] = work.basis[q] & 255
+            work.log[p + 2 * q + 1] = work.basis[q] >> 8
+        work.log_state[0] = p + 2 * d
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -617,6 +678,10 @@ def _enter_layer(net, work, k, bits, split):
         if spread == 0.0 and work.error[g] == 0.0:
             bits[i] = 2 if c == 0.0 else (1 if c > 0.0 else 0)
             work.stat[S_STRUCTURE] += 1
+            if c == 0.0:
+                _log_unit(work, LOG_ZERO, i)
+            else:
+                _log_unit(work, LOG_CUBE_POSITIVE if c > 0.0 else LOG_CUBE_NEGATIVE, i)
             continue
         slanted = 0
         for l in range(d - 1):
@@ -626,10 +691,12 @@ def _enter_layer(net, work, k, bits, split):
             # a multiple of t, which is positive
             bits[i] = 1 if work.rows[g, d - 1] > 0.0 else 0
             work.stat[S_STRUCTURE] += 1
+            _log_unit(work, LOG_CUBE_POSITIVE if bits[i] == 1 else LOG_CUBE_NEGATIVE, i)
             continue
         if abs(c) > (spread + (d + 1) * work.radius[g]) * INFLATE:
             bits[i] = 1 if c > 0.0 else 0
             work.stat[S_INTERVAL] += 1
+            _log_unit(work, LOG_CUBE_POSITIVE if c > 0.0 else LOG_CUBE_NEGATIVE, i)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -819,6 +886,7 @@ def _settle(net, work, k, rows, bits, first, last, has_vertex):
         if not work.pos[i] and not work.neg[i]:
             sides = 2
         missed = 0
+        mark = work.log_state[0]
         for turn in range(sides):
             if sides == 1:
                 side = 1 if work.pos[i] else -1
@@ -852,6 +920,7 @@ def _settle(net, work, k, rows, bits, first, last, has_vertex):
                 last += 1
             elif verdict == MISSES:
                 missed += 1
+                _log_miss(work, i, side)
                 if sides == 1:
                     bits[i] = 1 if side > 0 else 0
                     break
@@ -868,6 +937,8 @@ def _settle(net, work, k, rows, bits, first, last, has_vertex):
                 work.flagged[i] = False
             else:
                 hard += 1
+        if bits[i] < 0:
+            work.log_state[0] = mark
         if bits[i] >= 0 and has_vertex:
             # other units whose optimum is this very vertex need no search
             for j in range(i + 1, n):
@@ -875,6 +946,7 @@ def _settle(net, work, k, rows, bits, first, last, has_vertex):
                     if _at_vertex(net, work, k, j, 1 if work.pos[j] else -1):
                         bits[j] = 1 if work.pos[j] else 0
                         work.stat[S_VERTEX] += 1
+                        _log_miss(work, j, 1 if work.pos[j] else -1)
     cuts = 0
     for i in range(n):
         if bits[i] < 0 and not work.flagged[i]:
@@ -891,6 +963,7 @@ def _split(net, work, k, rows, bits, split, first, last, has_vertex, cuts, share
     n = net.units[k]
     i = work.list[0]
     g = a + i
+    _log_unit(work, LOG_SPLIT, i)
     # points of the negative side first, the others after; points on neither side are dropped
     low = first
     for r in range(first, last):
@@ -1056,11 +1129,14 @@ def run(net, work, layers, budget):
     split = work.split
     out_capacity = work.out_bit.shape[0]
     hard_capacity = work.hard_layer.shape[0]
+    log_limit = work.log.shape[0] - log_reserve(work.layer_bit.shape[0], d)
     while work.state[0] > 0:
         if work.state[2] >= out_capacity:
             return OUTPUT_FULL
         if work.state[3] >= hard_capacity:
             return HARD_FULL
+        if work.log.shape[0] > 0 and work.log_state[0] > log_limit:
+            return LOG_FULL
         if budget <= 0:
             return BUDGET
         budget -= 1
@@ -1097,6 +1173,7 @@ def run(net, work, layers, budget):
                 )
                 if hard > 0:
                     _emit_hard(net, work, k, bits, split, first)
+                    _log_step(work, LOG_DEFER)
                     work.done_share[0] += share
                     break
                 if cuts > 0:
@@ -1107,9 +1184,11 @@ def run(net, work, layers, budget):
             _finish_layer(net, work, k, bits, split)
             if k + 1 == layers:
                 _emit(net, work, layers, first)
+                _log_step(work, LOG_LEAF)
                 work.done_share[0] += share
                 break
             k += 1
+            _log_step(work, LOG_NEXT)
             _next_layer(net, work, k)
             _enter_layer(net, work, k, bits, split)
             undecided = 0

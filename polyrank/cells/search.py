@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
@@ -37,6 +38,10 @@ Sink = Callable[[Batch], None]
 
 _SLICE = 20_000
 _OUTPUT_BYTES = 1 << 24
+#: Cells per proof segment; segments are what a checker can take apart and check in parallel.
+_SEGMENT = 50_000
+_SEGMENT_END = b"\0"
+_CELLS = STATISTICS.index("cells")
 
 
 def search(
@@ -50,6 +55,7 @@ def search(
     rational: bool = True,
     tasks: Sequence[Task] | None = None,
     budget: int | None = None,
+    proof: Callable[[bytes], None] | None = None,
 ) -> SearchResult:
     """Enumerate the activation regions of a network on a chart.
 
@@ -72,6 +78,8 @@ def search(
         Open cells of an earlier search to go on from; default: the whole domain.
     budget : int, optional
         Stop after about this many cells and hand back the open ones.
+    proof : callable, optional
+        Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
 
     Returns
     -------
@@ -81,12 +89,21 @@ def search(
     """
     layers = through_layer or len(network.layers)
     if engine == "highs":
-        from polyrank.cells.highs_search import highs_search  # heavy, optional second engine
+        from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
 
         return highs_search(
             network, chart, layers, sink=sink, progress=progress, rational=rational, tasks=tasks
         )
-    return _Search(network, chart, layers, sink, progress, rational).run(tasks, budget)
+    return _Search(network, chart, layers, sink, progress, rational, proof).run(tasks, budget)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """A task in the queue: its share of the tree, and the units to be decided exactly first."""
+
+    task: Task
+    share: float
+    questions: list[int] | None
 
 
 class _Search:
@@ -100,19 +117,21 @@ class _Search:
         sink: Sink,
         progress: Callable[[SearchProgress], None] | None,
         rational: bool,
+        proof: Callable[[bytes], None] | None = None,
     ) -> None:
         self.cube: CubeMap = cube_map(network, chart)
         self.net: NetArrays = net_arrays(network, chart, self.cube, layers)
         row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
         output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
-        self.work: Work = new_work(self.net, self.cube.dim, output=output)
+        self.work: Work = new_work(self.net, self.cube.dim, output=output, log=proof is not None)
+        self.proof = proof
         self.exact = ExactCells(network, chart, self.cube, self.net, layers)
         self.layers = layers
         self.chart = chart
         self.sink = sink
         self.progress = progress
         self.rational = rational
-        self.queue: list[tuple[Task, float]] = []
+        self.queue: list[_Entry] = []
         self.undecided: list[str] = []
         self.leaves: list[Leaf] = []
         self.regions = 0
@@ -124,15 +143,14 @@ class _Search:
     def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
         """Work through the tasks and everything that comes of them."""
         start = [self._root()] if tasks is None else list(tasks)
-        self.queue = [(task, 1.0 / max(1, len(start))) for task in start]
+        self.queue = [_Entry(task, 1.0 / max(1, len(start)), None) for task in start]
         left = budget
         unfinished: tuple[Task, ...] = ()
         while self.queue:
             if left is not None and left <= 0:
-                unfinished = tuple(task for task, _ in self.queue)
+                unfinished = tuple(entry.task for entry in self.queue)
                 break
-            task, share = self.queue.pop()
-            used = self._work_on(task, share, left)
+            used = self._work_on(self.queue.pop(), left)
             if left is not None:
                 left -= used
         self._flush_leaves()
@@ -187,39 +205,67 @@ class _Search:
             for l, h in enumerate(self.cube.half_width)
         ]
 
-    def _work_on(self, task: Task, share: float, left: int | None) -> int:
+    def _work_on(self, entry: _Entry, left: int | None) -> int:
         """One task: compiled where it can be, exact where it must be. Returns cells used."""
-        if not self._load(task):
-            if not self.rational:
-                self._give_up(task)
+        if entry.questions is not None or not self._load(entry.task):
+            if self.rational:
+                self._settle_exactly(entry)
             else:
-                self._settle_exactly(task, None, share)
-            self.share += 0.0
+                self.undecided.append(prefix_text(entry.task.decision, self.net.unit_start))
             return 1
+        if self.proof is not None:
+            left = _SEGMENT if left is None else min(left, _SEGMENT)
+            self.proof(self._segment_head(entry.task))
         self.work.done_share[0] = 0.0
         base = self.share
-        before = int(self.work.stat[STATISTICS.index("cells")])
+        before = int(self.work.stat[_CELLS])
+        hard: list[_Entry] = []
         while True:
             slice_ = _SLICE if left is None else max(1, min(_SLICE, left))
             code = run(self.net, self.work, self.layers, slice_)
             self._drain_output()
-            used = int(self.work.stat[STATISTICS.index("cells")]) - before
-            self.share = base + share * float(self.work.done_share[0])
-            self._drain_hard()
-            if self.progress is not None:
-                self.progress(
-                    SearchProgress(
-                        self.regions,
-                        min(1.0, self.share),
-                        len(self.undecided),
-                        time.perf_counter() - self.started,
-                    )
+            self._drain_log()
+            hard += self._drain_hard()
+            used = int(self.work.stat[_CELLS]) - before
+            self.share = base + entry.share * float(self.work.done_share[0])
+            self._report()
+            if code == DONE or (code == BUDGET and left is not None and used >= left):
+                break
+        if code != DONE:
+            rest = entry.share * (1.0 - float(self.work.done_share[0]))
+            cells = self._open_cells()
+            self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
+        self.queue.extend(hard)
+        if self.proof is not None:
+            self.proof(_SEGMENT_END)
+        return used
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            self.progress(
+                SearchProgress(
+                    self.regions,
+                    min(1.0, self.share),
+                    len(self.undecided),
+                    time.perf_counter() - self.started,
                 )
-            if code == DONE:
-                return used
-            if code == BUDGET and left is not None and used >= left:
-                self.queue.extend((open_task, 0.0) for open_task in self._open_cells())
-                return used
+            )
+
+    def _segment_head(self, task: Task) -> bytes:
+        """Head of a proof segment: where in the tree, and which row its first region has."""
+        return (
+            b"S"
+            + (task.layer + 1).to_bytes(2, "little")
+            + (self.regions + len(self.leaves)).to_bytes(8, "little")
+            + (task.decision + 1).astype(np.uint8).tobytes()
+            + task.splits.astype(np.uint8).tobytes()
+        )
+
+    def _drain_log(self) -> None:
+        if self.proof is not None:
+            size = int(self.work.log_state[0])
+            self.work.log_state[0] = 0
+            self.proof(self.work.log[:size].tobytes())
 
     def _load(self, task: Task) -> bool:
         """Put a task into the kernel; False where no point of it is provable in float."""
@@ -274,6 +320,7 @@ class _Search:
         rows = int(self.work.state[2])
         if not rows:
             return
+        self._flush_leaves()  # rows keep the order of the proof
         self.work.state[2] = 0
         self.regions += rows
         self.sink(
@@ -285,32 +332,34 @@ class _Search:
             )
         )
 
-    def _drain_hard(self) -> None:
+    def _drain_hard(self) -> list[_Entry]:
+        """Cells that the kernel handed back, with the units that it could not decide."""
         work = self.work
         count = int(work.state[3])
         work.state[3] = 0
+        out = []
         for r in range(count):
             layer = int(work.hard_layer[r])
             point = tuple(fmpq_from_float(v) for v in work.hard_point[r].tolist())
             task = Task(layer, work.hard_bit[r].copy(), work.hard_split[r].copy(), (point,))
-            if not self.rational:
-                self._give_up(task)
-                continue
             flags = np.flatnonzero(work.hard_flag[r][: int(self.net.units[layer])])
-            self._settle_exactly(task, flags.tolist(), 0.0)
+            out.append(_Entry(task, 0.0, flags.tolist()))
+        return out
 
-    def _give_up(self, task: Task) -> None:
-        self.undecided.append(prefix_text(task.decision, self.net.unit_start))
-
-    def _settle_exactly(self, task: Task, questions: list[int] | None, share: float) -> None:
-        outcome = self.exact.step(task, questions)
+    def _settle_exactly(self, entry: _Entry) -> None:
+        outcome = self.exact.step(entry.task, entry.questions)
         self.exact_tests += outcome.tests
         self.exact_cells += 1
+        if self.proof is not None:
+            self.proof(self._segment_head(entry.task) + outcome.log + _SEGMENT_END)
         if outcome.leaf is not None:
             self.leaves.append(outcome.leaf)
             if len(self.leaves) >= 1024:
                 self._flush_leaves()
-        self.queue.extend((child, share / 2) for child in outcome.tasks)
+        share = entry.share / max(1, len(outcome.tasks))
+        if not outcome.tasks:
+            self.share += entry.share
+        self.queue.extend(_Entry(child, share, None) for child in outcome.tasks)
 
     def _flush_leaves(self) -> None:
         if not self.leaves:
