@@ -269,16 +269,18 @@ def open_run(path: str | PathLike[str]) -> Run:
     directory = Path(path)
     manifest = read_manifest(directory)
     run = Run.on_disk(manifest, directory)
+    rows = 0
     for shard in _shards(directory):
-        if not _schema(shard).equals(run.schema):
+        footer = _footer(shard)
+        if not footer.schema.to_arrow_schema().equals(run.schema):
             raise RunError(f"{shard} is damaged: its columns are not those of the manifest")
+        rows += int(footer.num_rows)
     if run.status == "running":
         # the process was killed (or still writes): the shards on disk are what there is
         histogram = RankHistogram.of(run.batches(), run.layers)
         manifest["counts"]["regions"] = histogram.rows
         manifest["rank_histogram"] = histogram.as_json()
         return run
-    rows = sum(_rows(shard) for shard in _shards(directory))
     if rows != run.count:
         raise RunError(
             f"{directory} is damaged: its manifest counts {run.count} regions, "
@@ -304,16 +306,9 @@ def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterat
             raise RunError(f"{shard} cannot be read: {error}") from None
 
 
-def _schema(shard: Path) -> pa.Schema:
+def _footer(shard: Path) -> pq.FileMetaData:
     try:
-        return pq.read_schema(shard)
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{shard} cannot be read: {error}") from None
-
-
-def _rows(shard: Path) -> int:
-    try:
-        return int(pq.read_metadata(shard).num_rows)
+        return pq.read_metadata(shard)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{shard} cannot be read: {error}") from None
 

@@ -10,6 +10,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.regions import enumerate as module
+from polyrank_cli.failures import sentences
 from tests.regions.fake_search import FakeResult, ending
 
 KEYS = {
@@ -157,6 +158,12 @@ def test_errors_are_one_sentence(polyrank, plane, monkeypatch, error, message):
     assert found.out == ""
     assert found.err.startswith(f"polyrank: {message}")
     assert found.err.count("\n") == 1
+
+
+def test_a_reader_that_has_gone_is_not_an_error_message(capsys):
+    with pytest.raises(BrokenPipeError), sentences():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+    assert capsys.readouterr().err == ""
 
 
 def test_full_disk(polyrank, plane, tmp_path, monkeypatch):

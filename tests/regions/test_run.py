@@ -180,6 +180,12 @@ def test_layerwise_counts_do_not_depend_on_the_merging(monkeypatch):
         assert dict(found) == wanted
 
 
+def test_decomposition_of_empty_batches():
+    schema = region_schema(BITS, LAYERS, DIM)
+    table = decompose([pa.RecordBatch.from_pylist([], schema=schema)], 2, ["rank_1"])
+    assert (table.num_rows, table.column_names) == (0, ["codeword", "regions", "rank_1"])
+
+
 def test_run_without_regions(place):
     with writer(place) as sink:
         run = sink.finish(certified=False, undecided=["??|?"])
@@ -446,6 +452,16 @@ def test_damaged_shards(tmp_path):
     shards[1].unlink()
     with pytest.raises(RunError, match="its manifest counts 7 regions, but its shards hold 4"):
         open_run(run)
+
+
+def test_damage_behind_a_sound_footer(tmp_path):
+    run = open_run(finished(tmp_path / "run"))
+    shard = min((tmp_path / "run" / "regions").iterdir())
+    content = bytearray(shard.read_bytes())
+    content[4:200] = bytes(196)
+    shard.write_bytes(content)
+    with pytest.raises(RunError, match=r"part-000000\.parquet cannot be read"):
+        run.table  # noqa: B018
 
 
 def test_damaged_list_of_undecided_prefixes(tmp_path):
