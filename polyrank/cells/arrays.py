@@ -241,6 +241,8 @@ class NetArrays(NamedTuple):
     hyperplane: NDArray[np.bool_]  # per unit
     tie: NDArray[np.int64]  # per unit: unit of the layer it is proportional to, or −1
     tie_sign: NDArray[np.int8]
+    direction: NDArray[np.int64]  # per unit: first unit of the layer with a proportional weight row
+    weight_rank: NDArray[np.int64]  # per layer: an upper bound of the rank of the weight matrix
     first_rows: NDArray[np.float64]
     first_error: NDArray[np.float64]
     first_scale: NDArray[np.float64]
@@ -306,6 +308,8 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
         hyperplane=np.concatenate([layer.has_hyperplane for layer in chosen]),
         tie=tie,
         tie_sign=tie_sign,
+        direction=_directions(chosen),
+        weight_rank=np.array([_weight_rank(layer) for layer in chosen], dtype=np.int64),
         first_rows=first_float.rows,
         first_error=first_float.error,
         first_scale=first_float.scale,
@@ -394,6 +398,52 @@ def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -
         central = central and _is_zero(layer.bias)
         out.append(central)
     return out
+
+
+#: Largest matrix whose exact rank is worth knowing beforehand.
+_RANK_ENTRIES = 10_000
+
+
+def _weight_rank(layer: Layer) -> int:
+    smaller = min(layer.weight.shape)
+    if layer.weight.shape[0] * layer.weight.shape[1] > _RANK_ENTRIES:
+        return smaller
+    return int(layer.weight.to_fmpq_mat().rank())
+
+
+def _directions(layers: tuple[Layer, ...]) -> NDArray[np.int64]:
+    """Per unit the first unit of its layer whose weight row is an exact multiple of its own."""
+    out: list[int] = []
+    for layer in layers:
+        if not layer.weight.is_float:
+            out += range(layer.units)
+            continue
+        table = layer.weight.approx
+        seen: dict[bytes, list[int]] = {}
+        for i in range(layer.units):
+            nonzero = np.flatnonzero(table[i])
+            found = i
+            for j in seen.setdefault(nonzero.tobytes(), []):
+                if _proportional(table[i][nonzero].tolist(), table[j][nonzero].tolist()):
+                    found = j
+                    break
+            else:
+                seen[nonzero.tobytes()].append(i)
+            out.append(found)
+    return np.array(out, dtype=np.int64)
+
+
+def _proportional(row: list[float], other: list[float]) -> bool:
+    if not row:
+        return True
+    ratio = row[0] / other[0]
+    if any(abs(a - ratio * b) > 1e-9 * abs(a) for a, b in zip(row, other, strict=True)):
+        return False
+    a0, b0 = fmpq_from_float(row[0]), fmpq_from_float(other[0])
+    return all(
+        fmpq_from_float(a) * b0 == fmpq_from_float(b) * a0
+        for a, b in zip(row, other, strict=True)
+    )
 
 
 def _ties(

@@ -736,11 +736,21 @@ def _rank(net, work, k):
         g = a + i
         slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
         if slope != 0.0 and work.layer_zero[g] == 0 and work.scale[g] != 0.0:
-            work.rank_index[live] = i
-            live += 1
+            fresh = True
+            if net.direction[g] != i:
+                # rows of one direction add one to the rank at most
+                for r in range(live):
+                    if net.direction[a + work.rank_index[r]] == net.direction[g]:
+                        fresh = False
+                        break
+            if fresh:
+                work.rank_index[live] = i
+                live += 1
     bound = columns if k == 0 else work.layer_bound[k - 1]
     if live < bound:
         bound = live
+    if net.weight_rank[k] < bound:
+        bound = net.weight_rank[k]
     work.layer_bound[k] = bound
     if bound == 0:
         work.layer_rank[k] = 0
