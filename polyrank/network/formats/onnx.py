@@ -38,6 +38,7 @@ from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import checked_file
 from polyrank.network.graph import Affine, Tape
 from polyrank.network.graph.affine import check_size, stack
+from polyrank.network.graph.values import is_float
 from polyrank.network.normal_form import Network
 
 __all__ = ["OPERATORS", "network_from_graph", "read"]
@@ -252,21 +253,26 @@ def _evaluate(
             continue
         if position >= len(results):
             raise UnsupportedError(f"{node.where}: its output number {position} is not supported")
-        known[name] = _folded(results[position]) if constant else results[position]
+        known[name] = _folded(results[position], values) if constant else results[position]
 
 
-def _folded(value: Value) -> Any:
-    if isinstance(value, Affine):
-        return value.constant.reshape(value.shape)
-    return np.asarray(value)
+def _folded(value: Value, arguments: tuple[Value | None, ...]) -> Any:
+    """A constant result as an array; integers stay integers, as shape computations need."""
+    if not isinstance(value, Affine):
+        return np.asarray(value)
+    result = value.constant.reshape(value.shape)
+    integral = all(a is None or np.asarray(a).dtype.kind in "iu" for a in arguments)
+    if integral and is_float(result) and bool((result == np.floor(result)).all()):
+        return result.astype(np.int64)
+    return result
 
 
 def _refusal(node: Node) -> UnsupportedError:
     if node.op in _FINAL:
+        inside = f"inside a network, {_REMEDY[node.op]}; " if node.op in _REMEDY else ""
         return UnsupportedError(
-            f"{node.where} is not piecewise linear; {_REMEDY.get(node.op, 'inside a network')}"
-            f"{'' if node.op in _REMEDY else ' it has no exact equivalent'}, and if it is the last "
-            "operation it can be dropped with cut_final (--cut-final)"
+            f"{node.where} is not piecewise linear; {inside}as the last operation it can be "
+            "dropped with cut_final (--cut-final)"
         )
     if node.op in _CURVED or node.op in _BROKEN:
         reason = "not piecewise linear" if node.op in _CURVED else "not continuous"

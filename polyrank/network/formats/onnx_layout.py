@@ -149,7 +149,9 @@ def _depth_to_space(call: Call) -> list[Value]:
 def _space_to_depth(call: Call) -> list[Value]:
     value, index, size = _blocks(call)
     n, c, h, w = index.shape
-    split = index.reshape(n, c, h // size, size, w // size, size).transpose(0, 3, 5, 1, 2, 4)
+    split = index.reshape(n, c, h // size, size, w // size, size)
+    order = (0, 1, 3, 5, 2, 4) if call.text("mode", "DCR") == "CRD" else (0, 3, 5, 1, 2, 4)
+    split = split.transpose(order)
     return [rearranged(value, split.reshape(n, c * size**2, h // size, w // size))]
 
 
@@ -186,6 +188,11 @@ def _resize(call: Call) -> list[Value]:
             raise FormatError(f"{call.node.where}: nothing is left along axis {axis}")
         check_size(count, call.node.where)
         result[axis] = count
+        if settings[0] == "align_corners" and scale * length != count:
+            raise UnsupportedError(
+                f"{call.node.where}: align_corners with a scale of {scale} for {length} cells is "
+                "read differently by different programs; give sizes instead"
+            )
         if count != length or scale != 1:
             spots = [_spot(x, scale, length, count, settings[0], call) for x in range(count)]
             sources[axis] = (

@@ -146,9 +146,8 @@ def means(shape: tuple[int, ...], axes: tuple[int, ...], *, mean: bool) -> Linea
     target = np.arange(math.prod(kept), dtype=np.int64).reshape(kept)
     rows = np.broadcast_to(target, shape).ravel()
     count = math.prod(shape[axis] for axis in axes)
-    share = _reciprocals(np.array([count]))[0] if mean and count else 1.0
-    entries = as_values(np.full(index.size, share, dtype=object if mean else float))
-    return LinearMap(kept, rows, index.ravel(), entries)
+    share = _reciprocals(np.array([count if mean else 1]))
+    return LinearMap(kept, rows, index.ravel(), np.broadcast_to(share, (index.size,)))
 
 
 def _reciprocals(counts: NDArray[np.int64]) -> Values:

@@ -72,8 +72,8 @@ def reference(path: Path, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(seed)
     feed = {
-        value.name: rng.normal(
-            size=[d if isinstance(d, int) and d > 0 else 1 for d in value.shape]
+        value.name: rng.uniform(
+            -1, 1, size=[d if isinstance(d, int) and d > 0 else 1 for d in value.shape]
         ).astype(np.float64 if value.type == "tensor(double)" else np.float32)
         for value in session.get_inputs()
     }
