@@ -1,9 +1,10 @@
 """Random tiny networks, drawn to be degenerate (hypothesis).
 
 Every layer mixes fresh rows with copies, multiples, parallels, sums and zero rows; hyperplanes
-pass through one common point, or miss it by 1e-9, 1e-12 or 1e-15; whole networks are bias-free,
-pruned, quantised, or scaled by powers of two up to 2^±200. Numbers are exact: a few are no
-float64, so that the rational path is drawn too.
+pass through one common point, or miss it by 1e-9, 1e-12 or 1e-15, or are tilted by as little;
+networks are bias-free, and rows are scaled by powers of two up to 2^±200. Numbers are exact: some
+are no float64, so that the rational path is drawn too. :func:`realistic_network` makes larger
+ones from a seed: integer, 8-bit, pruned, duplicated, bias-free, dead.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ __all__ = [
 ]
 
 _GAPS = [Fraction(g) * s for g in (1e-9, 1e-12, 1e-15) for s in (1, -1)]
+_GAPS += [Fraction(2) ** -52, -(Fraction(2) ** -53), Fraction(2) ** -200]
 _GAPS += [Fraction(1, 10**12), Fraction(-1, 10**15)]  # no float64
 _FACTORS = [Fraction(v) for v in (1, 2, 3, -1, -2)] + [Fraction(1, 2), Fraction(1, 3)]
 _SMALL = st.sampled_from([1, -1, 2, -2, 0, 3, -3])
 _RECIPES = [
-    *("fresh", "concurrent", "near", "copy", "parallel", "sum"),
+    *("fresh", "concurrent", "near", "copy", "parallel", "sum", "tilt"),
     *("fresh", "concurrent", "near", "fresh", "concurrent", "near", "zero", "dead"),
 ]
 
@@ -59,6 +61,11 @@ def _layers(
             factor = draw(st.sampled_from(_FACTORS))
             shift = Fraction(draw(_SMALL)) if recipe == "parallel" else Fraction(0)
             row = ([factor * w for w in weights], factor * bias + shift)
+        elif recipe == "tilt" and rows:
+            weights, bias = draw(st.sampled_from(rows))
+            at = draw(st.integers(0, inputs - 1))
+            gap = draw(st.sampled_from(_GAPS))
+            row = ([w + gap if j == at else w for j, w in enumerate(weights)], bias)
         elif recipe == "sum" and len(rows) > 1:
             (v, a), (w, b) = draw(st.sampled_from(rows)), draw(st.sampled_from(rows))
             row = ([x - y for x, y in zip(v, w, strict=True)], a - b)
@@ -73,7 +80,7 @@ def _layers(
         rows.append(row)
     if bias_free:
         rows = [(weights, Fraction(0)) for weights, _ in rows]
-    powers = [draw(st.sampled_from([0, 0, 0, 0, 0, 1, -3, 200, -200])) for _ in rows]
+    powers = [draw(st.sampled_from([0, 0, 0, 0, 0, 0, 1, -3, 30, -60, 200, -200])) for _ in rows]
     scales = [Fraction(2) ** power for power in powers]
     pairs = [draw(st.sampled_from(slopes)) for _ in rows]
     return layer(
