@@ -1,0 +1,226 @@
+"""Whole modules pickled by torch: a ``Sequential`` of known layers is read as data.
+
+The classes of ``torch.nn`` are never imported. A ``Sequential`` says by itself what it computes,
+layer after layer; any other module computes what its Python code says, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+
+from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.network.formats.activations import FINAL_ACTIVATIONS, normalised
+from polyrank.network.formats.onnx_images import folded_normalisation
+from polyrank.network.formats.torch_pickle import Name, Persistent, Record
+from polyrank.network.formats.torch_tensors import TorchFile
+from polyrank.network.graph.sequence import Sequence
+from polyrank.network.graph.values import as_values
+from polyrank.network.normal_form import Layer
+from polyrank.network.rational import to_fmpq
+
+__all__ = ["EXPORT", "is_module", "module_class", "normalised_batch", "sequential_layers"]
+
+EXPORT = (
+    "in Python, where the model is at hand: torch.save(model.state_dict(), 'weights.pt') if it is "
+    "a chain of Linear layers, otherwise torch.onnx.export(model, example_input, 'model.onnx')"
+)
+_NOTHING = frozenset(
+    {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
+     "FeatureAlphaDropout", "Flatten"}
+)  # fmt: skip
+
+
+def module_class(value: Any) -> Name | None:
+    """The class of a pickled instance; None if the value is not one."""
+    if not isinstance(value, Record):
+        return None
+    maker = value.maker
+    if isinstance(maker, Persistent):
+        match maker.content:
+            case ("module", Name() as maker, *_):
+                pass
+    return maker if isinstance(maker, Name) else None
+
+
+def is_module(value: Any) -> bool:
+    """True for a pickled instance of a ``torch.nn.Module``, known or not."""
+    return (
+        module_class(value) is not None
+        and isinstance(value.state, Mapping)
+        and "_modules" in value.state
+        and "_parameters" in value.state
+    )
+
+
+def sequential_layers(
+    module: Record, file: TorchFile, *, cut_final: bool, notes: list[str]
+) -> tuple[Layer, ...]:
+    """The normal form of a pickled ``torch.nn.Sequential``.
+
+    Parameters
+    ----------
+    module : Record
+    file : TorchFile
+        Where its tensors are.
+    cut_final : bool
+        Drop a final Softmax, LogSoftmax, Sigmoid or Tanh.
+    notes : list of str
+        Grows: what was folded or cut off.
+
+    Raises
+    ------
+    UnsupportedError
+        If the module, or one inside it, is not a known piecewise-linear layer.
+    NetworkError
+        If shapes do not chain or a number is not finite.
+    """
+    steps = list(_flattened(module, ""))
+    if cut_final and steps and normalised(_kind(steps[-1][1])) in FINAL_ACTIVATIONS:
+        name, last = steps.pop()
+        notes.append(f"{name} ({_kind(last)}), the last layer, was cut off as asked")
+    first = next((step for _, step in steps if _kind(step) == "Linear"), None)
+    if first is None:
+        raise UnsupportedError("the module has no Linear layer")
+    matrix = _parameter(first, "weight", file, "the first Linear layer")
+    if matrix is None or matrix.ndim != 2:
+        raise FormatError("the first Linear layer has no weight matrix")
+    chain = Sequence(matrix.shape[1])
+    for name, step in steps:
+        _record(chain, name, step, file, notes)
+    return chain.layers()
+
+
+def _flattened(module: Record, prefix: str) -> Iterator[tuple[str, Record]]:
+    kind = module_class(module)
+    if kind is None or kind != Name("torch.nn.modules.container", "Sequential"):
+        raise UnsupportedError(
+            f"the file holds a whole module of class {kind}, whose Python code decides what it "
+            f"computes and is not run; {EXPORT}"
+        )
+    for name, child in _children(module).items():
+        full = f"{prefix}{name}"
+        known = module_class(child)
+        if not is_module(child) or known is None:
+            raise FormatError(f"the module {full!r} is not a pickled module")
+        if known.name == "Sequential":
+            yield from _flattened(child, f"{full}.")
+        else:
+            yield full, child
+
+
+def _children(module: Record) -> Mapping[str, Any]:
+    children = module.state["_modules"]
+    if not isinstance(children, Mapping):
+        raise FormatError("a module has no readable list of its parts")
+    return children
+
+
+def _kind(module: Record) -> str:
+    name = module_class(module)
+    if name is None or not name.module.startswith("torch.nn.modules."):
+        raise UnsupportedError(
+            f"the module holds a part of class {name}, whose Python code is not run; {EXPORT}"
+        )
+    return name.name
+
+
+def _parameter(module: Record, key: str, file: TorchFile, where: str) -> NDArray[Any] | None:
+    for table in ("_parameters", "_buffers"):
+        entries = module.state.get(table)
+        if isinstance(entries, Mapping) and entries.get(key) is not None:
+            array = file.tensor(entries[key])
+            if array is None:
+                raise FormatError(f"{where}: {key} is not a tensor")
+            return array
+    return None
+
+
+def _number(module: Record, key: str, default: float, where: str) -> fmpq:
+    value = module.state.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise FormatError(f"{where}: {key} is {value!r}; expected a number")
+    return to_fmpq(value)
+
+
+def _record(chain: Sequence, name: str, module: Record, file: TorchFile, notes: list[str]) -> None:
+    kind = _kind(module)
+    where = f"{name} ({kind})"
+    zero, one = fmpq(0), fmpq(1)
+    if kind == "Linear":
+        weight = _parameter(module, "weight", file, where)
+        if weight is None:
+            raise FormatError(f"{where} has no weight")
+        chain.linear(weight, _parameter(module, "bias", file, where), name)
+    elif kind == "ReLU":
+        chain.activate(zero, one, name)
+    elif kind == "LeakyReLU":
+        chain.activate(_number(module, "negative_slope", 0.01, where), one, name)
+    elif kind == "PReLU":
+        slope = _parameter(module, "weight", file, where)
+        chain.activate(to_fmpq("1/4") if slope is None else slope, one, name)
+    elif kind == "ReLU6":
+        chain.clip(zero, fmpq(6), name)
+    elif kind == "Hardtanh":
+        low = _number(module, "min_val", -1.0, where)
+        chain.clip(low, _number(module, "max_val", 1.0, where), name)
+    elif kind == "Hardsigmoid":
+        chain.scale(np.array(fmpq(1, 6), dtype=object), name)
+        chain.shift(np.full(chain.width, 0.5))
+        chain.clip(zero, one, name)
+    elif kind == "BatchNorm1d":
+        parts = [
+            _parameter(module, key, file, where)
+            for key in ("weight", "bias", "running_mean", "running_var")
+        ]
+        normalised_batch(chain, parts, _number(module, "eps", 1e-5, where), name, notes)
+    elif kind not in _NOTHING:
+        raise UnsupportedError(
+            f"{where} is not read from a pickled module: it is not piecewise linear, or its "
+            f"input shape is not in the file; {EXPORT}"
+        )
+
+
+def normalised_batch(
+    chain: Sequence,
+    parts: list[NDArray[Any] | None],
+    epsilon: fmpq,
+    name: str,
+    notes: list[str],
+) -> None:
+    """Record a batch normalisation at inference.
+
+    Parameters
+    ----------
+    parts : list
+        Weight, bias, running mean and running variance; the first two may be None.
+    epsilon : fmpq
+
+    Raises
+    ------
+    NetworkError
+        If a part is missing or of another size.
+    """
+    weight, bias, mean, variance = parts
+    if mean is None or variance is None:
+        raise NetworkError(f"{name}: a batch normalisation without running statistics")
+    if any(part is not None and part.shape != (chain.width,) for part in parts):
+        raise NetworkError(f"{name}: a batch normalisation does not fit {chain.width} units")
+    factors, offsets = folded_normalisation(
+        as_values(np.ones(chain.width) if weight is None else weight, name),
+        as_values(np.zeros(chain.width) if bias is None else bias, name),
+        as_values(mean, name),
+        as_values(variance, name),
+        epsilon,
+        name,
+    )
+    chain.scale(factors, name)
+    chain.shift(offsets)
+    notes.append(
+        f"{name}: the factor weight / sqrt(variance + {epsilon}) of the batch normalisation is "
+        "defined as the float64 nearest to it; the shift is exact"
+    )

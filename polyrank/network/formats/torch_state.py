@@ -1,0 +1,175 @@
+"""State dicts of torch: Linear layers, batch normalisations and PReLUs in the order of their keys.
+
+A state dict does not say which activations lie between its layers; the options do (the default is
+ReLU). With anything but Linear layers the place of the activations matters: it is read off the
+gaps in the numbers of a ``Sequential`` (``0.weight, 1.running_mean, 3.weight``: the activation is
+module 2), and refused where the numbers leave a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+
+from polyrank.errors import NetworkError, UnsupportedError
+from polyrank.network.formats.activations import Activation, hidden_activations, normalised
+from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.pairs import network_from_arrays
+from polyrank.network.formats.torch_modules import EXPORT, normalised_batch
+from polyrank.network.graph.sequence import Sequence
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+
+__all__ = ["network_from_state"]
+
+_BATCH_EPSILON = 1e-5  # torch's default; a state dict does not store it
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """The arrays of one module: those that share the name before the last dot."""
+
+    key: str
+    parts: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        weight = self.parts.get("weight")
+        if "running_mean" in self.parts or "running_var" in self.parts:
+            return "norm"
+        if weight is not None and weight.ndim == 2 and set(self.parts) <= {"weight", "bias"}:
+            return "linear"
+        if weight is not None and weight.ndim == 1 and set(self.parts) == {"weight"}:
+            return "prelu"
+        return "unknown"
+
+
+def network_from_state(
+    arrays: Mapping[str, NDArray[Any]], options: LoadOptions, *, name: str, notes: list[str]
+) -> Network:
+    """The network of a state dict.
+
+    Parameters
+    ----------
+    arrays : mapping
+        In the order of the file.
+    options : LoadOptions
+    name : str
+    notes : list of str
+
+    Raises
+    ------
+    UnsupportedError
+        If an array has no unambiguous place in a chain of layers.
+    NetworkError
+        If shapes do not chain, or the options do not fit.
+    """
+    groups: dict[str, _Group] = {}
+    for key, array in arrays.items():
+        prefix, _, role = key.rpartition(".")
+        if role != "num_batches_tracked":
+            groups.setdefault(prefix, _Group(prefix)).parts[role] = array
+    kinds = [group.kind for group in groups.values()]
+    if "norm" not in kinds and "prelu" not in kinds:
+        return network_from_arrays(arrays, options, name=name, ordered=True, notes=notes)
+    for group in groups.values():
+        if group.kind == "unknown":
+            shapes = {role: part.shape for role, part in group.parts.items()}
+            raise UnsupportedError(
+                f"the arrays of {group.key!r}, {shapes}, are not those of a Linear layer, a batch "
+                f"normalisation or a PReLU; {EXPORT}"
+            )
+    return _numbered(list(groups.values()), options, name, notes)
+
+
+def _numbered(groups: list[_Group], options: LoadOptions, name: str, notes: list[str]) -> Network:
+    stems = {group.key.rpartition(".")[0] for group in groups}
+    numbers = [group.key.rpartition(".")[2] for group in groups]
+    if len(stems) != 1 or not all(number.isdigit() for number in numbers):
+        names = ", ".join(group.key for group in groups)
+        raise UnsupportedError(
+            f"the modules {names} are not numbered, so that it is not known whether a batch "
+            f"normalisation lies before or after the activation; {EXPORT}"
+        )
+    placed = dict(sorted(zip(map(int, numbers), groups, strict=True)))
+    linear = [number for number, group in placed.items() if group.kind == "linear"]
+    if not linear:
+        raise UnsupportedError("the state dict has no Linear layer")
+    slots = [_slot(placed, a, b) for a, b in pairwise(linear)]
+    if any(placed[n].kind == "prelu" for n in placed if n < linear[0] or n > linear[-1]):
+        raise UnsupportedError(f"a PReLU lies outside of the Linear layers; {EXPORT}")
+    chosen = iter(_chosen(options, slots, placed, notes))
+    chain = Sequence(placed[linear[0]].parts["weight"].shape[1])
+    slot_numbers = set(slots)
+    for number in range(min(placed), max(placed) + 1):
+        group = placed.get(number)
+        if group is not None and group.kind == "linear":
+            chain.linear(group.parts["weight"], group.parts.get("bias"), group.key)
+        elif group is not None and group.kind == "norm":
+            parts = [group.parts.get(k) for k in ("weight", "bias", "running_mean", "running_var")]
+            normalised_batch(chain, parts, to_fmpq(_BATCH_EPSILON), group.key, notes)
+        elif group is not None:
+            chain.activate(group.parts["weight"], fmpq(1), group.key)
+        elif number in slot_numbers:
+            _activate(chain, next(chosen), f"module {number}")
+    return Network(chain.layers(), name, {"notes": notes})
+
+
+def _slot(placed: Mapping[int, _Group], first: int, second: int) -> int:
+    """The number of the activation between two Linear layers."""
+    between = range(first + 1, second)
+    sloped = [n for n in between if n in placed and placed[n].kind == "prelu"]
+    free = [n for n in between if n not in placed]
+    norms = [n for n in between if n in placed and placed[n].kind == "norm"]
+    if len(sloped) == 1 and not free:
+        return sloped[0]
+    one_side = all(n < min(free) for n in norms) or all(n > max(free) for n in norms) if free else 0
+    if sloped or not one_side:
+        raise UnsupportedError(
+            f"between the modules {first} and {second} it is not clear which number is the "
+            f"activation; {EXPORT}"
+        )
+    return free[0]
+
+
+def _chosen(
+    options: LoadOptions, slots: list[int], placed: Mapping[int, _Group], notes: list[str]
+) -> list[Activation]:
+    open_slots = [n for n in slots if n not in placed]
+    named = options.activation is not None and normalised(options.activation) == "prelu"
+    if len(open_slots) < len(slots):
+        wide = [n for n in slots if n in placed and placed[n].parts["weight"].size > 1]
+        if wide and not named:
+            raise UnsupportedError(
+                f"module {wide[0]} has one weight per unit and no bias: a PReLU, or a "
+                "normalisation; say --activation prelu if it is the first"
+            )
+        notes.append("the slopes of the PReLUs are in the file")
+        if not open_slots:
+            if options.activation is not None and not named:
+                raise NetworkError("the file states its activations: leave out --activation")
+            return []
+    chosen, note = hidden_activations(options, len(open_slots))
+    notes.append(note)
+    return chosen
+
+
+def _activate(chain: Sequence, act: Activation, name: str) -> None:
+    if act.clip is None:
+        chain.activate(act.neg, act.pos, name)
+        return
+    if act.scale != 1:
+        chain.scale(_scalar(act.scale), name)
+    if act.shift != 0:
+        chain.shift(_scalar(act.shift))
+    chain.clip(*act.clip, name)
+
+
+def _scalar(value: fmpq) -> Any:
+    return np.array(value, dtype=object)
