@@ -457,7 +457,6 @@ def _ties(
         plane = layer.has_hyperplane
         if k > 0 and layer.weight.is_float and layer.bias.is_float:
             table = np.column_stack([layer.weight.approx, layer.bias.approx])
-            rows: list[list[object]] = []
         else:
             table = None
         for i in range(layer.units):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from polyrank.lp.jit import kernel
 
 __all__ = ["UNIT_ROUNDOFF", "compose", "gamma"]
 
@@ -18,13 +18,13 @@ UNIT_ROUNDOFF = 2.0**-53
 TINY = 2.0**-400
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def gamma(n):
     """Higham's γ_n = n u / (1 − n u), rounded up: n roundings cost at most this, relatively."""
     return n * 2.0**-53 * (1.0 + 2.0**-30)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def compose(
     weight, bias, exact_weight, exact_arithmetic, slope, rows, row_error, scale, constant_column,
     units_in, units_out, out_rows, out_error, out_scale, work, magnitude,

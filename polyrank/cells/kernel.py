@@ -25,7 +25,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import NetArrays
@@ -38,6 +37,7 @@ from polyrank.lp.certify import (
     independent,
     integer_rank,
 )
+from polyrank.lp.jit import inner, kernel
 from polyrank.lp.simplex import choose_edge, move, ratio_test, refactor, slacks
 
 __all__ = [
@@ -301,13 +301,13 @@ def new_work(
     return work
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def log_reserve(units, dim):
     """Bytes that the steps of one cell can need, on its way through all layers."""
     return (units + 2) * (4 + 2 * dim) + 16
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _log_unit(work, step, unit):
     """Append a step about one unit of the current layer."""
     if work.log.shape[0] == 0:
@@ -319,7 +319,7 @@ def _log_unit(work, step, unit):
     work.log_state[0] = p + 3
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _log_step(work, step):
     """Append a step about the cell."""
     if work.log.shape[0] == 0:
@@ -329,7 +329,7 @@ def _log_step(work, step):
     work.log_state[0] = p + 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _log_miss(work, unit, side):
     """Append: the unit has sign ``side`` on the cell, by the rows of the current basis."""
     if work.log.shape[0] == 0:
@@ -348,7 +348,7 @@ def _log_miss(work, unit, side):
         work.log_state[0] = p + 2 * d
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _first_layer(net, work):
     """Load the rows of layer 1, which are the same on the whole domain."""
     d = work.x.shape[0]
@@ -361,7 +361,7 @@ def _first_layer(net, work):
         work.radius[i] = work.error[i] + gamma(d + 4)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _next_layer(net, work, k):
     """Compose the rows of layer k (0-based, k ≥ 1) on the region given by the path's bits."""
     d = work.x.shape[0]
@@ -394,7 +394,7 @@ def _next_layer(net, work, k):
     work.subset_count[k, 1] = 0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _push_row(net, work, m, g, side):
     """Write unit g's row, oriented to ``side``, as constraint m."""
     d = work.x.shape[0]
@@ -408,7 +408,7 @@ def _push_row(net, work, m, g, side):
     work.row_unit[m] = g
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _mark_rows(net, work, k, rows):
     """Set ``row_central`` and membership in the row space that layer k's rows live in."""
     below = net.unit_start[k - 1] if k > 0 else 0
@@ -426,7 +426,7 @@ def _mark_rows(net, work, k, rows):
         work.member[m] = inside
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _signs(work, k_start, units, point, sign, bits):
     """Proven signs at an interior point of the undecided units of a layer (0: not proven)."""
     d = work.x.shape[0]
@@ -442,7 +442,7 @@ def _signs(work, k_start, units, point, sign, bits):
         sign[i] = 1 if z > limit else (-1 if z < -limit else 0)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _round_to_chart(net, work, u, y):
     """Round a cube point to a float64 chart point y and replace u by y's cube coordinates.
 
@@ -472,7 +472,7 @@ def _round_to_chart(net, work, u, y):
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _inside(work, rows, u):
     """Proof that the point is strictly inside every row of the cell."""
     d = work.x.shape[0]
@@ -489,7 +489,7 @@ def _inside(work, rows, u):
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _add_point(net, work, k, rows, base, side, i, first, last):
     """Try to make an interior point on the other side of unit i from the vertex ``work.x``.
 
@@ -532,7 +532,7 @@ def _add_point(net, work, k, rows, base, side, i, first, last):
     return False
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _test(net, work, k, rows, i, side, base, last, fresh):
     """Does unit i of layer k take the sign −side inside the cell?
 
@@ -635,7 +635,7 @@ def _test(net, work, k, rows, i, side, base, last, fresh):
         work.stat[S_PIVOTS] += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _at_vertex(net, work, k, i, side):
     """Is the current vertex already the optimum of ``side · z_i``, with a proof by residual?"""
     d = work.x.shape[0]
@@ -655,7 +655,7 @@ def _at_vertex(net, work, k, i, side):
     )
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _enter_layer(net, work, k, bits, split):
     """Decide what needs no LP: units without hyperplane or tied, constant rows, the cube's bound."""
     d = work.x.shape[0]
@@ -699,7 +699,7 @@ def _enter_layer(net, work, k, bits, split):
             _log_unit(work, LOG_CUBE_POSITIVE if c > 0.0 else LOG_CUBE_NEGATIVE, i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _finish_layer(net, work, k, bits, split):
     """Write the bits of a region of layer k to the path and determine its rank."""
     a = net.unit_start[k]
@@ -725,7 +725,7 @@ def _finish_layer(net, work, k, bits, split):
     _rank(net, work, k)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _rank(net, work, k):
     """Rank of the map through layer k on the path's region: proven, or −1 with an upper bound."""
     a = net.unit_start[k]
@@ -800,7 +800,7 @@ def _rank(net, work, k):
         work.stat[S_RANK_OPEN] += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _emit(net, work, layers, point):
     """Write the path's region to the output arrays."""
     r = work.state[2]
@@ -835,7 +835,7 @@ def _emit(net, work, layers, point):
     work.stat[S_REGIONS] += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _emit_hard(net, work, k, bits, split, point):
     """Hand the cell back: path bits, this layer's decisions, the units in question, a point."""
     r = work.state[3]
@@ -860,7 +860,7 @@ def _emit_hard(net, work, k, bits, split, point):
     work.stat[S_HARD] += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _settle(net, work, k, rows, bits, first, last, has_vertex):
     """Decide every undecided unit of the layer on this cell.
 
@@ -965,7 +965,7 @@ def _settle(net, work, k, rows, bits, first, last, has_vertex):
     return cuts, hard, last, has_vertex
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _split(net, work, k, rows, bits, split, first, last, has_vertex, cuts, share):
     """Split the cell by one of the cutting units and push both halves."""
     d = work.x.shape[0]
@@ -1019,7 +1019,7 @@ def _split(net, work, k, rows, bits, split, first, last, has_vertex, cuts, share
     work.state[0] = top + 2
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@inner
 def _swap_points(work, r, s, d, n):
     for l in range(d):
         t = work.point[r, l]
@@ -1035,7 +1035,7 @@ def _swap_points(work, r, s, d, n):
         work.point_sign[s, j] = v
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def load_task(net, work, layer, bits, split, points, chart_points):
     """Put a task on the empty stack.
 
@@ -1103,7 +1103,7 @@ def load_task(net, work, layer, bits, split, points, chart_points):
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def export_open(net, work, layer, decision, splits, points):
     """Copy the open cells, bottom of the stack first, and empty the stack.
 
@@ -1131,7 +1131,7 @@ def export_open(net, work, layer, decision, splits, points):
     work.state[0] = 0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def run(net, work, layers, budget):
     """Process open cells until none is left, a buffer is full or ``budget`` cells are done."""
     d = work.x.shape[0]

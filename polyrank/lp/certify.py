@@ -24,7 +24,8 @@ No fastmath here: the bounds assume IEEE arithmetic, round to nearest.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from polyrank.lp.jit import kernel
 
 __all__ = ["by_enclosure", "by_integers", "by_residual", "independent", "integer_rank"]
 
@@ -32,7 +33,7 @@ __all__ = ["by_enclosure", "by_integers", "by_residual", "independent", "integer
 INFLATE = 1.0 + 2.0**-40
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def by_residual(table, radius, basis, rates, objective, objective_radius):
     """Prove ``objective ≥ 0`` on the cell from approximate multipliers and a bounded cube.
 
@@ -73,7 +74,7 @@ def by_residual(table, radius, basis, rates, objective, objective_radius):
     return c >= (spread + (d + 1) * error) * INFLATE
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def by_enclosure(
     table, radius, basis, inverse, rates, objective, objective_radius, central, member, dimension
 ):
@@ -140,7 +141,7 @@ def by_enclosure(
     return positive == d or (members and positive >= dimension)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def by_integers(table, exponent, basis, rates, objective, objective_exponent, work):
     """Prove ``objective ≥ 0`` by an identity in integers.
 
@@ -209,7 +210,7 @@ def by_integers(table, exponent, basis, rates, objective, objective_exponent, wo
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def independent(rows, radius, count, size, chosen, work, inverse, picked_columns, used):
     """Prove that some ``size`` of the first ``count`` rows are linearly independent.
 
@@ -294,7 +295,7 @@ def independent(rows, radius, count, size, chosen, work, inverse, picked_columns
 PRIMES = (2147483647, 2147483629, 2147483587, 2147483579)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _rank_modulo(integers, count, width, p):
     """Rank modulo p of the first ``count`` rows, which are reduced in place."""
     rank = 0
@@ -324,7 +325,7 @@ def _rank_modulo(integers, count, width, p):
     return rank
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def integer_rank(rows, exponent, index, count, width, integers):
     """Exact rank of integer rows, or −1 where 64-bit residues cannot prove it.
 

@@ -14,7 +14,8 @@ Kernels are pure (arrays in, arrays out) and run unchanged as plain Python.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from polyrank.lp.jit import kernel
 
 __all__ = ["choose_edge", "move", "ratio_test", "refactor", "slacks"]
 
@@ -22,7 +23,7 @@ __all__ = ["choose_edge", "move", "ratio_test", "refactor", "slacks"]
 RATE_TOLERANCE = 1e-11
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def slacks(columns, rows, x, out):
     """Slacks ``a_m·x + b_m`` of the first ``rows`` rows at ``x``, into ``out``.
 
@@ -37,7 +38,7 @@ def slacks(columns, rows, x, out):
             out[m] += columns[l, m] * v
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def choose_edge(inverse, basis, objective, bland, rates):
     """Pick the edge along which the objective falls.
 
@@ -91,7 +92,7 @@ def choose_edge(inverse, basis, objective, bland, rates):
     return best, sign
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def ratio_test(columns, rows, slack, inverse, slot, sign, basis, bland, rate):
     """First row met along ``sign`` times column ``slot`` of the inverse.
 
@@ -137,7 +138,7 @@ def ratio_test(columns, rows, slack, inverse, slot, sign, basis, bland, rate):
     return row, step
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def move(columns, rows, slack, inverse, basis, x, slot, sign, row, step, rate):
     """Go to the blocking row: update the point, the slacks, the basis and its inverse."""
     d = basis.shape[0]
@@ -160,7 +161,7 @@ def move(columns, rows, slack, inverse, basis, x, slot, sign, row, step, rate):
     basis[slot] = row
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def refactor(table, basis, inverse, work):
     """Recompute the inverse of the basis matrix from the rows (Gauss-Jordan, row pivoting).
 
