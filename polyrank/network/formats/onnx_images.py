@@ -6,18 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from flint import fmpq
 
-from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_arithmetic import scaled
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.graph import Affine
 from polyrank.network.graph.linear import averages, convolution, means, transposed_convolution
-from polyrank.network.graph.values import Values, add, multiply, nearest_root
+from polyrank.network.graph.normalisation import folded_normalisation
 from polyrank.network.graph.windows import Windows, place_windows
-from polyrank.network.rational import to_fmpq
 
-__all__ = ["OPERATORS", "folded_normalisation", "images_of", "windows_of"]
+__all__ = ["OPERATORS", "images_of", "windows_of"]
 
 
 def windows_of(call: Call, spatial: Sequence[int], kernel: Sequence[int]) -> Windows:
@@ -168,29 +166,6 @@ def _batch_normalization(call: Call) -> list[Value]:
     channel = index // max(1, math.prod(tensor.shape[2:])) % channels
     result = scaled(call, tensor, factors[channel])
     return [result.shifted(offsets[channel].ravel())]
-
-
-def folded_normalisation(
-    scale: Values, shift: Values, mean: Values, variance: Values, epsilon: fmpq, where: str
-) -> tuple[Values, Values]:
-    """The factor and the shift per channel of a batch normalisation at inference.
-
-    ``factor = fl(scale / √(variance + epsilon))`` is the float64 nearest to the real number;
-    ``shift − factor · mean`` follows exactly. Source of the definition: SPEC of this package.
-
-    Raises
-    ------
-    NetworkError
-        If ``variance + epsilon`` is not positive.
-    """
-    factors = np.zeros(scale.size)
-    for k in range(scale.size):
-        gamma, square = to_fmpq(scale[k]), to_fmpq(variance[k]) + epsilon
-        if square <= 0:
-            raise NetworkError(f"{where}: variance + epsilon is {square} in channel {k}")
-        root = nearest_root(gamma * gamma / square)
-        factors[k] = -root if gamma < 0 else root
-    return factors, add(shift, multiply(multiply(factors, mean), np.array(-1.0)))
 
 
 OPERATORS: Mapping[str, Operator] = {

@@ -13,17 +13,16 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.activations import FINAL_ACTIVATIONS, normalised
-from polyrank.network.formats.onnx_images import folded_normalisation
+from polyrank.network.formats.recording import record_normalisation
 from polyrank.network.formats.torch_pickle import Name, Persistent, Record
 from polyrank.network.formats.torch_tensors import TorchFile
 from polyrank.network.graph.sequence import Sequence
-from polyrank.network.graph.values import as_values
 from polyrank.network.normal_form import Layer
 from polyrank.network.rational import to_fmpq
 
-__all__ = ["EXPORT", "is_module", "module_class", "normalised_batch", "sequential_layers"]
+__all__ = ["EXPORT", "is_module", "module_class", "sequential_layers"]
 
 EXPORT = (
     "in Python, where the model is at hand: torch.save(model.state_dict(), 'weights.pt') if it is "
@@ -177,50 +176,9 @@ def _record(chain: Sequence, name: str, module: Record, file: TorchFile, notes: 
             _parameter(module, key, file, where)
             for key in ("weight", "bias", "running_mean", "running_var")
         ]
-        normalised_batch(chain, parts, _number(module, "eps", 1e-5, where), name, notes)
+        record_normalisation(chain, parts, _number(module, "eps", 1e-5, where), name, notes)
     elif kind not in _NOTHING:
         raise UnsupportedError(
             f"{where} is not read from a pickled module: it is not piecewise linear, or its "
             f"input shape is not in the file; {EXPORT}"
         )
-
-
-def normalised_batch(
-    chain: Sequence,
-    parts: list[NDArray[Any] | None],
-    epsilon: fmpq,
-    name: str,
-    notes: list[str],
-) -> None:
-    """Record a batch normalisation at inference.
-
-    Parameters
-    ----------
-    parts : list
-        Weight, bias, running mean and running variance; the first two may be None.
-    epsilon : fmpq
-
-    Raises
-    ------
-    NetworkError
-        If a part is missing or of another size.
-    """
-    weight, bias, mean, variance = parts
-    if mean is None or variance is None:
-        raise NetworkError(f"{name}: a batch normalisation without running statistics")
-    if any(part is not None and part.shape != (chain.width,) for part in parts):
-        raise NetworkError(f"{name}: a batch normalisation does not fit {chain.width} units")
-    factors, offsets = folded_normalisation(
-        as_values(np.ones(chain.width) if weight is None else weight, name),
-        as_values(np.zeros(chain.width) if bias is None else bias, name),
-        as_values(mean, name),
-        as_values(variance, name),
-        epsilon,
-        name,
-    )
-    chain.scale(factors, name)
-    chain.shift(offsets)
-    notes.append(
-        f"{name}: the factor weight / sqrt(variance + {epsilon}) of the batch normalisation is "
-        "defined as the float64 nearest to it; the shift is exact"
-    )

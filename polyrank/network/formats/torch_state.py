@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
@@ -21,7 +20,8 @@ from polyrank.errors import NetworkError, UnsupportedError
 from polyrank.network.formats.activations import Activation, hidden_activations, normalised
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
-from polyrank.network.formats.torch_modules import EXPORT, normalised_batch
+from polyrank.network.formats.recording import record_activation, record_normalisation
+from polyrank.network.formats.torch_modules import EXPORT
 from polyrank.network.graph.sequence import Sequence
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
@@ -113,11 +113,11 @@ def _numbered(groups: list[_Group], options: LoadOptions, name: str, notes: list
             chain.linear(group.parts["weight"], group.parts.get("bias"), group.key)
         elif group is not None and group.kind == "norm":
             parts = [group.parts.get(k) for k in ("weight", "bias", "running_mean", "running_var")]
-            normalised_batch(chain, parts, to_fmpq(_BATCH_EPSILON), group.key, notes)
+            record_normalisation(chain, parts, to_fmpq(_BATCH_EPSILON), group.key, notes)
         elif group is not None:
             chain.activate(group.parts["weight"], fmpq(1), group.key)
         elif number in slot_numbers:
-            _activate(chain, next(chosen), f"module {number}")
+            record_activation(chain, next(chosen), f"module {number}")
     return Network(chain.layers(), name, {"notes": notes})
 
 
@@ -158,18 +158,3 @@ def _chosen(
     chosen, note = hidden_activations(options, len(open_slots))
     notes.append(note)
     return chosen
-
-
-def _activate(chain: Sequence, act: Activation, name: str) -> None:
-    if act.clip is None:
-        chain.activate(act.neg, act.pos, name)
-        return
-    if act.scale != 1:
-        chain.scale(_scalar(act.scale), name)
-    if act.shift != 0:
-        chain.shift(_scalar(act.shift))
-    chain.clip(*act.clip, name)
-
-
-def _scalar(value: fmpq) -> Any:
-    return np.array(value, dtype=object)

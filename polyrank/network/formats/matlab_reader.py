@@ -1,0 +1,161 @@
+"""MAT-files of level 5 (MATLAB 5 to 7.2): numeric arrays and cells of them, nothing else.
+
+Written here rather than left to :func:`scipy.io.loadmat` because sizes that a damaged or hostile
+file declares must be checked before anything is allocated.
+
+Source: "MAT-File Format", The MathWorks, 2019, chapter 1.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import FormatError, UnsupportedError
+from polyrank.network.formats.source import check_entries, checked_file
+
+__all__ = ["MatValue", "read_mat"]
+
+MatValue = Any
+"""A 2-D array of numbers, a flat list of values (a cell), or None for anything else."""
+
+_MATRIX, _COMPRESSED = 14, 15
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8",
+           13: "u8"}  # fmt: skip
+_NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8",
+            15: "u8"}  # fmt: skip
+_CELL, _COMPLEX, _LOGICAL = 1, 0x0800, 0x0200
+_MAX_BYTES = 2**31
+_BOMB_BYTES, _BOMB_RATIO = 1 << 24, 200
+_DEEPEST = 8
+
+
+def read_mat(path: Path) -> dict[str, MatValue]:
+    """The variables of a ``.mat`` file by name, in the order of the file.
+
+    Returns
+    -------
+    dict
+        Arrays keep their class (single is float32) and MATLAB's shape; cells are flattened in
+        column-major order; strings, structs, sparse matrices and objects are None.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, truncated, damaged or too large.
+    UnsupportedError
+        If it is of level 4 or 7.3.
+    """
+    checked_file(path, max_bytes=_MAX_BYTES)
+    data = path.read_bytes()
+    head = data[:128]
+    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        raise UnsupportedError(
+            "this is a MAT-file of version 7.3; in MATLAB: save('net.mat', 'weights', 'biases', "
+            "'-v7')"
+        )
+    if len(head) < 128 or head[126:128] not in {b"IM", b"MI"}:
+        raise FormatError("this is not a MAT-file of level 5, or it is cut off")
+    reader = _Reader("<" if head[126:128] == b"IM" else ">")
+    try:
+        return reader.variables(memoryview(data)[128:])
+    except (struct.error, zlib.error, ValueError, IndexError) as error:
+        raise FormatError(f"the MAT-file is damaged: {str(error)[:100]}") from None
+
+
+class _Reader:
+    """Reads elements in one byte order and counts the numbers that it has read."""
+
+    def __init__(self, order: str) -> None:
+        self.order = order
+        self.total = 0
+
+    def variables(self, data: memoryview) -> dict[str, MatValue]:
+        found: dict[str, MatValue] = {}
+        while len(data):
+            kind, content, data = self.element(data)
+            if kind == _COMPRESSED:
+                kind, content, _ = self.element(memoryview(_inflated(content)))
+            if kind == _MATRIX:
+                name, value = self.matrix(content, 0)
+                if name:
+                    found[name] = value
+        return found
+
+    def element(self, data: memoryview) -> tuple[int, memoryview, memoryview]:
+        """Type and content of the first element, and what follows it."""
+        kind, length = struct.unpack(f"{self.order}II", data[:8])
+        if kind >> 16:  # the short form: length and type share a word, four bytes of content
+            kind, length = kind & 0xFFFF, kind >> 16
+            if length > 4:
+                raise ValueError("a short element has more than four bytes")
+            return kind, data[4 : 4 + length], data[8:]
+        if length > len(data) - 8:
+            raise ValueError(f"an element claims {length} bytes of {len(data) - 8} (truncated?)")
+        padded = length if kind == _COMPRESSED else -(-length // 8) * 8
+        return kind, data[8 : 8 + length], data[8 + padded :]
+
+    def matrix(self, data: memoryview, depth: int) -> tuple[str, MatValue]:
+        if depth > _DEEPEST:
+            raise ValueError(f"cells are nested deeper than {_DEEPEST}")
+        _, flags, data = self.element(data)
+        (flag,) = struct.unpack(f"{self.order}I", flags[:4])
+        _, sizes, data = self.element(data)
+        shape = tuple(int(n) for n in np.frombuffer(sizes, dtype=f"{self.order}i4"))
+        _, letters, data = self.element(data)
+        name = bytes(letters).decode("ascii")
+        if min(shape, default=-1) < 0:
+            raise ValueError(f"the variable {name!r} has the shape {shape}")
+        kind = flag & 0xFF
+        if kind == _CELL:
+            return name, self.cell(shape, data, depth)
+        if kind not in _NUMERIC or flag & _LOGICAL:
+            return name, None
+        if flag & _COMPLEX:
+            raise UnsupportedError(f"the variable {name!r} is complex; expected real numbers")
+        return name, self.numbers(name, shape, _NUMERIC[kind], data)
+
+    def cell(self, shape: tuple[int, ...], data: memoryview, depth: int) -> list[MatValue]:
+        values: list[MatValue] = []
+        for _ in range(math.prod(shape)):
+            if not len(data):
+                raise ValueError("a cell has fewer entries than its shape")
+            kind, content, data = self.element(data)
+            if kind != _MATRIX:
+                raise ValueError("an entry of a cell is not an array")
+            values.append(self.matrix(content, depth + 1)[1] if len(content) else None)
+        return values
+
+    def numbers(
+        self, name: str, shape: tuple[int, ...], dtype: str, data: memoryview
+    ) -> NDArray[Any]:
+        kind, content, _ = self.element(data)
+        if kind not in _STORED:
+            raise ValueError(f"the variable {name!r} is stored as type {kind}")
+        self.total += math.prod(shape)
+        check_entries(self.total, "the file")
+        stored = np.frombuffer(content, dtype=self.order + _STORED[kind])
+        if stored.size != math.prod(shape):
+            raise ValueError(f"the variable {name!r} of shape {shape} has {stored.size} numbers")
+        return stored.astype(dtype).reshape(shape, order="F")
+
+
+def _inflated(content: memoryview) -> bytes:
+    """Decompress one variable, or refuse it when it grows beyond reason."""
+    limit = max(_BOMB_BYTES, _BOMB_RATIO * len(content))
+    stream = zlib.decompressobj()
+    data = stream.decompress(content, limit)
+    if not stream.eof:
+        if len(data) == limit:
+            raise FormatError(
+                f"a variable of {len(content)} bytes unpacks to more than {limit}: refused as a "
+                "compression bomb"
+            )
+        raise ValueError("a compressed variable is cut off")
+    return data
