@@ -84,6 +84,10 @@ def enumerate_command(
             "-o", "--output", metavar="DIR", help="Stream the regions to a new directory."
         ),
     ] = None,
+    proof: Annotated[
+        bool,
+        typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
+    ] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
 ) -> None:
@@ -98,6 +102,8 @@ def enumerate_command(
     from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
 
+    if proof and output is None:
+        raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
     with sentences():
         domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
         notes: dict[str, Any] = {}
@@ -126,6 +132,11 @@ def enumerate_command(
                     engine=engine.value,
                     progress=progress,
                     notes=notes,
+                    proof=proof,
+                    network_file={
+                        "path": str(network.resolve()),
+                        "options": {**reading, "raw": raw},
+                    },
                 )
         except EnumerationInterrupted as interruption:
             _show(interruption.run, as_json=as_json)

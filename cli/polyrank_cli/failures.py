@@ -9,11 +9,12 @@ import typer
 
 from polyrank.errors import PolyrankError
 
-__all__ = ["ERROR", "INTERRUPTED", "UNDECIDED", "say", "sentences"]
+__all__ = ["ERROR", "INTERRUPTED", "REJECTED", "UNDECIDED", "say", "sentences"]
 
 # exit statuses; 0 is "certified" (or done) and 2, wrong usage, is typer's own
 ERROR = 1
 UNDECIDED = 3
+REJECTED = 4  # by polyrank check
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 

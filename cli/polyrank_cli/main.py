@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from polyrank import __version__
+from polyrank_cli.check import check_command
 from polyrank_cli.convert import convert_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.info import info_command
@@ -26,7 +27,7 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit status: 0 certified, 1 error, 2 wrong usage, 3 undecided cells remain, "
-        "130 interrupted."
+        "4 rejected by check, 130 interrupted."
     ),
 )
 
@@ -50,6 +51,7 @@ def _options(
 app.command("enumerate")(enumerate_command)
 app.command("info")(info_command)
 app.command("summary")(summary_command)
+app.command("check")(check_command)
 app.command("convert")(convert_command)
 
 

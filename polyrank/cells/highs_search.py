@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, cube_map, exact_first_rows, wall_rows
 from polyrank.cells.chart import Chart
+from polyrank.cells.exact_cells import LOG_NEGATIVE_BY, LOG_POSITIVE_BY
 from polyrank.cells.highs_points import (
     IntRow,
     Point,
@@ -39,6 +40,15 @@ from polyrank.cells.highs_points import (
     side_of,
     simplest,
     vertex_of,
+)
+from polyrank.cells.proof_log import (
+    LOG_CUBE_NEGATIVE,
+    LOG_CUBE_POSITIVE,
+    LOG_DEFER,
+    LOG_LEAF,
+    LOG_NEXT,
+    LOG_SPLIT,
+    LOG_ZERO,
 )
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
@@ -83,6 +93,7 @@ LADDER = (
 _BATCH = 1024
 _POINTS = 16
 _TICK = 0.1
+_SEGMENT = 2_000
 _CUTS, _UNKNOWN = -2, -3
 _DECISION = {1: POSITIVE, -1: NEGATIVE, 0: IDENTICALLY_ZERO}
 
@@ -96,6 +107,7 @@ def highs_search(
     progress: Callable[[SearchProgress], None] | None = None,
     rational: bool = True,
     tasks: Sequence[Task] | None = None,
+    proof: Callable[[bytes], None] | None = None,
 ) -> SearchResult:
     """Enumerate the activation regions of the first layers of a network with HiGHS.
 
@@ -114,6 +126,8 @@ def highs_search(
         reported as undecided.
     tasks : sequence of Task, optional
         Open cells to go on from; default: the whole domain.
+    proof : callable, optional
+        Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
 
     Returns
     -------
@@ -132,7 +146,8 @@ def highs_search(
     -----
     On Ctrl-C the regions found so far reach the sink before the KeyboardInterrupt goes on.
     """
-    return _HighsSearch(network, chart, layers, sink, progress, rational).run(tasks)
+    search = _HighsSearch(network, chart, layers, sink, progress, rational, proof)
+    return search.run(tasks)
 
 
 @dataclass(slots=True, eq=False)
@@ -159,7 +174,12 @@ class _HighsSearch:
         sink: Sink,
         progress: Callable[[SearchProgress], None] | None,
         rational: bool,
+        proof: Callable[[bytes], None] | None,
     ) -> None:
+        self.proof = proof
+        self.log = bytearray()  # steps of the open segment
+        self.segment_base = -1  # length of the stack below the segment's cells; −1: none is open
+        self.segment_cells = 0
         self.layers = network.layers[:layers]
         self.chart = chart
         self.sink = sink
@@ -193,8 +213,11 @@ class _HighsSearch:
             for task in tasks:
                 self.stack.append(self._opened(task, 1.0 / len(tasks)))
                 while self.stack:
-                    self._work_on(self.stack.pop())
+                    cell = self.stack.pop()
+                    self._log_cell(cell)
+                    self._work_on(cell)
                     self._tick()
+                self._end_segment()
         finally:
             self._flush()
         self.count["highs_failed"] = self.model.failures
@@ -285,6 +308,7 @@ class _HighsSearch:
                 elif verdict == _UNKNOWN:
                     self.undecided.append(prefix_text(np.array(cell.decision), self.unit_start))
                     self.share += cell.share
+                    self._log_step(LOG_DEFER)
                     return
                 else:
                     cell.decision[g] = verdict
@@ -293,7 +317,9 @@ class _HighsSearch:
                 return
             if cell.layer + 1 == len(self.layers):
                 self._leaf(cell)
+                self._log_step(LOG_LEAF)
                 return
+            self._log_step(LOG_NEXT)
             cell.layer += 1
             cell.table = self._composed(cell.layer, cell.table, cell.decision)
             self._enter(cell.layer, cell.decision)
@@ -303,6 +329,7 @@ class _HighsSearch:
         """Put both halves on the stack; interior points go to the half that they lie in."""
         self.count["cuts"] += 1
         i = g - int(self.unit_start[cell.layer])
+        self._log_step(LOG_SPLIT, i)
         row = cell.table.rows[i]
         for verdict, sign in ((NEGATIVE, -1), (POSITIVE, 1)):
             decision, splits = cell.decision.copy(), cell.splits.copy()
@@ -321,6 +348,51 @@ class _HighsSearch:
             self.stack.append(half)
 
     # -----------------------------------------------------------------------------------------
+    # the proof log
+
+    def _log_cell(self, cell: _Cell) -> None:
+        """Open a segment at this cell, unless it belongs to the open one."""
+        if self.proof is None:
+            return
+        if len(self.stack) >= self.segment_base >= 0 and self.segment_cells < _SEGMENT:
+            self.segment_cells += 1
+            return
+        self._end_segment()
+        fresh = cell.layer == 0 and not cell.sides[len(self.walls) :]
+        above = int(self.unit_start[cell.layer + 1])
+        decision = [v + 1 for v in cell.decision[:above]]
+        decision += [0] * (len(cell.decision) - above)
+        if fresh:
+            decision = [0] * len(decision)
+        self.log += (
+            b"S"
+            + (0 if fresh else cell.layer + 1).to_bytes(2, "little")
+            + self.count["regions"].to_bytes(8, "little")
+            + bytes(decision)
+            + bytes(cell.splits)
+        )
+        self.segment_base, self.segment_cells = len(self.stack), 1
+
+    def _end_segment(self) -> None:
+        if self.proof is not None and self.segment_base >= 0:
+            self.log.append(0)
+            self.proof(bytes(self.log))
+        self.log.clear()
+        self.segment_base = -1
+
+    def _log_step(self, step: int, unit: int | None = None) -> None:
+        if self.proof is not None:
+            self.log.append(step)
+            if unit is not None:
+                self.log += unit.to_bytes(2, "little")
+
+    def _log_rows(self, verdict: int, unit: int, proof: Multipliers) -> None:
+        if self.proof is not None:
+            self._log_step(LOG_POSITIVE_BY if verdict == POSITIVE else LOG_NEGATIVE_BY, unit)
+            for number in (len(proof.indices), *proof.indices):
+                self.log += number.to_bytes(2, "little")
+
+    # -----------------------------------------------------------------------------------------
     # one unit on one cell
 
     def _decide(self, cell: _Cell, i: int) -> int:
@@ -328,13 +400,17 @@ class _HighsSearch:
         row = cell.table.rows[i]
         if not any(row):
             self.count["by_structure"] += 1
+            self._log_step(LOG_ZERO, i)
             return IDENTICALLY_ZERO
         if not any(row[: self.cube.linear_columns]):
             self.count["by_structure"] += 1
-            return POSITIVE if row[self.cube.constant_column] > 0 else NEGATIVE
+            positive = row[self.cube.constant_column] > 0
+            self._log_step(LOG_CUBE_POSITIVE if positive else LOG_CUBE_NEGATIVE, i)
+            return POSITIVE if positive else NEGATIVE
         if abs(row[-1]) >= sum(map(abs, row[:-1])):
             # |a·u| ≤ Σ|a_l| on the cube, so the sign is that of b wherever it is not 0
             self.count["by_interval"] += 1
+            self._log_step(LOG_CUBE_POSITIVE if row[-1] > 0 else LOG_CUBE_NEGATIVE, i)
             return POSITIVE if row[-1] > 0 else NEGATIVE
         seen = {signs[i] for _, signs in cell.points}
         if 0 in seen:
@@ -349,9 +425,9 @@ class _HighsSearch:
             self.count["by_points"] += 1
             return _CUTS
         known = seen.pop()
-        return self._ask(cell, row if known > 0 else negated(row), known)
+        return self._ask(cell, i, row if known > 0 else negated(row), known)
 
-    def _ask(self, cell: _Cell, objective: IntRow, known: int) -> int:
+    def _ask(self, cell: _Cell, i: int, objective: IntRow, known: int) -> int:
         """Decide by one LP whether an objective, positive at the points, is so on all the cell."""
         self.tests += 1
         misses = POSITIVE if known > 0 else NEGATIVE
@@ -360,6 +436,7 @@ class _HighsSearch:
         if proposal is not None:
             proved = self._weigh(cell, objective, proposal)
             if isinstance(proved, Multipliers):
+                self._log_rows(misses, i, proved)
                 return misses
             if proved is not None:
                 self._keep(cell, proved)
@@ -375,6 +452,7 @@ class _HighsSearch:
         if isinstance(found, Multipliers):
             if not verify_farkas(rows, objective, found):
                 raise UncertifiedError("multipliers of the exact linear program fail their check")
+            self._log_rows(misses, i, found)
             return misses
         self.exact_pivots += found.pivots
         within = strictly_inside(rows, objective, found.point, interior)

@@ -18,17 +18,10 @@ from numpy.typing import NDArray
 from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
 from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells, Leaf
-from polyrank.cells.kernel import (
-    BUDGET,
-    DONE,
-    STATISTICS,
-    Work,
-    export_open,
-    load_task,
-    new_work,
-    run,
-)
+from polyrank.cells.kernel import load_task, run
+from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.cells.work import BUDGET, DONE, STATISTICS, Work, new_work
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
@@ -92,7 +85,14 @@ def search(
         from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
 
         return highs_search(
-            network, chart, layers, sink=sink, progress=progress, rational=rational, tasks=tasks
+            network,
+            chart,
+            layers,
+            sink=sink,
+            progress=progress,
+            rational=rational,
+            tasks=tasks,
+            proof=proof,
         )
     return _Search(network, chart, layers, sink, progress, rational, proof).run(tasks, budget)
 

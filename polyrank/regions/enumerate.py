@@ -14,9 +14,11 @@ from numba.core.event import TimingListener, install_listener
 from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.search import SearchProgress, search
 from polyrank.errors import NetworkError, RunError
+from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.regions.manifest import chart_entry, network_entry, versions
+from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, chart_proof, proof_files
 from polyrank.regions.ranks import ExactRanks
 from polyrank.regions.run import Run
 from polyrank.regions.writer import RunWriter
@@ -43,6 +45,8 @@ def enumerate_regions(
     engine: Engine = "dictionary",
     progress: Callable[[SearchProgress], None] | None = None,
     notes: Mapping[str, Any] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
 ) -> Run:
     """Enumerate the activation regions of a network on a domain, certified.
 
@@ -64,6 +68,11 @@ def enumerate_regions(
         Called now and then with the state of the search.
     notes : mapping, optional
         JSON-serialisable remarks for the manifest, such as how the domain was given.
+    proof : bool
+        Also write the search tree to ``out``, for :func:`polyrank.proof.check.check`.
+    network_file : mapping, optional
+        ``path`` and ``options`` with which :func:`polyrank.load` reads the network again. By
+        default a run with a proof holds the network as ``network.json``.
 
     Returns
     -------
@@ -79,7 +88,7 @@ def enumerate_regions(
     NetworkError
         If ``through_layer`` is not a layer of the network.
     RunError
-        If ``out`` exists or cannot be written.
+        If ``out`` exists or cannot be written, or a proof is asked for without it.
     EnumerationInterrupted
         On Ctrl-C (it is a KeyboardInterrupt); the partial run is kept and labelled.
 
@@ -106,11 +115,15 @@ def enumerate_regions(
     if directory is not None and directory.exists():
         # before the chart, which may cost exact linear programs; the writer checks again
         raise RunError(f"{directory} exists already; name a new directory or remove that one")
+    if proof and directory is None:
+        raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
     chart = chart_of(where, network.input_dim)
+    own_file = proof and network_file is None
     manifest = {
         "started": started.isoformat(timespec="seconds"),
         "network": network_entry(network),
+        "network_file": {"path": NETWORK_NAME, "options": {}} if own_file else network_file,
         "domain": where.describe(),
         "chart": chart_entry(chart),
         "engine": engine,
@@ -120,11 +133,14 @@ def enumerate_regions(
     }
     bits = sum(network.bits[:layers])
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
+    log = None if directory is None or not proof else ProofLog(directory)
     ranks = ExactRanks(network, chart, layers)
     charted = time.perf_counter()
     compiling = TimingListener()
     try:
-        with sink, install_listener("numba:compile", compiling):
+        with sink, proof_files(log), install_listener("numba:compile", compiling):
+            if own_file and directory is not None:
+                save(network, directory / NETWORK_NAME)
             found = search(
                 network,
                 chart,
@@ -132,6 +148,7 @@ def enumerate_regions(
                 engine=engine,
                 sink=lambda batch: sink.write(ranks.settle(batch)),
                 progress=progress,
+                proof=None if log is None else log.write,
             )
             ended = time.perf_counter()
             compiled = compiling.duration if compiling.done else 0.0
@@ -145,6 +162,7 @@ def enumerate_regions(
                     "search": ended - charted - compiled,
                     "total": ended - begun,
                 },
+                proof=None if log is None else log.finish(chart_proof(chart)),
             )
     except KeyboardInterrupt:
         raise EnumerationInterrupted(sink.run) from None

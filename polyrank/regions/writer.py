@@ -131,6 +131,7 @@ class RunWriter:
         certified: bool,
         search: Mapping[str, Any] | None = None,
         timings: Mapping[str, float] | None = None,
+        proof: Mapping[str, Any] | None = None,
     ) -> Run:
         """Close the last shard, write the verdict and return the run.
 
@@ -145,12 +146,16 @@ class RunWriter:
             ``tests``, ``pivots``, ``ladder`` and whatever else the search counted.
         timings : mapping, optional
             Seconds by stage.
+        proof : mapping, optional
+            The entry that seals a proof log (:class:`polyrank.regions.proof_log.ProofLog`).
 
         Raises
         ------
         RunError
             If the disk is full or cannot be written.
         """
+        if proof is not None:
+            self._manifest["proof"] = dict(proof)
         return self._close("finished", undecided, certified, search, timings)
 
     def __enter__(self) -> Self:

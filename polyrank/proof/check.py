@@ -1,0 +1,379 @@
+"""``check``: every claim of a run, re-derived from its files without a solver.
+
+**Theorem.** Let a finite tree of cells start with the domain. Let every inner cell be (SPLIT)
+halved by the hyperplane of a unit of a layer whose lower layers are decided on it, or be left as
+it is while a unit of the layer is decided by an affine identity ``s·z = c + Σ λ_q row_q``, λ ≥ 0,
+c ≥ 0, over rows that are ≥ 0 on the cell, z not identically 0 (or by z ≡ 0). Let every leaf
+decide all units of all layers, and hold a point at which every row of its cell is positive. Then
+the leaves are exactly the activation regions of the domain, each once.
+
+*Proof.* A halving covers its cell; so the closed leaf cells cover the domain. An affine function
+that is ≥ 0 on a cell and not identically 0 is positive inside, so each unit has its stated sign on
+the interior of the leaf: the codeword is constant there, and the rows that were composed under the
+decisions below are the pre-activations. The point shows that the interior is not empty. Two leaves
+differ in the sign of the unit that halved their last common cell, so no codeword appears twice; a
+region outside of all leaves would be open and covered by finitely many boundaries. ∎
+
+Acceptance proves: the table lists exactly the activation regions of the network *in the file* on
+the domain of the manifest, through the stated number of layers, with codewords, zero bits, exact
+ranks and interior witnesses. It does not prove anything about the file's meaning (which
+normalisation, which output activation: these are recorded, not judged), nor that this program,
+python-flint or the machine are without fault. Without a proof log, or with a sample of it, it
+proves only what the report names.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import NetworkError, RunError
+from polyrank.network.formats import load
+from polyrank.network.normal_form import Network
+from polyrank.proof.domain import cone_of, coordinates_of
+from polyrank.proof.format import ProofRejectedError, segments
+from polyrank.proof.prefix import ExactLayers
+from polyrank.proof.rows import Rows
+from polyrank.proof.segment import Cone, Replayed, replay
+from polyrank.proof.witness import check_rows
+from polyrank.regions.manifest import read_manifest
+
+__all__ = ["Report", "check"]
+
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was accepted. A rejection is a :class:`ProofRejectedError`.
+
+    Attributes
+    ----------
+    regions : int
+        Rows of the table.
+    checked : int
+        Rows whose codeword, ranks and witness were verified.
+    segments, segments_checked : int
+        Parts of the search tree, and how many of them were verified.
+    steps, tests : int
+        Steps of the log, and how many of them were claims by Farkas multipliers.
+    sampled : bool
+        Only a sample of the segments was asked for.
+    complete : bool
+        True iff the list was proved to hold every region: all segments, one tree, nothing open.
+    undecided : int
+        Cells that the run left open.
+    open : bool
+        The run does not claim to be complete: undecided cells, interrupted or failed.
+    seconds : float
+    """
+
+    regions: int
+    checked: int
+    segments: int
+    segments_checked: int
+    steps: int
+    tests: int
+    sampled: bool
+    complete: bool
+    undecided: int
+    open: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A run, opened for checking."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+    network: Network
+    layers: ExactLayers
+    cone: Cone
+    table: Rows
+
+
+def check(
+    path: Path,
+    *,
+    network: Path | None = None,
+    sample: int | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Check a run directory.
+
+    Parameters
+    ----------
+    path : Path
+    network : Path, optional
+        The file of the network, where it is no longer where the manifest says.
+    sample : int, optional
+        Check only this many segments of the log, chosen at random.
+    jobs : int
+        Processes.
+    seed : int
+        Of the sample.
+    progress : callable, optional
+        Receives (rows checked, rows).
+
+    Raises
+    ------
+    ProofRejectedError
+        If a claim is not proved; the message names the first bad step.
+    RunError, NetworkError
+        If the run or the network's file cannot be read.
+    """
+    started = time.perf_counter()
+    setting = _opened(path, network)
+    manifest, table = setting.manifest, setting.table
+    sealed = manifest.get("proof") or {}
+    parts = _parts(path, sealed)
+    undecided = int(manifest["counts"]["undecided"])
+    certified = bool(manifest["certified"]) and manifest["status"] == "finished"
+    histogram = [Counter[int]() for _ in range(setting.table.layers)]
+    tally = _Tally()
+    if not parts:
+        seen: set[tuple[int, int]] = set()
+        for first in range(0, table.count, _BLOCK):
+            listed = check_rows(setting.layers, setting.cone, table, first, _BLOCK)
+            for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
+                if word in seen:
+                    raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
+                seen.add(word)
+            for ranks in listed.ranks:
+                for k, rank in enumerate(ranks):
+                    histogram[k][rank] += 1
+            if progress is not None:
+                progress(first + len(listed.code), table.count)
+        _check_histogram(manifest, histogram)
+        spent = time.perf_counter() - started
+        return Report(
+            table.count, table.count, 0, 0, 0, 0, False, False, undecided, not certified, spent
+        )
+    total = 0
+    if sample is None:
+        stream: Iterable[tuple[int, bytes]] = enumerate(segments(parts))
+    else:
+        total, stream = _sampled(parts, sample, seed)
+    for done in _replayed(setting, network, stream, jobs, full=sample is not None):
+        tally.add(done)
+        if progress is not None:
+            progress(tally.leaves, table.count)
+    if sample is None:
+        tally.close(table.count, undecided)
+        _check_histogram(manifest, _histogram(table))
+        total = tally.segments
+    if total != sealed.get("segments"):
+        raise ProofRejectedError(
+            f"the log has {total} segments, the manifest says {sealed.get('segments')!r}"
+        )
+    complete = sample is None and not undecided and not tally.open
+    if sample is None and certified != complete:
+        raise ProofRejectedError(f"the manifest says certified: {certified}")
+    return Report(
+        table.count,
+        tally.leaves,
+        total,
+        tally.segments,
+        tally.steps,
+        tally.tests,
+        sample is not None,
+        complete,
+        undecided,
+        not certified,
+        time.perf_counter() - started,
+    )
+
+
+class _Tally:
+    """Puts segments together: every deferred cell is continued once, every row described once."""
+
+    def __init__(self) -> None:
+        self.balance: dict[bytes, int] = {}
+        self.roots = 0
+        self.blocks: dict[int, int] = {}
+        self.next = 0
+        self.segments = self.steps = self.tests = self.leaves = 0
+
+    def add(self, done: Replayed) -> None:
+        self.segments += 1
+        self.steps += done.steps
+        self.tests += done.tests
+        self.leaves += done.leaves
+        for key in done.deferred:
+            self._count(key, 1)
+        if done.root:
+            self.roots += 1
+        else:
+            self._count(done.head, -1)
+        if done.leaves:
+            if done.row < self.next or done.row in self.blocks:
+                raise ProofRejectedError(f"row {done.row} is described twice by the log")
+            self.blocks[done.row] = done.leaves
+            while self.next in self.blocks:
+                self.next += self.blocks.pop(self.next)
+
+    def _count(self, key: bytes, by: int) -> None:
+        value = self.balance.get(key, 0) + by
+        if value:
+            self.balance[key] = value
+        else:
+            self.balance.pop(key, None)
+
+    @property
+    def open(self) -> int:
+        """Deferred cells that no segment continues."""
+        return sum(v for v in self.balance.values() if v > 0)
+
+    def close(self, rows: int, undecided: int) -> None:
+        if self.roots != 1:
+            raise ProofRejectedError(f"the log has {self.roots} segments for the root, not 1")
+        if any(v < 0 for v in self.balance.values()):
+            raise ProofRejectedError("a segment continues a cell that no other segment defers")
+        if self.open != undecided:
+            raise ProofRejectedError(
+                f"{self.open} cells of the tree are not continued, {undecided} are called undecided"
+            )
+        if self.blocks or self.next != rows:
+            raise ProofRejectedError(
+                f"the log describes rows 0 to {self.next - 1} without a gap, the table has {rows}"
+            )
+
+
+def _opened(path: Path, network: Path | None) -> _Setting:
+    manifest = read_manifest(path)
+    loaded = _network(path, manifest, network)
+    entry = manifest["network"]
+    if loaded.sha256 != entry["hash"]:
+        raise ProofRejectedError("the file of the network holds another network than the run's")
+    layers = int(manifest["layers"])
+    if not 1 <= layers <= len(loaded.layers):
+        raise ProofRejectedError(f"the network has no layer {layers}")
+    if list(loaded.bits) != entry["bits"] or list(loaded.widths) != entry["widths"]:
+        raise ProofRejectedError("the manifest states other widths or bits than the network has")
+    if manifest["bits"] != sum(loaded.bits[:layers]):
+        raise ProofRejectedError(
+            f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
+        )
+    origin, basis = coordinates_of(manifest)
+    cone = cone_of(manifest, loaded)
+    shards = sorted((path / "regions").glob("part-*.parquet"))
+    table = Rows(shards, layers, basis.ncols())
+    finished = manifest["status"] == "finished"
+    if finished and table.count != manifest["counts"]["regions"]:
+        raise ProofRejectedError(
+            f"the table has {table.count} rows, the manifest counts {manifest['counts']['regions']}"
+        )
+    if finished and table.count == 0 and not manifest["counts"]["undecided"]:
+        raise ProofRejectedError("no region is listed, although no domain is empty")
+    exact = ExactLayers(loaded, layers, origin, basis)
+    return _Setting(path, manifest, loaded, exact, cone, table)
+
+
+def _network(path: Path, manifest: Mapping[str, Any], given: Path | None) -> Network:
+    """The network, read from its file with the options of the run."""
+    entry = manifest.get("network_file") or {}
+    named = entry.get("path")
+    if given is None and not isinstance(named, str):
+        raise RunError(f"{path} does not say where its network is; name the file with --network")
+    file = given if given is not None else path / str(named)  # an absolute path stays itself
+    if not file.exists():
+        raise NetworkError(f"{file} is missing; name the network's file with --network")
+    return load(file, **(entry.get("options") or {}))
+
+
+def _parts(path: Path, sealed: Mapping[str, Any]) -> list[Path]:
+    names = sealed.get("parts") or []
+    if sealed and sealed.get("version") != 1:
+        raise RunError(f"the proof has version {sealed.get('version')!r}; this is version 1")
+    return [path / str(name) for name in names]
+
+
+def _sampled(parts: list[Path], sample: int, seed: int) -> tuple[int, list[tuple[int, bytes]]]:
+    """Number of segments, and a uniform sample of them (reservoir sampling)."""
+    chosen: list[tuple[int, bytes]] = []
+    dice = random.Random(seed)  # noqa: S311  (a sample, no secret)
+    number = -1
+    for number, segment in enumerate(segments(parts)):
+        if len(chosen) < sample:
+            chosen.append((number, segment))
+        elif (place := dice.randint(0, number)) < sample:
+            chosen[place] = (number, segment)
+    return number + 1, sorted(chosen)
+
+
+def _replayed(
+    setting: _Setting,
+    network: Path | None,
+    stream: Iterable[tuple[int, bytes]],
+    jobs: int,
+    *,
+    full: bool,
+) -> Iterator[Replayed]:
+    """Replay segments here, or in ``jobs`` processes with a bounded number in flight."""
+    if jobs <= 1:
+        for number, segment in stream:
+            yield _one(setting, number, segment, full=full)
+        return
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), _start_worker, (setting.path, network, full)
+    ) as pool:
+        waiting: dict[Future[Replayed], int] = {}
+        for number, segment in stream:
+            waiting[pool.submit(_work, number, segment)] = number
+            if len(waiting) >= 3 * jobs:
+                yield from _finished(waiting)
+        while waiting:
+            yield from _finished(waiting)
+
+
+def _finished(waiting: dict[Future[Replayed], int]) -> Iterator[Replayed]:
+    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in sorted(done, key=waiting.__getitem__):
+        del waiting[future]
+        yield future.result()
+
+
+_worker: list[tuple[_Setting, bool]] = []
+
+
+def _start_worker(path: Path, network: Path | None, full: bool) -> None:
+    _worker.append((_opened(path, network), full))
+
+
+def _work(number: int, segment: bytes) -> Replayed:
+    setting, full = _worker[0]
+    return _one(setting, number, segment, full=full)
+
+
+def _one(setting: _Setting, number: int, segment: bytes, *, full: bool) -> Replayed:
+    done = replay(segment, number, setting.layers, setting.cone, setting.table)
+    if full:
+        # the decisions of the head are those of another segment: check the rows on their own
+        check_rows(setting.layers, setting.cone, setting.table, done.row, done.leaves)
+    return done
+
+
+def _histogram(table: Rows) -> list[Counter[int]]:
+    histogram = [Counter[int]() for _ in range(table.layers)]
+    for ranks in table.rank_columns():
+        for k, column in enumerate(ranks):
+            histogram[k].update(column)
+    return histogram
+
+
+def _check_histogram(manifest: Mapping[str, Any], found: list[Counter[int]]) -> None:
+    if manifest["status"] != "finished":
+        return
+    stated = [{str(r): int(n) for r, n in entry.items()} for entry in manifest["rank_histogram"]]
+    if stated != [{str(r): n for r, n in entry.items()} for entry in found]:
+        raise ProofRejectedError("the rank histogram of the manifest is not that of the table")

@@ -1,0 +1,206 @@
+"""The domain's side of a proof: the chart of the manifest is the domain, and its box holds it.
+
+A run works in coordinates y of the domain's affine hull, ``x = origin + basis y``. From the
+domain as it was given this module re-derives the inequalities ``A y ≤ b`` and checks
+
+* that every y with these inequalities is a point of the domain and every point of the domain has
+  such a y: the affine hull is that of the rows which are equalities, as ``0 = Σ λ_j row_j`` with
+  λ > 0 shows (those that the proof names; λ is checked, not trusted);
+* that the bounding box holds the domain: rows that bound one coordinate, or multipliers.
+
+That the domain is full-dimensional in y is proved by any witness.
+
+Source: A. Schrijver, Theory of Linear and Integer Programming (1986), sections 7.3 and 8.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import DomainError
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.domain import domain_from_dict
+from polyrank.polyhedra.system import AffineSystem, identity
+from polyrank.proof.farkas import BoundingBox, proves
+from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.prefix import IntRow
+from polyrank.proof.segment import Cone
+
+__all__ = ["Coordinates", "cone_of", "coordinates_of"]
+
+#: origin (n, 1), basis (n, k)
+Coordinates = tuple[fmpq_mat, fmpq_mat]
+
+
+def coordinates_of(manifest: Mapping[str, Any]) -> Coordinates:
+    """Origin and basis of the chart that a manifest states.
+
+    Raises
+    ------
+    ProofRejectedError
+        If they are no matrices of rationals.
+    """
+    chart = manifest["chart"]
+    try:
+        origin = [to_fmpq(v) for v in chart["origin"]]
+        rows = [[to_fmpq(v) for v in row] for row in chart["basis"]]
+        k = len(rows[0]) if rows else 0
+        return (
+            fmpq_mat(len(origin), 1, origin),
+            fmpq_mat(len(rows), k, [v for row in rows for v in row]),
+        )
+    except (ValueError, TypeError) as error:
+        raise ProofRejectedError(f"the chart of the manifest is damaged: {error}") from None
+
+
+def cone_of(manifest: Mapping[str, Any], network: Network) -> Cone:
+    """Check the chart against the domain; the walls, the bounding box, how rows are counted.
+
+    Raises
+    ------
+    ProofRejectedError
+        If the chart is not proved to be the domain.
+    """
+    origin, basis = coordinates_of(manifest)
+    n, k = network.input_dim, basis.ncols()
+    if (origin.nrows(), basis.nrows()) != (n, n):
+        raise ProofRejectedError(f"the chart has points of R^{origin.nrows()}, the network R^{n}")
+    try:
+        system = domain_from_dict(manifest["domain"]).system(n)
+    except DomainError as error:
+        raise ProofRejectedError(f"the domain of the manifest is damaged: {error}") from None
+    proof = manifest.get("proof") or {}
+    hints = proof.get("chart") or {}
+    A, b = _restricted(system, origin, basis, hints.get("equalities") or {})
+    walls = []
+    bounds = []
+    for row, bound in zip(A.tolist(), b.entries(), strict=True):
+        if any(v != 0 for v in row):
+            walls.append(_integers([*(-v for v in row), bound]))
+            bounds.append(bound)
+        elif bound < 0:
+            raise ProofRejectedError(f"the domain is empty: a row says 0 <= {bound}")
+    box = _box(manifest["chart"], walls, k, hints.get("box") or ())
+    artificial: list[IntRow | None] = []
+    if box is not None:
+        return Cone(tuple(walls), k, True, box)
+    central = (
+        all(v == 0 for v in origin.entries())
+        and all(v == 0 for v in bounds)
+        and all(v == 0 for layer in network.layers for v in layer.bias.entries())
+    )
+    if central:
+        artificial = [None] * (2 * k)
+        return Cone((*walls, *artificial), k, True, None)
+    artificial = [None] * (2 * k + 1)
+    return Cone((*walls, (*(0 for _ in range(k)), 1), *artificial), k + 1, False, None)
+
+
+def _integers(values: Sequence[fmpq]) -> IntRow:
+    """A positive multiple with coprime integer entries."""
+    scale = math.lcm(*(int(v.q) for v in values))
+    whole = [int((v * scale).p) for v in values]
+    common = math.gcd(*whole) or 1
+    return tuple([v // common for v in whole])
+
+
+def _restricted(
+    system: AffineSystem, origin: fmpq_mat, basis: fmpq_mat, equalities: Mapping[str, Any]
+) -> tuple[fmpq_mat, fmpq_mat]:
+    """The system's inequalities in the chart's coordinates; proves that the chart is its hull."""
+    shift = origin - system.origin
+    if system.basis == identity(system.n):
+        inner_origin, inner_basis = shift, basis
+    else:
+        transposed = system.basis.transpose()
+        gram = transposed * system.basis  # regular: the basis has full column rank
+        inner_origin = gram.solve(transposed * shift) if system.k else fmpq_mat(0, 1)
+        inner_basis = gram.solve(transposed * basis) if system.k else fmpq_mat(0, basis.ncols())
+        if system.basis * inner_origin != shift or system.basis * inner_basis != basis:
+            raise ProofRejectedError("the chart leaves the affine space of the domain")
+    k = basis.ncols()
+    plain = k == system.k and inner_basis == identity(k)
+    if not plain and inner_basis.rank() != k:
+        raise ProofRejectedError("the columns of the chart's basis are dependent")
+    A = system.A if plain else system.A * inner_basis
+    b = system.b - system.A * inner_origin
+    if k != system.k:
+        _prove_hull(system, A, b, k, equalities)
+    return A, b
+
+
+def _prove_hull(
+    system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equalities: Mapping[str, Any]
+) -> None:
+    """All of the domain satisfies ``codimension`` many independent rows with equality.
+
+    With λ > 0 and ``Σ λ_j (b_j − A_j y) = 0`` every one of these rows vanishes wherever all are
+    ≥ 0. They vanish on the chart, and their rank says that nothing else does.
+    """
+    try:
+        indices = [int(i) for i in equalities["indices"]]
+        values = [to_fmpq(v) for v in equalities["values"]]
+        rows = [
+            _integers([*(-system.A[i, l] for l in range(system.k)), system.b[i, 0]])
+            for i in indices
+        ]
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise ProofRejectedError(
+            f"the chart has dimension {k}, the domain's coordinates {system.k}: no multipliers "
+            "prove that the domain is flat"
+        ) from None
+    if len(values) != len(rows) or any(v <= 0 for v in values):
+        raise ProofRejectedError("the equalities of the domain need positive multipliers")
+    sums = [
+        sum((v * row[l] for v, row in zip(values, rows, strict=True)), fmpq(0))
+        for l in range(system.k + 1)
+    ]
+    normals = fmpq_mat(len(rows), system.k, [v for row in rows for v in row[:-1]])
+    vanish = all(b[i, 0] == 0 and all(A[i, l] == 0 for l in range(k)) for i in indices)
+    if any(v != 0 for v in sums) or not vanish or normals.rank() != system.k - k:
+        raise ProofRejectedError("the equalities do not prove the affine hull of the domain")
+
+
+def _box(
+    chart: Mapping[str, Any], walls: Sequence[IntRow], k: int, hints: Sequence[Any]
+) -> BoundingBox:
+    """The bounding box that the manifest states, proved to hold the domain."""
+    if chart.get("lower") is None or chart.get("upper") is None:
+        return None
+    try:
+        lower = [to_fmpq(v) for v in chart["lower"]]
+        upper = [to_fmpq(v) for v in chart["upper"]]
+    except (ValueError, TypeError) as error:
+        raise ProofRejectedError(f"the bounding box of the manifest is damaged: {error}") from None
+    if len(lower) != k or len(upper) != k:
+        raise ProofRejectedError("the bounding box of the manifest has another dimension")
+    single: dict[tuple[int, bool], fmpq] = {}
+    for row in walls:
+        at = [l for l in range(k) if row[l]]
+        if len(at) == 1:
+            # row: a y_l + c ≥ 0, so y_l ≥ −c/a or y_l ≤ −c/a
+            key, bound = (at[0], row[at[0]] > 0), fmpq(-row[-1], row[at[0]])
+            old = single.setdefault(key, bound)
+            single[key] = max(old, bound) if key[1] else min(old, bound)
+    for l in range(k):
+        for above, bound in ((True, lower[l]), (False, upper[l])):
+            known = single.get((l, above))
+            if known is not None and (known >= bound if above else known <= bound):
+                continue
+            sign = 1 if above else -1
+            objective = [fmpq(0)] * (k + 1)
+            objective[l], objective[k] = fmpq(sign), -sign * bound
+            try:
+                chosen = [walls[int(i)] for i in hints[l if above else k + l]]
+            except (IndexError, TypeError, ValueError):
+                chosen = []
+            if not proves(chosen, _integers(objective), None):
+                raise ProofRejectedError(
+                    f"nothing proves y{l} {'>=' if above else '<='} {bound} on the domain"
+                )
+    return lower, upper

@@ -1,0 +1,143 @@
+"""The proof format, version 1: a log of the search tree that is written and read as a stream.
+
+Files
+-----
+``proof/part-000000.bin.zst``, ... in the run directory (zstd). Each starts with :data:`MAGIC`;
+then follow *frames*: a length (u64) and as many bytes, one *segment*. Integers are little-endian.
+``manifest.json`` names the parts under ``proof`` once the run is finished: a log without that
+entry is not sealed and proves nothing. ``proof.chart`` there holds multipliers that prove the
+affine hull of the domain and its bounding box, where they cannot be read off.
+
+Segment
+-------
+A part of the search tree below one cell::
+
+    'S'  layer (u16)  row (u64)  decision + 1 (u8 per unit)  splits (u8 per unit)  steps  0
+
+``layer`` is the 1-based layer whose units are being decided, 0 for the root, where nothing is.
+``row`` is the row of the table of regions that the first LEAF describes; the next LEAFs take the
+next rows. Decisions run over all units of the layers that were enumerated: −1 undecided,
+0 negative, 1 positive (and every unit without hyperplane), 2 identically zero on the cell, 3 tied:
+an exact multiple of an earlier unit of its layer, decided with it. ``splits`` marks the units
+whose hyperplanes bound the cell.
+
+===== ======================== ==========================================================
+code  step                     claim on the current cell
+===== ======================== ==========================================================
+1     ZERO unit (u16)          the pre-activation vanishes identically
+2     SPLIT unit               the cell is the union of two; first the positive half follows
+3     NEXT                     every unit of the layer is decided: the next layer follows
+4     LEAF                     a region of the last layer; the next cell follows
+5     DEFER                    another segment goes on with this cell; the next cell follows
+6, 7  CUBE unit                negative / positive by the bounding box of the domain alone
+8, 9  MISS unit, d rows        negative / positive by Farkas multipliers of d rows of the cell
+10,11 MISS_BY unit, count, ... the same with ``count`` (u16) rows (u16 each)
+0     END                      open cells are deferred
+===== ======================== ==========================================================
+
+A row index has one byte if walls + N + 1 ≤ 256, else two; the largest index (255, 65535) stands
+for no row. Rows of a cell: the rows of the chart, ``b_i − A_i y ≥ 0``; if the chart is unbounded
+and not central (central: origin, b and all biases are 0), the constant row 1; if it is unbounded,
+the 2d (not central: 2d − 1) walls of an artificial cube, which are no constraints and whose
+multipliers must be 0; then the splitting units, first those of the segment's head in order of
+layers and units, then those of the SPLIT steps in order. d is the dimension k of the domain, or
+k + 1 where the chart is unbounded and not central.
+
+Multipliers are not stored: whoever checks recomputes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from polyrank.errors import PolyrankError
+
+__all__ = [
+    "CUBE_NEGATIVE",
+    "CUBE_POSITIVE",
+    "DEFER",
+    "END",
+    "LEAF",
+    "MAGIC",
+    "NEGATIVE",
+    "NEGATIVE_BY",
+    "NEXT",
+    "POSITIVE",
+    "POSITIVE_BY",
+    "SPLIT",
+    "ZERO",
+    "Head",
+    "ProofRejectedError",
+    "head_of",
+    "segments",
+]
+
+MAGIC = b"polyrank proof 1\n"
+END, ZERO, SPLIT, NEXT, LEAF, DEFER = 0, 1, 2, 3, 4, 5
+CUBE_NEGATIVE, CUBE_POSITIVE, NEGATIVE, POSITIVE, NEGATIVE_BY, POSITIVE_BY = 6, 7, 8, 9, 10, 11
+
+_LARGEST_SEGMENT = 1 << 33
+
+
+class ProofRejectedError(PolyrankError):
+    """A claim of a run is not proved by it; the message names the first step that fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a segment starts: 0-based layer (−1 for the root), first row, decisions, splits."""
+
+    layer: int
+    row: int
+    decision: tuple[int, ...]
+    splits: tuple[int, ...]
+    size: int
+
+
+def head_of(segment: bytes, units: int) -> Head:
+    """Parse the head of a segment over ``units`` units.
+
+    Raises
+    ------
+    ProofRejectedError
+        If it is none.
+    """
+    size = 11 + 2 * units
+    if len(segment) < size or segment[:1] != b"S":
+        raise ProofRejectedError(f"no head of a segment of {units} units at byte 0")
+    return Head(
+        int.from_bytes(segment[1:3], "little") - 1,
+        int.from_bytes(segment[3:11], "little"),
+        tuple(v - 1 for v in segment[11 : 11 + units]),
+        tuple(segment[11 + units : size]),
+        size,
+    )
+
+
+def segments(parts: list[Path]) -> Iterator[bytes]:
+    """Iterate over the segments of all parts, one in memory at a time.
+
+    Raises
+    ------
+    ProofRejectedError
+        If a part is missing, damaged or cut off.
+    """
+    for part in parts:
+        try:
+            with pa.CompressedInputStream(pa.OSFile(str(part)), "zstd") as stream:
+                if stream.read(len(MAGIC)) != MAGIC:
+                    raise ProofRejectedError(f"{part.name} does not start with {MAGIC!r}")
+                while head := stream.read(8):
+                    length = int.from_bytes(head, "little")
+                    if len(head) < 8 or length > _LARGEST_SEGMENT:
+                        raise ProofRejectedError(f"{part.name} is cut off or damaged")
+                    segment = stream.read(length)
+                    if len(segment) < length:
+                        raise ProofRejectedError(f"{part.name} is cut off inside a segment")
+                    yield segment
+        except (pa.ArrowException, OSError, MemoryError) as error:
+            raise ProofRejectedError(f"{part.name} cannot be read: {error}") from None
