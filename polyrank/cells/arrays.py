@@ -48,17 +48,17 @@ class CubeMap:
     @property
     def dim(self) -> int:
         """Dimension d of the cube: k, or k + 1 in homogeneous coordinates."""
-        return self.centre.shape[0] + (1 if self.kind == "homogeneous" else 0)
+        return len(self.centre) + (1 if self.kind == "homogeneous" else 0)
 
     @property
     def linear_columns(self) -> int:
         """How many leading cube coordinates are directions of the domain."""
-        return self.centre.shape[0]
+        return len(self.centre)
 
     @property
     def constant_column(self) -> int:
         """Column of a row that takes a layer's bias."""
-        return self.centre.shape[0]
+        return len(self.centre)
 
     def to_cube(self, y: list[fmpq]) -> list[fmpq]:
         """Exact cube coordinates of an exact chart point (cones are scaled into the cube)."""
@@ -401,7 +401,7 @@ def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -
 
 
 #: Largest matrix whose exact rank is worth knowing beforehand.
-_RANK_ENTRIES = 10_000
+_RANK_ENTRIES = 2_000
 
 
 def _weight_rank(layer: Layer) -> int:

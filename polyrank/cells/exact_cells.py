@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays, exact_first_rows, wall_rows
 from polyrank.cells.chart import Chart
-from polyrank.cells.kernel import LOG_LEAF, LOG_NEXT, LOG_SPLIT, LOG_ZERO
+from polyrank.cells.proof_log import LOG_LEAF, LOG_NEXT, LOG_SPLIT, LOG_ZERO
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside

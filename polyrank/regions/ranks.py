@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
-from flint import fmpq_mat, fmpz, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
@@ -125,7 +125,7 @@ class ExactRanks:
         ]
         return nmod_mat(rows, columns, entries, PRIME)
 
-    def _slopes(self, k: int, positive: NDArray[np.bool_]) -> list[object]:
+    def _slopes(self, k: int, positive: NDArray[np.bool_]) -> list[fmpq]:
         neg = _entries(self._layers[k].slope_neg)
         pos = _entries(self._layers[k].slope_pos)
         return [p if s else n for s, n, p in zip(positive.tolist(), neg, pos, strict=True)]
@@ -146,7 +146,7 @@ class ExactRanks:
         return int(image.rank())
 
 
-def _entries(array: RationalArray) -> list[object]:
+def _entries(array: RationalArray) -> list[fmpq]:
     return list(array.entries())
 
 

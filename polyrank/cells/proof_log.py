@@ -1,0 +1,65 @@
+"""The proof log: one short record per decision; see :mod:`polyrank.proof.format`."""
+
+from __future__ import annotations
+
+from polyrank.lp.jit import inner
+
+__all__ = [
+    "LOG_CUBE_NEGATIVE",
+    "LOG_CUBE_POSITIVE",
+    "LOG_DEFER",
+    "LOG_LEAF",
+    "LOG_NEGATIVE",
+    "LOG_NEXT",
+    "LOG_POSITIVE",
+    "LOG_SPLIT",
+    "LOG_ZERO",
+    "log_miss",
+    "log_step",
+    "log_unit",
+]
+
+# steps of the proof log; see polyrank.proof.format for what each one claims
+LOG_ZERO, LOG_SPLIT, LOG_NEXT, LOG_LEAF, LOG_DEFER = 1, 2, 3, 4, 5
+LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_NEGATIVE, LOG_POSITIVE = 6, 7, 8, 9
+
+
+@inner
+def log_unit(work, step, unit):
+    """Append a step about one unit of the current layer."""
+    if work.log.shape[0] == 0:
+        return
+    p = work.log_state[0]
+    work.log[p] = step
+    work.log[p + 1] = unit & 255
+    work.log[p + 2] = unit >> 8
+    work.log_state[0] = p + 3
+
+
+@inner
+def log_step(work, step):
+    """Append a step about the cell."""
+    if work.log.shape[0] == 0:
+        return
+    p = work.log_state[0]
+    work.log[p] = step
+    work.log_state[0] = p + 1
+
+
+@inner
+def log_miss(work, unit, side):
+    """Append: the unit has sign ``side`` on the cell, by the rows of the current basis."""
+    if work.log.shape[0] == 0:
+        return
+    log_unit(work, LOG_POSITIVE if side > 0 else LOG_NEGATIVE, unit)
+    d = work.basis.shape[0]
+    p = work.log_state[0]
+    if work.log_state[1] == 1:
+        for q in range(d):
+            work.log[p + q] = work.basis[q]
+        work.log_state[0] = p + d
+    else:
+        for q in range(d):
+            work.log[p + 2 * q] = work.basis[q] & 255
+            work.log[p + 2 * q + 1] = work.basis[q] >> 8
+        work.log_state[0] = p + 2 * d
