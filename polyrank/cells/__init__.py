@@ -1,0 +1,1 @@
+"""The search: cells of the domain layer by layer, every verdict certified."""
