@@ -69,16 +69,16 @@ def settle(net, work, k, rows, bits, first, last, has_vertex):
         work.flagged[i] = False
         if bits[i] >= 0:
             continue
-        p = False
-        q = False
+        above = False
+        below = False
         for r in range(first, last):
             v = work.point_sign[r, i]
             if v > 0:
-                p = True
+                above = True
             elif v < 0:
-                q = True
-        work.pos[i] = p
-        work.neg[i] = q
+                below = True
+        work.pos[i] = above
+        work.neg[i] = below
     hard = 0
     for i in range(n):
         if bits[i] >= 0:

@@ -83,7 +83,8 @@ def by_enclosure(
     The caller guarantees that the constant of the objective is exactly zero, and ``central[row]``
     that a row's is; a row with a positive multiplier must be central. With A the exact basis
     matrix (rows), X the approximate inverse and F = I − Aᵀ Xᵀ, ``‖F‖∞ < 1`` makes A regular, and
-    the exact λ differs from the approximate one by ``Xᵀ (I − F)⁻¹ ρ`` with ρ the residual, hence by at most ``Σ_k |X_kq| ‖ρ‖∞ / (1 − ‖F‖∞)``.
+    the exact λ differs from the approximate one by ``Xᵀ (I − F)⁻¹ ρ`` with ρ the residual, hence
+    by at most ``Σ_k |X_kq| ‖ρ‖∞ / (1 − ‖F‖∞)``.
 
     A multiplier that is not enclosed away from zero is accepted only when structure proves it to
     be zero: the objective lies in a linear space of dimension ≤ ``dimension`` (the row space of
