@@ -1,0 +1,39 @@
+"""Two ways through the same search: compiled, and with every cell decided in rational arithmetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polyrank.cells import search as module
+from polyrank.cells.chart import Chart
+from polyrank.cells.task import Batch, SearchResult
+from polyrank.network.normal_form import Network
+from polyrank.regions.ranks import ExactRanks
+
+Regions = dict[tuple[bytes, bytes], tuple[int, ...]]
+
+
+def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, SearchResult]:
+    """Regions as ``{(codeword, zero): ranks}``; a region that appears twice is an error."""
+    found: Regions = {}
+    ranks = ExactRanks(network, chart, options.get("through_layer") or len(network.layers))
+
+    def sink(batch: Batch) -> None:
+        settled = ranks.settle(batch)
+        rows = zip(settled.codeword, settled.zero, settled.rank, strict=True)
+        for codeword, zero, rank in rows:
+            key = (codeword.tobytes(), zero.tobytes())
+            assert key not in found, f"{key} was enumerated twice"
+            found[key] = tuple(rank.tolist())
+
+    return found, module.search(network, chart, sink=sink, **options)
+
+
+def regions_without_floats(network: Network, chart: Chart, monkeypatch: Any) -> Regions:
+    """The same, with no task ever given to the compiled kernels."""
+    with monkeypatch.context() as patch:
+        patch.setattr(module._Search, "_load", lambda self, task: False)
+        found, result = regions(network, chart)
+    assert result.certified
+    assert result.ladder["cells"] == 0
+    return found
