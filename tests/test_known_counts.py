@@ -1,8 +1,7 @@
 """Numbers of regions that a theorem or a publication states, all exact.
 
 Arrangements with more than 60,000 regions, and three that need exact rationals throughout, are
-slow tests. Two instances with 15 and 75 million
-regions (threshold_6, demicube_7) are counted by deletion and restriction only.
+slow tests. threshold_6 (15 million regions) is counted by deletion and restriction only.
 """
 
 from __future__ import annotations
