@@ -24,11 +24,13 @@ proves only what the report names.
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -356,11 +358,24 @@ def _work(number: int, segment: bytes) -> Replayed:
 
 
 def _one(setting: _Setting, number: int, segment: bytes, *, full: bool) -> Replayed:
-    done = replay(segment, number, setting.layers, setting.cone, setting.table)
+    with _uncollected():
+        done = replay(segment, number, setting.layers, setting.cone, setting.table)
     if full:
         # the decisions of the head are those of another segment: check the rows on their own
         check_rows(setting.layers, setting.cone, setting.table, done.row, done.leaves)
     return done
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Replay makes millions of tuples and no cycles; looking for cycles costs a tenth."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _histogram(table: Rows) -> list[Counter[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat, nmod_mat
 
 from polyrank.network.normal_form import Layer, Network
 
@@ -33,7 +33,7 @@ class _Layer:
         pairs = layer.slopes_exact
         self.slope_scale = _common_denominator([v for pair in pairs for v in pair])
         self.slopes = [
-            (fmpz((neg * self.slope_scale).p), fmpz((pos * self.slope_scale).p))
+            (int((neg * self.slope_scale).p), int((pos * self.slope_scale).p))
             for neg, pos in pairs
         ]
         weight, weight_scale = layer.weight_exact.numer_denom()
@@ -47,6 +47,7 @@ class _Layer:
             entries += [weight[i, j] * w for j in range(inputs)]
             entries.append(bias[i, 0] * b)
         self.affine = fmpz_mat(layer.units, inputs + 1, entries)
+        self.modular = nmod_mat(self.affine, _PRIME)
         if rows is None:
             rows = fmpq_mat(self.affine)
         self.ties = _ties(rows, self.plane)
@@ -125,13 +126,13 @@ class Prefix:
     """
 
     __slots__ = (
-        "_independent",
+        "_below",
+        "_exact",
         "_rank",
         "_rows",
         "code",
         "layer",
         "layers",
-        "matrix",
         "position",
         "ranks",
         "scale",
@@ -143,7 +144,7 @@ class Prefix:
         self,
         layers: ExactLayers,
         layer: int,
-        matrix: fmpz_mat,
+        below: fmpz_mat,
         scale: fmpz,
         signs: bytes,
         code: int,
@@ -153,24 +154,33 @@ class Prefix:
     ) -> None:
         self.layers = layers
         self.layer = layer
-        self.matrix = matrix
         self.scale = scale
         self.signs = signs
         self.code = code
         self.zero = zero
         self.position = position
         self.ranks = ranks
-        self._rows: list[IntRow | None] = [None] * int(matrix.nrows())
-        self._independent: list[tuple[int, int]] = []
-        self._rank: dict[int, int] = {}
+        # what the layer's affine map is applied to (layer 0: its rows themselves)
+        self._below = below
+        self._exact: list[list[fmpz]] | None = None
+        self._rows: list[IntRow | None] = [None] * layers.layers[layer].units
+        self._rank: dict[bytes, int] = {}
+
+    @property
+    def exact(self) -> list[list[fmpz]]:
+        """The integers of all rows, ``(units, k + 1)``, composed when they are first needed."""
+        if self._exact is None:
+            matrix = self._below
+            if self.layer > 0:
+                matrix = self.layers.layers[self.layer].affine * matrix
+            self._exact = matrix.tolist()
+        return self._exact
 
     def row(self, unit: int) -> IntRow:
         """The integers of a unit's row."""
         found = self._rows[unit]
         if found is None:
-            matrix = self.matrix
-            found = tuple([int(matrix[unit, l]) for l in range(self.layers.k + 1)])
-            self._rows[unit] = found
+            found = self._rows[unit] = tuple([int(v) for v in self.exact[unit]])
         return found
 
     def resolve(self, decision: Decision) -> list[int]:
@@ -202,23 +212,22 @@ class Prefix:
         here, above = layers.layers[self.layer], layers.layers[self.layer + 1]
         code, zero = self.word(resolved)
         width = layers.k + 1
-        entries = self.matrix.entries()
         blank = [0] * width
         image: list[Any] = []
-        for i, value in enumerate(resolved):
-            slope = here.slopes[i][value == 1]
-            if slope == 0 or value == 2:
+        for value, row, (neg, pos) in zip(resolved, self.exact, here.slopes, strict=True):
+            slope = pos if value == 1 else neg
+            if value == 2 or slope == 0:
                 image += blank
             elif slope == 1:
-                image += entries[i * width : (i + 1) * width]
+                image += row
             else:
-                image += [slope * v for v in entries[i * width : (i + 1) * width]]
+                image += [slope * v for v in row]
         image += blank
         image[-1] = self.scale
         return Prefix(
             layers,
             self.layer + 1,
-            above.affine * fmpz_mat(here.units + 1, width, image),
+            fmpz_mat(here.units + 1, width, image),
             above.common * self.scale,
             self.signs + bytes(resolved),
             code,
@@ -234,43 +243,35 @@ class Prefix:
         something on; a minor that is not 0 modulo a prime proves that it is no less. Where the
         two do not meet, the rank over the rationals decides.
         """
-        slopes = self.layers.layers[self.layer].slopes
-        live = 0
-        count = 0
-        for i, value in enumerate(resolved):
-            if value != 2 and slopes[i][value == 1] != 0:
-                live |= 1 << i
-                count += 1
-        bound = min(self.ranks[-1] if self.ranks else self.layers.k, count)
+        here = self.layers.layers[self.layer]
+        slopes = here.slopes
+        live = bytes(
+            [
+                value != 2 and slope[value == 1] != 0
+                for value, slope in zip(resolved, slopes, strict=True)
+            ]
+        )
+        bound = min(self.ranks[-1] if self.ranks else self.layers.k, sum(live))
         if bound == 0:
             return 0
-        for subset, size in self._independent:
-            if size == bound and subset & live == subset:
-                return bound
         found = self._rank.get(live)
         if found is None:
-            found = self._rank[live] = self._eliminated(live, bound)
+            found = self._rank[live] = self._ranked(live, bound)
         return found
 
-    def _eliminated(self, live: int, bound: int) -> int:
+    def _ranked(self, live: bytes, bound: int) -> int:
         k = self.layers.k
-        pivots: list[tuple[int, list[int]]] = []
-        subset = 0
-        units = [i for i in range(len(self._rows)) if live >> i & 1]
-        for i in units:
-            row = [v % _PRIME for v in self.row(i)[:k]]
-            for column, pivot in pivots:
-                factor = row[column]
-                if factor:
-                    row = [(v - factor * p) % _PRIME for v, p in zip(row, pivot, strict=True)]
-            lead = next((l for l, v in enumerate(row) if v), None)
-            if lead is None:
-                continue
-            inverse = pow(row[lead], -1, _PRIME)
-            pivots.append((lead, [v * inverse % _PRIME for v in row]))
-            subset |= 1 << i
-            if len(pivots) == bound:
-                self._independent.append((subset, bound))
-                return bound
-        entries = [v for i in units for v in self.row(i)[:k]]
-        return int(fmpz_mat(len(units), k, entries).rank())
+        if self._exact is None and self.layer > 0 and all(live):
+            # an output layer: modulo the prime, the product need not be composed exactly
+            affine = self.layers.layers[self.layer].modular
+            product = affine * nmod_mat(self._below, _PRIME)
+            rows: list[list[Any]] = [row[:k] for row in product.tolist()]
+        else:
+            rows = [row[:k] for row, on in zip(self.exact, live, strict=True) if on]
+        if bound == 1 and any(v != 0 for row in rows for v in row):
+            return 1
+        flat = [v for row in rows for v in row]
+        if bound > 1 and nmod_mat(len(rows), k, flat, _PRIME).rank() == bound:
+            return bound
+        exact = [v for row, on in zip(self.exact, live, strict=True) if on for v in row[:k]]
+        return int(fmpz_mat(sum(live), k, exact).rank())

@@ -116,11 +116,13 @@ def replay(segment: bytes, number: int, layers: ExactLayers, cone: Cone, table: 
     ProofRejectedError
         Naming the segment, the byte and the cell of the first step that fails.
     """
-    replaying = _Replay(segment, layers, cone, table)
+    replaying: _Replay | None = None
     try:
+        replaying = _Replay(segment, layers, cone, table)
         return replaying.run()
     except _StepError as bad:
-        where = replaying.cell.path() if replaying.cell is not None else "head"
+        cell = None if replaying is None else replaying.cell
+        where = "of the head" if cell is None else cell.path()
         raise ProofRejectedError(
             f"segment {number}, byte {bad.offset}, cell {where}: {bad}"
         ) from None
@@ -170,6 +172,9 @@ class _Replay:
         size = len(segment)
         last = len(self.layers.layers) - 1
         current: _Cell | None = cell
+        # the commonest step, written out: MISS with d rows of one byte, none of them missing
+        short = not self.wide and self.cone.dim > 0
+        dim = self.cone.dim
         while True:
             if p >= size:
                 raise _StepError(p, "the segment ends without its end mark")
@@ -180,6 +185,22 @@ class _Replay:
             if current is None:
                 raise _StepError(p, "a step follows although no cell is open")
             cell = current
+            if short and step in (NEGATIVE, POSITIVE):
+                unit = self._unit(cell, p)
+                end = p + 3 + dim
+                indices = segment[p + 3 : end]
+                rows = cell.rows
+                if len(indices) == dim and max(indices) < len(rows):
+                    chosen = [rows[index] for index in indices]
+                    if None not in chosen:
+                        self.tests += 1
+                        self.farkas_rows += chosen  # type: ignore[arg-type]
+                        self.farkas_objectives.append(cell.prefix.row(unit))
+                        self.farkas_sides.append(1 if step == POSITIVE else -1)
+                        self.farkas_offsets.append(p)
+                        cell.decision[unit] = int(step == POSITIVE)
+                        p = end
+                        continue
             if step in actions:
                 p = actions[step](cell, step, p)
                 continue

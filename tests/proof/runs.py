@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def random_network(seed: int, *widths: int, integers: bool = False, bias: bool =
             return rng.integers(-2, 3, size=shape).astype(np.float64)
         return rng.normal(size=shape).astype(np.float32)
 
-    weights = [draw((b, a)) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    weights = [draw((b, a)) for a, b in pairwise(widths)]
     biases = [draw(b) if bias else np.zeros(b) for b in widths[1:]]
     return Network.from_arrays(weights, biases)
 

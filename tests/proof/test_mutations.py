@@ -8,6 +8,7 @@ mutated claims are enumerated anew, by the other engine, and found to be true.
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -426,7 +427,7 @@ def _run(folder: Path, trials: int, seed: int) -> Counter[tuple[str, str]]:
         path = folder / name
         path.mkdir()
         total += experiment(path, name, trials, seed)
-    print(summary(total))
+    sys.stdout.write(summary(total) + "\n")
     assert sum(total.values()) == trials * len(SUBJECTS)
     for kind in ALWAYS_REJECTED:
         assert total[kind, "rejected"] > 0
