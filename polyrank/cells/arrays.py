@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mat, fmpz
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
-from polyrank.errors import UnsupportedError
+from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 
@@ -29,6 +29,8 @@ __all__ = ["CubeMap", "NetArrays", "cube_map", "exact_first_rows", "net_arrays",
 
 #: Smallest and largest weight magnitude (after exact row scaling) that the float rungs accept.
 SMALLEST_WEIGHT = 2.0**-500
+_NARROWEST = fmpq(1, 2**900)
+_LARGEST_POWER = 900
 #: Largest integer magnitude at which float64 sums are exact.
 EXACT_LIMIT = 2**53
 
@@ -87,13 +89,26 @@ class CubeMap:
 
 
 def cube_map(network: Network, chart: Chart) -> CubeMap:
-    """Choose cube coordinates for a chart (see the module's header)."""
+    """Choose cube coordinates for a chart (see the module's header).
+
+    Raises
+    ------
+    DomainError
+        If a bounded domain is wider than 2**900 or narrower than 2**-900 in some coordinate.
+    """
     k = chart.k
     if chart.lower is not None and chart.upper is not None:
         centre = np.zeros(k)
         half = np.ones(k)
         for l, (lo, hi) in enumerate(zip(chart.lower, chart.upper, strict=True)):
-            width = max(nearest_float(hi - lo), 2.0**-1000)
+            extent = hi - lo
+            if not _NARROWEST < extent < 1 / _NARROWEST or abs(lo + hi) > 1 / _NARROWEST:
+                raise DomainError(
+                    f"coordinate {l + 1} of the domain has width {nearest_float(extent):g} around "
+                    f"{nearest_float((lo + hi) / 2):g}; the search accepts widths between "
+                    "2**-900 and 2**900: rescale the input"
+                )
+            width = nearest_float(extent)
             grid = 2.0 ** (np.floor(np.log2(width)) - 12)
             c = float(np.rint(nearest_float((lo + hi) / 2) / grid) * grid)
             reach = max(hi - fmpq_from_float(c), fmpq_from_float(c) - lo)
@@ -210,7 +225,12 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
                 exact = False
             elif value != 0:
                 shift = max(shift, int(value.q).bit_length() - 1)
-        scale[i] = 2.0**power if not free_scale else 1.0
+        if not free_scale and abs(power) > _LARGEST_POWER:
+            raise UnsupportedError(
+                f"unit {i + 1} of layer 1 has magnitude 2**{power} on the domain; the search "
+                f"accepts 2**-{_LARGEST_POWER} to 2**{_LARGEST_POWER}: rescale it or the input"
+            )
+        scale[i] = 1.0 if free_scale else 2.0**power
         error[i] = 0.0 if exact else 2.0**-53
         exponent[i] = shift if exact and shift <= 53 else -1
     return FloatRows(rows, error, scale, exponent)
@@ -263,7 +283,8 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     Raises
     ------
     UnsupportedError
-        If weights of one unit differ by more than a factor 2**500.
+        If a weight or slope, or a unit of layer 1 on the domain, is too large or too small for
+        float64 products.
     """
     chosen = network.layers[:layers]
     units = np.array([layer.units for layer in chosen], dtype=np.int64)
@@ -272,14 +293,11 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     weight_start = [0, 0]
     biases: list[NDArray[np.float64]] = [np.zeros(int(units[0]))]
     exact_weight = [True]
+    for k, layer in enumerate(chosen):
+        for what in ("weight", "slope_neg", "slope_pos"):
+            _check_range(k + 1, what, getattr(layer, what))
     for k, layer in enumerate(chosen[1:], start=1):
         w = np.ascontiguousarray(layer.weight.approx.T)
-        small = np.abs(w[w != 0.0])
-        if small.size and (small.min() < SMALLEST_WEIGHT or small.max() > 1 / SMALLEST_WEIGHT):
-            raise UnsupportedError(
-                f"layer {k + 1} has weights of magnitude {small.min():g} to {small.max():g}; "
-                "the search accepts 2**-500 to 2**500: rescale units by powers of two"
-            )
         weights.append(w.ravel())
         weight_start.append(weight_start[-1] + w.size)
         biases.append(layer.bias.approx)
@@ -323,6 +341,23 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
         centre=cube.centre,
         half_width=cube.half_width,
     )
+
+
+def _check_range(layer: int, what: str, array: RationalArray) -> None:
+    """Refuse magnitudes at which float64 products could overflow or vanish."""
+    sizes = np.abs(array.approx[array.approx != 0.0])
+    vanished = array.exact is not None and any(
+        v != 0 and f == 0.0
+        for v, f in zip(array.entries(), array.approx.ravel().tolist(), strict=True)
+    )
+    if vanished or (
+        sizes.size and not SMALLEST_WEIGHT <= sizes.min() <= sizes.max() <= 1 / SMALLEST_WEIGHT
+    ):
+        smallest = 0.0 if vanished else sizes.min()
+        raise UnsupportedError(
+            f"layer {layer} has entries of {what} of magnitude {smallest:g} to {sizes.max():g}; "
+            "the search accepts 2**-500 to 2**500: rescale units by powers of two"
+        )
 
 
 def _float_grid(values: NDArray[np.float64]) -> tuple[int, int]:

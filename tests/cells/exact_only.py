@@ -1,4 +1,4 @@
-"""Two ways through the same search: compiled, and with every cell decided in rational arithmetic."""
+"""Two ways through the same search: compiled, and with every cell decided in rationals."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_compiled_search_equals_rational_search_many(seed: int, monkeypatch: Any
 
 def _he(widths: list[int], seed: int = 0) -> Network:
     rng = np.random.default_rng(seed)
-    pairs = list(zip(widths[:-1], widths[1:], strict=True))
+    pairs = list(itertools.pairwise(widths))
     return Network.from_arrays(
         [rng.normal(0, np.sqrt(2 / a), (b, a)) for a, b in pairs],
         [rng.normal(0, 0.1, b) for _, b in pairs],
@@ -236,7 +237,9 @@ def test_ctrl_c_passes_through(monkeypatch: Any) -> None:
 def test_progress_reaches_the_end() -> None:
     shares: list[float] = []
     regions(
-        _he([2, 8, 8, 1]), chart(pr.Box(-1, 1), 2), progress=lambda state: shares.append(state.share)
+        _he([2, 8, 8, 1]),
+        chart(pr.Box(-1, 1), 2),
+        progress=lambda state: shares.append(state.share),
     )
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)

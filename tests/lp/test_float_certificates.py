@@ -182,16 +182,10 @@ def test_by_integers_is_exact(scale: int) -> None:
             assert verdict == true
         counts[int(verdict)] += 1
         # inexact rows are refused, and so are multipliers that are not the solution
-        assert not certify.by_integers(
-            rows, np.full(d, -1), basis, rates, objective, power, work
-        )
+        assert not certify.by_integers(rows, np.full(d, -1), basis, rates, objective, power, work)
         assert not certify.by_integers(rows, exponent, basis, rates, objective, -1, work)
-        assert not certify.by_integers(
-            rows, exponent, basis, rates + 1.0, objective, power, work
-        )
-        assert not certify.by_integers(
-            rows, exponent, basis - 1, rates, objective, power, work
-        )
+        assert not certify.by_integers(rows, exponent, basis, rates + 1.0, objective, power, work)
+        assert not certify.by_integers(rows, exponent, basis - 1, rates, objective, power, work)
     assert counts[0]
     assert counts[1] or scale > 1000
 

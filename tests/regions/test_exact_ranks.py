@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def _network(seed: int) -> Network:
     rng = np.random.default_rng(seed)
     widths = [3, 5, 4, 3]
     layers = []
-    for k, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for k, (a, b) in enumerate(itertools.pairwise(widths)):
         weight = rng.integers(-2, 3, (b, a)).astype(float)
         weight[-1] = weight[0] + weight[1]  # dependent, but not parallel
         weight *= [1.0, 0.1, 1.0][k]  # 0.1 is no integer in disguise
@@ -90,9 +91,7 @@ def test_open_ranks_are_settled_whatever_the_prime(prime: int, monkeypatch: Any)
 
 def test_a_unit_that_vanishes_on_the_region_adds_no_rank() -> None:
     # on x ≤ 0 the second layer's first unit is relu(relu(x)) with relu(x) = 0: identically zero
-    network = Network(
-        (relu_layer([[1.0]], [0.0]), relu_layer([[1.0], [-1.0]], [0.0, 1.0]))
-    )
+    network = Network((relu_layer([[1.0]], [0.0]), relu_layer([[1.0], [-1.0]], [0.0, 1.0])))
     found, _ = regions(network, chart(pr.Box(-1, 2), 1))
     for (codeword, zero), ranks in found.items():
         off = not codeword[0] & 1

@@ -1,0 +1,169 @@
+"""From exact objects to float arrays: maps, rows, error bounds, structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import fmpq, fmpq_mat
+
+import polyrank as pr
+from polyrank.cells.arrays import cube_map, exact_first_rows, float_rows, net_arrays, wall_rows
+from polyrank.cells.chart import chart
+from polyrank.errors import DomainError, UnsupportedError
+from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
+from polyrank.network.rational import RationalArray, fmpq_from_float
+
+FLOATS = RationalArray.from_floats
+
+
+def _net(weight: Any, bias: Any) -> Network:
+    return Network((relu_layer(weight, bias), affine_layer(np.ones((1, len(bias))), [0.0])))
+
+
+def _arrays(network: Network, domain: Any) -> Any:
+    where = chart(domain, network.input_dim)
+    cube = cube_map(network, where)
+    return net_arrays(network, where, cube, len(network.layers)), where, cube
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [("-1", "1"), ("0.1", "0.3"), ("1000000", "1000000.000000001"), ("-1e30", "7"), ("3", "5")],
+)
+def test_a_bounded_domain_lies_in_the_cube(lower: str, upper: str) -> None:
+    network = _net([[1.0, 2.0]], [0.5])
+    where = chart(pr.Box([lower, "0"], [upper, "1"]), 2)
+    cube = cube_map(network, where)
+    assert cube.kind == "bounded"
+    for corner in ([where.lower[0], where.lower[1]], [where.upper[0], where.upper[1]]):  # type: ignore[index]
+        u = cube.to_cube(corner)
+        assert all(-1 <= v <= 1 for v in u)
+        assert cube.to_chart(u) == corner
+
+
+def test_cones_are_scaled_into_the_cube() -> None:
+    where = chart(pr.WholeSpace(), 2)
+    cube = cube_map(_net([[1.0, 2.0]], [0.5]), where)
+    assert (cube.kind, cube.dim, cube.constant_column) == ("homogeneous", 3, 2)
+    u = cube.to_cube([fmpq(1000), fmpq(-1, 3)])
+    assert max(abs(v) for v in u) <= 1
+    assert cube.to_chart(u) == [fmpq(1000), fmpq(-1, 3)]
+    central = cube_map(_net([[1.0, 2.0]], [0.0]), where)
+    assert (central.kind, central.dim) == ("central", 2)
+    # t ≥ 0 is the domain's only row; the rest cuts the cone
+    assert wall_rows(where, cube).nrows() == 1 + 2 * 2 + 1
+    assert wall_rows(where, central).nrows() == 2 * 2
+
+
+def test_rows_in_cube_coordinates_are_the_pre_activations() -> None:
+    network = _net([[1.0, -3.0], [0.25, 7.0]], [0.5, -1.0])
+    for domain in (pr.Box(["0.1", "2"], ["0.4", "9"]), pr.WholeSpace()):
+        where = chart(domain, 2)
+        cube = cube_map(network, where)
+        rows = exact_first_rows(network.layers[0], where, cube)
+        y = [fmpq(3, 10), fmpq(5)]
+        u = cube.to_cube(y)
+        factor = u[-1] if cube.kind == "homogeneous" else fmpq(1)
+        z = network.layers[0].weight.to_fmpq_mat() * fmpq_mat(2, 1, y)
+        for i, b in enumerate(network.layers[0].bias.entries()):
+            value = sum((rows[i, l] * u[l] for l in range(cube.dim)), rows[i, cube.dim])
+            assert value == (z[i, 0] + b) * factor
+
+
+def test_float_rows_round_within_their_bound_and_know_integers() -> None:
+    matrix = fmpq_mat(4, 3, [fmpq(1, 3), 2, 0, 3, 5, 7, 0, 0, 0, fmpq(1, 2**70), 1, 0])
+    for free in (False, True):
+        rows = float_rows(matrix, free_scale=free)
+        for i in range(4):
+            if free:
+                continue
+            for l in range(3):
+                scale = fmpq_from_float(rows.scale[i])
+                gap = abs(matrix[i, l] - scale * fmpq_from_float(rows.rows[i, l]))
+                assert gap <= scale * fmpq_from_float(rows.error[i])
+        assert rows.error[1] == 0.0
+        assert rows.exponent[2] == 0
+        integers = rows.rows[1] * 2.0 ** rows.exponent[1]
+        assert (integers == np.rint(integers)).all()
+    assert float_rows(matrix, free_scale=True).error[0] == 0.0  # (1, 6, 0) in integers
+    assert float_rows(matrix, free_scale=False).error[0] > 0.0
+    assert float_rows(matrix, free_scale=False).exponent[3] == -1  # more than 53 bits
+
+
+def test_ties_need_exact_proportionality() -> None:
+    weight = [[1.0, 2.0], [2.0, 4.0], [-0.5, -1.0], [1.0, 2.0], [1.0, 2.0 + 2**-40], [0.0, 0.0]]
+    bias = [1.0, 2.0, -0.5, 1.0 + 2**-50, 1.0, 0.0]
+    hidden = Network((relu_layer(np.eye(2), [0.0, 0.5]), relu_layer(weight, bias)))
+    arrays, _, _ = _arrays(hidden, pr.WholeSpace())
+    assert arrays.tie[2:].tolist() == [-1, 0, 0, -1, -1, -1]
+    assert arrays.tie_sign[2:].tolist() == [1, 1, -1, 1, 1, 1]
+    assert arrays.direction[2:].tolist() == [0, 0, 0, 0, 4, 5]
+    first, _, _ = _arrays(_net(weight, bias), pr.Box(-1, 1))
+    assert first.tie[:6].tolist() == [-1, 0, 0, -1, -1, -1]
+
+
+def test_ties_and_directions_of_rational_layers() -> None:
+    third = RationalArray.from_rationals(["1/3", "2/3", "-1/6", "-1/3"], (2, 2))
+    bias = RationalArray.from_rationals(["1/3", "-1/6"], (2,))
+    layer = Layer(third, bias, FLOATS(np.zeros(2)), FLOATS(np.ones(2)))
+    arrays, _, _ = _arrays(Network((relu_layer(np.eye(2), [0.0, 0.5]), layer)), pr.Box(-1, 1))
+    assert arrays.tie[2:].tolist() == [-1, 0]
+    assert arrays.tie_sign[3] == -1
+    assert not arrays.exact_weight[1]
+
+
+def test_small_integers_make_every_layer_exact_and_large_ones_do_not() -> None:
+    rng = np.random.default_rng(0)
+    small = [rng.integers(-9, 10, (4, 4)).astype(float) for _ in range(4)]
+    arrays, _, _ = _arrays(Network.from_arrays(small, [np.ones(4)] * 4), pr.Box(-1, 1))
+    assert arrays.exact_arithmetic.all()
+    assert (arrays.lsb == 0).all()
+    large = [w * 2.0**20 + 1.0 for w in small]
+    arrays, _, _ = _arrays(Network.from_arrays(large, [np.ones(4)] * 4), pr.Box(-1, 1))
+    assert arrays.exact_arithmetic.tolist() == [True, True, False, False]
+    third = RationalArray.from_rationals(["1/3"], (1, 1))
+    rational = Network((Layer(third, FLOATS([1.0]), FLOATS([0.0]), FLOATS([1.0])),))
+    assert not _arrays(rational, pr.Box(0, 1))[0].exact_arithmetic.any()
+
+
+def test_layers_with_vanishing_constants_are_recognised() -> None:
+    no_bias = Network.from_arrays([np.eye(2)] * 3, [np.zeros(2)] * 3)
+    assert _arrays(no_bias, pr.Box(-1, 1))[0].central.all()
+    shifted = Network.from_arrays([np.eye(2)] * 3, [np.zeros(2), np.ones(2), np.zeros(2)])
+    assert _arrays(shifted, pr.Box(-1, 1))[0].central.tolist() == [True, False, False]
+    assert not _arrays(no_bias, pr.Box(0, 1))[0].central.any()
+    assert _arrays(shifted, pr.WholeSpace())[0].central.all()
+
+
+def test_the_rank_of_a_weight_matrix_bounds_ranks() -> None:
+    twice = Network((relu_layer(np.eye(2), np.zeros(2)), affine_layer(np.ones((2, 2)), [0.0, 1.0])))
+    assert _arrays(twice, pr.Box(-1, 1))[0].weight_rank.tolist() == [2, 1]
+    wide = Network((relu_layer(np.ones((50, 50)), np.zeros(50)),))
+    assert _arrays(wide, pr.Box(-1, 1))[0].weight_rank.tolist() == [50]  # not worth computing
+
+
+@pytest.mark.parametrize("bounds", [("-1e400", "1e400"), ("0", "1e-300"), ("1e300", "1.1e300")])
+def test_boxes_beyond_the_range_of_float_products_are_refused(bounds: tuple[str, str]) -> None:
+    network = _net([[1.0]], [0.0])
+    with pytest.raises(DomainError, match="rescale the input"):
+        pr.enumerate_regions(network, pr.Box(*bounds))
+
+
+def test_magnitudes_beyond_the_range_of_float_products_are_refused() -> None:
+    tiny = Network((relu_layer([[1.0]], [0.0]), relu_layer([[2.0**-600]], [0.0])))
+    with pytest.raises(UnsupportedError, match="layer 2 has entries of weight"):
+        pr.enumerate_regions(tiny)
+    slopes = FLOATS([2.0**600])
+    steep = Network((Layer(FLOATS([[1.0]]), FLOATS([0.0]), FLOATS([0.0]), slopes),))
+    with pytest.raises(UnsupportedError, match="slope_pos"):
+        pr.enumerate_regions(steep)
+    vanishing = RationalArray.from_rationals([fmpq(1, 10**400), fmpq(1)], (1, 2))
+    below = relu_layer(np.eye(2), np.zeros(2))
+    network = Network((below, Layer(vanishing, FLOATS([0.0]), FLOATS([0.0]), FLOATS([1.0]))))
+    with pytest.raises(UnsupportedError, match="magnitude 0"):
+        pr.enumerate_regions(network)
+    big = Network((relu_layer([[2.0**490]], [0.0]),))
+    with pytest.raises(UnsupportedError, match="of layer 1 has magnitude"):
+        pr.enumerate_regions(big, pr.Box(0, 2**500))
