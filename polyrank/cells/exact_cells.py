@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays, exact_first_rows, wall_rows
 from polyrank.cells.chart import Chart
-from polyrank.cells.proof_log import LOG_LEAF, LOG_NEXT, LOG_SPLIT, LOG_ZERO
+from polyrank.cells.log_steps import (
+    LOG_LEAF,
+    LOG_NEGATIVE_BY,
+    LOG_NEXT,
+    LOG_POSITIVE_BY,
+    LOG_SPLIT,
+    LOG_ZERO,
+)
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
@@ -28,8 +35,6 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 __all__ = ["ExactCells", "Leaf", "Stepped"]
 
 _CACHED_REGIONS = 512
-#: Proof steps with any number of two-byte row indices; see polyrank.proof.format.
-LOG_NEGATIVE_BY, LOG_POSITIVE_BY = 10, 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)

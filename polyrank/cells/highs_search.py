@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, cube_map, exact_first_rows, wall_rows
 from polyrank.cells.chart import Chart
-from polyrank.cells.exact_cells import LOG_NEGATIVE_BY, LOG_POSITIVE_BY
 from polyrank.cells.highs_points import (
     IntRow,
     Point,
@@ -41,12 +40,14 @@ from polyrank.cells.highs_points import (
     simplest,
     vertex_of,
 )
-from polyrank.cells.proof_log import (
+from polyrank.cells.log_steps import (
     LOG_CUBE_NEGATIVE,
     LOG_CUBE_POSITIVE,
     LOG_DEFER,
     LOG_LEAF,
+    LOG_NEGATIVE_BY,
     LOG_NEXT,
+    LOG_POSITIVE_BY,
     LOG_SPLIT,
     LOG_ZERO,
 )

@@ -22,17 +22,10 @@ exported as tasks and resumed elsewhere.
 from __future__ import annotations
 
 from polyrank.cells.layers import enter_layer, finish_layer, first_layer, next_layer
+from polyrank.cells.log_steps import LOG_DEFER, LOG_LEAF, LOG_NEXT, LOG_SPLIT
 from polyrank.cells.output import emit_hard, emit_region
 from polyrank.cells.points import proven_signs, strictly_inside, swap_points
-from polyrank.cells.proof_log import (
-    LOG_DEFER,
-    LOG_LEAF,
-    LOG_NEXT,
-    LOG_SPLIT,
-    log_miss,
-    log_step,
-    log_unit,
-)
+from polyrank.cells.proof_log import log_miss, log_step, log_unit
 from polyrank.cells.verdicts import emptiness_test, mark_rows, optimal_at_vertex, push_row
 from polyrank.cells.work import (
     BUDGET,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from polyrank.cells.compose import compose, gamma
-from polyrank.cells.proof_log import LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_ZERO, log_unit
+from polyrank.cells.log_steps import LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_ZERO
+from polyrank.cells.proof_log import log_unit
 from polyrank.cells.work import (
     S_CACHED,
     S_INTERVAL,

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
+from polyrank.cells.log_steps import LOG_NEGATIVE, LOG_POSITIVE
 from polyrank.lp.jit import inner
 
-__all__ = [
-    "LOG_CUBE_NEGATIVE",
-    "LOG_CUBE_POSITIVE",
-    "LOG_DEFER",
-    "LOG_LEAF",
-    "LOG_NEGATIVE",
-    "LOG_NEXT",
-    "LOG_POSITIVE",
-    "LOG_SPLIT",
-    "LOG_ZERO",
-    "log_miss",
-    "log_step",
-    "log_unit",
-]
-
-# steps of the proof log; see polyrank.proof.format for what each one claims
-LOG_ZERO, LOG_SPLIT, LOG_NEXT, LOG_LEAF, LOG_DEFER = 1, 2, 3, 4, 5
-LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_NEGATIVE, LOG_POSITIVE = 6, 7, 8, 9
+__all__ = ["log_miss", "log_step", "log_unit"]
 
 
 @inner

@@ -1,0 +1,22 @@
+"""The steps of the proof log; :mod:`polyrank.proof.format` says what each one claims."""
+
+from __future__ import annotations
+
+__all__ = [
+    "LOG_CUBE_NEGATIVE",
+    "LOG_CUBE_POSITIVE",
+    "LOG_DEFER",
+    "LOG_LEAF",
+    "LOG_NEGATIVE",
+    "LOG_NEGATIVE_BY",
+    "LOG_NEXT",
+    "LOG_POSITIVE",
+    "LOG_POSITIVE_BY",
+    "LOG_SPLIT",
+    "LOG_ZERO",
+]
+
+LOG_ZERO, LOG_SPLIT, LOG_NEXT, LOG_LEAF, LOG_DEFER = 1, 2, 3, 4, 5
+LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_NEGATIVE, LOG_POSITIVE = 6, 7, 8, 9
+# with any number of two-byte row indices
+LOG_NEGATIVE_BY, LOG_POSITIVE_BY = 10, 11
