@@ -73,7 +73,8 @@ def as_values(array: Any, what: str = "a constant") -> Values:
     if given.dtype.kind == "b":
         raise NetworkError(f"{what} is boolean; expected numbers")
     try:
-        floats = given.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; refused below
+            floats = given.astype(np.float64)
     except (TypeError, ValueError):
         raise NetworkError(f"{what} has dtype {given.dtype}; expected real numbers") from None
     if not np.isfinite(floats).all():

@@ -1,0 +1,258 @@
+"""``.keras`` and ``.h5`` files of Keras 2 and 3: Sequential and functional models of dense layers.
+
+Dense, ReLU, LeakyReLU, PReLU, Activation, BatchNormalization, Rescaling, Flatten, Reshape, Dropout,
+Add, Subtract and Concatenate are read; anything else is refused by name with the line of Python
+that exports the model to ONNX. Numbers of the configuration are the float64 that their text stands
+for. Neither Keras nor h5py is needed, and no code in the file (Lambda layers, custom objects) is
+looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.network.formats.keras_hdf5 import Group, open_hdf5
+from polyrank.network.formats.keras_layers import EXPORT, LayerConfig, Recorder
+from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
+from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.source import checked_file
+from polyrank.network.graph import Affine, Tape
+from polyrank.network.graph.affine import check_size
+from polyrank.network.normal_form import Network
+
+__all__ = ["read"]
+
+_MAX_BYTES, _MAX_CONFIG = 2**31, 2**26
+_BROKEN = (
+    OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, EOFError,
+    IndexError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def read(path: Path, options: LoadOptions) -> Network:
+    """The network of a ``.keras`` or ``.h5`` file.
+
+    Parameters
+    ----------
+    path : Path
+    options : LoadOptions
+        ``cut_final`` is used; the file itself states the activations.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, empty, truncated or damaged, or holds weights only.
+    UnsupportedError
+        If the model has a layer that is not read, by name.
+    """
+    checked_file(path, max_bytes=_MAX_BYTES)
+    try:
+        if zipfile.is_zipfile(path):
+            config, version, data = _unzipped(path)
+            weights = weights_by_place(open_hdf5(data), _layer_list(config))
+        else:
+            root = open_hdf5(path.read_bytes())
+            text = root.attributes.get("model_config")
+            arrays = root.child("model_weights") if "model_weights" in root else None
+            if not isinstance(text, str) or not isinstance(arrays, Group):
+                raise FormatError(
+                    "the file holds weights only, without the model; in Python: "
+                    "model.save('model.keras')"
+                )
+            config = _parsed(text)
+            version = str(root.attributes.get("keras_version", "2"))
+            weights = weights_by_name(arrays)
+    except NetworkError:
+        raise
+    except _BROKEN as error:
+        shown = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise FormatError(f"the Keras file is damaged: {shown}") from None
+    old = version.partition(".")[0] in {"1", "2"}
+    try:
+        return _network(config, weights, options, path.stem, old=old)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"the configuration of the model is damaged: {error}") from None
+
+
+def _unzipped(path: Path) -> tuple[Mapping[str, Any], str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        entries = {info.filename: info for info in archive.infolist()}
+        for name in ("config.json", "model.weights.h5"):
+            if name not in entries:
+                raise FormatError(f"the archive has no {name}")
+        for info in entries.values():
+            small = info.file_size <= max(2**24, 200 * info.compress_size)
+            if not small or info.file_size > _MAX_BYTES:
+                raise FormatError(
+                    f"{info.filename!r} unpacks to {info.file_size} bytes: a zip bomb"
+                )
+        if entries["config.json"].file_size > _MAX_CONFIG:
+            raise FormatError("config.json is larger than 64 MB")
+        config = _parsed(archive.read("config.json").decode("utf-8"))
+        version = "3"
+        if "metadata.json" in entries and entries["metadata.json"].file_size < 2**20:
+            metadata = _parsed(archive.read("metadata.json").decode("utf-8"))
+            version = str(metadata.get("keras_version", "3"))
+        return config, version, archive.read("model.weights.h5")
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the configuration is not JSON: {str(error)[:100]}") from None
+    if not isinstance(found, Mapping):
+        raise FormatError("the configuration is not a JSON object")
+    return found
+
+
+def _layer_list(config: Mapping[str, Any]) -> list[Any]:
+    kind = config.get("class_name")
+    if kind not in {"Sequential", "Functional", "Model"}:
+        raise UnsupportedError(
+            f"the model is a {kind}, whose Python code decides what it computes; {EXPORT}"
+        )
+    body = config["config"]
+    layers = body if isinstance(body, list) else body["layers"]  # a plain list before Keras 2.2
+    if not isinstance(layers, list) or not layers:
+        raise FormatError("the model has no layers")
+    return layers
+
+
+def _network(
+    config: Mapping[str, Any],
+    weights: Mapping[str, list[Any]],
+    options: LoadOptions,
+    name: str,
+    *,
+    old: bool,
+) -> Network:
+    shape = _input_shape(config, weights)
+    size = math.prod(shape)
+    check_size(size, "the input")
+    if size == 0:
+        raise FormatError("the model has no inputs")
+    recorder = Recorder(Tape(size), weights, old=old)
+    start = Affine.variables(0, shape)
+    result = _model(recorder, config, start, cut=options.cut_final)
+    layers = recorder.tape.lower(result, "output")
+    return Network(layers, name, {"notes": recorder.notes})
+
+
+def _flattened(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for layer in _layer_list(config):
+        if isinstance(layer["config"], Mapping) and "layers" in layer["config"]:
+            yield from _flattened(layer)
+        else:
+            yield layer
+
+
+def _input_shape(config: Mapping[str, Any], weights: Mapping[str, list[Any]]) -> tuple[int, ...]:
+    for layer in _flattened(config):
+        inner = layer["config"]
+        built = layer.get("build_config") or {}
+        for stated in (
+            inner.get("batch_shape"), inner.get("batch_input_shape"), built.get("input_shape"),
+        ):  # fmt: skip
+            if isinstance(stated, list) and len(stated) > 1:
+                if not all(type(n) is int and n > 0 for n in stated[1:]):
+                    raise UnsupportedError(
+                        f"the input has the shape {stated}; only the batch may be open"
+                    )
+                return tuple(stated[1:])
+        arrays = weights.get(inner.get("name"), [])
+        if layer["class_name"] == "Dense" and arrays:
+            return (int(arrays[0].shape[0]),)
+    raise FormatError("the model does not say how many inputs it has")
+
+
+def _model(recorder: Recorder, config: Mapping[str, Any], start: Affine, *, cut: bool) -> Affine:
+    layers = _layer_list(config)
+    if config["class_name"] == "Sequential":
+        tensor = start
+        for position, layer in enumerate(layers):
+            last = cut and position == len(layers) - 1
+            tensor = _layer(recorder, layer, [tensor], cut=last)
+        return tensor
+    return _functional(recorder, config["config"], start, cut=cut)
+
+
+def _layer(
+    recorder: Recorder, layer: Mapping[str, Any], inputs: list[Affine], *, cut: bool
+) -> Affine:
+    config = layer["config"]
+    if "layers" in config:
+        if len(inputs) != 1:
+            raise UnsupportedError(f"the inner model {config.get('name')!r} has several inputs")
+        return _model(recorder, layer, inputs[0], cut=cut)
+    step = LayerConfig(str(layer["class_name"]), str(config["name"]), config)
+    return recorder.apply(step, inputs, cut=cut)
+
+
+def _functional(
+    recorder: Recorder, config: Mapping[str, Any], start: Affine, *, cut: bool
+) -> Affine:
+    layers = {str(layer["config"]["name"]): layer for layer in config["layers"]}
+    (first,) = _ends(config["input_layers"], "inputs")
+    (last,) = _ends(config["output_layers"], "outputs")
+    known = {first: start}
+    waiting = [last]
+    entered: set[str] = set()
+    while waiting:
+        name = waiting[-1]
+        if name in known:
+            waiting.pop()
+            continue
+        if name not in layers:
+            raise FormatError(f"the layer {name!r} is used but not there")
+        sources = _sources(layers[name])
+        missing = [source for source in sources if source not in known]
+        if missing:
+            if name in entered:
+                raise FormatError(f"the layer {name!r} depends on its own output")
+            entered.add(name)
+            waiting.extend(missing)
+            continue
+        inputs = [known[source] for source in sources]
+        known[name] = _layer(recorder, layers[name], inputs, cut=cut and name == last)
+        waiting.pop()
+    return known[last]
+
+
+def _ends(given: Any, what: str) -> list[str]:
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if isinstance(given, list) and len(given) == 3 and isinstance(given[0], str):
+        given = [given]
+    names = [str(entry[0]) for entry in given]
+    if len(names) != 1:
+        raise UnsupportedError(f"the model has {len(names)} {what}; expected one; {EXPORT}")
+    return names
+
+
+def _sources(layer: Mapping[str, Any]) -> list[str]:
+    nodes = layer.get("inbound_nodes") or []
+    if len(nodes) != 1:
+        raise UnsupportedError(
+            f"layer {layer['config']['name']!r} is used {len(nodes)} times; expected once; {EXPORT}"
+        )
+    if isinstance(nodes[0], Mapping):
+        return list(_histories(nodes[0]["args"]))
+    return [str(entry[0]) for entry in nodes[0]]  # Keras 2: [[name, node, tensor, kwargs], …]
+
+
+def _histories(value: Any) -> Iterator[str]:
+    """The layers whose outputs the arguments of a call are, in order."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from _histories(entry)
+    elif isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
+        yield str(value["config"]["keras_history"][0])
