@@ -86,19 +86,22 @@ def cone_of(manifest: Mapping[str, Any], network: Network) -> Cone:
         elif bound < 0:
             raise ProofRejectedError(f"the domain is empty: a row says 0 <= {bound}")
     box = _box(manifest["chart"], walls, k, hints.get("box") or ())
-    artificial: list[IntRow | None] = []
     if box is not None:
-        return Cone(tuple(walls), k, True, box)
+        return Cone(tuple(walls), {}, k, True, box)
     central = (
         all(v == 0 for v in origin.entries())
         and all(v == 0 for v in bounds)
         and all(v == 0 for layer in network.layers for v in layer.bias.entries())
     )
-    if central:
-        artificial = [None] * (2 * k)
-        return Cone((*walls, *artificial), k, True, None)
-    artificial = [None] * (2 * k + 1)
-    return Cone((*walls, (*(0 for _ in range(k)), 1), *artificial), k + 1, False, None)
+    real = walls if central else [*walls, _axis(k, k, 1)]
+    d = k if central else k + 1
+    cube = [_axis(k, l, sign) for l in range(d) for sign in (-1, 1)][: 2 * d - (not central)]
+    nowhere: tuple[None, ...] = (None,) * len(cube)
+    return Cone((*real, *nowhere), dict(enumerate(cube, start=len(real))), d, central, None)
+
+
+def _axis(k: int, l: int, sign: int) -> IntRow:
+    return tuple(sign * (j == l) for j in range(k + 1))
 
 
 def _integers(values: Sequence[fmpq]) -> IntRow:

@@ -84,7 +84,12 @@ def proves(rows: Sequence[IntRow], objective: IntRow, box: BoundingBox) -> bool:
 
 
 def proves_many(
-    rows: Sequence[IntRow], objectives: Sequence[IntRow], sides: Sequence[int], *, linear: bool
+    rows: Sequence[IntRow],
+    objectives: Sequence[IntRow],
+    sides: Sequence[int],
+    unused: Sequence[int],
+    *,
+    linear: bool,
 ) -> NDArray[np.bool_]:
     """For every objective, whether exact multipliers of its d rows prove ``side · objective ≥ 0``.
 
@@ -94,6 +99,8 @@ def proves_many(
         Those of the first objective, then those of the second, and so on.
     objectives : sequence of m integer rows of length k + 1
     sides : sequence of 1 and −1
+    unused : sequence of int
+        Positions of rows that are no constraints: their multipliers must be 0.
     linear : bool
         The d = k unknowns solve the k coefficients and the constant c is what is left over;
         otherwise d = k + 1 unknowns solve the constant as well.
@@ -106,18 +113,29 @@ def proves_many(
     m = len(objectives)
     width = len(objectives[0])
     d = width - 1 if linear else width
-    A = np.array(rows, dtype=object).reshape(m, d, width)
-    g = np.array(objectives, dtype=object).reshape(m, width)
     s = np.array(sides, dtype=np.int64)
-    out = np.zeros(m, dtype=bool)
     # minors of order j of the d × (d + 1) system are at most (√j · largest)^j (Hadamard)
-    largest = np.maximum(np.abs(A).reshape(m, -1).max(axis=1), np.abs(g).max(axis=1))
     limit = _largest_entry(d)
-    small = (largest <= limit).astype(bool)
+    try:
+        A: NDArray[Any] = np.array(rows, dtype=np.int64).reshape(m, d, width)
+        g: NDArray[Any] = np.array(objectives, dtype=np.int64).reshape(m, width)
+        small = ((limit >= A) & (-limit <= A)).all(axis=(1, 2))
+        small &= ((limit >= g) & (-limit <= g)).all(axis=1)
+    except OverflowError:
+        A = np.array(rows, dtype=object).reshape(m, d, width)
+        g = np.array(objectives, dtype=object).reshape(m, width)
+        small = np.zeros(m, dtype=bool)
+    free = np.zeros((m, d), dtype=bool)
+    free.reshape(-1)[list(unused)] = True
+    out = np.zeros(m, dtype=bool)
     for chosen, kind in ((np.flatnonzero(small), np.int64), (np.flatnonzero(~small), object)):
         if chosen.size:
             out[chosen] = _solved(
-                A[chosen].astype(kind), g[chosen].astype(kind), s[chosen], linear=linear
+                A[chosen].astype(kind),
+                g[chosen].astype(kind),
+                s[chosen],
+                free[chosen],
+                linear=linear,
             )
     return out
 
@@ -136,7 +154,12 @@ def _largest_entry(d: int) -> int:
 
 
 def _solved(
-    A: NDArray[Any], g: NDArray[Any], sides: NDArray[np.int64], *, linear: bool
+    A: NDArray[Any],
+    g: NDArray[Any],
+    sides: NDArray[np.int64],
+    free: NDArray[np.bool_],
+    *,
+    linear: bool,
 ) -> NDArray[np.bool_]:
     """Bareiss' elimination of ``Σ_q λ_q A[:, q, :] = g``, then the signs of λ and c."""
     m, d = A.shape[0], A.shape[1]
@@ -177,6 +200,7 @@ def _solved(
     good = regular.copy()
     for q in range(d):
         good &= np.where(positive, N[q] >= 0, N[q] <= 0).astype(bool)
+        good &= ~free[:, q] | (N[q] == 0).astype(bool)
     if linear:
         c = D * g[:, d]
         for q in range(d):

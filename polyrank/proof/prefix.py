@@ -33,8 +33,7 @@ class _Layer:
         pairs = layer.slopes_exact
         self.slope_scale = _common_denominator([v for pair in pairs for v in pair])
         self.slopes = [
-            (int((neg * self.slope_scale).p), int((pos * self.slope_scale).p))
-            for neg, pos in pairs
+            (int((neg * self.slope_scale).p), int((pos * self.slope_scale).p)) for neg, pos in pairs
         ]
         weight, weight_scale = layer.weight_exact.numer_denom()
         bias, bias_scale = layer.bias_exact.numer_denom()
@@ -48,6 +47,7 @@ class _Layer:
             entries.append(bias[i, 0] * b)
         self.affine = fmpz_mat(layer.units, inputs + 1, entries)
         self.modular = nmod_mat(self.affine, _PRIME)
+        self.first = [self.affine[0, j] for j in range(inputs)]
         if rows is None:
             rows = fmpq_mat(self.affine)
         self.ties = _ties(rows, self.plane)
@@ -107,7 +107,7 @@ class ExactLayers:
 
     def root(self) -> Prefix:
         """The whole domain: the first layer's rows."""
-        return Prefix(self, 0, self.rows, self.scale, b"", 0, 0, 0, ())
+        return Prefix(self, 0, None, self.scale, b"", 0, 0, 0, ())
 
 
 class Prefix:
@@ -144,7 +144,7 @@ class Prefix:
         self,
         layers: ExactLayers,
         layer: int,
-        below: fmpz_mat,
+        below: tuple[Prefix, Decision] | None,
         scale: fmpz,
         signs: bytes,
         code: int,
@@ -160,7 +160,6 @@ class Prefix:
         self.zero = zero
         self.position = position
         self.ranks = ranks
-        # what the layer's affine map is applied to (layer 0: its rows themselves)
         self._below = below
         self._exact: list[list[fmpz]] | None = None
         self._rows: list[IntRow | None] = [None] * layers.layers[layer].units
@@ -170,9 +169,10 @@ class Prefix:
     def exact(self) -> list[list[fmpz]]:
         """The integers of all rows, ``(units, k + 1)``, composed when they are first needed."""
         if self._exact is None:
-            matrix = self._below
-            if self.layer > 0:
-                matrix = self.layers.layers[self.layer].affine * matrix
+            matrix = self.layers.rows
+            if self._below is not None:
+                below, resolved = self._below
+                matrix = self.layers.layers[self.layer].affine * below.image(resolved)
             self._exact = matrix.tolist()
         return self._exact
 
@@ -208,10 +208,24 @@ class Prefix:
 
     def child(self, resolved: Decision) -> Prefix:
         """The region on which this layer is decided as given, for the layer after it."""
-        layers = self.layers
-        here, above = layers.layers[self.layer], layers.layers[self.layer + 1]
         code, zero = self.word(resolved)
-        width = layers.k + 1
+        above = self.layers.layers[self.layer + 1]
+        return Prefix(
+            self.layers,
+            self.layer + 1,
+            (self, resolved),
+            above.common * self.scale,
+            self.signs + bytes(resolved),
+            code,
+            zero,
+            self.position + self.layers.layers[self.layer].bits,
+            (*self.ranks, self.rank(resolved)),
+        )
+
+    def image(self, resolved: Decision) -> fmpz_mat:
+        """What this layer hands on, (units, k + 1), and below it the constant 1, in integers."""
+        here = self.layers.layers[self.layer]
+        width = self.layers.k + 1
         blank = [0] * width
         image: list[Any] = []
         for value, row, (neg, pos) in zip(resolved, self.exact, here.slopes, strict=True):
@@ -224,17 +238,7 @@ class Prefix:
                 image += [slope * v for v in row]
         image += blank
         image[-1] = self.scale
-        return Prefix(
-            layers,
-            self.layer + 1,
-            fmpz_mat(here.units + 1, width, image),
-            above.common * self.scale,
-            self.signs + bytes(resolved),
-            code,
-            zero,
-            self.position + here.bits,
-            (*self.ranks, self.rank(resolved)),
-        )
+        return fmpz_mat(here.units + 1, width, image)
 
     def rank(self, resolved: Decision) -> int:
         """Exact rank of the linear part of the map through this layer, decided as given.
@@ -261,10 +265,13 @@ class Prefix:
 
     def _ranked(self, live: bytes, bound: int) -> int:
         k = self.layers.k
-        if self._exact is None and self.layer > 0 and all(live):
-            # an output layer: modulo the prime, the product need not be composed exactly
+        if self._exact is None and self._below is not None and all(live):
+            # an output layer: its rows need not be composed to show that they are independent
+            below, resolved = self._below
+            if bound == 1 and self._is_not_zero(below, resolved):
+                return 1
             affine = self.layers.layers[self.layer].modular
-            product = affine * nmod_mat(self._below, _PRIME)
+            product = affine * nmod_mat(below.image(resolved), _PRIME)
             rows: list[list[Any]] = [row[:k] for row in product.tolist()]
         else:
             rows = [row[:k] for row, on in zip(self.exact, live, strict=True) if on]
@@ -275,3 +282,14 @@ class Prefix:
             return bound
         exact = [v for row, on in zip(self.exact, live, strict=True) if on for v in row[:k]]
         return int(fmpz_mat(sum(live), k, exact).rank())
+
+    def _is_not_zero(self, below: Prefix, resolved: Decision) -> bool:
+        """Whether the first entry of the first row is not 0, which shows that the rank is not."""
+        weight = self.layers.layers[self.layer].first
+        slopes = below.layers.layers[below.layer].slopes
+        total: Any = 0
+        for w, value, row, slope in zip(weight, resolved, below.exact, slopes, strict=True):
+            a = slope[value == 1]
+            if a and value != 2:
+                total += w * row[0] if a == 1 else w * a * row[0]
+        return bool(total != 0)

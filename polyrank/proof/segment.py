@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,8 @@ class Cone:
     ----------
     walls : tuple of integer rows, or None
         In the order of the format; None marks the walls that are no constraints.
+    artificial : mapping of int to integer row
+        Linear parts of those, by index: they complete a system whose multipliers must be 0 there.
     dim : int
         Rows per MISS step.
     linear : bool
@@ -51,6 +53,7 @@ class Cone:
     """
 
     walls: tuple[IntRow | None, ...]
+    artificial: Mapping[int, IntRow]
     dim: int
     linear: bool
     box: BoundingBox
@@ -147,6 +150,7 @@ class _Replay:
         self.farkas_objectives: list[IntRow] = []
         self.farkas_sides: list[int] = []
         self.farkas_offsets: list[int] = []
+        self.farkas_unused: list[int] = []
         self.words: list[tuple[int, int]] = []
         self.ranks: list[tuple[int, ...]] = []
         self.bounds: list[IntRow] = []
@@ -353,17 +357,24 @@ class _Replay:
         rows = cell.rows
         known = len(rows)
         nowhere = 255 if width == 1 else 65535
-        chosen = []
-        for index in indices:
+        chosen: list[IntRow] = []
+        unused: dict[int, IntRow] = {}
+        for place, index in enumerate(indices):
             if index < known:
                 row = rows[index]
                 if row is not None:
                     chosen.append(row)
+                else:
+                    unused[place] = self.cone.artificial[index]
             elif index != nowhere:
                 raise _StepError(start, f"the cell has {known} rows, not a row {index}")
         objective = cell.prefix.row(unit)
         self.tests += 1
-        if len(chosen) == self.cone.dim:
+        if 0 < self.cone.dim == len(chosen) + len(unused) == len(indices):
+            first = len(self.farkas_rows)
+            for place, row in unused.items():
+                chosen.insert(place, row)
+                self.farkas_unused.append(first + place)
             self.farkas_rows += chosen
             self.farkas_objectives.append(objective)
             self.farkas_sides.append(side)
@@ -401,13 +412,16 @@ class _Replay:
         objectives, self.farkas_objectives = self.farkas_objectives, []
         sides, self.farkas_sides = self.farkas_sides, []
         offsets, self.farkas_offsets = self.farkas_offsets, []
-        if not sides or self.cone.dim == 0:
-            return
+        unused, self.farkas_unused = self.farkas_unused, []
         d = self.cone.dim
-        proved = proves_many(rows, objectives, sides, linear=self.cone.linear)
+        if not sides:
+            return
+        proved = proves_many(rows, objectives, sides, unused, linear=self.cone.linear)
+        ignored = set(unused)
         for i in np.flatnonzero(~proved).tolist():
             objective = tuple([sides[i] * v for v in objectives[i]])
-            if not proves(rows[i * d : i * d + d], objective, self.cone.box):
+            own = [rows[j] for j in range(i * d, i * d + d) if j not in ignored]
+            if not proves(own, objective, self.cone.box):
                 raise _StepError(offsets[i], "the rows do not prove the sign of the unit")
 
     def _flush_leaves(self) -> None:
