@@ -1,0 +1,153 @@
+"""``polyrank graph``: facets, adjacency and the closure check of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import ERROR, UNDECIDED, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.graph.region_graph import RegionGraph
+
+__all__ = ["RunArgument", "graph_command"]
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+def graph_command(
+    run: RunArgument,
+    network: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The network of the run, with the options it was read with; needed the first "
+            "time, kept with the graph.",
+        ),
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it as .graphml, .gexf, .parquet or .npz (CSR)."),
+    ] = None,
+    linear_regions: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Count linear regions and affine maps through layer K."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the facets of every region of RUN and the edges between regions, certified.
+
+    Exit status: 0 if every facet leads to a listed region or to the wall, 3 if the run itself is
+    not certified, 1 if the closure check fails or something cannot be read.
+    """
+    # these load numba and pyarrow, which have no place in --help
+    from polyrank.graph.build import region_graph  # noqa: PLC0415
+    from polyrank.graph.linear_regions import linear_region_counts  # noqa: PLC0415
+    from polyrank.graph.store import (  # noqa: PLC0415
+        export_graph,
+        load_graph,
+        save_graph,
+        stored_network,
+    )
+
+    with sentences():
+        opened = pr.open_run(run)
+        if network is not None:
+            loaded = load_network(
+                network,
+                output_relu=output_relu,
+                activation=activation,
+                slope=slope,
+                raw=raw,
+                cut_final=cut_final,
+            )
+            graph = region_graph(opened, loaded)
+            save_graph(graph, loaded, opened)
+        else:
+            loaded = stored_network(opened)
+            graph = load_graph(opened)
+        if export is not None:
+            export_graph(graph, opened, export)
+        shown = _object(graph)
+        if linear_regions is not None:
+            counts = linear_region_counts(opened, loaded, graph, linear_regions)
+            shown["linear_regions"] = counts
+        if as_json:
+            typer.echo(json.dumps(shown))
+        else:
+            _show(graph, shown)
+    if not graph.closure.closed:
+        raise typer.Exit(ERROR)
+    if not opened.certified:
+        raise typer.Exit(UNDECIDED)
+
+
+def _object(graph: RegionGraph) -> dict[str, Any]:
+    closure = graph.closure
+    return {
+        "regions": graph.regions,
+        "edges": graph.edges,
+        "facets": closure.facets,
+        "wall_facets": closure.wall_facets,
+        "closed": closure.closed,
+        "gaps": [
+            {
+                "region": gap.region,
+                "unit": gap.unit,
+                "codeword": "".join(map(str, gap.codeword)),
+                "beyond": [str(v) for v in gap.beyond],
+            }
+            for gap in closure.gaps
+        ],
+        "components": closure.components,
+        "statistics": dict(graph.statistics),
+    }
+
+
+def _show(graph: RegionGraph, shown: dict[str, Any]) -> None:
+    closure, regions = graph.closure, max(1, graph.regions)
+    typer.echo(
+        f"{graph.regions:,} regions, {graph.edges:,} edges, mean degree "
+        f"{2 * graph.edges / regions:.2f}"
+    )
+    typer.echo(f"{closure.facets:,} facets, {closure.wall_facets:,} of them on the domain's wall")
+    if closure.closed:
+        typer.echo("closed: every facet leads to a listed region or to the wall")
+    elif not closure.gaps:
+        typer.echo("NOT CLOSED: a facet was found from one side only")
+    else:
+        typer.echo(f"NOT CLOSED: behind {len(closure.gaps):,} facets no region is listed")
+        for gap in closure.gaps[:10]:
+            word = "".join(map(str, gap.codeword))
+            typer.echo(f"  beyond bit {gap.unit} of region {gap.region}: codeword {word}")
+    typer.echo(f"components: {closure.components}")
+    if "linear_regions" in shown:
+        counts = shown["linear_regions"]
+        typer.echo(
+            f"through layer {counts['layer']}: {counts['activation_regions']:,} activation "
+            f"regions, {counts['linear_regions']:,} linear regions, "
+            f"{counts['affine_maps']:,} distinct affine maps"
+        )
+    stat = shown["statistics"]
+    typer.echo(
+        f"{stat['seconds']:.2f} s, {stat['lps'] / regions:.1f} linear programs per region, "
+        f"{stat['open']:,} regions in rational arithmetic"
+    )

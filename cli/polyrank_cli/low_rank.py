@@ -1,0 +1,89 @@
+"""``polyrank low-rank``: the components of the low-rank part."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.graph import RunArgument
+from polyrank_cli.options import JsonOption
+
+__all__ = ["low_rank_command"]
+
+
+def low_rank_command(
+    run: RunArgument,
+    below: Annotated[
+        int | None,
+        typer.Option(metavar="M", help="Rank below M is low (default: the domain's dimension)."),
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(metavar="K", help="Rank through layer K (default: the last).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Components of the low-rank part of RUN, which needs its graph (``polyrank graph``).
+
+    Two numbers: components through facets, and of the closed set, whose regions may touch in a
+    vertex only.
+    """
+    # these load pyarrow and flint, which have no place in --help
+    from polyrank.graph.geometry import Regions  # noqa: PLC0415
+    from polyrank.graph.low_rank import low_rank_part  # noqa: PLC0415
+    from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+
+    with sentences():
+        opened = pr.open_run(run)
+        access = Regions(opened, stored_network(opened), load_graph(opened))
+        bound = opened.dimension if below is None else below
+        part = low_rank_part(access, bound, layer)
+        if as_json:
+            shown: dict[str, Any] = {
+                "layer": part.layer,
+                "below": part.below,
+                "regions": part.regions,
+                "facet_components": len(part.components),
+                "contact_components": part.contact_components,
+                "components": [
+                    {
+                        "regions": list(c.regions),
+                        "ranks": {str(k): v for k, v in c.ranks.items()},
+                        "bounded": c.bounded,
+                        "touches_wall": c.touches_wall,
+                        "contact": c.contact,
+                        "images": [[str(v) for v in image] for image in c.images],
+                    }
+                    for c in part.components
+                ],
+            }
+            typer.echo(json.dumps(shown))
+        else:
+            through = part.contact_components
+            typer.echo(
+                f"rank below {part.below} through layer {part.layer}: {part.regions:,} regions, "
+                f"{len(part.components):,} components through facets, "
+                f"{'not computed' if through is None else f'{through:,}'} through any contact"
+            )
+            words = {True: "yes", False: "no", None: "-"}
+            table = [
+                [
+                    str(number),
+                    f"{len(c.regions):,}",
+                    " ".join(f"{r}:{n}" for r, n in c.ranks.items()),
+                    words[c.bounded],
+                    words[c.touches_wall],
+                    "-" if c.contact is None else str(c.contact),
+                    " ".join("(" + ", ".join(map(str, i)) + ")" for i in c.images) or "-",
+                ]
+                for number, c in enumerate(part.components)
+            ]
+            header = ["component", "regions", "ranks", "bounded", "wall", "contact", "image"]
+            if table:
+                typer.echo(plain_table(header, table))
+    if not opened.certified:
+        raise typer.Exit(UNDECIDED)

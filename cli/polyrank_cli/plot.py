@@ -1,0 +1,83 @@
+"""``polyrank plot``: a picture of a two-dimensional run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import sentences
+from polyrank_cli.graph import RunArgument
+
+__all__ = ["plot_command"]
+
+
+class ColourBy(StrEnum):
+    """What the colours say."""
+
+    rank = "rank"
+    linear_region = "linear-region"
+
+
+def plot_command(
+    run: RunArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="A .png, .svg or .pdf file.")
+    ],
+    colour: Annotated[
+        ColourBy, typer.Option("--colour", "--color", help="What the colours say.")
+    ] = ColourBy.rank,
+    layer: Annotated[
+        int | None, typer.Option(metavar="K", help="Ranks or maps through layer K.")
+    ] = None,
+    below: Annotated[int, typer.Option(metavar="M", help="Outline regions of rank below M.")] = 2,
+    points: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Data on top: .npy, or .npz with X and maybe y."),
+    ] = None,
+    window: Annotated[
+        tuple[str, str, str, str] | None,
+        typer.Option(metavar="X0 X1 Y0 Y1", help="Part of the plane to show, exact numbers."),
+    ] = None,
+) -> None:
+    """Draw the regions of a 2-D RUN, which needs its graph (``polyrank graph``)."""
+    # these load numpy, flint and matplotlib, which have no place in --help
+    import numpy as np  # noqa: PLC0415
+
+    from polyrank.errors import FormatError  # noqa: PLC0415
+    from polyrank.graph.geometry import Regions  # noqa: PLC0415
+    from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+    from polyrank.network.rational import to_fmpq  # noqa: PLC0415
+    from polyrank.report.map import draw_map, save_map  # noqa: PLC0415
+
+    with sentences():
+        opened = pr.open_run(run)
+        access = Regions(opened, stored_network(opened), load_graph(opened))
+        data = labels = None
+        if points is not None:
+            try:
+                found = np.load(points, allow_pickle=False)
+                data = found if points.suffix == ".npy" else found["X"]
+                labels = None if points.suffix == ".npy" or "y" not in found else found["y"]
+            except (ValueError, KeyError) as problem:
+                raise FormatError(f"{points}: no points (m, 2) in it: {problem}") from None
+            if data.ndim != 2 or data.shape[1] != 2:
+                raise FormatError(f"{points}: points have shape {data.shape}, expected (m, 2)")
+        try:
+            frame = None if window is None else [to_fmpq(v) for v in window]
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--window") from None
+        figure = draw_map(
+            access,
+            colour=colour.value,
+            layer=layer,
+            below=below,
+            points=data,
+            labels=labels,
+            window=frame,
+        )
+        save_map(figure, output)
+        typer.echo(f"written to {output}")

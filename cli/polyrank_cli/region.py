@@ -1,0 +1,100 @@
+"""``polyrank region``: everything about one region."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import sentences
+from polyrank_cli.graph import RunArgument
+from polyrank_cli.options import JsonOption
+
+__all__ = ["region_command"]
+
+
+def region_command(
+    run: RunArgument,
+    number: Annotated[int, typer.Argument(metavar="ID", help="Its row in the run, from 0.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Codeword, ranks, exact affine map, facets, neighbours and geometry of one region of RUN.
+
+    Needs the graph (``polyrank graph``). Coordinates are those of the run's chart.
+    """
+    # these load pyarrow and flint, which have no place in --help
+    from polyrank.graph.geometry import Regions  # noqa: PLC0415
+    from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+
+    with sentences():
+        opened = pr.open_run(run)
+        access = Regions(opened, stored_network(opened), load_graph(opened))
+        word = access.codeword(number)
+        row = opened.table.slice(number, 1).to_pylist()[0]
+        slope, constant = access.affine_map(number)
+        shape = access.geometry(number)
+        ball = shape.ball()
+        start, end = access.graph.facet_start[number : number + 2]
+        shown: dict[str, Any] = {
+            "region": number,
+            "codeword": "".join(map(str, word.tolist())),
+            "ranks": [row[f"rank_{k}"] for k in range(1, opened.layers + 1)],
+            "affine_map": {
+                "linear": [[str(v) for v in r] for r in slope.tolist()],
+                "constant": [str(v) for v in constant.entries()],
+            },
+            "facets": [
+                {"unit": int(u), "neighbour": int(t), "row": [str(v) for v in r]}
+                for u, t, r in zip(
+                    access.graph.facet_unit[start:end],
+                    access.graph.facet_to[start:end],
+                    shape.rows,
+                    strict=True,
+                )
+            ],
+            "neighbours": access.graph.neighbours(number).tolist(),
+            "bounded": shape.generators.bounded,
+            "vertices": [[str(v) for v in p] for p in shape.generators.vertices],
+            "rays": [list(map(str, r)) for r in shape.generators.rays],
+            "lines": [list(map(str, r)) for r in shape.generators.lines],
+            "volume": None if shape.volume is None else str(shape.volume),
+            "ball": None
+            if ball is None
+            else {
+                "centre": [str(v) for v in ball.centre],
+                "radius_squared": str(ball.radius_squared),
+            },
+        }
+        if as_json:
+            typer.echo(json.dumps(shown))
+            return
+        typer.echo(f"region {number}: codeword {shown['codeword']}")
+        typer.echo("ranks by layer: " + " ".join(map(str, shown["ranks"])))
+        typer.echo("affine map: x -> A x + c")
+        for r, c in zip(
+            shown["affine_map"]["linear"], shown["affine_map"]["constant"], strict=True
+        ):
+            typer.echo(f"  [{', '.join(r)}]  {c}")
+        typer.echo(f"facets: {len(shape.rows)}")
+        for facet in shown["facets"]:
+            unit, to = facet["unit"], facet["neighbour"]
+            where = f"bit {unit}" if unit >= 0 else f"wall {access.chart.names[-1 - unit]}"
+            behind = {-1: "the wall", -2: "NO LISTED REGION"}.get(to, f"region {to}")
+            typer.echo(f"  {where}: {behind}")
+        kind = "bounded" if shown["bounded"] else "unbounded"
+        typer.echo(
+            f"{kind}: {len(shown['vertices'])} vertices, {len(shown['rays'])} rays, "
+            f"{len(shown['lines'])} lines"
+        )
+        for point in shown["vertices"]:
+            typer.echo(f"  ({', '.join(point)})")
+        if shown["volume"] is not None:
+            typer.echo(f"volume: {shown['volume']}")
+        if ball is not None:
+            centre = ", ".join(f"{float(v):.6g}" for v in ball.centre)
+            typer.echo(
+                f"inscribed ball: radius {math.sqrt(float(ball.radius_squared)):.6g} at ({centre})"
+            )

@@ -1,0 +1,1 @@
+"""The region graph: facets, adjacency, linear regions, low-rank components."""

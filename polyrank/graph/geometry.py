@@ -1,0 +1,166 @@
+"""One region of a run, exactly: rows in chart coordinates, generators, volume, inscribed ball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from scipy.optimize import linprog
+
+from polyrank.cells.arrays import cube_map, net_arrays
+from polyrank.errors import RunError
+from polyrank.graph.build import chart_of_run
+from polyrank.graph.exact_facets import ExactFacets, IntRow
+from polyrank.graph.polytope import Generators, generators, volume
+from polyrank.graph.region_graph import RegionGraph
+from polyrank.lp.farkas import integer_row, value_at
+from polyrank.network.forward import affine_map
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.regions.run import Run
+from polyrank.regions.schema import unpack_bits
+
+__all__ = ["Ball", "RegionGeometry", "Regions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ball:
+    """An inscribed ball in chart coordinates.
+
+    **Proves**: the ball lies in the closed region (the centre and the squared radius are exact).
+    **Does not prove** that it is the largest; a float linear program proposed the centre.
+    """
+
+    centre: tuple[fmpq, ...]
+    radius_squared: fmpq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionGeometry:
+    """A closed region in chart coordinates y.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One integer row ``(a, b)`` per facet: ``a·y + b ≥ 0``, non-redundant.
+    generators : Generators
+    """
+
+    rows: tuple[IntRow, ...]
+    generators: Generators
+
+    @property
+    def volume(self) -> fmpq | None:
+        """Exact volume in chart coordinates; None if it is infinite."""
+        return volume(self.generators, len(self.rows))
+
+    def ball(self) -> Ball | None:
+        """A large inscribed ball; None where there is no largest one, or none was found."""
+        k = len(self.rows[0]) - 1 if self.rows else 0
+        if not k:
+            return None
+        table = np.array(
+            [[float(fmpq(v)) if abs(v) < 2**1000 else np.inf for v in row] for row in self.rows]
+        )
+        norms = np.linalg.norm(table[:, :k], axis=1)
+        if not np.isfinite(table).all() or not np.isfinite(norms).all():
+            return None
+        found = linprog(
+            np.append(np.zeros(k), -1.0),
+            A_ub=np.column_stack([-table[:, :k] / norms[:, None], np.ones(len(table))]),
+            b_ub=table[:, k] / norms,
+            bounds=[(None, None)] * k + [(0, None)],
+        )
+        if found.status != 0:
+            return None
+        centre = tuple(fmpq_from_float(v) for v in found.x[:k].tolist())
+        column = fmpq_mat(k, 1, list(centre))
+        best: fmpq | None = None
+        for row in self.rows:
+            value = value_at(row, column)
+            if value <= 0:
+                return None
+            square = value * value / fmpq(sum(a * a for a in row[:k]))
+            best = square if best is None or square < best else best
+        return None if best is None else Ball(centre, best)
+
+
+class Regions:
+    """Random access to the regions of a run that has a graph.
+
+    Parameters
+    ----------
+    run : Run
+    network : Network
+    graph : RegionGraph
+    """
+
+    def __init__(self, run: Run, network: Network, graph: RegionGraph) -> None:
+        self.run, self.network, self.graph = run, network, graph
+        self.chart = chart_of_run(run, network)
+        layers = max((k for k, n in enumerate(network.bits[: run.layers], 1) if n), default=1)
+        self._cube = cube_map(network, self.chart)
+        net = net_arrays(network, self.chart, self._cube, layers)
+        self.exact = ExactFacets(network, self.chart, self._cube, net, layers)
+        self._unit_of_bit = np.flatnonzero(net.hyperplane)
+
+    @cached_property
+    def _bits(self) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:
+        table = self.run.table
+        bits = self.run.bits
+        return unpack_bits(table.column("codeword"), bits), unpack_bits(table.column("zero"), bits)
+
+    def check(self, region: int) -> None:
+        """Refuse a number that is no region.
+
+        Raises
+        ------
+        RunError
+            If it is out of range.
+        """
+        if not 0 <= region < self.graph.regions:
+            raise RunError(
+                f"there is no region {region}: the run lists 0 to {self.graph.regions - 1}"
+            )
+
+    def codeword(self, region: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """Bits of a region's codeword, ``(N,)``."""
+        self.check(region)
+        word: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = self._bits[0][region]
+        return word
+
+    def affine_map(self, region: int, layer: int | None = None) -> tuple[fmpq_mat, fmpq_mat]:
+        """The exact map x ↦ A x + c of the input space through a layer on the region."""
+        word = self.codeword(region).astype(bool)
+        return affine_map(self.network, word, layer=layer or self.run.layers)
+
+    def rows(self, region: int) -> tuple[IntRow, ...]:
+        """The facets' rows in chart coordinates, positive inside."""
+        self.check(region)
+        bits, zero = self._bits[0][region], self._bits[1][region]
+        decision = self.exact.decision(bits, zero)
+        start, end = self.graph.facet_start[region : region + 2]
+        out = []
+        for name in self.graph.facet_unit[start:end].tolist():
+            row = -1 - name if name < 0 else self.exact.walls + int(self._unit_of_bit[name])
+            out.append(self._to_chart(self.exact.equation(decision, row)))
+        return tuple(out)
+
+    def _to_chart(self, row: IntRow) -> IntRow:
+        k = self.chart.k
+        if self._cube.kind != "bounded":
+            return tuple(row[: k + 1])
+        constant = fmpq(row[k])
+        entries = []
+        for a, c, h in zip(row[:k], self._cube.centre, self._cube.half_width, strict=True):
+            v = fmpq(a) / fmpq_from_float(float(h))
+            entries.append(v)
+            constant -= v * fmpq_from_float(float(c))
+        return integer_row([*entries, constant])
+
+    def geometry(self, region: int) -> RegionGeometry:
+        """Non-redundant rows and exact generators of a region."""
+        rows = self.rows(region)
+        return RegionGeometry(rows, generators(rows, self.chart.k))

@@ -1,0 +1,175 @@
+"""Linear regions: unions of regions joined through facets with the same exact affine map.
+
+Two neighbours across a facet have the maps ``x ↦ f(x)`` and ``x ↦ f(x) + v · g(x)`` with g the
+facet's function, so their maps agree iff v = 0. A value modulo two primes at a random point
+proves that maps differ; where the values agree, rationals decide.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from polyrank.errors import RunError
+from polyrank.graph.build import chart_of_run
+from polyrank.graph.region_graph import RegionGraph
+from polyrank.network.forward import affine_map
+from polyrank.network.normal_form import Network
+from polyrank.regions.run import Run
+
+__all__ = ["linear_region_counts", "linear_regions", "map_residues"]
+
+#: Primes below 2**31: products of residues fit 64-bit integers.
+PRIMES = (2147483647, 2147483629)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _image(weight: Any, bias: Any, neg: Any, pos: Any, bit: Any, words: Any, h: Any, p: Any) -> Any:
+    """One layer on residues: ``h (r, inputs)`` to ``(r, units)``."""
+    rows, units, inputs = h.shape[0], weight.shape[0], weight.shape[1]
+    out = np.zeros((rows, units), dtype=np.int64)
+    for r in range(rows):
+        for i in range(units):
+            z = bias[i]
+            for j in range(inputs):
+                z = (z + weight[i, j] * h[r, j]) % p
+            s = pos[i]
+            if bit[i] >= 0 and (words[r, bit[i] >> 3] >> (bit[i] & 7)) & 1 == 0:
+                s = neg[i]
+            out[r, i] = z * s % p
+    return out
+
+
+def _residue(entries: Any, p: int) -> list[int] | None:
+    out = []
+    for v in entries:
+        q = int(v.q) % p
+        if q == 0:
+            return None
+        out.append(int(v.p) % p * pow(q, -1, p) % p)
+    return out
+
+
+def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
+    """Values of every region's affine map through a layer at a random point, modulo two primes.
+
+    Shape ``(R, 2 · units)``. **Proves**: rows that differ belong to different maps on the domain.
+    **Does not prove** that equal rows belong to equal maps.
+    """
+    chart = chart_of_run(run, network)
+    random = np.random.default_rng(7)
+    words = np.concatenate(
+        [np.zeros((0, max(1, (run.bits + 7) // 8)), dtype=np.uint8)]
+        + [np.packbits(block, axis=1, bitorder="little") for block in run.codewords() if run.bits]
+    )
+    if not run.bits:
+        words = np.zeros((run.count, 1), dtype=np.uint8)
+    out = []
+    for p in PRIMES:
+        y = random.integers(1, p, size=chart.k).tolist()
+        basis, origin = _residue(chart.basis.entries(), p), _residue(chart.origin.entries(), p)
+        if basis is None or origin is None:
+            raise RunError(f"a coordinate of the chart has a denominator divisible by {p}")
+        k = chart.k
+        x = [
+            (origin[i] + sum(basis[i * k + j] * y[j] for j in range(k))) % p for i in range(chart.n)
+        ]
+        h = np.tile(np.array(x, dtype=np.int64), (len(words), 1))
+        position = 0
+        for part in network.layers[:layer]:
+            tables = [
+                _residue(values, p)
+                for values in (
+                    part.weight.entries(), part.bias.entries(), part.slope_neg.entries(),
+                    part.slope_pos.entries(),
+                )
+            ]  # fmt: skip
+            if any(t is None for t in tables):
+                raise RunError(f"a weight has a denominator divisible by {p}")
+            weight, bias, neg, pos = (np.array(t, dtype=np.int64) for t in tables)
+            bit = np.full(part.units, -1, dtype=np.int64)
+            count = int(part.has_hyperplane.sum())
+            bit[part.has_hyperplane] = position + np.arange(count)
+            position += count
+            h = _image(weight.reshape(part.units, -1), bias, neg, pos, bit, words, h, p)
+        out.append(h)
+    return np.concatenate(out, axis=1)
+
+
+def linear_regions(
+    run: Run, network: Network, graph: RegionGraph, layer: int | None = None
+) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
+    """Linear regions of the map through a layer, on the domain.
+
+    Returns
+    -------
+    count : int
+        Number of linear regions.
+    labels : ndarray of int32, shape (R,)
+        The linear region of every activation region.
+    maps : ndarray of int32, shape (count,)
+        Number of the distinct affine map of every linear region.
+
+    Raises
+    ------
+    RunError
+        If the run has no such layer.
+    """
+    k = run.layers if layer is None else layer
+    if not 1 <= k <= run.layers:
+        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    residues = map_residues(run, network, k)
+    _, group = np.unique(residues, axis=0, return_inverse=True)
+    group = group.ravel()
+    chart = chart_of_run(run, network)
+    words = np.concatenate(list(run.codewords())) if graph.regions else np.zeros((0, 0))
+    bits = sum(network.bits[:k])
+
+    @lru_cache(maxsize=4096)
+    def exact(word: bytes) -> tuple[Any, Any]:
+        return affine_map(
+            network, np.frombuffer(word, dtype=bool), k, origin=chart.origin, basis=chart.basis
+        )
+
+    def same(a: int, b: int) -> bool:
+        u, v = words[a, :bits].astype(bool).tobytes(), words[b, :bits].astype(bool).tobytes()
+        return u == v or bool(exact(u) == exact(v))
+
+    joined = group[graph.source] == group[graph.target]
+    for e in np.flatnonzero(joined).tolist():
+        joined[e] = same(int(graph.source[e]), int(graph.target[e]))
+    count, labels = graph.components(np.ones(graph.regions, dtype=bool), joined)
+    first = np.zeros(count, dtype=np.int64)
+    first[labels[::-1]] = np.arange(graph.regions)[::-1]
+    maps = np.zeros(count, dtype=np.int32)
+    known: dict[int, list[tuple[int, int]]] = {}
+    total = 0
+    for c in range(count):
+        r = int(first[c])
+        for other, number in known.setdefault(int(group[r]), []):
+            if same(r, other):
+                maps[c] = number
+                break
+        else:
+            known[int(group[r])].append((r, total))
+            maps[c] = total
+            total += 1
+    return count, labels, maps
+
+
+def linear_region_counts(
+    run: Run, network: Network, graph: RegionGraph, layer: int | None = None
+) -> dict[str, int]:
+    """Activation regions of layers 1..K, linear regions and distinct maps through layer K."""
+    k = run.layers if layer is None else layer
+    count, _, maps = linear_regions(run, network, graph, k)
+    return {
+        "layer": k,
+        "activation_regions": run.at_layer(k).num_rows,
+        "linear_regions": count,
+        "affine_maps": len(np.unique(maps)),
+    }

@@ -1,0 +1,168 @@
+"""The adjacency graph of a run's regions as sparse arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from flint import fmpq
+
+__all__ = ["MISSING", "WALL", "Closure", "Gap", "RegionGraph"]
+
+#: ``facet_to`` of a facet on the domain's wall, and of one behind which no region is listed.
+WALL, MISSING = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A facet behind which the run lists no region.
+
+    Attributes
+    ----------
+    region : int
+        Row of the region.
+    unit : int
+        Codeword bit whose hyperplane carries the facet.
+    beyond : tuple of fmpq
+        Chart point just behind the facet, inside the region that is missing.
+    codeword : tuple of int
+        The missing codeword.
+    """
+
+    region: int
+    unit: int
+    beyond: tuple[fmpq, ...]
+    codeword: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """The closure check: whether every facet leads to a listed region or to the wall.
+
+    **Proves**, when ``closed`` and ``connected`` hold for a non-empty list: the listed regions are
+    all. A region that is missing lies, by the connectedness of the domain's interior minus
+    the cells of codimension two, behind a facet of a listed one. The proof rests on the facets
+    alone, not on the search that made the list.
+    """
+
+    facets: int
+    wall_facets: int
+    gaps: tuple[Gap, ...]
+    symmetric: bool
+    components: int
+
+    @property
+    def closed(self) -> bool:
+        """No facet leads nowhere, and every facet is one of both its regions."""
+        return not self.gaps and self.symmetric
+
+    @property
+    def connected(self) -> bool:
+        """The graph has one component."""
+        return self.components == 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionGraph:
+    """Facets of every region and the edges between regions.
+
+    Attributes
+    ----------
+    dimension : int
+        Dimension k of the domain.
+    facet_start : ndarray of int64, shape (R + 1,)
+        The facets of region r are ``facet_start[r] .. facet_start[r + 1] − 1``.
+    facet_unit : ndarray of int32, shape (F,)
+        Codeword bit whose hyperplane carries the facet (the lowest, where several coincide), or
+        −1 − i for wall i of the chart.
+    facet_to : ndarray of int32, shape (F,)
+        The region behind it, ``WALL`` or ``MISSING``.
+    source, target, unit : ndarray of int32, shape (E,)
+        The edges, source < target, and the crossed unit.
+    beyond : ndarray of float64, shape (E, k)
+        Per edge a chart point q, exact: strictly inside every row of the source but those of the
+        facet, and strictly behind the facet. The segment from the source's witness to q leaves
+        the region through the relative interior of the shared facet. NaN where the point is in
+        ``beyond_exact``; empty if the points were left on disk.
+    beyond_exact : mapping of int to tuple of fmpq
+    closure : Closure
+    statistics : mapping
+        ``lps``, ``pivots``, what decided, seconds.
+
+    Notes
+    -----
+    **Proves**: every edge is a pair of regions that share a facet, and there is no other edge
+    between listed regions.
+    """
+
+    dimension: int
+    facet_start: NDArray[np.int64]
+    facet_unit: NDArray[np.int32]
+    facet_to: NDArray[np.int32]
+    source: NDArray[np.int32]
+    target: NDArray[np.int32]
+    unit: NDArray[np.int32]
+    beyond: NDArray[np.float64]
+    beyond_exact: Mapping[int, tuple[fmpq, ...]]
+    closure: Closure
+    statistics: Mapping[str, Any]
+
+    @property
+    def regions(self) -> int:
+        """Number of nodes R."""
+        return len(self.facet_start) - 1
+
+    @property
+    def edges(self) -> int:
+        """Number of edges E."""
+        return len(self.source)
+
+    def degrees(self) -> NDArray[np.int64]:
+        """Number of neighbours of every region, ``(R,)``."""
+        out = np.bincount(self.source, minlength=self.regions)
+        return out + np.bincount(self.target, minlength=self.regions)
+
+    def adjacency(self) -> csr_array:
+        """Symmetric adjacency matrix ``(R, R)``; entry = crossed unit + 1."""
+        rows = np.concatenate([self.source, self.target])
+        columns = np.concatenate([self.target, self.source])
+        data = np.concatenate([self.unit, self.unit]) + 1
+        return csr_array((data, (rows, columns)), shape=(self.regions, self.regions))
+
+    def neighbours(self, region: int) -> NDArray[np.int32]:
+        """Regions that share a facet with the given one."""
+        mine = self.facet_to[self.facet_start[region] : self.facet_start[region + 1]]
+        return np.sort(mine[mine >= 0])
+
+    def wall_facets(self) -> NDArray[np.int64]:
+        """Number of facets on the domain's wall per region, ``(R,)``."""
+        on_wall = np.concatenate([[0], np.cumsum(self.facet_to == WALL)])
+        out: NDArray[np.int64] = on_wall[self.facet_start[1:]] - on_wall[self.facet_start[:-1]]
+        return out
+
+    def components(
+        self, keep: NDArray[np.bool_], edge: NDArray[np.bool_] | None = None
+    ) -> tuple[int, NDArray[np.int32]]:
+        """Components through facets among the kept regions; label −1 for the others.
+
+        ``edge`` selects edges, ``(E,)``.
+        """
+        chosen = keep[self.source] & keep[self.target]
+        if edge is not None:
+            chosen &= edge
+        graph = csr_array(
+            (np.ones(int(chosen.sum()), dtype=np.int8), (self.source[chosen], self.target[chosen])),
+            shape=(self.regions, self.regions),
+        )
+        _, labels = connected_components(graph, directed=False)
+        found, compact = np.unique(labels[keep], return_inverse=True)
+        out = np.full(self.regions, -1, dtype=np.int32)
+        out[keep] = compact
+        return len(found), out

@@ -1,0 +1,270 @@
+"""Graphs on disk: sparse arrays and edges beside the run's regions, and exports.
+
+``<run>/graph/`` holds ``graph.json`` (closure check, counts, statistics), ``facets.npz``,
+``edges.parquet`` and ``network.json``, the exact network, so that later questions need nothing
+else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.sparse import save_npz
+
+from polyrank.errors import RunError, UnsupportedError
+from polyrank.graph.region_graph import Closure, Gap, RegionGraph
+from polyrank.network.formats import load, save
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.regions.run import Run
+from polyrank.regions.schema import unpack_bits
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = [
+    "GRAPH_NAME",
+    "NETWORKX_LIMIT",
+    "edges_table",
+    "export_graph",
+    "load_graph",
+    "save_graph",
+    "stored_network",
+    "to_networkx",
+]
+
+GRAPH_NAME = "graph"
+_FORMAT = 1
+#: Most regions that are turned into networkx objects (about 2 kB each).
+NETWORKX_LIMIT = 200_000
+
+
+def edges_table(graph: RegionGraph) -> pa.Table:
+    """The edges as an Arrow table: source, target, unit, beyond, beyond_exact."""
+    count, k = graph.edges, graph.dimension
+    kind = pa.list_(pa.float64(), k) if k else pa.list_(pa.float64())
+    exact: Any = pa.nulls(count, pa.list_(pa.string()))
+    points: Any = pa.nulls(count, kind)
+    if k and len(graph.beyond) == count:
+        points = pa.FixedSizeListArray.from_arrays(pa.array(graph.beyond.ravel()), k)
+        if graph.beyond_exact:
+            exact = pa.array(
+                [
+                    [str(v) for v in graph.beyond_exact[e]] if e in graph.beyond_exact else None
+                    for e in range(count)
+                ],
+                pa.list_(pa.string()),
+            )
+    return pa.table(
+        {
+            "source": graph.source,
+            "target": graph.target,
+            "unit": graph.unit,
+            "beyond": points,
+            "beyond_exact": exact,
+        }
+    )
+
+
+def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
+    """Write a graph into its run's directory; one that is there is replaced.
+
+    Raises
+    ------
+    RunError
+        If the run is in memory or the directory cannot be written.
+    """
+    if run.path is None:
+        raise RunError("the run is in memory; enumerate it with out=... to keep its graph")
+    draft = run.path / f"{GRAPH_NAME}.partial"
+    final = run.path / GRAPH_NAME
+    closure = graph.closure
+    try:
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir()
+        np.savez(
+            draft / "facets.npz",
+            start=graph.facet_start, unit=graph.facet_unit, to=graph.facet_to,
+        )  # fmt: skip
+        pq.write_table(edges_table(graph), draft / "edges.parquet", compression="zstd")
+        save(network, draft / "network.json")
+        entry = {
+            "polyrank_graph": _FORMAT,
+            "network": network.sha256,
+            "dimension": graph.dimension,
+            "regions": graph.regions,
+            "edges": graph.edges,
+            "closure": {
+                "facets": closure.facets,
+                "wall_facets": closure.wall_facets,
+                "symmetric": closure.symmetric,
+                "components": closure.components,
+                "gaps": [
+                    {
+                        "region": gap.region,
+                        "unit": gap.unit,
+                        "beyond": [str(v) for v in gap.beyond],
+                        "codeword": "".join(map(str, gap.codeword)),
+                    }
+                    for gap in closure.gaps
+                ],
+            },
+            "statistics": dict(graph.statistics),
+        }
+        (draft / "graph.json").write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
+        if final.exists():
+            shutil.rmtree(final)
+        draft.rename(final)
+    except OSError as error:
+        raise RunError(f"cannot write {draft}: {error.strerror or error}") from error
+    return final
+
+
+def load_graph(run: Run) -> RegionGraph:
+    """Read the graph of a run directory.
+
+    Raises
+    ------
+    RunError
+        If there is none, or it is damaged or of other regions.
+    """
+    folder = _folder(run)
+    try:
+        entry = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
+        with np.load(folder / "facets.npz", allow_pickle=False) as arrays:
+            start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
+        edges = pq.read_table(folder / "edges.parquet")
+        if entry["polyrank_graph"] != _FORMAT:
+            raise RunError(f"{folder} has graph format {entry['polyrank_graph']!r}, expected 1")
+        closure = entry["closure"]
+        gaps = tuple(
+            Gap(
+                gap["region"],
+                gap["unit"],
+                tuple(to_fmpq(v) for v in gap["beyond"]),
+                tuple(map(int, gap["codeword"])),
+            )
+            for gap in closure["gaps"]
+        )
+        checked = Closure(
+            closure["facets"], closure["wall_facets"], gaps, closure["symmetric"],
+            closure["components"],
+        )  # fmt: skip
+        k = int(entry["dimension"])
+        source, target, crossed = (edges.column(n).to_numpy() for n in ("source", "target", "unit"))
+        exact = edges.column("beyond_exact")
+        spelled = {}
+        if exact.null_count < len(exact):
+            spelled = {
+                e: tuple(to_fmpq(v) for v in text)
+                for e, text in enumerate(exact.to_pylist())
+                if text is not None
+            }
+        points = np.zeros((0, k))
+        beyond = edges.column("beyond").combine_chunks()
+        if k and beyond.null_count == 0:
+            points = beyond.flatten().to_numpy().reshape(-1, k)
+        statistics = entry["statistics"]
+    except (
+        OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException,
+    ) as error:  # fmt: skip
+        raise RunError(f"{folder} cannot be read: {error}") from None
+    if len(start) != run.count + 1:
+        raise RunError(f"{folder} describes {len(start) - 1} regions, but the run has {run.count}")
+    return RegionGraph(
+        k, start, unit, to, source, target, crossed, points, spelled, checked, statistics
+    )
+
+
+def stored_network(run: Run) -> Network:
+    """The network that was stored with a run's graph.
+
+    Raises
+    ------
+    RunError
+        If the run has no graph.
+    """
+    network = load(_folder(run) / "network.json")
+    if network.sha256 != run.network["hash"]:
+        raise RunError(f"{_folder(run) / 'network.json'} is not the network of the run")
+    return network
+
+
+def _folder(run: Run) -> Path:
+    if run.path is None or not (run.path / GRAPH_NAME).is_dir():
+        where = "the run in memory" if run.path is None else str(run.path)
+        raise RunError(f"{where} has no graph yet; make it with: polyrank graph RUN --network FILE")
+    return run.path / GRAPH_NAME
+
+
+def to_networkx(graph: RegionGraph, run: Run, *, limit: int = NETWORKX_LIMIT) -> nx.Graph:
+    """A networkx graph: ``rank``, ``codeword``, ``witness`` on nodes, ``unit`` on edges.
+
+    Ranks are those through the last layer of the run. The values are plain strings and numbers.
+
+    Raises
+    ------
+    UnsupportedError
+        If the run has more regions than ``limit``, or networkx is not installed.
+    """
+    if graph.regions > limit:
+        raise UnsupportedError(
+            f"the graph has {graph.regions:,} regions; networkx takes at most {limit:,} here: "
+            "export .npz or .parquet, or raise the limit"
+        )
+    try:
+        import networkx as nx  # noqa: PLC0415  (optional)
+    except ModuleNotFoundError:
+        raise UnsupportedError("networkx is not installed: pip install 'polyrank[graph]'") from None
+    out = nx.Graph()
+    table = run.table
+    words = unpack_bits(table.column("codeword"), run.bits)
+    ranks = table.column(f"rank_{run.layers}").to_pylist()
+    floats = table.column("witness").to_pylist()
+    exact = table.column("witness_exact").to_pylist()
+    for r in range(graph.regions):
+        point = exact[r] if floats[r] is None else [repr(v) for v in floats[r]]
+        out.add_node(
+            r, rank=ranks[r], codeword="".join(map(str, words[r].tolist())), witness=" ".join(point)
+        )
+    out.add_edges_from(
+        (a, b, {"unit": u})
+        for a, b, u in zip(
+            graph.source.tolist(), graph.target.tolist(), graph.unit.tolist(), strict=True
+        )
+    )
+    return out
+
+
+def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
+    """Write a graph as ``.graphml``, ``.gexf``, ``.parquet`` (edges) or ``.npz`` (scipy CSR).
+
+    The entries of the CSR matrix are the crossed unit + 1.
+
+    Raises
+    ------
+    UnsupportedError
+        For another suffix, or a graph too large for networkx.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        save_npz(path, graph.adjacency())
+    elif suffix == ".parquet":
+        pq.write_table(edges_table(graph), path, compression="zstd")
+    elif suffix in (".graphml", ".gexf"):
+        made = to_networkx(graph, run)
+        import networkx as nx  # noqa: PLC0415  (optional; the line above said if it is missing)
+
+        (nx.write_graphml if suffix == ".graphml" else nx.write_gexf)(made, path)
+    else:
+        raise UnsupportedError(
+            f"{path.name}: a graph is written as .graphml, .gexf, .parquet or .npz"
+        )

@@ -1,0 +1,58 @@
+"""The picture of a run: exact polygons that tile the window, and files that open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+import polyrank as pr
+from polyrank.errors import UnsupportedError
+from polyrank.graph.build import region_graph
+from polyrank.graph.geometry import Regions
+from polyrank.network.normal_form import Network
+from polyrank.report.map import draw_map, polygons, save_map
+from tests.examples import layer, network
+
+
+def _regions(net: Network, domain: pr.Box | None = None) -> Regions:
+    run = pr.enumerate_regions(net, domain)
+    return Regions(run, net, region_graph(run, net))
+
+
+_NET = network(layer([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), layer([[1, 1, 1]], [0]))
+
+
+def _area(shape: list[tuple[fmpq, fmpq]]) -> fmpq:
+    turns = zip(shape, [*shape[1:], *shape[:1]], strict=True)
+    return sum((a[0] * b[1] - a[1] * b[0] for a, b in turns), fmpq(0)) / 2
+
+
+@pytest.mark.parametrize("domain", [pr.Box(-2, 2), None])
+def test_polygons_tile_the_window(domain: pr.Box | None) -> None:
+    shapes, (x0, x1, y0, y1) = polygons(_regions(_NET, domain))
+    areas = [_area(shape) for shape in shapes if shape]
+    assert all(a > 0 for a in areas)
+    assert sum(areas, fmpq(0)) == (x1 - x0) * (y1 - y0)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_pictures_are_written(suffix: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    regions = _regions(_NET, pr.Box(-2, 2))
+    points = np.array([[0.5, 0.5], [-1.0, 1.0]])
+    figure = draw_map(regions, points=points, labels=np.array([0, 1]))
+    save_map(figure, tmp_path / f"map{suffix}")
+    assert (tmp_path / f"map{suffix}").stat().st_size > 1000
+    save_map(draw_map(regions, colour="linear-region", points=points), tmp_path / f"b{suffix}")
+    with pytest.raises(UnsupportedError, match="a picture is written as"):
+        save_map(figure, tmp_path / "map.bmp")
+    with pytest.raises(UnsupportedError, match="no layer 9"):
+        draw_map(regions, layer=9)
+
+
+def test_three_dimensions_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="dimension 3"):
+        polygons(_regions(network(layer([[1, 0, 0]], [0]))))
