@@ -206,4 +206,6 @@ def _box(
                 raise ProofRejectedError(
                     f"nothing proves y{l} {'>=' if above else '<='} {bound} on the domain"
                 )
-    return lower, upper
+    scale = math.lcm(*(int(v.q) for v in (*lower, *upper)))
+    whole = [[int((v * scale).p) for v in side] for side in (lower, upper)]
+    return whole[0], whole[1], scale

@@ -23,18 +23,19 @@ from polyrank.proof.prefix import IntRow
 
 __all__ = ["BoundingBox", "nonnegative_on_box", "proves", "proves_many"]
 
-#: Bounds (lower, upper) of every coordinate on the domain; None where it is unbounded.
-BoundingBox = tuple[Sequence[fmpq], Sequence[fmpq]] | None
+#: Bounds of every coordinate on the domain, integers (lower, upper) over one positive denominator;
+#: None where it is unbounded.
+BoundingBox = tuple[Sequence[int], Sequence[int], int] | None
 
 
 def nonnegative_on_box(row: Sequence[Any], box: BoundingBox) -> bool:
     """Is ``a·y + c ≥ 0`` on the box (on all of R^k, if None)? ``row`` is ``(a_1, ..., a_k, c)``."""
     if box is None:
         return not any(row[:-1]) and bool(row[-1] >= 0)
-    least = fmpq(row[-1])
-    for a, low, high in zip(row[:-1], *box, strict=True):
-        if a != 0:
-            least += a * (low if a > 0 else high)
+    lower, upper, denominator = box
+    least = row[-1] * denominator
+    for a, low, high in zip(row[:-1], lower, upper, strict=True):
+        least += a * (low if a > 0 else high)
     return bool(least >= 0)
 
 

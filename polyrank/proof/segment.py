@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -176,9 +177,9 @@ class _Replay:
         size = len(segment)
         last = len(self.layers.layers) - 1
         current: _Cell | None = cell
-        # the commonest step, written out: MISS with d rows of one byte, none of them missing
-        short = not self.wide and self.cone.dim > 0
+        # the commonest step, written out: MISS with d rows, all of them constraints
         dim = self.cone.dim
+        listed = struct.Struct(f"<{dim}{'H' if self.wide else 'B'}")
         while True:
             if p >= size:
                 raise _StepError(p, "the segment ends without its end mark")
@@ -189,16 +190,15 @@ class _Replay:
             if current is None:
                 raise _StepError(p, "a step follows although no cell is open")
             cell = current
-            if short and step in (NEGATIVE, POSITIVE):
+            if dim and step in (NEGATIVE, POSITIVE):
                 unit = self._unit(cell, p)
-                end = p + 3 + dim
-                indices = segment[p + 3 : end]
+                end = p + 3 + listed.size
                 rows = cell.rows
-                if len(indices) == dim and max(indices) < len(rows):
+                if end < size and max(indices := listed.unpack_from(segment, p + 3)) < len(rows):
                     chosen = [rows[index] for index in indices]
                     if None not in chosen:
                         self.tests += 1
-                        self.farkas_rows += chosen  # type: ignore[arg-type]
+                        self.farkas_rows += chosen
                         self.farkas_objectives.append(cell.prefix.row(unit))
                         self.farkas_sides.append(1 if step == POSITIVE else -1)
                         self.farkas_offsets.append(p)
