@@ -170,6 +170,14 @@ def test_a_domain_that_holds_no_float_point() -> None:
     _agrees(net, box([third, third], [third + tiny, third + tiny]))
 
 
+@pytest.mark.xfail(raises=OverflowError, reason="the rounded witness overflows float64")
+def test_a_region_beyond_the_largest_float() -> None:
+    """2^-500 relu(2^-500 x) > 2^100 only for x > 2^1100: no float64, yet a region."""
+    tiny = Fraction(1, 2**500)
+    net = network(layer([[tiny]], [0]), layer([[tiny]], [-(2**100)]))
+    _agrees(net, whole())
+
+
 def test_touching_everywhere() -> None:
     """All hyperplanes x_i + x_j = 2 and x_i = ±1 touch the box [-1, 1]^4: one region."""
     rows, bias = [], []
