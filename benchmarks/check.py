@@ -1,7 +1,10 @@
 """Cost of a proof: writing it, its size per test, and checking it against certified enumeration.
 
 Run ``python -m benchmarks.check [name ...]``; times are CPU seconds of one process, kernels
-compiled beforehand. Random networks have float32 weights N(0, 1/fan-in) and biases N(0, 1/4).
+compiled beforehand. Measured on a busy two-core machine: writing costs 0-20 % of the time and 3-5
+bytes per step; checking costs 5-9 times the enumeration on arrangements and one hidden layer, 13-15
+times on three hidden layers, and 35 times on ACAS Xu 1_1, property 4 (300-bit rows, d = 5), which
+is above the goal of 10. Random networks have float32 weights N(0, 1/fan-in) and biases N(0, 1/4).
 """
 
 from __future__ import annotations
