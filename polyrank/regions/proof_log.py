@@ -53,14 +53,20 @@ class ProofLog:
     def write(self, chunk: bytes) -> None:
         """Append to the log; a chunk that starts with ``S`` starts a segment."""
         if chunk[:1] == b"S":
-            self._flush()
+            try:
+                self._flush()
+            except OSError as error:
+                raise RunError(f"cannot write the proof: {error.strerror or error}") from error
         if chunk:
             self._chunks.append(chunk)
 
     def finish(self, chart: dict[str, Any]) -> dict[str, Any]:
         """Close the last part; the entry that seals the log in the manifest."""
-        self._flush()
-        self._close_part()
+        try:
+            self._flush()
+            self._close_part()
+        except OSError as error:
+            raise RunError(f"cannot write the proof: {error.strerror or error}") from error
         return {
             "version": 1,
             "parts": self._parts,
@@ -113,11 +119,9 @@ class ProofLog:
 
 @contextmanager
 def proof_files(log: ProofLog | None) -> Iterator[None]:
-    """Turn what the disk refuses into a RunError, and remove the open part on any failure."""
+    """Remove the part that is open when the search fails."""
     try:
         yield
-    except OSError as error:
-        raise RunError(f"cannot write the proof: {error.strerror or error}") from error
     finally:
         if log is not None:
             log.abandon()
