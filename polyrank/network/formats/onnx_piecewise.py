@@ -79,7 +79,7 @@ def _bound(call: Call, attribute: str, position: int) -> fmpq | None:
             raise FormatError(f"{call.node.where}: the bound {attribute!r} is not one number")
         if array.dtype == object:
             return to_fmpq(as_rationals(array).ravel()[0])
-        found = array.astype(np.float64).ravel()[0]
+        found = float(array.astype(np.float64).ravel()[0])
     if not isinstance(found, (int, float)) or math.isnan(found):
         raise FormatError(f"{call.node.where}: the bound {attribute!r} is {found!r}")
     outward = found >= _UNBOUNDED if attribute == "max" else found <= -_UNBOUNDED

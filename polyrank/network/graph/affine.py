@@ -22,24 +22,36 @@ from polyrank.network.graph.values import (
     zeros,
 )
 
-__all__ = ["MOST_ENTRIES", "Affine", "LinearMap", "check_size", "compose", "gather", "stack"]
+__all__ = [
+    "MOST_ENTRIES",
+    "MOST_LAYER_ENTRIES",
+    "Affine",
+    "LinearMap",
+    "check_size",
+    "compose",
+    "gather",
+    "stack",
+]
 
-MOST_ENTRIES = 2**26
-"""Most coefficients that one tensor, map or layer may have (512 MiB as float64)."""
+MOST_ENTRIES = 2**24
+"""Most coefficients that one tensor or map may have."""
+
+MOST_LAYER_ENTRIES = 2**26
+"""Most entries of the weight of one layer, which is dense (512 MiB as float64)."""
 
 
-def check_size(entries: int, what: str) -> None:
+def check_size(entries: int, what: str, most: int = MOST_ENTRIES) -> None:
     """Refuse what would not fit into memory, before anything is allocated.
 
     Raises
     ------
     UnsupportedError
-        If ``entries`` is above :data:`MOST_ENTRIES`.
+        If ``entries`` is above ``most``.
     """
-    if entries > MOST_ENTRIES:
+    if entries > most:
         raise UnsupportedError(
-            f"{what} needs {entries:,} entries, more than the {MOST_ENTRIES:,} that the dense "
-            "normal form allows; use a smaller network or cut it into parts"
+            f"{what} needs {entries:,} entries, more than the {most:,} that are allowed; use a "
+            "smaller network or cut it into parts"
         )
 
 

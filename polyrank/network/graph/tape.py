@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
 from polyrank.network.graph.affine import (
+    MOST_LAYER_ENTRIES,
     Affine,
     LinearMap,
     check_size,
@@ -263,7 +264,7 @@ def _taken(array: RationalArray, order: NDArray[np.int64]) -> RationalArray:
 def _layer(blocks: Sequence[Block], carried: NDArray[np.int64], variables: int) -> Layer:
     tensor = stack([block.tensor for block in blocks])
     name = " + ".join(dict.fromkeys(block.name for block in blocks))
-    check_size(tensor.size * carried.size, f"layer {name!r}")
+    check_size(tensor.size * carried.size, f"layer {name!r}, which is dense,", MOST_LAYER_ENTRIES)
     position = np.full(variables, -1, dtype=np.int64)
     position[carried] = np.arange(carried.size)
     rows = np.repeat(np.arange(tensor.size), np.diff(tensor.indptr))

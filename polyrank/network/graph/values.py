@@ -81,7 +81,8 @@ def as_values(array: Any, what: str = "a constant") -> Values:
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(floats))[0])
         raise NetworkError(f"{what}: entry {bad} is {floats[bad]}; every number must be finite")
     if given.dtype.kind == "f" and given.dtype.itemsize > 8:
-        exact = np.array([to_fmpq(Fraction(v)) for v in given.ravel()], dtype=object)
+        ratios = [v.as_integer_ratio() for v in given.ravel()]
+        exact = np.array([to_fmpq(Fraction(*ratio)) for ratio in ratios], dtype=object)
         return settle(exact.reshape(given.shape))
     return floats
 

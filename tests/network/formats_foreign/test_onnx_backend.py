@@ -46,7 +46,7 @@ REFUSED = [
     r"Resize\): align_corners with a scale of .* is read differently",  # onnxruntime differs too
     r"DequantizeLinear\) is blocked",
     r"MaxPool\) also gives the indices of the maxima",
-    r"more than the [\d,]+ that the dense normal form allows",
+    r"more than the [\d,]+ that are allowed",
     r"is boolean; expected numbers",
     r"is nan; every number must be finite",
     r"output '\w+' is empty",
