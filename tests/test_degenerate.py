@@ -10,13 +10,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.network.normal_form import Network
 from tests.checks import check_run, differences
+from tests.deletion_restriction import region_count
 from tests.examples import Space, box, layer, network, polytope, whole
+from tests.families import Arrangement
 from tests.oracles import (
     Matrix,
     exact_layers,
@@ -191,6 +194,57 @@ def test_touching_everywhere() -> None:
     net = network(layer(rows, bias))
     assert pr.enumerate_regions(net, domain=pr.Box(-1, 1)).count == 1
     _agrees(net, box([-1] * 4, [1] * 4))
+
+
+# ---------------------------------------------------------------------------------------------
+# arrangements in higher dimension, against deletion and restriction
+
+
+def _degenerate_arrangement(seed: int) -> Arrangement:
+    """Integer, random, dependent, repeated, parallel and nearly equal hyperplanes in R^4 to R^7."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(4, 8)), int(rng.integers(6, 13))
+    kind = seed % 4  # integers; central integers; floats; rank n - 2 up to rounding
+    normals = rng.integers(-2, 3, (p, n)).astype(float)
+    if kind == 2:
+        normals = rng.normal(size=(p, n))
+    elif kind == 3:
+        normals = rng.normal(size=(p, n - 2)) @ rng.normal(size=(n - 2, n))
+    offsets = np.zeros(p) if kind == 1 else rng.integers(-2, 3, p).astype(float)
+    for i in range(2, p):
+        change = rng.random()
+        if change < 0.1:
+            normals[i], offsets[i] = -2 * normals[0], -2 * offsets[0]
+        elif change < 0.2:
+            normals[i], offsets[i] = normals[0] + normals[1], offsets[0] + offsets[1]
+        elif change < 0.3:
+            normals[i], offsets[i] = normals[1], offsets[1] + float(rng.choice([1, 1e-12]))
+        elif change < 0.35:
+            normals[i] = 0
+    rows = tuple(tuple(float(v) for v in row) for row in normals)
+    return Arrangement(rows, tuple(float(v) for v in offsets))
+
+
+def _agrees_with_deletion(seed: int) -> None:
+    arrangement = _degenerate_arrangement(seed)
+    net = arrangement.network()
+    run = pr.enumerate_regions(net)
+    regions = region_count(arrangement.normals, arrangement.offsets)
+    assert (run.count, run.certified) == (regions, True)
+    report = check_run(net, pr.WholeSpace(), run, limit=100)
+    assert report.ok, report.failures
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_degenerate_arrangements_in_higher_dimension(seed: int) -> None:
+    _agrees_with_deletion(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100, 700, 100))
+def test_many_degenerate_arrangements_in_higher_dimension(first: int) -> None:
+    for seed in range(first, first + 100):
+        _agrees_with_deletion(seed)
 
 
 # ---------------------------------------------------------------------------------------------
