@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
 from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells, Leaf
+from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.cells.kernel import load_task, run
 from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
@@ -29,7 +30,7 @@ __all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "search"]
 
 Sink = Callable[[Batch], None]
 
-_SLICE = 20_000
+_SLICE = 5_000
 _OUTPUT_BYTES = 1 << 24
 #: Cells per proof segment; segments are what a checker can take apart and check in parallel.
 _SEGMENT = 50_000
@@ -139,6 +140,7 @@ class _Search:
         self.exact_cells = 0
         self.share = 0.0
         self.started = time.perf_counter()
+        self.interrupt = DeferredInterrupt()
 
     def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
         """Work through the tasks and everything that comes of them."""
@@ -146,13 +148,15 @@ class _Search:
         self.queue = [_Entry(task, 1.0 / max(1, len(start)), None) for task in start]
         left = budget
         unfinished: tuple[Task, ...] = ()
-        while self.queue:
-            if left is not None and left <= 0:
-                unfinished = tuple(entry.task for entry in self.queue)
-                break
-            used = self._work_on(self.queue.pop(), left)
-            if left is not None:
-                left -= used
+        with self.interrupt:
+            while self.queue:
+                if left is not None and left <= 0:
+                    unfinished = tuple(entry.task for entry in self.queue)
+                    break
+                used = self._work_on(self.queue.pop(), left)
+                if left is not None:
+                    left -= used
+                self.interrupt.check()
         self._flush_leaves()
         stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
         ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
@@ -229,6 +233,7 @@ class _Search:
             used = int(self.work.stat[_CELLS]) - before
             self.share = base + entry.share * float(self.work.done_share[0])
             self._report()
+            self.interrupt.check()
             if code == DONE or (code == BUDGET and left is not None and used >= left):
                 break
         if code != DONE:
