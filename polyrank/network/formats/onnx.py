@@ -124,8 +124,6 @@ def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Netw
     tensors = []
     for output in outputs:
         value = known[output]
-        if value is None:
-            raise FormatError(f"the output {output!r} is not computed")
         tensors.append(value if isinstance(value, Affine) else Affine.fixed(value, output))
     if len(tensors) > 1:
         notes.append("the output vector is " + " then ".join(map(repr, outputs)))

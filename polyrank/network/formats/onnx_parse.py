@@ -89,15 +89,12 @@ def _node(proto: Any, number: int, folder: Path | None) -> Node:
         name,
         tuple(proto.input),
         tuple(proto.output),
-        MappingProxyType({a.name: _attribute(a, name, folder) for a in proto.attribute}),
+        MappingProxyType({a.name: _attribute(a, folder) for a in proto.attribute}),
     )
 
 
-def _attribute(proto: Any, node: str, folder: Path | None) -> Any:
-    try:
-        value = onnx.helper.get_attribute_value(proto)
-    except ValueError as error:
-        raise FormatError(f"node {node!r}: attribute {proto.name!r}: {error}") from None
+def _attribute(proto: Any, folder: Path | None) -> Any:
+    value = onnx.helper.get_attribute_value(proto)
     if isinstance(value, onnx.TensorProto):
         return _array(value, folder)
     if isinstance(value, bytes):

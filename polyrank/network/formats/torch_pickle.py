@@ -97,13 +97,12 @@ def read_pickle(stream: BinaryIO) -> Any:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
                 if count > _MOST_OPCODES:
                     raise FormatError(f"the pickle has more than {_MOST_OPCODES:,} operations")
-                if opcode.name == "STOP":
-                    return machine.pop()
-                machine.step(opcode.name, argument)
+                if opcode.name != "STOP":  # the last one
+                    machine.step(opcode.name, argument)
+            return machine.pop()
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
         shown = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         raise FormatError(f"the pickle is damaged: {shown}") from None
-    raise FormatError("the pickle ends without a STOP")
 
 
 _MARK = object()

@@ -16,6 +16,8 @@ from polyrank.network.graph.values import (
     as_rationals,
     as_values,
     cat,
+    float_product,
+    float_sums,
     is_float,
     multiply,
     segment_sums,
@@ -29,6 +31,7 @@ __all__ = [
     "LinearMap",
     "check_size",
     "compose",
+    "compose_floats",
     "gather",
     "stack",
 ]
@@ -195,15 +198,20 @@ class LinearMap:
         )
 
 
-def compose(linear: LinearMap, tensor: Affine, *, floats_only: bool = False) -> Affine | None:
-    """The tensor ``linear · tensor``, exactly.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Terms:
+    """Where the products of a composition go: rows, columns and first product of each sum."""
 
-    Parameters
-    ----------
-    linear : LinearMap
-    tensor : Affine
-    floats_only : bool
-        Give up, with None, if a coefficient of the result is not found to be a float64.
+    size: int
+    source: NDArray[np.int64]
+    entry: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+
+def compose(linear: LinearMap, tensor: Affine) -> Affine:
+    """The tensor ``linear · tensor``, exactly.
 
     Raises
     ------
@@ -211,31 +219,46 @@ def compose(linear: LinearMap, tensor: Affine, *, floats_only: bool = False) -> 
         If the result is too large.
     """
     linear = linear.pruned()
-    size = math.prod(linear.shape)
+    terms = _terms(linear, tensor)
+    products = multiply(linear.entries[terms.source], tensor.coefficients[terms.entry])
+    return _collected(linear, tensor, terms, segment_sums(products, terms.starts))
+
+
+def compose_floats(linear: LinearMap, tensor: Affine) -> Affine | None:
+    """The same, if every coefficient is found to be a float64 without rationals; else None."""
+    linear = linear.pruned()
+    if not (is_float(linear.entries) and is_float(tensor.coefficients)):
+        return None
+    terms = _terms(linear, tensor)
+    products = float_product(linear.entries[terms.source], tensor.coefficients[terms.entry])
+    sums = None if products is None else float_sums(products, terms.starts)
+    return None if sums is None else _collected(linear, tensor, terms, sums)
+
+
+def _terms(linear: LinearMap, tensor: Affine) -> _Terms:
     lengths = np.diff(tensor.indptr)[linear.columns]
     check_size(int(lengths.sum()), "the composition of two affine maps")
     source = np.repeat(np.arange(linear.rows.size), lengths)
     offset = np.arange(source.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     entry = tensor.indptr[linear.columns[source]] + offset
-    products = multiply(linear.entries[source], tensor.coefficients[entry])
-    if floats_only and not is_float(products):
-        return None
     rows, columns = linear.rows[source], tensor.columns[entry]
     order = np.lexsort((columns, rows))
-    rows, columns, products = rows[order], columns[order], products[order]
+    rows, columns = rows[order], columns[order]
     first = np.ones(rows.size, dtype=bool)
     first[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
     starts = np.flatnonzero(first)
-    sums = segment_sums(products, starts, floats_only=floats_only)
-    if sums is None:
-        return None
+    size = math.prod(linear.shape)
+    return _Terms(size, source[order], entry[order], rows, columns, starts)
+
+
+def _collected(linear: LinearMap, tensor: Affine, terms: _Terms, sums: Values) -> Affine:
     keep = np.flatnonzero(sums != 0)
-    rows, columns, sums = rows[starts[keep]], columns[starts[keep]], sums[keep]
-    indptr = np.zeros(size + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=size), out=indptr[1:])
-    constant = _constants(linear, tensor, size)
+    rows, columns = terms.rows[terms.starts[keep]], terms.columns[terms.starts[keep]]
+    indptr = np.zeros(terms.size + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=terms.size), out=indptr[1:])
+    constant = _constants(linear, tensor, terms.size)
     weighted = tensor.weighted or linear.weighted
-    return Affine(linear.shape, indptr, columns, sums, constant, tensor.level, weighted)
+    return Affine(linear.shape, indptr, columns, sums[keep], constant, tensor.level, weighted)
 
 
 def _constants(linear: LinearMap, tensor: Affine, size: int) -> Values:

@@ -25,6 +25,7 @@ from polyrank.network.graph.affine import (
     LinearMap,
     check_size,
     compose,
+    compose_floats,
     gather,
     stack,
 )
@@ -103,40 +104,21 @@ class Tape:
         return self.activate(tensor, np.zeros(tensor.size), np.ones(tensor.size), name)
 
     def materialise(self, tensor: Affine, name: str) -> Affine:
-        """The tensor as linear units of their own; what is a selection already stays as it is."""
-        if tensor.is_constant or tensor.is_selection:
-            return tensor
+        """The tensor as linear units of their own."""
         return self.activate(tensor, np.ones(tensor.size), np.ones(tensor.size), name)
-
-    def is_relu_output(self, tensor: Affine) -> bool:
-        """True if every entry is a constant ≥ 0 or the output of a ReLU unit."""
-        if not tensor.is_constant and not tensor.is_selection:
-            return False
-        if bool((tensor.constant < 0).any()):
-            return False
-        return all(self._is_relu(int(v)) for v in tensor.columns)
-
-    def _is_relu(self, variable: int) -> bool:
-        block = int(np.searchsorted(np.array(self._starts), variable, side="right")) - 2
-        if block < 0:
-            return False
-        unit = variable - self._blocks[block].start
-        return bool(
-            self._blocks[block].slope_neg[unit] == 0 and self._blocks[block].slope_pos[unit] > 0
-        )
 
     def apply(self, linear: LinearMap, tensor: Affine, name: str) -> Affine:
         """``linear · tensor``, composed exactly or after making the tensor a layer of its own."""
         if tensor.is_monomial or linear.is_monomial:
-            return _composed(linear, tensor)
+            return compose(linear, tensor)
         products = int(np.diff(tensor.indptr)[linear.columns].sum())
         if not is_float(tensor.coefficients) and products <= _TRY_RATIONALS:
-            return _composed(linear, tensor)
+            return compose(linear, tensor)
         if is_float(tensor.coefficients) and products <= _TRY_ENTRIES:
-            result = compose(linear, tensor, floats_only=True)
+            result = compose_floats(linear, tensor)
             if result is not None:
                 return result
-        return _composed(linear, self.materialise(tensor, name))
+        return compose(linear, self.materialise(tensor, name))
 
     def combine(
         self, terms: Sequence[tuple[Affine, float]], shape: tuple[int, ...], name: str
@@ -146,14 +128,14 @@ class Tape:
         spread = [gather(tensor, np.broadcast_to(tensor.numbering(), shape)) for tensor in aligned]
         variable = [k for k, tensor in enumerate(spread) if not tensor.is_constant]
         if len(variable) > 1 and not all(spread[k].is_monomial for k in variable):
-            result = compose(_sum(terms, shape), stack(spread), floats_only=True)
+            result = compose_floats(_sum(terms, shape), stack(spread))
             if result is not None:
                 return result
             spread = [
                 tensor if tensor.is_monomial else self.materialise(tensor, name)
                 for tensor in spread
             ]
-        return _composed(_sum(terms, shape), stack(spread))
+        return compose(_sum(terms, shape), stack(spread))
 
     def align(self, tensors: Sequence[Affine], name: str) -> list[Affine]:
         """Prepare tensors of different levels to be used together.
@@ -220,13 +202,6 @@ class Tape:
 
 def _same(wanted: NDArray[np.int64], carried: NDArray[np.int64]) -> bool:
     return wanted.size == carried.size and bool((np.sort(wanted) == np.sort(carried)).all())
-
-
-def _composed(linear: LinearMap, tensor: Affine) -> Affine:
-    result = compose(linear, tensor)
-    if result is None:
-        raise NetworkError("an exact composition was given up")  # only floats_only does
-    return result
 
 
 def _sum(terms: Sequence[tuple[Affine, float]], shape: tuple[int, ...]) -> LinearMap:

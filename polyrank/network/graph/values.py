@@ -28,6 +28,8 @@ __all__ = [
     "as_rationals",
     "as_values",
     "cat",
+    "float_product",
+    "float_sums",
     "is_float",
     "multiply",
     "nearest_root",
@@ -121,13 +123,14 @@ def cat(parts: list[Values]) -> Values:
 def multiply(a: Values, b: Values) -> Values:
     """Entrywise exact product, with numpy's broadcasting."""
     if is_float(a) and is_float(b):
-        product = _float_product(a, b)
+        product = float_product(a, b)
         if product is not None:
             return product
     return settle(np.asarray(as_rationals(a) * as_rationals(b), dtype=object))
 
 
-def _float_product(a: Values, b: Values) -> Values | None:
+def float_product(a: Values, b: Values) -> Values | None:
+    """The entrywise product of float64 arrays; None if it does not fit float64 exactly."""
     if bool((np.abs(b) == 1.0).all()) or bool((np.abs(a) == 1.0).all()):
         return np.asarray(a * b)
     ma, ea = np.frexp(a)
@@ -166,7 +169,7 @@ def _float_sum(a: Values, b: Values) -> tuple[Values, bool]:
         return total, bool((error == 0.0).all())  # an overflow makes the error NaN
 
 
-def segment_sums(values: Values, starts: NDArray[np.int64], *, floats_only: bool = False) -> Any:
+def segment_sums(values: Values, starts: NDArray[np.int64]) -> Values:
     """Exact sums of the consecutive non-empty segments that begin at ``starts``.
 
     Parameters
@@ -174,29 +177,30 @@ def segment_sums(values: Values, starts: NDArray[np.int64], *, floats_only: bool
     values : Values, shape (m,)
     starts : ndarray of int, shape (g,)
         Increasing; segment k is ``values[starts[k] : starts[k + 1]]``, the last one ends at m.
-    floats_only : bool
-        Give up, with None, instead of going over to rationals.
 
     Returns
     -------
-    Values, shape (g,), or None
+    Values, shape (g,)
     """
+    sums = float_sums(values, starts) if is_float(values) else None
+    if sums is None:
+        return settle(np.add.reduceat(as_rationals(values), starts))
+    return sums
+
+
+def float_sums(values: Values, starts: NDArray[np.int64]) -> Values | None:
+    """The same for float64 numbers; None if a partial sum does not fit float64 exactly."""
     if starts.size == values.size:
         return values
-    if is_float(values):
-        sizes = np.diff(np.append(starts, values.size))
-        total = values[starts]
-        for k in range(1, int(sizes.max())):
-            longer = np.flatnonzero(sizes > k)
-            partial, exact = _float_sum(total[longer], values[starts[longer] + k])
-            if not exact:
-                break
-            total[longer] = partial
-        else:
-            return total
-    if floats_only:
-        return None
-    return settle(np.add.reduceat(as_rationals(values), starts))
+    sizes = np.diff(np.append(starts, values.size))
+    total = values[starts]
+    for k in range(1, int(sizes.max())):
+        longer = np.flatnonzero(sizes > k)
+        partial, exact = _float_sum(total[longer], values[starts[longer] + k])
+        if not exact:
+            return None
+        total[longer] = partial
+    return total
 
 
 def nearest_root(value: fmpq) -> float:

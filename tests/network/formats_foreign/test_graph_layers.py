@@ -237,6 +237,59 @@ def test_clip_bounds_that_mean_no_bound(tmp_path, opset):
     assert loaded(model, tmp_path).bits == (1,)
 
 
+def test_sums_of_mixing_maps_are_never_rounded(tmp_path):
+    """A x + B x has coefficients beyond float64 here: both summands become units."""
+    A = floats(3, 3)
+    B = floats(3, 3) * np.float32(2.0) ** -60
+    model = build(
+        [
+            node("Gemm", ["x", "A"], ["a"], transB=1),
+            node("Gemm", ["x", "B"], ["b"], transB=1),
+            node("Add", ["a", "b"], ["y"]),
+        ],
+        {"x": [1, 3]},
+        {"A": A, "B": B},
+    )
+    network = loaded(model, tmp_path)
+    assert network.widths == (3, 6, 3)
+    assert np.array_equal(network.layers[0].weight.approx, np.vstack([A, B]).astype(float))
+
+
+def test_rational_maps_are_composed(tmp_path):
+    """A mean over 3 of 5 numbers, then weights: one layer of fractions."""
+    V = np.arange(6, dtype=np.float32).reshape(2, 3)
+    model = build(
+        [
+            node("AveragePool", ["x"], ["p"], kernel_shape=[3]),
+            node("Flatten", ["p"], ["f"]),
+            node("Gemm", ["f", "V"], ["y"], transB=1),
+        ],
+        {"x": [1, 1, 5]},
+        {"V": V},
+    )
+    (layer,) = loaded(model, tmp_path).layers
+    assert list(layer.weight.entries())[:5] == [0, fmpq(1, 3), 1, 1, fmpq(2, 3)]
+
+
+def test_mean_of_a_mixing_map_keeps_the_map_as_a_layer(tmp_path):
+    A, b = floats(3, 2), floats(3)
+    model = build(
+        [
+            node("Gemm", ["x", "A", "b"], ["z"], transB=1),
+            node("ReduceMean", ["z"], ["m"], axes=[1]),
+            node("Gather", ["z", "i"], ["g"], axis=1),
+            node("Mul", ["g", "none"], ["n"]),
+            node("Concat", ["m", "n"], ["y"], axis=1),
+        ],
+        {"x": [1, 2]},
+        {"A": A, "b": b, "i": np.array([1]), "none": np.float32(0)},
+    )
+    network = loaded(model, tmp_path)
+    assert network.widths == (2, 3, 2)
+    assert np.array_equal(network.layers[0].weight.approx, A.astype(float))
+    assert list(network.layers[1].weight.entries()) == [fmpq(1, 3)] * 3 + [fmpq(0)] * 3
+
+
 # ---- errors of the graph room
 
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import polyrank as pr
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.keras_hdf5 import Group, open_hdf5
+from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
 from polyrank.network.forward import forward, forward_exact
 from polyrank.network.rational import to_fmpq
 
@@ -285,6 +286,44 @@ def test_final_softmax_layer_can_be_cut(tmp_path):
     assert outputs(path, *POINTS, cut_final=True) == Z
 
 
+def test_diamonds_and_inner_models(tmp_path):
+    """A layer that two others use is evaluated once; an inner model takes one input."""
+    inner = {"class_name": "Sequential",
+             "config": {"name": "inner", "layers": [dense("k", use_bias=False)]}}  # fmt: skip
+    start = other("InputLayer", "in", batch_input_shape=[None, 3])
+    layers = [start, other("ReLU", "r"), dense("a"), inner, other("Add", "s")]
+    nodes = [[], ["in"], ["r"], ["r"], ["a", "inner"]]
+    config = functional(layers, nodes, [["s", 0, 0]])
+    path = saved(tmp_path, [], {"a": [W, B], "inner": []}, model="Functional", config=config)
+    with h5py.File(path, "a") as file:
+        group = file["model_weights/inner"]
+        group.attrs["weight_names"] = [b"inner/k/kernel:0"]
+        group["inner/k/kernel:0"] = W
+    network = pr.load(path)
+    assert network.widths == (3, 3, 2)
+    p = [max(Fraction(v), Fraction(0)) for v in POINTS[1]]
+    weights, biases = ([Fraction(float(v)) for v in a.T.ravel()] for a in (W, B))
+    twice = [2 * sum(weights[3 * j + i] * p[i] for i in range(3)) + biases[j] for j in range(2)]
+    assert outputs(path, POINTS[1]) == [twice]
+    nodes[3] = ["r", "in"]
+    config = functional(layers, nodes, [["s", 0, 0]])
+    with pytest.raises(UnsupportedError, match="inner model 'inner' has several inputs"):
+        pr.load(saved(tmp_path, [], {"a": [W, B]}, model="Functional", config=config))
+
+
+def test_outputs_named_by_a_mapping(tmp_path):
+    start = other("InputLayer", "in", batch_input_shape=[None, 3])
+    config = functional([start, dense("a")], [[], ["in"]], {"first": ["a", 0, 0]})
+    path = saved(tmp_path, [], {"a": [W, B]}, model="Functional", config=config)
+    assert outputs(path, *POINTS) == Z
+
+
+def test_a_kernel_without_inputs(tmp_path):
+    path = saved(tmp_path, [], {"d": [np.zeros((0, 2)), B]}, config=[dense()])
+    with pytest.raises(FormatError, match="the model has no inputs"):
+        pr.load(path)
+
+
 # ---- containers
 
 
@@ -400,6 +439,165 @@ def test_damaged_archives(tmp_path, changes, message):
     path = repacked(DATA / "keras_dense.keras", tmp_path / "a.keras", **changes)
     with pytest.raises(NetworkError, match=message):
         pr.load(path)
+
+
+def test_archives_without_metadata_or_with_a_large_configuration(tmp_path, monkeypatch):
+    path = repacked(DATA / "keras_dense.keras", tmp_path / "a.keras", metadata=None)
+    assert pr.load(path).widths == (3, 4, 4, 2)
+    monkeypatch.setattr("polyrank.network.formats.keras._MAX_CONFIG", 10)
+    with pytest.raises(FormatError, match="larger than 64 MB"):
+        pr.load(path)
+
+
+def weights_file(layers, make):
+    """The arrays by place of a model.weights.h5 that ``make`` fills."""
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        make(file)
+    return weights_by_place(open_hdf5(stream.getvalue()), layers)
+
+
+def test_weights_by_place():
+    inner = {"class_name": "Sequential", "config": {"name": "m", "layers": [dense("k")]}}
+    layers = [other("ReLU"), dense("a"), inner, dense("b")]
+
+    def make(file):
+        base = file.create_group("_layer_checkpoint_dependencies")  # as Keras 2.13 calls it
+        base["dense/vars/0"], base["dense_1/vars/0"] = W, 2 * W
+        base["sequential/layers/dense/vars/0"] = 3 * W
+        base.create_group("re_lu/vars")
+
+    found = weights_file(layers, make)
+    assert {k: float(v[0][0, 0]) for k, v in found.items()} == {"a": 0.5, "k": 1.5, "b": 1.0}
+    assert weights_file(layers, lambda file: None) == {}
+    with pytest.raises(FormatError, match="listed but has no group"):
+        stream = io.BytesIO()
+        with h5py.File(stream, "w") as file:
+            file["d"] = W
+            file.attrs["layer_names"] = [b"d"]
+        weights_by_name(open_hdf5(stream.getvalue()))
+
+
+# ---- HDF5
+
+
+def hdf5(make) -> bytearray:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        make(file)
+    return bytearray(stream.getvalue())
+
+
+def test_compact_and_bfloat16_arrays():
+    def make(file):
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple((2,))
+        data = h5py.h5d.create(file.id, b"small", h5py.h5t.IEEE_F64LE, space, plist)
+        data.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([1.5, -2.0]))
+        half = h5py.h5t.IEEE_F32LE.copy()
+        half.set_fields(15, 7, 8, 0, 7)
+        half.set_size(2)
+        half.set_ebias(127)
+        brain = h5py.h5d.create(file.id, b"brain", half, space)
+        raw = (np.array([1.5, -(2.0**100)], dtype="<f4").view("<u4") >> 16).astype("<u2")
+        brain.write(h5py.h5s.ALL, h5py.h5s.ALL, raw, half)
+
+    root = open_hdf5(bytes(hdf5(make)))
+    assert root.child("small").array().tolist() == [1.5, -2.0]
+    assert root.child("brain").array().tolist() == [1.5, -(2.0**100)]
+
+
+def swapped(data: bytearray, old: bytes, new: bytes, skip: int = 0) -> bytes:
+    """The bytes with ``new`` written over ``skip`` bytes after the first ``old``."""
+    place = data.index(old) + skip
+    return bytes(data[:place] + new + data[place + len(new) :])
+
+
+def grouped(file):
+    file["group/array"] = np.arange(6.0)
+    file["group"].attrs["text"] = "a text of some length"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "skip", "message"),
+    [
+        (b"HEAP", b"HELP", 0, "names of a group are damaged"),
+        (b"TREE", b"\x01", 4, "index of a group is damaged"),
+        (b"TREE", b"TRAP", 0, "index of a group is damaged"),
+        (b"SNOD", b"SNOB", 0, "index of a group is damaged"),
+    ],
+)
+def test_damaged_groups(old, new, skip, message):
+    with pytest.raises(FormatError, match=message):
+        open_hdf5(swapped(hdf5(grouped), old, new, skip))
+
+
+def test_damaged_texts():
+    data = hdf5(grouped)
+    with pytest.raises(FormatError, match="a text of the HDF5 file is damaged"):
+        open_hdf5(swapped(data, b"GCOL", b"GCOD")).child("group")
+    # heap objects are found by their number, which starts at 1
+    with pytest.raises(FormatError, match="a text of the HDF5 file is missing"):
+        open_hdf5(swapped(data, b"GCOL", b"\x07", 16)).child("group")
+    with pytest.raises(FormatError, match="a text of the HDF5 file is missing"):
+        open_hdf5(swapped(data, b"GCOL", b"\x00", 16)).child("group")
+
+
+def test_damaged_arrays():
+    data = hdf5(lambda file: file.__setitem__("array", np.arange(6.0)))
+    good = open_hdf5(bytes(data)).child("array")
+    assert good.array().tolist() == list(range(6))
+    space = data.index(struct.pack("<BBB5xQ", 1, 1, 1, 6))
+    cases = [
+        (space + 8, struct.pack("<Q", 7), "needs 56 bytes, 48 are there"),
+        (space, b"\x07", "a shape of the HDF5 file is damaged"),
+        (space + 1, b"\x20", "cut off"),
+    ]
+    for place, raw, message in cases:
+        broken = bytes(data[:place] + raw + data[place + len(raw) :])
+        with pytest.raises(FormatError, match=message):
+            open_hdf5(broken).child("array").array()
+    shared = data.copy()
+    shared[space - 4] = 2  # the flag of a message that lies elsewhere
+    with pytest.raises(UnsupportedError, match="shares a part"):
+        open_hdf5(bytes(shared)).child("array")
+
+
+def test_damaged_objects():
+    data = hdf5(grouped)
+    root = struct.unpack("<Q", data[64:72])[0]
+    for raw, error, message in (
+        (b"\x05", FormatError, "has version 5"),
+        (b"OHDR", UnsupportedError, "newer HDF5"),
+    ):
+        broken = bytes(data[:root] + raw + data[root + len(raw) :])
+        with pytest.raises(error, match=message):
+            open_hdf5(broken)
+    empty = bytes(data[: root + 2] + b"\0\0" + data[root + 4 :])  # no messages at all
+    with pytest.raises(FormatError, match="neither a group nor an array"):
+        open_hdf5(empty)
+    with pytest.raises(FormatError, match="root of the HDF5 file is not a group"):
+        file = hdf5(lambda f: f.__setitem__("array", np.arange(6.0)))
+        address = open_hdf5(bytes(file)).members["array"]
+        open_hdf5(bytes(file[:64] + struct.pack("<Q", address) + file[72:]))
+
+
+def test_circular_groups():
+    data = hdf5(grouped)
+    root = open_hdf5(bytes(data))
+    start = struct.unpack("<Q", data[64:72])[0]
+    # the member points back to the root
+    place = data.index(struct.pack("<Q", root.members["group"]), 96)
+    looped = bytes(data[:place] + struct.pack("<Q", start) + data[place + 8 :])
+    group = open_hdf5(looped)
+    with pytest.raises(FormatError, match="nested deeper than 32"):
+        while True:
+            group = group.child("group")
+    tree = data.index(b"TREE")
+    circle = bytes(data[: tree + 32] + struct.pack("<Q", tree) + data[tree + 40 :])
+    with pytest.raises(FormatError, match="index of a group is circular"):
+        open_hdf5(circle)
 
 
 @pytest.mark.parametrize("name", ["keras_mixed.h5", "keras_dense.keras"])

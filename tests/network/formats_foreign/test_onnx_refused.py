@@ -9,12 +9,13 @@ from itertools import pairwise
 import numpy as np
 import onnx
 import pytest
+from flint import fmpq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
-from polyrank.network.formats.onnx import read
+from polyrank.network.formats.onnx import OPERATORS, read
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.forward import forward_exact
 from tests.network.formats_foreign.onnx_models import build, loaded, node, saved
@@ -139,8 +140,8 @@ KERNEL = {"k": np.ones((1, 2, 2), np.float32)}
         (one("Conv", "k", constants=KERNEL, shape=IMAGE, auto_pad="x"), FormatError, "auto_pad"),
         (one("Conv", "k", constants=KERNEL, shape=IMAGE, auto_pad=3), FormatError, "a string"),
         (one("ConvTranspose", "k", constants=KERNEL, shape=IMAGE), FormatError, "2 channels"),
-        (one("ConvTranspose", "k", constants=KERNEL, shape=ROW, strides=[0]), FormatError, "strides"),
-        (one("ConvTranspose", "k", constants=KERNEL, shape=ROW, pads=[9, 9]), FormatError, "nothing"),
+        (one("ConvTranspose", "k", constants=KERNEL, shape=ROW, strides=[0]), FormatError, "stri"),
+        (one("ConvTranspose", "k", constants=KERNEL, shape=ROW, pads=[9, 9]), FormatError, "noth"),
         (one("ConvTranspose", "k", constants=KERNEL, shape=(1, 1, 3, 3)), FormatError, "fit"),
         (one("AveragePool", shape=IMAGE), FormatError, "windows over 1 spatial axes"),
         (one("MaxPool", shape=IMAGE, kernel_shape=[9]), FormatError, "does not fit into axis 0"),
@@ -216,6 +217,66 @@ def test_integer_division_of_shapes_truncates(tmp_path):
     constants = {"two": np.array([2, 3]), "minus": np.array([1, -1]), "one": np.array([1, 0])}
     # shape (1, 4): (0, 1) → (0, -1) → (-1, -1) → (1, 1)
     assert loaded(build(nodes, X, constants), tmp_path).widths == (4, 4)
+
+
+def test_constants_of_many_kinds(tmp_path):
+    """1/3 as a bound, padded, in bfloat16 and through unused outputs: all evaluated exactly."""
+    nodes = [
+        node("Div", ["one", "three"], ["third"]),
+        node("Unsqueeze", ["third", "zero"], ["u"]),
+        node("Pad", ["u", "pads"], ["p"]),
+        node("Clip", ["x", "third"], ["c"]),
+        node("Cast", ["half"], ["h"], to=16),
+        node("Pad", ["h", "pads"], ["q"]),
+        node("Dropout", ["c"], ["d", ""]),
+        node("Add", ["d", "p"], ["e"]),
+        node("Add", ["e", "q"], ["y"]),
+    ]
+    constants = {
+        "one": np.float32(1), "three": np.float32(3), "zero": np.array([0]),
+        "pads": np.array([1, 2]), "half": np.float32([0.5]),
+    }  # fmt: skip
+    network = loaded(build(nodes, X, constants), tmp_path)
+    third = forward_exact(network, [0] * 4)[0]
+    assert 3 * third == 1
+    assert list(forward_exact(network, [5, 0, -1, 1])) == [5, third + third + fmpq(1, 2), third, 1]
+
+
+def test_reductions_over_no_axes(tmp_path):
+    for op in ("ReduceMax", "ReduceMin", "ReduceL1", "ReduceSum", "ReduceMean"):
+        opset = 18
+        model = one(op, noop_with_empty_axes=1, opset=opset)
+        expected = [1, 2, 3, 4] if op == "ReduceL1" else [-1, 2, -3, 4]
+        assert list(forward_exact(loaded(model, tmp_path), [-1, 2, -3, 4])) == expected
+
+
+def test_empty_tensors(tmp_path):
+    nodes = [node("Slice", ["x", "a", "a"], ["e"]), node("ReduceSum", ["e"], ["y"], name="s")]
+    with pytest.raises(FormatError, match="'s'.* is empty"):
+        loaded(build(nodes, X, {"a": np.array([0])}), tmp_path)
+    nodes = [
+        node("Slice", ["c", "a", "a"], ["e"]),
+        node("Pad", ["e", "p"], ["f"]),
+        node("Add", ["x", "f"], ["y"]),
+    ]
+    constants = {"a": np.array([0]), "c": np.float32([7]), "p": np.array([4, 0])}
+    assert list(forward_exact(loaded(build(nodes, X, constants), tmp_path), [1] * 4)) == [1] * 4
+
+
+def test_casts(tmp_path):
+    assert loaded(one("Cast", to=16), tmp_path).widths == (4, 4)
+    nodes = [node("Cast", ["c"], ["d"], to=99), node("Add", ["x", "d"], ["y"])]
+    with pytest.raises(UnsupportedError, match="casts to the type number 99"):
+        loaded(build(nodes, X, {"c": np.ones(4, np.float32)}), tmp_path)
+
+
+def test_out_of_memory_is_an_error_of_the_node(tmp_path, monkeypatch):
+    def full(_):
+        raise MemoryError
+
+    monkeypatch.setitem(OPERATORS, "Relu", full)
+    with pytest.raises(UnsupportedError, match=r"\(Relu\) needs more memory than there is"):
+        loaded(one("Relu"), tmp_path)
 
 
 # ---- graphs

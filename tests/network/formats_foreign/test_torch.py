@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,25 @@ def test_strided_tensors(tmp_path):
     content = OrderedDict([("0.weight", turned), ("1.weight", cut)])
     network = pr.load(legacy_file(tmp_path / "a.pt", content))
     same(network, (base.T, np.zeros(4)), (base[1:], np.zeros(2)))
+
+
+def test_tensors_of_version_3_and_empty_ones(tmp_path):
+    named = Tensor(W1)
+    named.dtype = "float32"
+    content = OrderedDict([("0.weight", named), ("unused", Tensor(np.zeros((0, 4))))])
+    path = zip_file(tmp_path / "a.pt", content)
+    with pytest.raises(UnsupportedError, match=r"'unused' of shape \(0, 4\)"):
+        pr.load(path)
+    same(pr.load(zip_file(path, OrderedDict([("0.weight", named)]))), (W1, [0.0]))
+
+
+def test_state_dicts_of_other_mappings(tmp_path):
+    """OrderedDict and defaultdict are made by calls, which are taken as plain mappings."""
+    for content in (
+        OrderedDict([("weight", Tensor(W1)), ("bias", Tensor(B1))]),
+        defaultdict(None, {"weight": Tensor(W1), "bias": Tensor(B1)}),
+    ):
+        same(pr.load(zip_file(tmp_path / "a.pt", content)), (W1, B1))
 
 
 def test_checkpoint_with_other_entries(tmp_path):
@@ -239,6 +258,9 @@ def test_whole_modules_are_refused_with_the_line_that_exports_them(tmp_path):
         ([module("torch.nn.modules.linear", "Linear")], FormatError, "no weight matrix"),
         ([linear(W0, B0), module("torch.nn.modules.linear", "Linear")], FormatError, "no weight"),
         ([linear(W0, B0), 3], FormatError, "not a pickled module"),
+        ([module("torch.nn.modules.container", "Sequential", _modules=3)], FormatError, "parts"),
+        ([module("torch.nn.modules.linear", "Linear", _parameters={"weight": 3})], FormatError,
+         "weight is not a tensor"),
         ([linear(W0 * np.nan, B0)], NetworkError, "nan"),
     ],
 )  # fmt: skip

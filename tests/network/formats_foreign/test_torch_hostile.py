@@ -242,6 +242,27 @@ def test_strange_pickles(tmp_path, pickled, message):
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"ccollections\nOrderedDict\n((lp0\n(S'a'\nI1\nlp1\natR.",  # Python 2: one call with pairs
+        b"(I1\nievil_package\nEvil\n.",  # INST
+        b"(cevil_package\nEvil\nI1\no.",  # OBJ
+        b"\x80\x04\x8c\x04evil\x8c\x04Evil\x93)}\x92.",  # NEWOBJ_EX
+        b"\x80\x02cevil\nEvil\n)R(K\x01K\x02u(K\x03e.",  # items of a mapping or list subclass
+    ],
+)
+def test_instances_of_other_classes_are_only_written_down(tmp_path, pickled):
+    with pytest.raises(UnsupportedError, match="holds a|holds no tensors"):
+        pr.load(zipped(tmp_path / "a.pt", pickled))
+
+
+def test_large_pickle(tmp_path, monkeypatch):
+    monkeypatch.setattr("polyrank.network.formats.torch_tensors._MAX_PICKLE", 10)
+    with pytest.raises(FormatError, match=r"data\.pkl has \d+ bytes"):
+        pr.load(zip_file(tmp_path / "a.pt", state(**STATE)))
+
+
 def test_endless_pickle(tmp_path):
     with pytest.raises(FormatError, match="more than 2,000,000 operations"):
         pr.load(zipped(tmp_path / "a.pt", b"\x80\x02" + b"N0" * 1_000_001 + b"."))

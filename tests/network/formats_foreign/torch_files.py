@@ -41,6 +41,7 @@ class Tensor:
         self.offset = 0
         self.count = self.array.size
         self.key: str | None = None
+        self.dtype: str | None = None  # version 3 names the dtype beside an untyped storage
 
     @property
     def raw(self) -> bytes:
@@ -126,6 +127,9 @@ class _Pickler(pickle._Pickler):
                 OrderedDict(),
             )
             made: tuple[Any, ...] = (_function("torch._utils", "_rebuild_tensor_v2"), arguments)
+            if value.dtype is not None:
+                kind = _class("torch", value.dtype)
+                made = (_function("torch._utils", "_rebuild_tensor_v3"), (*arguments, kind, {}))
             if value.parameter:
                 inner = Tensor(value.array, kind=value.kind)
                 made = (
