@@ -3,7 +3,7 @@
 He-initialised: ``numpy.random.default_rng(0)``, W ~ N(0, 2 / fan_in), b ~ N(0, 0.1²), hidden widths
 as named and one affine output unit, on the box [−1, 1]^d. ``published`` is the best figure known to
 us for a program that lists regions (regions per second, uncertified, one core), ``edges`` one for
-vertices and edges alone in float32; both were measured elsewhere, as the issue tracker states.
+vertices and edges alone in float32; both come from other machines.
 """
 
 from __future__ import annotations
