@@ -7,6 +7,7 @@ the compiled search goes on with the children wherever they hold a float64 point
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -263,7 +264,10 @@ class ExactCells:
 
     def _simple(self, cell: Cell, point: fmpq_mat, negative: Row) -> fmpq_mat:
         """A float64 chart point near a point, still inside and negative, if there is one."""
-        rounded = [fmpq_from_float(nearest_float(v)) for v in self._chart(point)]
+        floats = [nearest_float(v) for v in self._chart(point)]
+        if not all(math.isfinite(v) for v in floats):
+            return point
+        rounded = [fmpq_from_float(v) for v in floats]
         near = self._column(rounded)
         inside = all(v > 0 for v in values_at(cell.rows, near))
         return near if inside and value_at(negative, near) < 0 else point

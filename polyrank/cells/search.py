@@ -24,7 +24,7 @@ from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
 from polyrank.cells.work import BUDGET, DONE, STATISTICS, Work, new_work
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
 __all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "search"]
 
@@ -278,8 +278,8 @@ class _Search:
             return False
         chart_points, cube_points = [], []
         for point in task.points:
-            y = [nearest_float(v) for v in point]
-            if any(fmpq_from_float(f) != v for f, v in zip(y, point, strict=True)):
+            y = [as_float(v) for v in point]
+            if None in y:
                 continue
             u = [nearest_float(v) for v in self.cube.to_cube(list(point))]
             if self.cube.kind == "homogeneous" and u[-1] < 1e-280:
@@ -380,8 +380,8 @@ class _Search:
             )[self.net.hyperplane]
             bits[i] = signs > 0
             zeros[i] = signs == 0
-            y = [nearest_float(v) for v in leaf.point]
-            if all(fmpq_from_float(f) == v for f, v in zip(y, leaf.point, strict=True)):
+            y = [as_float(v) for v in leaf.point]
+            if None not in y:
                 witness[i] = y
             else:
                 exact[i] = leaf.point

@@ -7,6 +7,7 @@ then an ``fmpq_mat`` holds the truth and the float64 array is its entrywise roun
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,14 @@ from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
 
-__all__ = ["RationalArray", "fmpq_from_float", "fmpq_from_text", "nearest_float", "to_fmpq"]
+__all__ = [
+    "RationalArray",
+    "as_float",
+    "fmpq_from_float",
+    "fmpq_from_text",
+    "nearest_float",
+    "to_fmpq",
+]
 
 
 _RATIO = re.compile(r"([+-]?[0-9]+)(?:\s*/\s*([0-9]+))?")
@@ -98,6 +106,12 @@ def nearest_float(value: fmpq) -> float:
         return int(value.p) / int(value.q)
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
+
+
+def as_float(value: fmpq) -> float | None:
+    """The float64 that *is* this rational, or None if there is none."""
+    rounded = nearest_float(value)
+    return rounded if math.isfinite(rounded) and fmpq_from_float(rounded) == value else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from polyrank.cells.interrupt import DeferredInterrupt
+
+
+@pytest.fixture(autouse=True)
+def _default_handler() -> Iterator[None]:
+    """A test run in the background may itself ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _press() -> None:

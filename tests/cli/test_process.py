@@ -30,6 +30,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         stdin=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
+        # a test run in the background may itself ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
 
 
