@@ -1,8 +1,8 @@
 """Ctrl-C between two steps of a search instead of in the middle of one.
 
-Python raises KeyboardInterrupt at any bytecode, also where compiled code asks Python for the type
-of an argument and drops the exception. While a search runs, the first Ctrl-C is therefore noted
-and raised at the next safe point, where nothing is half written; a second one acts at once.
+Python raises KeyboardInterrupt at any bytecode, also between the two halves of an update. While a
+search runs, the first Ctrl-C is therefore noted and raised at the next safe point, where nothing
+is half written; a second one acts at once.
 """
 
 from __future__ import annotations
