@@ -15,7 +15,6 @@ from polyrank_cli.info import info_command
 from polyrank_cli.low_rank import low_rank_command
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
-from polyrank_cli.sample import sample_command
 from polyrank_cli.summary import summary_command
 
 __all__ = ["app", "main"]
@@ -62,7 +61,6 @@ app.command("region")(region_command)
 app.command("plot")(plot_command)
 app.command("check")(check_command)
 app.command("convert")(convert_command)
-app.command("sample")(sample_command)
 
 
 def main() -> None:

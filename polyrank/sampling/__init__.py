@@ -1,1 +1,0 @@
-"""Sampling, checked: certified codewords of points, their exact ranks, and what sampling misses."""
