@@ -1,0 +1,1 @@
+"""Sampled manifolds, their subdivision by a network, chain complexes and exact homology."""
