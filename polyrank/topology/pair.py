@@ -96,9 +96,7 @@ def collapsed_homology(
         per_component=homology(quotient(complex_, mask, of_vertex), coefficients),
         per_image=None
         if classes is None
-        else homology(
-            quotient(complex_, mask, np.append(classes, -1)[of_vertex]), coefficients
-        ),
+        else homology(quotient(complex_, mask, np.append(classes, -1)[of_vertex]), coefficients),
         sequence=long_exact_sequence(small),
         components=count,
         classes=None if classes is None else len(np.unique(classes)),

@@ -43,9 +43,7 @@ def kernel(matrix: fmpz_mat, ring: Coefficients) -> fmpz_mat:
     return _from_rows([[int(v) for v in row] for row in columns], n)
 
 
-def preimage(
-    source: fmpz_mat, image: fmpz_mat, target: fmpz_mat, ring: Coefficients
-) -> fmpz_mat:
+def preimage(source: fmpz_mat, image: fmpz_mat, target: fmpz_mat, ring: Coefficients) -> fmpz_mat:
     """Generators of ``{x ∈ source : f(x) ∈ target}``; ``image`` holds f of source's rows."""
     combined = kernel(stack(image, target), ring)
     chosen = combined.nrows()

@@ -1,0 +1,270 @@
+"""The vertices of a subdivided manifold: rigorous floats first, rationals where these do not decide.
+
+A vertex is either a vertex of M or the point where a unit vanishes on an edge: that definition is
+exact. Beside it stand float64 values with error bounds. The sign of a pre-activation at a vertex
+is taken from its definition where that forces it, from the float value where it exceeds its
+bound, and from rational arithmetic otherwise; nothing is decided by a tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import nearest_float
+from polyrank.topology.manifold import Manifold
+
+__all__ = ["LayerValues", "VertexTable", "activated", "affine_step", "exact_step"]
+
+U = 2.0**-53
+_TINY = 1e-290  # far above what underflow can lose in one sum of products
+
+Floats = NDArray[np.float64]
+Signs = NDArray[np.int8]
+
+
+@dataclass(slots=True)
+class LayerValues:
+    """Pre-activations of one layer at all vertices.
+
+    Attributes
+    ----------
+    z, error : float64, shape (V, units)
+        ``|z − true| ≤ error``; both 0 where the value is exactly 0.
+    sign : int8, shape (V, units)
+        Exact.
+    """
+
+    z: Floats
+    error: Floats
+    sign: Signs
+
+
+@dataclass(slots=True)
+class VertexTable:
+    """Where every vertex comes from, and rational coordinates on demand.
+
+    Attributes
+    ----------
+    manifold : Manifold
+    network : Network
+    ends : int64, shape (V, 2)
+        The ends of the edge that the vertex cuts, positive end first; −1 for a vertex of M.
+    layer, unit : int64, shape (V,)
+        The unit that vanishes there (layers from 1); 0 and −1 for a vertex of M.
+    corners : int64, shape (V, k + 1)
+        Vertices of the smallest simplex of M that contains the vertex; −1 pads.
+    weights : float64, shape (V, k + 1)
+        Approximate barycentric coordinates with respect to these.
+    exact_decisions : int
+        How many vertices needed rational arithmetic so far.
+    """
+
+    manifold: Manifold
+    network: Network
+    ends: NDArray[np.int64]
+    layer: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    corners: NDArray[np.int64]
+    weights: Floats
+    exact_decisions: int = 0
+    _inputs: dict[tuple[int, int], fmpq_mat] = field(default_factory=dict)
+    _share: dict[int, fmpq] = field(default_factory=dict)
+    _barycentric: dict[int, dict[int, fmpq]] = field(default_factory=dict)
+
+    @classmethod
+    def of_manifold(cls, manifold: Manifold, network: Network) -> VertexTable:
+        """The vertices of M itself."""
+        count, width = manifold.points.shape[0], manifold.dimension + 1
+        corners = np.full((count, width), -1, np.int64)
+        corners[:, 0] = np.arange(count)
+        weights = np.zeros((count, width))
+        weights[:, 0] = 1.0
+        nowhere = np.full((count, 2), -1, np.int64)
+        zeros = np.zeros(count, np.int64)
+        return cls(manifold, network, nowhere, zeros, zeros - 1, corners, weights)
+
+    @property
+    def count(self) -> int:
+        """Number of vertices."""
+        return int(self.layer.size)
+
+    def points(self) -> Floats:
+        """Approximate coordinates in R^n, shape (V, n)."""
+        base = self.manifold.points.approx
+        spread = np.where(self.corners >= 0, self.weights, 0.0)
+        return np.asarray(np.einsum("vj,vjn->vn", spread, base[self.corners]))
+
+    def exact_barycentric(self, vertex: int) -> dict[int, fmpq]:
+        """Vertex of M → barycentric coordinate, positive, summing to 1; exact."""
+        for v in self._ancestors(vertex, self._barycentric):
+            if self.layer[v] == 0:
+                self._barycentric[v] = {v: fmpq(1)}
+                continue
+            a, b = (int(e) for e in self.ends[v])
+            share = self.exact_share(v)
+            mixed = {c: (1 - share) * w for c, w in self._barycentric[a].items()}
+            for c, w in self._barycentric[b].items():
+                mixed[c] = mixed.get(c, fmpq(0)) + share * w
+            self._barycentric[v] = mixed
+        return self._barycentric[vertex]
+
+    def exact_point(self, vertex: int) -> list[fmpq]:
+        """The exact coordinates in R^n."""
+        total = [fmpq(0)] * self.manifold.ambient
+        for corner, weight in self.exact_barycentric(vertex).items():
+            point = self.manifold.point(corner)
+            total = [t + weight * v for t, v in zip(total, point, strict=True)]
+        return total
+
+    def exact_image(self, vertex: int, layer: int) -> list[fmpq]:
+        """Φ_K at the vertex, exact; K = 0 is the point itself."""
+        h = fmpq_mat(self.manifold.ambient, 1, self.exact_point(vertex))
+        for step in self.network.layers[:layer]:
+            h = exact_step(step, h)[1]
+        return list(h.entries())
+
+    def exact_share(self, vertex: int) -> fmpq:
+        """The vertex is ``(1 − t) a + t b`` on its edge (a, b); this is t, strictly within 0..1."""
+        for v in self._ancestors(vertex, self._share):
+            if self.layer[v] == 0:
+                self._share[v] = fmpq(0)
+                continue
+            layer, unit = int(self.layer[v]), int(self.unit[v])
+            a, b = (int(e) for e in self.ends[v])
+            rows = self.network.layers[layer - 1]
+            high, low = (
+                sum(
+                    (
+                        rows.weight_exact[unit, j] * h
+                        for j, h in enumerate(self.exact_inputs(e, layer - 1).entries())
+                    ),
+                    rows.bias_exact[unit, 0],
+                )
+                for e in (a, b)
+            )
+            share = high / (high - low)
+            self._share[v] = share
+            one, other = self.exact_inputs(a, layer - 1), self.exact_inputs(b, layer - 1)
+            # the layers before are affine on the edge that was cut
+            self._inputs[v, layer - 1] = one * (1 - share) + other * share
+        return self._share[vertex]
+
+    def exact_inputs(self, vertex: int, layer: int) -> fmpq_mat:
+        """Φ_K at the vertex, for K not below the layer before the one that cut the edge."""
+        start = layer
+        while (vertex, start) not in self._inputs:
+            if start == max(0, int(self.layer[vertex]) - 1):
+                if start == 0 and self.layer[vertex] == 0:
+                    point = self.manifold.point(vertex)
+                    self._inputs[vertex, 0] = fmpq_mat(len(point), 1, point)
+                else:
+                    self.exact_share(vertex)
+                break
+            start -= 1
+        h = self._inputs[vertex, start]
+        for k in range(start, layer):
+            h = exact_step(self.network.layers[k], h)[1]
+            self._inputs[vertex, k + 1] = h
+        return h
+
+    def exact_preactivations(self, vertex: int, layer: int) -> list[fmpq]:
+        """The pre-activations of layer K = ``layer`` ≥ 1 at the vertex."""
+        step = self.network.layers[layer - 1]
+        z = step.weight_exact * self.exact_inputs(vertex, layer - 1) + step.bias_exact
+        return list(z.entries())
+
+    def _ancestors(self, vertex: int, known: dict[int, object]) -> list[int]:
+        """The vertices on which this one depends and that are not known, each after its ends."""
+        waiting, found = [vertex], set()
+        while waiting:
+            v = waiting.pop()
+            if v in known or v in found:
+                continue
+            found.add(v)
+            if self.layer[v] > 0:
+                waiting += self.ends[v].tolist()
+        return sorted(found)  # a vertex is numbered after the ends of its edge
+
+    def settle(self, values: LayerValues, layer: int, vertices: NDArray[np.int64]) -> None:
+        """Replace the rows of these vertices by exact signs and floats nearest to the truth."""
+        self.exact_decisions += int(vertices.size)
+        for v in vertices.tolist():
+            row = self.exact_preactivations(v, layer)
+            near = np.array([nearest_float(value) for value in row])
+            values.z[v] = near
+            values.error[v] = np.where(near == 0.0, 0.0, np.abs(near) * (2 * U) + _TINY)
+            values.sign[v] = [(value > 0) - (value < 0) for value in row]
+            for j in np.flatnonzero(near == 0.0).tolist():
+                values.error[v, j] = 0.0 if row[j] == 0 else _TINY
+
+    def append(
+        self,
+        ends: NDArray[np.int64],
+        share: Floats,
+        corners: NDArray[np.int64],
+        layer: int,
+        unit: int,
+    ) -> None:
+        """Add the points ``(1 − share) a + share b`` where a unit vanishes on edges (a, b)."""
+        weights = np.zeros(corners.shape)
+        for end, part in ((ends[:, 0], 1.0 - share), (ends[:, 1], share)):
+            own, weight = self.corners[end], self.weights[end]
+            for j in range(corners.shape[1]):
+                there = (corners[:, j : j + 1] == own) & (own >= 0)
+                weights[:, j] += part * np.where(there, weight, 0.0).sum(axis=1)
+        fresh = np.full(len(ends), layer, np.int64)
+        self.ends = np.concatenate([self.ends, ends])
+        self.layer = np.concatenate([self.layer, fresh])
+        self.unit = np.concatenate([self.unit, np.full(len(ends), unit, np.int64)])
+        self.corners = np.concatenate([self.corners, corners])
+        self.weights = np.concatenate([self.weights, weights])
+
+
+def exact_step(layer: Layer, h: fmpq_mat) -> tuple[list[fmpq], fmpq_mat]:
+    """Pre-activations and activations of one layer at a rational point."""
+    z = list((layer.weight_exact * h + layer.bias_exact).entries())
+    out = [pos * v if v > 0 else neg * v for v, (neg, pos) in zip(z, layer.slopes_exact, strict=True)]
+    return z, fmpq_mat(layer.units, 1, out)
+
+
+def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """``W h + b`` with a rigorous bound of its error, for rows h with bounds ``error``.
+
+    Rounding of a sum of m products in any order is at most ``m u / (1 − m u)`` times the sum of
+    their magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+    """
+    weight, bias = layer.weight.approx, layer.bias.approx
+    z = h @ weight.T + bias
+    size = np.abs(h) @ np.abs(weight).T + np.abs(bias)
+    spread = error @ np.abs(weight).T
+    if not layer.weight.is_float:
+        spread = spread * (1 + 2 * U)
+    terms = h.shape[1] + 6  # of the sum, its bias, the rounding of rational entries, slack
+    bound = (terms * U) * size + spread
+    bound = np.where((size > 0) | (spread > 0), bound * (1 + 4 * terms * U) + _TINY, 0.0)
+    only_bias = (np.abs(h) @ (weight != 0).T == 0) & (spread == 0)
+    if layer.bias.is_float and layer.weight.is_float:
+        bound[only_bias] = 0.0  # z is the bias itself
+    return z, bound
+
+
+def activated(layer: Layer, values: LayerValues) -> tuple[Floats, Floats]:
+    """The activations after a layer, with bounds, from values and exact signs."""
+    split = layer.has_hyperplane
+    up = (values.sign > 0) | ~split
+    slope = np.where(up, layer.slope_pos.approx, layer.slope_neg.approx)
+    h = slope * values.z
+    error = np.abs(slope) * values.error
+    inexact = (slope != 1.0) & (slope != 0.0) & (slope != -1.0)
+    if not (layer.slope_pos.is_float and layer.slope_neg.is_float):
+        inexact |= slope != 0.0  # a rational slope is no smaller than 2^-500
+    error = np.where(inexact & (h != 0.0), error * (1 + 8 * U) + (8 * U) * np.abs(h) + _TINY, error)
+    nothing = (split & (values.sign == 0)) | (slope == 0.0)
+    h[nothing] = 0.0
+    error[nothing] = 0.0
+    return h, error
