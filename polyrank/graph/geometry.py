@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.errors import RunError
-from polyrank.graph.build import chart_of_run
+from polyrank.graph.listing import chart_of_run
 from polyrank.graph.exact_facets import ExactFacets, IntRow
 from polyrank.graph.polytope import Generators, generators, volume
 from polyrank.graph.region_graph import RegionGraph

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from polyrank.errors import RunError
-from polyrank.graph.build import chart_of_run
+from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network

@@ -86,12 +86,15 @@ class RegionGraph:
         The region behind it, ``WALL`` or ``MISSING``.
     source, target, unit : ndarray of int32, shape (E,)
         The edges, source < target, and the crossed unit.
-    beyond : ndarray of float64, shape (E, k)
-        Per edge a chart point q, exact: strictly inside every row of the source but those of the
-        facet, and strictly behind the facet. The segment from the source's witness to q leaves
-        the region through the relative interior of the shared facet. NaN where the point is in
-        ``beyond_exact``; empty if the points were left on disk.
+    beyond_edge : ndarray of int64, shape (P,)
+        Edges whose point q is in ``beyond``, ascending; q of the other edges is the target's
+        witness, or in ``beyond_exact``.
+    beyond : ndarray of float64, shape (P, k)
+        Chart points q, exact: strictly behind the facet, and strictly inside every other facet of
+        the source. The segment from the source's witness to q leaves the region through
+        the relative interior of the shared facet (:func:`polyrank.graph.geometry.crossing`).
     beyond_exact : mapping of int to tuple of fmpq
+        The points that are no float64 points, by edge.
     closure : Closure
     statistics : mapping
         ``lps``, ``pivots``, what decided, seconds.
@@ -109,6 +112,7 @@ class RegionGraph:
     source: NDArray[np.int32]
     target: NDArray[np.int32]
     unit: NDArray[np.int32]
+    beyond_edge: NDArray[np.int64]
     beyond: NDArray[np.float64]
     beyond_exact: Mapping[int, tuple[fmpq, ...]]
     closure: Closure

@@ -41,36 +41,73 @@ __all__ = [
 ]
 
 GRAPH_NAME = "graph"
-_FORMAT = 1
+_FORMAT = 2
 #: Most regions that are turned into networkx objects (about 2 kB each).
 NETWORKX_LIMIT = 200_000
 
 
-def edges_table(graph: RegionGraph) -> pa.Table:
-    """The edges as an Arrow table: source, target, unit, beyond, beyond_exact."""
-    count, k = graph.edges, graph.dimension
-    kind = pa.list_(pa.float64(), k) if k else pa.list_(pa.float64())
-    exact: Any = pa.nulls(count, pa.list_(pa.string()))
-    points: Any = pa.nulls(count, kind)
-    if k and len(graph.beyond) == count:
-        points = pa.FixedSizeListArray.from_arrays(pa.array(graph.beyond.ravel()), k)
-        if graph.beyond_exact:
-            exact = pa.array(
-                [
-                    [str(v) for v in graph.beyond_exact[e]] if e in graph.beyond_exact else None
-                    for e in range(count)
-                ],
-                pa.list_(pa.string()),
-            )
-    return pa.table(
-        {
-            "source": graph.source,
-            "target": graph.target,
-            "unit": graph.unit,
-            "beyond": points,
-            "beyond_exact": exact,
-        }
+_ROW_GROUP = 1 << 18
+
+
+def _edges_schema(k: int) -> pa.Schema:
+    return pa.schema(
+        [
+            ("source", pa.int32()),
+            ("target", pa.int32()),
+            ("unit", pa.int32()),
+            ("beyond", pa.list_(pa.float64(), k) if k else pa.list_(pa.float64())),
+            ("beyond_exact", pa.list_(pa.string())),
+        ]
     )
+
+
+def edges_table(graph: RegionGraph, begin: int = 0, end: int | None = None) -> pa.Table:
+    """Edges as an Arrow table: source, target, unit, beyond, beyond_exact.
+
+    ``beyond`` is null where the point behind the facet is the target's witness, or spelled as
+    fractions in ``beyond_exact``.
+    """
+    k = graph.dimension
+    stop = graph.edges if end is None else min(end, graph.edges)
+    count = stop - begin
+    schema = _edges_schema(k)
+    points: Any = pa.nulls(count, schema.field("beyond").type)
+    first, last = np.searchsorted(graph.beyond_edge, [begin, stop])
+    if k and last > first:
+        values = np.zeros((count, k))
+        missing = np.ones(count, dtype=bool)
+        places = graph.beyond_edge[first:last] - begin
+        values[places] = graph.beyond[first:last]
+        missing[places] = False
+        points = pa.FixedSizeListArray.from_arrays(
+            pa.array(values.ravel()), k, mask=pa.array(missing)
+        )
+    exact: Any = pa.nulls(count, pa.list_(pa.string()))
+    if graph.beyond_exact:
+        exact = pa.array(
+            [
+                [str(v) for v in graph.beyond_exact[e]] if e in graph.beyond_exact else None
+                for e in range(begin, stop)
+            ],
+            pa.list_(pa.string()),
+        )
+    return pa.table(
+        [
+            pa.array(graph.source[begin:stop]),
+            pa.array(graph.target[begin:stop]),
+            pa.array(graph.unit[begin:stop]),
+            points,
+            exact,
+        ],
+        schema=schema,
+    )
+
+
+def _write_edges(graph: RegionGraph, path: Path) -> None:
+    """Write the edges by row groups, so that memory does not grow with their number."""
+    with pq.ParquetWriter(path, _edges_schema(graph.dimension), compression="zstd") as writer:
+        for begin in range(0, graph.edges, _ROW_GROUP):
+            writer.write_table(edges_table(graph, begin, begin + _ROW_GROUP))
 
 
 def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
@@ -94,7 +131,7 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
             draft / "facets.npz",
             start=graph.facet_start, unit=graph.facet_unit, to=graph.facet_to,
         )  # fmt: skip
-        pq.write_table(edges_table(graph), draft / "edges.parquet", compression="zstd")
+        _write_edges(graph, draft / "edges.parquet")
         save(network, draft / "network.json")
         entry = {
             "polyrank_graph": _FORMAT,
@@ -143,7 +180,7 @@ def load_graph(run: Run) -> RegionGraph:
             start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
         edges = pq.read_table(folder / "edges.parquet")
         if entry["polyrank_graph"] != _FORMAT:
-            raise RunError(f"{folder} has graph format {entry['polyrank_graph']!r}, expected 1")
+            raise RunError(f"{folder} has graph format {entry['polyrank_graph']!r}, expected {_FORMAT}")
         closure = entry["closure"]
         gaps = tuple(
             Gap(
@@ -168,10 +205,11 @@ def load_graph(run: Run) -> RegionGraph:
                 for e, text in enumerate(exact.to_pylist())
                 if text is not None
             }
-        points = np.zeros((0, k))
+        points, at = np.zeros((0, k)), np.zeros(0, dtype=np.int64)
         beyond = edges.column("beyond").combine_chunks()
-        if k and beyond.null_count == 0:
-            points = beyond.flatten().to_numpy().reshape(-1, k)
+        if k and beyond.null_count < len(beyond):
+            at = np.flatnonzero(beyond.is_valid().to_numpy(zero_copy_only=False))
+            points = beyond.drop_null().flatten().to_numpy().reshape(-1, k)
         statistics = entry["statistics"]
     except (
         OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException,
@@ -180,7 +218,7 @@ def load_graph(run: Run) -> RegionGraph:
     if len(start) != run.count + 1:
         raise RunError(f"{folder} describes {len(start) - 1} regions, but the run has {run.count}")
     return RegionGraph(
-        k, start, unit, to, source, target, crossed, points, spelled, checked, statistics
+        k, start, unit, to, source, target, crossed, at, points, spelled, checked, statistics
     )
 
 
@@ -258,7 +296,7 @@ def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
     if suffix == ".npz":
         save_npz(path, graph.adjacency())
     elif suffix == ".parquet":
-        pq.write_table(edges_table(graph), path, compression="zstd")
+        _write_edges(graph, path)
     elif suffix in (".graphml", ".gexf"):
         made = to_networkx(graph, run)
         import networkx as nx  # noqa: PLC0415  (optional; the line above said if it is missing)

@@ -1,0 +1,259 @@
+"""Compiled: sort the candidates of a cell into facets and redundant rows.
+
+The facets of a region are proved in the order of their cost: those that an earlier neighbour has
+proved, those that the segment to the witness of a listed neighbour crosses, those next to a vertex.
+A row is proved redundant by a remembered identity, or by a linear program over all other rows; a
+point that violates it alone shows that it is a facet.
+"""
+
+from __future__ import annotations
+
+from polyrank.graph.arrays import (
+    ATTACHED,
+    FACET,
+    KNOWN,
+    LAST,
+    NEW,
+    OUT,
+    POOL,
+    PROPORTIONAL,
+    REDUNDANT,
+    S_KNOWN,
+    S_SEGMENT,
+    TIGHT,
+    UNDECIDED,
+    UNKNOWN,
+    VIOLATED,
+)
+from polyrank.graph.codes import find
+from polyrank.graph.layer_rows import mark_members, put_back, take_out
+from polyrank.graph.rays import beyond_at, beyond_on_ray, load_witness, shoot
+from polyrank.graph.redundancy import program, proportional
+from polyrank.graph.remembered import recall, remember
+from polyrank.lp.jit import inner
+
+__all__ = ["attach", "known_facets", "settle"]
+
+MAX_ROUNDS = 60
+#: In more dimensions rays along the normals of walls hardly ever meet them first.
+RAYS_UP_TO = 4
+NUDGES = (0.0, 1e-3, 2e-2, 1e-5, 0.2)
+
+
+@inner
+def attach(w, height, row, other):
+    """Note that a row is a multiple of another one. Returns the new height of the stack."""
+    w.attached[height, 0] = row
+    w.attached[height, 1] = other
+    return height + 1
+
+
+@inner
+def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
+    """Facets of region r that its neighbours tell; False where a neighbour's facet is no candidate.
+
+    Across the hyperplane of a unit that no other row is a multiple of only that unit (with the
+    multiples that it has in its own layer) changes its bit, so that the neighbour is found by its
+    codeword. The segment to its witness proves the facet where it crosses nothing else.
+    """
+    d = w.x.shape[0]
+    base = net.wall_rows.shape[0]
+    e = found.head[r]
+    while e != LAST:
+        m = w.position[found.edge_row[e]]
+        if m < 0 or w.status[m] != NEW:
+            return False
+        w.status[m] = FACET
+        w.found_to[m] = KNOWN
+        w.stat[S_KNOWN] += 1
+        e = found.edge_next[e]
+    for m in range(w.always[0], count):
+        if w.status[m] == NEW and recall(w, w.candidate[m], layers):
+            w.status[m] = OUT
+    for m in range(w.always[0], count):
+        row = w.candidate[m]
+        if w.status[m] != NEW or row < base or w.layer[row - base] < zero_layer:
+            continue
+        g = row - base
+        lone = True
+        for a in range(height):
+            if w.attached[a, 0] == row or w.attached[a, 1] == row:
+                lone = False
+        if not lone:
+            continue
+        s = find(
+            codes, w.hash[0] ^ codes.flip_key[g], r, codes.flip, codes.flip_start[g],
+            codes.flip_start[g + 1],
+        )  # fmt: skip
+        if s <= r or not load_witness(net, codes, s, w.q):
+            continue
+        if beyond_at(w, count, m, height):
+            w.status[m] = FACET
+            w.found_to[m] = s
+            w.found_point[m] = False
+            w.stat[S_SEGMENT] += 1
+            continue
+        for l in range(d):
+            w.direction[l] = w.q[l] - w.p[l]
+        first, t1, _second, t2 = shoot(net, w, count, 1.0)
+        if first == m and t2 > t1 * (1.0 + 1e-9):
+            if beyond_on_ray(net, w, count, m, t1, t2, height):
+                w.status[m] = FACET
+                w.found_to[m] = s
+                w.stat[S_SEGMENT] += 1
+    return True
+
+
+@inner
+def _rays(net, w, count, height):
+    """Wall facets that a ray along the wall's normal meets first."""
+    d = w.x.shape[0]
+    base = net.wall_rows.shape[0]
+    for m in range(w.always[0], count):
+        if w.status[m] != NEW or w.candidate[m] >= base:
+            continue
+        for l in range(d):
+            w.direction[l] = -w.form[m, l]
+        first, t1, _second, t2 = shoot(net, w, count, 1e30)
+        if first >= 0 and w.status[first] == NEW and t2 > t1 * (1.0 + 1e-6):
+            if beyond_on_ray(net, w, count, first, t1, t2, height):
+                w.status[first] = FACET
+                w.found_to[first] = UNKNOWN
+
+
+@inner
+def _facets_at_vertex(net, w, count, height):
+    """Facets among the undecided rows of the current basis: next to a simple vertex all are.
+
+    For each the point from which the ray comes lies on the row, inside the others that meet in
+    the vertex.
+    """
+    d = w.x.shape[0]
+    begin = w.always[0]
+    for q in range(d):
+        m = w.basis[q]
+        if m < 0 or w.status[m] != NEW:
+            continue
+        for l in range(d):
+            w.inner_point[l] = 0.0
+        for c in range(d):
+            if c == q or w.basis[c] < 0:
+                continue
+            size = 0.0
+            for l in range(d):
+                size += abs(w.inverse[l, c])
+            for l in range(d):
+                w.inner_point[l] += w.inverse[l, c] / size
+        # half of the way along that direction
+        reach = 1.0
+        for n in range(begin, count):
+            w.value[n] = 0.0
+        for l in range(d):
+            v = w.inner_point[l]
+            for n in range(begin, count):
+                w.value[n] += w.columns[l, n] * v
+        for n in range(begin, count):
+            if w.value[n] < -1e-9 and n != m and w.slack[n] < reach * -w.value[n]:
+                reach = max(w.slack[n], 0.0) / -w.value[n]
+        for l in range(d):
+            w.direction[l] = w.x[l] + 0.5 * reach * w.inner_point[l] - w.p[l]
+        first, t1, _second, t2 = shoot(net, w, count, 1e30)
+        if first == m and t2 > t1 * (1.0 + 1e-12):
+            if beyond_on_ray(net, w, count, m, t1, t2, height):
+                w.status[m] = FACET
+                w.found_to[m] = UNKNOWN
+
+
+@inner
+def _new_facet(net, w, count, height, rounds):
+    """A facet on the way from p to the point ``w.x`` that violates a row and no other.
+
+    Returns (index or −1, −1), or two candidates of which the second is a multiple of the first.
+    """
+    d = w.x.shape[0]
+    size = 0.0
+    for l in range(d):
+        size = max(size, abs(w.x[l] - w.p[l]))
+    for turn in range(len(NUDGES)):
+        for l in range(d):
+            noise = ((turn * 7 + l * 13 + rounds * 5) * 0.6180339887498949) % 1.0
+            w.direction[l] = w.x[l] - w.p[l] + NUDGES[turn] * size * (noise - 0.5)
+        first, t1, second, t2 = shoot(net, w, count, 1e30)
+        if first < 0 or w.status[first] != NEW:
+            continue
+        if not t2 > t1 * (1.0 + 1e-9):
+            if second >= 0 and w.status[second] == NEW:
+                if proportional(w, w.candidate[second], w.candidate[first]):
+                    return first, second
+            continue
+        if beyond_on_ray(net, w, count, first, t1, t2, height):
+            w.status[first] = FACET
+            w.found_to[first] = UNKNOWN
+            return first, -1
+    return -1, -1
+
+
+@inner
+def _take_apart(w, height, index, other):
+    """Note that a candidate is a multiple of another, and take it out of the programs."""
+    w.status[index] = ATTACHED
+    take_out(w, index)
+    w.state[POOL] = 0
+    return attach(w, height, w.candidate[index], w.candidate[other])
+
+
+@inner
+def settle(net, w, count, final, height, layers):
+    """Decide every candidate that is not decided yet.
+
+    On a cell that is no region (``final`` false) a row that is not proved redundant counts as a
+    facet. Returns (whether nothing is open, new height of the attached).
+    """
+    d = w.x.shape[0]
+    base = net.wall_rows.shape[0]
+    if not final:
+        for m in range(w.always[0], count):
+            if w.status[m] == NEW and recall(w, w.candidate[m], layers):
+                w.status[m] = OUT
+    elif d <= RAYS_UP_TO:
+        _rays(net, w, count, height)
+    for m in range(w.always[0], count):
+        if w.status[m] != NEW:
+            continue
+        row = w.candidate[m]
+        layer = w.layer[row - base] if row >= base else 0
+        central = net.central[layer]
+        if central:
+            mark_members(net, w, count, layer)
+        verdict = UNDECIDED
+        other = -1
+        if not central:  # among central rows every vertex is shared with redundant ones
+            verdict, other = program(net, w, row, m, False, count)
+            if verdict == TIGHT:
+                if not final:
+                    w.status[m] = FACET
+                    continue
+                _facets_at_vertex(net, w, count, height)
+        rounds = 0
+        while w.status[m] == NEW and rounds < MAX_ROUNDS:
+            rounds += 1
+            if verdict != REDUNDANT and verdict != PROPORTIONAL:
+                take_out(w, m)
+                verdict, other = program(net, w, row, m, True, count)
+                put_back(w, m)
+            if verdict == REDUNDANT:
+                w.status[m] = OUT
+                remember(net, w, row)
+            elif verdict == PROPORTIONAL:
+                height = _take_apart(w, height, m, other)
+            elif not final:
+                w.status[m] = FACET  # an upper cell may keep a row that is not needed
+            elif verdict == VIOLATED:
+                hit, partner = _new_facet(net, w, count, height, rounds)
+                if partner >= 0:
+                    height = _take_apart(w, height, partner, hit)
+                elif hit < 0:
+                    return False, height
+            else:
+                return False, height
+    return True, height

@@ -1,0 +1,145 @@
+"""A run's regions as the arrays that the walk reads, and lookup by codeword."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+
+from polyrank.cells.arrays import NetArrays
+from polyrank.cells.chart import Chart
+from polyrank.cells.chart import chart as chart_of
+from polyrank.errors import RunError
+from polyrank.graph.arrays import MISSING, Codes
+from polyrank.graph.codes import fill_table
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.regions.manifest import chart_entry
+from polyrank.regions.run import Run
+from polyrank.regions.schema import fixed_binary_rows
+
+__all__ = ["chart_of_run", "codes_of_run", "find_row"]
+
+
+def chart_of_run(run: Run, network: Network) -> Chart:
+    """The chart of a run's domain, after checking that the network is the run's.
+
+    Raises
+    ------
+    RunError
+        If the network is another one, or the chart is not that of the manifest.
+    """
+    if network.sha256 != run.network["hash"]:
+        raise RunError(
+            f"the network {network.name!r} is not that of the run ({run.network['name']!r}): its "
+            f"hash is {network.sha256[:12]}…, expected {str(run.network['hash'])[:12]}…; give the "
+            "same file with the same options"
+        )
+    chart = chart_of(run.domain, network.input_dim)
+    if chart_entry(chart) != run.manifest["chart"]:
+        raise RunError("the run was made in another chart of its domain; enumerate it again")
+    return chart
+
+
+def codes_of_run(
+    run: Run, net: NetArrays, layers: int
+) -> tuple[Codes, dict[int, tuple[fmpq, ...]]]:
+    """Codewords, witnesses and the table of a run, and the witnesses that are not float64.
+
+    Raises
+    ------
+    RunError
+        If a codeword is listed twice.
+    """
+    k = run.dimension
+    width = max(1, (run.bits + 7) // 8)
+    regions = sum(batch.num_rows for batch in run.batches(["codeword"]))
+    code = np.zeros((regions, width), dtype=np.uint8)
+    zero = np.zeros((0, width), dtype=np.uint8)
+    witness = np.full((regions, k), np.nan)
+    spelled: dict[int, tuple[fmpq, ...]] = {}
+    row = 0
+    for batch in run.batches(["codeword", "zero", "witness", "witness_exact"]):
+        count = batch.num_rows
+        if run.bits:
+            code[row : row + count] = fixed_binary_rows(batch.column("codeword"))
+            zeros = fixed_binary_rows(batch.column("zero"))
+            if zeros.any():
+                if not len(zero):
+                    zero = np.zeros((regions, width), dtype=np.uint8)
+                zero[row : row + count] = zeros
+        floats = batch.column("witness")
+        valid = floats.is_valid().to_numpy(zero_copy_only=False)
+        flat = floats.drop_null().flatten().to_numpy()
+        witness[row : row + count][valid] = flat.reshape(int(valid.sum()), k)
+        exact = batch.column("witness_exact")
+        if exact.null_count < len(exact):
+            for i, text in enumerate(exact.to_pylist()):
+                if text is not None:
+                    spelled[row + i] = tuple(to_fmpq(v) for v in text)
+        row += count
+    codes = _codes(code, zero, witness, net, layers, run.bits)
+    twice = int(fill_table(codes, run.bits))
+    if twice >= 0:
+        raise RunError(f"the run is damaged: the codeword of region {twice} is listed twice")
+    return codes, spelled
+
+
+def _codes(
+    code: NDArray[np.uint8],
+    zero: NDArray[np.uint8],
+    witness: NDArray[np.float64],
+    net: NetArrays,
+    layers: int,
+    bits: int,
+) -> Codes:
+    width = code.shape[1]
+    plane = net.hyperplane
+    unit = np.flatnonzero(plane).astype(np.int64)
+    bit = np.full(len(plane), -1, dtype=np.int64)
+    bit[plane] = np.arange(len(unit))
+    mask = np.zeros((layers + 1, width), dtype=np.uint8)
+    for layer in range(layers + 1):
+        ones = np.zeros(8 * width, dtype=np.uint8)
+        ones[: int(plane[: net.unit_start[layer]].sum())] = 1
+        mask[layer] = np.packbits(ones, bitorder="little")
+    key = np.random.default_rng(20).integers(0, 2**64, size=max(1, bits), dtype=np.uint64)
+    flips: list[list[int]] = [[int(b)] if b >= 0 else [] for b in bit]
+    start = np.repeat(net.unit_start[:-1], net.units)
+    for g in np.flatnonzero(net.tie >= 0).tolist():
+        flips[int(start[g] + net.tie[g])].append(int(bit[g]))
+    counts = [len(f) for f in flips]
+    flat = [b for f in flips for b in f]
+    return Codes(
+        code=code,
+        zero=zero,
+        witness=witness,
+        key=key,
+        table=np.full(1 << max(4, (2 * len(code)).bit_length()), -1, dtype=np.int32),
+        bit=bit,
+        unit=unit[: len(unit)],
+        mask=mask,
+        flip_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        flip=np.array(flat or [0], dtype=np.int64),
+        flip_key=np.array(
+            [np.bitwise_xor.reduce(key[f]) if f else 0 for f in flips], dtype=np.uint64
+        ),
+    )
+
+
+def find_row(codes: Codes, bits: NDArray[np.uint8]) -> int:
+    """The region with a codeword, given as 0/1 values, or MISSING."""
+    packed = np.zeros(codes.code.shape[1], dtype=np.uint8)
+    short = np.packbits(bits, bitorder="little")
+    packed[: len(short)] = short
+    value = 0
+    for b in np.flatnonzero(bits).tolist():
+        value ^= int(codes.key[b])
+    size = len(codes.table)
+    slot = value & (size - 1)
+    while codes.table[slot] >= 0:
+        s = int(codes.table[slot])
+        if (codes.code[s] == packed).all():
+            return s
+        slot = (slot + 1) & (size - 1)
+    return MISSING

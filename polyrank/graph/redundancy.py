@@ -1,0 +1,397 @@
+"""Compiled: is a row redundant on a cell? A linear program over all rows of the cell.
+
+It starts at the lowest vertex that an earlier program of the cell has met, and ends in a proof, at
+a vertex on the row, or, where the row itself is taken out, at a point that violates it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from polyrank.graph.arrays import (
+    OUT,
+    POOL,
+    POOL_TURN,
+    PROPORTIONAL,
+    REDUNDANT,
+    S_ENCLOSURE,
+    S_INTEGERS,
+    S_LPS,
+    S_PIVOTS,
+    S_RESIDUAL,
+    S_VERTEX,
+    TIGHT,
+    UNDECIDED,
+    VERTICES,
+    VIOLATED,
+)
+from polyrank.lp.certify import INFLATE, by_enclosure, by_residual
+from polyrank.lp.jit import inner
+from polyrank.lp.simplex import choose_edge, move, ratio_test, refactor, slacks
+
+__all__ = ["program", "proportional", "set_objective"]
+
+MAX_PIVOTS = 300
+BLAND_AFTER = 30
+#: Multipliers smaller than this share of the largest are left out of a proof.
+NEGLIGIBLE = 1e-13
+
+
+@inner
+def _to_witness(w):
+    """Put the program to the interior point p with free slots."""
+    d = w.x.shape[0]
+    for q in range(d):
+        w.basis[q] = -1
+        w.x[q] = w.p[q]
+        for l in range(d):
+            w.inverse[l, q] = 1.0 if l == q else 0.0
+
+
+@inner
+def _to_lowest_vertex(w, without):
+    """Put the program to the known vertex where the objective is least. Returns it, or −1.
+
+    Vertices that lie on the row ``without`` are left out.
+    """
+    d = w.x.shape[0]
+    best = -1
+    low = np.inf
+    for v in range(w.state[POOL]):
+        if without >= 0:
+            on_it = False
+            for q in range(d):
+                on_it = on_it or w.pool_basis[v, q] == without
+            if on_it:
+                continue
+        z = 0.0
+        for l in range(d):
+            z += w.objective[l] * w.pool_x[v, l]
+        if z < low:
+            low = z
+            best = v
+    if best < 0:
+        _to_witness(w)
+        return -1
+    for q in range(d):
+        w.basis[q] = w.pool_basis[best, q]
+        w.x[q] = w.pool_x[best, q]
+        for l in range(d):
+            w.inverse[q, l] = w.pool_inverse[best, q, l]
+    return best
+
+
+@inner
+def _keep_vertex(w):
+    d = w.x.shape[0]
+    v = w.state[POOL]
+    if v < VERTICES:
+        w.state[POOL] = v + 1
+    else:
+        v = w.state[POOL_TURN]
+        w.state[POOL_TURN] = (v + 1) % VERTICES
+    for q in range(d):
+        w.pool_basis[v, q] = w.basis[q]
+        w.pool_x[v, q] = w.x[q]
+        for l in range(d):
+            w.pool_inverse[v, q, l] = w.inverse[q, l]
+
+
+@inner
+def _drop_vertex(w, v):
+    d = w.x.shape[0]
+    last = w.state[POOL] - 1
+    w.state[POOL] = last
+    w.state[POOL_TURN] = 0
+    for q in range(d):
+        w.pool_basis[v, q] = w.pool_basis[last, q]
+        w.pool_x[v, q] = w.pool_x[last, q]
+        for l in range(d):
+            w.pool_inverse[v, q, l] = w.pool_inverse[last, q, l]
+
+
+@inner
+def _integers(w, objective_exponent):
+    """The proof of :func:`polyrank.lp.certify.by_integers`, with the support of the multipliers.
+
+    Returns −2 (no proof), −1 (proved, and never zero on a facet), or the one basis slot that the
+    objective is a positive multiple of.
+    """
+    d = w.basis.shape[0]
+    if objective_exponent < 0:
+        return -2
+    for q in range(d):
+        b = w.basis[q]
+        if b < 0 or w.form_exponent[b] < 0:
+            return -2
+        scale = 2.0 ** w.form_exponent[b]
+        for l in range(d):
+            w.square[q, l] = w.form[b, l] * scale
+    det = 1.0
+    for c in range(d):
+        p = c
+        big = abs(w.square[c, c])
+        for q in range(c + 1, d):
+            if abs(w.square[q, c]) > big:
+                big = abs(w.square[q, c])
+                p = q
+        if big == 0.0:
+            return -2
+        det *= big
+        if det > 1e15:
+            return -2
+        if p != c:
+            for l in range(d):
+                t = w.square[c, l]
+                w.square[c, l] = w.square[p, l]
+                w.square[p, l] = t
+        for q in range(c + 1, d):
+            f = w.square[q, c] / w.square[c, c]
+            if f != 0.0:
+                for l in range(c, d):
+                    w.square[q, l] -= f * w.square[c, l]
+    det = np.rint(det)
+    if det < 1.0:
+        return -2
+    objective_scale = 2.0**objective_exponent
+    limit = 2.0**60 / (d + 2)
+    support = 0
+    slot = -1
+    constant = np.int64(0)
+    for l in range(d + 1):
+        value = w.objective[l] * objective_scale
+        if abs(value) * det > limit or abs(value) > 2.0**53:
+            return -2
+        total = np.int64(value) * np.int64(det)
+        for q in range(d):
+            b = w.basis[q]
+            scale = 2.0 ** w.form_exponent[b]
+            mu = np.rint(w.rates[q] * (det * objective_scale / scale))
+            entry = w.form[b, l] * scale
+            if mu < 0.0 or mu > 2.0**53 or abs(entry) > 2.0**53 or mu * abs(entry) > limit:
+                return -2
+            total -= np.int64(mu) * np.int64(entry)
+            if l == 0 and mu > 0.0:
+                support += 1
+                slot = q
+        if l < d:
+            if total != 0:
+                return -2
+        else:
+            constant = total
+    if constant < 0:
+        return -2
+    return slot if constant == 0 and support == 1 else -1
+
+
+@inner
+def _multiple_of(w, slot):
+    """A row that is a multiple of a basis row: of no facet if that is always there or redundant."""
+    b = w.basis[slot]
+    if w.status[b] == OUT:
+        return REDUNDANT, -1
+    return PROPORTIONAL, b
+
+
+@inner
+def _proof(net, w, row):
+    """Whether the current basis proves the objective, a row, redundant.
+
+    Returns (verdict, index of the row that it is a multiple of).
+    """
+    d = w.x.shape[0]
+    base = net.wall_rows.shape[0]
+    big = 0.0
+    for q in range(d):
+        if w.rates[q] > big:
+            big = w.rates[q]
+    for q in range(d):
+        if abs(w.rates[q]) < NEGLIGIBLE * big:
+            w.rates[q] = 0.0
+    if by_residual(w.form, w.form_radius, w.basis, w.rates, w.objective, w.radius[row]):
+        w.stat[S_RESIDUAL] += 1
+        return REDUNDANT, -1
+    slot = _integers(w, w.exponent[row])
+    if slot >= -1:
+        w.stat[S_INTEGERS] += 1
+        if slot < 0:
+            return REDUNDANT, -1
+        return _multiple_of(w, slot)
+    central = False
+    dimension = d
+    if row >= base:
+        k = w.layer[row - base]
+        central = net.central[k]
+        if k > 0:
+            dimension = w.bound[k - 1] + (1 if net.homogeneous else 0)
+    elif net.wall_error[row] == 0.0 and w.table[row, d] == 0.0:
+        central = True
+    if central:
+        if by_enclosure(
+            w.form, w.form_radius, w.basis, w.inverse, w.rates, w.objective, w.radius[row],
+            w.central, w.member, d,
+        ):  # fmt: skip
+            if d >= 2:
+                w.stat[S_ENCLOSURE] += 1
+                return REDUNDANT, -1
+            return _multiple_of(w, 0)
+        if dimension < d and by_enclosure(
+            w.form, w.form_radius, w.basis, w.inverse, w.rates, w.objective, w.radius[row],
+            w.central, w.member, dimension,
+        ):  # fmt: skip
+            w.stat[S_ENCLOSURE] += 1
+            if dimension >= 2:
+                return REDUNDANT, -1
+            # one member spans the space: the objective is its multiple
+            best = 0
+            for q in range(d):
+                if w.rates[q] > w.rates[best]:
+                    best = q
+            return _multiple_of(w, best)
+    return UNDECIDED, -1
+
+
+@inner
+def _feasible(w, count):
+    slacks(w.columns, count, w.x, w.slack)
+    for m in range(count):
+        if w.slack[m] < -1e-7:
+            return False
+    return True
+
+
+@inner
+def set_objective(w, row):
+    """Put the objective to a row, positive inside."""
+    s = w.orient[row]
+    for l in range(w.objective.shape[0]):
+        w.objective[l] = s * w.table[row, l]
+
+
+@inner
+def program(net, w, row, index, alone, count):
+    """Minimise a row over the cell's rows.
+
+    Parameters
+    ----------
+    row : int
+        The objective, positive inside.
+    index : int
+        Its place among the cell's rows; −1 where it is none of them.
+    alone : bool
+        Its place has been taken out; stop at the first point where the objective is negative.
+
+    Returns
+    -------
+    (REDUNDANT, −1), (PROPORTIONAL, index of the row that it is a multiple of), (TIGHT, slot of the
+    row in the basis of a vertex), (VIOLATED, −1) with the point in ``w.x`` or (UNDECIDED, −1). The
+    proof is left in ``w.basis`` and ``w.rates``.
+    """
+    d = w.x.shape[0]
+    set_objective(w, row)
+    without = index if alone else -1
+    start = _to_lowest_vertex(w, without)
+    limit = w.radius[row] * (2 * d + 2) * INFLATE
+    ready = False
+    refreshed = False
+    pivots = 0
+    while True:
+        slot, sign = choose_edge(w.inverse, w.basis, w.objective, pivots > BLAND_AFTER, w.rates)
+        if slot < 0:
+            tight = -1
+            for q in range(d):
+                if w.basis[q] == index:
+                    tight = q
+            if tight < 0:
+                verdict, other = _proof(net, w, row)
+                if verdict != UNDECIDED:
+                    if pivots > 0:
+                        _keep_vertex(w)
+                        w.stat[S_LPS] += 1
+                    else:
+                        w.stat[S_VERTEX] += 1
+                    return verdict, other
+        if not ready:
+            ready = True
+            moved = False
+            while not _feasible(w, count):
+                if start < 0:
+                    w.stat[S_LPS] += 1
+                    return UNDECIDED, -1
+                moved = True
+                _drop_vertex(w, start)
+                start = _to_lowest_vertex(w, without)
+            if moved:
+                continue
+        if slot < 0 and tight >= 0:
+            if pivots > 0:
+                w.stat[S_LPS] += 1
+            return TIGHT, tight
+        z = w.objective[d]
+        for l in range(d):
+            z += w.objective[l] * w.x[l]
+        if z < -16.0 * limit and (z < -1e-9 or refreshed or slot < 0):
+            w.stat[S_LPS] += 1
+            return VIOLATED, -1
+        if slot < 0:
+            if refreshed or not refactor(w.form, w.basis, w.inverse, w.square):
+                w.stat[S_LPS] += 1
+                return UNDECIDED, -1
+            refreshed = True
+            for l in range(d):
+                v = 0.0
+                for q in range(d):
+                    v -= w.inverse[l, q] * w.form[w.basis[q], d]
+                w.x[l] = v
+            slacks(w.columns, count, w.x, w.slack)
+            continue
+        hit = -1
+        step = 0.0
+        if pivots < MAX_PIVOTS:
+            hit, step = ratio_test(
+                w.columns, count, w.slack, w.inverse, slot, sign, w.basis, pivots > BLAND_AFTER,
+                w.rate,
+            )  # fmt: skip
+        if hit < 0 or not step < 1e18:
+            w.stat[S_LPS] += 1
+            return UNDECIDED, -1
+        move(w.columns, count, w.slack, w.inverse, w.basis, w.x, slot, sign, hit, step, w.rate)
+        pivots += 1
+        w.stat[S_PIVOTS] += 1
+        if hit == index:
+            w.stat[S_LPS] += 1
+            full = True
+            for q in range(d):
+                full = full and w.basis[q] >= 0
+            if full:
+                _keep_vertex(w)
+            return TIGHT, slot
+
+
+@inner
+def proportional(w, a, b):
+    """Proof that row a is a positive multiple of row b: exact cross products of small integers."""
+    if w.exponent[a] < 0 or w.exponent[b] < 0:
+        return False
+    d = w.x.shape[0]
+    lead = -1
+    for l in range(d + 1):
+        if w.table[b, l] != 0.0:
+            lead = l
+            break
+    if lead < 0:
+        return False
+    sa = w.orient[a] * 2.0 ** w.exponent[a]
+    sb = w.orient[b] * 2.0 ** w.exponent[b]
+    ha = w.table[a, lead] * sa
+    hb = w.table[b, lead] * sb
+    if ha * hb <= 0.0:
+        return False
+    for l in range(d + 1):
+        va = w.table[a, l] * sa
+        vb = w.table[b, l] * sb
+        if max(abs(va), abs(ha)) * max(abs(vb), abs(hb)) > 2.0**53:
+            return False
+        if va * hb != vb * ha:
+            return False
+    return True
