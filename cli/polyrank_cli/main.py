@@ -11,10 +11,12 @@ from polyrank_cli.check import check_command
 from polyrank_cli.convert import convert_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
+from polyrank_cli.homology import homology_command
 from polyrank_cli.info import info_command
 from polyrank_cli.low_rank import low_rank_command
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
+from polyrank_cli.restrict import restrict_command
 from polyrank_cli.summary import summary_command
 
 __all__ = ["app", "main"]
@@ -59,6 +61,8 @@ app.command("graph")(graph_command)
 app.command("low-rank")(low_rank_command)
 app.command("region")(region_command)
 app.command("plot")(plot_command)
+app.command("restrict")(restrict_command)
+app.command("homology")(homology_command)
 app.command("check")(check_command)
 app.command("convert")(convert_command)
 

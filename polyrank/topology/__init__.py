@@ -1,1 +1,75 @@
-"""Sampled manifolds, their subdivision by a network, chain complexes and exact homology."""
+"""Sampled manifolds, their subdivision by a network, chain complexes and exact homology.
+
+The names below are loaded on first use::
+
+    from polyrank import load
+    from polyrank.topology import homology_table, restrict, shape
+    cells = restrict(load("net.npz"), shape("torus:40"))
+    homology_table(cells, rank=0)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polyrank.topology.chain import ChainComplex
+    from polyrank.topology.files import read_manifold
+    from polyrank.topology.homology import Homology, homology
+    from polyrank.topology.layers import homology_table
+    from polyrank.topology.low_rank import LowRankPart, low_rank_part
+    from polyrank.topology.manifold import Manifold, build_manifold
+    from polyrank.topology.pair import collapse_in_turn, collapsed_homology
+    from polyrank.topology.point_cloud import complex_of_points
+    from polyrank.topology.restriction import Restriction, restrict
+    from polyrank.topology.shapes import shape
+    from polyrank.topology.store import save_cells
+
+__all__ = [
+    "ChainComplex",
+    "Homology",
+    "LowRankPart",
+    "Manifold",
+    "Restriction",
+    "build_manifold",
+    "collapse_in_turn",
+    "collapsed_homology",
+    "complex_of_points",
+    "homology",
+    "homology_table",
+    "low_rank_part",
+    "read_manifold",
+    "restrict",
+    "save_cells",
+    "shape",
+]
+
+_HOME = {
+    "ChainComplex": "chain",
+    "Homology": "homology",
+    "LowRankPart": "low_rank",
+    "Manifold": "manifold",
+    "Restriction": "restriction",
+    "build_manifold": "manifold",
+    "collapse_in_turn": "pair",
+    "collapsed_homology": "pair",
+    "complex_of_points": "point_cloud",
+    "homology": "homology",
+    "homology_table": "layers",
+    "low_rank_part": "low_rank",
+    "read_manifold": "files",
+    "restrict": "restriction",
+    "save_cells": "store",
+    "shape": "shapes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'polyrank.topology' has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(f"polyrank.topology.{home}"), name)
+    globals()[name] = value
+    return value

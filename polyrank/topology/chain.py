@@ -26,6 +26,7 @@ __all__ = [
     "quotient",
     "simplicial_complex",
     "subcomplex",
+    "vertex_incidence",
 ]
 
 #: One boolean array per dimension: which cells belong to a set of cells.
@@ -186,6 +187,15 @@ def closure(complex_: ChainComplex, chosen: Sequence[ArrayLike]) -> Mask:
     for d in range(len(masks) - 1, 0, -1):
         masks[d - 1] |= (abs(complex_.boundary[d - 1]) @ masks[d].astype(np.int64)) > 0
     return tuple(masks)
+
+
+def vertex_incidence(complex_: ChainComplex, dimension: int) -> Any:
+    """Which vertices are in the closure of which d-cells: a 0/1 csc_array, (f_0, f_d)."""
+    out = sparse.csc_array(sparse.eye_array(complex_.cells[0], dtype=np.int8, format="csc"))
+    for matrix in complex_.boundary[:dimension]:
+        out = out.astype(np.int64) @ abs(matrix)
+        out.data = np.ones_like(out.data)
+    return sparse.csc_array(out)
 
 
 def subcomplex(complex_: ChainComplex, mask: Mask) -> ChainComplex:

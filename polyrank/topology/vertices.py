@@ -1,4 +1,4 @@
-"""The vertices of a subdivided manifold: rigorous floats first, rationals where these do not decide.
+"""The vertices of a subdivided manifold: rigorous floats first, rationals where these fail.
 
 A vertex is either a vertex of M or the point where a unit vanishes on an edge: that definition is
 exact. Beside it stand float64 values with error bounds. The sign of a pre-activation at a vertex
@@ -8,6 +8,7 @@ bound, and from rational arithmetic otherwise; nothing is decided by a tolerance
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -178,7 +179,7 @@ class VertexTable:
         z = step.weight_exact * self.exact_inputs(vertex, layer - 1) + step.bias_exact
         return list(z.entries())
 
-    def _ancestors(self, vertex: int, known: dict[int, object]) -> list[int]:
+    def _ancestors(self, vertex: int, known: Mapping[int, object]) -> list[int]:
         """The vertices on which this one depends and that are not known, each after its ends."""
         waiting, found = [vertex], set()
         while waiting:
@@ -228,7 +229,9 @@ class VertexTable:
 def exact_step(layer: Layer, h: fmpq_mat) -> tuple[list[fmpq], fmpq_mat]:
     """Pre-activations and activations of one layer at a rational point."""
     z = list((layer.weight_exact * h + layer.bias_exact).entries())
-    out = [pos * v if v > 0 else neg * v for v, (neg, pos) in zip(z, layer.slopes_exact, strict=True)]
+    out = [
+        pos * v if v > 0 else neg * v for v, (neg, pos) in zip(z, layer.slopes_exact, strict=True)
+    ]
     return z, fmpq_mat(layer.units, 1, out)
 
 

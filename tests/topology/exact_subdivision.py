@@ -132,7 +132,9 @@ def exact_cells(
     for cell in pieces:
         tight = {v: simplex.tight(v, everything) for v in cell}
         faces = {frozenset(cell)}
-        frontier = {frozenset(v for v in cell if c in tight[v]) for c in set().union(*tight.values())}
+        frontier = {
+            frozenset(v for v in cell if c in tight[v]) for c in set().union(*tight.values())
+        }
         frontier = {f for f in frontier if f}
         while frontier:
             faces |= frontier

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -20,7 +22,7 @@ from tests.topology.exact_subdivision import glued_cells
 
 def random_network(*widths: int, seed: int = 0) -> Network:
     rng = np.random.default_rng(seed)
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
     weights = [rng.normal(size=(b, a)) for a, b in pairs]
     return Network.from_arrays(weights, [0.3 * rng.normal(size=b) for _, b in pairs])
 
@@ -87,7 +89,9 @@ def small_manifolds(draw: st.DrawFn, n: int) -> Manifold:
     k = draw(st.integers(1, min(n, 3 if n < 4 else 2)))
     half = st.integers(-3, 3).map(lambda v: v / 2)
     base = [draw(half) for _ in range(n)]
-    steps = [[draw(st.sampled_from([1.0, -1.0, 0.5])) * (i == j) for j in range(n)] for i in range(k)]
+    steps = [
+        [draw(st.sampled_from([1.0, -1.0, 0.5])) * (i == j) for j in range(n)] for i in range(k)
+    ]
     corners = [base, *([b + s for b, s in zip(base, step, strict=True)] for step in steps)]
     opposite = [b + sum(s[j] for s in steps) for j, b in enumerate(base)]
     facets = [list(range(k + 1))]
@@ -116,7 +120,9 @@ def test_a_unit_that_vanishes_on_a_cell_cuts_nothing():
 
 
 def test_rational_points_and_slopes():
-    net = pr.Network.from_arrays([[[1.0, 2.0], [1.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [-1]], slope="1/3")
+    net = pr.Network.from_arrays(
+        [[[1.0, 2.0], [1.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [-1]], slope="1/3"
+    )
     points = pr.network.rational.RationalArray.from_rationals(
         ["0", "0", "2/3", "-1/3", "1/7", "1"], (3, 2)
     )
@@ -156,9 +162,10 @@ def test_through_layer_stops_there():
     net = random_network(2, 4, 4, 1, seed=1)
     square = build_manifold(SQUARE, STRIP)
     first = Network(net.layers[:1])
-    assert subdivide(net, square, through_layer=1).complex.cells == subdivide(
-        first, square
-    ).complex.cells
+    assert (
+        subdivide(net, square, through_layer=1).complex.cells
+        == subdivide(first, square).complex.cells
+    )
 
 
 def test_a_four_dimensional_simplex_is_no_harder():

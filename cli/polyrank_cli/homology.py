@@ -1,0 +1,148 @@
+"""``polyrank homology``: what collapsing the low-rank part does to homology, layer by layer."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyrank_cli.failures import sentences
+from polyrank_cli.manifolds import (
+    AlphaOption,
+    ClassOption,
+    LabelsOption,
+    ManifoldArgument,
+    RipsOption,
+    chosen_manifold,
+)
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.topology.layers import LayerHomology
+    from polyrank.topology.restriction import Restriction
+
+__all__ = ["homology_command"]
+
+
+def homology_command(
+    network: NetworkArgument,
+    manifold: ManifoldArgument,
+    layer: Annotated[
+        list[int] | None,
+        typer.Option(metavar="K", help="A layer; may be repeated (default: every layer)."),
+    ] = None,
+    rank: Annotated[int, typer.Option(metavar="R", help="Collapse what has rank at most R.")] = 0,
+    coefficients: Annotated[
+        str, typer.Option(metavar="Z|Q|P", help="Coefficients: Z, Q or a prime.")
+    ] = "Z",
+    ambient: Annotated[
+        bool,
+        typer.Option(
+            "--ambient", help="Rank of the map on all of R^n instead of that on the manifold."
+        ),
+    ] = False,
+    in_turn: Annotated[
+        bool,
+        typer.Option("--in-turn", help="Also collapse one component after another."),
+    ] = False,
+    alpha: AlphaOption = None,
+    rips: RipsOption = None,
+    labels: LabelsOption = None,
+    label: ClassOption = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Homology of MANIFOLD with the part collapsed on which NETWORK has low rank, exactly.
+
+    M/A: all of the low-rank part A becomes one point. M/~: every component of A, or every class
+    of components with one image point, becomes a point of its own.
+    """
+    # these load numba and pyarrow, which have no place in --help
+    from polyrank.topology.layers import homology_object, homology_table  # noqa: PLC0415
+    from polyrank.topology.restriction import restrict  # noqa: PLC0415
+
+    with sentences():
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        space = chosen_manifold(manifold, alpha, rips, labels, label)
+        depth = max(layer) if layer else None
+        found = restrict(loaded, space, through_layer=depth)
+        rows = homology_table(
+            found,
+            rank=rank,
+            layers=layer,
+            coefficients=coefficients,
+            ambient=ambient,
+            in_turn=in_turn,
+        )
+        if as_json:
+            typer.echo(json.dumps(homology_object(found, rows, coefficients)))
+            return
+        _show(found, rows, rank)
+
+
+def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+    from polyrank.topology.layers import not_decided  # noqa: PLC0415
+
+    space = found.manifold
+    typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
+    if space.note:
+        typer.echo(space.note)
+    typer.echo(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...)")
+    kind = "J_K on R^n" if rows[0].part.ambient else "the map on the cell"
+    typer.echo(f"A: closure of the cells where the rank of {kind} through layer K is <= {rank}")
+    table = []
+    for row in rows:
+        part, homology = row.part, row.homology
+        samples = part.samples(found).size
+        table.append(
+            [
+                str(part.layer),
+                " ".join(f"{int(m.sum()):,}" for m in part.cells),
+                f"{samples:,}",
+                str(part.components),
+                "-" if part.classes is None else str(part.classes),
+                str(homology.part) if part.components else "-",
+                str(homology.relative),
+                str(homology.one_point),
+                str(homology.per_component),
+                "-" if homology.per_image is None else str(homology.per_image),
+                f"{part.deficient:,}",
+            ]
+        )
+    header = ["layer", "cells of A by dim", "samples in A", "components", "images"]
+    header += ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image", "deficient outside"]
+    typer.echo(plain_table(header, table))
+    for row in rows:
+        if row.in_turn is not None and row.part.components:
+            runs = [(str(h), len(list(same))) for h, same in groupby(row.in_turn)]
+            steps = " -> ".join(f"[{h}]" + (f" x{n}" if n > 1 else "") for h, n in runs)
+            typer.echo(f"layer {row.part.layer}, components collapsed in turn: {steps}")
+    checked = ", ".join(rows[0].homology.sequence.checked_over)
+    typer.echo(
+        f"the long exact sequence of (M, A) is exact at every place (checked over {checked})"
+    )
+    for sentence in not_decided(rank):
+        typer.echo(f"Not decided: {sentence}")

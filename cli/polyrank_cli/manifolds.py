@@ -1,0 +1,82 @@
+"""Which manifold the command line means: a file, a generated shape, or a point cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from polyrank.topology.manifold import Manifold
+
+__all__ = [
+    "AlphaOption",
+    "ClassOption",
+    "LabelsOption",
+    "ManifoldArgument",
+    "RipsOption",
+    "chosen_manifold",
+]
+
+ManifoldArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MANIFOLD",
+        help="Points and simplices (.npz .json .off .obj .ply .txt), a shape such as torus:40 or "
+        "circle:100, or with --alpha or --rips a point cloud (.npy .csv).",
+    ),
+]
+AlphaOption = Annotated[
+    float | None,
+    typer.Option(metavar="R", help="Alpha complex of radius R of a point cloud (needs gudhi)."),
+]
+RipsOption = Annotated[
+    float | None,
+    typer.Option(metavar="R", help="Vietoris-Rips complex of radius R of a point cloud."),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Class of every point of the cloud (.npy), for --class."),
+]
+ClassOption = Annotated[
+    int | None, typer.Option("--class", metavar="N", help="Only the simplices of this class.")
+]
+
+
+def chosen_manifold(
+    text: str,
+    alpha: float | None,
+    rips: float | None,
+    labels: Path | None,
+    label: int | None,
+) -> Manifold:
+    """The manifold of the command line."""
+    # these load numpy and numba, which have no place in --help
+    from polyrank.topology.files import read_manifold  # noqa: PLC0415
+    from polyrank.topology.point_cloud import (  # noqa: PLC0415
+        complex_of_points,
+        read_labels,
+        read_points,
+    )
+    from polyrank.topology.shapes import SHAPES, shape  # noqa: PLC0415
+
+    if alpha is not None and rips is not None:
+        raise typer.BadParameter("--alpha and --rips exclude each other")
+    radius = alpha if alpha is not None else rips
+    if labels is not None and radius is None:
+        raise typer.BadParameter("--labels goes with --alpha or --rips")
+    if radius is not None:
+        points = read_points(text)
+        found = complex_of_points(
+            points,
+            radius,
+            kind="alpha" if alpha is not None else "rips",
+            labels=None if labels is None else read_labels(labels),
+            name=Path(text).stem,
+        )
+    elif text.partition(":")[0] in SHAPES and not Path(text).exists():
+        found = shape(text)
+    else:
+        found = read_manifold(text)
+    return found if label is None else found.of_class(label)

@@ -1,0 +1,108 @@
+"""``polyrank restrict``: a manifold divided into the cells of a network."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from polyrank_cli.failures import sentences
+from polyrank_cli.manifolds import (
+    AlphaOption,
+    ClassOption,
+    LabelsOption,
+    ManifoldArgument,
+    RipsOption,
+    chosen_manifold,
+)
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+__all__ = ["restrict_command"]
+
+
+def restrict_command(
+    network: NetworkArgument,
+    manifold: ManifoldArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
+    ] = None,
+    through_layer: Annotated[
+        int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")
+    ] = None,
+    alpha: AlphaOption = None,
+    rips: RipsOption = None,
+    labels: LabelsOption = None,
+    label: ClassOption = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Divide MANIFOLD into the cells of NETWORK: exact incidences, ranks and witnesses.
+
+    Exit status: 0 certified, 1 error, 2 wrong usage, 130 interrupted.
+    """
+    # these load numba and pyarrow, which have no place in --help
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+    from polyrank.topology.restriction import restrict  # noqa: PLC0415
+    from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
+
+    with sentences():
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        space = chosen_manifold(manifold, alpha, rips, labels, label)
+        begun = time.perf_counter()
+        found = restrict(loaded, space, through_layer=through_layer)
+        shown = cells_manifest(found)
+        shown["seconds"] = time.perf_counter() - begun
+        if output is not None:
+            save_cells(found, output)
+        shown["output"] = None if output is None else str(output)
+        if as_json:
+            typer.echo(json.dumps(shown))
+            return
+        typer.echo(f"{space.name} in R^{space.ambient}, {loaded.name}")
+        if space.note:
+            typer.echo(space.note)
+        rows = [
+            [str(d), f"{simplices:,}", f"{cells:,}", f"{maximal:,}"]
+            for d, (simplices, cells, maximal) in enumerate(
+                zip(space.complex.cells, shown["cells"], shown["maximal_cells"], strict=True)
+            )
+        ]
+        typer.echo(plain_table(["dimension", "simplices", "cells", "maximal"], rows))
+        for k, histogram in enumerate(shown["tangent_rank_histogram"], start=1):
+            text = " ".join(f"{rank}:{count:,}" for rank, count in histogram.items())
+            typer.echo(f"rank on the maximal cells through layer {k}: {text}")
+        typer.echo(
+            f"certified: no cell is missing, none is invented; Euler characteristic "
+            f"{shown['euler_characteristic']}, of the manifold "
+            f"{shown['euler_characteristic_of_manifold']}"
+        )
+        typer.echo(
+            f"{shown['seconds']:.2f} s, {shown['vertices_decided_in_rationals']:,} vertices "
+            "decided in rational arithmetic"
+        )
+        if output is not None:
+            typer.echo(f"written to {output}")

@@ -1,0 +1,262 @@
+"""Manifolds in files: ``.npz``, ``.json``, ``.off``, ``.obj``, ``.ply`` and facet lists.
+
+==========  ======================================================================================
+``.npz``    ``points`` (V, n), ``simplices`` (m, d + 1) or, for several dimensions,
+            ``simplices_1``, ``simplices_2``, …; optionally ``labels`` (``labels_1``, …)
+``.json``   ``{"points": [[…]], "facets": [[…]], "labels": […]}``; a point may be ``"1/3"``
+``.off``    also ``nOFF`` and coloured faces (colours are skipped)
+``.obj``    ``v``, ``f``, ``l`` and ``p`` elements, absolute or relative indices
+``.ply``    ascii or binary; ``vertex`` with x, y[, z] and ``face`` (``edge``) elements
+``.txt``    a facet list: a row of vertex numbers per line
+==========  ======================================================================================
+
+A decimal number in text is the nearest float64, which is then exact. Polygons with more than three
+corners are divided into triangles from their first corner. A facet list without points is a
+subcomplex of the standard simplex: vertex i is the unit vector e_i. Nothing in a file is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import DomainError, FormatError
+from polyrank.network.formats.npz import read_arrays
+from polyrank.network.formats.source import read_text
+from polyrank.network.rational import RationalArray
+from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.ply import read_ply
+
+__all__ = ["facet_arrays", "read_manifold"]
+
+_MAX_BYTES = 1 << 30
+
+
+def read_manifold(path: str | Path) -> Manifold:
+    """Read points and simplices; the extension says how.
+
+    Raises
+    ------
+    DomainError
+        In one sentence, if the file cannot be read or does not hold a simplicial complex.
+    """
+    file = Path(path)
+    readers = {
+        ".npz": _npz,
+        ".json": _json,
+        ".off": _off,
+        ".obj": _obj,
+        ".ply": lambda f: _mesh(f, *read_ply(f)),
+        ".txt": _facet_list,
+    }
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise DomainError(
+            f"{file.name}: expected a manifold in {', '.join(readers)}, or a generated shape such "
+            "as torus:40"
+        )
+    try:
+        return reader(file)
+    except (FormatError, DomainError) as error:
+        message = str(error)
+        if file.name in message:
+            raise DomainError(message) from None
+        raise DomainError(f"{file.name}: {message}") from None
+    except OSError as error:
+        raise DomainError(f"cannot read {file}: {error.strerror or error}") from None
+
+
+def facet_arrays(
+    facets: Sequence[Sequence[int]], labels: Sequence[int] | None = None
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]] | None]:
+    """Facets of different sizes as one array per size, with their labels in the same order."""
+    sizes = sorted({len(f) for f in facets})
+    arrays = [np.array([f for f in facets if len(f) == s], dtype=np.int64) for s in sizes]
+    if labels is None:
+        return arrays, None
+    if len(labels) != len(facets):
+        raise DomainError(f"{len(facets)} facets but {len(labels)} labels")
+    pairs = list(zip(facets, labels, strict=True))
+    return arrays, [np.array([v for f, v in pairs if len(f) == s], np.int64) for s in sizes]
+
+
+def _npz(file: Path) -> Manifold:
+    arrays, skipped = read_arrays(file)
+    if skipped:
+        raise DomainError(f"the array {skipped[0]!r} does not hold numbers")
+    names = [k for k in arrays if re.fullmatch(r"simplices(_\d+)?", k)]
+    if "points" not in arrays or not names:
+        raise DomainError(f"expected the arrays points and simplices, found {sorted(arrays)}")
+    labels = [arrays.get(name.replace("simplices", "labels")) for name in names]
+    known = {"points", *names, *(n.replace("simplices", "labels") for n in names)}
+    if unknown := sorted(arrays.keys() - known):
+        raise DomainError(f"unknown array {unknown[0]!r}; expected {', '.join(sorted(known))}")
+    given = [own for own in labels if own is not None]
+    if given and len(given) < len(names):
+        raise DomainError("labels must be given for all arrays of simplices or for none")
+    facets = [arrays[n] for n in names]
+    return build_manifold(arrays["points"], facets, file.stem, labels=given or None)
+
+
+def _json(file: Path) -> Manifold:
+    try:
+        found = json.loads(read_text(file, max_bytes=_MAX_BYTES))
+    except RecursionError:
+        raise DomainError("the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise DomainError(f"not JSON: {error}") from None
+    if not isinstance(found, dict) or "facets" not in found:
+        raise DomainError('expected a JSON object with "facets" and "points"')
+    if unknown := sorted(found.keys() - {"points", "facets", "labels", "name"}):
+        raise DomainError(f"unknown key {unknown[0]!r}; expected points, facets, labels, name")
+    facets = _integer_rows(found["facets"], "facets")
+    labels = found.get("labels")
+    if labels is not None:
+        labels = _integer_rows([labels], "labels")[0]
+    points: Any = _exact_points(found["points"]) if "points" in found else _unit_vectors(facets)
+    arrays, grouped = facet_arrays(facets, labels)
+    return build_manifold(points, arrays, str(found.get("name", file.stem)), labels=grouped)
+
+
+def _integer_rows(rows: Any, what: str) -> list[list[int]]:
+    whole = isinstance(rows, list) and all(
+        isinstance(row, list) and all(type(v) is int and abs(v) < 2**31 for v in row)
+        for row in rows
+    )
+    if not whole or not rows:
+        raise DomainError(f"{what} must be lists of integers")
+    return list(rows)
+
+
+def _exact_points(rows: Any) -> RationalArray:
+    if not isinstance(rows, list) or not rows or not all(isinstance(r, list) for r in rows):
+        raise DomainError("points must be a list of lists of numbers")
+    if len({len(r) for r in rows}) != 1:
+        raise DomainError("points must have equally many coordinates")
+    try:
+        return RationalArray.from_rationals([v for r in rows for v in r], (len(rows), len(rows[0])))
+    except ValueError as error:
+        raise DomainError(f"points: {error}") from None
+
+
+def _unit_vectors(facets: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """One vector per vertex number up to the largest; refused where that would be huge."""
+    top = max((max(f, default=-1) for f in facets), default=-1)
+    if top >= 4096:
+        raise DomainError(
+            f"a facet list without points puts vertex i on the unit vector e_i; {top} is too "
+            "large for that: give points"
+        )
+    return np.eye(top + 1)
+
+
+def _facet_list(file: Path) -> Manifold:
+    facets: list[list[int]] = []
+    for number, line in enumerate(read_text(file, max_bytes=_MAX_BYTES).splitlines(), start=1):
+        row = line.split("#")[0].replace(",", " ").split()
+        if not row:
+            continue
+        if not all(v.isdecimal() and len(v) < 10 for v in row):
+            raise DomainError(f"line {number} is {line.strip()[:60]!r}: expected vertex numbers")
+        facets.append([int(v) for v in row])
+    if not facets:
+        raise DomainError("the file lists no facets")
+    lowest = min(min(f) for f in facets)
+    shifted = [[v - lowest for v in f] for f in facets] if lowest == 1 else facets
+    note = "vertices are unit vectors: the file has no points"
+    return build_manifold(_unit_vectors(shifted), facet_arrays(shifted)[0], file.stem, note=note)
+
+
+def _tokens(file: Path) -> list[list[str]]:
+    lines = read_text(file, max_bytes=_MAX_BYTES).splitlines()
+    return [row for line in lines if (row := line.split("#")[0].split())]
+
+
+def _numbers(row: Sequence[str], what: str) -> list[float]:
+    try:
+        return [float(v) for v in row]
+    except ValueError:
+        raise DomainError(f"{what}: expected numbers, got {' '.join(row)[:60]!r}") from None
+
+
+def _integers(row: Sequence[str], what: str) -> list[int]:
+    if not all(re.fullmatch(r"[+-]?\d{1,9}", v) for v in row):
+        raise DomainError(f"{what}: expected integers, got {' '.join(row)[:60]!r}")
+    return [int(v) for v in row]
+
+
+def _off(file: Path) -> Manifold:
+    rows = _tokens(file)
+    head = rows[0][0] if rows else ""
+    matched = re.fullmatch(r"(ST)?C?N?4?n?OFF", head)
+    if matched is None:
+        raise DomainError(f"an .off file starts with OFF, this one with {head[:20]!r}")
+    if "4" in head or "ST" in head or "N" in head.replace("OFF", ""):
+        raise DomainError(f"the variant {head} is not read; write it as plain OFF")
+    flat = rows[0][1:], *rows[1:]
+    body = [row for row in flat if row]
+    dimension = 3
+    if "n" in head:
+        if not body:
+            raise DomainError("the file ends after its header")
+        dimension = _integers(body[0][:1], "the dimension")[0]
+        body = [row for row in (body[0][1:], *body[1:]) if row]
+    if not body or len(body[0]) < 2:
+        raise DomainError("the counts of vertices and faces are missing")
+    vertices, faces = _integers(body[0][:2], "the counts")
+    if vertices < 0 or faces < 0 or len(body) < 1 + vertices + faces:
+        raise DomainError(
+            f"the header promises {vertices} vertices and {faces} faces, but only {len(body) - 1} "
+            "lines follow: the file is truncated"
+        )
+    points = [_numbers(r[:dimension], "a vertex") for r in body[1 : 1 + vertices]]
+    polygons: list[list[int]] = []
+    for row in body[1 + vertices : 1 + vertices + faces]:
+        size = _integers(row[:1], "a face")[0]
+        if size < 1 or len(row) < 1 + size:
+            raise DomainError(f"the face {' '.join(row)[:60]!r} does not have {size} corners")
+        polygons.append(_integers(row[1 : 1 + size], "a face"))
+    return _mesh(file, points, polygons)
+
+
+def _obj(file: Path) -> Manifold:
+    points: list[list[float]] = []
+    polygons: list[list[int]] = []
+    for row in _tokens(file):
+        if row[0] == "v":
+            points.append(_numbers(row[1:4], "a vertex"))
+        elif row[0] in {"f", "l", "p"}:
+            corners = _integers([v.split("/")[0] for v in row[1:]], "an element")
+            if not corners or 0 in corners:
+                raise DomainError(f"the element {' '.join(row)[:60]!r}: vertices count from 1")
+            own = [v - 1 if v > 0 else len(points) + v for v in corners]
+            pieces = [own] if row[0] == "f" else [[v] for v in own]
+            if row[0] == "l":
+                pieces = [list(pair) for pair in pairwise(own)]
+            polygons += pieces
+    return _mesh(file, points, polygons)
+
+
+def _mesh(file: Path, points: Sequence[Sequence[float]], polygons: Sequence[list[int]]) -> Manifold:
+    """Points, edges, triangles; larger polygons are fans."""
+    if len({len(p) for p in points}) > 1:
+        raise DomainError("vertices must have equally many coordinates")
+    facets: list[list[int]] = []
+    fans = 0
+    for polygon in polygons:
+        if len(polygon) <= 3:
+            facets.append(polygon)
+            continue
+        fans += 1
+        facets += [[polygon[0], b, c] for b, c in pairwise(polygon[1:])]
+    note = f"{fans} polygons were divided into triangles from their first corner" if fans else ""
+    if not points or not facets:
+        raise DomainError(f"{len(points)} vertices and {len(facets)} faces: nothing to read")
+    return build_manifold(np.array(points), facet_arrays(facets)[0], file.stem, note=note)

@@ -1,0 +1,273 @@
+"""Exact ranks of the map through every layer on every cell, ambient and tangent.
+
+*Ambient*: the rank over ℚ of ``J_K = D_K W_K ⋯ D_1 W_1`` for the cell's codeword (a unit that is
+0 counts as inactive). *Tangent*: the rank of Φ_K on the cell itself, the dimension of its image.
+The rank modulo a prime is a lower bound; ``min(rank through K − 1, live units of layer K)`` an
+upper one; where they meet the rank is proved, the rest is settled by elimination over ℚ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.errors import DomainError
+from polyrank.network.normal_form import Network
+from polyrank.topology.manifold import Manifold
+from polyrank.topology.residues import (
+    PRIME,
+    Residues,
+    edge_residues,
+    image_residues,
+    modular_rank,
+    product,
+    reduced_layer,
+)
+from polyrank.topology.subdivide import Subdivision
+
+__all__ = ["ambient_ranks", "cell_vertices", "tangent_ranks"]
+
+_BLOCK = 1 << 22  # entries of a block of matrices: 32 MB
+
+
+def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16]:
+    """Ranks of ``J_K`` for given sign vectors.
+
+    Parameters
+    ----------
+    network : Network
+    signs : int8, shape (f, N)
+        Sign vectors over the units with a hyperplane; fewer columns than N give the ranks
+        through the layers that they cover.
+
+    Returns
+    -------
+    ndarray of int16, shape (f, L)
+        Exact, through the layers 1..L covered by the columns.
+    """
+    if not len(signs):
+        return np.zeros((0, _covered(network, signs)), np.int16)
+    distinct, number = np.unique(signs, axis=0, return_inverse=True)
+    n = network.input_dim
+    identity = fmpq_mat(n, n, [fmpq(int(i == j)) for i in range(n) for j in range(n)])
+    base = np.eye(n, dtype=np.int64)[None]
+    ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, lambda _: identity)
+    return np.asarray(ranks[number.ravel()])
+
+
+def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]:
+    """Ranks of Φ_K restricted to every cell: the dimension of its image.
+
+    Returns
+    -------
+    list of int16 arrays, shape (f_d, L)
+        Per dimension d; exact.
+
+    Raises
+    ------
+    DomainError
+        If a simplex of M is degenerate (its vertices are affinely dependent).
+    """
+    manifold = sub.vertices.manifold
+    layers = _covered(network, sub.signs[0])
+    out = [np.full((len(s), layers), -1, np.int16) for s in sub.signs]
+    for d, simplices in enumerate(manifold.simplices):
+        full = np.flatnonzero((sub.carrier[d] == d)[:, 0])
+        base = edge_residues(manifold, simplices)
+        _check_degenerate(manifold, d, base)
+        out[d][full] = _ranks(
+            network,
+            sub.signs[d][full],
+            sub.carrier[d][full, 1],
+            base,
+            partial(_edge_vectors, manifold, d),
+        )
+    _lower_cells(network, sub, out)
+    return out
+
+
+def _covered(network: Network, signs: NDArray[np.int8]) -> int:
+    """The number of layers that the columns of sign vectors cover; the output layer included."""
+    total = np.cumsum(network.bits)
+    return int(np.searchsorted(total, signs.shape[1], side="right"))
+
+
+def _ranks(
+    network: Network,
+    signs: NDArray[np.int8],
+    which: NDArray[np.int64],
+    base: Residues,
+    exact_base: Callable[[int], fmpq_mat],
+) -> NDArray[np.int16]:
+    """Ranks of ``J_K B_i`` for sign vectors and the numbers i of base matrices B_i."""
+    layers = _covered(network, signs)
+    out = np.zeros((len(signs), layers), np.int16)
+    k = base.shape[2]
+    if not len(signs) or k == 0 or layers == 0:
+        return out
+    widest = max(layer.units for layer in network.layers[:layers])
+    step = max(1, _BLOCK // (widest * k))
+    reduced = [reduced_layer(layer) for layer in network.layers[:layers]]
+    unsettled: set[int] = set()
+    for start in range(0, len(signs), step):
+        part = slice(start, start + step)
+        J = base[which[part]]
+        bound = np.full(len(J), k, np.int64)
+        column = 0
+        for index, layer in enumerate(network.layers[:layers]):
+            weight, _, low, high = reduced[index]
+            split = layer.has_hyperplane
+            count = int(split.sum())
+            own = np.ones((len(J), layer.units), np.int8)
+            own[:, split] = signs[part, column : column + count]
+            column += count
+            J = product(weight, J)
+            slope = np.where((own > 0) | ~split, high, low)
+            J = J * slope[:, :, None] % PRIME
+            live = ((slope != 0) & ((own != 0) | ~split)).sum(axis=1)
+            bound = np.minimum(bound, live)
+            lower = modular_rank(J)
+            proved = lower == bound
+            unsettled.update((start + np.flatnonzero(~proved)).tolist())
+            out[part, index] = lower
+            bound = lower  # replaced below where this is not yet proved
+    _settle(network, signs, which, exact_base, out, unsettled)
+    return out
+
+
+def _settle(
+    network: Network,
+    signs: NDArray[np.int8],
+    which: NDArray[np.int64],
+    exact_base: Callable[[int], fmpq_mat],
+    out: NDArray[np.int16],
+    unsettled: set[int],
+) -> None:
+    """Replace ranks that the bounds left open by ranks over ℚ, from that layer on."""
+    seen: dict[tuple[int, bytes], list[int]] = {}
+    for row in sorted(unsettled):
+        key = int(which[row]), signs[row].tobytes()
+        if key not in seen:
+            seen[key] = _exact_ranks(network, signs[row], exact_base(int(which[row])), out.shape[1])
+        out[row] = seen[key]
+
+
+def _exact_ranks(
+    network: Network, sign: NDArray[np.int8], base: fmpq_mat, layers: int
+) -> list[int]:
+    J, column, out = base, 0, []
+    for layer in network.layers[:layers]:
+        slopes = []
+        for split, (neg, pos) in zip(layer.has_hyperplane, layer.slopes_exact, strict=True):
+            slopes.append(pos if not split or sign[column] > 0 else neg)
+            column += int(split)
+        J = layer.weight_exact * J
+        rows = [[s * v for v in row] for s, row in zip(slopes, J.tolist(), strict=True)]
+        J = fmpq_mat(J.nrows(), J.ncols(), [v for row in rows for v in row])
+        out.append(int(J.rank()))
+    return out
+
+
+def _edge_vectors(manifold: Manifold, d: int, simplex: int) -> fmpq_mat:
+    corners = [manifold.point(v) for v in manifold.simplices[d][simplex].tolist()]
+    n = manifold.ambient
+    entries = [corners[j + 1][i] - corners[0][i] for i in range(n) for j in range(d)]
+    return fmpq_mat(n, d, entries)
+
+
+def _check_degenerate(manifold: Manifold, d: int, base: Residues) -> None:
+    for i in np.flatnonzero(modular_rank(base) < d).tolist() if d else []:
+        if int(_edge_vectors(manifold, d, i).rank()) < d:
+            corners = manifold.simplices[d][i].tolist()
+            raise DomainError(
+                f"the simplex {corners} of {manifold.name} is degenerate: its vertices are "
+                "affinely dependent; remove it or move a vertex"
+            )
+
+
+def _lower_cells(network: Network, sub: Subdivision, ranks: list[NDArray[np.int16]]) -> None:
+    """Ranks on cells inside larger cells, where M has none of that dimension itself.
+
+    A facet of a cell of rank ρ has rank ρ or ρ − 1; it is ρ − 1 if a unit of a later layer, which
+    sees the image only, vanishes on the facet and not on the cell. What this leaves open is bounded
+    by the images of the vertices modulo a prime, and else decided by their exact images.
+    """
+    later = np.cumsum(network.bits)
+    images: tuple[list[Residues], NDArray[np.bool_]] | None = None
+    for d in range(len(ranks) - 1, -1, -1):
+        open_cells = np.flatnonzero((ranks[d] < 0).any(axis=1))
+        if not open_cells.size:
+            continue
+        low = np.zeros((open_cells.size, ranks[d].shape[1]), np.int16)
+        high = np.full_like(low, d)
+        rows = sub.boundary[d].tocsr()[open_cells]
+        cell = np.repeat(np.arange(open_cells.size), np.diff(rows.indptr))
+        above = rows.indices
+        own, over = sub.signs[d][open_cells[cell]], sub.signs[d + 1][above]
+        cut = (own == 0) & (over != 0)
+        for k in range(ranks[d].shape[1]):
+            rank = ranks[d + 1][above, k]
+            lost = cut[:, later[k] :].any(axis=1)
+            np.minimum.at(high[:, k], cell, rank - lost.astype(np.int16))
+            np.maximum.at(low[:, k], cell, rank - 1)
+        # composing maps never raises a rank
+        high = np.minimum.accumulate(high, axis=1)
+        low = np.maximum.accumulate(low[:, ::-1], axis=1)[:, ::-1].copy()
+        undecided = np.flatnonzero((low < high).any(axis=1))
+        if undecided.size:
+            images = images or image_residues(network, sub, low.shape[1])
+            _bound_by_images(sub, d, open_cells, undecided, low, high, images)
+        ranks[d][open_cells] = np.where(low == high, high, -1)
+        for i in np.flatnonzero((low < high).any(axis=1)).tolist():
+            c = int(open_cells[i])
+            members = cell_vertices(sub, d, c)
+            for k in np.flatnonzero(low[i] < high[i]).tolist():
+                exact = [sub.vertices.exact_image(v, k + 1) for v in members]
+                base = exact[0]
+                entries = [a - b for image in exact[1:] for a, b in zip(image, base, strict=True)]
+                ranks[d][c, k] = int(fmpq_mat(len(exact) - 1, len(base), entries).rank())
+
+
+def _bound_by_images(
+    sub: Subdivision,
+    d: int,
+    cells: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    low: NDArray[np.int16],
+    high: NDArray[np.int16],
+    images: tuple[list[Residues], NDArray[np.bool_]],
+) -> None:
+    """Raise lower bounds to the rank of the images of the vertices modulo the prime."""
+    residues, usable = images
+    members = [cell_vertices(sub, d, int(c)) for c in cells[chosen]] if d > 1 else None
+    for k, image in enumerate(residues):
+        todo = np.flatnonzero(low[chosen, k] < high[chosen, k])
+        if not todo.size:
+            continue
+        if members is None:
+            ends = sub.boundary[0][:, cells[chosen[todo]]].indices.reshape(-1, 2)
+            found = (image[ends[:, 0]] != image[ends[:, 1]]).any(axis=1).astype(np.int64)
+            fit = usable[ends].all(axis=1)
+        else:
+            found = np.zeros(todo.size, np.int64)
+            fit = np.zeros(todo.size, dtype=bool)
+            for j, t in enumerate(todo.tolist()):
+                spread = (image[members[t][1:]] - image[members[t][0]]) % PRIME
+                found[j] = modular_rank(spread.T[None])[0]
+                fit[j] = usable[members[t]].all()
+        rows = chosen[todo[fit]]
+        low[rows, k] = np.maximum(low[rows, k], found[fit])
+
+
+def cell_vertices(sub: Subdivision, d: int, cell: int) -> list[int]:
+    """The vertices of a d-cell, ascending."""
+    cells = {cell}
+    for matrix in reversed(sub.boundary[:d]):
+        cells = {
+            int(r) for c in cells for r in matrix.indices[matrix.indptr[c] : matrix.indptr[c + 1]]
+        }
+    return sorted(cells)
