@@ -14,6 +14,7 @@ from polyrank_cli.graph import graph_command
 from polyrank_cli.homology import homology_command
 from polyrank_cli.info import info_command
 from polyrank_cli.low_rank import low_rank_command
+from polyrank_cli.minrank import minrank_command
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
 from polyrank_cli.restrict import restrict_command
@@ -59,6 +60,7 @@ app.command("info")(info_command)
 app.command("summary")(summary_command)
 app.command("graph")(graph_command)
 app.command("low-rank")(low_rank_command)
+app.command("minrank")(minrank_command)
 app.command("region")(region_command)
 app.command("plot")(plot_command)
 app.command("restrict")(restrict_command)

@@ -1,0 +1,164 @@
+"""``polyrank minrank``: the least rank through a layer, without enumerating its regions."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyrank_cli.failures import UNDECIDED, say, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.minrank.result import MinimumRank
+
+__all__ = ["minrank_command"]
+
+
+def minrank_command(
+    network: NetworkArgument,
+    layer: Annotated[int, typer.Option(metavar="K", help="The rank through this layer.")] = 1,
+    below: Annotated[
+        int | None, typer.Option(metavar="R", min=1, help="List every region of rank < R.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="List at most N regions; says so if cut off.")
+    ] = 10_000,
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is proved."),
+    ] = None,
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
+        ),
+    ] = None,
+    box_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
+    ] = None,
+    vnnlib: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Input constraints of a VNN-LIB property.")
+    ] = None,
+    case: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, from 0."),
+    ] = None,
+    polytope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
+    ] = None,
+    slice_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--slice",
+            metavar="FILE",
+            help="x = origin + basis u: npz or json with origin, basis; --box, --box-file or "
+            "--polytope then bound u.",
+        ),
+    ] = None,
+    milp: Annotated[
+        bool | None,
+        typer.Option(
+            "--milp/--no-milp",
+            help="Ask HiGHS for a point with few live units (default: after five seconds).",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the heuristic for good regions.")] = 0,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages.")] = False,
+) -> None:
+    """The least rank of NETWORK through layer K on a domain (default: all of R^n), as an interval.
+
+    The lower bound is proved exactly, the upper one is a region with its rational witness. Layers
+    below K are enumerated where they can matter, layer K is not.
+
+    Exit status: 0 if the bounds meet and the list of --below is complete, 3 if not (the time limit
+    or --limit), 1 error, 2 wrong usage, 130 interrupted.
+    """
+    # numpy, numba and flint load here, which is more than --help may take
+    from polyrank.minrank.minimum import minimum_rank  # noqa: PLC0415
+    from polyrank_cli.convention import needs_convention, settled_convention  # noqa: PLC0415
+    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
+
+    def report(lower: int, upper: int) -> None:
+        if not quiet:
+            say(f"the least rank is in [{lower}, {upper}]")
+
+    with sentences():
+        domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
+        reading: dict[str, Any] = {
+            "output_relu": output_relu,
+            "activation": activation,
+            "slope": slope,
+            "cut_final": cut_final,
+        }
+        loaded = load_network(network, raw=raw, **reading)
+        if raw is None and vnnlib is not None and needs_convention(loaded):
+            raw, note = settled_convention(loaded, domain)
+            if not quiet:
+                say(note)
+            if raw:
+                loaded = load_network(network, raw=True, **reading)
+        with announced_compilation(quiet=quiet):
+            found = minimum_rank(
+                loaded,
+                domain,
+                layer=layer,
+                below=below,
+                limit=limit,
+                seconds=math.inf if time is None else time,
+                milp=milp,
+                seed=seed,
+                report=report,
+            )
+        if as_json:
+            typer.echo(json.dumps(found.summary()))
+        else:
+            _show(found)
+        if not found.certified:
+            raise typer.Exit(UNDECIDED)
+
+
+def _show(found: MinimumRank) -> None:
+    through = f"least rank through layer {found.layer}"
+    if found.exact:
+        typer.echo(f"certified: the {through} is exactly {found.lower}")
+    else:
+        typer.echo(
+            f"not settled: the {through} is at least {found.lower} and at most {found.best.rank}"
+        )
+    if found.solver_bound is not None:
+        typer.echo(
+            f"HiGHS's own bound, not proved and not used: at least {found.solver_bound} live units"
+        )
+    typer.echo(f"best region: rank {found.best.rank}, codeword {found.best.word}")
+    typer.echo(f"witness: ({', '.join(map(str, found.best.witness))})")
+    if found.below is not None:
+        which = "all of them" if found.complete else "more may exist"
+        typer.echo(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
+        for region in found.regions:
+            typer.echo(f"  rank {region.rank}: {region.word}")
+    typer.echo(
+        f"{found.seconds:.2f} s; {found.cells:,} cells of the layers below, {found.pruned:,} "
+        f"prefixes pruned, {found.nodes:,} nodes, {found.programs:,} linear programs"
+    )

@@ -1,0 +1,142 @@
+"""A lower bound of the rank through layer K on all completions of a prefix of layers.
+
+**Theorem.** Let layers 1..j be decided on a cell, with linear part ``J_j`` there (``J_0`` the
+basis of the domain). For i > j let ``E_i ⊆ T_i`` be sets of units of layer i such that on every
+region of the cell all units of E_i are live (their slope is not zero) and all live ones are in
+T_i. Then on every region of the cell::
+
+    rank J_K ≥ rank (W_{j+1} J_j)[E_{j+1}] − Σ_{i=j+2..K} ( |T_{i−1}| − rank W_i[E_i, T_{i−1}] )
+
+*Proof.* ``J_{j+1}`` holds non-zero multiples of the rows ``E_{j+1}`` of ``W_{j+1} J_j``, so its
+rank is at least theirs. For i > j + 1, ``J_i = D_i W_i J_{i−1}`` holds non-zero multiples of the
+rows ``W_i[E_i] J_{i−1}``, and the image of ``J_{i−1}`` lies in the coordinates ``T_{i−1}``. Hence
+``rank J_i ≥ rank(W_i[E_i, T_{i−1}] J_{i−1}[T_{i−1}]) ≥ rank J_{i−1} − dim ker W_i[E_i, T_{i−1}]``,
+and the kernel has dimension ``|T_{i−1}| − rank W_i[E_i, T_{i−1}]``. (A unit that is identically
+zero on a region has a zero row there, which every slope multiplies to zero.) ∎
+
+(Rank-nullity for a product: Sylvester's law of nullity, with the kernel confined to T.) The sets
+come from exact interval bounds on the domain's bounding box; on an unbounded domain only slopes
+and units without weights tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.cells.chart import Chart
+from polyrank.network.normal_form import Layer, Network
+
+__all__ = ["ChainBound", "chain_bound"]
+
+_Interval = tuple[fmpq, fmpq] | None
+"""Bounds of a value on the domain; None if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBound:
+    """The theorem's parts for one network, domain and layer K.
+
+    Attributes
+    ----------
+    live : tuple of tuple of int
+        ``live[i - 1]``: E_i, units of layer i that are live on all of the domain.
+    loss : tuple of int
+        ``loss[j]``: the sum over i = j + 2..K, for j = 0..K−1.
+    root : int
+        The bound for the whole domain (j = 0), at least 0.
+    """
+
+    live: tuple[tuple[int, ...], ...]
+    loss: tuple[int, ...]
+    root: int
+
+
+def chain_bound(network: Network, chart: Chart) -> ChainBound:
+    """The bound for a network whose last layer is K, on the domain of a chart."""
+    values: list[_Interval] = _inputs(chart)
+    live: list[tuple[int, ...]] = []
+    maybe: list[tuple[int, ...]] = []
+    for layer in network.layers:
+        before = _preactivations(layer, values)
+        values = [
+            _activated(z, neg, pos)
+            for z, (neg, pos) in zip(before, layer.slopes_exact, strict=True)
+        ]
+        states = [
+            _states(z, neg, pos) for z, (neg, pos) in zip(before, layer.slopes_exact, strict=True)
+        ]
+        live.append(tuple(i for i, s in enumerate(states) if all(s)))
+        maybe.append(tuple(i for i, s in enumerate(states) if any(s)))
+    loss = [0]
+    for i in range(len(network.layers) - 1, 0, -1):
+        table = network.layers[i].weight_exact
+        rank = _rank(table, live[i], maybe[i - 1])
+        loss.append(loss[-1] + len(maybe[i - 1]) - rank)
+    loss.reverse()
+    first = network.layers[0].weight_exact * chart.basis
+    root = _rank(first, live[0], range(chart.k)) - loss[0]
+    return ChainBound(tuple(live), tuple(loss), max(0, root))
+
+
+def _inputs(chart: Chart) -> list[_Interval]:
+    """Bounds of x on the domain."""
+    if chart.lower is None or chart.upper is None:
+        return [None] * chart.n
+    box = list(zip(chart.lower, chart.upper, strict=True))
+    table = chart.basis.tolist() if chart.k else [[] for _ in range(chart.n)]
+    return [
+        _combined(row, shift, box) for row, shift in zip(table, chart.origin.entries(), strict=True)
+    ]
+
+
+def _preactivations(layer: Layer, values: Sequence[_Interval]) -> list[_Interval]:
+    return [
+        _combined(row, shift, values)
+        for row, shift in zip(layer.weight_exact.tolist(), layer.bias_exact.entries(), strict=True)
+    ]
+
+
+def _combined(row: Sequence[fmpq], shift: fmpq, values: Sequence[_Interval]) -> _Interval:
+    low = high = shift
+    for w, value in zip(row, values, strict=True):
+        if w == 0:
+            continue
+        if value is None:
+            return None
+        a, b = (w * value[0], w * value[1]) if w > 0 else (w * value[1], w * value[0])
+        low, high = low + a, high + b
+    return low, high
+
+
+def _states(z: _Interval, neg: fmpq, pos: fmpq) -> tuple[bool, ...]:
+    """Whether the unit is live, for each side of its hyperplane that an open set may be on."""
+    if neg == pos or z is None:
+        return neg != 0, pos != 0
+    if z[0] == z[1] == 0:
+        return (False,)  # identically zero: it adds no rank, and its value is zero
+    if z[0] >= 0:
+        return (pos != 0,)
+    if z[1] <= 0:
+        return (neg != 0,)
+    return neg != 0, pos != 0
+
+
+def _activated(z: _Interval, neg: fmpq, pos: fmpq) -> _Interval:
+    if neg == pos == 0:
+        return fmpq(0), fmpq(0)
+    if z is None:
+        return None
+    kinks = [neg * z[0] if z[0] <= 0 else pos * z[0], neg * z[1] if z[1] <= 0 else pos * z[1]]
+    if z[0] < 0 < z[1]:
+        kinks.append(fmpq(0))
+    return min(kinks), max(kinks)
+
+
+def _rank(matrix: fmpq_mat, rows: Sequence[int], columns: Sequence[int]) -> int:
+    if not rows or not columns:
+        return 0
+    part = fmpq_mat(len(rows), len(columns), [matrix[i, j] for i in rows for j in columns])
+    return int(part.numer_denom()[0].rank())

@@ -1,0 +1,367 @@
+"""``minrank``: proved bounds of the least rank through a layer, and all regions of low rank."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from flint import fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import Chart
+from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.search import search
+from polyrank.cells.task import Batch, SearchProgress, Task
+from polyrank.errors import NetworkError
+from polyrank.lp.farkas import value_at
+from polyrank.minrank.bound import ChainBound, chain_bound
+from polyrank.minrank.cell import IntRow, LiveCell, live_cell
+from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
+from polyrank.minrank.milp import fewest_live_units
+from polyrank.minrank.patterns import PatternSearch
+from polyrank.minrank.prefix import Stage, opened_prefix, stages
+from polyrank.minrank.regions import region_at
+from polyrank.minrank.result import LowRegion, MinimumRank
+from polyrank.network.forward import unpack_bits
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.polyhedra.domain import Domain, WholeSpace
+
+__all__ = ["minimum_rank"]
+
+_NO_BITS = np.zeros(0, dtype=bool)
+_TASKS = 512
+"""Prefixes that are kept until the search goes on below them."""
+_SOLVER_AFTER = 5.0
+_SOLVER_SECONDS = 20.0
+_PROBES = 32
+
+
+def minimum_rank(
+    network: Network,
+    domain: Domain | None = None,
+    *,
+    layer: int = 1,
+    below: int | None = None,
+    limit: int = 10_000,
+    seconds: float = math.inf,
+    milp: bool | None = None,
+    seed: int = 0,
+    attempts: int = 10,
+    report: Callable[[int, int], None] | None = None,
+) -> MinimumRank:
+    """The least rank of the map through layer K over all regions of a domain.
+
+    Layer K is never enumerated. For K > 1 the regions of layers 1..K−1 are, as far as the bound of
+    :mod:`polyrank.minrank.bound` leaves room for a smaller rank; on each of them, and for K = 1 on
+    the whole domain, the units of layer K are searched by :mod:`polyrank.minrank.hitting`.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain, optional
+        Default: R^n.
+    layer : int
+        K, 1-based.
+    below : int, optional
+        Also list every region of rank < ``below``.
+    limit : int
+        Greatest length of that list; a list that is cut off is not ``complete``.
+    seconds : float
+        Time limit; what is proved until then is returned.
+    milp : bool, optional
+        Ask HiGHS for a point with few live units (K = 1 only). Default: if the bounds have not met
+        after five seconds.
+    seed, attempts : int
+        Of the heuristic that looks for good regions first.
+    report : callable, optional
+        Told the proved lower bound and the best rank found, as they improve.
+
+    Returns
+    -------
+    MinimumRank
+        An interval; ``certified`` if it is one number (and the list, if asked for, complete).
+
+    Raises
+    ------
+    NetworkError
+        If there is no layer K.
+    EmptyDomainError, DomainError
+        As for an enumeration.
+
+    Examples
+    --------
+    >>> net = Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[-1.0, -1.0], [0.0]])
+    >>> found = minimum_rank(net)
+    >>> found.lower, found.best.rank, found.best.witness, found.certified
+    (0, 0, (0,), True)
+    """
+    if not 1 <= layer <= len(network.layers):
+        raise NetworkError(
+            f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
+        )
+    begun = time.perf_counter()
+    where = WholeSpace() if domain is None else domain
+    through = Network(network.layers[:layer], network.name)
+    chart = chart_of(where, network.input_dim)
+    chain = chain_bound(through, chart)
+    state = _Minimum(
+        through,
+        chart,
+        chain,
+        begun,
+        begun + seconds,
+        below,
+        limit,
+        milp,
+        report,
+        lower=chain.root,
+        best=region_at(through, chart, chart.interior),
+    )
+    return state.run(seed, attempts)
+
+
+@dataclass(slots=True)
+class _Minimum:
+    """The state of one call."""
+
+    network: Network
+    chart: Chart
+    chain: ChainBound
+    begun: float
+    deadline: float
+    below: int | None
+    limit: int
+    milp: bool | None
+    report: Callable[[int, int], None] | None
+    lower: int
+    best: LowRegion
+    complete: bool = False
+    undecided: bool = False
+    solver_bound: int | None = None
+    solver_asked: bool = False
+    cells: int = 0
+    pruned: int = 0
+    nodes: int = 0
+    programs: int = 0
+    listed: dict[bytes, LowRegion] = field(default_factory=dict)
+
+    # -----------------------------------------------------------------------------------------
+    # the whole
+
+    def run(self, seed: int, attempts: int) -> MinimumRank:
+        self._tell()
+        try:
+            self._look_around(seed, attempts)
+            if len(self.network.layers) == 1:
+                self._single(self._first_cell())
+            elif not self._finished():
+                self._below_last(None, stages(self.network, self.chart, self.chain), 0)
+                if not self.undecided:
+                    self._prove(self.best.rank)
+            self.complete = self.below is not None and not self.undecided
+        except (_Settled, Unfinished):
+            # a proved bound may have settled the list all the same: it is empty
+            self.complete = self.below is not None and self.below <= self.lower
+        order = sorted(self.listed.values(), key=lambda r: (r.rank, r.codeword.tobytes()))
+        return MinimumRank(
+            len(self.network.layers),
+            self.below,
+            self.lower,
+            self.best,
+            tuple(order),
+            self.complete,
+            self.solver_bound,
+            self.cells,
+            self.pruned,
+            self.nodes,
+            self.programs,
+            time.perf_counter() - self.begun,
+        )
+
+    def _finished(self) -> bool:
+        """Whether nothing that was asked for is open."""
+        return self.lower == self.best.rank and (self.below is None or self.below <= self.lower)
+
+    def _first_cell(self) -> LiveCell:
+        first = Network(self.network.layers[:1], self.network.name)
+        return live_cell(first, self.chart, _NO_BITS, self.chart.interior)
+
+    def _look_around(self, seed: int, attempts: int) -> None:
+        """Good regions first: few live units in layer 1, and for deeper K some random points."""
+        cell = self._first_cell()
+        for point in points_with_few_live_units(cell, attempts, seed, self.deadline):
+            if self.best.rank == self.lower:
+                return
+            self._at(point, cell.walls)
+        if len(self.network.layers) == 1:
+            return
+        rng = np.random.default_rng(seed)
+        for power in range(_PROBES):
+            self._in_time()
+            step = np.ldexp(rng.normal(size=self.chart.k), power % 12 - 6)
+            shift = fmpq_mat(self.chart.k, 1, [fmpq_from_float(float(v)) for v in step])
+            self._at(self.chart.interior + shift, cell.walls)
+
+    def _at(self, point: fmpq_mat, walls: tuple[IntRow, ...]) -> None:
+        if all(value_at(row, point) > 0 for row in walls):
+            self._consider(region_at(self.network, self.chart, point))
+
+    def _consider(self, region: LowRegion) -> None:
+        if region.rank < self.best.rank:
+            self.best = region
+            self._tell()
+
+    def _prove(self, lower: int) -> None:
+        if lower > self.lower:
+            self.lower = lower
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.report is not None:
+            self.report(self.lower, self.best.rank)
+
+    def _in_time(self) -> None:
+        if time.perf_counter() > self.deadline:
+            raise Unfinished
+
+    # -----------------------------------------------------------------------------------------
+    # one layer
+
+    def _single(self, cell: LiveCell) -> None:
+        """K = 1: every rank that is refuted on the one cell raises the proved bound."""
+        self.cells = 1
+        flats = FlatSearch(cell, self.deadline)
+        try:
+            if self.milp:
+                self._ask_solver(cell)
+            while self.lower < self.best.rank:
+                elapsed = time.perf_counter() - self.begun
+                if self.milp is None and not self.solver_asked and elapsed > _SOLVER_AFTER:
+                    self._ask_solver(cell)
+                elif self._refuted(flats, self.lower + 1):
+                    self._prove(self.lower + 1)
+        finally:
+            self.nodes += flats.nodes
+            self.programs += flats.programs
+        self._list(cell)
+
+    def _refuted(self, flats: FlatSearch, r: int) -> bool:
+        """True if **proved** that no region of the cell has rank < r; else one is kept as best."""
+        for prime in (None, *PRIMES[1:]):
+            if prime is not None:
+                flats.reprime(prime)
+            point = flats.below(r)
+            if point is None:
+                return True
+            keep = [row for row in flats.rows if value_at(row, point) > 0]
+            region = region_at(self.network, self.chart, point, keep)
+            self._consider(region)
+            if region.rank < r:
+                return False
+        # every prime divides some minor: not decided
+        raise Unfinished
+
+    def _ask_solver(self, cell: LiveCell) -> None:
+        self.solver_asked = True
+        left = (self.deadline - time.perf_counter()) / 4
+        box = None
+        if self.chart.lower is not None and self.chart.upper is not None:
+            box = self.chart.lower, self.chart.upper
+        found = fewest_live_units(cell, box, max(0.1, min(_SOLVER_SECONDS, left)))
+        self.solver_bound = found.bound
+        if found.point is not None:
+            point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])
+            self._at(point, cell.walls)
+
+    def _list(self, cell: LiveCell) -> None:
+        """Add the cell's regions of rank < ``below`` to the list."""
+        if self.below is None:
+            return
+        patterns = PatternSearch(cell, self.deadline)
+        try:
+            for point in patterns.search(self.below):
+                region = region_at(self.network, self.chart, point, cell.walls)
+                self._consider(region)
+                if region.rank < self.below:
+                    if len(self.listed) == self.limit:
+                        raise Unfinished
+                    self.listed[region.codeword.tobytes()] = region
+        finally:
+            self.nodes += patterns.nodes
+            self.programs += patterns.programs
+
+    # -----------------------------------------------------------------------------------------
+    # deeper layers
+
+    def _below_last(self, tasks: list[Task] | None, plan: tuple[Stage, ...], step: int) -> None:
+        """Enumerate the regions of the layers that the stage names, and go on below each."""
+        stage = plan[step]
+        before = Network(self.network.layers[: stage.layers], self.network.name)
+        bits = sum(before.bits)
+        waiting: list[Task] = []
+
+        def go_on() -> None:
+            self._below_last(list(waiting), plan, step + 1)
+            waiting.clear()
+
+        def take(batch: Batch) -> None:
+            for r in range(len(batch.codeword)):
+                self._in_time()
+                word = unpack_bits(batch.codeword[r], bits)
+                inside = _witness(batch, r)
+                if step + 1 == len(plan):
+                    self._visit(word, inside)
+                    continue
+                prefix = opened_prefix(self.network, self.chart, self.chain, stage, word, inside)
+                if prefix.bound >= max(self.best.rank, self.below or 0):
+                    self.pruned += 1
+                    continue
+                waiting.append(prefix.task)
+                if len(waiting) == _TASKS:
+                    go_on()
+
+        def watch(_: SearchProgress) -> None:
+            self._in_time()
+
+        found = search(
+            before,
+            self.chart,
+            sink=take,
+            progress=watch,
+            tasks=tasks,
+        )
+        if not found.certified:
+            self.undecided = True
+        if waiting:
+            go_on()
+
+    def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:
+        """The last layer's units on one region of the layers below."""
+        self.cells += 1
+        cell = live_cell(self.network, self.chart, word, inside)
+        flats = FlatSearch(cell, self.deadline)
+        try:
+            r = self.lower + 1
+            while r <= self.best.rank and self._refuted(flats, r):
+                r += 1
+        finally:
+            self.nodes += flats.nodes
+            self.programs += flats.programs
+        if self.below is not None and flats.base < self.below:
+            self._list(cell)
+        if self._finished():
+            raise _Settled
+
+
+class _Settled(Exception):  # noqa: N818
+    """Everything that was asked for is proved; the enumeration below need not go on."""
+
+
+def _witness(batch: Batch, r: int) -> fmpq_mat:
+    exact = batch.witness_exact.get(r)
+    point = [fmpq_from_float(float(v)) for v in batch.witness[r]] if exact is None else list(exact)
+    return fmpq_mat(len(point), 1, point)

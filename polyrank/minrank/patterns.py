@@ -1,0 +1,126 @@
+"""All regions of rank < r of one cell, without its other regions.
+
+A node of the tree fixes some units as live and some as off. If the point "the fixed units live, all
+others off" exists, it is a region, and every other region of the node has one more unit live; if
+it does not, Farkas multipliers name units of which one more must be live. Either way the node's
+other regions are split by the first such unit. A node ends when its live units alone have rank r.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from flint import fmpq_mat, nmod_mat
+
+from polyrank.lp.farkas import Multipliers
+from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.contradiction import decide
+from polyrank.minrank.hitting import Unfinished
+from polyrank.minrank.programs import SlackProgram
+
+__all__ = ["PatternSearch"]
+
+_PRIME = 4611686018427387847
+
+
+@dataclass(slots=True)
+class PatternSearch:
+    """Branch and bound over the sign patterns of the units that cut one cell.
+
+    Attributes
+    ----------
+    nodes, programs : int
+    """
+
+    cell: LiveCell
+    deadline: float
+    nodes: int = field(default=0, init=False)
+    programs: int = field(default=0, init=False)
+    _units: list[IntRow] = field(init=False)
+    _rows: list[IntRow] = field(init=False)
+    _program: SlackProgram = field(init=False)
+    _refuted: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._units = [*self.cell.switching, *self.cell.cutting]
+        off = [tuple(-v for v in row) for row in self._units]
+        self._rows = [*self.cell.walls, *self._units, *off]
+        self._program = SlackProgram(self._rows, self.cell.k)
+
+    def search(self, below: int) -> Iterator[fmpq_mat]:
+        """A point strictly inside each region of the cell whose rank may be < ``below``.
+
+        Every region of rank < ``below`` is met once. Ranks are pruned modulo a prime, a lower
+        bound: the caller computes the exact rank of what is yielded.
+
+        Raises
+        ------
+        Unfinished
+            If the deadline passes first.
+        """
+        # depth first with an explicit stack: units that are on, units that are on or settled as off
+        stack: list[tuple[tuple[int, ...], int]] = [((), 0)]
+        while stack:
+            on, settled = stack.pop()
+            if time.perf_counter() > self.deadline:
+                raise Unfinished
+            self.nodes += 1
+            if self._rank(on) >= below:
+                continue
+            live = sum(1 << i for i in on)
+            units = self._known(live)
+            if units is None:
+                outcome = self._decide(on)
+                if isinstance(outcome, Multipliers):
+                    units = self._remember(outcome)
+                else:
+                    yield outcome
+                    units = tuple(range(len(self._units)))
+            for i in units:
+                if settled >> i & 1:
+                    continue
+                settled |= 1 << i
+                stack.append(((*on, i), settled))
+
+    def _rank(self, on: Sequence[int]) -> int:
+        k = self.cell.k
+        counting = [self._units[i] for i in on if i < len(self.cell.switching)]
+        rows = [*self.cell.always, *counting]
+        if not rows or not k:
+            return 0
+        flat = [a % _PRIME for row in rows for a in row[:k]]
+        return int(nmod_mat(len(rows), k, flat, _PRIME).rank())
+
+    def _known(self, live: int) -> tuple[int, ...] | None:
+        """The smallest known set of units of which one more is live at this node."""
+        best: tuple[int, ...] | None = None
+        for off, needed, units in self._refuted:
+            if off & live == 0 and needed & live == needed:
+                if best is None or len(units) < len(best):
+                    best = units
+                if not units:
+                    break
+        return best
+
+    def _decide(self, on: Sequence[int]) -> fmpq_mat | Multipliers:
+        walls, m = len(self.cell.walls), len(self._units)
+        used = np.ones(walls + 2 * m, dtype=bool)
+        live = np.zeros(m, dtype=bool)
+        live[list(on)] = True
+        used[walls : walls + m] = live
+        used[walls + m :] = ~live
+        numbers = np.flatnonzero(used).tolist()
+        if not numbers:
+            return self.cell.inside
+        self.programs += 1
+        return decide(self._rows, numbers, self._program.solve(used), self.cell.k)
+
+    def _remember(self, proof: Multipliers) -> tuple[int, ...]:
+        walls, m = len(self.cell.walls), len(self._units)
+        units = tuple(i - walls - m for i in proof.indices if i >= walls + m)
+        needed = sum(1 << (i - walls) for i in proof.indices if walls <= i < walls + m)
+        self._refuted.append((sum(1 << i for i in units), needed, units))
+        return units

@@ -1,0 +1,128 @@
+"""Float proposals by warm-started HiGHS: deep points, contradictions, points with few live units.
+
+Over rows that are normalised to length one:
+
+* ``max t`` with ``±row·y ≥ t``, ``t ≤ 1``: a deep point, or the rows whose duals are positive;
+* ``min Σ w_i s_i`` with ``row_i·y ≤ s_i``: a point with few live units.
+
+What HiGHS answers is never believed; a status that is not "optimal" is no proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.minrank.cell import IntRow
+
+__all__ = ["ElasticProgram", "Proposal", "SlackProgram", "solver", "unit_rows"]
+
+_INFINITY = highspy.kHighsInf
+_DUAL = 1e-9
+"""Duals below this are not proposed; the exact check decides."""
+_LARGEST = 1e9
+_MARGIN = 1e-6
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A candidate point, or candidate rows of a contradiction, the heaviest first."""
+
+    point: tuple[float, ...] | None = None
+    support: tuple[int, ...] = ()
+
+
+def unit_rows(rows: Sequence[IntRow], k: int) -> Floats:
+    """Rows as floats of length one in their linear parts; integers of any size."""
+    out = np.zeros((len(rows), k + 1))
+    for i, row in enumerate(rows):
+        shift = max(0, max(abs(v).bit_length() for v in row) - 900)
+        floats = np.array([float(v >> shift) for v in row])
+        largest = float(np.abs(floats[:k]).max(initial=0.0))
+        if largest == 0.0:
+            continue
+        floats = np.clip(floats / largest, -1e30, 1e30)
+        out[i] = floats / np.linalg.norm(floats[:k])
+    return out
+
+
+def solver(**options: Any) -> Any:
+    """A silent HiGHS on one thread."""
+    create: Any = highspy.Highs  # the binding has no types
+    highs = create()
+    for name, value in {"output_flag": False, "threads": 1, **options}.items():
+        highs.setOptionValue(name, value)
+    if highs.run() == highspy.HighsStatus.kError:
+        # someone else in this process has started HiGHS with more threads, and it keeps them
+        highs.setOptionValue("threads", 0)
+    return highs
+
+
+class SlackProgram:
+    """``max t`` over rows that are switched on and off; rows keep their numbers."""
+
+    def __init__(self, rows: Sequence[IntRow], k: int) -> None:
+        self._k = k
+        table = unit_rows(rows, k)
+        self._offset = -table[:, k]
+        self._used = np.ones(len(rows), dtype=bool)
+        self._highs = solver(presolve="off", solver="simplex")
+        free = np.full(k, _LARGEST)
+        self._highs.addVars(k + 1, np.append(-free, -_INFINITY), np.append(free, 1.0))
+        self._highs.changeColCost(k, -1.0)
+        columns = np.arange(k + 1, dtype=np.int32)
+        for row, offset in zip(table, self._offset, strict=True):
+            self._highs.addRow(offset, _INFINITY, k + 1, columns, np.append(row[:k], -1.0))
+
+    def solve(self, used: NDArray[np.bool_]) -> Proposal:
+        """Propose a point where the used rows are positive, or a contradiction among them."""
+        for i in np.flatnonzero(used != self._used).tolist():
+            self._highs.changeRowBounds(i, self._offset[i] if used[i] else -_INFINITY, _INFINITY)
+        self._used = used.copy()
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return Proposal()
+        found = self._highs.getSolution()
+        values = tuple(float(v) for v in found.col_value)
+        if values[self._k] > 0:
+            return Proposal(point=values[: self._k])
+        duals = np.abs(np.array(found.row_dual))
+        order = np.argsort(-duals, kind="stable")
+        return Proposal(support=tuple(int(i) for i in order if duals[i] > _DUAL))
+
+
+class ElasticProgram:
+    """``min Σ w_i s_i`` with ``row_i·y ≤ s_i``, ``s ≥ 0``, strictly inside the walls."""
+
+    def __init__(self, walls: Sequence[IntRow], units: Sequence[IntRow], k: int) -> None:
+        self._k, self._units = k, len(units)
+        self._table = unit_rows(units, k)
+        self._highs = solver(presolve="off", solver="simplex")
+        free = np.full(k, 1e6)
+        m = len(units)
+        self._highs.addVars(
+            k + m, np.append(-free, np.zeros(m)), np.append(free, np.full(m, _INFINITY))
+        )
+        columns = np.arange(k, dtype=np.int32)
+        for row in unit_rows(walls, k):
+            self._highs.addRow(_MARGIN - row[k], _INFINITY, k, columns, row[:k].copy())
+        for i, row in enumerate(self._table):
+            index = np.append(columns, np.int32(k + i))
+            self._highs.addRow(_MARGIN + row[k], _INFINITY, k + 1, index, np.append(-row[:k], 1.0))
+
+    def solve(self, weights: Floats) -> tuple[tuple[float, ...], Floats] | None:
+        """A point and the values of the units there; None if HiGHS has no optimum."""
+        columns = np.arange(self._k, self._k + self._units, dtype=np.int32)
+        self._highs.changeColsCost(self._units, columns, weights)
+        self._highs.run()
+        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        point = tuple(float(v) for v in self._highs.getSolution().col_value)[: self._k]
+        return point, self._table[:, : self._k] @ np.array(point) + self._table[:, self._k]
