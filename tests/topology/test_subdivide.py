@@ -10,9 +10,9 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import polyrank as pr
 from polyrank.errors import DomainError
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray
 from polyrank.topology.chain import ChainComplex
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.subdivide import Subdivision, subdivide
@@ -93,7 +93,8 @@ def small_manifolds(draw: st.DrawFn, n: int) -> Manifold:
         [draw(st.sampled_from([1.0, -1.0, 0.5])) * (i == j) for j in range(n)] for i in range(k)
     ]
     corners = [base, *([b + s for b, s in zip(base, step, strict=True)] for step in steps)]
-    opposite = [b + sum(s[j] for s in steps) for j, b in enumerate(base)]
+    far = 2 if k == 1 else 1
+    opposite = [b + far * sum(s[j] for s in steps) for j, b in enumerate(base)]
     facets = [list(range(k + 1))]
     if draw(st.booleans()):
         corners.append(opposite)
@@ -120,38 +121,26 @@ def test_a_unit_that_vanishes_on_a_cell_cuts_nothing():
 
 
 def test_rational_points_and_slopes():
-    net = pr.Network.from_arrays(
+    net = Network.from_arrays(
         [[[1.0, 2.0], [1.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [-1]], slope="1/3"
     )
-    points = pr.network.rational.RationalArray.from_rationals(
-        ["0", "0", "2/3", "-1/3", "1/7", "1"], (3, 2)
-    )
+    points = RationalArray.from_rationals(["0", "0", "2/3", "-1/3", "1/7", "1"], (3, 2))
     sub = check_against_oracle(net, build_manifold(points, [[[0, 1, 2]]]))
     # x + 2 y vanishes at (0, 0) and at (2/3, -1/3): on the whole edge
     edge = sub.carrier[1].tolist().index([1, 0])
     assert sub.signs[1][edge, 0] == 0
 
 
+def tight_cuts() -> Network:
+    """relu(x − 1) and relu(2^70 (x − 1) − 1): two cuts, 2^-70 apart."""
+    bias = RationalArray.from_rationals(["-1", str(-(2**70) - 1)], (2,))
+    shape = Network.from_arrays([[[1.0], [2.0**70]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    first = shape.layers[0]
+    return Network((Layer(first.weight, bias, first.slope_neg, first.slope_pos), shape.layers[1]))
+
+
 def test_a_cell_far_below_the_float_resolution():
-    """Two cuts 2^-70 apart: the cell between them is found, in rational arithmetic."""
-    net = Network.from_arrays(
-        [[[1.0], [1.0]], [[2.0**70, -(2.0**70)]]], [[-1.0, -1.0], [1.0]], output_relu=True
-    )
-    # relu(x-1) - relu(x-1) = 0: the output is 1 everywhere; shift the second unit instead
-    shifted = Network.from_arrays(
-        [[[1.0], [2.0**70]], [[1.0, 1.0]]], [[-1.0, -(2.0**70) - 1.0], [0.0]]
-    )
-    line = build_manifold([[0.0], [2.0]], [[[0, 1]]])
-    assert subdivide(net, line).complex.cells == (3, 2)
-    exact = pr.network.rational.RationalArray.from_rationals(["-1", str(-(2**70) - 1)], (2,))
-    layer = shifted.layers[0]
-    tight = Network(
-        (
-            type(layer)(layer.weight, exact, layer.slope_neg, layer.slope_pos),
-            shifted.layers[1],
-        )
-    )
-    sub = check_against_oracle(tight, line)
+    sub = check_against_oracle(tight_cuts(), build_manifold([[0.0], [2.0]], [[[0, 1]]]))
     assert sub.complex.cells == (4, 3)
     assert sub.vertices.exact_decisions > 0
     positions = sorted(sub.vertices.exact_point(v)[0] for v in range(4))

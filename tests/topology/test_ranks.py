@@ -1,0 +1,155 @@
+"""Exact ranks on cells against ranks of exact images and exact linear parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq, fmpq_mat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polyrank.errors import DomainError
+from polyrank.network.forward import affine_map, forward_exact
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import RationalArray
+from polyrank.topology import residues as residues_module
+from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.ranks import ambient_ranks
+from polyrank.topology.residues import (
+    PRIME,
+    image_residues,
+    modular_rank,
+    product,
+    residues,
+)
+from polyrank.topology.restriction import Restriction, restrict
+from polyrank.topology.shapes import shape
+from polyrank.topology.subdivide import subdivide
+from tests.strategies import degenerate_networks
+from tests.topology.test_subdivide import random_network, small_manifolds, vertex_sets
+
+
+def check_ranks(found: Restriction) -> None:
+    """Tangent ranks by exact vertex images, ambient ranks by exact linear parts."""
+    network = found.network
+    assert found.layers == len(network.layers)
+    for d, members in enumerate(vertex_sets(found.complex)):
+        for c, vertices in enumerate(members):
+            for k in range(1, found.layers + 1):
+                images = [
+                    forward_exact(network, fmpq_mat(network.input_dim, 1, x), layer=k)
+                    for v in sorted(vertices)
+                    if (x := found.vertices.exact_point(v))
+                ]
+                first, *others = images
+                spread = [a - b for image in others for a, b in zip(image, first, strict=True)]
+                rank = int(fmpq_mat(len(others), len(first), spread).rank()) if others else 0
+                assert found.tangent_rank[d][c, k - 1] == rank
+                J, _ = affine_map(network, found.signs[d][c] > 0, k)
+                assert found.ambient_rank[d][c, k - 1] == int(J.rank())
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_degenerate_networks(data):
+    network = data.draw(degenerate_networks(max_inputs=3, max_bits=9))
+    check_ranks(restrict(network, data.draw(small_manifolds(network.input_dim))))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_networks_on_a_solid(seed):
+    solid = build_manifold(np.vstack([np.zeros(3), np.eye(3)]), [[[0, 1, 2, 3]]])
+    check_ranks(restrict(random_network(3, 3, 2, 2, seed=seed), solid))
+
+
+def test_bottleneck_networks():
+    """Widths 4, 1, 3: through the second layer the rank is at most 1, and often 0."""
+    found = restrict(random_network(3, 4, 1, 3, seed=3), shape("sphere:2"))
+    check_ranks(found)
+    histogram = np.bincount(found.tangent_rank[2][:, 1], minlength=3)
+    assert histogram[2] == 0
+    assert histogram[0] > 0
+
+
+def test_ranks_that_only_elimination_proves():
+    """A projection along one coordinate: no unit is dead, yet the rank drops on vertical cells."""
+    onto = Network.from_arrays([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]], [[0.0] * 3])
+    wall = build_manifold(
+        [[0.0, 0, 0], [1.0, 0, 0], [0.0, 0, 1.0], [0.0, 1.0, 0]], [[[0, 1, 2], [0, 1, 3]]]
+    )
+    found = restrict(onto, wall)
+    check_ranks(found)
+    assert sorted(found.tangent_rank[2][:, 0].tolist()) == [1, 2]
+
+
+def test_edges_whose_image_is_a_point_within_rank_1():
+    """(x, y) ↦ x on a square: the vertical edges of M collapse, and no later unit says so."""
+    onto = Network.from_arrays([[[1.0, 0.0]]], [[0.0]])
+    square = build_manifold(
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[[0, 1, 2], [1, 2, 3]]]
+    )
+    found = restrict(onto, square)
+    check_ranks(found)
+    assert sorted(found.tangent_rank[1][:, 0].tolist()) == [0, 0, 1, 1, 1]
+
+
+def test_a_prime_that_hides_a_rank(monkeypatch):
+    """Weights divisible by the prime: the residues vanish, the exact ranks do not."""
+    net = Network.from_arrays([[[float(PRIME), 0.0], [0.0, float(PRIME)]]], [[0.0, 0.0]])
+    triangle = build_manifold([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[[0, 1, 2]]])
+    found = restrict(net, triangle)
+    check_ranks(found)
+    assert found.tangent_rank[2].tolist() == [[2]]
+    # cut where the gap of the two pre-activations is a multiple of the prime
+    folded = Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    line = build_manifold([[-1.0], [float(PRIME - 1)]], [[[0, 1]]])
+    check_ranks(restrict(folded, line))
+    usable = image_residues(folded, subdivide(folded, line), 2)[1]
+    assert usable.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_image_residues_are_the_exact_images(seed):
+    net = random_network(2, 5, 4, 3, seed=seed)
+    sub = subdivide(net, shape("disk:7"))
+    images, usable = image_residues(net, sub, 3)
+    assert usable.all()
+    for v in range(0, sub.vertices.count, 3):
+        for k, image in enumerate(images, start=1):
+            exact = sub.vertices.exact_image(v, k)
+            expected = [int(x.p) * pow(int(x.q), -1, PRIME) % PRIME for x in exact]
+            assert image[v].tolist() == expected
+
+
+def test_products_and_ranks_modulo_the_prime():
+    rng = np.random.default_rng(0)
+    A = rng.integers(0, PRIME, size=(4, 1200))
+    B = rng.integers(0, PRIME, size=(3, 1200, 2))
+    expected = (A.astype(object) @ B.astype(object)) % PRIME
+    assert (product(A, B) == expected).all()
+    assert modular_rank(
+        np.array([[[1, 2], [2, 4]], [[0, 1], [1, 0]], [[0, 0], [0, 0]]])
+    ).tolist() == [
+        1,
+        2,
+        0,
+    ]
+
+
+def test_a_denominator_that_the_prime_divides():
+    with pytest.raises(DomainError, match="which is not supported"):
+        residues(RationalArray.from_rationals([fmpq(1, PRIME)], (1,)))
+    assert residues_module.PRIME == PRIME
+
+
+def test_degenerate_simplices_are_refused():
+    flat = build_manifold([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], [[[0, 1, 2]]])
+    with pytest.raises(DomainError, match=r"the simplex \[0, 1, 2\] of manifold is degenerate"):
+        restrict(random_network(2, 2, 1), flat)
+    hidden: Manifold = build_manifold([[0.0], [float(PRIME)]], [[[0, 1]]])
+    assert restrict(random_network(1, 2, 1), hidden).tangent_rank[1].max() == 1
+
+
+def test_ambient_ranks_of_no_cells():
+    net = random_network(2, 3, 1)
+    assert ambient_ranks(net, np.zeros((0, 3), np.int8)).shape == (0, 2)
