@@ -48,9 +48,10 @@ def decide(
         point = fmpq_mat(k, 1, [fmpq_from_float(v) for v in proposal.point])
         if all(value_at(rows[i], point) > 0 for i in numbers):
             return point
-    proof = contradiction(rows, proposal.support)
-    if proof is not None and proves_empty(rows, proof, k):
-        return proof
+    if set(proposal.support) <= set(numbers):
+        proof = contradiction(rows, proposal.support)
+        if proof is not None and proves_empty(rows, proof, k):
+            return proof
     outcome = interior_point(Cell.from_rows([rows[i] for i in numbers], k))
     local = outcome.multipliers
     if not isinstance(outcome, Infeasible) and local is None:

@@ -30,7 +30,7 @@ __all__ = ["PRIMES", "FlatSearch", "Unfinished", "points_with_few_live_units"]
 PRIMES = (2147483647, 2147483629, 2147483587)
 """The three largest primes below 2**31: products of residues fit into 64 bits."""
 
-_BUDGET = 1 << 18
+_BUDGET = 1 << 15
 
 
 class Unfinished(Exception):  # noqa: N818
@@ -59,7 +59,7 @@ class FlatSearch:
 
     cell: LiveCell
     deadline: float
-    prime: int = PRIMES[0]
+    prime: int
     base: int = field(default=0, init=False)
     nodes: int = field(default=0, init=False)
     programs: int = field(default=0, init=False)

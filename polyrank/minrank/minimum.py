@@ -139,6 +139,7 @@ class _Minimum:
     report: Callable[[int, int], None] | None
     lower: int
     best: LowRegion
+    full: bool = False
     complete: bool = False
     undecided: bool = False
     solver_bound: int | None = None
@@ -162,7 +163,7 @@ class _Minimum:
                 self._below_last(None, stages(self.network, self.chart, self.chain), 0)
                 if not self.undecided:
                     self._prove(self.best.rank)
-            self.complete = self.below is not None and not self.undecided
+            self.complete = self.below is not None and not (self.undecided or self.full)
         except (_Settled, Unfinished):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
@@ -184,7 +185,11 @@ class _Minimum:
 
     def _finished(self) -> bool:
         """Whether nothing that was asked for is open."""
-        return self.lower == self.best.rank and (self.below is None or self.below <= self.lower)
+        return self.lower == self.best.rank and self._wanted() <= self.lower
+
+    def _wanted(self) -> int:
+        """Regions of rank below this are still to be listed."""
+        return 0 if self.below is None or self.full else self.below
 
     def _first_cell(self) -> LiveCell:
         first = Network(self.network.layers[:1], self.network.name)
@@ -234,7 +239,7 @@ class _Minimum:
     def _single(self, cell: LiveCell) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
-        flats = FlatSearch(cell, self.deadline)
+        flats = FlatSearch(cell, self.deadline, PRIMES[0])
         try:
             if self.milp:
                 self._ask_solver(cell)
@@ -279,16 +284,18 @@ class _Minimum:
 
     def _list(self, cell: LiveCell) -> None:
         """Add the cell's regions of rank < ``below`` to the list."""
-        if self.below is None:
+        below = self._wanted()
+        if below <= self.lower:
             return
         patterns = PatternSearch(cell, self.deadline)
         try:
-            for point in patterns.search(self.below):
+            for point in patterns.search(below):
                 region = region_at(self.network, self.chart, point, cell.walls)
                 self._consider(region)
-                if region.rank < self.below:
+                if region.rank < below:
                     if len(self.listed) == self.limit:
-                        raise Unfinished
+                        self.full = True
+                        return
                     self.listed[region.codeword.tobytes()] = region
         finally:
             self.nodes += patterns.nodes
@@ -317,7 +324,7 @@ class _Minimum:
                     self._visit(word, inside)
                     continue
                 prefix = opened_prefix(self.network, self.chart, self.chain, stage, word, inside)
-                if prefix.bound >= max(self.best.rank, self.below or 0):
+                if prefix.bound >= max(self.best.rank, self._wanted()):
                     self.pruned += 1
                     continue
                 waiting.append(prefix.task)
@@ -343,7 +350,7 @@ class _Minimum:
         """The last layer's units on one region of the layers below."""
         self.cells += 1
         cell = live_cell(self.network, self.chart, word, inside)
-        flats = FlatSearch(cell, self.deadline)
+        flats = FlatSearch(cell, self.deadline, PRIMES[0])
         try:
             r = self.lower + 1
             while r <= self.best.rank and self._refuted(flats, r):
@@ -351,7 +358,7 @@ class _Minimum:
         finally:
             self.nodes += flats.nodes
             self.programs += flats.programs
-        if self.below is not None and flats.base < self.below:
+        if flats.base < self._wanted():
             self._list(cell)
         if self._finished():
             raise _Settled

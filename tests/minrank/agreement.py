@@ -1,0 +1,59 @@
+"""What ``minrank`` must agree with: an oracle's list of all regions, ranks and codewords."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from polyrank.minrank.minimum import minimum_rank
+from polyrank.minrank.result import MinimumRank
+from polyrank.network.normal_form import Network
+from tests.examples import Space
+from tests.oracles import bits_at, exact_layers, regions_by_generators
+
+Truth = dict[tuple[int, ...], int]
+"""Rank through the last layer by codeword."""
+
+
+def truth(network: Network, space: Space) -> Truth:
+    """All regions by splitting cones over exact vertices; nothing of polyrank's search."""
+    found = regions_by_generators(network, space.rows)
+    return {bits: region.ranks[-1] for bits, region in found.items()}
+
+
+def through(network: Network, layer: int) -> Network:
+    return Network(network.layers[:layer], network.name)
+
+
+def agrees(network: Network, space: Space, layer: int, **options: Any) -> MinimumRank:
+    """minrank's answers, with and without a list, against the oracle."""
+    regions = truth(through(network, layer), space)
+    least = min(regions.values())
+    found = minimum_rank(network, space.domain(), layer=layer, **options)
+    assert found.certified
+    assert (found.lower, found.best.rank) == (least, least)
+    check_region(network, space, layer, found.best, regions)
+    for below in sorted({0, least, least + 1, max(regions.values()) + 1}):
+        found = minimum_rank(network, space.domain(), layer=layer, below=below, **options)
+        assert found.certified
+        assert found.lower == found.best.rank == least
+        low = {bits: rank for bits, rank in regions.items() if rank < below}
+        listed = {tuple(map(int, region.codeword)): region.rank for region in found.regions}
+        assert listed == low
+        assert len(found.regions) == len(low)
+        for region in found.regions:
+            check_region(network, space, layer, region, regions)
+    return found
+
+
+def check_region(
+    network: Network, space: Space, layer: int, region: Any, regions: Truth
+) -> None:
+    """The witness is strictly inside the domain and has the codeword; the rank is the region's."""
+    point = tuple(Fraction(int(v.p), int(v.q)) for v in region.witness)
+    bits, _ = bits_at(exact_layers(through(network, layer)), point)
+    assert bits == tuple(map(int, region.codeword))
+    assert regions[bits] == region.rank
+    for row in space.rows:
+        if any(row[:-1]):
+            assert sum(a * x for a, x in zip(row, point, strict=False)) < row[-1]
