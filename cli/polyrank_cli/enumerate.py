@@ -29,9 +29,11 @@ __all__ = ["enumerate_command"]
 
 
 class Engine(StrEnum):
-    """The two engines, as the command line spells them."""
+    """The engines, as the command line spells them."""
 
+    auto = "auto"
     dictionary = "dictionary"
+    vertices = "vertices"
     highs = "highs"
 
 
@@ -76,8 +78,12 @@ def enumerate_command(
     raw: RawOption = None,
     cut_final: CutFinalOption = False,
     engine: Annotated[
-        Engine, typer.Option(help="Compiled simplex dictionaries, or HiGHS as a cross-check.")
-    ] = Engine.dictionary,
+        Engine,
+        typer.Option(
+            help="Compiled simplex dictionaries, cells with vertices (dimension 1 to 3), or HiGHS "
+            "as a cross-check; auto takes the faster of the first two."
+        ),
+    ] = Engine.auto,
     output: Annotated[
         Path | None,
         typer.Option(

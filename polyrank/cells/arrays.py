@@ -476,14 +476,11 @@ def _proportional(row: list[float], other: list[float]) -> bool:
         return False
     a0, b0 = fmpq_from_float(row[0]), fmpq_from_float(other[0])
     return all(
-        fmpq_from_float(a) * b0 == fmpq_from_float(b) * a0
-        for a, b in zip(row, other, strict=True)
+        fmpq_from_float(a) * b0 == fmpq_from_float(b) * a0 for a, b in zip(row, other, strict=True)
     )
 
 
-def _ties(
-    layers: tuple[Layer, ...], first: fmpq_mat
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+def _ties(layers: tuple[Layer, ...], first: fmpq_mat) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer."""
     tie: list[int] = []
     signs: list[int] = []

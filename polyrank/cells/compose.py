@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from polyrank.lp.jit import kernel
 
-__all__ = ["UNIT_ROUNDOFF", "compose", "gamma"]
+__all__ = ["UNIT_ROUNDOFF", "compose", "exponent_of", "gamma", "power_of_two"]
 
 UNIT_ROUNDOFF = 2.0**-53
 #: Rows smaller than this are not resolved in float64; exact arithmetic decides them.
@@ -22,6 +24,23 @@ TINY = 2.0**-400
 def gamma(n):
     """Higham's γ_n = n u / (1 − n u), rounded up: n roundings cost at most this, relatively."""
     return n * 2.0**-53 * (1.0 + 2.0**-30)
+
+
+@kernel
+def exponent_of(value):
+    """The exponent e of a positive float: 2**(e − 1) ≤ value < 2**e, read off its bits."""
+    e = (np.float64(value).view(np.int64) >> 52) & 0x7FF
+    if e == 0 or e == 0x7FF:
+        return math.frexp(value)[1]
+    return e - 1022
+
+
+@kernel
+def power_of_two(exponent):
+    """The float 2**exponent, assembled from its bits."""
+    if exponent < -1022 or exponent > 1023:
+        return math.ldexp(1.0, exponent)
+    return np.int64((exponent + 1023) << 52).view(np.float64)
 
 
 @kernel
@@ -70,13 +89,37 @@ def compose(
         if f == 0.0:
             continue
         af = abs(f) * (row_error[j] + (0.0 if exact_arithmetic else g))
-        for i in range(units_out):
-            magnitude[i] += abs(weight[j, i]) * af
-        for l in range(width):
-            v = f * rows[j, l]
-            if v != 0.0:
-                for i in range(units_out):
-                    work[l, i] += weight[j, i] * v
+        if units_out <= 4:
+            for i in range(units_out):
+                c = weight[j, i]
+                magnitude[i] += abs(c) * af
+                for l in range(width):
+                    work[l, i] += c * (f * rows[j, l])
+        elif width == 3:
+            v0, v1, v2 = f * rows[j, 0], f * rows[j, 1], f * rows[j, 2]
+            for i in range(units_out):
+                c = weight[j, i]
+                magnitude[i] += abs(c) * af
+                work[0, i] += c * v0
+                work[1, i] += c * v1
+                work[2, i] += c * v2
+        elif width == 4:
+            v0, v1, v2, v3 = f * rows[j, 0], f * rows[j, 1], f * rows[j, 2], f * rows[j, 3]
+            for i in range(units_out):
+                c = weight[j, i]
+                magnitude[i] += abs(c) * af
+                work[0, i] += c * v0
+                work[1, i] += c * v1
+                work[2, i] += c * v2
+                work[3, i] += c * v3
+        else:
+            for i in range(units_out):
+                magnitude[i] += abs(weight[j, i]) * af
+            for l in range(width):
+                v = f * rows[j, l]
+                if v != 0.0:
+                    for i in range(units_out):
+                        work[l, i] += weight[j, i] * v
     for i in range(units_out):
         b = bias[i]
         work[constant_column, i] += b
@@ -100,9 +143,9 @@ def compose(
             out_error[i] = 1.0
             out_scale[i] = 2.0 * TINY
             continue
-        power = math.frexp(big if big > e else e)[1]
-        down = math.ldexp(1.0, -power)
+        power = exponent_of(big if big > e else e)
+        down = power_of_two(-power)
         for l in range(width):
             out_rows[i, l] = work[l, i] * down
         out_error[i] = e * down
-        out_scale[i] = math.ldexp(1.0, power)
+        out_scale[i] = power_of_two(power)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from polyrank.cells.compose import compose, gamma
+from polyrank.cells.compose import compose, exponent_of, gamma
 from polyrank.cells.log_steps import LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_ZERO
 from polyrank.cells.proof_log import log_unit
 from polyrank.cells.work import (
@@ -17,12 +15,12 @@ from polyrank.cells.work import (
     SUBSETS,
 )
 from polyrank.lp.certify import INFLATE, independent, integer_rank
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
 __all__ = ["enter_layer", "finish_layer", "first_layer", "next_layer", "region_rank"]
 
 
-@inner
+@fused
 def first_layer(net, work):
     """Load the rows of layer 1, which are the same on the whole domain."""
     d = work.x.shape[0]
@@ -35,7 +33,7 @@ def first_layer(net, work):
         work.radius[i] = work.error[i] + gamma(d + 4)
 
 
-@inner
+@fused
 def next_layer(net, work, k):
     """Compose the rows of layer k (0-based, k ≥ 1) on the region given by the path's bits."""
     d = work.x.shape[0]
@@ -61,14 +59,14 @@ def next_layer(net, work, k):
         work.exponent[b + i] = -1
         if net.exact_arithmetic[k]:
             if work.scale[b + i] > 0.0:
-                work.exponent[b + i] = net.lsb[k] + math.frexp(work.scale[b + i])[1] - 1
+                work.exponent[b + i] = net.lsb[k] + exponent_of(work.scale[b + i]) - 1
             else:
                 work.exponent[b + i] = 0
     work.subset_count[k, 0] = 0
     work.subset_count[k, 1] = 0
 
 
-@inner
+@fused
 def enter_layer(net, work, k, bits, split):
     """Decide what needs no LP: no hyperplane, tied, constant rows, the cube's bound."""
     d = work.x.shape[0]
@@ -112,7 +110,7 @@ def enter_layer(net, work, k, bits, split):
             log_unit(work, LOG_CUBE_POSITIVE if c > 0.0 else LOG_CUBE_NEGATIVE, i)
 
 
-@inner
+@fused
 def finish_layer(net, work, k, bits, split):
     """Write the bits of a region of layer k to the path and determine its rank."""
     a = net.unit_start[k]
@@ -138,12 +136,39 @@ def finish_layer(net, work, k, bits, split):
     region_rank(net, work, k)
 
 
-@inner
+@fused
+def _cached_rank(net, work, k, size):
+    """Whether units that were proved independent on these rows before are all active now."""
+    a = net.unit_start[k]
+    for c in range(work.subset_count[k, 0]):
+        if work.subset_size[k, c] != size:
+            continue
+        active = True
+        for q in range(size):
+            g = a + work.subset[k, c, q]
+            slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
+            if slope == 0.0:
+                active = False
+                break
+        if active:
+            work.stat[S_CACHED] += 1
+            return True
+    return False
+
+
+@fused
 def region_rank(net, work, k):
     """Rank of the map through layer k on the path's region: proven, or −1 with an upper bound."""
     a = net.unit_start[k]
     n = net.units[k]
     columns = net.linear_columns
+    bound = columns if k == 0 else work.layer_bound[k - 1]
+    if net.weight_rank[k] < bound:
+        bound = net.weight_rank[k]
+    if bound == 0 or _cached_rank(net, work, k, bound):
+        work.layer_bound[k] = bound
+        work.layer_rank[k] = bound
+        return
     live = 0
     for i in range(n):
         g = a + i
@@ -159,29 +184,13 @@ def region_rank(net, work, k):
             if fresh:
                 work.rank_index[live] = i
                 live += 1
-    bound = columns if k == 0 else work.layer_bound[k - 1]
     if live < bound:
         bound = live
-    if net.weight_rank[k] < bound:
-        bound = net.weight_rank[k]
-    work.layer_bound[k] = bound
-    if bound == 0:
-        work.layer_rank[k] = 0
-        return
-    for c in range(work.subset_count[k, 0]):
-        if work.subset_size[k, c] != bound:
-            continue
-        ok = True
-        for q in range(bound):
-            g = a + work.subset[k, c, q]
-            slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
-            if slope == 0.0:
-                ok = False
-                break
-        if ok:
+        if bound == 0 or _cached_rank(net, work, k, bound):
+            work.layer_bound[k] = bound
             work.layer_rank[k] = bound
-            work.stat[S_CACHED] += 1
             return
+    work.layer_bound[k] = bound
     for r in range(live):
         g = a + work.rank_index[r]
         for l in range(columns):

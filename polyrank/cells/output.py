@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from polyrank.cells.work import S_HARD, S_REGIONS
-from polyrank.lp.jit import inner, kernel
+from polyrank.lp.jit import fused, inner, kernel
 
 __all__ = ["emit_hard", "emit_region", "export_open"]
 
 
-@inner
+@fused
 def emit_region(net, work, layers, point):
     """Write the path's region to the output arrays."""
     r = work.state[2]

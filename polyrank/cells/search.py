@@ -22,11 +22,12 @@ from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.cells.kernel import load_task, run
 from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.cells.work import BUDGET, DONE, STATISTICS, Work, new_work
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
-__all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "search"]
+__all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "chosen_engine", "search"]
 
 Sink = Callable[[Batch], None]
 
@@ -43,7 +44,7 @@ def search(
     chart: Chart,
     *,
     through_layer: int | None = None,
-    engine: str = "dictionary",
+    engine: str = "auto",
     sink: Sink,
     progress: Callable[[SearchProgress], None] | None = None,
     rational: bool = True,
@@ -60,7 +61,9 @@ def search(
         The domain; see :func:`polyrank.cells.chart.chart`.
     through_layer : int, optional
         Only the decomposition by the first K layers.
-    engine : {"dictionary", "highs"}
+    engine : {"auto", "dictionary", "vertices", "highs"}
+        The compiled dictionaries, cells with vertices (dimension 1 to 3), or HiGHS. ``auto`` takes
+        vertices where it can, the dictionaries elsewhere.
     sink : callable
         Receives :class:`Batch` objects as they fill up.
     progress : callable, optional
@@ -82,6 +85,11 @@ def search(
         the sink are exactly the activation regions of the domain, each once.
     """
     layers = through_layer or len(network.layers)
+    if engine == "auto":
+        plain = tasks is None and budget is None and rational
+        engine = chosen_engine(network, chart, proof=proof is not None) if plain else "dictionary"
+    if engine == "vertices":
+        return VertexSearch(network, chart, layers, sink=sink, progress=progress, proof=proof).run()
     if engine == "highs":
         from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
 
@@ -96,6 +104,13 @@ def search(
             proof=proof,
         )
     return _Search(network, chart, layers, sink, progress, rational, proof).run(tasks, budget)
+
+
+def chosen_engine(network: Network, chart: Chart, *, proof: bool = False) -> str:
+    """The engine that ``auto`` stands for: vertices where they can be used, or dictionaries."""
+    if (proof and not chart.bounded) or root_of(network, chart) is None:
+        return "dictionary"
+    return "vertices"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

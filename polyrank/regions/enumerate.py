@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from numba.core.event import TimingListener, install_listener
 
 from polyrank.cells.chart import chart as chart_of
-from polyrank.cells.search import SearchProgress, search
+from polyrank.cells.search import SearchProgress, chosen_engine, search
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
@@ -25,7 +25,7 @@ from polyrank.regions.writer import RunWriter
 
 __all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions"]
 
-Engine = Literal["dictionary", "highs"]
+Engine = Literal["auto", "dictionary", "vertices", "highs"]
 
 
 class EnumerationInterrupted(KeyboardInterrupt):
@@ -42,7 +42,7 @@ def enumerate_regions(
     *,
     out: str | PathLike[str] | None = None,
     through_layer: int | None = None,
-    engine: Engine = "dictionary",
+    engine: Engine = "auto",
     progress: Callable[[SearchProgress], None] | None = None,
     notes: Mapping[str, Any] | None = None,
     proof: bool = False,
@@ -61,9 +61,10 @@ def enumerate_regions(
         kept in memory.
     through_layer : int, optional
         Enumerate the decomposition by the first K layers only. Default: all layers.
-    engine : {"dictionary", "highs"}
-        The compiled simplex dictionaries, or warm-started HiGHS: slower, independent, with the
-        same rules of what counts as decided.
+    engine : {"auto", "dictionary", "vertices", "highs"}
+        Compiled simplex dictionaries; cells carried with their vertices, for domains of dimension
+        1 to 3; or warm-started HiGHS: slower. All are independent of each other, with the same
+        rules of what counts as decided. ``auto`` takes the faster of the first two.
     progress : callable, optional
         Called now and then with the state of the search.
     notes : mapping, optional
@@ -119,6 +120,7 @@ def enumerate_regions(
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
     chart = chart_of(where, network.input_dim)
+    chosen = chosen_engine(network, chart, proof=proof) if engine == "auto" else engine
     own_file = proof and network_file is None
     manifest = {
         "started": started.isoformat(timespec="seconds"),
@@ -126,7 +128,7 @@ def enumerate_regions(
         "network_file": {"path": NETWORK_NAME, "options": {}} if own_file else network_file,
         "domain": where.describe(),
         "chart": chart_entry(chart),
-        "engine": engine,
+        "engine": chosen,
         "options": {"through_layer": through_layer},
         "notes": dict(notes or {}),
         "versions": versions(),
@@ -145,7 +147,7 @@ def enumerate_regions(
                 network,
                 chart,
                 through_layer=through_layer,
-                engine=engine,
+                engine=chosen,
                 sink=lambda batch: sink.write(ranks.settle(batch)),
                 progress=progress,
                 proof=None if log is None else log.write,

@@ -26,7 +26,7 @@ def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, Se
             assert key not in found, f"{key} was enumerated twice"
             found[key] = tuple(rank.tolist())
 
-    return found, module.search(network, chart, sink=sink, **options)
+    return found, module.search(network, chart, sink=sink, **{"engine": "dictionary", **options})
 
 
 def regions_without_floats(network: Network, chart: Chart, monkeypatch: Any) -> Regions:

@@ -1,0 +1,278 @@
+"""The domain as cells with vertices: a polytope of dimension k ≤ 3, or the cones that fill R^k."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from polyrank.cells.arrays import CubeMap, NetArrays
+from polyrank.cells.chart import Chart
+from polyrank.cells.vertices.pool import AT_INFINITY, Pool
+from polyrank.network.rational import fmpq_from_float, nearest_float
+
+__all__ = ["MOST_SUBSETS", "Root", "RootCell", "domain_root", "fill", "whole_space_root"]
+
+#: Most k-subsets of the domain's rows that are solved to find its vertices.
+MOST_SUBSETS = 20_000
+
+Vector = tuple[fmpq, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RootCell:
+    """One cell: its vertices in order, edge labels (k ≤ 2) or facets (k = 3) as vertex cycles."""
+
+    vertices: tuple[int, ...]
+    edges: tuple[int, ...]
+    facets: tuple[tuple[int, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Exact vertices in cube coordinates, their labels, which are directions, and the cells."""
+
+    points: tuple[Vector, ...]
+    labels: tuple[tuple[int, ...], ...]
+    directions: tuple[bool, ...]
+    tight: tuple[frozenset[int], ...]
+    cells: tuple[RootCell, ...]
+
+
+def domain_root(walls: fmpq_mat, chart: Chart) -> Root | None:
+    """The vertices and faces of a bounded domain; None where it has too many rows.
+
+    Parameters
+    ----------
+    walls : fmpq_mat, shape (m, k + 1)
+        Rows ``a·u + b ≥ 0`` in cube coordinates, those of ``chart.A``.
+    chart : Chart
+        Bounded, full-dimensional, of dimension 1 to 3.
+    """
+    k, m = chart.k, walls.nrows()
+    if math.comb(m, k) > MOST_SUBSETS:
+        return None
+    rows = [[walls[i, l] for l in range(k + 1)] for i in range(m)]
+    found: dict[Vector, tuple[int, ...]] = {}
+    for chosen in itertools.combinations(range(m), k):
+        matrix = fmpq_mat(k, k, [v for i in chosen for v in rows[i][:k]])
+        if matrix.det() == 0:
+            continue
+        point = matrix.solve(fmpq_mat(k, 1, [-rows[i][k] for i in chosen]))
+        vertex = tuple(point.entries())
+        if vertex in found:
+            continue
+        if all(_value(row, vertex) >= 0 for row in rows):
+            found[vertex] = chosen
+    points = tuple(found)
+    tight = tuple(frozenset(i for i, row in enumerate(rows) if _value(row, p) == 0) for p in points)
+    labels = tuple(tuple(-1 - i for i in found[p]) for p in points)
+    if k == 1:
+        order = sorted(range(2), key=lambda v: points[v][0])
+        cell = RootCell(tuple(order), (AT_INFINITY, AT_INFINITY), ())
+    elif k == 2:
+        cell = _polygon(rows, points, tight)
+    else:
+        cell = _polyhedron(rows, points, tight)
+    return Root(points, labels, (False,) * len(points), tight, (cell,))
+
+
+def _value(row: Sequence[fmpq], point: Vector) -> fmpq:
+    return sum((a * x for a, x in zip(row, point, strict=False)), row[-1])
+
+
+def _polygon(
+    rows: list[list[fmpq]], points: tuple[Vector, ...], tight: tuple[frozenset[int], ...]
+) -> RootCell:
+    """The cycle of a polygon, anticlockwise: every facet's row has its inside on the left."""
+    following: dict[int, tuple[int, int]] = {}
+    for i, row in enumerate(rows):
+        on = [v for v, rows_at in enumerate(tight) if i in rows_at]
+        if len(on) == 2:
+            u, w = sorted(on, key=lambda v: row[1] * points[v][0] - row[0] * points[v][1])
+            following.setdefault(u, (w, -1 - i))
+    return _closed(following)
+
+
+def _closed(following: dict[int, tuple[int, int]]) -> RootCell:
+    v = next(iter(following))
+    cycle, edges = [], []
+    for _ in following:
+        cycle.append(v)
+        v, label = following[v]
+        edges.append(label)
+    return RootCell(tuple(cycle), tuple(edges), ())
+
+
+def _polyhedron(
+    rows: list[list[fmpq]], points: tuple[Vector, ...], tight: tuple[frozenset[int], ...]
+) -> RootCell:
+    """The facets of a polyhedron as cycles, anticlockwise seen from outside."""
+    sets = [frozenset(v for v, at in enumerate(tight) if i in at) for i in range(len(rows))]
+    facets = []
+    seen: set[frozenset[int]] = set()
+    for i, on in enumerate(sets):
+        if len(on) < 3 or on in seen:
+            continue
+        seen.add(on)
+        a = rows[i]
+        following: dict[int, tuple[int, int]] = {}
+        for j, other in enumerate(sets):
+            edge = sorted(on & other)
+            if len(edge) != 2 or other == on:
+                continue
+            u, w = edge
+            t = [points[w][l] - points[u][l] for l in range(3)]
+            # outward normal −a; the facet's inside, on the left of t, is inside row j
+            left = [
+                a[2] * t[1] - a[1] * t[2],
+                a[0] * t[2] - a[2] * t[0],
+                a[1] * t[0] - a[0] * t[1],
+            ]
+            if sum((left[l] * rows[j][l] for l in range(3)), fmpq(0)) < 0:
+                u, w = w, u
+            following.setdefault(u, (w, -1 - j))
+        facets.append((-1 - i, _closed(following).vertices))
+    return RootCell(tuple(range(len(points))), (), tuple(facets))
+
+
+def whole_space_root(first: fmpq_mat, net: NetArrays, cube: CubeMap) -> Root | None:
+    """R^k as the 2^k cones of k independent hyperplanes of layer 1; None if there are fewer.
+
+    Parameters
+    ----------
+    first : fmpq_mat, shape (units, d + 1)
+        Exact rows of layer 1 in cube coordinates.
+    net : NetArrays
+    cube : CubeMap
+        Homogeneous or central.
+    """
+    k = cube.linear_columns
+    chosen: list[int] = []
+    for i in range(first.nrows()):
+        if not net.hyperplane[i] or net.tie[i] >= 0:
+            continue
+        trial = [*chosen, i]
+        matrix = fmpq_mat(len(trial), k, [first[r, l] for r in trial for l in range(k)])
+        if matrix.rank() == len(trial):
+            chosen = trial
+        if len(chosen) == k:
+            break
+    if len(chosen) < k:
+        return None
+    matrix = fmpq_mat(k, k, [first[r, l] for r in chosen for l in range(k)])
+    inverse = matrix.inv()
+    apex: list[fmpq] = [fmpq(0)] * k
+    tail: list[list[fmpq]] = [[], []]
+    if cube.kind == "homogeneous":
+        constants = fmpq_mat(k, 1, [first[r, cube.constant_column] for r in chosen])
+        apex = [-v for v in (inverse * constants).entries()]
+        tail = [[fmpq(1)], [fmpq(0)]]
+    points: list[Vector] = [_shrunk([*apex, *tail[0]])]
+    labels: list[tuple[int, ...]] = [tuple(chosen)]
+    for sign in (-1, 1):
+        for j in range(k):
+            ray = [sign * inverse[l, j] for l in range(k)]
+            points.append(_shrunk([*ray, *tail[1]]))
+            labels.append((*(g for g in chosen if g != chosen[j]), AT_INFINITY))
+    cells = []
+    for signs in itertools.product((0, 1), repeat=k):
+        rays = [1 + s * k + j for j, s in enumerate(signs)]
+        cells.append(_cone(rays, chosen))
+    directions = (False, *(True for _ in range(2 * k)))
+    return Root(
+        tuple(points), tuple(labels), directions, (frozenset(),) * len(points), tuple(cells)
+    )
+
+
+def _shrunk(point: list[fmpq]) -> Vector:
+    """A positive multiple with entries of magnitude at most 1, for float64."""
+    size = max(abs(v) for v in point)
+    if size == 0:
+        return tuple(point)
+    power = fmpq(1)
+    while size * power > 1:
+        power /= 2
+    while size * power <= fmpq(1, 2):
+        power *= 2
+    return tuple(v * power for v in point)
+
+
+def _cone(rays: list[int], chosen: list[int]) -> RootCell:
+    """The cone over its rays from vertex 0 as a simplex whose far facet is at infinity."""
+    if len(rays) == 1:
+        return RootCell((0, rays[0]), (AT_INFINITY, AT_INFINITY), ())
+    if len(rays) == 2:
+        a, b = rays
+        return RootCell((0, a, b), (chosen[1], AT_INFINITY, chosen[0]), ())
+    a, b, c = rays
+    # the boundary of the oriented simplex [0, a, b, c]
+    facets = (
+        (AT_INFINITY, (a, b, c)),
+        (chosen[0], (0, c, b)),
+        (chosen[1], (0, a, c)),
+        (chosen[2], (0, b, a)),
+    )
+    return RootCell((0, a, b, c), (), facets)
+
+
+def fill(root: Root, pool: Pool, *, conic: bool) -> None:
+    """Write the root's vertices and open cells to an empty pool."""
+    d = pool.x.shape[1]
+    walls = int(pool.word_start[-2])
+    rows = max((max(t, default=-1) for t in root.tight), default=-1) + 1
+    for v, point in enumerate(root.points):
+        for l in range(d):
+            pool.x[v, l] = nearest_float(point[l])
+        exact = all(fmpq_from_float(float(pool.x[v, l])) == point[l] for l in range(d))
+        pool.err[v] = 0.0 if exact else 2.0**-53
+        pool.origin[v] = not any(point)
+        pool.ray[v] = root.directions[v]
+        pool.layers_done[v] = 0
+        pool.label[v] = AT_INFINITY
+        pool.label[v, : len(root.labels[v])] = root.labels[v]
+        pool.pos[v] = 0
+        pool.neg[v] = 0
+        for i in range(rows):
+            if i not in root.tight[v]:
+                pool.pos[v, walls + i // 64] |= np.uint64(1) << np.uint64(i % 64)
+        _integers(pool, v, point, conic=conic)
+    cycles, facets, lists = 0, 0, 0
+    for f, cell in enumerate(root.cells):
+        size = len(cell.vertices)
+        pool.vertex_first[f], pool.vertex_size[f] = cycles, size
+        pool.cycle[cycles : cycles + size] = cell.vertices
+        if cell.edges:
+            pool.edge[cycles : cycles + size] = cell.edges
+        cycles += size
+        pool.list_first[f], pool.list_size[f] = lists, len(cell.facets)
+        for label, cycle in cell.facets:
+            pool.facet_first[facets], pool.facet_size[facets] = cycles, len(cycle)
+            pool.facet_label[facets] = label
+            pool.cycle[cycles : cycles + len(cycle)] = cycle
+            pool.facets[lists] = facets
+            cycles, facets, lists = cycles + len(cycle), facets + 1, lists + 1
+        pool.layer[f], pool.fresh[f], pool.unit[f] = 0, True, -1
+        pool.share[f] = 1.0 / len(root.cells)
+    count = len(root.cells)
+    pool.top[:count] = (len(root.points), cycles, facets, lists)
+    pool.state[:] = 0
+    pool.state[0] = count
+    pool.conic[0] = conic
+    pool.out_state[:] = 0
+
+
+def _integers(pool: Pool, v: int, point: Vector, *, conic: bool) -> None:
+    """Exact homogeneous integer coordinates, where they are small."""
+    entries = [*point, fmpq(0) if conic else fmpq(1)]
+    common = math.lcm(*(int(e.q) for e in entries))
+    integers = [int(e.p) * (common // int(e.q)) for e in entries]
+    shared = math.gcd(*integers)
+    small = shared != 0 and max(abs(n) for n in integers) // max(shared, 1) < 2**30
+    pool.has_integers[v] = small
+    if small:
+        pool.integers[v] = [n // shared for n in integers]

@@ -1,0 +1,163 @@
+"""The search with vertices against the dictionaries, rational oracles and its own plain Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+import polyrank as pr
+from polyrank.cells.chart import Chart, chart
+from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.errors import EmptyDomainError, UnsupportedError
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.regions.ranks import ExactRanks
+from tests import oracles
+from tests.cells.exact_only import Regions, regions
+from tests.cells.test_search_paths import _domain, _network
+
+Point = tuple[fmpq, ...]
+
+
+def _with_vertices(
+    network: Network, where: Chart
+) -> tuple[Regions, dict[tuple[bytes, bytes], Point], dict[str, int]]:
+    """Regions and witnesses of the search with vertices."""
+    found: Regions = {}
+    points: dict[tuple[bytes, bytes], Point] = {}
+    ranks = ExactRanks(network, where, len(network.layers))
+
+    def sink(batch: Any) -> None:
+        settled = ranks.settle(batch)
+        for i in range(len(settled.rank)):
+            key = (settled.codeword[i].tobytes(), settled.zero[i].tobytes())
+            assert key not in found, f"{key} was enumerated twice"
+            found[key] = tuple(settled.rank[i].tolist())
+            exact = settled.witness_exact.get(i)
+            floats = settled.witness[i].tolist()
+            points[key] = exact if exact else tuple(fmpq_from_float(v) for v in floats)
+
+    result = VertexSearch(network, where, len(network.layers), sink=sink).run()
+    assert result.certified
+    return found, points, dict(result.ladder)
+
+
+def _bits_at(network: Network, where: Chart, y: Point) -> tuple[tuple[int, ...], bool]:
+    x = [
+        where.origin[i, 0] + sum((where.basis[i, j] * y[j] for j in range(where.k)), fmpq(0))
+        for i in range(where.n)
+    ]
+    exact = tuple(Fraction(int(v.p), int(v.q)) for v in x)
+    return oracles.bits_at(oracles.exact_layers(network), exact)
+
+
+def _agrees(seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    net = _network(rng)
+    domain = _domain(rng, net.input_dim)
+    try:
+        where = chart(domain, net.input_dim)
+    except EmptyDomainError:
+        return "empty"
+    if root_of(net, where) is None:
+        with pytest.raises(UnsupportedError, match="use the dictionary engine"):
+            VertexSearch(net, where, len(net.layers), sink=lambda batch: None)
+        return "refused"
+    found, points, ladder = _with_vertices(net, where)
+    expected, result = regions(net, where, engine="dictionary")
+    assert result.certified
+    assert found == expected, f"seed {seed}"
+    for (codeword, _), y in points.items():
+        bits, _ = _bits_at(net, where, y)
+        stored = np.unpackbits(np.frombuffer(codeword, dtype=np.uint8), bitorder="little")
+        assert list(bits) == stored[: len(bits)].tolist(), f"seed {seed}: witness"
+    return "asked" if ladder["by_rationals"] else "float"
+
+
+def test_degenerate_networks_of_every_kind() -> None:
+    """Both engines, all of R^n, boxes, polytopes, slices; every rung is used."""
+    outcomes = {_agrees(seed) for seed in range(150)}
+    assert outcomes >= {"refused", "asked", "float"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(10))
+def test_many_degenerate_networks(block: int) -> None:
+    for seed in range(1000 + 300 * block, 1300 + 300 * block):
+        _agrees(seed)
+
+
+@pytest.mark.parametrize("seed", [6304, 17587])
+def test_a_ray_and_its_opposite(seed: int) -> None:
+    """Nearly parallel hyperplanes through unbounded cones: a ray was taken for its opposite."""
+    assert _agrees(seed) == "asked"
+
+
+def test_plain_python_runs_the_same_source() -> None:
+    script = (
+        "import numpy as np, polyrank as pr\n"
+        "from polyrank.cells.chart import chart\n"
+        "from tests.cells.test_vertices import _with_vertices\n"
+        "rng = np.random.default_rng(3)\n"
+        "net = pr.Network.from_arrays([rng.normal(size=(5, 3)), rng.normal(size=(4, 5)),"
+        " rng.normal(size=(1, 4))], [rng.normal(size=5), rng.normal(size=4), np.zeros(1)])\n"
+        "for domain in (pr.Box(-1, 1), pr.WholeSpace()):\n"
+        "    found, _, _ = _with_vertices(net, chart(domain, 3))\n"
+        "    print(sorted((a.hex(), b.hex(), r) for (a, b), r in found.items()))\n"
+    )
+    texts = []
+    for disabled in ("0", "1"):
+        environment = {
+            **os.environ,
+            "NUMBA_DISABLE_JIT": disabled,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        texts.append(done.stdout)
+    assert texts[0] == texts[1]
+    assert texts[0].count("(") > 20
+
+
+def test_auto_takes_vertices_in_low_dimension_only() -> None:
+    net = pr.Network.from_arrays([np.eye(4), [[1.0] * 4]], [np.zeros(4), [0.0]])
+    high = pr.enumerate_regions(net, pr.Box(-1, 1))
+    assert (high.count, high.manifest["engine"]) == (16, "dictionary")
+    low = pr.enumerate_regions(net, pr.Box([-1, -1, -1, 2], [1, 1, 1, 2]))
+    assert (low.count, low.manifest["engine"]) == (8, "vertices")
+    with pytest.raises(UnsupportedError, match="its dimension is 4, not 1 to 3"):
+        pr.enumerate_regions(net, pr.Box(-1, 1), engine="vertices")
+
+
+def test_domains_that_it_refuses() -> None:
+    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
+    half = pr.Polytope([[1.0, 0.0]], [1.0])
+    with pytest.raises(UnsupportedError, match="unbounded and has walls"):
+        pr.enumerate_regions(net, half, engine="vertices")
+    flat = pr.Network.from_arrays([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+    with pytest.raises(UnsupportedError, match="fewer independent hyperplanes"):
+        pr.enumerate_regions(flat, engine="vertices")
+    angles = np.linspace(0, 2 * np.pi, 260, endpoint=False)
+    round_ = pr.Polytope(np.column_stack([np.cos(angles), np.sin(angles)]), np.ones(260))
+    with pytest.raises(UnsupportedError, match="260 rows, too many"):
+        pr.enumerate_regions(net, round_, engine="vertices")
+    for domain, count in ((half, 4), (round_, 4)):
+        run = pr.enumerate_regions(net, domain)
+        assert (run.count, run.manifest["engine"]) == (count, "dictionary")
+
+
+def test_proofs_of_unbounded_domains_come_from_the_dictionaries(tmp_path: Any) -> None:
+    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
+    with pytest.raises(UnsupportedError, match="bounded domains only"):
+        pr.enumerate_regions(net, engine="vertices", out=tmp_path / "a", proof=True)
+    run = pr.enumerate_regions(net, out=tmp_path / "b", proof=True)
+    assert run.manifest["engine"] == "dictionary"
