@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from polyrank.cells.arrays import NetArrays
 from polyrank.cells.compose import gamma
 
-__all__ = ["MISSING", "PENDING", "STATISTICS", "WALL", "Codes", "Found", "Walk", "new_walk"]
+__all__ = [
+    "MISSING",
+    "PENDING",
+    "STATISTICS",
+    "WALL",
+    "Codes",
+    "Found",
+    "Walk",
+    "new_found",
+    "new_walk",
+]
 
 #: Neighbours that are not regions: the wall, no listed region, to be decided in rationals.
 WALL, MISSING, PENDING = -1, -2, -3
@@ -40,10 +50,10 @@ STATISTICS = (
 ) = range(len(STATISTICS))  # fmt: skip
 
 # counters of ``state``
-EDGES, WALLS, OPENED, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN = range(9)
+EDGES, WALLS, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN = range(8)
 
 #: Farkas proofs remembered per row, and vertices remembered per program.
-PROOFS, VERTICES = 24, 12
+PROOFS, VERTICES = 24, 16
 
 
 class Codes(NamedTuple):
@@ -66,7 +76,7 @@ class Found(NamedTuple):
     """What a walk finds. Edges lead from a region to a later one.
 
     ``head[r]``, ``edge_next`` are the lists of the edges that lead to region r and that it need
-    not find again. ``odd`` rows are (region, target or MISSING or PENDING, row, point): facets
+    not find again. ``is_open`` marks regions that rationals must settle. ``odd`` rows are (region, target or MISSING or PENDING, row, point): facets
     that lead back, nowhere, or where rationals must say. A point belongs to the edge, or to the
     odd facet −1 − i, that ``point_owner`` names; edges without one cross at the segment to the
     target's witness.
@@ -82,7 +92,6 @@ class Found(NamedTuple):
     odd: NDArray[np.int64]  # (·, 3)
     point_owner: NDArray[np.int64]
     point: NDArray[np.float64]  # (·, k)
-    opened: NDArray[np.int64]
     is_open: NDArray[np.bool_]  # (R,)
 
 
@@ -155,6 +164,23 @@ class Walk(NamedTuple):
     inner_point: NDArray[np.float64]
     state: NDArray[np.int64]
     stat: NDArray[np.int64]
+
+
+def new_found(regions: int, dim: int, room: int) -> Found:
+    """Allocate room for that many edges, wall facets and odd facets."""
+    return Found(
+        edge_source=np.zeros(room, dtype=np.int32),
+        edge_target=np.zeros(room, dtype=np.int32),
+        edge_row=np.zeros(room, dtype=np.int32),
+        edge_next=np.zeros(room, dtype=np.int32),
+        head=np.full(regions, LAST, dtype=np.int32),
+        wall_region=np.zeros(room, dtype=np.int32),
+        wall_row=np.zeros(room, dtype=np.int32),
+        odd=np.zeros((room, 3), dtype=np.int64),
+        point_owner=np.zeros(room, dtype=np.int64),
+        point=np.zeros((room, dim)),
+        is_open=np.zeros(regions, dtype=np.bool_),
+    )
 
 
 def new_walk(net: NetArrays, dim: int, own_walls: int) -> Walk:
@@ -230,7 +256,7 @@ def new_walk(net: NetArrays, dim: int, own_walls: int) -> Walk:
         y=np.zeros(k),
         direction=np.zeros(dim),
         inner_point=np.zeros(dim),
-        state=np.zeros(9, dtype=i),
+        state=np.zeros(8, dtype=i),
         stat=np.zeros(len(STATISTICS), dtype=i),
     )
     rounding = gamma(dim + 4)

@@ -67,9 +67,7 @@ def assemble(
         # the later region's own name of the facet
         mirrored = edges.unit.copy()
         mirrored[forth[order]] = facets.back[back_order, 2]
-    owner = np.concatenate(
-        [edges.source, edges.target, facets.walls[:, 0], facets.nowhere[:, 0]]
-    )
+    owner = np.concatenate([edges.source, edges.target, facets.walls[:, 0], facets.nowhere[:, 0]])
     count = np.bincount(owner, minlength=regions)
     start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
     place = _grouped(owner, regions)

@@ -11,7 +11,15 @@ from numba.core.event import TimingListener, install_listener
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import cube_map, net_arrays
-from polyrank.graph.arrays import PENDING, STATISTICS, UNLINKED, Codes, Found, new_walk
+from polyrank.graph.arrays import (
+    PENDING,
+    STATISTICS,
+    UNLINKED,
+    Found,
+    Walk,
+    new_found,
+    new_walk,
+)
 from polyrank.graph.assemble import Edges, Facets, assemble
 from polyrank.graph.exact_facets import ExactFacets
 from polyrank.graph.listing import chart_of_run, codes_of_run, find_row
@@ -93,39 +101,26 @@ class _Builder:
         stat["seconds"] = time.perf_counter() - self.started - compiled
         return graph
 
-    def _walk(
-        self, w: object, progress: Callable[[int, int], None] | None
-    ) -> tuple[Found, int, int]:
+    def _walk(self, w: Walk, progress: Callable[[int, int], None] | None) -> tuple[Found, int, int]:
         rows = self.walls + int(self.net.unit_start[-1])
         room = max(1 << 14, 4 * rows)
-        found = Found(
-            *(np.zeros(room, dtype=np.int32) for _ in range(4)),
-            head=np.full(self.regions, -1, dtype=np.int32),
-            wall_region=np.zeros(room, dtype=np.int32),
-            wall_row=np.zeros(room, dtype=np.int32),
-            odd=np.zeros((room, 3), dtype=np.int64),
-            point_owner=np.zeros(room, dtype=np.int64),
-            point=np.zeros((room, self.chart.k)),
-            opened=np.zeros(4096, dtype=np.int64),
-            is_open=np.zeros(self.regions, dtype=np.bool_),
-        )
+        found = new_found(self.regions, self.chart.k, room)
         if self.cube.dim == 0:
             found.is_open[:] = True
             return found, 0, 0
-        state = w.state  # type: ignore[attr-defined]
         flips = np.zeros(rows + 1, dtype=np.int64)
         begin = edges = walls = 0
         while begin < self.regions:
             found = _with_room(found, edges, walls, 8 * rows)
             end = min(self.regions, begin + _CHUNK)
             begin = int(walk(self.net, w, self.codes, found, self.layers, begin, end, flips))
-            edges, walls, _, points, odd = state[:5].tolist()
+            edges, walls, points, odd = w.state[:4].tolist()
             owner, point = found.point_owner[:points], found.point[:points]
             mine = owner >= 0
             if mine.any():
                 self.points.append((owner[mine], point[mine]))
             self._take_odd(found.odd[:odd], owner[~mine], point[~mine])
-            state[2:5] = 0
+            w.state[2:4] = 0
             if progress is not None:
                 progress(begin, self.regions)
         return found, edges, walls

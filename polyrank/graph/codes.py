@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import MISSING
-from polyrank.lp.jit import inner, kernel
+from polyrank.lp.jit import fused, kernel
 
 __all__ = ["decode", "fill_table", "find", "load_varying"]
 
 
-@inner
+@fused
 def find(codes, value, r, flips, begin, end):
     """The row whose codeword is row r's with ``flips[begin:end]`` flipped, or MISSING.
 
@@ -61,7 +61,7 @@ def fill_table(codes, bits):
     return -1
 
 
-@inner
+@fused
 def decode(net, w, codes, r, fresh):
     """Put ``on``, ``vanish``, ``orient``, ``word`` and ``hash`` to region r.
 
@@ -123,7 +123,7 @@ def decode(net, w, codes, r, fresh):
     return change, zero_layer
 
 
-@inner
+@fused
 def load_varying(codes, w, r, k):
     """OR of the differences between region r and those after it with the same layers below k."""
     width = codes.code.shape[1]

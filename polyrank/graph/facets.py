@@ -8,6 +8,8 @@ point that violates it alone shows that it is a facet.
 
 from __future__ import annotations
 
+import numpy as np
+
 from polyrank.graph.arrays import (
     ATTACHED,
     FACET,
@@ -21,16 +23,15 @@ from polyrank.graph.arrays import (
     S_KNOWN,
     S_SEGMENT,
     TIGHT,
-    UNDECIDED,
     UNKNOWN,
     VIOLATED,
 )
 from polyrank.graph.codes import find
 from polyrank.graph.layer_rows import mark_members, put_back, take_out
-from polyrank.graph.rays import beyond_at, beyond_on_ray, load_witness, shoot
+from polyrank.graph.rays import beyond_at, beyond_at_step, beyond_on_ray, load_witness, shoot
 from polyrank.graph.redundancy import program, proportional
 from polyrank.graph.remembered import recall, remember
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
 __all__ = ["attach", "known_facets", "settle"]
 
@@ -40,7 +41,7 @@ RAYS_UP_TO = 4
 NUDGES = (0.0, 1e-3, 2e-2, 1e-5, 0.2)
 
 
-@inner
+@fused
 def attach(w, height, row, other):
     """Note that a row is a multiple of another one. Returns the new height of the stack."""
     w.attached[height, 0] = row
@@ -48,7 +49,7 @@ def attach(w, height, row, other):
     return height + 1
 
 
-@inner
+@fused
 def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
     """Facets of region r that its neighbours tell; False where a neighbour's facet is no candidate.
 
@@ -104,7 +105,7 @@ def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
     return True
 
 
-@inner
+@fused
 def _rays(net, w, count, height):
     """Wall facets that a ray along the wall's normal meets first."""
     d = w.x.shape[0]
@@ -121,50 +122,82 @@ def _rays(net, w, count, height):
                 w.found_to[first] = UNKNOWN
 
 
-@inner
+@fused
 def _facets_at_vertex(net, w, count, height):
     """Facets among the undecided rows of the current basis: next to a simple vertex all are.
 
-    For each the point from which the ray comes lies on the row, inside the others that meet in
-    the vertex.
+    With the edges of the vertex scaled to size one, e their sum without the one that leaves the
+    row, ``c = x + δ e`` lies on the row and inside the others: z_b(c) = δ / size_b where row b is
+    in the basis, and at least half the slack elsewhere. The ray from p through c stays inside
+    the others up to the step 1 + η with η below all z(c) / z(p).
     """
     d = w.x.shape[0]
-    begin = w.always[0]
+    least = np.inf
+    share = np.inf
+    for q in range(d):
+        if w.basis[q] >= 0:
+            w.slack[w.basis[q]] = np.inf
+    for m in range(w.always[0], count):
+        if w.status[m] != OUT:
+            least = min(least, w.slack[m])
+            share = min(share, w.slack[m] / w.depth[m])
+    for l in range(d):
+        w.inner_point[l] = 0.0
+    for q in range(d):
+        if w.basis[q] < 0:
+            continue
+        size = 0.0
+        for l in range(d):
+            size += abs(w.inverse[l, q])
+        w.rates[q] = size
+        for l in range(d):
+            w.inner_point[l] += w.inverse[l, q] / size
+    delta = 0.5 * min(least, 1.0) / d
     for q in range(d):
         m = w.basis[q]
         if m < 0 or w.status[m] != NEW:
             continue
-        for l in range(d):
-            w.inner_point[l] = 0.0
+        eta = 0.25 * share
         for c in range(d):
-            if c == q or w.basis[c] < 0:
-                continue
-            size = 0.0
-            for l in range(d):
-                size += abs(w.inverse[l, c])
-            for l in range(d):
-                w.inner_point[l] += w.inverse[l, c] / size
-        # half of the way along that direction
-        reach = 1.0
-        for n in range(begin, count):
-            w.value[n] = 0.0
+            n = w.basis[c]
+            if c != q and n >= 0 and w.status[n] != OUT:
+                eta = min(eta, 0.5 * delta / (w.rates[c] * w.depth[n]))
         for l in range(d):
-            v = w.inner_point[l]
-            for n in range(begin, count):
-                w.value[n] += w.columns[l, n] * v
-        for n in range(begin, count):
-            if w.value[n] < -1e-9 and n != m and w.slack[n] < reach * -w.value[n]:
-                reach = max(w.slack[n], 0.0) / -w.value[n]
-        for l in range(d):
-            w.direction[l] = w.x[l] + 0.5 * reach * w.inner_point[l] - w.p[l]
-        first, t1, _second, t2 = shoot(net, w, count, 1e30)
-        if first == m and t2 > t1 * (1.0 + 1e-12):
-            if beyond_on_ray(net, w, count, m, t1, t2, height):
-                w.status[m] = FACET
-                w.found_to[m] = UNKNOWN
+            edge = w.inverse[l, q] / w.rates[q]
+            w.direction[l] = w.x[l] + delta * (w.inner_point[l] - edge) - w.p[l]
+        if beyond_at_step(net, w, count, m, 1.0 + min(eta, 1.0), height):
+            w.status[m] = FACET
+            w.found_to[m] = UNKNOWN
 
 
-@inner
+@fused
+def _facet_at_vertex(net, w, count, height, slot):
+    """The same for one slot, with steps measured along the direction: for narrow facets."""
+    d = w.x.shape[0]
+    begin = w.always[0]
+    m = w.basis[slot]
+    for l in range(d):
+        w.direction[l] = w.inner_point[l] - w.inverse[l, slot] / w.rates[slot]
+    for n in range(begin, count):
+        w.value[n] = 0.0
+    for l in range(d):
+        v = w.direction[l]
+        for n in range(begin, count):
+            w.value[n] += w.columns[l, n] * v
+    reach = 1.0
+    for n in range(begin, count):
+        if w.value[n] < -1e-9 and w.slack[n] < reach * -w.value[n] and w.status[n] != OUT:
+            reach = max(w.slack[n], 0.0) / -w.value[n]
+    for l in range(d):
+        w.direction[l] = w.x[l] + 0.5 * reach * w.direction[l] - w.p[l]
+    first, t1, _second, t2 = shoot(net, w, count, 1e30)
+    if first == m and t2 > t1 * (1.0 + 1e-12):
+        if beyond_on_ray(net, w, count, m, t1, t2, height):
+            w.status[m] = FACET
+            w.found_to[m] = UNKNOWN
+
+
+@fused
 def _new_facet(net, w, count, height, rounds):
     """A facet on the way from p to the point ``w.x`` that violates a row and no other.
 
@@ -193,7 +226,7 @@ def _new_facet(net, w, count, height, rounds):
     return -1, -1
 
 
-@inner
+@fused
 def _take_apart(w, height, index, other):
     """Note that a candidate is a multiple of another, and take it out of the programs."""
     w.status[index] = ATTACHED
@@ -202,7 +235,7 @@ def _take_apart(w, height, index, other):
     return attach(w, height, w.candidate[index], w.candidate[other])
 
 
-@inner
+@fused
 def settle(net, w, count, final, height, layers):
     """Decide every candidate that is not decided yet.
 
@@ -225,21 +258,16 @@ def settle(net, w, count, final, height, layers):
         central = net.central[layer]
         if central:
             mark_members(net, w, count, layer)
-        verdict = UNDECIDED
-        other = -1
-        if not central:  # among central rows every vertex is shared with redundant ones
-            verdict, other = program(net, w, row, m, False, count)
-            if verdict == TIGHT:
-                if not final:
-                    w.status[m] = FACET
-                    continue
-                _facets_at_vertex(net, w, count, height)
+        alone = central  # among central rows every vertex lies on redundant ones as well
         rounds = 0
-        while w.status[m] == NEW and rounds < MAX_ROUNDS:
+        while w.status[m] == NEW:
             rounds += 1
-            if verdict != REDUNDANT and verdict != PROPORTIONAL:
+            if rounds > MAX_ROUNDS:
+                return False, height
+            if alone:
                 take_out(w, m)
-                verdict, other = program(net, w, row, m, True, count)
+            verdict, other = program(net, w, row, m, alone, count)
+            if alone:
                 put_back(w, m)
             if verdict == REDUNDANT:
                 w.status[m] = OUT
@@ -248,6 +276,12 @@ def settle(net, w, count, final, height, layers):
                 height = _take_apart(w, height, m, other)
             elif not final:
                 w.status[m] = FACET  # an upper cell may keep a row that is not needed
+            elif not alone:
+                if verdict == TIGHT:
+                    _facets_at_vertex(net, w, count, height)
+                    if w.status[m] == NEW:
+                        _facet_at_vertex(net, w, count, height, other)
+                alone = True
             elif verdict == VIOLATED:
                 hit, partner = _new_facet(net, w, count, height, rounds)
                 if partner >= 0:

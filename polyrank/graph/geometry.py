@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -11,14 +12,15 @@ from scipy.optimize import linprog
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.errors import RunError
-from polyrank.graph.listing import chart_of_run
 from polyrank.graph.exact_facets import ExactFacets, IntRow
-from polyrank.graph.polytope import Generators, generators, volume
+from polyrank.graph.listing import chart_of_run
+from polyrank.graph.double_description import vertices_and_rays
+from polyrank.graph.polytope import Generators, volume
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.lp.farkas import integer_row, value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import fmpq_from_float
+from polyrank.network.rational import fmpq_from_float, to_fmpq
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -112,6 +114,11 @@ class Regions:
         bits = self.run.bits
         return unpack_bits(table.column("codeword"), bits), unpack_bits(table.column("zero"), bits)
 
+    @cached_property
+    def _points(self) -> tuple[Any, Any]:
+        table = self.run.table
+        return table.column("witness"), table.column("witness_exact")
+
     def check(self, region: int) -> None:
         """Refuse a number that is no region.
 
@@ -135,6 +142,58 @@ class Regions:
         """The exact map x ↦ A x + c of the input space through a layer on the region."""
         word = self.codeword(region).astype(bool)
         return affine_map(self.network, word, layer=layer or self.run.layers)
+
+    def witness(self, region: int) -> tuple[fmpq, ...]:
+        """The witness of a region, a chart point strictly inside."""
+        self.check(region)
+        floats, exact = self._points
+        spelled = exact[region].as_py()
+        if spelled is not None:
+            return tuple(to_fmpq(v) for v in spelled)
+        return tuple(fmpq_from_float(v) for v in floats[region].as_py())
+
+    def edge(self, a: int, b: int) -> int | None:
+        """Number of the edge between two regions; None where they share no facet."""
+        low, high = min(a, b), max(a, b)
+        self.check(low)
+        self.check(high)
+        found = np.flatnonzero((self.graph.source == low) & (self.graph.target == high))
+        return int(found[0]) if len(found) else None
+
+    def crossing(self, edge: int) -> tuple[fmpq, ...]:
+        """A chart point in the relative interior of the facet that the two ends of an edge share.
+
+        It lies on the segment from the source's witness to the edge's point behind the facet.
+
+        Raises
+        ------
+        RunError
+            If there is no such edge.
+        """
+        graph = self.graph
+        if not 0 <= edge < graph.edges:
+            raise RunError(f"there is no edge {edge}: the graph has edges 0 to {graph.edges - 1}")
+        source, target = int(graph.source[edge]), int(graph.target[edge])
+        p = self.witness(source)
+        at = int(np.searchsorted(graph.beyond_edge, edge))
+        if edge in graph.beyond_exact:
+            q = graph.beyond_exact[edge]
+        elif at < len(graph.beyond_edge) and int(graph.beyond_edge[at]) == edge:
+            q = tuple(fmpq_from_float(v) for v in graph.beyond[at].tolist())
+        else:
+            q = self.witness(target)
+        row = self.facet_row(source, int(graph.unit[edge]))
+        before = value_at(row, fmpq_mat(len(p), 1, list(p)))
+        after = value_at(row, fmpq_mat(len(q), 1, list(q)))
+        t = before / (before - after)
+        return tuple(a + t * (b - a) for a, b in zip(p, q, strict=True))
+
+    def facet_row(self, region: int, name: int) -> IntRow:
+        """The row of a wall (−1 − wall) or a codeword bit in chart coordinates, positive inside."""
+        self.check(region)
+        decision = self.exact.decision(self._bits[0][region], self._bits[1][region])
+        row = -1 - name if name < 0 else self.exact.walls + int(self._unit_of_bit[name])
+        return self._to_chart(self.exact.equation(decision, row))
 
     def rows(self, region: int) -> tuple[IntRow, ...]:
         """The facets' rows in chart coordinates, positive inside."""
@@ -163,4 +222,4 @@ class Regions:
     def geometry(self, region: int) -> RegionGeometry:
         """Non-redundant rows and exact generators of a region."""
         rows = self.rows(region)
-        return RegionGeometry(rows, generators(rows, self.chart.k))
+        return RegionGeometry(rows, vertices_and_rays(rows, self.chart.k))

@@ -6,7 +6,7 @@ import math
 
 from polyrank.cells.compose import compose, gamma
 from polyrank.graph.arrays import NEW, POOL, POOL_TURN
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
 __all__ = [
     "gather_cutting",
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-@inner
+@fused
 def load_layer(net, w, k):
     """Compose the rows of layer k on the cell that the layers below it fix."""
     d = w.x.shape[0]
@@ -66,7 +66,7 @@ def load_layer(net, w, k):
         w.radius[base + b + i] = w.error[b + i] + rounding
 
 
-@inner
+@fused
 def _append(net, w, count, row):
     """Append a row to the cell's. Returns the new number of rows."""
     d = w.x.shape[0]
@@ -90,7 +90,7 @@ def _append(net, w, count, row):
     return count + 1
 
 
-@inner
+@fused
 def gather_kept(net, w, k):
     """Start the cell that the layers below k fix, with its rows. Returns their number."""
     for row in range(w.position.shape[0]):
@@ -103,7 +103,7 @@ def gather_kept(net, w, k):
     return count
 
 
-@inner
+@fused
 def gather_cutting(net, w, k, count):
     """Append the units of layer k that may cut the cell. Returns the number of rows."""
     base = net.wall_rows.shape[0]
@@ -114,9 +114,9 @@ def gather_cutting(net, w, k, count):
     return count
 
 
-@inner
+@fused
 def turn(w, count):
-    """Bring the rows, and the vertices that lie on them, to the side of the current region."""
+    """Bring the rows to the side of the current region, with the vertices that it has too."""
     d = w.x.shape[0]
     for m in range(w.always[0], count):
         row = w.candidate[m]
@@ -128,15 +128,35 @@ def turn(w, count):
             w.columns[l, m] = v
             w.form[m, l] = v
         if w.side[m] != 0.0:
-            for v in range(w.state[POOL]):
-                for q in range(d):
-                    if w.pool_basis[v, q] == m:
-                        for l in range(d):
-                            w.pool_inverse[v, l, q] = -w.pool_inverse[v, l, q]
+            _mirror_vertices(w, m)
         w.side[m] = s
 
 
-@inner
+@fused
+def _mirror_vertices(w, m):
+    """Of the known vertices those that lie on row m stay when it changes sides."""
+    d = w.x.shape[0]
+    kept = 0
+    for v in range(w.state[POOL]):
+        slot = -1
+        for q in range(d):
+            if w.pool_basis[v, q] == m:
+                slot = q
+        if slot < 0:
+            continue
+        for q in range(d):
+            w.pool_basis[kept, q] = w.pool_basis[v, q]
+            w.pool_x[kept, q] = w.pool_x[v, q]
+            for l in range(d):
+                w.pool_inverse[kept, q, l] = w.pool_inverse[v, q, l]
+        for l in range(d):
+            w.pool_inverse[kept, l, slot] = -w.pool_inverse[kept, l, slot]
+        kept += 1
+    w.state[POOL] = kept
+    w.state[POOL_TURN] = 0
+
+
+@fused
 def take_out(w, m):
     """Keep a row from blocking any step of the linear program; ``turn`` puts it back."""
     d = w.x.shape[0]
@@ -146,7 +166,7 @@ def take_out(w, m):
     w.side[m] = 0.0
 
 
-@inner
+@fused
 def put_back(w, m):
     """Undo :func:`take_out`."""
     for l in range(w.x.shape[0] + 1):
@@ -154,7 +174,7 @@ def put_back(w, m):
     w.side[m] = w.orient[w.candidate[m]]
 
 
-@inner
+@fused
 def mark_members(net, w, count, k):
     """Which of the cell's rows lie in the row space that layer k's rows live in."""
     base = net.wall_rows.shape[0]

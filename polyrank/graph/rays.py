@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from polyrank.graph.arrays import ATTACHED, OUT, S_RAYS
 from polyrank.lp.certify import INFLATE
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
-__all__ = ["beyond_at", "beyond_on_ray", "depths", "load_witness", "root", "shoot"]
+__all__ = [
+    "beyond_at",
+    "beyond_at_step",
+    "beyond_on_ray",
+    "depths",
+    "load_witness",
+    "root",
+    "shoot",
+]
 
 
-@inner
+@fused
 def load_witness(net, codes, r, out):
     """Cube coordinates of the witness of region r; False where it is not a float64 point."""
     k = codes.witness.shape[1]
@@ -48,7 +58,7 @@ def load_witness(net, codes, r, out):
     return True
 
 
-@inner
+@fused
 def _values(w, count, point):
     """Values of the cell's rows at a point."""
     d = w.x.shape[0]
@@ -61,7 +71,7 @@ def _values(w, count, point):
             w.value[m] += w.columns[l, m] * v
 
 
-@inner
+@fused
 def depths(w, count):
     """Values of the candidates at p; False unless all are proved to be positive."""
     factor = (w.x.shape[0] + 1) * INFLATE
@@ -74,7 +84,7 @@ def depths(w, count):
     return True
 
 
-@inner
+@fused
 def shoot(net, w, count, reach):
     """The first two candidates met from p along the direction, within ``reach``.
 
@@ -94,16 +104,18 @@ def shoot(net, w, count, reach):
         if v != 0.0:
             for m in range(begin, count):
                 w.value[m] += w.columns[l, m] * v
-    for m in range(begin, count):
+    for m in range(begin, count):  # without branches, which no predictor guesses
         r = w.value[m]
-        if r < 0.0 and w.status[m] != ATTACHED and w.status[m] != OUT:
-            t = w.depth[m] / -r
+        w.value[m] = w.depth[m] / -r if r < 0.0 else np.inf
+    for m in range(begin, count):
+        t = w.value[m]
+        if t < t2 and w.status[m] != ATTACHED and w.status[m] != OUT:
             if t < t1:
                 second = first
                 t2 = t1
                 first = m
                 t1 = t
-            elif t < t2:
+            else:
                 second = m
                 t2 = t
     if net.homogeneous:  # stay at t > 0
@@ -118,7 +130,7 @@ def shoot(net, w, count, reach):
     return first, t1, second, t2
 
 
-@inner
+@fused
 def _to_chart(net, w):
     """Round q to a float64 chart point y and replace q by its cube coordinates."""
     k = w.y.shape[0]
@@ -144,7 +156,7 @@ def _to_chart(net, w):
     return True
 
 
-@inner
+@fused
 def root(w, row, height):
     """The row that a row is a multiple of, at the end of the chain; itself where it is none."""
     moved = True
@@ -158,7 +170,7 @@ def root(w, row, height):
     return row
 
 
-@inner
+@fused
 def beyond_at(w, count, index, height):
     """Prove that q is strictly outside one candidate, strictly inside those not redundant."""
     d = w.x.shape[0]
@@ -188,22 +200,26 @@ def beyond_at(w, count, index, height):
     return True
 
 
-@inner
+@fused
+def beyond_at_step(net, w, count, index, t, height):
+    """Prove a facet by the float64 chart point next to the one at step t of the ray."""
+    for l in range(w.x.shape[0]):
+        w.q[l] = w.p[l] + t * w.direction[l]
+    if not _to_chart(net, w) or not beyond_at(w, count, index, height):
+        return False
+    for l in range(w.y.shape[0]):
+        w.found_y[index, l] = w.y[l]
+    w.found_point[index] = True
+    return True
+
+
+@fused
 def beyond_on_ray(net, w, count, index, t1, t2, height):
     """Prove a facet by a float64 chart point on a ray, a little beyond it."""
-    d = w.x.shape[0]
     if t2 > 4.0 * t1:
         t2 = 4.0 * t1
     for attempt in range(3):
         share = 0.5 if attempt == 0 else (0.125 if attempt == 1 else 0.02)
-        t = t1 + (t2 - t1) * share
-        for l in range(d):
-            w.q[l] = w.p[l] + t * w.direction[l]
-        if not _to_chart(net, w):
-            return False
-        if beyond_at(w, count, index, height):
-            for l in range(w.y.shape[0]):
-                w.found_y[index, l] = w.y[l]
-            w.found_point[index] = True
+        if beyond_at_step(net, w, count, index, t1 + (t2 - t1) * share, height):
             return True
     return False

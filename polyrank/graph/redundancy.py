@@ -26,7 +26,7 @@ from polyrank.graph.arrays import (
     VIOLATED,
 )
 from polyrank.lp.certify import INFLATE, by_enclosure, by_residual
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 from polyrank.lp.simplex import choose_edge, move, ratio_test, refactor, slacks
 
 __all__ = ["program", "proportional", "set_objective"]
@@ -37,7 +37,7 @@ BLAND_AFTER = 30
 NEGLIGIBLE = 1e-13
 
 
-@inner
+@fused
 def _to_witness(w):
     """Put the program to the interior point p with free slots."""
     d = w.x.shape[0]
@@ -48,7 +48,7 @@ def _to_witness(w):
             w.inverse[l, q] = 1.0 if l == q else 0.0
 
 
-@inner
+@fused
 def _to_lowest_vertex(w, without):
     """Put the program to the known vertex where the objective is least. Returns it, or −1.
 
@@ -81,7 +81,7 @@ def _to_lowest_vertex(w, without):
     return best
 
 
-@inner
+@fused
 def _keep_vertex(w):
     d = w.x.shape[0]
     v = w.state[POOL]
@@ -97,7 +97,7 @@ def _keep_vertex(w):
             w.pool_inverse[v, q, l] = w.inverse[q, l]
 
 
-@inner
+@fused
 def _drop_vertex(w, v):
     d = w.x.shape[0]
     last = w.state[POOL] - 1
@@ -110,7 +110,7 @@ def _drop_vertex(w, v):
             w.pool_inverse[v, q, l] = w.pool_inverse[last, q, l]
 
 
-@inner
+@fused
 def _integers(w, objective_exponent):
     """The proof of :func:`polyrank.lp.certify.by_integers`, with the support of the multipliers.
 
@@ -184,7 +184,7 @@ def _integers(w, objective_exponent):
     return slot if constant == 0 and support == 1 else -1
 
 
-@inner
+@fused
 def _multiple_of(w, slot):
     """A row that is a multiple of a basis row: of no facet if that is always there or redundant."""
     b = w.basis[slot]
@@ -193,7 +193,7 @@ def _multiple_of(w, slot):
     return PROPORTIONAL, b
 
 
-@inner
+@fused
 def _proof(net, w, row):
     """Whether the current basis proves the objective, a row, redundant.
 
@@ -251,7 +251,7 @@ def _proof(net, w, row):
     return UNDECIDED, -1
 
 
-@inner
+@fused
 def _feasible(w, count):
     slacks(w.columns, count, w.x, w.slack)
     for m in range(count):
@@ -260,7 +260,7 @@ def _feasible(w, count):
     return True
 
 
-@inner
+@fused
 def set_objective(w, row):
     """Put the objective to a row, positive inside."""
     s = w.orient[row]
@@ -268,7 +268,7 @@ def set_objective(w, row):
         w.objective[l] = s * w.table[row, l]
 
 
-@inner
+@fused
 def program(net, w, row, index, alone, count):
     """Minimise a row over the cell's rows.
 
@@ -354,7 +354,14 @@ def program(net, w, row, index, alone, count):
             )  # fmt: skip
         if hit < 0 or not step < 1e18:
             w.stat[S_LPS] += 1
-            return UNDECIDED, -1
+            slope = 0.0
+            for l in range(d):
+                slope += w.objective[l] * sign * w.inverse[l, slot]
+            if not alone or not slope < -1e-9 or pivots >= MAX_PIVOTS:
+                return UNDECIDED, -1
+            for l in range(d):  # without the row the cell is not bounded
+                w.x[l] += (z + 1.0) / -slope * sign * w.inverse[l, slot]
+            return VIOLATED, -1
         move(w.columns, count, w.slack, w.inverse, w.basis, w.x, slot, sign, hit, step, w.rate)
         pivots += 1
         w.stat[S_PIVOTS] += 1
@@ -368,7 +375,7 @@ def program(net, w, row, index, alone, count):
             return TIGHT, slot
 
 
-@inner
+@fused
 def proportional(w, a, b):
     """Proof that row a is a positive multiple of row b: exact cross products of small integers."""
     if w.exponent[a] < 0 or w.exponent[b] < 0:

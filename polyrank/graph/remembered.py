@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import PROOFS, S_RECALL
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
 __all__ = ["recall", "remember"]
 
 
-@inner
+@fused
 def recall(w, row, layers):
     """Whether a remembered proof over the first ``layers`` layers shows the row redundant."""
     words = w.word.shape[1]
@@ -41,7 +41,7 @@ def recall(w, row, layers):
     return False
 
 
-@inner
+@fused
 def _swap(w, row, a, b):
     for v in range(w.word.shape[1]):
         t = w.proof_mask[row, a, v]
@@ -58,7 +58,7 @@ def _swap(w, row, a, b):
     w.proof_stamp[row, b] = i
 
 
-@inner
+@fused
 def remember(net, w, row):
     """Keep the proof that the current basis and rates just gave for a row."""
     base = net.wall_rows.shape[0]

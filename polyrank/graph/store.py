@@ -180,7 +180,9 @@ def load_graph(run: Run) -> RegionGraph:
             start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
         edges = pq.read_table(folder / "edges.parquet")
         if entry["polyrank_graph"] != _FORMAT:
-            raise RunError(f"{folder} has graph format {entry['polyrank_graph']!r}, expected {_FORMAT}")
+            raise RunError(
+                f"{folder} has graph format {entry['polyrank_graph']!r}, expected {_FORMAT}"
+            )
         closure = entry["closure"]
         gaps = tuple(
             Gap(

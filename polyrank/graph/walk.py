@@ -19,11 +19,9 @@ from polyrank.graph.arrays import (
     FACET,
     GATHERED,
     KNOWN,
-    LAST,
     MISSING,
     NEW,
     ODD,
-    OPENED,
     PENDING,
     POINTS,
     PROPORTIONAL,
@@ -51,12 +49,12 @@ from polyrank.graph.layer_rows import (
 from polyrank.graph.rays import depths, load_witness, root
 from polyrank.graph.redundancy import program
 from polyrank.lp.certify import INFLATE
-from polyrank.lp.jit import inner, kernel
+from polyrank.lp.jit import fused, kernel
 
 __all__ = ["walk"]
 
 
-@inner
+@fused
 def _sieve(net, w, k, rows, height):
     """Units of layer k on the cell of the layers below: those not proved redundant there.
 
@@ -104,7 +102,7 @@ def _sieve(net, w, k, rows, height):
     return height
 
 
-@inner
+@fused
 def _cross(net, w, codes, row, height, r, flips, zero_layer):
     """The neighbour across a facet: WALL, a region, MISSING or PENDING.
 
@@ -137,7 +135,7 @@ def _cross(net, w, codes, row, height, r, flips, zero_layer):
     return find(codes, value, r, flips, 0, count), lowest
 
 
-@inner
+@fused
 def _point(w, found, owner, m):
     n = w.state[POINTS]
     found.point_owner[n] = owner
@@ -146,7 +144,7 @@ def _point(w, found, owner, m):
     w.state[POINTS] = n + 1
 
 
-@inner
+@fused
 def _emit(net, w, codes, found, r, count, height, flips, zero_layer):
     """Write the facets of region r."""
     for m in range(w.always[0], count):
@@ -192,14 +190,14 @@ def _emit(net, w, codes, found, r, count, height, flips, zero_layer):
                 w.stat[S_MISSING] += 1
 
 
-@inner
+@fused
 def _renew(w, count):
     """Every candidate is undecided again."""
     for m in range(w.always[0], count):
         w.status[m] = NEW
 
 
-@inner
+@fused
 def _keep(w, k, count):
     """Hand the rows that are left to the cells below."""
     out = 0
@@ -210,11 +208,9 @@ def _keep(w, k, count):
     w.kept_count[k] = out
 
 
-@inner
+@fused
 def _leave_open(w, found, r):
-    found.opened[w.state[OPENED]] = r
     found.is_open[r] = True
-    w.state[OPENED] += 1
     w.state[GATHERED] = 0
 
 
@@ -232,7 +228,6 @@ def walk(net, w, codes, found, layers, begin, end, flips):
             or w.state[WALLS] + room > found.wall_region.shape[0]
             or w.state[ODD] + room > found.odd.shape[0]
             or w.state[POINTS] + room > found.point.shape[0]
-            or w.state[OPENED] >= found.opened.shape[0]
         ):
             return r
         fresh = r == 0 or w.state[VALID] == 0
@@ -245,21 +240,14 @@ def walk(net, w, codes, found, layers, begin, end, flips):
         height = 0
         done = True
         count = 0
-        if fresh:
-            w.kept_count[0] = own
-            for m in range(own):
-                w.kept[0, m] = m
-            count = gather_kept(net, w, 0)
-            _renew(w, count)
-            done = depths(w, count)
-            if done:
-                _, height = settle(net, w, count, False, 0, 0)
-                _keep(w, 0, count)
-        for k in range(change, layers):
-            if not done:
-                break
+        for k in range(-1 if fresh else change, layers):
             final = k == layers - 1
-            if k > change or fresh:
+            if k < 0:  # the domain itself
+                w.kept_count[0] = own
+                for m in range(own):
+                    w.kept[0, m] = m
+                count = gather_kept(net, w, 0)
+            elif k > change or fresh:
                 load_layer(net, w, k)
                 load_varying(codes, w, r, k)
                 w.stat[S_CELLS] += 1
@@ -281,7 +269,9 @@ def walk(net, w, codes, found, layers, begin, end, flips):
                 done = known_facets(net, w, codes, found, r, count, height, zero_layer, layers)
             if done:
                 done, height = settle(net, w, count, final, height, k + 1)
-            if done and not final:
+            if not done:
+                break
+            if not final:
                 _keep(w, k + 1, count)
         if done:
             _emit(net, w, codes, found, r, count, height, flips, zero_layer)

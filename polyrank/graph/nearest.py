@@ -1,0 +1,257 @@
+"""The point of the low-rank part that is nearest to an input.
+
+A float quadratic program per region proposes which facets the nearest point lies on; the projection
+onto them and its multipliers are solved and checked in rationals (Karush-Kuhn-Tucker conditions
+of a convex program), so that the distance is exact. Regions are left out by the exact distance of
+the input to one of their half-spaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import DomainError, RunError, UnsupportedError
+from polyrank.graph.exact_facets import IntRow
+from polyrank.graph.geometry import Regions
+from polyrank.lp.farkas import value_at
+
+__all__ = ["NearestPoint", "nearest_low_rank"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearestPoint:
+    """A point of the closed low-rank part, and its distance to an input.
+
+    Attributes
+    ----------
+    region : int
+        Low-rank region whose closure holds the point.
+    rank : int
+        Its rank.
+    y, x : tuple of fmpq
+        The point in chart and in input coordinates.
+    distance_squared : fmpq
+        Exact squared Euclidean distance to the input.
+    proved : bool
+        No other point of the low-rank part is nearer.
+    programs : int
+        Number of quadratic programs; the other regions were left out by a bound.
+
+    Notes
+    -----
+    **Proves**: x lies in the closure of the region (every facet's row is ≥ 0, exactly), so that the
+    distance to the low-rank part is at most the stated one; if ``proved``, it is the stated one.
+    **Does not prove** that the rank *at* x is low: x may lie on the region's border.
+    """
+
+    region: int
+    rank: int
+    y: tuple[fmpq, ...]
+    x: tuple[fmpq, ...]
+    distance_squared: fmpq
+    proved: bool
+    programs: int
+
+
+def nearest_low_rank(
+    regions: Regions, point: list[fmpq], below: int, layer: int | None = None
+) -> NearestPoint | None:
+    """The nearest point of the closure of the regions of rank < ``below`` at a layer.
+
+    Parameters
+    ----------
+    regions : Regions
+        Run, network and graph.
+    point : list of fmpq, length n
+        An input of the network; it need not lie in the domain.
+    below : int
+    layer : int, optional
+        1-based; default: the last one of the run.
+
+    Returns
+    -------
+    NearestPoint or None
+        None where no region is low-rank.
+
+    Raises
+    ------
+    DomainError
+        If the point has another dimension.
+    RunError
+        If the run has no such layer.
+    UnsupportedError
+        If cvxpy is not installed.
+    """
+    run, chart = regions.run, regions.chart
+    k = run.layers if layer is None else layer
+    if not 1 <= k <= run.layers:
+        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    if len(point) != chart.n:
+        raise DomainError(f"the point has {len(point)} coordinates, expected {chart.n}")
+    rank = np.asarray(run.table.column(f"rank_{k}"))
+    low = np.flatnonzero(rank < below).tolist()
+    if not low:
+        return None
+    problem = _Problem(regions, point)
+    rows = {r: regions.rows(r) for r in low}
+    bounds = {r: problem.bound(rows[r]) for r in low}
+    best: tuple[fmpq, int, tuple[fmpq, ...]] | None = None
+    doubtful: list[fmpq] = []  # lower bounds of regions whose nearest point is not proved
+    programs = 0
+    for r in sorted(low, key=lambda r: (bounds[r], r)):
+        if best is not None and bounds[r] >= best[0]:
+            break
+        programs += 1
+        y, proved = problem.nearest(rows[r], regions.witness(r))
+        if not proved:
+            doubtful.append(bounds[r])
+        distance = problem.distance_squared(y)
+        if best is None or distance < best[0]:
+            best = distance, r, y
+    if best is None:  # pragma: no cover  (low is not empty)
+        return None
+    distance, r, y = best
+    x = chart.origin + chart.basis * fmpq_mat(chart.k, 1, list(y))
+    return NearestPoint(
+        region=r,
+        rank=int(rank[r]),
+        y=y,
+        x=tuple(x.entries()),
+        distance_squared=distance,
+        proved=all(bound >= distance for bound in doubtful),
+        programs=programs,
+    )
+
+
+class _Problem:
+    """min ‖origin + basis y − point‖² over a region: yᵀ G y − 2 cᵀ y + constant."""
+
+    def __init__(self, regions: Regions, point: list[fmpq]) -> None:
+        chart = regions.chart
+        offset = fmpq_mat(chart.n, 1, point) - chart.origin
+        self.k = chart.k
+        self.gram = chart.basis.transpose() * chart.basis
+        self.linear = chart.basis.transpose() * offset
+        self.constant = sum((v * v for v in offset.entries()), fmpq(0))
+        self.free = self.gram.solve(self.linear) if self.k else fmpq_mat(0, 1)
+        self.off = self.distance_squared(tuple(self.free.entries()))
+        self.solver: Any = None
+
+    def distance_squared(self, y: tuple[fmpq, ...]) -> fmpq:
+        """Exact squared distance of a chart point."""
+        column = fmpq_mat(self.k, 1, list(y))
+        products = (self.gram * column).entries()
+        out = self.constant
+        for v, g, c in zip(y, products, self.linear.entries(), strict=True):
+            out += v * (g - 2 * c)
+        return out
+
+    def bound(self, rows: tuple[IntRow, ...]) -> fmpq:
+        """Proven lower bound: the largest squared distance to one of the half-spaces."""
+        best = fmpq(0)
+        for row in rows:
+            value = value_at(row, self.free)
+            if value < 0:
+                a = fmpq_mat(self.k, 1, list(row[: self.k]))
+                norm = (a.transpose() * self.gram.solve(a))[0, 0]
+                best = max(best, value * value / norm)
+        return best + self.off
+
+    def nearest(
+        self, rows: tuple[IntRow, ...], witness: tuple[fmpq, ...]
+    ) -> tuple[tuple[fmpq, ...], bool]:
+        """A point of the closed region, and whether it is proved to be its nearest one."""
+        if all(value_at(row, self.free) >= 0 for row in rows):
+            return tuple(self.free.entries()), True
+        proposed = self._proposal(rows)
+        if proposed is not None:
+            values = [abs(float(value_at(row, _column(proposed)))) for row in rows]
+            sizes = [max(abs(float(v)) for v in row) for row in rows]
+            relative = np.array(values) / np.array(sizes)
+            for near in (1e-7, 1e-5, 1e-9):  # which facets to try; rationals decide
+                active = np.flatnonzero(relative <= near).tolist()
+                y = self._projected([rows[i] for i in active], rows)
+                if y is not None:
+                    return y, True
+            return _pulled_inside(proposed, witness, rows), False
+        return witness, False
+
+    def _proposal(self, rows: tuple[IntRow, ...]) -> tuple[fmpq, ...] | None:
+        """The float solution of the quadratic program; None where the solver gives up."""
+        try:
+            import cvxpy  # noqa: PLC0415  (optional, and slow to import)
+        except ModuleNotFoundError:
+            raise UnsupportedError(
+                "cvxpy is not installed: pip install 'polyrank[graph]'"
+            ) from None
+        table = np.array([[float(fmpq(v)) for v in row] for row in rows])
+        table /= np.abs(table).max(axis=1, keepdims=True)
+        gram = np.array([[float(v) for v in r] for r in self.gram.tolist()])
+        linear = np.array([float(v) for v in self.linear.entries()])
+        y = cvxpy.Variable(self.k)
+        objective = cvxpy.quad_form(y, cvxpy.psd_wrap(gram)) - 2 * linear @ y
+        program = cvxpy.Problem(
+            cvxpy.Minimize(objective), [table[:, : self.k] @ y + table[:, self.k] >= 0]
+        )
+        try:
+            program.solve(solver="CLARABEL")
+        except cvxpy.error.SolverError:
+            return None
+        if y.value is None or not np.isfinite(y.value).all():
+            return None
+        return tuple(fmpq(*float(v).as_integer_ratio()) for v in y.value)
+
+    def _projected(self, active: list[IntRow], rows: tuple[IntRow, ...]) -> tuple[fmpq, ...] | None:
+        """The projection onto the active hyperplanes, where it is proved to be the nearest point.
+
+        With 2 (G y − c) = Σ λ_i a_i, λ ≥ 0 and a_i·y + b_i = 0, y is the minimum of the convex
+        program over the whole region as soon as it lies in it.
+        """
+        chosen = _independent(active, self.k)
+        y = self.free
+        while chosen:
+            m = len(chosen)
+            a = fmpq_mat(m, self.k, [fmpq(v) for row in chosen for v in row[: self.k]])
+            b = fmpq_mat(m, 1, [fmpq(row[self.k]) for row in chosen])
+            # y = G⁻¹ (c + Aᵀ μ) with A y = −b
+            spread = self.gram.solve(a.transpose())
+            prices = (a * spread).solve(-b - a * self.free)
+            y = self.free + spread * prices
+            least = min(range(m), key=lambda i: prices[i, 0])
+            if prices[least, 0] >= 0:
+                break
+            chosen = chosen[:least] + chosen[least + 1 :]
+        if any(value_at(row, y) < 0 for row in rows):
+            return None
+        return tuple(y.entries())
+
+
+def _column(y: tuple[fmpq, ...]) -> fmpq_mat:
+    return fmpq_mat(len(y), 1, list(y))
+
+
+def _independent(rows: list[IntRow], k: int) -> list[IntRow]:
+    """A maximal independent subset of the rows' normals, the first ones first."""
+    out: list[IntRow] = []
+    for row in rows:
+        trial = [*out, row]
+        table = fmpq_mat(len(trial), k, [fmpq(v) for r in trial for v in r[:k]])
+        if table.rank() == len(trial):
+            out = trial
+    return out
+
+
+def _pulled_inside(
+    y: tuple[fmpq, ...], witness: tuple[fmpq, ...], rows: tuple[IntRow, ...]
+) -> tuple[fmpq, ...]:
+    """The first point on the way from y to the witness that lies in the closed region."""
+    share = fmpq(0)
+    for row in rows:
+        outside, inside = value_at(row, _column(y)), value_at(row, _column(witness))
+        if outside < 0:
+            share = max(share, outside / (outside - inside))
+    return tuple(a + share * (b - a) for a, b in zip(y, witness, strict=True))
