@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from polyrank.topology.chain import ChainComplex
     from polyrank.topology.files import read_manifold
-    from polyrank.topology.homology import Homology, homology
+    from polyrank.topology.homology_groups import Homology, homology
     from polyrank.topology.layers import homology_table
     from polyrank.topology.low_rank import LowRankPart, low_rank_part
     from polyrank.topology.manifold import Manifold, build_manifold
@@ -47,7 +47,7 @@ __all__ = [
 
 _HOME = {
     "ChainComplex": "chain",
-    "Homology": "homology",
+    "Homology": "homology_groups",
     "LowRankPart": "low_rank",
     "Manifold": "manifold",
     "Restriction": "restriction",
@@ -55,7 +55,7 @@ _HOME = {
     "collapse_in_turn": "pair",
     "collapsed_homology": "pair",
     "complex_of_points": "point_cloud",
-    "homology": "homology",
+    "homology": "homology_groups",
     "homology_table": "layers",
     "low_rank_part": "low_rank",
     "read_manifold": "files",

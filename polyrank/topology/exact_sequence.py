@@ -19,7 +19,7 @@ from polyrank.topology.elimination import (
     SmallComplex,
     rank_over,
 )
-from polyrank.topology.homology import coefficients_name
+from polyrank.topology.homology_groups import coefficients_name
 from polyrank.topology.submodules import kernel, preimage, same, stack
 
 __all__ = ["ExactSequence", "long_exact_sequence"]
@@ -57,7 +57,7 @@ def long_exact_sequence(small: SmallComplex) -> ExactSequence:
     Parameters
     ----------
     small : SmallComplex
-        From :func:`polyrank.topology.homology.reduced_pair`.
+        From :func:`polyrank.topology.homology_groups.reduced_pair`.
 
     Raises
     ------

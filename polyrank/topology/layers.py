@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyrank.topology.elimination import parse_coefficients
-from polyrank.topology.homology import Homology, coefficients_name
+from polyrank.topology.homology_groups import Homology, coefficients_name
 from polyrank.topology.low_rank import LowRankPart, low_rank_part
 from polyrank.topology.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
 from polyrank.topology.restriction import Restriction

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from polyrank.topology.chain import ChainComplex, Mask, closure, components, quotient
 from polyrank.topology.exact_sequence import ExactSequence, long_exact_sequence
-from polyrank.topology.homology import Homology, block_homology, homology, reduced_pair
+from polyrank.topology.homology_groups import Homology, block_homology, homology, reduced_pair
 
 __all__ = ["CollapsedHomology", "collapse_in_turn", "collapsed_homology"]
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from polyrank.errors import DomainError
 from polyrank.topology.chain import ChainComplex, from_facets
 from polyrank.topology.elimination import invariant_factors, parse_coefficients, rank_over
-from polyrank.topology.homology import Homology, homology
+from polyrank.topology.homology_groups import Homology, homology
 from polyrank.topology.residues import PRIME
 from tests.conftest import shared
 

@@ -13,7 +13,7 @@ from polyrank.errors import RefutedError
 from polyrank.topology import exact_sequence
 from polyrank.topology.chain import ChainComplex, Mask, closure, components, from_facets, subcomplex
 from polyrank.topology.exact_sequence import long_exact_sequence
-from polyrank.topology.homology import homology, reduced_pair
+from polyrank.topology.homology_groups import homology, reduced_pair
 from polyrank.topology.pair import collapse_in_turn, collapsed_homology
 from polyrank.topology.shapes import shape
 from tests.conftest import shared
