@@ -39,12 +39,10 @@ from typing import Any
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
-from polyrank.proof.domain import cone_of, coordinates_of
+from polyrank.proof.domain import problem_of
 from polyrank.proof.format import ProofRejectedError, segments
-from polyrank.proof.prefix import ExactLayers
+from polyrank.proof.replay import Problem, Replayed, check_rows, replay
 from polyrank.proof.rows import Rows
-from polyrank.proof.segment import Cone, Replayed, replay
-from polyrank.proof.witness import check_rows
 from polyrank.regions.manifest import read_manifest
 
 __all__ = ["Report", "check"]
@@ -96,9 +94,7 @@ class _Setting:
 
     path: Path
     manifest: Mapping[str, Any]
-    network: Network
-    layers: ExactLayers
-    cone: Cone
+    problem: Problem
     table: Rows
 
 
@@ -146,7 +142,7 @@ def check(
     if not parts:
         seen: set[tuple[int, int]] = set()
         for first in range(0, table.count, _BLOCK):
-            listed = check_rows(setting.layers, setting.cone, table, first, _BLOCK)
+            listed = check_rows(setting.problem, table, first, _BLOCK)
             for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
                 if word in seen:
                     raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
@@ -266,10 +262,8 @@ def _opened(path: Path, network: Path | None) -> _Setting:
         raise ProofRejectedError(
             f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
         )
-    origin, basis = coordinates_of(manifest)
-    cone = cone_of(manifest, loaded)
-    shards = sorted((path / "regions").glob("part-*.parquet"))
-    table = Rows(shards, layers, basis.ncols())
+    problem, frame = problem_of(manifest, loaded, layers)
+    table = Rows(sorted((path / "regions").glob("part-*.parquet")), layers, frame)
     finished = manifest["status"] == "finished"
     if finished and table.count != manifest["counts"]["regions"]:
         raise ProofRejectedError(
@@ -277,8 +271,7 @@ def _opened(path: Path, network: Path | None) -> _Setting:
         )
     if finished and table.count == 0 and not manifest["counts"]["undecided"]:
         raise ProofRejectedError("no region is listed, although no domain is empty")
-    exact = ExactLayers(loaded, layers, origin, basis)
-    return _Setting(path, manifest, loaded, exact, cone, table)
+    return _Setting(path, manifest, problem, table)
 
 
 def _network(path: Path, manifest: Mapping[str, Any], given: Path | None) -> Network:
@@ -359,10 +352,10 @@ def _work(number: int, segment: bytes) -> Replayed:
 
 def _one(setting: _Setting, number: int, segment: bytes, *, full: bool) -> Replayed:
     with _uncollected():
-        done = replay(segment, number, setting.layers, setting.cone, setting.table)
+        done = replay(segment, number, setting.problem, setting.table)
     if full:
         # the decisions of the head are those of another segment: check the rows on their own
-        check_rows(setting.layers, setting.cone, setting.table, done.row, done.leaves)
+        check_rows(setting.problem, setting.table, done.row, done.leaves)
     return done
 
 

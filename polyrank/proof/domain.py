@@ -26,18 +26,19 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.polyhedra.system import AffineSystem, identity
-from polyrank.proof.farkas import BoundingBox, proves
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.prefix import IntRow
-from polyrank.proof.segment import Cone
+from polyrank.proof.integers import proves
+from polyrank.proof.layers import Layers
+from polyrank.proof.proposals import eliminated
+from polyrank.proof.replay import Problem
+from polyrank.proof.rows import Frame
 
-__all__ = ["Coordinates", "cone_of", "coordinates_of"]
+__all__ = ["problem_of"]
 
-#: origin (n, 1), basis (n, k)
-Coordinates = tuple[fmpq_mat, fmpq_mat]
+IntRow = tuple[int, ...]
 
 
-def coordinates_of(manifest: Mapping[str, Any]) -> Coordinates:
+def _coordinates(manifest: Mapping[str, Any]) -> tuple[fmpq_mat, fmpq_mat]:
     """Origin and basis of the chart that a manifest states.
 
     Raises
@@ -58,15 +59,18 @@ def coordinates_of(manifest: Mapping[str, Any]) -> Coordinates:
         raise ProofRejectedError(f"the chart of the manifest is damaged: {error}") from None
 
 
-def cone_of(manifest: Mapping[str, Any], network: Network) -> Cone:
-    """Check the chart against the domain; the walls, the bounding box, how rows are counted.
+def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tuple[Problem, Frame]:
+    """Check the chart against the domain; network and walls in its coordinates u.
+
+    Where the domain is bounded, ``y = centre + half · u`` takes the cube ``|u_l| ≤ 1`` to the
+    bounding box; elsewhere u = y.
 
     Raises
     ------
     ProofRejectedError
         If the chart is not proved to be the domain.
     """
-    origin, basis = coordinates_of(manifest)
+    origin, basis = _coordinates(manifest)
     n, k = network.input_dim, basis.ncols()
     if (origin.nrows(), basis.nrows()) != (n, n):
         raise ProofRejectedError(f"the chart has points of R^{origin.nrows()}, the network R^{n}")
@@ -74,30 +78,46 @@ def cone_of(manifest: Mapping[str, Any], network: Network) -> Cone:
         system = domain_from_dict(manifest["domain"]).system(n)
     except DomainError as error:
         raise ProofRejectedError(f"the domain of the manifest is damaged: {error}") from None
-    proof = manifest.get("proof") or {}
-    hints = proof.get("chart") or {}
+    hints = (manifest.get("proof") or {}).get("chart") or {}
     A, b = _restricted(system, origin, basis, hints.get("equalities") or {})
+    box = _box(manifest["chart"], _walls(A, b), k, hints.get("box") or ())
+    bounded = box is not None
+    lower, upper = box or ([fmpq(-1)] * k, [fmpq(1)] * k)
+    centre = [(low + high) / 2 for low, high in zip(lower, upper, strict=True)]
+    half = [(high - low) / 2 for low, high in zip(lower, upper, strict=True)]
+    shift = fmpq_mat(k, 1, centre)
+    stretch = fmpq_mat(k, k, [half[l] if l == j else 0 for l in range(k) for j in range(k)])
+    origin, b = origin + basis * shift, b - A * shift
+    walls = _walls(A * stretch, b)
+    biases = (v for layer in network.layers for v in layer.bias.entries())
+    central = not any(origin.entries()) and not any(biases)
+    dim = k
+    cube = [_axis(k, l, sign) for l in range(k + 1) for sign in (-1, 1)]
+    if bounded:
+        cube = []
+    elif central and not any(wall[-1] for wall in walls):
+        cube = cube[: 2 * k]
+    else:
+        dim, cube, central = k + 1, cube[:-1], False
+        walls.append(_axis(k, k, 1))
+    exact = Layers(network, layers, origin, basis * stretch, walls)
+    pack = exact.packing.pack
+    scale = math.lcm(*(int(v.q) for v in (*centre, *half)))
+    whole = [tuple(int((v * scale).p) for v in side) for side in (centre, half)]
+    rows = tuple(pack(wall) for wall in [*walls, *cube])
+    problem = Problem(exact, rows, len(walls), dim, bounded, central)
+    return problem, Frame(whole[0], whole[1], scale)
+
+
+def _walls(A: fmpq_mat, b: fmpq_mat) -> list[IntRow]:
+    """The rows ``b_i − A_i u ≥ 0`` that are not constant."""
     walls = []
-    bounds = []
     for row, bound in zip(A.tolist(), b.entries(), strict=True):
-        if any(v != 0 for v in row):
+        if any(row):
             walls.append(_integers([*(-v for v in row), bound]))
-            bounds.append(bound)
         elif bound < 0:
             raise ProofRejectedError(f"the domain is empty: a row says 0 <= {bound}")
-    box = _box(manifest["chart"], walls, k, hints.get("box") or ())
-    if box is not None:
-        return Cone(tuple(walls), {}, k, True, box)
-    central = (
-        all(v == 0 for v in origin.entries())
-        and all(v == 0 for v in bounds)
-        and all(v == 0 for layer in network.layers for v in layer.bias.entries())
-    )
-    real = walls if central else [*walls, _axis(k, k, 1)]
-    d = k if central else k + 1
-    cube = [_axis(k, l, sign) for l in range(d) for sign in (-1, 1)][: 2 * d - (not central)]
-    nowhere: tuple[None, ...] = (None,) * len(cube)
-    return Cone((*real, *nowhere), dict(enumerate(cube, start=len(real))), d, central, None)
+    return walls
 
 
 def _axis(k: int, l: int, sign: int) -> IntRow:
@@ -171,7 +191,7 @@ def _prove_hull(
 
 def _box(
     chart: Mapping[str, Any], walls: Sequence[IntRow], k: int, hints: Sequence[Any]
-) -> BoundingBox:
+) -> tuple[list[fmpq], list[fmpq]] | None:
     """The bounding box that the manifest states, proved to hold the domain."""
     if chart.get("lower") is None or chart.get("upper") is None:
         return None
@@ -182,30 +202,23 @@ def _box(
         raise ProofRejectedError(f"the bounding box of the manifest is damaged: {error}") from None
     if len(lower) != k or len(upper) != k:
         raise ProofRejectedError("the bounding box of the manifest has another dimension")
-    single: dict[tuple[int, bool], fmpq] = {}
-    for row in walls:
-        at = [l for l in range(k) if row[l]]
-        if len(at) == 1:
-            # row: a y_l + c ≥ 0, so y_l ≥ −c/a or y_l ≤ −c/a
-            key, bound = (at[0], row[at[0]] > 0), fmpq(-row[-1], row[at[0]])
-            old = single.setdefault(key, bound)
-            single[key] = max(old, bound) if key[1] else min(old, bound)
     for l in range(k):
-        for above, bound in ((True, lower[l]), (False, upper[l])):
-            known = single.get((l, above))
-            if known is not None and (known >= bound if above else known <= bound):
-                continue
-            sign = 1 if above else -1
-            objective = [fmpq(0)] * (k + 1)
-            objective[l], objective[k] = fmpq(sign), -sign * bound
+        if lower[l] >= upper[l]:
+            raise ProofRejectedError(f"the bounding box is flat: {lower[l]} <= y{l} <= {upper[l]}")
+        for sign, bound in ((1, lower[l]), (-1, upper[l])):
+            goal = _integers([*(fmpq(sign * (j == l)) for j in range(k)), -sign * bound])
             try:
-                chosen = [walls[int(i)] for i in hints[l if above else k + l]]
+                chosen = [[walls[int(i)] for i in hints[l if sign > 0 else k + l]]]
             except (IndexError, TypeError, ValueError):
                 chosen = []
-            if not proves(chosen, _integers(objective), None):
+            chosen += [[wall] for wall in walls if not any(wall[:l] + wall[l + 1 : -1])]
+            if not any(_proved(goal, rows) for rows in chosen):
                 raise ProofRejectedError(
-                    f"nothing proves y{l} {'>=' if above else '<='} {bound} on the domain"
+                    f"nothing proves y{l} {'>=' if sign > 0 else '<='} {bound} on the domain"
                 )
-    scale = math.lcm(*(int(v.q) for v in (*lower, *upper)))
-    whole = [[int((v * scale).p) for v in side] for side in (lower, upper)]
-    return whole[0], whole[1], scale
+    return lower, upper
+
+
+def _proved(goal: IntRow, rows: Sequence[IntRow]) -> bool:
+    multipliers, scale = eliminated(goal, rows, bounded=False)
+    return proves(goal, rows, multipliers, scale, bounded=False)

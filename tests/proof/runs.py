@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 import polyrank as pr
 from polyrank.cells import highs_search, search
+from polyrank.cells.vertices import search as vertices
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.proof.format import MAGIC, segments
 
@@ -58,12 +60,11 @@ def write(
     **options: Any,
 ) -> pr.Run:
     """Enumerate with a proof, cut into segments of at most ``cells`` cells."""
-    kept = search._SEGMENT, highs_search._SEGMENT
-    search._SEGMENT = highs_search._SEGMENT = cells
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (search, highs_search, vertices):
+            patch.setattr(module, "_SEGMENT", cells)
+        patch.setattr(vertices, "_SLICE", min(cells, vertices._SLICE))
         return pr.enumerate_regions(net, domain, out=path, proof=True, **options)
-    finally:
-        search._SEGMENT, highs_search._SEGMENT = kept
 
 
 class Copy:

@@ -23,9 +23,9 @@ UNITS = 10  # of the network of `copy`
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs")
-    write(path / "box", random_network(11, 2, 5, 4, 1), pr.Box(-1, 1), cells=6)
+    write(path / "box", random_network(11, 2, 5, 4, 1), pr.Box(-1, 1), cells=6, engine="dictionary")
     write(path / "whole", random_network(11, 2, 5, 4, 1), cells=6)
-    write(path / "degenerate", degenerate_network(), pr.Box(-1, 1))
+    write(path / "degenerate", degenerate_network(), pr.Box(-1, 1), engine="dictionary")
     write(
         path / "flat",
         random_network(16, 3, 6, 4, 2),
@@ -79,7 +79,7 @@ def _unit(step: int, unit: int, *rows: int) -> bytes:
         (_unit(steps.CUBE_POSITIVE, 0), "the bounding box does not decide unit 0"),
         (_unit(steps.NEGATIVE, 0, 0, 200) + b"\0", "the cell has 4 rows, not a row 200"),
         (_unit(steps.NEGATIVE_BY, 0, 1, 0, 1, 0) + b"\0", "do not prove the sign of unit 0"),
-        (_unit(steps.NEGATIVE, 0, 0, 2) + b"\0", "do not prove the sign of the unit"),
+        (_unit(steps.NEGATIVE, 0, 0, 2) + b"\0", "do not prove the sign of unit 0"),
         (_unit(steps.NEGATIVE, 0, 0, 255) + b"\0", "do not prove the sign of unit 0"),
         (bytes([steps.NEXT]), "unit 0 is not decided"),
         (bytes([steps.LEAF]), "a region before the last layer"),
@@ -91,7 +91,7 @@ def _unit(step: int, unit: int, *rows: int) -> bytes:
 )
 def test_steps(copy: Copy, body: bytes, reason: str) -> None:
     _steps(copy, 0, body)
-    _rejected(copy, f"segment 0, byte [0-9]+, cell .*{reason}")
+    _rejected(copy, f"segment 0, byte [0-9]+: .*{reason}")
 
 
 def test_there_is_no_layer_after_the_last(copy: Copy) -> None:
@@ -122,8 +122,8 @@ def test_a_zero_unit_has_no_sign(source: Path, tmp_path: Path) -> None:
         (11, 9, "does not exist"),
         (11 + UNITS, 2, "does not exist"),
         (1, 77, "there is no layer 77"),
-        (11 + 9, 2, "above that of the cell is decided"),
-        (11 + UNITS + 9, 1, "above that of the cell is decided"),
+        (11 + 9, 2, "above the layer of the cell are decided"),
+        (11 + UNITS + 9, 1, "above the layer of the cell are decided"),
     ],
 )
 def test_heads(copy: Copy, at: int, value: int, reason: str) -> None:
@@ -150,7 +150,7 @@ def _patched(copy: Copy, layer: int, change: Callable[[bytearray, int], None]) -
 
 def test_the_root_decides_nothing(copy: Copy) -> None:
     _patched(copy, -1, lambda s, a: s.__setitem__(a, 1))
-    _rejected(copy, "the root decides nothing")
+    _rejected(copy, "units above the layer of the cell are decided")
 
 
 def test_a_tied_decision_without_a_tie(copy: Copy) -> None:
@@ -164,7 +164,7 @@ def test_a_layer_below_that_is_not_decided(copy: Copy) -> None:
         segment[at + UNITS : at + UNITS + 5] = bytes(5)
 
     _patched(copy, 1, change)
-    _rejected(copy, "below the cell and not decided")
+    _rejected(copy, "unit 0 is not decided")
 
 
 def test_a_split_that_is_not_decided(copy: Copy) -> None:
@@ -398,10 +398,10 @@ def _bare(source: Path, tmp_path: Path) -> tuple[Copy, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
-        ("codeword", None, "not that of the witness"),
+        ("codeword", None, "row 3 is not inside"),
         ("codeword", b"\xff\xff", "more bits than there are units"),
         ("zero", b"\1\0", "wrong zero bit 0"),
-        ("rank_1", 0, "the exact ones are"),
+        ("rank_1", 0, "row 3 states ranks"),
         ("witness", [5.0, 5.0], "not inside"),
         ("witness", [float("nan"), 0.0], "not finite"),
         ("witness", None, "0 coordinates instead of 2"),
