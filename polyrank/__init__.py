@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
-    from polyrank.regions.enumerate import enumerate_regions
-    from polyrank.regions.run import Run, open_run
+    from polyrank.report.run import Run, enumerate_regions, open_run
 
 __all__ = [
     "Box",
@@ -71,16 +70,16 @@ _HOME = {
     "PolyrankError": "polyrank.errors",
     "Polytope": "polyrank.polyhedra.domain",
     "RefutedError": "polyrank.errors",
-    "Run": "polyrank.regions.run",
+    "Run": "polyrank.report.run",
     "RunError": "polyrank.errors",
     "Simplex": "polyrank.polyhedra.domain",
     "Slice": "polyrank.polyhedra.domain",
     "UncertifiedError": "polyrank.errors",
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
-    "enumerate_regions": "polyrank.regions.enumerate",
+    "enumerate_regions": "polyrank.report.run",
     "load": "polyrank.network.formats",
-    "open_run": "polyrank.regions.run",
+    "open_run": "polyrank.report.run",
     "save": "polyrank.network.formats",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }

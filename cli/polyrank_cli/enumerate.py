@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
+from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
 from polyrank_cli.options import (
     ActivationOption,
     CutFinalOption,
@@ -23,6 +23,7 @@ from polyrank_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from polyrank.network.normal_form import Network
     from polyrank.regions.run import Run
 
 __all__ = ["enumerate_command"]
@@ -94,6 +95,10 @@ def enumerate_command(
         bool,
         typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
     ] = False,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Make the region graph too, in -o/--output (polyrank graph)."),
+    ] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
 ) -> None:
@@ -110,6 +115,8 @@ def enumerate_command(
 
     if proof and output is None:
         raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
+    if graph and output is None:
+        raise typer.BadParameter("--graph writes to the run directory; name it with -o/--output")
     with sentences():
         domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
         notes: dict[str, Any] = {}
@@ -149,9 +156,31 @@ def enumerate_command(
             kept = "" if output is None else f"; what was found is in {output}"
             say(f"interrupted{kept}")
             raise typer.Exit(INTERRUPTED) from None
-        _show(run, as_json=as_json)
+        closed = _graph_and_show(run, loaded, as_json=as_json) if graph else None
+        if closed is None:
+            _show(run, as_json=as_json)
+        if closed is False:
+            raise typer.Exit(ERROR)
         if not run.certified:
             raise typer.Exit(UNDECIDED)
+
+
+def _graph_and_show(run: Run, network: Network, *, as_json: bool) -> bool:
+    """Make, keep and print the graph of a run. Returns whether every facet leads somewhere."""
+    from polyrank.graph.build import region_graph  # noqa: PLC0415
+    from polyrank.graph.store import save_graph  # noqa: PLC0415
+    from polyrank.report.summary import run_object  # noqa: PLC0415
+    from polyrank_cli.graph import graph_object, show_graph  # noqa: PLC0415
+
+    graph = region_graph(run, network)
+    save_graph(graph, network, run)
+    shown = graph_object(graph, run)
+    if as_json:
+        typer.echo(json.dumps({**run_object(run), "graph": shown}))
+    else:
+        _show(run, as_json=False)
+        show_graph(graph, shown)
+    return graph.closure.closed
 
 
 def _show(run: Run, *, as_json: bool) -> None:

@@ -22,8 +22,9 @@ from polyrank_cli.options import (
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
+    from polyrank.regions.run import Run
 
-__all__ = ["RunArgument", "graph_command"]
+__all__ = ["RunArgument", "graph_command", "graph_object", "show_graph"]
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -34,8 +35,8 @@ def graph_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The network of the run, with the options it was read with; needed the first "
-            "time, kept with the graph.",
+            help="The network of the run, with the options it was read with; by default the file "
+            "that the run names, or the copy that is kept with the graph.",
         ),
     ] = None,
     output_relu: OutputReluOption = False,
@@ -63,6 +64,7 @@ def graph_command(
     from polyrank.graph.linear_regions import linear_region_counts  # noqa: PLC0415
     from polyrank.graph.store import (  # noqa: PLC0415
         export_graph,
+        has_graph,
         load_graph,
         save_graph,
         stored_network,
@@ -79,29 +81,37 @@ def graph_command(
                 raw=raw,
                 cut_final=cut_final,
             )
+        elif has_graph(opened):
+            loaded = stored_network(opened)
+        else:
+            loaded = opened.source()
+        if network is None and has_graph(opened):
+            graph = load_graph(opened)
+        else:
             graph = region_graph(opened, loaded)
             save_graph(graph, loaded, opened)
-        else:
-            loaded = stored_network(opened)
-            graph = load_graph(opened)
         if export is not None:
             export_graph(graph, opened, export)
-        shown = _object(graph)
+        shown = graph_object(graph, opened)
         if linear_regions is not None:
             counts = linear_region_counts(opened, loaded, graph, linear_regions)
             shown["linear_regions"] = counts
         if as_json:
             typer.echo(json.dumps(shown))
         else:
-            _show(graph, shown)
+            show_graph(graph, shown)
     if not graph.closure.closed:
         raise typer.Exit(ERROR)
     if not opened.certified:
         raise typer.Exit(UNDECIDED)
 
 
-def _object(graph: RegionGraph) -> dict[str, Any]:
+def graph_object(graph: RegionGraph, run: Run) -> dict[str, Any]:
+    """The graph of a run as a JSON-serialisable object."""
+    from polyrank.graph.hamming import hamming_pairs  # noqa: PLC0415  (loads numpy)
+
     closure = graph.closure
+    pairs, apart = hamming_pairs(run, graph)
     return {
         "regions": graph.regions,
         "edges": graph.edges,
@@ -118,11 +128,14 @@ def _object(graph: RegionGraph) -> dict[str, Any]:
             for gap in closure.gaps
         ],
         "components": closure.components,
+        "hamming_pairs": pairs,
+        "hamming_pairs_not_adjacent": apart,
         "statistics": dict(graph.statistics),
     }
 
 
-def _show(graph: RegionGraph, shown: dict[str, Any]) -> None:
+def show_graph(graph: RegionGraph, shown: dict[str, Any]) -> None:
+    """Print what :func:`graph_object` says."""
     closure, regions = graph.closure, max(1, graph.regions)
     typer.echo(
         f"{graph.regions:,} regions, {graph.edges:,} edges, mean degree "
@@ -139,6 +152,10 @@ def _show(graph: RegionGraph, shown: dict[str, Any]) -> None:
             word = "".join(map(str, gap.codeword))
             typer.echo(f"  beyond bit {gap.unit} of region {gap.region}: codeword {word}")
     typer.echo(f"components: {closure.components}")
+    typer.echo(
+        f"{shown['hamming_pairs']:,} pairs of codewords differ in one bit; "
+        f"{shown['hamming_pairs_not_adjacent']:,} of them share no facet"
+    )
     if "linear_regions" in shown:
         counts = shown["linear_regions"]
         typer.echo(
@@ -148,6 +165,7 @@ def _show(graph: RegionGraph, shown: dict[str, Any]) -> None:
         )
     stat = shown["statistics"]
     typer.echo(
-        f"{stat['seconds']:.2f} s, {stat['lps'] / regions:.1f} linear programs per region, "
+        f"{stat['seconds']:.2f} s, {1e6 * stat['seconds'] / regions:.1f} µs and "
+        f"{stat['lps'] / regions:.1f} linear programs per region, "
         f"{stat['open']:,} regions in rational arithmetic"
     )

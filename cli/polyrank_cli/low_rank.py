@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import math
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.graph import RunArgument
 from polyrank_cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from polyrank.graph.nearest import NearestPoint
 
 __all__ = ["low_rank_command"]
 
@@ -24,17 +28,26 @@ def low_rank_command(
     layer: Annotated[
         int | None, typer.Option(metavar="K", help="Rank through layer K (default: the last).")
     ] = None,
+    nearest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POINT", help="Also the nearest low-rank point to an input: x1,x2,... exact."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Components of the low-rank part of RUN, which needs its graph (``polyrank graph``).
 
     Two numbers: components through facets, and of the closed set, whose regions may touch in a
-    vertex only.
+    vertex only. With --nearest the distance is exact; it is marked where a nearer point is not
+    excluded.
     """
     # these load pyarrow and flint, which have no place in --help
     from polyrank.graph.geometry import Regions  # noqa: PLC0415
     from polyrank.graph.low_rank import low_rank_part  # noqa: PLC0415
+    from polyrank.graph.nearest import nearest_low_rank  # noqa: PLC0415
     from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+    from polyrank.network.rational import to_fmpq  # noqa: PLC0415
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     with sentences():
@@ -42,6 +55,13 @@ def low_rank_command(
         access = Regions(opened, stored_network(opened), load_graph(opened))
         bound = opened.dimension if below is None else below
         part = low_rank_part(access, bound, layer)
+        near = None
+        if nearest is not None:
+            try:
+                point = [to_fmpq(v.strip()) for v in nearest.split(",")]
+            except ValueError as problem:
+                raise typer.BadParameter(str(problem), param_hint="--nearest") from None
+            near = nearest_low_rank(access, point, bound, layer)
         if as_json:
             shown: dict[str, Any] = {
                 "layer": part.layer,
@@ -61,6 +81,8 @@ def low_rank_command(
                     for c in part.components
                 ],
             }
+            if nearest is not None:
+                shown["nearest"] = None if near is None else _nearest_object(near)
             typer.echo(json.dumps(shown))
         else:
             through = part.contact_components
@@ -85,5 +107,29 @@ def low_rank_command(
             header = ["component", "regions", "ranks", "bounded", "wall", "contact", "image"]
             if table:
                 typer.echo(plain_table(header, table))
+            if near is not None:
+                typer.echo(_nearest_text(near))
     if not opened.certified:
         raise typer.Exit(UNDECIDED)
+
+
+def _nearest_object(near: NearestPoint) -> dict[str, Any]:
+    return {
+        "region": near.region,
+        "rank": near.rank,
+        "x": [str(v) for v in near.x],
+        "distance_squared": str(near.distance_squared),
+        "distance": math.sqrt(float(near.distance_squared)),
+        "proved": near.proved,
+        "programs": near.programs,
+    }
+
+
+def _nearest_text(near: NearestPoint) -> str:
+    shown = ", ".join(f"{float(v):.10g}" for v in near.x)
+    how = "proved to be the least" if near.proved else "proved upper bound, a nearer may exist"
+    distance = math.sqrt(float(near.distance_squared))
+    return (
+        f"nearest: ({shown}) in the closure of region {near.region}, rank {near.rank}, "
+        f"at distance {distance:.10g} ({how})"
+    )

@@ -76,10 +76,10 @@ class Found(NamedTuple):
     """What a walk finds. Edges lead from a region to a later one.
 
     ``head[r]``, ``edge_next`` are the lists of the edges that lead to region r and that it need
-    not find again. ``is_open`` marks regions that rationals must settle. ``odd`` rows are (region, target or MISSING or PENDING, row, point): facets
-    that lead back, nowhere, or where rationals must say. A point belongs to the edge, or to the
-    odd facet −1 − i, that ``point_owner`` names; edges without one cross at the segment to the
-    target's witness.
+    not find again; ``is_open`` marks regions that rationals must settle. ``odd`` rows are (region,
+    target or MISSING or PENDING, row): facets that lead back, nowhere, or where rationals must say.
+    A point belongs to the edge, or to the odd facet −1 − i, that ``point_owner`` names; edges
+    without one cross at the segment to the target's witness.
     """
 
     edge_source: NDArray[np.int32]

@@ -67,7 +67,10 @@ def generators_by_cdd(rows: Sequence[IntRow], k: int) -> Generators:
     table = [[Fraction(row[-1]), *map(Fraction, row[:-1])] for row in rows]
     matrix = cdd.matrix_from_array(table, rep_type=cdd.RepType.INEQUALITY)
     found = cdd.copy_generators(cdd.polyhedron_from_matrix(matrix))
-    vertices, tight, rays, lines_ = [], [], [], []
+    vertices: list[tuple[fmpq, ...]] = []
+    tight: list[frozenset[int]] = []
+    rays: list[IntRow] = []
+    lines_: list[IntRow] = []
     for number, entry in enumerate(found.array):
         head, *rest = [fmpq(int(v.numerator), int(v.denominator)) for v in entry]
         if head != 0:

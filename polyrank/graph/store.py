@@ -34,6 +34,7 @@ __all__ = [
     "NETWORKX_LIMIT",
     "edges_table",
     "export_graph",
+    "has_graph",
     "load_graph",
     "save_graph",
     "stored_network",
@@ -238,10 +239,15 @@ def stored_network(run: Run) -> Network:
     return network
 
 
+def has_graph(run: Run) -> bool:
+    """Whether a graph lies in the run's directory."""
+    return run.path is not None and (run.path / GRAPH_NAME).is_dir()
+
+
 def _folder(run: Run) -> Path:
-    if run.path is None or not (run.path / GRAPH_NAME).is_dir():
+    if run.path is None or not has_graph(run):
         where = "the run in memory" if run.path is None else str(run.path)
-        raise RunError(f"{where} has no graph yet; make it with: polyrank graph RUN --network FILE")
+        raise RunError(f"{where} has no graph yet; make it with: polyrank graph RUN")
     return run.path / GRAPH_NAME
 
 

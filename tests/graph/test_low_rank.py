@@ -180,7 +180,7 @@ def test_the_command_line(polyrank: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     run = tmp_path / "run"
     polyrank("enumerate", tmp_path / "net.npz", "--box", "-2", "2", "-o", run, "-q")
-    assert "no graph yet" in polyrank("graph", run).err
+    assert "no graph yet" in polyrank("low-rank", run).err
     made = polyrank("graph", run, "--network", tmp_path / "net.npz", "--linear-regions", "2")
     assert made.status == 0
     assert "7 regions, 9 edges" in made.out
