@@ -63,7 +63,9 @@ def fewest_live_units(
     else:
         lower, upper = (np.array([nearest_float(v) for v in side]) for side in box)
     top = rows[:, k] + np.maximum(rows[:, :k] * lower, rows[:, :k] * upper).sum(axis=1)
-    highs = solver(time_limit=seconds)
+    # tighter than δ, or it would step onto the hyperplanes
+    tight = {"mip_feasibility_tolerance": 1e-8, "primal_feasibility_tolerance": 1e-9}
+    highs = solver(time_limit=seconds, **tight)
     highs.addVars(k + m, np.append(lower, np.zeros(m)), np.append(upper, np.ones(m)))
     binary = np.arange(k, k + m, dtype=np.int32)
     highs.changeColsCost(m, binary, np.ones(m))

@@ -46,9 +46,7 @@ def agrees(network: Network, space: Space, layer: int, **options: Any) -> Minimu
     return found
 
 
-def check_region(
-    network: Network, space: Space, layer: int, region: Any, regions: Truth
-) -> None:
+def check_region(network: Network, space: Space, layer: int, region: Any, regions: Truth) -> None:
     """The witness is strictly inside the domain and has the codeword; the rank is the region's."""
     point = tuple(Fraction(int(v.p), int(v.q)) for v in region.witness)
     bits, _ = bits_at(exact_layers(through(network, layer)), point)

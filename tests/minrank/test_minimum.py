@@ -13,8 +13,8 @@ from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.errors import EmptyDomainError, NetworkError
-from polyrank.minrank import hitting, programs
 from polyrank.minrank import minimum as module
+from polyrank.minrank import programs
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.programs import Proposal
 from polyrank.network.forward import codewords
