@@ -42,6 +42,25 @@ def test_examples(example: Example) -> None:
         assert found.best.rank == min(example.ranks[k - 1])
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
+def test_examples_without_a_good_guess(example: Example, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "points_with_few_live_units", lambda *arguments: iter(()))
+    monkeypatch.setattr(module, "_PROBES", 0)
+    for k in range(1, len(example.network.layers) + 1):
+        agrees(example.network, example.space, k)
+
+
+def test_units_that_are_live_on_the_negative_side() -> None:
+    rng = np.random.default_rng(0)
+    w = rng.integers(-2, 3, (7, 2)).tolist()
+    slopes = [(1, 0), (0, 1), ("-1/2", 0), (1, 0), (0, -3), (1, 0), (1, 2)]
+    first = layer(w, rng.integers(-2, 3, 7).tolist(), slopes)
+    second = layer(rng.integers(-2, 3, (3, 7)).tolist(), [1, 0, -1], [(2, 0), (0, 1), (-1, 0)])
+    for space in (whole(), box([-2, -1], [1, 3])):
+        agrees(network(first, second), space, 1)
+        agrees(network(first, second), space, 2)
+
+
 @settings(max_examples=60)
 @given(problems())
 def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
@@ -135,7 +154,7 @@ def test_the_chain_bound_prunes_prefixes() -> None:
 
 
 def test_prefixes_go_on_in_several_portions(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "_TASKS", 3)
+    monkeypatch.setattr(module, "_TASKS", 1)
     test_the_chain_bound_prunes_prefixes()
 
 
@@ -223,15 +242,16 @@ def test_a_planted_region_in_the_second_layer() -> None:
     assert (found.lower, len(found.regions)) == (0, 1)
 
 
-def test_beyond_enumeration_against_branch_and_cut() -> None:
-    """Input 10, width 30: about 5·10^7 regions in general position; live units against the MILP."""
-    net = random_layer(10, 30, 0)
+@pytest.mark.parametrize(("n", "units"), [(10, 30), (8, 44)])
+def test_beyond_enumeration_against_branch_and_cut(n: int, units: int) -> None:
+    """About 5·10^7 and 2·10^8 regions in general position; the live units against the MILP."""
+    net = random_layer(n, units, 0)
     found = minimum_rank(net, pr.Box(-1, 1), milp=True)
     assert found.certified
-    live = int(found.best.codeword.sum())
-    assert found.best.rank == min(10, live)
+    assert found.best.rank == min(n, found.best.codeword.sum())
     # a second method, HiGHS's branch and cut, up to its tolerances
-    assert found.solver_bound == live
+    assert found.solver_bound is not None
+    assert found.best.rank == min(n, found.solver_bound)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -326,18 +346,19 @@ def test_unlucky_primes_cost_time_only(primes: tuple[int, ...], monkeypatch: Any
             assert found.lower == min(example.ranks[k - 1])
 
 
-def test_primes_that_all_fail_leave_an_interval(monkeypatch: Any) -> None:
-    """diag(2, 2) x + 1 on a box where both units are on: rank 2, but 0 modulo 2."""
-    monkeypatch.setattr(module, "PRIMES", (2,))
-    # rows (2, 1 | b) and (4, 1 | b): (0, 1) twice modulo 2
-    net = network(layer([[2, 1], [4, 1]], [20, 20]))
-    found = minimum_rank(net, pr.Box(-1, 1))
-    assert found.best.rank == 2
-    assert found.lower == 2  # the chain bound is exact where all units are stable
-    net = network(layer([[2, 1], [4, 1], [-2, -1], [-4, -1]], [0, 0, 0, 0]))
-    found = minimum_rank(net)
-    assert not found.certified
-    assert found.lower <= 1 < found.best.rank + 1
+SAME_MODULO_TWO = layer([[2, 1], [4, 1], [-2, -1], [-4, -1]], [0, 0, 0, 0])
+"""One of units 1, 3 and one of units 2, 4 is on: rank 2 everywhere, but 1 modulo 2."""
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_another_prime_decides(depth: int, monkeypatch: Any) -> None:
+    below = [layer([[1, 0], [0, 1]], [0, 0], (1, 2))] * (depth - 1)
+    net = network(*below, SAME_MODULO_TWO)
+    for primes, lower in (((2,), 1 if depth == 1 else 0), ((2, 2147483647), 2)):
+        monkeypatch.setattr(module, "PRIMES", primes)
+        found = minimum_rank(net, layer=depth)
+        assert (found.lower, found.best.rank) == (lower, 2)
+        assert found.certified == (lower == 2)
 
 
 # ---------------------------------------------------------------------------------------------
