@@ -20,6 +20,7 @@ class ColourBy(StrEnum):
 
     rank = "rank"
     linear_region = "linear-region"
+    output_class = "class"
 
 
 def plot_command(
@@ -33,7 +34,12 @@ def plot_command(
     layer: Annotated[
         int | None, typer.Option(metavar="K", help="Ranks or maps through layer K.")
     ] = None,
-    below: Annotated[int, typer.Option(metavar="M", help="Outline regions of rank below M.")] = 2,
+    below: Annotated[
+        int | None,
+        typer.Option(
+            metavar="M", help="Outline regions of rank below M (default: 2, or the layer's width)."
+        ),
+    ] = None,
     points: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Data on top: .npy, or .npz with X and maybe y."),

@@ -1,4 +1,4 @@
-"""A picture of a two-dimensional run: its regions as exact polygons, coloured."""
+"""A picture of a two-dimensional run: its regions, coloured, with the low-rank part outlined."""
 
 from __future__ import annotations
 
@@ -13,91 +13,33 @@ from numpy.typing import NDArray
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.linear_regions import linear_regions
-from polyrank.graph.polytope import generators
+from polyrank.report.polygons import Point, class_pieces, low_rank_border, polygons
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Colour", "draw_map", "polygons", "save_map"]
+__all__ = ["Colour", "draw_map", "save_map"]
 
-Colour = Literal["rank", "linear-region"]
+Colour = Literal["rank", "linear-region", "class"]
 
-_LIMIT = 200_000
-Point = tuple[fmpq, fmpq]
-
-
-def polygons(
-    regions: Regions, window: Sequence[fmpq] | None = None
-) -> tuple[list[list[Point]], tuple[fmpq, fmpq, fmpq, fmpq]]:
-    """The closed regions of a 2-D run as convex polygons with exact vertices, in order.
-
-    Parameters
-    ----------
-    regions : Regions
-    window : (x_low, x_high, y_low, y_high), optional
-        Regions are cut by it. Default: the domain's bounding box, or, where it is unbounded, a
-        square around all vertices.
-
-    Returns
-    -------
-    polygons : list of list of (fmpq, fmpq)
-        Counter-clockwise, one per region; empty where a region misses the window.
-    window : tuple of fmpq
-
-    Raises
-    ------
-    UnsupportedError
-        If the domain is not two-dimensional or there are more than 200,000 regions.
-    """
-    chart, count = regions.chart, regions.graph.regions
-    if chart.k != 2:
-        raise UnsupportedError(
-            f"the domain has dimension {chart.k}; only two dimensions are drawn: enumerate a "
-            "slice (--slice) to look at a network with more inputs"
-        )
-    if count > _LIMIT:
-        raise UnsupportedError(f"{count:,} regions are too many to draw; the limit is {_LIMIT:,}")
-    rows = [regions.rows(r) for r in range(count)]
-    if window is None:
-        window = _window(regions, rows)
-    x0, x1, y0, y1 = window
-    frame = [_scaled(1, 0, -x0), _scaled(-1, 0, x1), _scaled(0, 1, -y0), _scaled(0, -1, y1)]
-    out = []
-    for mine in rows:
-        vertices = list(dict.fromkeys(generators([*mine, *frame], 2).vertices))
-        out.append(_in_order([(v[0], v[1]) for v in vertices]) if len(vertices) > 2 else [])
-    return out, (x0, x1, y0, y1)
-
-
-def _scaled(a: int, b: int, c: fmpq) -> tuple[int, int, int]:
-    q = int(c.q)
-    return a * q, b * q, int(c.p)
-
-
-def _window(regions: Regions, rows: list[tuple[tuple[int, ...], ...]]) -> tuple[fmpq, ...]:
-    chart = regions.chart
-    if chart.lower is not None and chart.upper is not None:
-        return chart.lower[0], chart.upper[0], chart.lower[1], chart.upper[1]
-    points = [p for mine in rows for p in generators(mine, 2).vertices]
-    if not points:
-        points = [tuple(chart.interior.entries())]
-    low = [min(p[j] for p in points) for j in (0, 1)]
-    high = [max(p[j] for p in points) for j in (0, 1)]
-    reach = max(high[0] - low[0], high[1] - low[1], fmpq(1)) * fmpq(6, 10)
-    middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    return middle[0] - reach, middle[0] + reach, middle[1] - reach, middle[1] + reach
-
-
-def _in_order(points: list[Point]) -> list[Point]:
-    """The vertices of a convex polygon counter-clockwise, decided exactly."""
-    base = min(points)
-    others = [p for p in points if p != base]
-
-    def slope(p: Point) -> tuple[int, fmpq]:
-        run = p[0] - base[0]
-        return (1, fmpq(0)) if run == 0 else (0, (p[1] - base[1]) / run)
-
-    return [base, *sorted(others, key=slope)]
+#: Rank 0, 1, ...: the lower, the darker; then the full rank and all above.
+_RANKS = ("#2f4b7c", "#6f93c3", "#a9c4e0", "#d3e1ee")
+_FULL = "#f4f1ea"
+#: Eight soft colours: neighbours among linear regions never share one (greedily).
+_SOFT = (
+    "#a6cee3", "#fdcf8f", "#b8dfa6", "#f5b5b0", "#cfbfe2", "#f6e99b", "#a5dcd3", "#e3cfc0",
+    "#d5d8dc", "#f3c4de", "#c6d7a8", "#9fb8d9",
+)  # fmt: skip
+_CLASSES = (
+    "#b9d7ea", "#f9cf9c", "#c3e2b5", "#f2b8b5", "#d3c5e5", "#e6d3b3", "#f4cbe0", "#d9d9d9",
+    "#dfe3a0", "#b4e2e1",
+)  # fmt: skip
+_DOTS = (
+    "#08519c", "#d95f02", "#238b45", "#cb181d", "#54278f", "#7f4f24", "#ae017e", "#525252",
+    "#8c8c00", "#017a79",
+)  # fmt: skip
+_OUTLINE = "#c1121f"
+_EDGE = "#5f6b76"
 
 
 def draw_map(
@@ -105,7 +47,7 @@ def draw_map(
     *,
     colour: Colour = "rank",
     layer: int | None = None,
-    below: int = 2,
+    below: int | None = None,
     points: NDArray[Any] | None = None,
     labels: NDArray[Any] | None = None,
     window: Sequence[fmpq] | None = None,
@@ -115,11 +57,14 @@ def draw_map(
     Parameters
     ----------
     regions : Regions
-    colour : {"rank", "linear-region"}
+    colour : {"rank", "linear-region", "class"}
+        Colour by the rank of the map through the layer; by the linear regions of that map; or by
+        the class that the network's output gives, cut exactly along the decision boundary.
     layer : int, optional
         Of the ranks or maps; default: the last.
-    below : int
-        Regions of rank < ``below`` are outlined as low-rank.
+    below : int, optional
+        Regions of rank < ``below`` are outlined as low-rank. Default: 2, or the width of the layer
+        where that is less.
     points : ndarray, shape (m, 2), optional
         Data points in chart coordinates, drawn on top.
     labels : ndarray, shape (m,), optional
@@ -129,95 +74,167 @@ def draw_map(
     Raises
     ------
     UnsupportedError
-        If the domain is not two-dimensional or matplotlib is not installed.
+        If the domain is not two-dimensional, there is no such layer or matplotlib is not installed.
     """
+    run = regions.run
+    k = run.layers if layer is None else layer
+    if not 1 <= k <= run.layers:
+        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
     shapes, frame = polygons(regions, window)
     try:
-        from matplotlib import colormaps  # noqa: PLC0415  (optional)
-        from matplotlib.collections import PolyCollection  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
         from matplotlib.lines import Line2D  # noqa: PLC0415
-        from matplotlib.patches import Patch  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UnsupportedError(
             "matplotlib is not installed: pip install 'polyrank[plot]'"
         ) from None
-    run, graph = regions.run, regions.graph
-    k = run.layers if layer is None else layer
-    rank = np.asarray(run.table.column(f"rank_{k}")) if 1 <= k <= run.layers else None
-    if rank is None:
-        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
-    figure = Figure(figsize=(7.5, 6.5), layout="constrained")
+    rank = np.asarray(run.table.column(f"rank_{k}"))
+    pieces, handles, what = _coloured(regions, shapes, colour, rank, k)
+    width, height = float(frame[1] - frame[0]), float(frame[3] - frame[2])
+    figure = Figure(figsize=_size(width / height), layout="constrained")
     axes = figure.add_subplot()
-    drawn = [np.array([[float(v) for v in p] for p in shape]) for shape in shapes]
-    shown = [r for r, shape in enumerate(shapes) if shape]
-    handles: list[Any] = []
-    if colour == "rank":
-        present = sorted(set(rank.tolist()))
-        palette = colormaps["viridis"](np.linspace(0.15, 0.9, max(2, len(present))))
-        of_rank = dict(zip(present, palette, strict=False))
-        faces = [of_rank[int(rank[r])] for r in shown]
-        handles = [
-            Patch(facecolor=of_rank[v], edgecolor="0.3", label=f"rank {v}: {(rank == v).sum():,}")
-            for v in present
-        ]
-    else:
-        count, group, _ = linear_regions(run, regions.network, graph, k)
-        order = np.random.default_rng(3).permutation(count)
-        palette = colormaps["tab20"](order[group] % 20)
-        faces = [palette[r] for r in shown]
-        handles = [Patch(facecolor="0.8", edgecolor="0.3", label=f"{count:,} linear regions")]
-    thin = 0.6 if len(shown) < 2000 else (0.2 if len(shown) < 20_000 else 0.05)
+    shown = sum(1 for shape in shapes if shape)
+    thin = 0.7 if shown < 500 else (0.45 if shown < 4000 else (0.2 if shown < 20_000 else 0.06))
     axes.add_collection(
         PolyCollection(
-            [drawn[r] for r in shown], facecolors=faces, edgecolors="white", linewidths=thin
+            [_floats(shape) for _, shape in pieces],
+            facecolors=[face for face, _ in pieces],
+            # a border of the face's own colour closes the seams of antialiasing
+            edgecolors=[face for face, _ in pieces],
+            linewidths=0.3,
         )
     )
-    borders = _low_rank_border(regions, rank < below, shapes)
-    if borders:
-        from matplotlib.collections import LineCollection  # noqa: PLC0415  (optional)
-
-        axes.add_collection(LineCollection(borders, colors="crimson", linewidths=1.4))
-    if (rank < below).any():
-        handles.append(Line2D([], [], color="crimson", lw=1.4, label=f"low-rank part (< {below})"))
+    axes.add_collection(
+        PolyCollection(
+            [_floats(shape) for shape in shapes if shape],
+            facecolors="none",
+            edgecolors=_EDGE,
+            linewidths=thin,
+            alpha=0.75,
+        )
+    )
+    bound = min(2, int(run.network["widths"][k])) if below is None else below
+    low = rank < bound
+    if low.any():
+        borders = low_rank_border(regions, low, shapes)
+        strong = 1.8 if shown < 4000 else 0.9
+        axes.add_collection(
+            LineCollection(
+                borders, colors=_OUTLINE, linewidths=strong, capstyle="round", zorder=2.6
+            )
+        )
+        handles.append(
+            Line2D([], [], color=_OUTLINE, lw=1.8, label=f"low-rank part (rank < {bound})")
+        )
     if points is not None:
-        kinds = np.zeros(len(points)) if labels is None else labels
-        for number, kind in enumerate(np.unique(kinds)):
-            mine = points[kinds == kind]
-            dots = axes.scatter(
-                mine[:, 0], mine[:, 1], s=9, color=colormaps["Set1"](number % 9), edgecolors="k",
-                linewidths=0.3, zorder=3, label="data" if labels is None else f"class {kind}",
-            )  # fmt: skip
-            handles.append(dots)
-    axes.set_xlim(float(frame[0]), float(frame[1]))
-    axes.set_ylim(float(frame[2]), float(frame[3]))
-    axes.set_aspect("equal", adjustable="box")
-    names = ("x1", "x2") if regions.chart.n == 2 else ("u1", "u2")
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    which = "rank" if colour == "rank" else "linear regions"
-    axes.set_title(f"{run.network['name']}: {graph.regions:,} regions, {which} through layer {k}")
-    figure.legend(handles=handles, loc="outside right upper", frameon=False)
+        handles += _scattered(axes, points, labels)
+    _finish(axes, regions, frame)
+    axes.set_title(f"{run.network['name']}: {run.count:,} regions, {what}", loc="left", fontsize=11)
+    figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
     return figure
 
 
-def _low_rank_border(
-    regions: Regions, low: NDArray[np.bool_], shapes: list[list[Point]]
-) -> list[NDArray[np.float64]]:
-    """Edges of low-rank polygons behind which there is no low-rank region."""
+def _size(aspect: float) -> tuple[float, float]:
+    """Figure size in inches of a map with that width over height, legend and title included."""
+    side = 6.4
+    if aspect >= 1:
+        return side + 0.8, max(2.2, side / min(aspect, 4.0)) + 1.2
+    return max(3.4, side * max(aspect, 0.25)) + 0.8, side + 1.2
+
+
+def _floats(shape: list[Point]) -> NDArray[np.float64]:
+    return np.array([[float(v) for v in p] for p in shape])
+
+
+def _coloured(
+    regions: Regions,
+    shapes: list[list[Point]],
+    colour: Colour,
+    rank: NDArray[Any],
+    layer: int,
+) -> tuple[list[tuple[str, list[Point]]], list[Any], str]:
+    """Coloured polygons, the handles of the legend, and what the colours say."""
+    from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
+
+    def patch(face: str, label: str) -> Any:
+        return Patch(facecolor=face, edgecolor=_EDGE, linewidth=0.6, label=label)
+
+    if colour == "rank":
+        largest = min(2, regions.chart.k)
+        faces = {
+            v: _FULL if v >= largest else _RANKS[min(v, len(_RANKS) - 1)]
+            for v in sorted(set(rank.tolist()))
+        }
+        handles = [
+            patch(face, f"rank {v}: {int((rank == v).sum()):,} regions")
+            for v, face in faces.items()
+        ]
+        pieces = [(faces[int(v)], shape) for v, shape in zip(rank, shapes, strict=True) if shape]
+        return pieces, handles, f"rank of the map through layer {layer}"
+    if colour == "class":
+        cut = class_pieces(regions, shapes)
+        present = sorted({c for c, _ in cut})
+        handles = [patch(_CLASSES[c % len(_CLASSES)], f"class {c}") for c in present]
+        return [(_CLASSES[c % len(_CLASSES)], s) for c, s in cut], handles, "class of the output"
+    count, group, _ = linear_regions(regions.run, regions.network, regions.graph, layer)
+    tint = _tints(regions, group, count)
+    pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if shape]
+    handles = [patch(_SOFT[0], f"{count:,} linear regions")]
+    return pieces, handles, f"linear regions of the map through layer {layer}"
+
+
+def _tints(regions: Regions, group: NDArray[np.int32], count: int) -> list[int]:
+    """A number of a colour per linear region, different between neighbours where it can be."""
     graph = regions.graph
-    out = []
-    for r in np.flatnonzero(low).tolist():
-        shape = shapes[r]
-        start, end = graph.facet_start[r : r + 2]
-        for row, to in zip(regions.rows(r), graph.facet_to[start:end].tolist(), strict=True):
-            if to >= 0 and low[to]:
-                continue
-            on = [p for p in shape if row[0] * p[0] + row[1] * p[1] + row[2] == 0]
-            if len(on) >= 2:
-                ends = [min(on), max(on)]
-                out.append(np.array([[float(v) for v in p] for p in ends]))
+    near: list[set[int]] = [set() for _ in range(count)]
+    for a, b in zip(group[graph.source].tolist(), group[graph.target].tolist(), strict=True):
+        if a != b:
+            near[a].add(b)
+            near[b].add(a)
+    used = [0] * len(_SOFT)
+    out = [-1] * count
+    for g in range(count):
+        taken = {out[n] for n in near[g]}
+        free = [t for t in range(len(_SOFT)) if t not in taken] or list(range(len(_SOFT)))
+        out[g] = min(free, key=lambda t: used[t])
+        used[out[g]] += 1
     return out
+
+
+def _scattered(axes: Any, points: NDArray[Any], labels: NDArray[Any] | None) -> list[Any]:
+    kinds = np.zeros(len(points), dtype=int) if labels is None else labels
+    size = 14 if len(points) < 500 else (7 if len(points) < 5000 else 2)
+    handles = []
+    for number, kind in enumerate(np.unique(kinds).tolist()):
+        mine = points[kinds == kind]
+        dots = axes.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=size,
+            color=_DOTS[number % len(_DOTS)],
+            edgecolors="white",
+            linewidths=0.35 if size > 2 else 0.0,
+            zorder=4,
+            label=f"{len(mine):,} data points" if labels is None else f"data of class {kind}",
+        )
+        handles.append(dots)
+    return handles
+
+
+def _finish(axes: Any, regions: Regions, frame: tuple[fmpq, ...]) -> None:
+    """Limits, names and ticks."""
+    axes.set_xlim(float(frame[0]), float(frame[1]))
+    axes.set_ylim(float(frame[2]), float(frame[3]))
+    width, height = float(frame[1] - frame[0]), float(frame[3] - frame[2])
+    axes.set_aspect("equal" if 0.25 <= width / height <= 4 else "auto", adjustable="box")
+    names = ("$x_1$", "$x_2$") if regions.chart.n == 2 else ("$u_1$", "$u_2$")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    for spine in axes.spines.values():
+        spine.set_color(_EDGE)
+        spine.set_linewidth(0.8)
+    axes.tick_params(color=_EDGE, labelsize=9)
 
 
 def save_map(figure: Figure, path: Path) -> None:

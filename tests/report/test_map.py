@@ -13,7 +13,8 @@ from polyrank.errors import UnsupportedError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.network.normal_form import Network
-from polyrank.report.map import draw_map, polygons, save_map
+from polyrank.report.map import draw_map, save_map
+from polyrank.report.polygons import polygons
 from tests.examples import layer, network
 
 
