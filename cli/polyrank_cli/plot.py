@@ -65,10 +65,13 @@ def plot_command(
         data = labels = None
         if points is not None:
             try:
-                found = np.load(points, allow_pickle=False)
-                data = found if points.suffix == ".npy" else found["X"]
-                labels = None if points.suffix == ".npy" or "y" not in found else found["y"]
-            except (ValueError, KeyError) as problem:
+                if points.suffix == ".npz":
+                    with np.load(points, allow_pickle=False) as found:
+                        data = found["X"]
+                        labels = found.get("y")
+                else:
+                    data = np.load(points, allow_pickle=False)
+            except (OSError, ValueError, KeyError) as problem:
                 raise FormatError(f"{points}: no points (m, 2) in it: {problem}") from None
             if data.ndim != 2 or data.shape[1] != 2:
                 raise FormatError(f"{points}: points have shape {data.shape}, expected (m, 2)")

@@ -42,7 +42,8 @@ def polygons(
     Raises
     ------
     UnsupportedError
-        If the domain is not two-dimensional or there are more than 200,000 regions.
+        If the domain is not two-dimensional, there are more than 200,000 regions or the window has
+        no area.
     """
     chart, count = regions.chart, regions.graph.regions
     if chart.k != 2:
@@ -56,6 +57,10 @@ def polygons(
     if window is None:
         window = _window(regions, rows)
     x0, x1, y0, y1 = window
+    if not (x0 < x1 and y0 < y1):
+        raise UnsupportedError(
+            f"the window [{x0}, {x1}] × [{y0}, {y1}] has no area; give x_low x_high y_low y_high"
+        )
     frame = [_scaled(1, 0, -x0), _scaled(-1, 0, x1), _scaled(0, 1, -y0), _scaled(0, -1, y1)]
     return [_polygon([*mine, *frame]) for mine in rows], (x0, x1, y0, y1)
 

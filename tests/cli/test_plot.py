@@ -1,0 +1,100 @@
+"""``polyrank plot``: files that are pictures, what they show, and every refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def drawn(polyrank: Any, plane: Path, tmp_path: Path) -> Path:
+    run = tmp_path / "run"
+    polyrank("enumerate", plane, "--box", "-2", "2", "-o", run, "--graph", "-q")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
+@pytest.mark.parametrize("colour", ["rank", "linear-region", "class"])
+def test_every_kind_of_picture(
+    polyrank: Any, drawn: Path, tmp_path: Path, suffix: str, magic: bytes, colour: str
+) -> None:
+    out = tmp_path / f"map{suffix}"
+    done = polyrank("plot", drawn, "-o", out, "--colour", colour, "--layer", "2")
+    assert done.status == 0
+    assert f"written to {out}" in done.out
+    assert out.read_bytes().startswith(magic)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_data_on_top(polyrank: Any, drawn: Path, tmp_path: Path, labelled: bool) -> None:
+    points = np.array([[0.5, 0.5], [-1.0, 1.0], [1.0, -1.0]])
+    file = tmp_path / ("data.npz" if labelled else "data.npy")
+    if labelled:
+        np.savez(file, X=points, y=np.array([0, 1, 1]))
+    else:
+        np.save(file, points)
+    out = tmp_path / "map.svg"
+    done = polyrank("plot", drawn, "-o", out, "--points", file, "--window", "-1", "1", "-1/2", "1")
+    assert done.status == 0
+    text = out.read_text()
+    assert ("data of class 1" if labelled else "3 data points") in text
+    assert "rank 1" in text
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (np.zeros((3, 3)), "points have shape (3, 3), expected (m, 2)"),
+        (np.zeros(3), "points have shape (3,), expected (m, 2)"),
+    ],
+)
+def test_data_of_another_shape(
+    polyrank: Any, drawn: Path, tmp_path: Path, data: Any, says: str
+) -> None:
+    np.save(tmp_path / "data.npy", data)
+    done = polyrank("plot", drawn, "-o", tmp_path / "a.png", "--points", tmp_path / "data.npy")
+    assert done.status == 1
+    assert says in done.err
+
+
+def test_data_without_points(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", Z=np.zeros((3, 2)))
+    done = polyrank("plot", drawn, "-o", tmp_path / "a.png", "--points", tmp_path / "data.npz")
+    assert done.status == 1
+    assert "no points (m, 2) in it" in done.err
+
+
+def test_what_is_refused(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    assert "written as .png, .svg or .pdf" in polyrank("plot", drawn, "-o", tmp_path / "a.gif").err
+    assert "the run has no layer 3" in polyrank("plot", drawn, "-o", out, "--layer", "3").err
+    done = polyrank("plot", drawn, "-o", out, "--window", "0", "one", "0", "1")
+    assert done.status == 2
+    assert "'one'" in done.err
+    done = polyrank("plot", drawn, "-o", out, "--window", "1", "0", "0", "1")
+    assert done.status == 1
+    assert "window" in done.err
+
+
+def test_no_graph_yet(polyrank: Any, plane: Path, tmp_path: Path) -> None:
+    polyrank("enumerate", plane, "--box", "-2", "2", "-o", tmp_path / "run", "-q")
+    done = polyrank("plot", tmp_path / "run", "-o", tmp_path / "a.png")
+    assert done.status == 1
+    assert "has no graph yet; make it with: polyrank graph RUN" in done.err
+
+
+def test_classes_need_the_output_layer(polyrank: Any, plane: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    polyrank(
+        "enumerate", plane, "--box", "-2", "2", "-o", run, "--graph", "-q", "--through-layer", "1"
+    )
+    done = polyrank("plot", run, "-o", tmp_path / "a.png", "--colour", "class")
+    assert done.status == 1
+    assert "the run goes through layer 1 of 2" in done.err
