@@ -18,12 +18,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.lp.jit import inner, kernel
+from polyrank.lp.jit import fused, inner, kernel
 
-__all__ = ["DONE", "NEEDED", "PAUSED", "Stack", "advance", "new_stack"]
+__all__ = ["DONE", "MERSENNE", "NEEDED", "PAUSED", "Stack", "advance", "new_stack"]
 
 DONE, NEEDED, PAUSED = 0, 1, 2
 """All flats are refuted; the flat on top needs a decision; the budget of nodes is used up."""
+
+MERSENNE = 2147483647
+"""2**31 − 1, the prime whose residues are fast."""
 
 _DEPTH, _NODES = 0, 1
 
@@ -69,14 +72,24 @@ def new_stack(elements: NDArray[np.int64], levels: int) -> Stack:
     return stack
 
 
+@fused
+def _residue(value, prime):
+    """A number in [0, 2**63) modulo the prime; modulo 2**31 − 1 without a division."""
+    if prime == MERSENNE:
+        value = (value & MERSENNE) + (value >> 31)
+        value = (value & MERSENNE) + (value >> 31)
+        return value - MERSENNE if value >= MERSENNE else value
+    return value % prime
+
+
 @inner
 def _inverse(value, prime):
     """The inverse of a residue, by Fermat's little theorem."""
     result, base, power = 1, value, prime - 2
     while power > 0:
         if power & 1:
-            result = result * base % prime
-        base = base * base % prime
+            result = _residue(result * base, prime)
+        base = _residue(base * base, prime)
         power >>= 1
     return result
 
@@ -101,21 +114,57 @@ def _enter(s, depth, element, last, prime):
                 for j in range(k):
                     s.reduced[child, i, j] = 0
             continue
-        f = s.reduced[depth, i, pivot] * scale % prime
+        f = prime - _residue(s.reduced[depth, i, pivot] * scale, prime)
         zero = True
-        for j in range(k):
-            v = (s.reduced[depth, i, j] - f * s.reduced[depth, element, j]) % prime
-            if v != 0:
-                zero = False
-                if child == last:
-                    break
-            if child < last:
+        if child < last:
+            total = 0
+            for j in range(k):
+                v = s.reduced[depth, i, j] + f * s.reduced[depth, element, j]
+                v = _residue(v, prime)
                 s.reduced[child, i, j] = v
+                total |= v
+            zero = total == 0
+        else:
+            for j in range(k):
+                v = s.reduced[depth, i, j] + f * s.reduced[depth, element, j]
+                if _residue(v, prime) != 0:
+                    zero = False
+                    break
         if zero and s.banned[depth, i]:
             return False
         s.flat[child, i] = zero
     s.size[child] = -1
     return True
+
+
+@inner
+def _leaf_is_refuted(s, depth, element, covers, lengths, count, prime):
+    """Whether a known cover misses the flat with one more element; only the cover is reduced."""
+    k = s.reduced.shape[2]
+    pivot = 0
+    while s.reduced[depth, element, pivot] == 0:
+        pivot += 1
+    head = s.reduced[depth, element, pivot]
+    for c in range(count - 1, -1, -1):
+        missed = True
+        for q in range(lengths[c]):
+            e = covers[c, q]
+            if s.flat[depth, e] or e == element:
+                missed = False
+                break
+            tail = s.reduced[depth, e, pivot]
+            parallel = True
+            for j in range(k):
+                a = _residue(s.reduced[depth, e, j] * head, prime)
+                if a != _residue(tail * s.reduced[depth, element, j], prime):
+                    parallel = False
+                    break
+            if parallel:
+                missed = False
+                break
+        if missed:
+            return True
+    return False
 
 
 @inner
@@ -191,7 +240,11 @@ def advance(s, covers, lengths, count, last, prime, budget):
         s.turn[depth] += 1
         entered += 1
         s.scalar[_NODES] += 1
-        free = _enter(s, depth, element, last, prime)
+        free = False
+        if depth + 1 < last or not _leaf_is_refuted(
+            s, depth, element, covers, lengths, count, prime
+        ):
+            free = _enter(s, depth, element, last, prime)
         s.banned[depth, element] = True
         if free:
             depth += 1

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.contradiction import decide
-from polyrank.minrank.flats import DONE, NEEDED, Stack, advance, new_stack
+from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Stack, advance, new_stack
 from polyrank.minrank.programs import ElasticProgram, SlackProgram
 from polyrank.network.rational import fmpq_from_float
 
 __all__ = ["PRIMES", "FlatSearch", "Unfinished", "points_with_few_live_units"]
 
-PRIMES = (2147483647, 2147483629, 2147483587)
+PRIMES = (MERSENNE, 2147483629, 2147483587)
 """The three largest primes below 2**31: products of residues fit into 64 bits."""
 
 _BUDGET = 1 << 15
