@@ -34,7 +34,7 @@ from polyrank.network.rational import RationalArray
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.ply import read_ply
 
-__all__ = ["facet_arrays", "read_manifold"]
+__all__ = ["facet_arrays", "read_manifold", "read_off"]
 
 _MAX_BYTES = 1 << 30
 
@@ -193,6 +193,17 @@ def _integers(row: Sequence[str], what: str) -> list[int]:
 
 
 def _off(file: Path) -> Manifold:
+    return _mesh(file, *read_off(file))
+
+
+def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
+    """Vertices and polygons of an ``.off`` file.
+
+    Raises
+    ------
+    FormatError, DomainError
+        If the file is missing, too large, truncated or not OFF.
+    """
     rows = _tokens(file)
     head = rows[0][0] if rows else ""
     matched = re.fullmatch(r"(ST)?C?N?4?n?OFF", head)
@@ -223,7 +234,7 @@ def _off(file: Path) -> Manifold:
         if size < 1 or len(row) < 1 + size:
             raise DomainError(f"the face {' '.join(row)[:60]!r} does not have {size} corners")
         polygons.append(_integers(row[1 : 1 + size], "a face"))
-    return _mesh(file, points, polygons)
+    return points, polygons
 
 
 def _obj(file: Path) -> Manifold:
@@ -258,5 +269,8 @@ def _mesh(file: Path, points: Sequence[Sequence[float]], polygons: Sequence[list
         facets += [[polygon[0], b, c] for b, c in pairwise(polygon[1:])]
     note = f"{fans} polygons were divided into triangles from their first corner" if fans else ""
     if not points or not facets:
-        raise DomainError(f"{len(points)} vertices and {len(facets)} faces: nothing to read")
+        raise DomainError(
+            f"{len(points)} vertices and {len(facets)} faces: no complex (points alone need "
+            "--alpha or --rips)"
+        )
     return build_manifold(np.array(points), facet_arrays(facets)[0], file.stem, note=note)

@@ -67,15 +67,19 @@ def homology_table(
     """
     parse_coefficients(coefficients)
     rows = []
+    known: dict[tuple[bytes, ...], tuple[CollapsedHomology, tuple[Homology, ...] | None]] = {}
     for layer in layers or range(1, restriction.layers + 1):
         part = low_rank_part(restriction, layer, rank, ambient=ambient)
-        found = collapsed_homology(
-            restriction.complex, part.mask, coefficients, part.class_of_component
-        )
-        steps = None
-        if in_turn and part.components <= MOST_STEPS:
-            steps = tuple(collapse_in_turn(restriction.complex, part.mask, coefficients))
-        rows.append(LayerHomology(part, found, steps))
+        # the same part at two layers is computed once
+        classes = part.class_of_component
+        key = (*(m.tobytes() for m in part.mask), b"" if classes is None else classes.tobytes())
+        if key not in known:
+            found = collapsed_homology(restriction.complex, part.mask, coefficients, classes)
+            steps = None
+            if in_turn and part.components <= MOST_STEPS:
+                steps = tuple(collapse_in_turn(restriction.complex, part.mask, coefficients))
+            known[key] = found, steps
+        rows.append(LayerHomology(part, *known[key]))
     return rows
 
 

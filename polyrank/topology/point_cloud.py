@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyrank.errors import DomainError, UnsupportedError
+from polyrank.errors import DomainError, FormatError, UnsupportedError
+from polyrank.topology.files import read_off
 from polyrank.topology.manifold import Manifold, build_manifold
 
 __all__ = ["complex_of_points", "read_labels", "read_points"]
@@ -109,12 +110,12 @@ def _classes(
 
 
 def read_points(path: str | Path) -> Any:
-    """Points of a ``.npy`` or ``.csv`` file, shape (V, n).
+    """Points of a ``.npy``, ``.csv`` or ``.off`` file, shape (V, n).
 
     Raises
     ------
     DomainError
-        If the file is neither, or does not hold a matrix of numbers.
+        If the file is none of these, or does not hold a matrix of numbers.
     """
     file = Path(path)
     try:
@@ -122,8 +123,12 @@ def read_points(path: str | Path) -> Any:
             array = np.load(file, allow_pickle=False)
         elif file.suffix.lower() == ".csv":
             array = np.loadtxt(file, delimiter=",", ndmin=2)
+        elif file.suffix.lower() == ".off":
+            array = np.array(read_off(file)[0])
         else:
-            raise DomainError(f"{file.name}: a point cloud is a .npy or .csv file")
+            raise DomainError(f"{file.name}: a point cloud is a .npy, .csv or .off file")
+    except FormatError as error:
+        raise DomainError(f"{file.name}: {error}") from None
     except OSError as error:
         raise DomainError(f"cannot read {file}: {error.strerror or error}") from None
     except (ValueError, EOFError) as error:

@@ -145,7 +145,9 @@ def _cells(restriction: Restriction, d: int) -> pa.Table:
         columns[f"rank_{k + 1}"] = pa.array(restriction.ambient_rank[d][:, k])
         columns[f"tangent_rank_{k + 1}"] = pa.array(restriction.tangent_rank[d][:, k])
     if d:
-        matrix = restriction.complex.boundary[d - 1].tocsc()
+        # a copy: Arrow keeps the memory, and scipy may sort the indices of a matrix in place
+        matrix = restriction.complex.boundary[d - 1].copy()
+        matrix.sort_indices()
         offsets = pa.array(matrix.indptr.astype(np.int32))
         columns["faces"] = pa.ListArray.from_arrays(offsets, pa.array(matrix.indices))
         columns["incidence"] = pa.ListArray.from_arrays(

@@ -114,7 +114,7 @@ def test_torus_inner_loop():
 
 
 def test_torus_outer_loop():
-    """relu(5 − s) with s a sum of eight ReLUs that grows outwards: dead around the outer equator."""
+    """relu(5 − s), with s a sum of ReLUs that grows outwards: dead around the outer equator."""
     first = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]])
     diagonal = np.array([[1.0, 1, 0], [-1.0, -1, 0], [1.0, -1, 0], [-1.0, 1, 0]])
     weight = np.concatenate([first, 0.75 * diagonal])
@@ -152,15 +152,14 @@ def test_torus_contractible_loop():
 
 
 def test_rank_1_components_are_collapsed_one_after_another():
-    """Equation 9. relu(x − 2.25), relu(−x − 2.25): of rank 1 on two caps, dead between them.
+    """Equation 9. A network of rank 2 between two caps of rank 1 collapses two disks: no change.
 
-    With r = 1 everything has low rank, M/A is a point. A network of rank 2 between two caps of
-    rank 1 collapses two disks, which changes nothing, whatever the order.
+    relu(x − 2.25), relu(−x − 2.25) has rank 1 on the caps and 0 between them: M/A is a point.
     """
     dead = Network.from_arrays([[[1.0, 0, 0], [-1.0, 0, 0]]], [[-2.25, -2.25]], output_relu=True)
     (row,) = homology_table(restrict(dead, torus(16, 12)), rank=1, in_turn=True)
     assert str(row.homology.one_point) == "Z, 0, 0"
-    # relu(2.25 − |x|-ish): h = (relu(2.25 − x), relu(x + 2.25), y) clips x to rank 1 at the caps
+    # (x, y, z) ↦ (clip(x), y): of rank 1 on the two caps |x| ≥ 2.25
     clipping = Network.from_arrays(
         [
             [[1.0, 0, 0], [1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]],

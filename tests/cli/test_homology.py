@@ -1,0 +1,84 @@
+"""``polyrank homology``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """(x, y) ↦ (clip(x), clip(y)) to [−1/2, 1/2], affine output."""
+    path = tmp_path / "clip.npz"
+    np.savez(
+        path,
+        W0=np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]),
+        b0=np.array([0.5, -0.5, 0.5, -0.5]),
+        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]),
+        b1=np.array([-0.5, -0.5]),
+    )
+    return path
+
+
+def test_four_arcs_of_a_circle(polyrank, clip):
+    """The corners: one point makes a wedge of four circles, one point each a circle."""
+    ran = polyrank("homology", clip, "circle:24", "--json")
+    assert ran.status == 0
+    shown = json.loads(ran.out)
+    hidden, out = shown["layers"]
+    assert (hidden["components"], out["components"], out["classes"]) == (1, 4, 4)
+    assert shown["coefficients"] == "Z"
+    assert out["H(M)"]["groups"] == ["Z", "Z"]
+    assert out["H(M,A)"]["groups"] == ["0", "Z^4"]
+    assert out["H(M/A), one point"]["betti"] == [1, 4]
+    assert out["H(M/~), one point per component"]["betti"] == [1, 1]
+    assert out["H(M/~), one point per image"]["betti"] == [1, 1]
+    assert sorted(out["images"]) == sorted([[a, b] for a in ("1/2", "-1/2") for b in ("1/2", "-1/2")])
+    assert out["long_exact_sequence"]["rank_of_connecting"] == [0, 3]
+    assert out["long_exact_sequence"]["exact"] is True
+    assert len(shown["not_decided"]) == 2
+
+
+def test_table(polyrank, clip):
+    ran = polyrank("homology", clip, "circle:24", "--layer", "2", "--coefficients", "3", "--in-turn")
+    assert (ran.status, ran.err) == (0, "")
+    assert "F3, F3^4" in ran.out
+    assert "components collapsed in turn: [F3, F3] x5" in ran.out
+    assert "exact at every place (checked over 3)" in ran.out
+    assert "Not decided: H(M/A) and H(M/~) are the homology of quotients of M" in ran.out
+
+
+def test_what_is_not_decided_is_said(polyrank, clip):
+    ran = polyrank("homology", clip, "disk:8", "--rank", "1")
+    assert "is a convention" in ran.out
+    assert "a map of full rank everywhere may fold M" in ran.out
+    ambient = polyrank("homology", clip, "circle:8", "--rank", "1", "--ambient", "--layer", "1")
+    assert "rank of J_K on R^n" in ambient.out
+    assert "homology of quotients" in json.loads(
+        polyrank("homology", clip, "disk:8", "--json").out
+    )["not_decided"][0]
+
+
+def test_notes_are_shown(polyrank, clip, tmp_path):
+    facets = tmp_path / "edge.txt"
+    facets.write_text("0 1\n")
+    ran = polyrank("homology", clip, facets)
+    assert "the file has no points" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["circle:8", "--coefficients", "4"], "coefficients must be Z, Q or a prime"),
+        (["circle:8", "--layer", "3"], "layer 3 must be between 1 and 2"),
+        (["circle:8", "--layer", "0"], "layer 0 must be between 1 and 2"),
+        (["circle:8", "--rank", "-1"], "the rank must be at least 0, got -1"),
+        (["sphere:2"], "sphere lies in R^3"),
+    ],
+)
+def test_refused(polyrank, clip, arguments, message):
+    ran = polyrank("homology", clip, *arguments)
+    assert ran.status == 1
+    assert message in " ".join(ran.err.split())
