@@ -8,6 +8,7 @@ import typer
 
 from polyrank import __version__
 from polyrank_cli.check import check_command
+from polyrank_cli.complex import complex_command
 from polyrank_cli.convert import convert_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
@@ -18,6 +19,7 @@ from polyrank_cli.minrank import minrank_command
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
 from polyrank_cli.restrict import restrict_command
+from polyrank_cli.sample import sample_command
 from polyrank_cli.summary import summary_command
 
 __all__ = ["app", "main"]
@@ -34,7 +36,7 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit status: 0 certified, 1 error, 2 wrong usage, 3 undecided cells remain, "
-        "4 rejected by check, 130 interrupted."
+        "4 rejected by check or contradicted by a sample, 130 interrupted."
     ),
 )
 
@@ -56,6 +58,7 @@ def _options(
 
 
 app.command("enumerate")(enumerate_command)
+app.command("complex")(complex_command)
 app.command("info")(info_command)
 app.command("summary")(summary_command)
 app.command("graph")(graph_command)
@@ -63,6 +66,7 @@ app.command("low-rank")(low_rank_command)
 app.command("minrank")(minrank_command)
 app.command("region")(region_command)
 app.command("plot")(plot_command)
+app.command("sample")(sample_command)
 app.command("restrict")(restrict_command)
 app.command("homology")(homology_command)
 app.command("check")(check_command)

@@ -42,7 +42,7 @@ def _with_vertices(
             found[key] = tuple(settled.rank[i].tolist())
             exact = settled.witness_exact.get(i)
             floats = settled.witness[i].tolist()
-            points[key] = exact if exact else tuple(fmpq_from_float(v) for v in floats)
+            points[key] = exact or tuple(fmpq_from_float(v) for v in floats)
 
     result = VertexSearch(network, where, len(network.layers), sink=sink).run()
     assert result.certified

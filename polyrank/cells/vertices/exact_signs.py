@@ -27,7 +27,7 @@ class ExactSigns:
         self, network: Network, chart: Chart, cube: CubeMap, net: NetArrays, layers: int
     ) -> None:
         self.cells = ExactCells(network, chart, cube, net, layers)
-        self._cube = cube
+        self.cube = cube
         self._net = net
         self._walls = wall_rows(chart, cube)
         self._conic = cube.kind != "bounded"
@@ -59,7 +59,7 @@ class ExactSigns:
         UncertifiedError
             If the labels do not define one vertex: a defect.
         """
-        d = self._cube.dim
+        d = self.cube.dim
         rows = [self.row(int(g), decision) for g in labels if g != AT_INFINITY]
         if not self._conic:
             matrix = fmpq_mat(d, d, [v for row in rows for v in row[:d]])
@@ -68,9 +68,9 @@ class ExactSigns:
             except ZeroDivisionError:
                 raise UncertifiedError("the hyperplanes of a vertex are not independent") from None
             return (*solved.entries(), fmpq(1))
-        if self._cube.kind == "homogeneous" and len(rows) == d - 2:
+        if self.cube.kind == "homogeneous" and len(rows) == d - 2:
             rows.append([fmpq(int(l == d - 1)) for l in range(d + 1)])
-        if self._cube.kind == "central" and len(rows) == d:
+        if self.cube.kind == "central" and len(rows) == d:
             return (fmpq(0),) * (d + 1)
         matrix = fmpq_mat(len(rows), d, [v for row in rows for v in row[:d]])
         reduced, rank = matrix.rref()
@@ -83,7 +83,7 @@ class ExactSigns:
         for r, l in enumerate(pivots):
             ray[l] = -reduced[r, free]
         along = 0
-        if self._cube.kind == "homogeneous" and ray[d - 1] != 0:
+        if self.cube.kind == "homogeneous" and ray[d - 1] != 0:
             along = 1 if ray[d - 1] > 0 else -1
         else:
             for unit, side in sides.items():

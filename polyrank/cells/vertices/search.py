@@ -49,6 +49,7 @@ _SLICE = 20_000
 _SEGMENT = 100_000
 _SEGMENT_END = b"\0"
 _OUTPUT_BYTES = 1 << 24
+_OUTPUT_ROWS = 65536
 
 
 def root_of(network: Network, chart: Chart) -> Root | None:
@@ -147,7 +148,7 @@ class VertexSearch:
             )
         self.net = net_arrays(network, chart, self.cube, layers)
         row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
-        output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
+        output = min(_OUTPUT_ROWS, max(1024, int(_OUTPUT_BYTES // row)))
         self.work: Work = new_work(self.net, self.cube.dim, output=output, log=proof is not None)
         walls = len(self.net.wall_rows)
         self.pool: Pool = new_pool(

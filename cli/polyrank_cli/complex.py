@@ -1,0 +1,203 @@
+"""``polyrank complex``: every cell of a domain of dimension 1 to 3, level sets, their homology."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyrank_cli.failures import sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from flint import fmpq
+
+    from polyrank.complex.cell_complex import CellComplex
+    from polyrank.complex.level_set import LevelSet
+
+__all__ = ["complex_command"]
+
+
+def complex_command(
+    network: NetworkArgument,
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
+        ),
+    ] = None,
+    box_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
+    ] = None,
+    polytope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
+    ] = None,
+    slice_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--slice",
+            metavar="FILE",
+            help="x = origin + basis u; --box, --box-file or --polytope then bound u.",
+        ),
+    ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(metavar="C", help="The level set where an output equals C, exactly."),
+    ] = None,
+    of: Annotated[int, typer.Option(metavar="I", help="Which output --level means, from 0.")] = 0,
+    boundary: Annotated[
+        str | None,
+        typer.Option(metavar="I,J", help="The set where outputs I and J are equal, from 0."),
+    ] = None,
+    coefficients: Annotated[
+        str, typer.Option(metavar="R", help="Of the level set's homology: Z, Q or a prime.")
+    ] = "Z",
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Add up the exact volumes of all regions.")
+    ] = False,
+    mesh: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the faces as .ply, .obj, .vtp, .vtu or .vtk."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw to a .png, .svg or .pdf file.")
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the cells of every dimension of NETWORK on a bounded domain of dimension 1 to 3.
+
+    Exit status: 0 certified, 1 error, 2 wrong usage, 130 interrupted.
+    """
+    # numpy, numba and pyarrow load here, which is more than --help may take
+    from flint import fmpq  # noqa: PLC0415
+
+    from polyrank.complex.build import cell_complex  # noqa: PLC0415
+    from polyrank.complex.level_set import decision_boundary, level_set  # noqa: PLC0415
+    from polyrank.complex.mesh import write_mesh  # noqa: PLC0415
+    from polyrank.complex.store import write_complex  # noqa: PLC0415
+    from polyrank.complex.volume import volumes as exact_volumes  # noqa: PLC0415
+    from polyrank.report.complex_map import save_complex_picture  # noqa: PLC0415
+    from polyrank.topology.levels import level_homology  # noqa: PLC0415
+    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+
+    if level is not None and boundary is not None:
+        raise typer.BadParameter("--level and --boundary each name a subset; give one of them")
+    pair = None if boundary is None else _pair(boundary)
+    value = None if level is None else _exact(level)
+    with sentences():
+        domain = chosen_domain(
+            DomainChoice(box=box, box_file=box_file, polytope=polytope, slice=slice_file)
+        )
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        begun = time.perf_counter()
+        chosen: LevelSet | None = None
+        if value is not None:
+            chosen = level_set(loaded, domain, value, output=of)
+        elif pair is not None:
+            chosen = decision_boundary(loaded, domain, *pair)
+        cells = cell_complex(loaded, domain) if chosen is None else chosen.complex
+        found = _object(cells)
+        if chosen is not None:
+            groups = level_homology(chosen, coefficients)
+            found["level_set"] = {
+                "of": chosen.description,
+                "f_vector": list(chosen.f_vector),
+                "euler_characteristic": chosen.euler_characteristic,
+                "coefficients": groups.coefficients,
+                "betti": list(groups.betti),
+                "torsion": [list(t) for t in groups.torsion],
+                "groups": list(groups.groups),
+            }
+        if volumes:
+            total = sum(exact_volumes(cells), fmpq(0))
+            found["volume"] = str(total)
+        found["seconds"] = time.perf_counter() - begun
+        if output is not None:
+            write_complex(output, cells, domain.describe(), notes=found)
+        if mesh is not None:
+            write_mesh(mesh, cells, None if chosen is None else chosen.mask)
+        if picture is not None:
+            save_complex_picture(picture, cells, chosen)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    _show(found, loaded.name)
+    for what in (output, mesh, picture):
+        if what is not None:
+            typer.echo(f"written to {what}")
+
+
+def _exact(text: str) -> fmpq:
+    from polyrank.network.rational import fmpq_from_text  # noqa: PLC0415  (numpy and flint)
+
+    try:
+        return fmpq_from_text(text)
+    except ValueError as problem:
+        raise typer.BadParameter(f"--level: {problem}") from None
+
+
+def _pair(text: str) -> tuple[int, int]:
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise typer.BadParameter(f"--boundary takes two outputs such as 0,1, got {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def _object(cells: CellComplex) -> dict[str, Any]:
+    per_facet = cells.regions_per_facet
+    return {
+        "dimension": cells.dimension,
+        "f_vector": list(cells.f_vector),
+        "euler_characteristic": cells.euler_characteristic,
+        "facets_inside": int((per_facet == 2).sum()),
+        "facets_on_wall": int((per_facet == 1).sum()),
+        "certified": True,
+    }
+
+
+def _show(found: dict[str, Any], name: str) -> None:
+    counts = ", ".join(f"{n:,} of dimension {d}" for d, n in enumerate(found["f_vector"]))
+    typer.echo(f"{name}: cells: {counts}; certified")
+    typer.echo(
+        f"Euler characteristic {found['euler_characteristic']}; "
+        f"{found['facets_inside']:,} facets between two regions, "
+        f"{found['facets_on_wall']:,} on the domain's wall"
+    )
+    level = found.get("level_set")
+    if level is not None:
+        counts = ", ".join(f"{n:,} of dimension {d}" for d, n in enumerate(level["f_vector"]))
+        typer.echo(f"{level['of']}: cells: {counts}")
+        groups = ", ".join(f"H{d} = {g}" for d, g in enumerate(level["groups"]))
+        typer.echo(f"homology over {level['coefficients']}: {groups}")
+    if "volume" in found:
+        typer.echo(f"volume of all regions together: {found['volume']}")
+    typer.echo(f"{found['seconds']:.2f} s")

@@ -1,0 +1,132 @@
+"""The complex of a network on a domain."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.task import Batch
+from polyrank.cells.vertices.search import KeptCells, VertexSearch
+from polyrank.complex.cell_complex import CellComplex, Signs
+from polyrank.complex.glue import glue
+from polyrank.errors import DomainError
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.regions.ranks import ExactRanks
+
+__all__ = ["cell_complex"]
+
+
+def cell_complex(
+    network: Network, domain: Domain, *, through_layer: int | None = None
+) -> CellComplex:
+    """Every cell of the arrangement that a network cuts a bounded domain into, dimension 1 to 3.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain
+        Bounded; of dimension 1 to 3, or a slice or simplex of that dimension in any R^n.
+    through_layer : int, optional
+        The decomposition by the first K layers. Default: all.
+
+    Raises
+    ------
+    DomainError
+        If the domain is unbounded.
+    UnsupportedError
+        If its dimension is not 1 to 3.
+    EmptyDomainError
+        If it has no point.
+
+    Notes
+    -----
+    **Proves**: see :class:`~polyrank.complex.cell_complex.CellComplex`. Source: the regions'
+    closures are polytopes that meet face to face, since pre-activations are continuous (Grigsby and
+    Lindsey, "On transversality of bent hyperplane arrangements and the topological expressiveness
+    of ReLU neural networks", SIAM J. Appl. Algebra Geom. 6, 2022, section 4).
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> net = pr.Network.from_arrays([[[1, 0], [0, 1]], [[1, 1]]], [[0, 0], [0]])
+    >>> cells = cell_complex(net, pr.Box(-1, 1))
+    >>> cells.f_vector, cells.euler_characteristic
+    ((9, 12, 4), 1)
+    """
+    where = chart_of(domain, network.input_dim)
+    if not where.bounded:
+        raise DomainError("a cell complex needs a bounded domain; give a box, polytope or simplex")
+    layers = through_layer or len(network.layers)
+    ranks = ExactRanks(network, where, layers)
+    kept: list[KeptCells] = []
+    batches: list[Batch] = []
+    search = VertexSearch(
+        network,
+        where,
+        layers,
+        sink=lambda batch: batches.append(ranks.settle(batch)),
+        keep=kept.append,
+    )
+    search.run()
+    cells = _joined(kept)
+    glued = glue(cells, where.k)
+    net = search.net
+    total = int(net.unit_start[-1])
+    codeword, zero = _bits(batches, net.hyperplane, total)
+    centre, half = net.centre, net.half_width
+    signs = Signs(
+        glued.pos,
+        glued.neg,
+        search.pool.word_start,
+        net.units,
+        net.tie,
+        net.tie_sign,
+        net.hyperplane,
+        where.A.nrows(),
+    )
+    return CellComplex(
+        network,
+        where,
+        signs,
+        glued.boundary,
+        centre + half * cells.x[glued.first],
+        cells.err[glued.first],
+        np.concatenate([batch.rank for batch in batches]),
+        cells.label[glued.first],
+        glued.region,
+        codeword,
+        zero,
+        search.exact,
+    )
+
+
+def _bits(
+    batches: list[Batch], hyperplane: NDArray[np.bool_], total: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Bits and zeros of all units; units without hyperplane count as active."""
+    count = int(hyperplane.sum())
+    out = []
+    for name, rest in (("codeword", 1), ("zero", 0)):
+        packed = np.concatenate([getattr(batch, name) for batch in batches])
+        bits = np.full((len(packed), total), rest, dtype=np.uint8)
+        bits[:, hyperplane] = np.unpackbits(packed, axis=1, bitorder="little")[:, :count]
+        out.append(bits)
+    return out[0], out[1]
+
+
+def _joined(kept: list[KeptCells]) -> KeptCells:
+    """All batches as one, offsets shifted."""
+    offset = np.zeros(3, dtype=np.int64)
+    first = []
+    for part in kept:
+        first.append(part.first[:-1] + offset)
+        offset = offset + part.first[-1]
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in kept])
+        for name in (
+            "x", "err", "pos", "neg", "label", "cycle", "edge", "facet_size", "facet_label",
+        )
+    }  # fmt: skip
+    return KeptCells(first=np.concatenate([*first, offset[None]]), **arrays)

@@ -1,0 +1,169 @@
+"""From single regions with their faces to one complex: cells are joined by sign vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from polyrank.cells.vertices.search import KeptCells
+from polyrank.errors import UncertifiedError
+
+__all__ = ["Glued", "glue"]
+
+Words = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glued:
+    """Incidences and signs of the complex; ``first`` is one kept vertex for each vertex."""
+
+    pos: tuple[Words, ...]
+    neg: tuple[Words, ...]
+    boundary: tuple[csc_array, ...]
+    first: Numbers
+    region: Numbers
+
+
+def glue(cells: KeptCells, k: int) -> Glued:
+    """Join the faces of all regions.
+
+    Vertices are equal iff their sign vectors are, domain rows included. An edge is its two
+    vertices. A 2-cell is determined by its three smallest vertices: the closures of two different
+    2-cells meet in a common face, which has at most two vertices, and no three vertices of a
+    convex polygon lie on a line.
+
+    Parameters
+    ----------
+    cells : KeptCells
+        All regions.
+    k : int
+        Their dimension, 1 to 3.
+    """
+    regions = len(cells.first) - 1
+    first, number = distinct_rows(np.concatenate([cells.pos, cells.neg], axis=1))
+    pos, neg = [cells.pos[first]], [cells.neg[first]]
+    # local vertex numbers of the cycles → numbers in the complex
+    entries = np.diff(cells.first[:, 1])
+    of_entry = np.repeat(np.arange(regions), entries)
+    cycle = number[cells.cycle + cells.first[of_entry, 0]]
+    region_of_vertex = np.repeat(np.arange(regions), np.diff(cells.first[:, 0]))[first]
+    if k == 1:
+        sizes = np.full(regions, 2)
+        edges = _Segments(cycle[0::2], cycle[1::2], len(first))
+        boundary = [edges.boundary()]
+        # regions in their own order
+        order = edges.number
+        pos.append(_union(pos[0], edges.tail, edges.head)[order])
+        neg.append(_union(neg[0], edges.tail, edges.head)[order])
+        boundary = [csc_array(boundary[0][:, order])]
+        return Glued(tuple(pos), tuple(neg), tuple(boundary), first, region_of_vertex)
+    sizes = entries if k == 2 else cells.facet_size
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    last = starts[1:] - 1
+    following = np.arange(len(cycle)) + 1
+    following[last] = starts[:-1]
+    edges = _Segments(cycle, cycle[following], len(first))
+    pos.append(_union(pos[0], edges.tail, edges.head))
+    neg.append(_union(neg[0], edges.tail, edges.head))
+    polygon = np.repeat(np.arange(len(sizes)), sizes)
+    if k == 2:
+        faces = _incidence(edges.number, polygon, edges.sign, (edges.count, regions))
+        pos.append(np.bitwise_or.reduceat(pos[0][cycle], starts[:-1], axis=0))
+        neg.append(np.bitwise_or.reduceat(neg[0][cycle], starts[:-1], axis=0))
+        boundary = [edges.boundary(), faces]
+        return Glued(tuple(pos), tuple(neg), tuple(boundary), first, region_of_vertex)
+    key, sign = _polygons(cycle, starts, sizes)
+    chosen, face = distinct_rows(key.astype(np.uint64))
+    picked = np.zeros(len(sizes), dtype=bool)
+    picked[chosen] = True
+    kept = picked[polygon]
+    faces = _incidence(
+        edges.number[kept], face[polygon[kept]], (edges.sign * sign[polygon])[kept],
+        (edges.count, len(chosen)),
+    )  # fmt: skip
+    of_facet = np.repeat(np.arange(regions), np.diff(cells.first[:, 2]))
+    bodies = _incidence(face, of_facet, sign, (len(chosen), regions))
+    for words in (pos, neg):
+        of_polygon = np.bitwise_or.reduceat(words[0][cycle], starts[:-1], axis=0)
+        words.append(of_polygon[chosen])
+        words.append(np.bitwise_or.reduceat(of_polygon, cells.first[:-1, 2], axis=0))
+    return Glued(tuple(pos), tuple(neg), (edges.boundary(), faces, bodies), first, region_of_vertex)
+
+
+class _Segments:
+    """Distinct unordered pairs of vertices among directed ones."""
+
+    def __init__(self, start: Numbers, end: Numbers, vertices: int) -> None:
+        low, high = np.minimum(start, end), np.maximum(start, end)
+        codes, first, number = np.unique(
+            low * np.int64(vertices) + high, return_index=True, return_inverse=True
+        )
+        self.count = len(codes)
+        self.tail, self.head = low[first], high[first]
+        self.number = number.ravel()
+        self.sign = np.where(start < end, 1, -1).astype(np.int8)
+        self._vertices = vertices
+
+    def boundary(self) -> csc_array:
+        """Head minus tail."""
+        columns = np.arange(self.count)
+        ones = np.ones(self.count, dtype=np.int8)
+        return _incidence(
+            np.concatenate([self.tail, self.head]),
+            np.concatenate([columns, columns]),
+            np.concatenate([-ones, ones]),
+            (self._vertices, self.count),
+        )
+
+
+def _incidence(
+    rows: Numbers, columns: Numbers, signs: NDArray[np.int8], shape: tuple[int, int]
+) -> csc_array:
+    return csc_array((signs.astype(np.int8), (rows, columns)), shape=shape)
+
+
+def _union(words: Words, tail: Numbers, head: Numbers) -> Words:
+    return words[tail] | words[head]
+
+
+def _polygons(cycle: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers, NDArray[np.int8]]:
+    """Three smallest vertices of each polygon, and whether it runs in the canonical direction.
+
+    The canonical direction goes from the smallest vertex to the smaller of its two neighbours.
+    """
+    polygon = np.repeat(np.arange(len(sizes)), sizes)
+    smallest = np.minimum.reduceat(cycle, starts[:-1])
+    at = np.flatnonzero(cycle == smallest[polygon])
+    local = at - starts[:-1]
+    after = cycle[starts[:-1] + (local + 1) % sizes]
+    before = cycle[starts[:-1] + (local - 1) % sizes]
+    order = np.lexsort((cycle, polygon))
+    ordered = cycle[order]
+    key = np.stack([ordered[starts[:-1] + j] for j in range(3)], axis=1)
+    return key, np.where(after < before, 1, -1).astype(np.int8)
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def distinct_rows(rows: NDArray[np.uint64]) -> tuple[Numbers, Numbers]:
+    """First index of every distinct row, and the number of each row's class.
+
+    Rows are sorted by a 64-bit hash; equality is then checked word by word, and where two different
+    rows share a hash, another hash is taken.
+    """
+    for turn in range(64):
+        mixed = np.zeros(len(rows), dtype=np.uint64)
+        factor = _ODD + np.uint64(2 * turn)
+        for column in rows.T:
+            mixed = (mixed ^ column) * factor
+            mixed ^= mixed >> np.uint64(29)
+        _, first, number = np.unique(mixed, return_index=True, return_inverse=True)
+        number = number.ravel()
+        if np.array_equal(rows[first][number], rows):
+            return first.astype(np.int64), number.astype(np.int64)
+    raise UncertifiedError("64 hash functions in a row failed to tell sign vectors apart")
