@@ -1,0 +1,224 @@
+"""``polyrank sample``: certified codewords and exact ranks of points, checked against a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import REJECTED, say, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.sampling.crosscheck import CrossCheck
+    from polyrank.sampling.estimate import Estimate
+
+__all__ = ["sample_command"]
+
+
+class Arithmetic(StrEnum):
+    """First arithmetic of the forward pass."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+def sample_command(
+    network: NetworkArgument,
+    points: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Points: npy, one per row.")
+    ] = None,
+    mnist: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The MNIST test images of a folder.")
+    ] = None,
+    uniform: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="N uniform points of the domain.")
+    ] = None,
+    normal: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="N normal points, kept in the domain.")
+    ] = None,
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="LO HI", help="The box to sample; default: the run's domain."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(metavar="S", min=0.0, help="Standard deviation of normal points.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of the draws.")] = 0,
+    run: Annotated[Path | None, typer.Option(metavar="DIR", help="Check against this run.")] = None,
+    low_rank_below: Annotated[
+        int | None,
+        typer.Option(metavar="M", help="Regions of rank < M are low-rank (default: inputs)."),
+    ] = None,
+    arithmetic: Annotated[
+        Arithmetic, typer.Option(help="First arithmetic; open signs go to the next one.")
+    ] = Arithmetic.float64,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Threads (default: all cores).")
+    ] = None,
+    numerical: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Codewords whose SVD rank is compared.")
+    ] = 1000,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the estimate.")
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Sample NETWORK: certified codewords, their exact ranks at every layer, histograms.
+
+    With --run, every sampled codeword must be a region of the run. Points on a hyperplane are
+    recognised exactly and set aside. Exit status: 0, or 4 if the sample contradicts the run (the
+    exact point is printed).
+    """
+    # numpy, numba and pyarrow load here, which is more than --help may take
+    from polyrank.cells.chart import chart  # noqa: PLC0415
+    from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
+    from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
+    from polyrank.sampling.estimate import sample  # noqa: PLC0415
+    from polyrank.sampling.numerical import numerical_ranks  # noqa: PLC0415
+    from polyrank.sampling.points import (  # noqa: PLC0415
+        array_blocks,
+        inside,
+        mnist_images,
+        normal_blocks,
+        points_file,
+        uniform_blocks,
+    )
+
+    given = {"--points": points, "--mnist": mnist, "--uniform": uniform, "--normal": normal}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise typer.BadParameter("give exactly one of --points, --mnist, --uniform, --normal")
+    with sentences():
+        if output is not None and output.exists():
+            raise pr.RunError(f"{output} exists already; name a new directory")
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        opened = None if run is None else pr.open_run(run)
+        check = None if opened is None else RunCheck(opened, loaded)
+        domain: Any = pr.WholeSpace() if opened is None else opened.domain
+        if box is not None:
+            low, high = (side.split(",") if "," in side else side for side in box)
+            domain = pr.Box(low, high)
+        where = chart(domain, loaded.input_dim) if check is None else check.chart
+        if opened is not None and check is not None and box is not None:
+            check.same_domain(domain)
+        keep = None
+        drawn: Any
+        if points is not None or mnist is not None:
+            if where.k != loaded.input_dim:
+                raise pr.DomainError(
+                    "the domain is flat, and points in floating point do not lie on it exactly: "
+                    "draw --uniform or --normal in its own coordinates"
+                )
+            data = points_file(points) if points is not None else mnist_images(Path(str(mnist)))
+            if data.shape[1] != loaded.input_dim:
+                raise pr.NetworkError(
+                    f"the points have {data.shape[1]} coordinates, but the network has "
+                    f"{loaded.input_dim} inputs"
+                )
+            drawn = array_blocks(data)
+            keep = partial(inside, where)
+        elif uniform is not None:
+            drawn = uniform_blocks(where, uniform, seed)
+        else:
+            drawn = normal_blocks(where, normal or 0, seed, scale)
+        sampled = restricted_network(loaded, where.origin, where.basis)
+        estimate = sample(
+            sampled if check is None else check.sampled,
+            drawn,
+            dtype=arithmetic.value,
+            workers=workers or os.cpu_count() or 1,
+            on_new=check,
+            keep=keep,
+        )
+        extra: dict[str, Any] = {
+            "drawn": named[0].removeprefix("--"),
+            "seed": seed,
+            "domain": domain.describe(),
+            "numerical_rank": numerical_ranks(estimate, limit=numerical) if numerical else None,
+        }
+        compared = None if check is None else check.finish(estimate, m=low_rank_below)
+        if compared is not None:
+            extra["cross_check"] = compared.summary()
+        if output is not None:
+            estimate.save(output, extra)
+        if as_json:
+            typer.echo(json.dumps({**estimate.summary(), **extra}))
+        else:
+            _show(estimate, extra, compared)
+        if compared is not None and compared.contradictions:
+            for found in compared.contradictions[:10]:
+                say(
+                    f"contradiction: {found.reason}: codeword {found.codeword} at the exact point "
+                    f"({', '.join(found.point)})"
+                )
+            raise typer.Exit(REJECTED)
+
+
+def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None) -> None:
+    facts = estimate.summary()
+    typer.echo(
+        f"{facts['points']:,} points, {facts['distinct_codewords']:,} distinct codewords, "
+        f"{facts['on_hyperplane']:,} points on a hyperplane set aside, "
+        f"{facts['outside_domain']:,} outside the domain"
+    )
+    typer.echo(
+        f"{facts['exact_points']:,} points decided in exact arithmetic, "
+        f"{facts['corrected_bits']:,} bits of the float pass corrected"
+    )
+    for entry in facts["ranks"]:
+        shown = ", ".join(f"{r}: {n:,}" for r, n in entry["by_samples"].items())
+        left = entry["open_codewords"]
+        note = f" ({left} codewords open)" if left else ""
+        typer.echo(f"rank through layer {entry['layer']} by samples: {shown}{note}")
+    numerical = extra["numerical_rank"]
+    if numerical is not None:
+        typer.echo(
+            f"numerical rank (SVD) differs from the exact one in {len(numerical['disagreements'])} "
+            f"places of {numerical['compared']:,} codewords"
+        )
+    if compared is not None:
+        typer.echo(f"regions hit: {compared.hit:,} of {compared.regions:,}")
+        if compared.volume_missed is not None:
+            share = compared.summary()["volume_missed"]
+            typer.echo(f"share of volume missed: {share:.6g}")
+        if not compared.certified_run and compared.unlisted:
+            typer.echo(
+                f"{compared.unlisted:,} codewords are not listed; the run is not certified, so "
+                "that this is no contradiction"
+            )
+        for entry in compared.layers:
+            typer.echo(
+                f"layer {entry['layer']}: low-rank regions missed "
+                f"{entry['low_rank_regions_missed']:,} of {entry['low_rank_regions']:,}; minimum "
+                f"rank sampled {entry['sampled_min_rank']}, listed {entry['listed_min_rank']}"
+            )
+    seconds = estimate.seconds
+    typer.echo(f"{seconds['forward']:.2f} s forward, {seconds['ranks']:.2f} s ranks")

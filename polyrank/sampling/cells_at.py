@@ -1,0 +1,71 @@
+"""One region given by its codeword: its exact rows in chart coordinates, and its volume."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import Chart
+from polyrank.graph.double_description import vertices_and_rays
+from polyrank.graph.polytope import volume
+from polyrank.lp.farkas import integer_row, integer_rows
+from polyrank.network.normal_form import Network
+
+__all__ = ["Row", "region_rows", "region_volume"]
+
+Row = tuple[int, ...]
+
+
+def region_rows(
+    network: Network, chart: Chart, bits: NDArray[np.bool_]
+) -> dict[Row, tuple[str, ...]]:
+    """Distinct rows ``a·y + b > 0`` of a region, each with the names of what carries it.
+
+    Parameters
+    ----------
+    network : Network
+    chart : Chart
+    bits : ndarray of bool, shape (B,)
+        The codeword of a region. Rows without a linear part are left out: they hold on all of it.
+
+    Returns
+    -------
+    dict
+        Names are ``"layer K unit i"``, 1-based, or the name of a wall of the domain.
+    """
+    out: dict[Row, tuple[str, ...]] = {}
+    for row, name in zip(integer_rows(chart.A, chart.b), chart.names, strict=True):
+        out[row] = (*out.get(row, ()), name)
+    J, c = chart.basis, chart.origin
+    position = 0
+    for k, layer in enumerate(network.layers):
+        if not any(network.bits[k:]):
+            break
+        J, c = layer.weight_exact * J, layer.weight_exact * c + layer.bias_exact
+        table, constants = J.tolist(), c.entries()
+        scaled: list[fmpq] = []
+        shifted: list[fmpq] = []
+        for i, (pair, split) in enumerate(
+            zip(layer.slopes_exact, layer.has_hyperplane.tolist(), strict=True)
+        ):
+            on = True
+            if split:
+                on = bool(bits[position])
+                position += 1
+                if any(v != 0 for v in table[i]):
+                    row = integer_row([*table[i], constants[i]])
+                    row = row if on else tuple(-v for v in row)
+                    out[row] = (*out.get(row, ()), f"layer {k + 1} unit {i + 1}")
+            slope = pair[1] if on else pair[0]
+            scaled += [slope * v for v in table[i]]
+            shifted.append(slope * constants[i])
+        J = fmpq_mat(layer.units, chart.k, scaled)
+        c = fmpq_mat(layer.units, 1, shifted)
+    return out
+
+
+def region_volume(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> fmpq | None:
+    """Exact volume of a region in chart coordinates; None if it is infinite or there is none."""
+    rows = list(region_rows(network, chart, bits))
+    return volume(vertices_and_rays(rows, chart.k), len(rows))

@@ -1,0 +1,369 @@
+"""Codewords of many points, certified: a rigorous float filter first, integers for the rest.
+
+A batch goes through the network in floating point beside a bound of the error of every
+pre-activation. A sign is taken only where the value exceeds its bound; a point with a sign left
+open is evaluated again in the next arithmetic: float32, float64, integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from numpy.typing import DTypeLike, NDArray
+
+from polyrank.errors import NetworkError
+from polyrank.network.forward import pack_bits
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray, fmpq_from_float
+
+__all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network"]
+
+_BLOCK_ENTRIES = 1 << 21
+_EXACT_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CertifiedCodewords:
+    """Codewords of a block of r points.
+
+    **Proves** that the points with ``on_hyperplane`` False lie strictly inside the activation
+    region with this codeword. For the others the codeword is that of the point (0 where z = 0),
+    but the set of points with it need not be a region.
+
+    Attributes
+    ----------
+    start : int
+        Number of the block's first point.
+    packed : ndarray of uint8, shape (r, ⌈B/8⌉)
+    on_hyperplane : ndarray of bool, shape (r,)
+        Some unit vanishes at the point, but not on a neighbourhood of it.
+    corrected_bits : int
+        Bits in which the plain floating-point pass was wrong.
+    exact_points : int
+        Points that the float filter could not decide.
+    """
+
+    start: int
+    packed: NDArray[np.uint8]
+    on_hyperplane: NDArray[np.bool_]
+    corrected_bits: int
+    exact_points: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FloatLayer:
+    weight: NDArray[Any]  # (inputs, units), in the float type
+    bias: NDArray[Any]
+    bound: NDArray[Any]  # |weight| and what its rounding can add
+    neg: NDArray[Any]
+    pos: NDArray[Any]
+    exact: bool
+    gamma: float
+    tiny: float
+    zero_bias: NDArray[np.bool_]
+    nonzero: NDArray[np.bool_]  # (units, inputs)
+    flat: tuple[NDArray[np.bool_], NDArray[np.bool_]]  # slope exactly 0 on the two sides
+
+
+class CodewordFilter:
+    """Certified codewords of points of one network.
+
+    Parameters
+    ----------
+    network : Network
+    dtype : float64 (default) or float32
+        The first arithmetic. The points themselves are float64 numbers, taken exactly.
+
+    Notes
+    -----
+    Error analysis: an inner product of m terms, in any order of summation and with or without
+    fused operations, errs by at most ``γ_m Σ|w||h|`` plus an underflow term (Higham, Accuracy and
+    Stability of Numerical Algorithms, 2002, section 3.1). An activation is Lipschitz with the
+    larger of its slopes, so that an undecided sign does not invalidate what follows.
+    """
+
+    def __init__(self, network: Network, dtype: DTypeLike = np.float64) -> None:
+        kind = np.dtype(dtype)
+        if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
+            raise NetworkError(f"points run through float32 or float64, not {kind}")
+        self.network = network
+        self.dtype = kind
+        rungs = [kind] if kind == np.dtype(np.float64) else [kind, np.dtype(np.float64)]
+        self._rungs = [(rung, [_float_layer(v, rung) for v in network.layers]) for rung in rungs]
+        self._integers: list[_IntegerLayer] | None = None
+
+    def blocks(self, points: Any, block: int | None = None) -> Iterator[CertifiedCodewords]:
+        """Certify the rows of an array ``(N, n)`` (also a memory map), block by block.
+
+        Raises
+        ------
+        NetworkError
+            If the points do not have n coordinates or are not finite.
+        """
+        n = self.network.input_dim
+        if len(np.shape(points)) != 2 or np.shape(points)[1] != n:
+            raise NetworkError(
+                f"points of shape {np.shape(points)} do not fit a network of {n} inputs: "
+                f"expected (N, {n})"
+            )
+        size = block or max(1, _BLOCK_ENTRIES // max(self.network.widths))
+        for start in range(0, len(points), size):
+            yield self.certify(np.asarray(points[start : start + size], np.float64), start)
+
+    def certify(self, X: NDArray[np.float64], start: int = 0) -> CertifiedCodewords:
+        """Certify one block of points, float64 ``(r, n)``."""
+        if not np.isfinite(X).all():
+            row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+            raise NetworkError(f"point {start + row} is not finite")
+        bits = np.zeros((len(X), sum(self.network.bits)), dtype=bool)
+        plain = np.zeros_like(bits)
+        left = np.arange(len(X))
+        for level, (kind, layers) in enumerate(self._rungs):
+            found, open_rows = _filtered(layers, X[left], kind, self.network)
+            bits[left] = found
+            if level == 0:
+                plain[:] = found
+            left = left[open_rows]
+            if not left.size:
+                break
+        on_plane = np.zeros(len(X), dtype=bool)
+        for first in range(0, left.size, _EXACT_BLOCK):
+            rows = left[first : first + _EXACT_BLOCK]
+            bits[rows], on_plane[rows] = self._exactly(X[rows])
+        return CertifiedCodewords(
+            start,
+            np.asarray(pack_bits(bits)).reshape(len(X), -1),
+            on_plane,
+            int((bits != plain).sum()),
+            int(left.size),
+        )
+
+    def _exactly(self, X: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        if self._integers is None:
+            self._integers = [_integer_layer(layer) for layer in self.network.layers]
+        exact = [fmpq_from_float(v) for v in X.T.ravel().tolist()]
+        columns, scale = _common(exact, X.shape[1], len(X))
+        bits: list[NDArray[np.bool_]] = []
+        vanishing: list[tuple[int, int, int]] = []  # row, layer, unit
+        for k, (layer, step) in enumerate(zip(self.network.layers, self._integers, strict=True)):
+            z = step.weight * columns
+            values = z.entries()
+            width = len(X)
+            shifted = [
+                v + b * scale
+                for v, b in zip(values, (b for b in step.bias for _ in range(width)), strict=True)
+            ]
+            positive = np.array([v > 0 for v in shifted], dtype=bool).reshape(-1, width)
+            zero = np.array([v == 0 for v in shifted], dtype=bool).reshape(-1, width)
+            zero[~layer.has_hyperplane] = False
+            vanishing += [(int(r), k, int(u)) for u, r in zip(*np.nonzero(zero), strict=True)]
+            bits.append(positive[layer.has_hyperplane].T)
+            scale = scale * step.scale * step.slope_scale
+            after = [
+                v * (pair[1] if v > 0 else pair[0])
+                for v, pair in zip(
+                    shifted, (s for s in step.slopes for _ in range(width)), strict=True
+                )
+            ]
+            columns = fmpz_mat(layer.units, width, after)
+        word = np.concatenate(bits, axis=1)
+        return word, self._on_plane(word, vanishing)
+
+    def _on_plane(
+        self, words: NDArray[np.bool_], vanishing: Sequence[tuple[int, int, int]]
+    ) -> NDArray[np.bool_]:
+        """Points where a unit vanishes without vanishing on a neighbourhood.
+
+        Taken layer by layer: while all zeros below are identical ones, the network is affine
+        around the point, and a unit vanishes around it iff its linear part is zero.
+        """
+        out = np.zeros(len(words), dtype=bool)
+        for row, layer, unit in sorted(vanishing, key=lambda v: v[1]):
+            if out[row]:
+                continue
+            linear, _ = _unit_row(self.network, words[row], layer, unit)
+            out[row] = any(v != 0 for v in linear)
+        return out
+
+
+def _unit_row(
+    network: Network, bits: NDArray[np.bool_], layer: int, unit: int
+) -> tuple[list[fmpq], fmpq]:
+    """Linear part and constant of one pre-activation, pulled back row by row."""
+    weight = network.layers[layer].weight
+    row = fmpq_mat(1, weight.shape[1], _row_entries(weight, unit))
+    position = [sum(network.bits[:k]) for k in range(len(network.layers))]
+    for k in range(layer - 1, -1, -1):
+        step = network.layers[k]
+        flags = np.ones(step.units, dtype=bool)
+        flags[step.has_hyperplane] = bits[position[k] : position[k] + network.bits[k]]
+        entries = [
+            v * (s[1] if on else s[0])
+            for v, s, on in zip(row.entries(), step.slopes_exact, flags.tolist(), strict=True)
+        ]
+        if not any(v != 0 for v in entries):
+            return [fmpq(0)] * network.input_dim, fmpq(0)
+        row = fmpq_mat(1, step.units, entries) * step.weight_exact
+    return row.entries(), fmpq(0)
+
+
+def _row_entries(array: RationalArray, row: int) -> list[fmpq]:
+    if array.exact is None:
+        return [fmpq_from_float(v) for v in array.approx[row].tolist()]
+    return [array.exact[row, j] for j in range(array.shape[1])]
+
+
+def _nonzero(array: RationalArray) -> NDArray[np.bool_]:
+    if array.exact is None:
+        return np.asarray(array.approx != 0.0)
+    return np.array([v != 0 for v in array.entries()], dtype=bool).reshape(array.shape)
+
+
+def _float_layer(layer: Layer, kind: np.dtype[Any]) -> _FloatLayer:
+    info = np.finfo(kind)
+    roundoff = float(info.eps) / 2
+    parts = (layer.weight, layer.bias, layer.slope_neg, layer.slope_pos)
+    with np.errstate(over="ignore", under="ignore"):
+        weight, bias, neg, pos = (part.approx.astype(kind) for part in parts)
+    exact = all(
+        part.is_float and bool((cast == part.approx).all())
+        for part, cast in zip(parts, (weight, bias, neg, pos), strict=True)
+    )
+    tiny = float(info.tiny)
+    bound = np.abs(weight)
+    if not exact:
+        bound = bound * kind.type(1 + 8 * roundoff) + kind.type(tiny)
+    # m products and sums, the bias, and the rounding of the weights themselves
+    terms = layer.inputs + 8
+    gamma = terms * roundoff / (1 - terms * roundoff)
+    return _FloatLayer(
+        np.ascontiguousarray(weight.T),
+        bias,
+        np.ascontiguousarray(bound.T),
+        neg,
+        pos,
+        exact,
+        gamma,
+        tiny * terms,
+        ~_nonzero(layer.bias),
+        _nonzero(layer.weight),
+        (~_nonzero(layer.slope_neg), ~_nonzero(layer.slope_pos)),
+    )
+
+
+def _filtered(
+    layers: Sequence[_FloatLayer], X: NDArray[np.float64], kind: np.dtype[Any], network: Network
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Signs as the float pass has them, and which points have a sign that is not proved."""
+    roundoff = float(np.finfo(kind).eps) / 2
+    open_rows = np.zeros(len(X), dtype=bool)
+    bits = []
+    with np.errstate(all="ignore"):
+        h = X.astype(kind)
+        error = np.zeros_like(h)
+        if kind != X.dtype:
+            rounded = h.astype(np.float64) != X
+            error = np.where(rounded, np.abs(h) * kind.type(4 * roundoff) + np.finfo(kind).tiny, 0)
+            error = error.astype(kind)
+        vanishes = np.zeros(h.shape, dtype=bool)
+        for step, layer in zip(layers, network.layers, strict=True):
+            z = h @ step.weight + step.bias
+            spread = (np.abs(h) * kind.type(step.gamma) + error * kind.type(1 + step.gamma)) @ (
+                step.bound
+            )
+            slack = kind.type(1 + 4 * step.gamma)
+            reach = kind.type(8 * roundoff) * (np.abs(z) + np.abs(step.bias))
+            radius = (spread + reach) * slack + kind.type(step.tiny)
+            active = z > 0
+            sure = np.isfinite(z) & (np.abs(z) > radius)
+            # identically zero: no bias, and every input that counts is identically zero
+            null = np.zeros(z.shape, dtype=bool)
+            rows, units = np.nonzero(~sure & step.zero_bias)
+            for first in range(0, rows.size, 4096):
+                r, u = rows[first : first + 4096], units[first : first + 4096]
+                null[r, u] = ~(step.nonzero[u] & ~vanishes[r]).any(axis=1)
+            z[null], radius[null], active[null] = 0, 0, False
+            split = layer.has_hyperplane
+            open_rows |= (~sure & ~null)[:, split].any(axis=1)
+            bits.append(active[:, split])
+            slope = np.where(active, step.pos, step.neg)
+            steepest = np.maximum(np.abs(step.neg), np.abs(step.pos))
+            lipschitz = np.where(sure, np.abs(slope), steepest)
+            flat = np.where(active, step.flat[1], step.flat[0])
+            vanishes = null | (sure & flat)
+            h = z * slope
+            error = (radius * lipschitz + np.abs(h) * kind.type(2 * roundoff)) * slack
+            error += np.abs(z) * kind.type(2 * step.tiny) + kind.type(step.tiny)
+            plain = (np.abs(step.pos) == 1) & ((step.neg == 0) | (np.abs(step.neg) == 1))
+            if step.exact:
+                error = np.where(plain & sure, np.where(slope == 0, 0, radius), error).astype(kind)
+            h[vanishes], error[vanishes] = 0, 0
+    return np.concatenate(bits, axis=1), open_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _IntegerLayer:
+    """``W = weight / scale``, ``b = bias / scale``, slopes over ``slope_scale``."""
+
+    weight: fmpz_mat
+    bias: list[fmpz]
+    scale: fmpz
+    slopes: list[tuple[fmpz, fmpz]]
+    slope_scale: fmpz
+
+
+def _common(entries: Sequence[fmpq], rows: int, cols: int) -> tuple[fmpz_mat, fmpz]:
+    """A rational matrix as integers over one denominator."""
+    numerators, denominator = fmpq_mat(rows, cols, list(entries)).numer_denom()
+    return numerators, denominator
+
+
+def _integer_layer(layer: Layer) -> _IntegerLayer:
+    entries = [*layer.weight.entries(), *layer.bias.entries()]
+    table, scale = _common(entries, 1, len(entries))
+    flat = table.entries()
+    cut = layer.units * layer.inputs
+    slopes = [v for pair in layer.slopes_exact for v in pair]
+    scaled, slope_scale = _common(slopes, 1, len(slopes))
+    ends = scaled.entries()
+    return _IntegerLayer(
+        fmpz_mat(layer.units, layer.inputs, flat[:cut]),
+        flat[cut:],
+        scale,
+        list(zip(ends[::2], ends[1::2], strict=True)),
+        slope_scale,
+    )
+
+
+def restricted_network(network: Network, origin: fmpq_mat, basis: fmpq_mat) -> Network:
+    """The network as a function of y, with ``x = origin + basis y``, exactly.
+
+    Parameters
+    ----------
+    network : Network
+    origin, basis : fmpq_mat, shapes (n, 1) and (n, k)
+
+    Returns
+    -------
+    Network
+        k inputs; the network itself where y = x.
+    """
+    n, k = basis.nrows(), basis.ncols()
+    same = n == k and all(basis[i, j] == int(i == j) for i in range(n) for j in range(n))
+    if same and all(v == 0 for v in origin.entries()):
+        return network
+    first = network.layers[0]
+    weight = first.weight_exact * basis
+    bias = first.weight_exact * origin + first.bias_exact
+    layer = Layer(
+        RationalArray.from_fmpq_mat(weight),
+        RationalArray.from_fmpq_mat(bias, vector=True),
+        first.slope_neg,
+        first.slope_pos,
+        first.name,
+    )
+    return Network((layer, *network.layers[1:]), network.name, network.source)

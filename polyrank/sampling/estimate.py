@@ -1,0 +1,230 @@
+"""Sampling a network: distinct certified codewords, their exact ranks, and histograms."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import DTypeLike, NDArray
+
+from polyrank.errors import RunError
+from polyrank.network.forward import unpack_bits
+from polyrank.network.normal_form import Network
+from polyrank.sampling.codewords import CodewordFilter
+from polyrank.sampling.ranks import CodewordRanks, RankTable
+
+__all__ = ["Estimate", "sample"]
+
+Blocks = Iterable[NDArray[np.float64]]
+OnNew = Callable[[bytes, NDArray[np.float64]], None]
+Keep = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What a sample of points saw.
+
+    **Proves**: every codeword listed is that of a region (a sample lies strictly inside it), with
+    ranks in the intervals stated. **Does not prove** anything about codewords that are not listed.
+
+    Attributes
+    ----------
+    network : Network
+    packed : ndarray of uint8, shape (r, ⌈B/8⌉)
+        The distinct codewords, sorted bytewise.
+    counts, first : ndarray of int64, shape (r,)
+        How many samples lie in the region, and the number of the first of them.
+    ranks : RankTable
+    points, outside, on_hyperplane, corrected_bits, exact_points : int
+        Samples; those outside the domain; those set aside because they lie on a hyperplane; bits
+        in which the plain float pass was wrong; samples that the float filter left to integers.
+    seconds : dict
+    """
+
+    network: Network
+    packed: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+    first: NDArray[np.int64]
+    ranks: RankTable
+    points: int
+    outside: int
+    on_hyperplane: int
+    corrected_bits: int
+    exact_points: int
+    seconds: dict[str, float]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Codeword sizes (numbers of active units) of the distinct codewords."""
+        out = np.bitwise_count(self.packed).sum(axis=1)
+        return np.asarray(out, dtype=np.int64)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts and histograms, JSON-serialisable; ranks that are not proved are named open."""
+        depth = len(self.network.layers)
+        layers = []
+        for k in range(depth):
+            low, high = self.ranks.lower[:, k], self.ranks.upper[:, k]
+            proved = low == high
+            layers.append(
+                {
+                    "layer": k + 1,
+                    "by_regions": _histogram(low[proved], np.ones(int(proved.sum()), np.int64)),
+                    "by_samples": _histogram(low[proved], self.counts[proved]),
+                    "open_codewords": int((~proved).sum()),
+                    "min_rank": [int(low.min()), int(high.min())] if len(low) else None,
+                }
+            )
+        return {
+            "network": {"name": self.network.name, "hash": self.network.sha256},
+            "points": self.points,
+            "outside_domain": self.outside,
+            "on_hyperplane": self.on_hyperplane,
+            "corrected_bits": self.corrected_bits,
+            "exact_points": self.exact_points,
+            "distinct_codewords": len(self.packed),
+            "codeword_sizes": _histogram(self.sizes, self.counts),
+            "ranks": layers,
+            "ranks_exact": self.ranks.exact,
+            "seconds": self.seconds,
+        }
+
+    def save(self, directory: Path, extra: dict[str, Any] | None = None) -> None:
+        """Write ``estimate.json`` and ``codewords.parquet`` to a new directory.
+
+        Raises
+        ------
+        RunError
+            If the directory exists.
+        """
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            raise RunError(f"{directory} exists already; name a new directory") from None
+        columns: dict[str, Any] = {
+            "codeword": pa.array([w.tobytes() for w in self.packed], pa.binary()),
+            "samples": self.counts,
+            "first_point": self.first,
+            "active_units": self.sizes,
+        }
+        for k in range(len(self.network.layers)):
+            columns[f"rank_{k + 1}_lower"] = self.ranks.lower[:, k]
+            columns[f"rank_{k + 1}_upper"] = self.ranks.upper[:, k]
+        pq.write_table(pa.table(columns), directory / "codewords.parquet", compression="zstd")
+        text = json.dumps({**self.summary(), **(extra or {})}, indent=1)
+        (directory / "estimate.json").write_text(text, encoding="utf-8")
+
+
+def _histogram(values: NDArray[Any], weights: NDArray[np.int64]) -> dict[str, int]:
+    found, where = np.unique(values, return_inverse=True)
+    totals = np.bincount(where.ravel(), weights=weights, minlength=len(found))
+    return {str(int(v)): int(t) for v, t in zip(found, totals, strict=True)}
+
+
+def sample(
+    network: Network,
+    blocks: Blocks,
+    *,
+    dtype: DTypeLike = np.float64,
+    workers: int = 1,
+    on_new: OnNew | None = None,
+    keep: Keep | None = None,
+) -> Estimate:
+    """Certified codewords and exact ranks of samples.
+
+    Parameters
+    ----------
+    network : Network
+        Over the coordinates of the points.
+    blocks : iterable of ndarray, shape (r, n)
+        Points, taken one block at a time: memory grows with the distinct codewords only.
+    dtype : float64 (default) or float32
+        First arithmetic of the forward pass.
+    workers : int
+        Threads of the rank computation.
+    on_new : callable, optional
+        Called with every new codeword (bytes) and its first point.
+    keep : callable, optional
+        Which points of a block lie in the domain; default: all.
+
+    Raises
+    ------
+    NetworkError
+        If points do not fit the network or are not finite.
+    """
+    begun = time.perf_counter()
+    certifier = CodewordFilter(network, dtype)
+    width = (sum(network.bits) + 7) // 8
+    seen: dict[bytes, int] = {}
+    counts: list[int] = []
+    first: list[int] = []
+    total = outside = planes = corrected = exactly = 0
+    for block in blocks:
+        numbers = np.arange(total, total + len(block))
+        total += len(block)
+        if keep is not None:
+            inside = keep(block)
+            outside += int((~inside).sum())
+            block, numbers = block[inside], numbers[inside]  # noqa: PLW2901
+        for part in certifier.blocks(block):
+            good = np.flatnonzero(~part.on_hyperplane)
+            words, where, number = np.unique(
+                _as_void(part.packed[good]), return_index=True, return_counts=True
+            )
+            for word, index, times in zip(words, where, number, strict=True):
+                key = word.tobytes() if width else b""
+                known = seen.get(key)
+                if known is None:
+                    row = part.start + int(good[index])
+                    seen[key] = len(counts)
+                    counts.append(int(times))
+                    first.append(int(numbers[row]))
+                    if on_new is not None:
+                        on_new(key, block[row])
+                else:
+                    counts[known] += int(times)
+            planes += int(part.on_hyperplane.sum())
+            corrected += part.corrected_bits
+            exactly += part.exact_points
+    passed = time.perf_counter()
+    keys = sorted(seen)
+    packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), width)
+    order = np.array([seen[key] for key in keys], dtype=np.int64)
+    tally = np.array(counts, dtype=np.int64)[order]
+    bits = sum(network.bits)
+    frequent = np.zeros(bits)
+    for start in range(0, len(packed), _CHUNK):
+        frequent += tally[start : start + _CHUNK] @ unpack_bits(
+            packed[start : start + _CHUNK], bits
+        ).astype(np.float64)
+    table = CodewordRanks(network, frequent).table(packed, workers=workers)
+    ended = time.perf_counter()
+    return Estimate(
+        network,
+        packed,
+        tally,
+        np.array(first, dtype=np.int64)[order],
+        table,
+        total,
+        outside,
+        planes,
+        corrected,
+        exactly,
+        {"forward": passed - begun, "ranks": ended - passed},
+    )
+
+
+def _as_void(packed: NDArray[np.uint8]) -> NDArray[Any]:
+    """Rows as single values, so that unique sorts bytes."""
+    if not packed.shape[1]:
+        return np.zeros(len(packed), dtype="V1")
+    return np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()

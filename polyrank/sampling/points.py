@@ -1,0 +1,188 @@
+"""Where samples come from: arrays, MNIST images, uniform and normal points of a domain.
+
+Random points are drawn in the chart's coordinates y and kept only if they lie in the domain, which
+is decided exactly, so that no sample is ever judged against a run that does not cover it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flint import fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import Chart
+from polyrank.errors import DomainError, FormatError
+from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+
+__all__ = [
+    "array_blocks",
+    "inside",
+    "mnist_images",
+    "normal_blocks",
+    "points_file",
+    "uniform_blocks",
+]
+
+_BLOCK = 16384
+_LARGEST = 1 << 30  # bytes of an IDX file; a header may promise anything
+
+
+def points_file(path: Path) -> NDArray[Any]:
+    """Points of a ``.npy`` file, ``(N, n)``, memory-mapped; nothing in it is executed.
+
+    Raises
+    ------
+    FormatError
+        If it is no array ``(N, n)`` of floats of at most 64 bits or of integers, or is cut short.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+        if magic != b"\x93NUMPY":
+            raise FormatError(f"{path} is no .npy file; write the points with numpy.save")
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OverflowError, SyntaxError) as problem:
+        raise FormatError(f"{path} is not an array of points: {problem}") from None
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
+        raise FormatError(
+            f"{path} holds an array of dtype {array.dtype} and shape {array.shape}; expected "
+            "numbers of at most 64 bits, shape (N, n)"
+        )
+    return array
+
+
+def mnist_images(folder: Path) -> NDArray[np.float64]:
+    """The 10,000 test images of a folder of IDX files, ``(N, 784)``, grey values over 255.
+
+    Raises
+    ------
+    FormatError
+        If there is no such file or it is damaged.
+    """
+    for name in ("t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"):
+        if (folder / name).exists():
+            break
+    else:
+        raise FormatError(f"{folder} holds no t10k-images-idx3-ubyte(.gz)")
+    path = folder / name
+    damaged = FormatError(f"{path} is not a complete IDX file of images")
+    try:
+        with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
+            head = np.frombuffer(file.read(16), ">i4").tolist()
+            if len(head) < 4 or head[0] != 2051 or min(head[1:]) < 1:
+                raise damaged
+            size = math.prod(head[1:])
+            raw = file.read(min(size, _LARGEST) + 1)
+    except (OSError, EOFError, zlib.error) as problem:
+        raise FormatError(f"{path} is damaged: {problem}") from None
+    if len(raw) != size:
+        raise damaged
+    pixels = np.frombuffer(raw, np.uint8).reshape(head[1], -1)
+    return pixels / 255.0
+
+
+def array_blocks(points: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    """An array of points, block by block, as the float64 numbers that they are.
+
+    Raises
+    ------
+    FormatError
+        If a point is not finite, or an integer is no float64 (above 2^53).
+    """
+    for start in range(0, len(points), _BLOCK):
+        part = points[start : start + _BLOCK]
+        block = np.asarray(part, dtype=np.float64)
+        if part.dtype.kind != "f" and (np.abs(block) > 2.0**53).any():
+            raise FormatError("a coordinate is an integer above 2^53; give floats instead")
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise FormatError(f"point {start + int(np.argmin(finite))} is not finite")
+        yield block
+
+
+def uniform_blocks(chart: Chart, count: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Uniform points y of a bounded chart, by rejection from its bounding box.
+
+    Raises
+    ------
+    DomainError
+        If the domain is unbounded, or too thin in its bounding box for rejection.
+    """
+    if chart.lower is None or chart.upper is None:
+        raise DomainError("the domain is unbounded: give a box, or draw normal points")
+    low = RationalArray.from_rationals(chart.lower, (chart.k,)).approx
+    high = RationalArray.from_rationals(chart.upper, (chart.k,)).approx
+    rng = np.random.default_rng(seed)
+    yield from _drawn(chart, count, lambda size: low + (high - low) * rng.random((size, chart.k)))
+
+
+def normal_blocks(
+    chart: Chart, count: int, seed: int, scale: float = 1.0
+) -> Iterator[NDArray[np.float64]]:
+    """Normal points y around 0 with standard deviation ``scale``, conditioned on the domain."""
+    rng = np.random.default_rng(seed)
+    yield from _drawn(chart, count, lambda size: scale * rng.standard_normal((size, chart.k)))
+
+
+def _drawn(
+    chart: Chart, count: int, draw: Callable[[int], NDArray[np.float64]]
+) -> Iterator[NDArray[np.float64]]:
+    left, tried, kept = count, 0, 0
+    while left > 0:
+        block = draw(min(_BLOCK, max(left, 256)))
+        good = block[inside(chart, block)][:left]
+        tried += len(block)
+        kept += len(good)
+        if tried > 10_000_000 and kept < tried // 10_000:
+            raise DomainError(
+                f"only {kept} of {tried} draws lay in the domain: sample a box inside it instead"
+            )
+        left -= len(good)
+        if len(good):
+            yield good
+
+
+def inside(chart: Chart, Y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points satisfy ``A y ≤ b``: by a rigorous float bound, in rationals where it is open.
+
+    A point of the wall counts as inside: unless a hyperplane passes through it, the region around
+    it reaches into the domain's interior.
+    """
+    out = np.ones(len(Y), dtype=bool)
+    m = chart.A.nrows()
+    if m == 0:
+        return out
+    table = [[chart.A[i, j] for j in range(chart.k)] for i in range(m)]
+    single = [[j for j, v in enumerate(row) if v != 0] for row in table]
+    if all(len(columns) == 1 for columns in single):
+        for i, (row, (j,)) in enumerate(zip(table, single, strict=True)):
+            bound = chart.b[i, 0] / row[j]
+            # y ≤ bound for a float y iff y ≤ the largest float ≤ bound; the same from below
+            near = nearest_float(bound)
+            if row[j] > 0:
+                low = near == np.inf or (near != -np.inf and fmpq_from_float(near) > bound)
+                out &= Y[:, j] <= (np.nextafter(near, -np.inf) if low else near)
+            else:
+                high = near == -np.inf or (near != np.inf and fmpq_from_float(near) < bound)
+                out &= Y[:, j] >= (np.nextafter(near, np.inf) if high else near)
+        return out
+    A = RationalArray.from_fmpq_mat(chart.A).approx
+    b = RationalArray.from_fmpq_mat(chart.b, vector=True).approx
+    roundoff = 2.0**-53 * (chart.k + 8)
+    with np.errstate(all="ignore"):
+        value = Y @ A.T - b
+        reach = 4 * roundoff * (np.abs(Y) @ np.abs(A).T + np.abs(b)) + 2.0**-1000
+        sure = value < -reach
+        out &= ~(value > reach).any(axis=1)
+    for r, i in zip(*np.nonzero(~sure & out[:, None]), strict=True):
+        if out[r]:
+            y = fmpq_mat(chart.k, 1, [fmpq_from_float(v) for v in Y[r].tolist()])
+            out[r] = (fmpq_mat(1, chart.k, table[i]) * y)[0, 0] <= chart.b[i, 0]
+    return out

@@ -1,0 +1,332 @@
+"""Exact ranks through every layer of many codewords of one network.
+
+The rank of ``J_K = D_K W_K ⋯ D_1 W_1`` modulo a prime bounds its rank over ℚ from below, the
+structure bounds it from above; where they meet the rank is proved. What stays open goes through
+integer elimination if it is small enough, and is an interval otherwise.
+
+The column space of J_K decides all later ranks, and a proved rank lets it be shrunk: pivot
+columns span it, and a rank equal to the number of live units makes it everything, so that the
+next rank is that of a submatrix of the next weight alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.forward import affine_map, unpack_bits
+from polyrank.network.normal_form import Network
+from polyrank.sampling.modular import (
+    PRIMES,
+    Residues,
+    inverse_mod,
+    pivots_mod,
+    product_mod,
+    residues,
+)
+
+__all__ = ["CodewordRanks", "RankTable"]
+
+_EXACT_WORK = 5_000_000
+"""Largest number of products, in elimination and before it, that rationals are asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankTable:
+    """Ranks of r codewords through L layers.
+
+    **Proves** ``lower ≤ rank ≤ upper`` for the linear part of the map that the codeword selects.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of int32, shape (r, L)
+    """
+
+    lower: NDArray[np.int32]
+    upper: NDArray[np.int32]
+
+    @property
+    def exact(self) -> bool:
+        """True if every rank is proved."""
+        return bool((self.lower == self.upper).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """Column space after a layer: ``span`` (live units × c), or everything (``None``)."""
+
+    live: NDArray[np.int64]
+    span: Residues | None
+    lower: int
+    upper: int
+    valid: bool  # the span is the column space of J modulo the prime
+
+
+class _Prime:
+    """The network modulo one prime."""
+
+    def __init__(self, network: Network, prime: int) -> None:
+        self.prime = prime
+        self.weights = [residues(layer.weight, prime) for layer in network.layers]
+        self.neg = [residues(layer.slope_neg, prime) for layer in network.layers]
+        self.pos = [residues(layer.slope_pos, prime) for layer in network.layers]
+        self.good = all(v is not None for v in (*self.weights, *self.neg, *self.pos))
+
+
+class CodewordRanks:
+    """Ranks through every layer of codewords.
+
+    Parameters
+    ----------
+    network : Network
+        Over the domain's coordinates: the ranks are those of its own linear parts.
+    frequent : ndarray of float64, shape (B,), optional
+        How often every bit is 1: the basis from which first-layer ranks are updated prefers
+        units that are often active.
+
+    Notes
+    -----
+    First layer: with S a basis of the rows of W_1 and ``T = W_1 W_1[S]^{-1}``, the rows A of W_1
+    have rank ``|S ∩ A| + rank T[A without S, S without A]``, which is small when A is near S.
+    """
+
+    def __init__(self, network: Network, frequent: NDArray[np.float64] | None = None) -> None:
+        self._network = network
+        self._primes = [v for v in (_Prime(network, p) for p in PRIMES) if v.good][:2]
+        self._starts = np.concatenate([[0], np.cumsum(network.bits)]).astype(int)
+        self._slopes = [
+            (
+                np.array([s[0] != 0 for s in layer.slopes_exact], dtype=bool),
+                np.array([s[1] != 0 for s in layer.slopes_exact], dtype=bool),
+            )
+            for layer in network.layers
+        ]
+        self._basis: NDArray[np.bool_] | None = None
+        self._ratio: Residues | None = None
+        self._basis_columns: NDArray[np.int64] | None = None
+        if self._primes:
+            self._first_basis(frequent)
+
+    def _first_basis(self, frequent: NDArray[np.float64] | None) -> None:
+        """Pivot rows of the first weight, the most frequently active units first."""
+        p = self._primes[0]
+        weight = _known(p.weights[0])
+        layer = self._network.layers[0]
+        share = np.ones(layer.units)
+        if frequent is not None:
+            share[layer.has_hyperplane] = frequent[: self._network.bits[0]]
+        order = np.argsort(-share, kind="stable")
+        rows, columns = pivots_mod(weight[order], p.prime)
+        chosen = order[rows]
+        if len(columns) < min(weight.shape):
+            return  # W_1 is singular modulo the prime or over ℚ: rows are eliminated one by one
+        square = weight[np.ix_(chosen, columns)]
+        self._basis = np.zeros(layer.units, dtype=bool)
+        self._basis[chosen] = True
+        self._basis_columns = chosen
+        self._ratio = product_mod(weight[:, columns], inverse_mod(square, p.prime), p.prime)
+
+    def table(self, packed: NDArray[np.uint8], *, workers: int = 1) -> RankTable:
+        """Ranks of distinct codewords, packed ``(r, ⌈B/8⌉)``; sorted ones share their prefixes."""
+        total = int(self._starts[-1])
+        parts = [v for v in np.array_split(np.arange(len(packed)), 4 * workers) if v.size]
+        if workers == 1 or len(packed) < 64:
+            parts = [np.arange(len(packed))]
+        depth = len(self._network.layers)
+        lower = np.zeros((len(packed), depth), dtype=np.int32)
+        upper = np.zeros_like(lower)
+
+        def work(rows: NDArray[np.int64]) -> None:
+            words = ((r, unpack_bits(packed[r], total)) for r in rows.tolist())
+            for r, found in self._walk(words):
+                lower[r] = [s.lower for s in found]
+                upper[r] = [s.upper for s in found]
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, parts))
+        return RankTable(lower, upper)
+
+    def _walk(
+        self, words: Iterator[tuple[int, NDArray[np.bool_]]]
+    ) -> Iterator[tuple[int, Sequence[_State]]]:
+        """States layer by layer; those of a prefix shared with the word before are kept."""
+        stack: list[_State] = []
+        before: NDArray[np.bool_] | None = None
+        for r, bits in words:
+            keep = 0
+            if before is not None:
+                while (
+                    keep < len(stack)
+                    and (bits[: self._starts[keep + 1]] == before[: self._starts[keep + 1]]).all()
+                ):
+                    keep += 1
+            del stack[keep:]
+            for k in range(keep, len(self._network.layers)):
+                stack.append(self._next(stack[-1] if k else None, k, bits))
+            before = bits
+            yield r, list(stack)
+
+    def _next(self, below: _State | None, k: int, bits: NDArray[np.bool_]) -> _State:
+        layer = self._network.layers[k]
+        on = self._active(k, bits)
+        live = np.flatnonzero(np.where(on, self._slopes[k][1], self._slopes[k][0]))
+        upper = min(layer.inputs if below is None else below.upper, len(live))
+        if upper == 0:
+            return _State(live, np.zeros((len(live), 0)), 0, 0, True)
+        modular = None
+        if self._primes:
+            modular = self._modular(below, k, on, live, upper, self._primes[0])
+        if modular is not None and modular.lower == upper:
+            return modular
+        return self._settled(modular, below, k, bits, live, upper)
+
+    def _modular(
+        self,
+        below: _State | None,
+        k: int,
+        on: NDArray[np.bool_],
+        live: NDArray[np.int64],
+        upper: int,
+        p: _Prime,
+    ) -> _State | None:
+        weight = _known(p.weights[k])
+        if below is None and self._ratio is not None:
+            lower = self._updated_rank(live)
+            if lower == upper:
+                if lower == len(live):
+                    return _State(live, None, lower, upper, True)
+                return _State(live, self._scaled(weight[live], p, k, on, live), lower, upper, True)
+        if below is not None and not below.valid:
+            return None
+        rows = weight[live] if below is None else weight[np.ix_(live, below.live)]
+        if below is not None and below.span is not None:
+            span = below.span
+            if span.shape[1] > upper:
+                # any columns give a lower bound; often as many as the bound are enough
+                image = product_mod(rows, span[:, :upper], p.prime)
+                found, _ = pivots_mod(image, p.prime, stop=upper)
+                if len(found) == upper:
+                    return self._state(image, p, k, on, live, upper, upper)
+            rows = product_mod(rows, span, p.prime)
+        elif rows.shape[1] > upper:
+            found, _ = pivots_mod(rows[:, :upper], p.prime, stop=upper)
+            if len(found) == upper:
+                return self._state(rows[:, :upper], p, k, on, live, upper, upper)
+        _, columns = pivots_mod(rows, p.prime, stop=upper)
+        return self._state(rows[:, columns], p, k, on, live, len(columns), upper)
+
+    def _state(
+        self,
+        span: Residues,
+        p: _Prime,
+        k: int,
+        on: NDArray[np.bool_],
+        live: NDArray[np.int64],
+        lower: int,
+        upper: int,
+    ) -> _State:
+        if lower == len(live):
+            return _State(live, None, lower, upper, True)
+        return _State(live, self._scaled(span, p, k, on, live), lower, upper, True)
+
+    def _scaled(
+        self, span: Residues, p: _Prime, k: int, on: NDArray[np.bool_], live: NDArray[np.int64]
+    ) -> Residues:
+        slope = np.where(on, _known(p.pos[k]), _known(p.neg[k]))[live]
+        return span if (slope == 1).all() else np.asarray(span * slope[:, None] % p.prime)
+
+    def _updated_rank(self, live: NDArray[np.int64]) -> int:
+        basis, ratio, order = self._basis, self._ratio, self._basis_columns
+        if basis is None or ratio is None or order is None:
+            return 0
+        on = np.zeros(len(basis), dtype=bool)
+        on[live] = True
+        outside = np.flatnonzero(on & ~basis)
+        missing = np.flatnonzero(~on[order])
+        kept = len(order) - len(missing)
+        if not outside.size or not missing.size:
+            return kept
+        block = ratio[np.ix_(outside, missing)]
+        rows, _ = pivots_mod(block, self._primes[0].prime)
+        return kept + len(rows)
+
+    def _settled(
+        self,
+        modular: _State | None,
+        below: _State | None,
+        k: int,
+        bits: NDArray[np.bool_],
+        live: NDArray[np.int64],
+        upper: int,
+    ) -> _State:
+        """The rank over ℚ where modular and structural bounds do not meet, if that is small."""
+        lower = modular.lower if modular is not None else 0
+        layers = self._network.layers
+        # the column space below is everything: the rank is that of a submatrix of one weight
+        whole = below is None or (below.span is None and below.valid)
+        inputs = layers[k].inputs if below is None else len(below.live)
+        n = self._network.input_dim
+        work = len(live) * (inputs if whole else n) * upper
+        if not whole:
+            work += n * sum(layer.units * layer.inputs for layer in layers[: k + 1])
+        if work <= _EXACT_WORK:
+            if whole:
+                weight = layers[k].weight_exact
+                chosen = range(inputs) if below is None else below.live.tolist()
+                entries = [weight[i, j] for i in live.tolist() for j in chosen]
+                lower = upper = _rank(fmpq_mat(len(live), len(chosen), entries))
+            else:
+                lower = upper = _rank(affine_map(self._network, bits, k + 1)[0])
+        elif lower + 1 >= upper and len(self._primes) > 1:
+            # an unlucky prime loses one; two primes are hardly ever unlucky together
+            lower = max(lower, self._again(below if whole else None, k, bits, live, upper))
+        if lower == len(live):
+            return _State(live, None, lower, upper, True)
+        if modular is None:
+            return _State(live, np.zeros((len(live), 0)), lower, upper, False)
+        # the column space modulo the prime still bounds later ranks from below
+        return _State(live, modular.span, lower, upper, True)
+
+    def _again(
+        self,
+        below: _State | None,
+        k: int,
+        bits: NDArray[np.bool_],
+        live: NDArray[np.int64],
+        upper: int,
+    ) -> int:
+        """A lower bound modulo another prime: of a submatrix of W_k, or of the whole product."""
+        p = self._primes[1]
+        if below is not None:
+            rows = _known(p.weights[k])[np.ix_(live, below.live)]
+        else:
+            rows = _known(p.weights[0])
+            for j in range(k):
+                on = self._active(j, bits)
+                slope = np.where(on, _known(p.pos[j]), _known(p.neg[j]))
+                scaled = np.asarray(rows * slope[:, None] % p.prime)
+                rows = product_mod(_known(p.weights[j + 1]), scaled, p.prime)
+            rows = rows[live]
+        return len(pivots_mod(rows, p.prime, stop=upper)[0])
+
+    def _active(self, k: int, bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Active units of a layer; those without a hyperplane count as active."""
+        layer = self._network.layers[k]
+        on = np.ones(layer.units, dtype=bool)
+        on[layer.has_hyperplane] = bits[self._starts[k] : self._starts[k + 1]]
+        return on
+
+
+def _known(array: Residues | None) -> Residues:
+    if array is None:
+        raise ValueError("a denominator of the network is divisible by the prime")
+    return array
+
+
+def _rank(matrix: fmpq_mat) -> int:
+    return int(matrix.numer_denom()[0].rank())
