@@ -100,12 +100,10 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     else:
         dim, cube, central = k + 1, cube[:-1], False
         walls.append(_axis(k, k, 1))
-    exact = Layers(network, layers, origin, basis * stretch, walls)
-    pack = exact.packing.pack
+    exact = Layers(network, layers, origin, basis * stretch)
     scale = math.lcm(*(int(v.q) for v in (*centre, *half)))
     whole = [tuple(int((v * scale).p) for v in side) for side in (centre, half)]
-    rows = tuple(pack(wall) for wall in [*walls, *cube])
-    problem = Problem(exact, rows, len(walls), dim, bounded, central)
+    problem = Problem(exact, (*walls, *cube), len(walls), dim, bounded, central)
     return problem, Frame(whole[0], whole[1], scale)
 
 

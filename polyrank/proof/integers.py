@@ -1,14 +1,12 @@
-"""Trusted: affine functions with integer coefficients, packed, rounded, and proved to be ≥ 0.
+"""Trusted: affine functions with integer coefficients, exact and rounded, and what proves them ≥ 0.
 
 A *row* ``(a_1, ..., a_k, c)`` is the function ``a·u + c`` on R^k. Only its sign matters, so it may
-be multiplied by any positive number. Rows are exact integers of any size, and *packed*: one
-integer ``Σ_l row_l 2^(slot·l)``, with which a linear combination of rows takes one product per
-row. Beside that a row has *rounded* coefficients r in 64 bits: for one t ≥ 0 each is
-``row_l = 2^t (r_l + e_l)`` with ``0 ≤ e_l < 1``, and all e_l = 0 unless the row is called lossy.
-
-Claims are proved on the rounded coefficients, with the e_l bounded by 1, wherever these suffice,
-and on the exact ones elsewhere. What is proved does not depend on where multipliers and rays come
-from (:mod:`polyrank.proof.proposals`): no number of a float computation is believed.
+be multiplied by any positive number. Beside exact rows, integers of any size, there are *rounded*
+ones: integers r in 64 bits and an error e ≥ 0, such that for one t the exact coefficients are
+``2^t (r_l + e_l)`` with ``|e_l| ≤ e``. Claims are proved on rounded rows wherever the errors allow
+it, and on exact ones elsewhere. What is proved does not depend on where multipliers and rays come
+from (:mod:`polyrank.proof.proposals`): no number of a float computation is believed. Products of
+matrices are computed in float64 where all integers, and so all results, are below 2^53.
 
 Where the domain is bounded, its coordinates are such that it lies in the cube ``|u_l| ≤ 1``.
 """
@@ -16,30 +14,28 @@ Where the domain is bounded, its coordinates are such that it lies in the cube `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import fmpz
 from numpy.typing import NDArray
 
 __all__ = [
     "PRIME",
     "Ints",
-    "Packing",
-    "Rounded",
+    "bit_length",
     "by_cone",
     "by_identity",
     "digits_of",
     "is_nonnegative",
+    "product",
     "proves",
     "ranks_at_least",
+    "small_product",
 ]
 
 Ints = NDArray[np.int64]
-#: Residues of rows are modulo this prime below 2^24: products of three factors fit in 64 bits.
-PRIME = (1 << 24) - 3
-_DIGITS = 16
+#: Residues are modulo this prime: sums of 2^17 products of two stay below 2^53.
+PRIME = (1 << 18) - 5
 
 
 def digits_of(dim: int) -> int:
@@ -47,66 +43,48 @@ def digits_of(dim: int) -> int:
     return (60 - ((dim + 2) * (dim + 2)).bit_length()) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rounded:
-    """Rounded rows: values (k + 1, n), lossy (n,), residues of the a_l modulo PRIME (k, n)."""
-
-    values: Ints
-    lossy: NDArray[np.bool_]
-    residues: Ints
+def bit_length(values: Ints) -> Ints:
+    """Bits of integers ≥ 0 below 2^62, or one more (float64 rounds to even)."""
+    return np.asarray(np.frexp(values.astype(np.float64))[1].astype(np.int64))
 
 
-class Packing:
-    """Packs rows of ``width`` coefficients smaller than 2^bits in absolute value."""
+def small_product(left: Ints, right: Ints) -> Ints:
+    """``left · right`` where all sums of absolute values of products are below 2^53."""
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    out = np.empty((a.shape[0], b.shape[1]))
+    # in pieces for which BLAS starts no threads: they cost more than they give
+    step = max(1, (1 << 17) // max(1, a.size))
+    for i in range(0, b.shape[1], step):
+        np.matmul(a, b[:, i : i + step], out=out[:, i : i + step])
+    return out.astype(np.int64)
 
-    __slots__ = ("offset", "slot", "width")
 
-    def __init__(self, width: int, bits: int) -> None:
-        self.width = width
-        self.slot = 32 * (bits // 32 + 1)
-        self.offset = fmpz(sum(1 << self.slot * l + self.slot - 1 for l in range(width)))
+def product(left: Ints, right: Ints, norm: int) -> tuple[Ints, int, int]:
+    """P, s and e with ``|left · right − 2^s P| ≤ 2^s e`` in every entry; e = 0 if s = 0.
 
-    def pack(self, row: Sequence[int]) -> fmpz:
-        """Pack a row."""
-        return fmpz(sum(v << self.slot * l for l, v in enumerate(row)))
-
-    def unpack(self, packed: fmpz) -> list[int]:
-        """Return the row of a packed one."""
-        digits = int(packed + self.offset)
-        half = 1 << self.slot - 1
-        mask = 2 * half - 1
-        return [(digits >> self.slot * l & mask) - half for l in range(self.width)]
-
-    def rounded(self, rows: Sequence[fmpz]) -> Rounded:
-        """Round packed rows, and reduce them modulo PRIME."""
-        n, width, limbs = len(rows), self.width, self.slot // 32
-        size = width * self.slot // 8
-        data = b"".join([int(row + self.offset).to_bytes(size, "little") for row in rows])
-        digits = np.frombuffer(data, dtype="<u4").reshape(n, width, limbs).astype(np.int64)
-        weights = np.array([pow(2, 32 * i, PRIME) for i in range(limbs)])
-        # digits are below 2^32 and weights below 2^24: 64 products fit
-        residues = sum(
-            digits[:, :-1, i : i + 64] @ weights[i : i + 64] % PRIME for i in range(0, limbs, 64)
-        )
-        residues = (residues - pow(2, self.slot - 1, PRIME)) % PRIME
-        # two's complement: the digits of v + 2^(slot−1) with the top bit flipped
-        digits[:, :, -1] ^= 1 << 31
-        negative = digits[:, :, -1] >> 31
-        used = (digits != negative[:, :, None] * 0xFFFFFFFF).any(axis=1)
-        used[:, 0] = True
-        lead = limbs - 1 - used[:, ::-1].argmax(axis=1)
-        at = np.arange(n)
-        below = np.where(lead[:, None] > 0, digits[at, :, lead - 1], 0)
-        window = ((digits[at, :, lead] - (negative << 32)) << 28) + (below >> 4)
-        # |window| ≤ 2^60; frexp rounds to even and so never counts a bit too few
-        length = np.frexp(np.abs(window).max(axis=1).astype(np.float64))[1]
-        shift = np.maximum(length - digits_of(width - 1), np.where(lead > 0, 1, 28))
-        values = window >> shift[:, None]
-        return Rounded(
-            np.ascontiguousarray(values.T),
-            (lead > 0) | (shift > 28),
-            np.ascontiguousarray(residues.T),
-        )
+    The entries of ``left`` (n, c) have row sums of absolute values up to ``norm`` < 2^61, those of
+    ``right`` (c, m) are at most 2^51 in absolute value. Factors are cut into limbs so short that
+    sums of their products are below 2^53.
+    """
+    if norm * int(np.abs(right).max(initial=0)) < 1 << 53:
+        return small_product(left, right), 0, 0
+    width = 27 - left.shape[1].bit_length()
+    drop = max(0, norm.bit_length() + 51 - 61)
+    total = np.zeros((left.shape[0], right.shape[1]), dtype=np.int64)
+    cuts = range(0, norm.bit_length(), width)
+    for low in cuts:
+        limb = left >> low
+        if low != cuts[-1]:
+            limb = limb & ((1 << width) - 1)
+        if not limb.any():
+            continue
+        for half in (0, 26):
+            other = right >> 26 if half else right & ((1 << 26) - 1)
+            part = small_product(limb, other)
+            shift = low + half - drop
+            # sums may overflow on the way, modulo 2^64, but |left · right| / 2^drop < 2^62
+            total += part << shift if shift >= 0 else part >> -shift
+    return total, drop, 2 * len(cuts) if drop else 0
 
 
 def is_nonnegative(row: Sequence[int], *, bounded: bool) -> bool:
@@ -138,9 +116,9 @@ def proves(
 
 def by_identity(
     goal: Ints,
-    goal_lossy: NDArray[np.bool_],
+    goal_error: Ints,
     rows: Ints,
-    lossy: NDArray[np.bool_],
+    errors: Ints,
     multipliers: Ints,
     scale: Ints,
     *,
@@ -148,20 +126,20 @@ def by_identity(
 ) -> NDArray[np.bool_]:
     """:func:`proves` for m goals at once, on rounded rows.
 
-    On the cube the parts that were rounded off add up to at most k + 1 per row; elsewhere no row
-    may be lossy.
+    On the cube the errors of a row add up to at most k + 1 times its error; elsewhere none is
+    allowed.
 
     Parameters
     ----------
-    goal : (k + 1, m); rows : (d, k + 1, m); multipliers : (d, m); scale : (m,)
+    goal : (k + 1, m); rows : (d, k + 1, m); multipliers, errors : (d, m); scale, goal_error : (m,)
     """
     rest = scale * goal
-    unknown = scale * goal_lossy
-    largest = np.abs(goal).max(axis=0) * scale.astype(np.float64)
-    for row, missing, factor in zip(rows, lossy, multipliers, strict=True):
+    unknown = scale * goal_error
+    largest = (np.abs(goal).max(axis=0) + goal_error) * scale.astype(np.float64)
+    for row, error, factor in zip(rows, errors, multipliers, strict=True):
         rest = rest - factor * row
-        unknown = unknown + factor * missing
-        largest += np.abs(row).max(axis=0) * factor.astype(np.float64)
+        unknown = unknown + factor * error
+        largest += (np.abs(row).max(axis=0) + error) * factor.astype(np.float64)
     slope = np.abs(rest[:-1]).sum(axis=0)
     valid = (scale > 0) & (multipliers >= 0).all(axis=0)
     valid &= len(goal) * largest < 1 << 60  # or an integer may have overflowed
@@ -172,9 +150,9 @@ def by_identity(
 
 def by_cone(
     goal: Ints,
-    goal_lossy: NDArray[np.bool_],
+    goal_error: Ints,
     rows: Ints,
-    lossy: NDArray[np.bool_],
+    errors: Ints,
     rays: Ints,
 ) -> NDArray[np.bool_]:
     """For m goals, whether the goal is ≥ 0 where d linear forms on R^d are, by rays around it.
@@ -189,15 +167,15 @@ def by_cone(
     goal : (d, m); rows : (d, d, m), row first; rays : (d, d, m), coordinate first
     """
     d = len(goal)
-    size = np.abs(rays).sum(axis=0)  # what one lost unit per coordinate can change on ray j
-    at_rays = (goal[:, None] * rays).sum(axis=0) - goal_lossy * size
+    size = np.abs(rays).sum(axis=0)  # what an error of 1 can change on ray j
+    at_rays = (goal[:, None] * rays).sum(axis=0) - goal_error * size
     limit = 1 << digits_of(d)  # so that no integer overflows
     good = ((at_rays >= 0) & (rays <= limit).all(axis=0) & (-limit <= rays).all(axis=0)).all(axis=0)
     for i in range(d):
-        excess = np.zeros_like(goal_lossy, dtype=np.int64)
+        excess = np.zeros_like(goal_error)
         for j in range(d):
             value = (rows[i] * rays[:, j]).sum(axis=0)
-            error = lossy[i] * size[j]
+            error = errors[i] * size[j]
             if i != j:
                 good &= value + error <= 0
             excess += value - error  # all that is negative counts against the diagonal
@@ -205,25 +183,23 @@ def by_cone(
     return np.asarray(good)
 
 
-def ranks_at_least(residues: Ints, factor: Ints | None, dice: Any) -> Ints:
-    """Lower bounds of the ranks of m integer matrices A (m, n, k), or of factor · A, modulo PRIME.
+def ranks_at_least(residues: Ints, dice: Any) -> Ints:
+    """Lower bounds of the ranks of m integer matrices A (m, n, k), given modulo PRIME.
 
     The leading minors of S A T that are not 0 modulo a prime, with random matrices S and T, are
     counted: rank S A T ≤ rank A, whatever S and T are.
     """
     m, n, k = residues.shape
-    left = dice.integers(1, PRIME, size=(k, n if factor is None else len(factor)))
-    if factor is not None:
-        left = left @ factor % PRIME
+    left = dice.integers(1, PRIME, size=(k, n)).astype(np.float64)
     right = dice.integers(1, PRIME, size=(k, k))
-    product = (left @ residues) % PRIME @ right % PRIME
+    some = (left @ residues.astype(np.float64)).astype(np.int64) % PRIME @ right % PRIME
     rank = np.zeros(m, dtype=np.int64)
     alive = np.ones(m, dtype=bool)
     for i in range(k):
-        pivot = product[:, i, i]
+        pivot = some[:, i, i]
         alive &= pivot != 0
         rank += alive
-        rest = product[:, i + 1 :, i + 1 :] * pivot[:, None, None]
-        rest -= product[:, i + 1 :, i, None] * product[:, i, None, i + 1 :]
-        product[:, i + 1 :, i + 1 :] = rest % PRIME
+        rest = some[:, i + 1 :, i + 1 :] * pivot[:, None, None]
+        rest -= some[:, i + 1 :, i, None] * some[:, i, None, i + 1 :]
+        some[:, i + 1 :, i + 1 :] = rest % PRIME
     return rank

@@ -1,8 +1,8 @@
 """Trusted: the network's layers on the regions of the layers below, in exact integers.
 
 Unit i of a layer is, on a region of the layers below, an affine function of the coordinates u. All
-units of a layer are kept as packed integer rows (:mod:`polyrank.proof.integers`) times one positive
-scale of the layer, so that signs and multipliers can be decided on the integers.
+units of a layer are kept as integer rows (:mod:`polyrank.proof.integers`) times one positive scale
+of the layer, so that signs and multipliers can be decided on the integers.
 
 Sets of units are integers used as bit masks: bit i is unit i.
 """
@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
-from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Layer, Network
-from polyrank.proof.integers import PRIME, Packing, ranks_at_least
+from polyrank.proof.integers import PRIME, Ints
 
-__all__ = ["Layers", "Region", "mask_of", "prove_ranks"]
+__all__ = ["Layers", "Region", "mask_of"]
 
 
 def mask_of(flags: Sequence[Any]) -> int:
@@ -52,10 +51,26 @@ class _Layer:
         self.ties = _ties(fmpq_mat(self.affine) if rows is None else rows, self.plane)
         #: the units that have to be decided; others follow an earlier one or have no sign
         self.open = self.plane & ~sum(1 << i for i, _, _ in self.ties)
-        weights = [[int(v) % PRIME for v in row[:-1]] for row in self.affine.tolist()]
-        self.residues = np.array(weights, dtype=np.int64)
-        self.slope_residues = np.array(self.slopes).T % PRIME
-        self.norm = max((sum(abs(int(v)) for v in row) for row in self.affine.tolist()), default=0)
+        if below is not None:
+            self._round(below)
+
+    def _round(self, below: _Layer) -> None:
+        """``[weight · a⁺ | weight · a⁻ | bias]``, shifted to 60 bits, and modulo PRIME."""
+        table = []
+        for *row, bias in self.affine.tolist():
+            halves = [
+                [int(w) * p[side] for w, p in zip(row, below.slopes, strict=True)]
+                for side in (1, 0)
+            ]
+            table.append([*halves[0], *(halves[1] if below.passing[0] else ()), int(bias)])
+        norm = max((sum(map(abs, row)) for row in table), default=0)
+        self.shift = max(0, norm.bit_length() - 59)
+        self.norm = (norm >> self.shift) + len(table[0]) if table else 0
+        shape = (self.units, len(table[0]) if table else 1)
+        self.rounded = np.array(
+            [[v >> self.shift for v in row] for row in table], np.int64
+        ).reshape(shape)
+        self.residues = np.array([[v % PRIME for v in row[:-1]] for row in table], np.int64)
 
 
 def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
@@ -73,19 +88,9 @@ def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
 
 
 class Layers:
-    """The first ``layers`` layers of a network on ``x = origin + basis u``.
+    """The first ``layers`` layers of a network on ``x = origin + basis u``."""
 
-    ``walls`` are integer rows that are packed with them.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        layers: int,
-        origin: fmpq_mat,
-        basis: fmpq_mat,
-        walls: Sequence[Sequence[int]] = (),
-    ) -> None:
+    def __init__(self, network: Network, layers: int, origin: fmpq_mat, basis: fmpq_mat) -> None:
         first = network.layers[0]
         linear = first.weight_exact * basis
         constant = first.weight_exact * origin + first.bias_exact
@@ -94,23 +99,17 @@ class Layers:
         for i in range(first.units):
             entries += [*(linear[i, l] for l in range(self.k)), constant[i, 0]]
         rows = fmpq_mat(first.units, self.k + 1, entries)
-        start, self.scale = rows.numer_denom()
+        self.first, scale = rows.numer_denom()
         self.layers = [_Layer(first, None, rows)]
         for layer in network.layers[1:layers]:
             self.layers.append(_Layer(layer, self.layers[-1], None))
         self.starts = [0]
+        #: the integers that stand for 1 in every layer
+        self.scales = [int(scale)]
         for here in self.layers:
             self.starts.append(self.starts[-1] + here.units)
-        largest = scale = int(self.scale)
-        for v in (*map(int, start.entries()), *(v for wall in walls for v in wall)):
-            largest = max(largest, abs(v))
-        for below, here in zip(self.layers, self.layers[1:], strict=False):
-            slope = max((abs(v) for pair in below.slopes for v in pair), default=1)
-            largest = here.norm * max(largest * slope, scale)
-            scale *= int(here.common)
-            largest = max(largest, scale)
-        self.packing = Packing(self.k + 1, largest.bit_length())
-        self.first = [self.packing.pack([int(v) for v in row]) for row in start.tolist()]
+        for here in self.layers[1:]:
+            self.scales.append(self.scales[-1] * int(here.common))
 
     @property
     def depth(self) -> int:
@@ -132,42 +131,51 @@ class Region:
     code, zeros, bits : int
         Bits of codeword and zero mask so far, and how many.
     rank : int
-        Exact rank of the linear part through the layers below; −1 until :func:`prove_ranks`.
+        Exact rank of the linear part through the layers below; −1 until it is known.
+    rounded : ndarray of int64, shape (k + 1, units)
+        Rounded rows of the layer's units, with one exponent and one error for all of them.
+    exponent, error : int
+    residues : ndarray of int64, shape (k, units)
+        Linear parts of the exact rows modulo PRIME.
     base : int
-        Where the caller keeps their rounded coefficients.
+        For the caller: where the region's rows start in a table.
     """
 
     __slots__ = (
-        "_handed",
-        "_rows",
+        "_exact",
         "base",
         "below",
         "bits",
         "code",
+        "error",
+        "exponent",
         "layer",
         "layers",
         "positive",
         "rank",
-        "scale",
+        "residues",
+        "rounded",
         "zero",
         "zeros",
     )
+
+    rounded: Ints
+    residues: Ints
 
     def __init__(self, layers: Layers, below: Region | None, positive: int, zero: int) -> None:
         self.layers = layers
         self.below = below
         self.positive, self.zero = positive, zero
-        self.base = -1
-        self._handed: tuple[list[fmpz], list[fmpz]] | None = None
-        self._rows: list[fmpz] | None = None
+        self.base = self.exponent = -1
+        self.error = 0
+        self._exact: list[list[int]] | None = None
         if below is None:
             self.layer = self.code = self.zeros = self.bits = 0
             self.rank = layers.k
-            self.scale, self._rows = layers.scale, layers.first
             return
         self.layer = below.layer + 1
         self.rank = -1
-        here = layers.layers[below.layer]
+        here = below.here
         if here.bits == here.units:
             self.code = below.code | positive << below.bits
             self.zeros = below.zeros | zero << below.bits
@@ -176,17 +184,6 @@ class Region:
             self.code = below.code | mask_of([positive >> i & 1 for i in units]) << below.bits
             self.zeros = below.zeros | mask_of([zero >> i & 1 for i in units]) << below.bits
         self.bits = below.bits + here.bits
-        if self.layer < layers.depth:
-            self.scale = layers.layers[self.layer].common * below.scale
-
-    @property
-    def rows(self) -> list[fmpz]:
-        """Packed rows of the layer's units, composed when they are first needed."""
-        if self._rows is None:
-            handed = [] if self.below is None else self.below.handed_on(self.positive)
-            affine = self.layers.layers[self.layer].affine
-            self._rows = (affine * fmpz_mat(len(handed), 1, handed)).entries()
-        return self._rows
 
     @property
     def here(self) -> _Layer:
@@ -194,25 +191,20 @@ class Region:
         return self.layers.layers[self.layer]
 
     @property
-    def is_last(self) -> bool:
-        """No hyperplane follows: the rows matter for the rank alone."""
-        last = self.layers.depth - 1
-        return 0 < self.layer == last and not self.layers.layers[last].plane
-
-    def handed_on(self, positive: int) -> list[fmpz]:
-        """What the layer hands on where these units are positive, and the constant 1, as rows."""
-        here = self.layers.layers[self.layer]
-        if self._handed is None:
-            self._handed = (
-                [row * pair[0] for row, pair in zip(self.rows, here.slopes, strict=True)],
-                [row * pair[1] for row, pair in zip(self.rows, here.slopes, strict=True)],
-            )
-        signs = f"{positive | 1 << here.units:b}"[:0:-1]
-        out = [
-            up if sign == "1" else down for down, up, sign in zip(*self._handed, signs, strict=True)
-        ]
-        out.append(self.scale << self.layers.packing.slot * self.layers.k)
-        return out
+    def exact(self) -> list[list[int]]:
+        """The exact rows of the layer's units, composed when they are needed."""
+        if self._exact is None:
+            matrix = self.layers.first
+            if self.below is not None:
+                pairs = zip(self.below.exact, self.below.here.slopes, strict=True)
+                image = [
+                    [slopes[self.positive >> i & 1] * v for v in row]
+                    for i, (row, slopes) in enumerate(pairs)
+                ]
+                image.append([0] * self.layers.k + [self.layers.scales[self.layer - 1]])
+                matrix = self.here.affine * fmpz_mat(image)
+            self._exact = [[int(v) for v in row] for row in matrix.tolist()]
+        return self._exact
 
     def resolve(self, positive: int, zero: int) -> tuple[int, int]:
         """The decisions, with every tied unit decided like its leader or opposite to it."""
@@ -237,52 +229,3 @@ class Region:
     def ranks(self) -> tuple[int, ...]:
         """The ranks through every layer below."""
         return () if self.below is None else (*self.below.ranks(), self.rank)
-
-
-def prove_ranks(regions: Sequence[Region], residues: Any) -> None:
-    """Determine the rank of every region; ``residues`` of rows are found by ``base``.
-
-    It is at most the rank through the layer before, and at most the number of units that hand
-    something on. The rank modulo a prime, which is never larger than the rank, is a lower bound.
-    Where the two do not meet, the rank over the rationals is computed.
-    """
-    dice = np.random.default_rng(0)
-    by_layer: dict[int, list[Region]] = {}
-    for region in regions:
-        by_layer.setdefault(region.layer, []).append(region)
-    for layer in sorted(by_layer):
-        group = [r for r in by_layer[layer] if r.below is not None and r.rank < 0]
-        if not group:
-            continue
-        below = [r.below for r in group if r.below is not None]
-        live = [b.live(r.positive, r.zero) for b, r in zip(below, group, strict=True)]
-        if below[0].is_last:
-            # the rows of an output layer are not composed for this: rank (W A) ≥ rank (S W A T)
-            here = below[0].layers.layers
-            holders = [b.below for b in below if b.below is not None]
-            up = _flags([b.positive for b in below], here[layer - 2].units)
-            down, above = here[layer - 2].slope_residues
-            factors, left = np.where(up, above, down), here[layer - 1].residues
-        else:
-            holders, left = below, None
-            factors = _flags(live, below[0].layers.layers[layer - 1].units)
-        at = np.array([b.base for b in holders])[:, None] + np.arange(factors.shape[1])
-        matrices = residues[:, at].transpose(1, 2, 0) * factors[:, :, None] % PRIME
-        proved = ranks_at_least(matrices, left, dice)
-        for region, lower, b, m in zip(group, proved.tolist(), below, live, strict=True):
-            bound = min(b.rank, m.bit_count())
-            region.rank = bound if lower >= bound else _rank(b, m)
-
-
-def _flags(masks: Sequence[int], units: int) -> NDArray[np.uint8]:
-    """Bits (m, units) of m sets of units."""
-    data = b"".join([m.to_bytes(units // 8 + 1, "little") for m in masks])
-    table = np.frombuffer(data, np.uint8).reshape(len(masks), -1)
-    return np.unpackbits(table, axis=1, count=units, bitorder="little")
-
-
-def _rank(region: Region, live: int) -> int:
-    """Exact rank of the linear parts of these units' rows."""
-    unpack = region.layers.packing.unpack
-    rows = [unpack(row)[:-1] for i, row in enumerate(region.rows) if live >> i & 1]
-    return int(fmpz_mat(rows).rank()) if rows and rows[0] else 0

@@ -50,9 +50,9 @@ class Proposals:
         """Rays (d, d, m), coordinate first, a little outside of the cone ``A v ≥ 0``."""
         d = len(self.inverse)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            # row i of A times these is 0 beside the diagonal but for -8 d (roundings of the row)
+            # row i of A times these is 0 beside the diagonal but for -16 d (roundings of the row)
             rays = self.inverse / np.abs(self.inverse).max(axis=0)
-            moved = self.inverse * (self.sizes * (8.0 * d / 2.0 ** digits_of(d)))
+            moved = self.inverse * (self.sizes * (16.0 * d / 2.0 ** digits_of(d)))
             rays -= moved.sum(axis=1, keepdims=True) - moved
             rays *= 2.0 ** (digits_of(d) - 1) / np.abs(rays).max(axis=0)
         return np.asarray(np.rint(np.nan_to_num(rays, posinf=0.0, neginf=0.0)).astype(np.int64))

@@ -6,12 +6,12 @@ Steps change the current cell at once; what they claim is collected and proved m
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
-from flint import fmpz
 from numpy.typing import NDArray
 
 from polyrank.proof.format import (
@@ -31,9 +31,10 @@ from polyrank.proof.format import (
     ProofRejectedError,
     head_of,
 )
-from polyrank.proof.integers import Ints, Rounded, by_cone, by_identity, proves
-from polyrank.proof.layers import Layers, Region, mask_of, prove_ranks
+from polyrank.proof.integers import Ints, by_cone, by_identity, proves
+from polyrank.proof.layers import Layers, Region, mask_of
 from polyrank.proof.proposals import Proposals, eliminated
+from polyrank.proof.rounding import Rounded, compose, prove_ranks
 from polyrank.proof.rows import Listed, Rows
 
 __all__ = ["Problem", "Replayed", "check_rows", "replay"]
@@ -51,7 +52,7 @@ class Problem:
     Attributes
     ----------
     layers : Layers
-    walls : tuple of packed rows
+    walls : tuple of exact rows
         In the order of the format.
     artificial : int
         Index of the first wall that is no constraint: its multipliers must be 0.
@@ -64,7 +65,7 @@ class Problem:
     """
 
     layers: Layers
-    walls: tuple[fmpz, ...]
+    walls: tuple[tuple[int, ...], ...]
     artificial: int
     dim: int
     bounded: bool
@@ -130,7 +131,7 @@ class _Batch:
 
     def start(self) -> None:
         """Forget everything but the walls."""
-        self.rows: list[fmpz] = list(self.problem.walls)
+        self.size = len(self.problem.walls)
         self.regions: list[Region] = []
         # runs of steps: position, number, bytes per step, offset and width of indices (0: none)
         self.runs: list[tuple[int, int, int, int, int]] = []
@@ -140,15 +141,24 @@ class _Batch:
         self.leaves: list[tuple[int, Region, list[int]]] = []
 
     def enter(self, region: Region) -> None:
-        """Give the region's rows a place in the table."""
+        """Give the region's rows a place in the table; those below it come first."""
+        region.base = self.size
+        self.size += region.here.units
         self.regions.append(region)
-        region.base = len(self.rows)
-        if not region.is_last:
-            self.rows += region.rows
+
+    def rounded(self) -> Rounded:
+        """The table of all rows."""
+        compose(self.problem.layers, self.regions)
+        return Rounded(self.problem.walls, self.regions, self.problem.layers.k)
 
     def row(self, number: int) -> list[int]:
         """The exact row with this number."""
-        row = self.problem.layers.packing.unpack(self.rows[number >> 1])
+        at = number >> 1
+        if at < len(self.problem.walls):
+            row = list(self.problem.walls[at])
+        else:
+            region = self.regions[bisect(self.regions, at, key=lambda r: r.base) - 1]
+            row = region.exact[at - region.base]
         return [-v for v in row] if number & 1 else row
 
     # claims ----------------------------------------------------------------------------------
@@ -178,7 +188,7 @@ class _Batch:
         side = np.where(np.frombuffer(_POSITIVES, np.int8)[segment[place]] == 1, 1, -1)
         base = np.array([self.run_regions[i].base for i in chosen])
         goal = base[run] + unit
-        vanishing = np.asarray(~rounded.values[:, goal].any(axis=0))
+        nonzero = (np.abs(rounded.values[:, goal]) > rounded.errors[goal]).any(axis=0)
         wrong = np.zeros(len(place), dtype=bool)
         numbers = np.empty((0, len(place)), dtype=np.int64)
         if width:
@@ -196,13 +206,13 @@ class _Batch:
             beyond = ~absent & (index >= known[run])
             wrong = beyond.any(axis=0)
             numbers = held[np.where(absent | beyond, len(held) - 1, first[run] + index)]
-        proved = ~vanishing & ~wrong & _proved(self.problem, rounded, goal, side, numbers)
+        proved = nonzero & ~wrong & _proved(self.problem, rounded, goal, side, numbers)
         for s in np.flatnonzero(~proved).tolist():
             name = f"unit {int(unit[s])}"
             if wrong[s]:
                 bad = int(index[:, s][beyond[:, s]][0])
                 return int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
-            if vanishing[s]:
+            if not any(self.row(2 * int(goal[s]))):
                 return int(place[s]), f"{name} is identically zero"
             if not self.exactly(int(goal[s]), int(side[s]), numbers[:, s].tolist()):
                 what = "rows do not prove the sign of" if width else "bounding box does not decide"
@@ -225,7 +235,7 @@ class _Batch:
 
     def failed_leaf(self, rounded: Rounded, listed: Listed, first: int) -> tuple[int, str] | None:
         """The first leaf that its row of the table does not describe, and why."""
-        prove_ranks([*self.regions, *(leaf[1] for leaf in self.leaves)], rounded.residues)
+        prove_ranks([*self.regions, *(leaf[1] for leaf in self.leaves)])
         for i, (offset, region, _) in enumerate(self.leaves):
             if i >= len(listed.code):
                 return offset, f"the table has no row {first + i}"
@@ -251,8 +261,8 @@ class _Batch:
         for coefficient, point in zip(rounded.values, listed.rounded, strict=True):
             a, v = coefficient[row], point[owner]
             values += a * v
-            # (a + e)(v + f) with |e| ≤ lossy, |f| ≤ 1
-            doubt += np.abs(a) + rounded.lossy[row] * (np.abs(v) + 1)
+            # (a + e)(v + f) with |e| ≤ error, |f| ≤ 1
+            doubt += np.abs(a) + rounded.errors[row] * (np.abs(v) + 1)
         inside = np.where(numbers & 1, -values, values) > doubt
         for s in np.flatnonzero(~inside).tolist():
             leaf = int(owner[s])
@@ -266,32 +276,32 @@ def _proved(
     problem: Problem, rounded: Rounded, goal: Ints, side: Ints, numbers: Ints
 ) -> NDArray[np.bool_]:
     """Which of m goals (row of the table and side) rows by number (d, m) prove, on rounded rows."""
-    values, lossy = rounded.values, rounded.lossy
+    values, errors = rounded.values, rounded.errors
     bounded = problem.bounded
-    g, g_lossy = values[:, goal] * side, lossy[goal]
+    g, g_error = values[:, goal] * side, errors[goal]
     absent = numbers < 0
     row = numbers >> 1
     A = values[:, row].transpose(1, 0, 2) * np.where(absent, 0, 1 - 2 * (numbers & 1))[:, None]
-    A_lossy = lossy[row]
+    A_error = errors[row]
     if not len(numbers):
         one = np.ones_like(goal)
-        return by_identity(g, g_lossy, A, A_lossy, numbers, one, bounded=bounded)
+        return by_identity(g, g_error, A, A_error, numbers, one, bounded=bounded)
     unused = absent | ((problem.artificial <= row) & (row < len(problem.walls)))
     d = len(numbers)
     propose = Proposals(A[:, :d], g[:d])
     out = np.zeros(len(goal), dtype=bool)
     if bounded:
         multipliers, scale = propose.rounded(unused)
-        out = by_identity(g, g_lossy, A, A_lossy, multipliers, scale, bounded=True)
+        out = by_identity(g, g_error, A, A_error, multipliers, scale, bounded=True)
     if not out.all():
         multipliers, scale = propose.integral(unused)
-        out |= by_identity(g, g_lossy, A, A_lossy, multipliers, scale, bounded=bounded)
+        out |= by_identity(g, g_error, A, A_error, multipliers, scale, bounded=bounded)
     linear = problem.central & ~(row < len(problem.walls)).any(axis=0)
     cones = ~out & ~unused.any(axis=0) & (linear if bounded else True)
     if cones.any():
         s = np.flatnonzero(cones)
         rays = propose.rays()[:, :, s]
-        out[s] = by_cone(g[:d, s], g_lossy[s], A[:, :d, s], A_lossy[:, s], rays)
+        out[s] = by_cone(g[:d, s], g_error[s], A[:, :d, s], A_error[:, s], rays)
     return out
 
 
@@ -373,7 +383,7 @@ class _Replay:
                 self.steps += 1
                 cell.open ^= 1 << unit
                 if step == ZERO:
-                    if cell.region.rows[unit] != 0:
+                    if any(cell.region.exact[unit]):
                         raise _StepError(p, f"unit {unit} is not identically zero")
                     cell.zero |= 1 << unit
                 else:
@@ -399,7 +409,7 @@ class _Replay:
                 stack.pop()
                 p += 1
                 batch = self.batch
-                if len(batch.rows) + batch.claims + 4 * len(batch.leaves) > _BATCH:
+                if batch.size + batch.claims + 4 * len(batch.leaves) > _BATCH:
                     self._prove()
             else:
                 raise _StepError(p, f"unknown step {step}")
@@ -456,7 +466,7 @@ class _Replay:
             raise _StepError(p, f"the cell has {len(cell.rows)} rows, not a row {max(indices)}")
         side = 1 if segment[p] == POSITIVE_BY else -1
         at, numbers = cell.region.base + unit, [cell.rows[i] for i in indices]
-        if not self.batch.exactly(at, side, numbers) or cell.region.rows[unit] == 0:
+        if not self.batch.exactly(at, side, numbers) or not any(cell.region.exact[unit]):
             raise _StepError(p, f"the rows do not prove the sign of unit {unit}")
         self.steps += 1
         self.tests += 1
@@ -502,7 +512,7 @@ class _Replay:
     def _prove(self) -> None:
         """Prove the claims of the batch, and start another with the open cells."""
         batch = self.batch
-        rounded = self.layers.packing.rounded(batch.rows)
+        rounded = batch.rounded()
         first = self.head.row + self.leaves
         listed = self.table.slice(first, len(batch.leaves))
         failed = [
@@ -596,7 +606,7 @@ def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
             for unit in range(here.units):
                 if here.plane >> unit & 1:
                     up, vanishes = code >> position & 1, zeros >> position & 1
-                    if vanishes != (region.rows[unit] == 0) or vanishes & up:
+                    if vanishes and (up or any(region.exact[unit])):
                         raise ProofRejectedError(f"row {first + i}: wrong zero bit {position}")
                     positive |= up << unit
                     zero |= vanishes << unit
@@ -611,7 +621,7 @@ def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
         if code >> position or zeros >> position:
             raise ProofRejectedError(f"row {first + i} has more bits than there are units")
         batch.leaves.append((first + i, line[-1], rows))
-    rounded = layers.packing.rounded(batch.rows)
+    rounded = batch.rounded()
     bad = batch.failed_leaf(rounded, listed, first)
     if bad is not None:
         raise ProofRejectedError(bad[1])
