@@ -243,24 +243,41 @@ def _bound_by_images(
 ) -> None:
     """Raise lower bounds to the rank of the images of the vertices modulo the prime."""
     residues, usable = images
-    members = [cell_vertices(sub, d, int(c)) for c in cells[chosen]] if d > 1 else None
+    corners = _independent_vertices(sub, d, cells[chosen])
+    fit = usable[corners].all(axis=1)
     for k, image in enumerate(residues):
-        todo = np.flatnonzero(low[chosen, k] < high[chosen, k])
-        if not todo.size:
-            continue
-        if members is None:
-            ends = sub.boundary[0][:, cells[chosen[todo]]].indices.reshape(-1, 2)
-            found = (image[ends[:, 0]] != image[ends[:, 1]]).any(axis=1).astype(np.int64)
-            fit = usable[ends].all(axis=1)
-        else:
-            found = np.zeros(todo.size, np.int64)
-            fit = np.zeros(todo.size, dtype=bool)
-            for j, t in enumerate(todo.tolist()):
-                spread = (image[members[t][1:]] - image[members[t][0]]) % PRIME
-                found[j] = modular_rank(spread.T[None])[0]
-                fit[j] = usable[members[t]].all()
-        rows = chosen[todo[fit]]
-        low[rows, k] = np.maximum(low[rows, k], found[fit])
+        todo = np.flatnonzero((low[chosen, k] < high[chosen, k]) & fit)
+        if todo.size:
+            at = image[corners[todo]]
+            spread = (at[:, 1:] - at[:, :1]).transpose(0, 2, 1) % PRIME
+            rows = chosen[todo]
+            low[rows, k] = np.maximum(low[rows, k], modular_rank(spread))
+
+
+def _independent_vertices(sub: Subdivision, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Some d + 1 vertices of every d-cell, affinely independent; shape (f, d + 1).
+
+    Those of a facet, and one outside of it: a vertex of another facet.
+    """
+    if d == 0:
+        return cells[:, None]
+    matrix = sub.boundary[d - 1]
+    first, second = matrix.indices[matrix.indptr[cells]], matrix.indices[matrix.indptr[cells] + 1]
+    base = _independent_vertices(sub, d - 1, first.astype(np.int64))
+    other = second.astype(np.int64)
+    if d == 1:
+        apex = other
+    elif d == 2:
+        ends = sub.boundary[0][:, other].indices.reshape(-1, 2)
+        taken = (ends[:, :1] == base).any(axis=1)
+        apex = np.where(taken, ends[:, 1], ends[:, 0]).astype(np.int64)
+    else:
+        found = []
+        for one, two in zip(first.tolist(), other.tolist(), strict=True):
+            inside = set(cell_vertices(sub, d - 1, one))
+            found.append(next(v for v in cell_vertices(sub, d - 1, two) if v not in inside))
+        apex = np.array(found, dtype=np.int64)
+    return np.concatenate([base, apex[:, None]], axis=1)
 
 
 def cell_vertices(sub: Subdivision, d: int, cell: int) -> list[int]:

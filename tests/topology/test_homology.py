@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from polyrank.errors import DomainError
-from polyrank.topology.chain import ChainComplex, from_facets
+from polyrank.topology import morse
+from polyrank.topology.chain import ChainComplex, from_facets, simplicial_complex
 from polyrank.topology.elimination import invariant_factors, parse_coefficients, rank_over
 from polyrank.topology.homology_groups import Homology, homology
 from polyrank.topology.residues import PRIME
@@ -171,6 +172,36 @@ def test_numbers_beyond_64_bits():
     assert homology(loops, 3).betti == (1, 0, 0)
 
 
+def doubling(steps: int) -> ChainComplex:
+    """∂b_i = a_i − 2 a_{i+1}, ∂c = a_0 + a_n: the paths from c double n times."""
+    second = np.zeros((steps + 1, steps + 1), np.int64)
+    for i in range(steps):
+        second[i, i], second[i + 1, i] = 1, -2
+    second[0, steps] = second[steps, steps] = 1
+    first = np.zeros((1, steps + 1), np.int64)
+    return ChainComplex(
+        (1, steps + 1, steps + 1), (sparse.csc_array(first), sparse.csc_array(second))
+    )
+
+
+@pytest.mark.parametrize("steps", [3, 40, 62, 63, 100])
+def test_gradient_paths_beyond_64_bits(steps):
+    """a_0 = 2^n a_n and a_0 = −a_n: H_1 = Z/(2^n + 1)."""
+    assert homology(doubling(steps)).torsion == ((), (2**steps + 1,), ())
+    assert homology(doubling(steps), "Q").betti == (1, 0, 0)
+
+
+def test_gradient_paths_in_integers_of_any_size(monkeypatch):
+    nothing = np.empty(0, np.int64)
+    calls = []
+    monkeypatch.setattr(morse, "_flow", lambda *a: calls.append(a) or (nothing,) * 3 + (False,))
+    for seed in range(5):
+        complex_, _ = from_facets(random_facets(np.random.default_rng(seed), 9, 4, 20))
+        found = homology(complex_)
+        assert (found.betti, found.torsion) == dense(complex_)
+    assert len(calls) == 5
+
+
 def test_a_million_cells():
     """A triangulated torus of 2 · 300² triangles: 540,000 cells, in a few seconds."""
     m = 300
@@ -185,8 +216,6 @@ def test_a_million_cells():
             np.stack([corner(i, j), corner(i, j + 1), corner(i + 1, j + 1)], 1),
         ]
     )
-    from polyrank.topology.chain import simplicial_complex
-
     complex_, _ = simplicial_complex([facets.astype(np.int64)])
     assert str(homology(complex_)) == "Z, Z^2, Z"
 

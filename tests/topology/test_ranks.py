@@ -153,3 +153,11 @@ def test_degenerate_simplices_are_refused():
 def test_ambient_ranks_of_no_cells():
     net = random_network(2, 3, 1)
     assert ambient_ranks(net, np.zeros((0, 3), np.int8)).shape == (0, 2)
+
+
+def test_ranks_on_a_four_dimensional_simplex():
+    """Facets of dimension 3 whose rank only their vertices tell."""
+    corners = np.vstack([np.zeros(4), np.eye(4)])
+    onto = Network.from_arrays([[[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 1.0]]], [[0.0] * 3])
+    check_ranks(restrict(onto, build_manifold(corners, [[[0, 1, 2, 3, 4]]])))
+    check_ranks(restrict(random_network(4, 4, 2, seed=1), build_manifold(corners, [[range(5)]])))
