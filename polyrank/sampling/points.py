@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 _BLOCK = 16384
+# what numpy raises for a header that is no dictionary of dtype, order and shape
+_BAD_HEADER = (ValueError, EOFError, OverflowError, SyntaxError, TokenError, MemoryError)
 _LARGEST = 1 << 30  # bytes of an IDX file; a header may promise anything
 
 
@@ -48,7 +51,7 @@ def points_file(path: Path) -> NDArray[Any]:
         if magic != b"\x93NUMPY":
             raise FormatError(f"{path} is no .npy file; write the points with numpy.save")
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OverflowError, SyntaxError) as problem:
+    except _BAD_HEADER as problem:
         raise FormatError(f"{path} is not an array of points: {problem}") from None
     if array.ndim != 2 or array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise FormatError(
@@ -75,8 +78,9 @@ def mnist_images(folder: Path) -> NDArray[np.float64]:
     damaged = FormatError(f"{path} is not a complete IDX file of images")
     try:
         with gzip.open(path) if name.endswith(".gz") else path.open("rb") as file:
-            head = np.frombuffer(file.read(16), ">i4").tolist()
-            if len(head) < 4 or head[0] != 2051 or min(head[1:]) < 1:
+            start = file.read(16)
+            head = np.frombuffer(start if len(start) == 16 else b"", ">i4").tolist()
+            if not head or head[0] != 2051 or min(head[1:]) < 1:
                 raise damaged
             size = math.prod(head[1:])
             raw = file.read(min(size, _LARGEST) + 1)
@@ -94,13 +98,13 @@ def array_blocks(points: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
     Raises
     ------
     FormatError
-        If a point is not finite, or an integer is no float64 (above 2^53).
+        If a point is not finite, or an integer may be no float64 (2^53 or above).
     """
     for start in range(0, len(points), _BLOCK):
         part = points[start : start + _BLOCK]
         block = np.asarray(part, dtype=np.float64)
-        if part.dtype.kind != "f" and (np.abs(block) > 2.0**53).any():
-            raise FormatError("a coordinate is an integer above 2^53; give floats instead")
+        if part.dtype.kind != "f" and (np.abs(block) >= 2.0**53).any():
+            raise FormatError("a coordinate is an integer of 2^53 or above; give floats instead")
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             raise FormatError(f"point {start + int(np.argmin(finite))} is not finite")
