@@ -36,8 +36,6 @@ from polyrank.lp.jit import fused
 __all__ = ["attach", "known_facets", "settle"]
 
 MAX_ROUNDS = 60
-#: In more dimensions rays along the normals of walls hardly ever meet them first.
-RAYS_UP_TO = 4
 NUDGES = (0.0, 1e-3, 2e-2, 1e-5, 0.2)
 
 
@@ -103,23 +101,6 @@ def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
                 w.found_to[m] = s
                 w.stat[S_SEGMENT] += 1
     return True
-
-
-@fused
-def _rays(net, w, count, height):
-    """Wall facets that a ray along the wall's normal meets first."""
-    d = w.x.shape[0]
-    base = net.wall_rows.shape[0]
-    for m in range(w.always[0], count):
-        if w.status[m] != NEW or w.candidate[m] >= base:
-            continue
-        for l in range(d):
-            w.direction[l] = -w.form[m, l]
-        first, t1, _second, t2 = shoot(net, w, count, 1e30)
-        if first >= 0 and w.status[first] == NEW and t2 > t1 * (1.0 + 1e-6):
-            if beyond_on_ray(net, w, count, first, t1, t2, height):
-                w.status[first] = FACET
-                w.found_to[first] = UNKNOWN
 
 
 @fused
@@ -242,14 +223,11 @@ def settle(net, w, count, final, height, layers):
     On a cell that is no region (``final`` false) a row that is not proved redundant counts as a
     facet. Returns (whether nothing is open, new height of the attached).
     """
-    d = w.x.shape[0]
     base = net.wall_rows.shape[0]
     if not final:
         for m in range(w.always[0], count):
             if w.status[m] == NEW and recall(w, w.candidate[m], layers):
                 w.status[m] = OUT
-    elif d <= RAYS_UP_TO:
-        _rays(net, w, count, height)
     for m in range(w.always[0], count):
         if w.status[m] != NEW:
             continue

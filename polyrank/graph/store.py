@@ -177,7 +177,10 @@ def load_graph(run: Run) -> RegionGraph:
     folder = _folder(run)
     try:
         entry = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
-        with np.load(folder / "facets.npz", allow_pickle=False) as arrays:
+        with (
+            (folder / "facets.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
         edges = pq.read_table(folder / "edges.parquet")
         if entry["polyrank_graph"] != _FORMAT:

@@ -65,9 +65,7 @@ def test_named_polyhedra(case: tuple[str, int, list[IntRow]]) -> None:
 def test_random_polyhedra_around_the_origin(seed: int) -> None:
     rng = np.random.default_rng(seed)
     k = 2 + seed % 3
-    rows = {
-        tuple([*map(int, rng.integers(-3, 4, size=k)), int(rng.integers(0, 4))]) for _ in range(9)
-    }
+    rows = {(*map(int, rng.integers(-3, 4, size=k)), int(rng.integers(0, 4))) for _ in range(9)}
     _same([row for row in rows if any(row[:k])], k)
 
 
