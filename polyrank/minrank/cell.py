@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +9,18 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
-from polyrank.lp.farkas import integer_row, integer_rows
+from polyrank.lp.farkas import coprime, integer_rows
 from polyrank.network.normal_form import Layer, Network
 
-__all__ = ["Composed", "IntRow", "LiveCell", "live_cell", "region_rows"]
+__all__ = [
+    "Composed",
+    "IntRow",
+    "LiveCell",
+    "LiveCells",
+    "integer_table",
+    "live_cell",
+    "region_rows",
+]
 
 IntRow = tuple[int, ...]
 """The k + 1 integers of an affine function of the chart coordinates y."""
@@ -57,40 +64,62 @@ class LiveCell:
 
 
 class Composed:
-    """Affine maps of the layers on one codeword, layer by layer."""
+    """Affine maps of the layers on one codeword, layer by layer.
 
-    def __init__(self, chart: Chart) -> None:
-        self.J, self.c = chart.basis, chart.origin
-        self.position = 0
+    ``matrix``, shape (units, k + 1), is ``[J | c]``: the map of chart coordinates y after the
+    layers so far, first the chart itself.
+    """
 
-    def rows(self, layer: Layer) -> list[list[fmpq]]:
-        """Pre-activations of the next layer: ``[a_1, ..., a_k, b]`` per unit."""
-        self.J = layer.weight_exact * self.J
-        self.c = layer.weight_exact * self.c + layer.bias_exact
-        table = self.J.tolist() if self.J.ncols() else [[] for _ in range(layer.units)]
-        return [[*row, shift] for row, shift in zip(table, self.c.entries(), strict=True)]
+    __slots__ = ("k", "matrix", "position")
 
-    def activate(
-        self, layer: Layer, table: Sequence[Sequence[fmpq]], bits: NDArray[np.bool_]
-    ) -> list[IntRow]:
-        """Take the slopes that the bits choose; the rows of the units that cut, positive inside."""
+    def __init__(self, matrix: fmpq_mat, k: int, position: int = 0) -> None:
+        self.matrix, self.k, self.position = matrix, k, position
+
+    @classmethod
+    def at_chart(cls, chart: Chart) -> Composed:
+        """Before the first layer."""
+        table = chart.basis.tolist() if chart.k else [[] for _ in range(chart.n)]
+        shifts = chart.origin.entries()
+        entries = [v for row, c in zip(table, shifts, strict=True) for v in (*row, c)]
+        return cls(fmpq_mat(chart.n, chart.k + 1, entries), chart.k)
+
+    def preactivation(self, layer: Layer) -> fmpq_mat:
+        """Rows ``[a_1, ..., a_k, b]`` of the next layer's units."""
+        z = layer.weight_exact * self.matrix
+        for i, bias in enumerate(layer.bias_exact.entries()):
+            if bias != 0:
+                z[i, self.k] += bias
+        return z
+
+    def after(
+        self, layer: Layer, z: fmpq_mat, bits: NDArray[np.bool_]
+    ) -> tuple[Composed, list[IntRow]]:
+        """With the slopes that the bits choose; and rows of units that cut, positive inside."""
         walls: list[IntRow] = []
-        out: list[list[fmpq]] = []
-        for row, (neg, pos), cuts in zip(
-            table, layer.slopes_exact, layer.has_hyperplane.tolist(), strict=True
-        ):
+        entries: list[fmpq] = []
+        position = self.position
+        zeros = [fmpq(0)] * (self.k + 1)
+        for row, exact, (neg, pos), cuts in zip(
+            integer_table(z), z.tolist(), layer.slopes_exact, layer.has_hyperplane.tolist(),
+            strict=True,
+        ):  # fmt: skip
             on = True
             if cuts:
-                on = bool(bits[self.position])
-                self.position += 1
-                if any(v != 0 for v in row[:-1]):
-                    walls.append(integer_row(row if on else [-v for v in row]))
+                on = bool(bits[position])
+                position += 1
+                if any(row[:-1]):
+                    walls.append(row if on else tuple(-v for v in row))
             slope = pos if on else neg
-            out.append([slope * v for v in row])
-        k = self.J.ncols()
-        self.J = fmpq_mat(len(out), k, [v for row in out for v in row[:-1]])
-        self.c = fmpq_mat(len(out), 1, [row[-1] for row in out])
-        return walls
+            if slope == 0:
+                entries += zeros
+            else:
+                entries += exact if slope == 1 else [slope * v for v in exact]
+        return Composed(fmpq_mat(layer.units, self.k + 1, entries), self.k, position), walls
+
+
+def integer_table(matrix: fmpq_mat) -> list[IntRow]:
+    """The rows of a rational matrix as positive multiples in coprime integers."""
+    return [coprime([int(v) for v in row]) for row in matrix.numer_denom()[0].tolist()]
 
 
 def region_rows(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> list[IntRow]:
@@ -99,48 +128,76 @@ def region_rows(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> list
     Rows without a linear part are left out: a codeword that was read off at a point of the
     closed region has them right.
     """
-    composed = Composed(chart)
+    composed = Composed.at_chart(chart)
     rows = integer_rows(chart.A, chart.b)
     for layer in network.layers:
-        rows += composed.activate(layer, composed.rows(layer), bits)
+        composed, walls = composed.after(layer, composed.preactivation(layer), bits)
+        rows += walls
     return list(dict.fromkeys(rows))
 
 
-def live_cell(
-    network: Network, chart: Chart, bits: NDArray[np.bool_], inside: fmpq_mat
-) -> LiveCell:
-    """The last layer's units on the region that the bits of the layers before it select.
+class LiveCells:
+    """Makes the cells of a network's last layer; what consecutive cells share is kept.
 
     Parameters
     ----------
     network : Network
         Layer K is its last one.
     chart : Chart
-    bits : ndarray of bool
-        Codeword through layer K − 1, as of a region of these layers.
-    inside : fmpq_mat, shape (k, 1)
-        A chart point strictly inside that region.
     """
-    composed = Composed(chart)
-    walls = integer_rows(chart.A, chart.b)
-    for layer in network.layers[:-1]:
-        walls += composed.activate(layer, composed.rows(layer), bits)
-    last = network.layers[-1]
-    switching: list[IntRow] = []
-    cutting: list[IntRow] = []
-    always: list[IntRow] = []
-    for row, (neg, pos) in zip(composed.rows(last), last.slopes_exact, strict=True):
-        if not any(v != 0 for v in row[:-1]):
-            continue
-        oriented = integer_row(row)
-        if neg != 0 and pos != 0:
-            always.append(oriented)
-            if neg != pos:
-                cutting.append(oriented)
-        elif pos != 0:
-            switching.append(oriented)
-        elif neg != 0:
-            switching.append(tuple(-v for v in oriented))
-    return LiveCell(
-        tuple(dict.fromkeys(walls)), tuple(switching), tuple(cutting), tuple(always), inside
-    )
+
+    def __init__(self, network: Network, chart: Chart) -> None:
+        self._layers = network.layers
+        self._starts = np.concatenate([[0], np.cumsum(network.bits)]).tolist()
+        self._word: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        # per layer below K: the map after it, and the walls so far
+        self._path = [(Composed.at_chart(chart), integer_rows(chart.A, chart.b))]
+
+    def cell(self, bits: NDArray[np.bool_], inside: fmpq_mat) -> LiveCell:
+        """The last layer's units on the region that the bits of the layers before it select.
+
+        Parameters
+        ----------
+        bits : ndarray of bool
+            Codeword through layer K − 1, as of a region of these layers.
+        inside : fmpq_mat, shape (k, 1)
+            A chart point strictly inside that region.
+        """
+        kept = 0
+        while kept + 1 < len(self._path) and np.array_equal(
+            bits[: self._starts[kept + 1]], self._word[: self._starts[kept + 1]]
+        ):
+            kept += 1
+        del self._path[kept + 1 :]
+        for layer in self._layers[kept:-1]:
+            composed, walls = self._path[-1]
+            after, fresh = composed.after(layer, composed.preactivation(layer), bits)
+            self._path.append((after, walls + fresh))
+        self._word = bits
+        composed, walls = self._path[-1]
+        last = self._layers[-1]
+        switching: list[IntRow] = []
+        cutting: list[IntRow] = []
+        always: list[IntRow] = []
+        rows = integer_table(composed.preactivation(last))
+        for row, (neg, pos) in zip(rows, last.slopes_exact, strict=True):
+            if not any(row[:-1]):
+                continue
+            if neg != 0 and pos != 0:
+                always.append(row)
+                if neg != pos:
+                    cutting.append(row)
+            elif pos != 0:
+                switching.append(row)
+            elif neg != 0:
+                switching.append(tuple(-v for v in row))
+        return LiveCell(
+            tuple(dict.fromkeys(walls)), tuple(switching), tuple(cutting), tuple(always), inside
+        )
+
+
+def live_cell(
+    network: Network, chart: Chart, bits: NDArray[np.bool_], inside: fmpq_mat
+) -> LiveCell:
+    """One cell, as :meth:`LiveCells.cell` makes it."""
+    return LiveCells(network, chart).cell(bits, inside)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
@@ -41,6 +42,16 @@ class Unfinished(Exception):  # noqa: N818
 class FlatSearch:
     """Branch and bound on one cell; covers are kept from one question to the next.
 
+    Parameters
+    ----------
+    cell : LiveCell
+    deadline : float
+        ``time.perf_counter()`` at which to give up.
+    prime : int
+        Below 2**31.
+    highs : optional
+        A solver to be used again (:class:`polyrank.minrank.programs.SlackProgram`).
+
     Attributes
     ----------
     base : int
@@ -60,6 +71,7 @@ class FlatSearch:
     cell: LiveCell
     deadline: float
     prime: int
+    highs: Any = None
     base: int = field(default=0, init=False)
     nodes: int = field(default=0, init=False)
     programs: int = field(default=0, init=False)
@@ -132,7 +144,7 @@ class FlatSearch:
         if not outside.any():
             return self.cell.inside
         if self._program is None:
-            self._program = SlackProgram(self.rows, self.cell.k)
+            self._program = SlackProgram(self.rows, self.cell.k, self.highs)
         self.programs += 1
         used = np.concatenate([np.ones(walls, dtype=bool), outside])
         proposal = self._program.solve(used)

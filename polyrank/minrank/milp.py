@@ -15,7 +15,7 @@ import numpy as np
 from flint import fmpq
 
 from polyrank.minrank.cell import LiveCell
-from polyrank.minrank.programs import solver, unit_rows
+from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.rational import nearest_float
 
 __all__ = ["FewestLive", "fewest_live_units"]
@@ -77,7 +77,7 @@ def fewest_live_units(
         big = max(top[i], 0.0) + _DELTA
         index = np.append(columns, np.int32(k + i))
         highs.addRow(-highspy.kHighsInf, -_DELTA - row[k], k + 1, index, np.append(row[:k], -big))
-    highs.run()
+    run(highs)
     info = highs.getInfo()
     status = highs.getModelStatus()
     known = status in (

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
@@ -18,11 +19,12 @@ from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import ChainBound, chain_bound
-from polyrank.minrank.cell import IntRow, LiveCell, live_cell
+from polyrank.minrank.cell import IntRow, LiveCell, LiveCells, live_cell
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
 from polyrank.minrank.prefix import Stage, opened_prefix, stages
+from polyrank.minrank.programs import simplex_solver
 from polyrank.minrank.regions import region_at
 from polyrank.minrank.result import LowRegion, MinimumRank
 from polyrank.network.forward import unpack_bits
@@ -149,6 +151,11 @@ class _Minimum:
     nodes: int = 0
     programs: int = 0
     listed: dict[bytes, LowRegion] = field(default_factory=dict)
+    highs: Any = field(default_factory=simplex_solver)
+    last: LiveCells = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = LiveCells(self.network, self.chart)
 
     # -----------------------------------------------------------------------------------------
     # the whole
@@ -239,7 +246,7 @@ class _Minimum:
     def _single(self, cell: LiveCell) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
-        flats = FlatSearch(cell, self.deadline, PRIMES[0])
+        flats = FlatSearch(cell, self.deadline, PRIMES[0], self.highs)
         try:
             if self.milp:
                 self._ask_solver(cell)
@@ -287,7 +294,7 @@ class _Minimum:
         below = self._wanted()
         if below <= self.lower:
             return
-        patterns = PatternSearch(cell, self.deadline)
+        patterns = PatternSearch(cell, self.deadline, self.highs)
         try:
             for point in patterns.search(below):
                 region = region_at(self.network, self.chart, point, cell.walls)
@@ -349,8 +356,8 @@ class _Minimum:
     def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:
         """The last layer's units on one region of the layers below."""
         self.cells += 1
-        cell = live_cell(self.network, self.chart, word, inside)
-        flats = FlatSearch(cell, self.deadline, PRIMES[0])
+        cell = self.last.cell(word, inside)
+        flats = FlatSearch(cell, self.deadline, PRIMES[0], self.highs)
         try:
             r = self.lower + 1
             while r <= self.best.rank and self._refuted(flats, r):

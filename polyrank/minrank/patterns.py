@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from flint import fmpq_mat, nmod_mat
@@ -37,6 +38,7 @@ class PatternSearch:
 
     cell: LiveCell
     deadline: float
+    highs: Any = None
     nodes: int = field(default=0, init=False)
     programs: int = field(default=0, init=False)
     _units: list[IntRow] = field(init=False)
@@ -48,7 +50,7 @@ class PatternSearch:
         self._units = [*self.cell.switching, *self.cell.cutting]
         off = [tuple(-v for v in row) for row in self._units]
         self._rows = [*self.cell.walls, *self._units, *off]
-        self._program = SlackProgram(self._rows, self.cell.k)
+        self._program = SlackProgram(self._rows, self.cell.k, self.highs)
 
     def search(self, below: int) -> Iterator[fmpq_mat]:
         """A point strictly inside each region of the cell whose rank may be < ``below``.

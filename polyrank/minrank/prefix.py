@@ -65,11 +65,11 @@ def opened_prefix(
     total = sum(layer.units for layer in network.layers[: stage.onward])
     decision = np.full(total, UNDECIDED, dtype=np.int8)
     splits = np.zeros(total, dtype=np.int8)
-    composed = Composed(chart)
+    composed = Composed.at_chart(chart)
     unit = bit = 0
     for layer in network.layers[: stage.layers]:
-        table = composed.rows(layer)
-        for row, cuts in zip(table, layer.has_hyperplane.tolist(), strict=True):
+        z = composed.preactivation(layer)
+        for row, cuts in zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True):
             decision[unit] = POSITIVE
             if cuts:
                 decision[unit] = POSITIVE if word[bit] else NEGATIVE
@@ -78,8 +78,8 @@ def opened_prefix(
                     decision[unit] = IDENTICALLY_ZERO
                 bit += 1
             unit += 1
-        composed.activate(layer, table, word)
-    table = composed.rows(network.layers[stage.layers])
+        composed, _ = composed.after(layer, z, word)
+    table = composed.preactivation(network.layers[stage.layers]).tolist()
     live = chain.live[stage.layers]
     rank = 0
     if live and chart.k:

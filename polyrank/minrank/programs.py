@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from polyrank.minrank.cell import IntRow
 
-__all__ = ["ElasticProgram", "Proposal", "SlackProgram", "solver", "unit_rows"]
+__all__ = [
+    "ElasticProgram",
+    "Proposal",
+    "SlackProgram",
+    "run",
+    "simplex_solver",
+    "solver",
+    "unit_rows",
+]
 
 _INFINITY = highspy.kHighsInf
 _DUAL = 1e-9
@@ -41,16 +49,21 @@ class Proposal:
 
 def unit_rows(rows: Sequence[IntRow], k: int) -> Floats:
     """Rows as floats of length one in their linear parts; integers of any size."""
-    out = np.zeros((len(rows), k + 1))
-    for i, row in enumerate(rows):
-        shift = max(0, max(abs(v).bit_length() for v in row) - 900)
-        floats = np.array([float(v >> shift) for v in row])
-        largest = float(np.abs(floats[:k]).max(initial=0.0))
-        if largest == 0.0:
-            continue
-        floats = np.clip(floats / largest, -1e30, 1e30)
-        out[i] = floats / np.linalg.norm(floats[:k])
-    return out
+    try:
+        table = np.array(rows, dtype=np.float64).reshape(len(rows), k + 1)
+    except OverflowError:
+        table = np.array([_shifted(row) for row in rows])
+    largest = np.abs(table[:, :k]).max(axis=1, initial=0.0, keepdims=True)
+    none = largest == 0.0
+    table = np.where(none, 0.0, table) / np.where(none, 1.0, largest)
+    length = np.linalg.norm(table[:, :k], axis=1, keepdims=True)
+    return np.clip(table, -1e30, 1e30) / np.where(none, 1.0, length)
+
+
+def _shifted(row: IntRow) -> list[float]:
+    """A multiple of a row whose entries fit into float64; small entries may become 0."""
+    shift = max(0, max(abs(v).bit_length() for v in row) - 900)
+    return [float(v >> shift) for v in row]
 
 
 def solver(**options: Any) -> Any:
@@ -59,35 +72,64 @@ def solver(**options: Any) -> Any:
     highs = create()
     for name, value in {"output_flag": False, "threads": 1, **options}.items():
         highs.setOptionValue(name, value)
-    if highs.run() == highspy.HighsStatus.kError:
-        # someone else in this process has started HiGHS with more threads, and it keeps them
-        highs.setOptionValue("threads", 0)
     return highs
 
 
-class SlackProgram:
-    """``max t`` over rows that are switched on and off; rows keep their numbers."""
+def run(highs: Any) -> bool:
+    """Solve; whether HiGHS calls its answer optimal."""
+    if highs.run() == highspy.HighsStatus.kError:
+        # someone else in this process may have started HiGHS with more threads, and it keeps them
+        highs.setOptionValue("threads", 0)
+        highs.run()
+    return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
 
-    def __init__(self, rows: Sequence[IntRow], k: int) -> None:
+
+def simplex_solver() -> Any:
+    """HiGHS as a warm-started simplex method."""
+    return solver(presolve="off", solver="simplex")
+
+
+class SlackProgram:
+    """``max t`` over rows that are switched on and off; rows keep their numbers.
+
+    Parameters
+    ----------
+    rows : sequence of IntRow
+    k : int
+    highs : optional
+        A solver of :func:`simplex_solver` to be used again; the program that it held is lost.
+    """
+
+    def __init__(self, rows: Sequence[IntRow], k: int, highs: Any = None) -> None:
         self._k = k
         table = unit_rows(rows, k)
         self._offset = -table[:, k]
         self._used = np.ones(len(rows), dtype=bool)
-        self._highs = solver(presolve="off", solver="simplex")
+        if highs is None:
+            highs = simplex_solver()
+        else:
+            highs.clearModel()
+        self._highs = highs
         free = np.full(k, _LARGEST)
         self._highs.addVars(k + 1, np.append(-free, -_INFINITY), np.append(free, 1.0))
         self._highs.changeColCost(k, -1.0)
-        columns = np.arange(k + 1, dtype=np.int32)
-        for row, offset in zip(table, self._offset, strict=True):
-            self._highs.addRow(offset, _INFINITY, k + 1, columns, np.append(row[:k], -1.0))
+        m = len(rows)
+        self._highs.addRows(
+            m,
+            self._offset,
+            np.full(m, _INFINITY),
+            m * (k + 1),
+            np.arange(0, m * (k + 1), k + 1, dtype=np.int32),
+            np.tile(np.arange(k + 1, dtype=np.int32), m),
+            np.hstack([table[:, :k], np.full((m, 1), -1.0)]).ravel(),
+        )
 
     def solve(self, used: NDArray[np.bool_]) -> Proposal:
         """Propose a point where the used rows are positive, or a contradiction among them."""
         for i in np.flatnonzero(used != self._used).tolist():
             self._highs.changeRowBounds(i, self._offset[i] if used[i] else -_INFINITY, _INFINITY)
         self._used = used.copy()
-        self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        if not run(self._highs):
             return Proposal()
         found = self._highs.getSolution()
         values = tuple(float(v) for v in found.col_value)
@@ -104,7 +146,7 @@ class ElasticProgram:
     def __init__(self, walls: Sequence[IntRow], units: Sequence[IntRow], k: int) -> None:
         self._k, self._units = k, len(units)
         self._table = unit_rows(units, k)
-        self._highs = solver(presolve="off", solver="simplex")
+        self._highs = simplex_solver()
         free = np.full(k, 1e6)
         m = len(units)
         self._highs.addVars(
@@ -121,8 +163,7 @@ class ElasticProgram:
         """A point and the values of the units there; None if HiGHS has no optimum."""
         columns = np.arange(self._k, self._k + self._units, dtype=np.int32)
         self._highs.changeColsCost(self._units, columns, weights)
-        self._highs.run()
-        if self._highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        if not run(self._highs):
             return None
         point = tuple(float(v) for v in self._highs.getSolution().col_value)[: self._k]
         return point, self._table[:, : self._k] @ np.array(point) + self._table[:, self._k]

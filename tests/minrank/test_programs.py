@@ -26,6 +26,9 @@ class Failed:
     def run(self) -> None:
         pass
 
+    def setOptionValue(self, name: str, value: Any) -> None:
+        pass
+
     def getModelStatus(self) -> Any:
         return highspy.HighsModelStatus.kSolveError
 
@@ -85,19 +88,24 @@ def test_no_units_no_points() -> None:
     assert list(points_with_few_live_units(cell, 3, 0, float("inf"))) == []
 
 
-def test_a_solver_that_was_started_with_more_threads(monkeypatch: Any) -> None:
+def test_a_solver_that_was_started_with_more_threads() -> None:
     class Busy:
-        def __init__(self) -> None:
-            self.options: dict[str, Any] = {}
+        """Refuses to run on one thread."""
+
+        threads = 1
 
         def setOptionValue(self, name: str, value: Any) -> None:
-            self.options[name] = value
+            assert name == "threads"
+            self.threads = value
 
         def run(self) -> Any:
-            return highspy.HighsStatus.kError
+            return highspy.HighsStatus.kError if self.threads else highspy.HighsStatus.kOk
 
-    monkeypatch.setattr(programs.highspy, "Highs", Busy)
-    assert programs.solver().options["threads"] == 0
+        def getModelStatus(self) -> Any:
+            status = highspy.HighsModelStatus
+            return status.kNotset if self.threads else status.kOptimal
+
+    assert programs.run(Busy())
 
 
 @pytest.mark.parametrize(("n", "units", "seed"), [(2, 12, 0), (3, 10, 1), (4, 9, 2)])
