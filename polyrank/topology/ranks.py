@@ -16,6 +16,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
+from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.residues import (
@@ -51,7 +52,10 @@ def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16
     """
     if not len(signs):
         return np.zeros((0, _covered(network, signs)), np.int16)
-    distinct, number = np.unique(signs, axis=0, return_inverse=True)
+    words = pack_bits(signs > 0) if signs.shape[1] else np.zeros((len(signs), 1), np.uint8)
+    rows = np.ascontiguousarray(words).view(np.dtype((np.void, words.shape[1]))).ravel()
+    _, first, number = np.unique(rows, return_index=True, return_inverse=True)
+    distinct = np.where(signs[first] > 0, 1, -1).astype(np.int8)
     n = network.input_dim
     identity = fmpq_mat(n, n, [fmpq(int(i == j)) for i in range(n) for j in range(n)])
     base = np.eye(n, dtype=np.int64)[None]
@@ -112,6 +116,8 @@ def _ranks(
     widest = max(layer.units for layer in network.layers[:layers])
     step = max(1, _BLOCK // (widest * k))
     reduced = [reduced_layer(layer) for layer in network.layers[:layers]]
+    random = np.random.default_rng(0)
+    mix = [random.integers(1, PRIME, size=(k, la.units)) for la in network.layers[:layers]]
     unsettled: set[int] = set()
     for start in range(0, len(signs), step):
         part = slice(start, start + step)
@@ -130,7 +136,8 @@ def _ranks(
             J = J * slope[:, :, None] % PRIME
             live = ((slope != 0) & ((own != 0) | ~split)).sum(axis=1)
             bound = np.minimum(bound, live)
-            lower = modular_rank(J)
+            # a random projection to k rows keeps the rank, or lowers the lower bound
+            lower = modular_rank(product(mix[index], J))
             proved = lower == bound
             unsettled.update((start + np.flatnonzero(~proved)).tolist())
             out[part, index] = lower
