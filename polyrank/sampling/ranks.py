@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from polyrank.network.forward import affine_map, unpack_bits
 from polyrank.network.normal_form import Network
@@ -147,7 +148,8 @@ class CodewordRanks:
                 lower[r] = [s.lower for s in found]
                 upper[r] = [s.upper for s in found]
 
-        with ThreadPoolExecutor(workers) as pool:
+        # products are small: threads of BLAS inside these would only wait for one another
+        with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, parts))
         return RankTable(lower, upper)
 
