@@ -32,6 +32,10 @@ def check_command(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the sample.")] = 0,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Exact integers for every step: slower, less code to trust."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
@@ -45,7 +49,7 @@ def check_command(
 
     with sentences():
         try:
-            report = check(run, network=network, sample=sample, seed=seed, jobs=jobs)
+            report = check(run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact)
         except ProofRejectedError as rejection:
             if as_json:
                 typer.echo(json.dumps({"verdict": "rejected", "reason": str(rejection)}))

@@ -20,6 +20,23 @@ ranks and interior witnesses. It does not prove anything about the file's meanin
 normalisation, which output activation: these are recorded, not judged), nor that this program,
 python-flint or the machine are without fault. Without a proof log, or with a sample of it, it
 proves only what the report names.
+
+What has to be trusted, in the order of reading:
+
+=============================  ====================================================================
+:mod:`polyrank.proof.farkas`   a sign is proved by multipliers (``proves``)
+:mod:`polyrank.proof.layers`   exact rows and ranks on every region
+:mod:`polyrank.proof.claims`   a claim of a step, a leaf and its row of the table
+:mod:`polyrank.proof.replay`   the steps of a segment; :class:`~polyrank.proof.replay.Tally`: all
+                               segments are one tree
+:mod:`polyrank.proof.domain`   the coordinates of the run are those of the domain
+:mod:`polyrank.proof.rounding` many claims at once on rounded rows, with :mod:`.integers`; not
+                               used, and not to be trusted, with ``exact``
+=============================  ====================================================================
+
+These decide in integers. Beside them stand the network and domain as read by ``polyrank.network``
+and ``polyrank.polyhedra``. :mod:`polyrank.proof.proposals` proposes multipliers and is not trusted;
+this module, ``format`` and ``rows`` hand bytes and tables over.
 """
 
 from __future__ import annotations
@@ -41,7 +58,8 @@ from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import ProofRejectedError, segments
-from polyrank.proof.replay import Problem, Replayed, check_rows, replay
+from polyrank.proof.layers import Problem
+from polyrank.proof.replay import Replayed, Tally, check_rows, replay
 from polyrank.proof.rows import Rows
 from polyrank.regions.manifest import read_manifest
 
@@ -105,6 +123,7 @@ def check(
     sample: int | None = None,
     jobs: int = 1,
     seed: int = 0,
+    exact: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check a run directory.
@@ -120,6 +139,8 @@ def check(
         Processes.
     seed : int
         Of the sample.
+    exact : bool
+        Decide every single claim on exact integers alone: far slower, with less code to trust.
     progress : callable, optional
         Receives (rows checked, rows).
 
@@ -131,14 +152,14 @@ def check(
         If the run or the network's file cannot be read.
     """
     started = time.perf_counter()
-    setting = _opened(path, network)
+    setting = _opened(path, network, exact)
     manifest, table = setting.manifest, setting.table
     sealed = manifest.get("proof") or {}
     parts = _parts(path, sealed)
     undecided = int(manifest["counts"]["undecided"])
     certified = bool(manifest["certified"]) and manifest["status"] == "finished"
     histogram = [Counter[int]() for _ in range(setting.table.layers)]
-    tally = _Tally()
+    tally = Tally()
     if not parts:
         seen: set[tuple[int, int]] = set()
         for first in range(0, table.count, _BLOCK):
@@ -192,62 +213,7 @@ def check(
     )
 
 
-class _Tally:
-    """Puts segments together: every deferred cell is continued once, every row described once."""
-
-    def __init__(self) -> None:
-        self.balance: dict[bytes, int] = {}
-        self.roots = 0
-        self.blocks: dict[int, int] = {}
-        self.next = 0
-        self.segments = self.steps = self.tests = self.leaves = 0
-
-    def add(self, done: Replayed) -> None:
-        self.segments += 1
-        self.steps += done.steps
-        self.tests += done.tests
-        self.leaves += done.leaves
-        for key in done.deferred:
-            self._count(key, 1)
-        if done.root:
-            self.roots += 1
-        else:
-            self._count(done.head, -1)
-        if done.leaves:
-            if done.row < self.next or done.row in self.blocks:
-                raise ProofRejectedError(f"row {done.row} is described twice by the log")
-            self.blocks[done.row] = done.leaves
-            while self.next in self.blocks:
-                self.next += self.blocks.pop(self.next)
-
-    def _count(self, key: bytes, by: int) -> None:
-        value = self.balance.get(key, 0) + by
-        if value:
-            self.balance[key] = value
-        else:
-            self.balance.pop(key, None)
-
-    @property
-    def open(self) -> int:
-        """Deferred cells that no segment continues."""
-        return sum(v for v in self.balance.values() if v > 0)
-
-    def close(self, rows: int, undecided: int) -> None:
-        if self.roots != 1:
-            raise ProofRejectedError(f"the log has {self.roots} segments for the root, not 1")
-        if any(v < 0 for v in self.balance.values()):
-            raise ProofRejectedError("a segment continues a cell that no other segment defers")
-        if self.open != undecided:
-            raise ProofRejectedError(
-                f"{self.open} cells of the tree are not continued, {undecided} are called undecided"
-            )
-        if self.blocks or self.next != rows:
-            raise ProofRejectedError(
-                f"the log describes rows 0 to {self.next - 1} without a gap, the table has {rows}"
-            )
-
-
-def _opened(path: Path, network: Path | None) -> _Setting:
+def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
     manifest = read_manifest(path)
     loaded = _network(path, manifest, network)
     entry = manifest["network"]
@@ -262,7 +228,7 @@ def _opened(path: Path, network: Path | None) -> _Setting:
         raise ProofRejectedError(
             f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
         )
-    problem, frame = problem_of(manifest, loaded, layers)
+    problem, frame = problem_of(manifest, loaded, layers, exact=exact)
     table = Rows(sorted((path / "regions").glob("part-*.parquet")), layers, frame)
     finished = manifest["status"] == "finished"
     if finished and table.count != manifest["counts"]["regions"]:
@@ -320,7 +286,10 @@ def _replayed(
             yield _one(setting, number, segment, full=full)
         return
     with ProcessPoolExecutor(
-        jobs, get_context("spawn"), _start_worker, (setting.path, network, full)
+        jobs,
+        get_context("spawn"),
+        _start_worker,
+        (setting.path, network, setting.problem.exact, full),
     ) as pool:
         waiting: dict[Future[Replayed], int] = {}
         for number, segment in stream:
@@ -341,8 +310,8 @@ def _finished(waiting: dict[Future[Replayed], int]) -> Iterator[Replayed]:
 _worker: list[tuple[_Setting, bool]] = []
 
 
-def _start_worker(path: Path, network: Path | None, full: bool) -> None:
-    _worker.append((_opened(path, network), full))
+def _start_worker(path: Path, network: Path | None, exact: bool, full: bool) -> None:
+    _worker.append((_opened(path, network, exact), full))
 
 
 def _work(number: int, segment: bytes) -> Replayed:

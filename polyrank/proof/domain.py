@@ -26,11 +26,10 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.polyhedra.system import AffineSystem, identity
+from polyrank.proof.farkas import proves
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.integers import proves
-from polyrank.proof.layers import Layers
+from polyrank.proof.layers import Layers, Problem
 from polyrank.proof.proposals import eliminated
-from polyrank.proof.replay import Problem
 from polyrank.proof.rows import Frame
 
 __all__ = ["problem_of"]
@@ -59,7 +58,9 @@ def _coordinates(manifest: Mapping[str, Any]) -> tuple[fmpq_mat, fmpq_mat]:
         raise ProofRejectedError(f"the chart of the manifest is damaged: {error}") from None
 
 
-def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tuple[Problem, Frame]:
+def problem_of(
+    manifest: Mapping[str, Any], network: Network, layers: int, *, exact: bool
+) -> tuple[Problem, Frame]:
     """Check the chart against the domain; network and walls in its coordinates u.
 
     Where the domain is bounded, ``y = centre + half · u`` takes the cube ``|u_l| ≤ 1`` to the
@@ -100,10 +101,10 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     else:
         dim, cube, central = k + 1, cube[:-1], False
         walls.append(_axis(k, k, 1))
-    exact = Layers(network, layers, origin, basis * stretch)
+    rows = Layers(network, layers, origin, basis * stretch)
     scale = math.lcm(*(int(v.q) for v in (*centre, *half)))
     whole = [tuple(int((v * scale).p) for v in side) for side in (centre, half)]
-    problem = Problem(exact, (*walls, *cube), len(walls), dim, bounded, central)
+    problem = Problem(rows, (*walls, *cube), len(walls), dim, bounded, central, exact)
     return problem, Frame(whole[0], whole[1], scale)
 
 

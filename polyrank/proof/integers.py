@@ -1,19 +1,14 @@
-"""Trusted: affine functions with integer coefficients, exact and rounded, and what proves them ≥ 0.
+"""Trusted unless all is to be exact: rounded integer rows, and what proves them ≥ 0.
 
-A *row* ``(a_1, ..., a_k, c)`` is the function ``a·u + c`` on R^k. Only its sign matters, so it may
-be multiplied by any positive number. Beside exact rows, integers of any size, there are *rounded*
-ones: integers r in 64 bits and an error e ≥ 0, such that for one t the exact coefficients are
-``2^t (r_l + e_l)`` with ``|e_l| ≤ e``. Claims are proved on rounded rows wherever the errors allow
-it, and on exact ones elsewhere. What is proved does not depend on where multipliers and rays come
-from (:mod:`polyrank.proof.proposals`): no number of a float computation is believed. Products of
-matrices are computed in float64 where all integers, and so all results, are below 2^53.
-
-Where the domain is bounded, its coordinates are such that it lies in the cube ``|u_l| ≤ 1``.
+A *rounded* row is one of integers r in 64 bits with an error e ≥ 0, such that for one t the exact
+coefficients are ``2^t (r_l + e_l)`` with ``|e_l| ≤ e``. What is proved here does not depend on
+where multipliers and rays come from (:mod:`polyrank.proof.proposals`): no number of a float
+computation is believed. Products of matrices are computed in float64 where all integers, and so
+all results, are below 2^53.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +21,7 @@ __all__ = [
     "by_cone",
     "by_identity",
     "digits_of",
-    "is_nonnegative",
     "product",
-    "proves",
     "ranks_at_least",
     "small_product",
 ]
@@ -87,33 +80,6 @@ def product(left: Ints, right: Ints, norm: int) -> tuple[Ints, int, int]:
     return total, drop, 2 * len(cuts) if drop else 0
 
 
-def is_nonnegative(row: Sequence[int], *, bounded: bool) -> bool:
-    """Whether the row is ≥ 0 on the cube (``bounded``), or on all of R^k."""
-    slope = sum(map(abs, row[:-1]))
-    return row[-1] >= slope if bounded else slope == 0 and row[-1] >= 0
-
-
-def proves(
-    goal: Sequence[int],
-    rows: Sequence[Sequence[int]],
-    multipliers: Sequence[int],
-    scale: int,
-    *,
-    bounded: bool,
-) -> bool:
-    """Whether ``scale · goal − Σ_j λ_j row_j`` is ≥ 0, with scale > 0 and all λ ≥ 0, exactly.
-
-    Then the goal is ≥ 0 wherever all rows are (weak duality).
-    """
-    if scale <= 0 or any(v < 0 for v in multipliers):
-        return False
-    rest = [scale * v for v in goal]
-    for factor, row in zip(multipliers, rows, strict=True):
-        if factor:
-            rest = [v - factor * w for v, w in zip(rest, row, strict=True)]
-    return is_nonnegative(rest, bounded=bounded)
-
-
 def by_identity(
     goal: Ints,
     goal_error: Ints,
@@ -124,7 +90,7 @@ def by_identity(
     *,
     bounded: bool,
 ) -> NDArray[np.bool_]:
-    """:func:`proves` for m goals at once, on rounded rows.
+    """:func:`polyrank.proof.farkas.proves` for m goals at once, on rounded rows.
 
     On the cube the errors of a row add up to at most k + 1 times its error; elsewhere none is
     allowed.

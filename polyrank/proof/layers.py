@@ -1,7 +1,7 @@
 """Trusted: the network's layers on the regions of the layers below, in exact integers.
 
 Unit i of a layer is, on a region of the layers below, an affine function of the coordinates u. All
-units of a layer are kept as integer rows (:mod:`polyrank.proof.integers`) times one positive scale
+units of a layer are kept as integer rows (:mod:`polyrank.proof.farkas`) times one positive scale
 of the layer, so that signs and multipliers can be decided on the integers.
 
 Sets of units are integers used as bit masks: bit i is unit i.
@@ -10,6 +10,7 @@ Sets of units are integers used as bit masks: bit i is unit i.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -19,7 +20,7 @@ from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 from polyrank.network.normal_form import Layer, Network
 from polyrank.proof.integers import PRIME, Ints
 
-__all__ = ["Layers", "Region", "mask_of"]
+__all__ = ["Layers", "Problem", "Region", "mask_of"]
 
 
 def mask_of(flags: Sequence[Any]) -> int:
@@ -222,6 +223,12 @@ class Region:
         down, up = self.layers.layers[self.layer].passing
         return (positive & up | ~positive & down) & ~zero
 
+    def exact_rank(self, positive: int, zero: int) -> int:
+        """Rank of the map through this layer, where its units are decided like this."""
+        live = self.live(positive, zero)
+        rows = [row[:-1] for i, row in enumerate(self.exact) if live >> i & 1]
+        return int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
+
     def key(self) -> tuple[Any, ...]:
         """The decisions on the way to this region."""
         return () if self.below is None else (*self.below.key(), self.positive, self.zero)
@@ -229,3 +236,33 @@ class Region:
     def ranks(self) -> tuple[int, ...]:
         """The ranks through every layer below."""
         return () if self.below is None else (*self.below.ranks(), self.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a run is about, exactly, in coordinates u: network and domain.
+
+    Attributes
+    ----------
+    layers : Layers
+    walls : tuple of exact rows
+        In the order of the format.
+    artificial : int
+        Index of the first wall that is no constraint: its multipliers must be 0.
+    dim : int
+        Rows per MISS step.
+    bounded : bool
+        The domain lies in the cube |u_l| ≤ 1.
+    central : bool
+        Origin and all biases are 0: no unit has a constant.
+    exact : bool
+        Prove everything on exact rows, one claim at a time: slow, with less code to be trusted.
+    """
+
+    layers: Layers
+    walls: tuple[tuple[int, ...], ...]
+    artificial: int
+    dim: int
+    bounded: bool
+    central: bool
+    exact: bool

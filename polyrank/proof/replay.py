@@ -6,14 +6,12 @@ Steps change the current cell at once; what they claim is collected and proved m
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
-from numpy.typing import NDArray
 
+from polyrank.proof.claims import POSITIVES, Claims
 from polyrank.proof.format import (
     CUBE_NEGATIVE,
     CUBE_POSITIVE,
@@ -31,45 +29,14 @@ from polyrank.proof.format import (
     ProofRejectedError,
     head_of,
 )
-from polyrank.proof.integers import Ints, by_cone, by_identity, proves
-from polyrank.proof.layers import Layers, Region, mask_of
-from polyrank.proof.proposals import Proposals, eliminated
-from polyrank.proof.rounding import Rounded, compose, prove_ranks
+from polyrank.proof.layers import Problem, Region, mask_of
 from polyrank.proof.rows import Listed, Rows
 
-__all__ = ["Problem", "Replayed", "check_rows", "replay"]
+__all__ = ["Replayed", "Tally", "check_rows", "replay"]
 
 _BATCH = 1 << 14
 _RUN = 64
 _BITS = [1 << i for i in range(256)]
-_POSITIVES = bytes(c in (CUBE_POSITIVE, POSITIVE, POSITIVE_BY) for c in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What a run is about, exactly, in coordinates u: network and domain.
-
-    Attributes
-    ----------
-    layers : Layers
-    walls : tuple of exact rows
-        In the order of the format.
-    artificial : int
-        Index of the first wall that is no constraint: its multipliers must be 0.
-    dim : int
-        Rows per MISS step.
-    bounded : bool
-        The domain lies in the cube |u_l| ≤ 1.
-    central : bool
-        Origin and all biases are 0: no unit has a constant.
-    """
-
-    layers: Layers
-    walls: tuple[tuple[int, ...], ...]
-    artificial: int
-    dim: int
-    bounded: bool
-    central: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +64,7 @@ class _StepError(Exception):
 class _Cell:
     """A cell inside a region of the layers below: which units are still open, and decisions.
 
-    ``rows`` are the numbers, in the table of the batch, of the rows that are ≥ 0 on the cell: twice
+    ``rows`` are the numbers, in the table of claims, of the rows that are ≥ 0 on the cell: twice
     the row, plus 1 for its negative. ``cuts`` lists region, unit and side of those that are units.
     """
 
@@ -120,189 +87,6 @@ class _Cell:
             cuts,
         )
         return hashlib.sha256(repr(state).encode()).digest()
-
-
-class _Batch:
-    """Rounded rows of regions, and claims about them that are still to be proved."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.start()
-
-    def start(self) -> None:
-        """Forget everything but the walls."""
-        self.size = len(self.problem.walls)
-        self.regions: list[Region] = []
-        # runs of steps: position, number, bytes per step, offset and width of indices (0: none)
-        self.runs: list[tuple[int, int, int, int, int]] = []
-        self.run_regions: list[Region] = []
-        self.run_rows: list[list[int]] = []
-        self.claims = 0
-        self.leaves: list[tuple[int, Region, list[int]]] = []
-
-    def enter(self, region: Region) -> None:
-        """Give the region's rows a place in the table; those below it come first."""
-        region.base = self.size
-        self.size += region.here.units
-        self.regions.append(region)
-
-    def rounded(self) -> Rounded:
-        """The table of all rows."""
-        compose(self.problem.layers, self.regions)
-        return Rounded(self.problem.walls, self.regions, self.problem.layers.k)
-
-    def row(self, number: int) -> list[int]:
-        """The exact row with this number."""
-        at = number >> 1
-        if at < len(self.problem.walls):
-            row = list(self.problem.walls[at])
-        else:
-            region = self.regions[bisect(self.regions, at, key=lambda r: r.base) - 1]
-            row = region.exact[at - region.base]
-        return [-v for v in row] if number & 1 else row
-
-    # claims ----------------------------------------------------------------------------------
-
-    def failed_claim(self, segment: NDArray[np.uint8], rounded: Rounded) -> tuple[int, str] | None:
-        """The first step whose claim is not proved, and why."""
-        worst: tuple[int, str] | None = None
-        for skip, width in sorted({run[3:] for run in self.runs}):
-            chosen = [i for i, run in enumerate(self.runs) if run[3:] == (skip, width)]
-            bad = self._failed(segment, rounded, chosen, skip, width)
-            if bad is not None and (worst is None or bad < worst):
-                worst = bad
-        return worst
-
-    def _failed(
-        self,
-        segment: NDArray[np.uint8],
-        rounded: Rounded,
-        chosen: list[int],
-        skip: int,
-        width: int,
-    ) -> tuple[int, str] | None:
-        at, count, stride = np.array([self.runs[i][:3] for i in chosen]).T
-        run = np.repeat(np.arange(len(chosen)), count)
-        place = at[run] + stride[run] * (np.arange(len(run)) - (np.cumsum(count) - count)[run])
-        unit = segment[place + 1] + segment[place + 2].astype(np.int64) * 256
-        side = np.where(np.frombuffer(_POSITIVES, np.int8)[segment[place]] == 1, 1, -1)
-        base = np.array([self.run_regions[i].base for i in chosen])
-        goal = base[run] + unit
-        nonzero = (np.abs(rounded.values[:, goal]) > rounded.errors[goal]).any(axis=0)
-        wrong = np.zeros(len(place), dtype=bool)
-        numbers = np.empty((0, len(place)), dtype=np.int64)
-        if width:
-            known = np.array([len(self.run_rows[i]) for i in chosen])
-            first = np.cumsum(known) - known
-            held = np.array([number for i in chosen for number in self.run_rows[i]] + [-1])
-            indices = []
-            for q in range(self.problem.dim):
-                index = segment[place + skip + q * width].astype(np.int64)
-                if width == 2:
-                    index += segment[place + skip + q * width + 1].astype(np.int64) * 256
-                indices.append(index)
-            index = np.array(indices, dtype=np.int64).reshape(self.problem.dim, len(place))
-            absent = index == (1 << 8 * width) - 1
-            beyond = ~absent & (index >= known[run])
-            wrong = beyond.any(axis=0)
-            numbers = held[np.where(absent | beyond, len(held) - 1, first[run] + index)]
-        proved = nonzero & ~wrong & _proved(self.problem, rounded, goal, side, numbers)
-        for s in np.flatnonzero(~proved).tolist():
-            name = f"unit {int(unit[s])}"
-            if wrong[s]:
-                bad = int(index[:, s][beyond[:, s]][0])
-                return int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
-            if not any(self.row(2 * int(goal[s]))):
-                return int(place[s]), f"{name} is identically zero"
-            if not self.exactly(int(goal[s]), int(side[s]), numbers[:, s].tolist()):
-                what = "rows do not prove the sign of" if width else "bounding box does not decide"
-                return int(place[s]), f"the {what} {name}"
-        return None
-
-    def exactly(self, goal: int, side: int, numbers: Sequence[int]) -> bool:
-        """Whether the exact rows prove the sign of a row."""
-        real = [self.row(n) for n in numbers if n >= 0 and not self.is_artificial(n)]
-        wanted = self.row(2 * goal + (side < 0))
-        bounded = self.problem.bounded
-        multipliers, scale = eliminated(wanted, real, bounded=bounded)
-        return proves(wanted, real, multipliers, scale, bounded=bounded)
-
-    def is_artificial(self, number: int) -> bool:
-        """Whether a row is a wall that is no constraint."""
-        return self.problem.artificial <= number >> 1 < len(self.problem.walls)
-
-    # leaves ----------------------------------------------------------------------------------
-
-    def failed_leaf(self, rounded: Rounded, listed: Listed, first: int) -> tuple[int, str] | None:
-        """The first leaf that its row of the table does not describe, and why."""
-        prove_ranks([*self.regions, *(leaf[1] for leaf in self.leaves)])
-        for i, (offset, region, _) in enumerate(self.leaves):
-            if i >= len(listed.code):
-                return offset, f"the table has no row {first + i}"
-            if (region.code, region.zeros) != (listed.code[i], listed.zero[i]):
-                return offset, f"row {first + i} states another codeword"
-            if (ranks := region.ranks()) != listed.ranks[i]:
-                return offset, f"row {first + i} states ranks {listed.ranks[i]}, not {ranks}"
-        bad = self.outside(rounded, listed)
-        if bad >= 0:
-            return self.leaves[bad][0], f"the witness of row {first + bad} is not inside"
-        return None
-
-    def outside(self, rounded: Rounded, listed: Listed) -> int:
-        """Index of the first leaf whose witness is not strictly inside, or −1."""
-        counts = [len(rows) for _, _, rows in self.leaves]
-        owner = np.repeat(np.arange(len(counts)), counts)
-        numbers = np.array([n for _, _, rows in self.leaves for n in rows], dtype=np.int64)
-        if not numbers.size:
-            return -1
-        values = np.zeros(len(numbers), dtype=np.int64)
-        doubt = np.zeros(len(numbers), dtype=np.int64)
-        row = numbers >> 1
-        for coefficient, point in zip(rounded.values, listed.rounded, strict=True):
-            a, v = coefficient[row], point[owner]
-            values += a * v
-            # (a + e)(v + f) with |e| ≤ error, |f| ≤ 1
-            doubt += np.abs(a) + rounded.errors[row] * (np.abs(v) + 1)
-        inside = np.where(numbers & 1, -values, values) > doubt
-        for s in np.flatnonzero(~inside).tolist():
-            leaf = int(owner[s])
-            exact = self.row(int(numbers[s]))
-            if sum(a * v for a, v in zip(exact, listed.exact(leaf), strict=True)) <= 0:
-                return leaf
-        return -1
-
-
-def _proved(
-    problem: Problem, rounded: Rounded, goal: Ints, side: Ints, numbers: Ints
-) -> NDArray[np.bool_]:
-    """Which of m goals (row of the table and side) rows by number (d, m) prove, on rounded rows."""
-    values, errors = rounded.values, rounded.errors
-    bounded = problem.bounded
-    g, g_error = values[:, goal] * side, errors[goal]
-    absent = numbers < 0
-    row = numbers >> 1
-    A = values[:, row].transpose(1, 0, 2) * np.where(absent, 0, 1 - 2 * (numbers & 1))[:, None]
-    A_error = errors[row]
-    if not len(numbers):
-        one = np.ones_like(goal)
-        return by_identity(g, g_error, A, A_error, numbers, one, bounded=bounded)
-    unused = absent | ((problem.artificial <= row) & (row < len(problem.walls)))
-    d = len(numbers)
-    propose = Proposals(A[:, :d], g[:d])
-    out = np.zeros(len(goal), dtype=bool)
-    if bounded:
-        multipliers, scale = propose.rounded(unused)
-        out = by_identity(g, g_error, A, A_error, multipliers, scale, bounded=True)
-    if not out.all():
-        multipliers, scale = propose.integral(unused)
-        out |= by_identity(g, g_error, A, A_error, multipliers, scale, bounded=bounded)
-    linear = problem.central & ~(row < len(problem.walls)).any(axis=0)
-    cones = ~out & ~unused.any(axis=0) & (linear if bounded else True)
-    if cones.any():
-        s = np.flatnonzero(cones)
-        rays = propose.rays()[:, :, s]
-        out[s] = by_cone(g[:d, s], g_error[s], A[:, :d, s], A_error[:, s], rays)
-    return out
 
 
 def replay(segment: bytes, number: int, problem: Problem, table: Rows) -> Replayed:
@@ -339,7 +123,7 @@ class _Replay:
         self.stack: list[_Cell] = []
         self.deferred: list[bytes] = []
         self.leaves = self.steps = self.tests = 0
-        self.batch = _Batch(problem)
+        self.claims = Claims(problem)
 
     def run(self) -> Replayed:
         cell = self._start()
@@ -403,13 +187,13 @@ class _Replay:
                     real = (
                         cell.rows[: self.problem.artificial] + cell.rows[len(self.problem.walls) :]
                     )
-                    self.batch.leaves.append((p, self._decided(cell, p), real))
+                    self.claims.leaves.append((p, self._decided(cell, p), real))
                 else:
                     self.deferred.append(cell.key())
                 stack.pop()
                 p += 1
-                batch = self.batch
-                if batch.size + batch.claims + 4 * len(batch.leaves) > _BATCH:
+                claims = self.claims
+                if claims.size + claims.count + 4 * len(claims.leaves) > _BATCH:
                     self._prove()
             else:
                 raise _StepError(p, f"unknown step {step}")
@@ -435,18 +219,11 @@ class _Replay:
             for s in range(count):  # the first of them that is not open
                 cell.open ^= 1 << self._unit(cell, p + s * stride)
         cell.open &= ~chosen
-        cell.positive |= sum(compress(sets, kinds.translate(_POSITIVES)))
-        self._claim(cell, p, count, stride, skip, width)
-        return end
-
-    def _claim(self, cell: _Cell, p: int, count: int, stride: int, skip: int, width: int) -> None:
-        batch = self.batch
-        batch.runs.append((p, count, stride, skip, width))
-        batch.run_regions.append(cell.region)
-        batch.run_rows.append(cell.rows)
-        batch.claims += count
+        cell.positive |= sum(compress(sets, kinds.translate(POSITIVES)))
+        self.claims.add_run((p, count, stride), (skip, width), cell.region, cell.rows)
         self.steps += count
         self.tests += count if width else 0
+        return end
 
     def _miss_by(self, cell: _Cell, p: int) -> int:
         segment = self.segment
@@ -458,18 +235,18 @@ class _Replay:
         cell.open ^= 1 << unit
         if segment[p] == POSITIVE_BY:
             cell.positive |= 1 << unit
+        self.steps += 1
+        self.tests += 1
         if count == self.problem.dim:
-            self._claim(cell, p, 1, 1, 5, 2)
+            self.claims.add_run((p, 1, 1), (5, 2), cell.region, cell.rows)
             return end
         indices = np.frombuffer(segment, "<u2", count, p + 5).tolist()
         if any(i >= len(cell.rows) for i in indices):
             raise _StepError(p, f"the cell has {len(cell.rows)} rows, not a row {max(indices)}")
         side = 1 if segment[p] == POSITIVE_BY else -1
         at, numbers = cell.region.base + unit, [cell.rows[i] for i in indices]
-        if not self.batch.exactly(at, side, numbers) or not any(cell.region.exact[unit]):
+        if not self.claims.exactly(at, side, numbers) or not any(cell.region.exact[unit]):
             raise _StepError(p, f"the rows do not prove the sign of unit {unit}")
-        self.steps += 1
-        self.tests += 1
         return end
 
     def _unit(self, cell: _Cell, p: int) -> int:
@@ -507,26 +284,18 @@ class _Replay:
     def _enter(self, cell: _Cell, p: int) -> None:
         cell.region = self._decided(cell, p)
         cell.open, cell.positive, cell.zero = cell.region.here.plane, 0, 0
-        self.batch.enter(cell.region)
+        self.claims.enter(cell.region)
 
     def _prove(self) -> None:
-        """Prove the claims of the batch, and start another with the open cells."""
-        batch = self.batch
-        rounded = batch.rounded()
+        """Prove the claims, and start anew with the open cells."""
+        claims = self.claims
         first = self.head.row + self.leaves
-        listed = self.table.slice(first, len(batch.leaves))
-        failed = [
-            bad
-            for bad in (
-                batch.failed_claim(self.bytes, rounded),
-                batch.failed_leaf(rounded, listed, first),
-            )
-            if bad is not None
-        ]
-        if failed:
-            raise _StepError(*min(failed))
-        self.leaves += len(batch.leaves)
-        batch.start()
+        listed = self.table.slice(first, len(claims.leaves))
+        bad = claims.failed(self.bytes, listed, first)
+        if bad is not None:
+            raise _StepError(*bad)
+        self.leaves += len(claims.leaves)
+        claims.start()
         entered: set[int] = set()
         walls = len(self.problem.walls)
         for cell in self.stack:
@@ -537,7 +306,7 @@ class _Replay:
                 chain.append(line)
                 line = line.below
             for region in reversed(chain):  # a region comes after those below it
-                batch.enter(region)
+                claims.enter(region)
             cell.rows = [2 * i for i in range(walls)]
             cell.rows += [2 * (r.base + unit) + (not up) for r, unit, up in cell.cuts]
 
@@ -552,7 +321,7 @@ class _Replay:
         if any(v != -1 for v in head.decision[top:]) or any(head.splits[top:]):
             raise _StepError(11 + top, "units above the layer of the cell are decided")
         region = Region(layers, None, 0, 0)
-        self.batch.enter(region)
+        self.claims.enter(region)
         rows = [2 * i for i in range(len(self.problem.walls))]
         cell = _Cell(region, region.here.plane, 0, 0, rows, [])
         for k in range(head.layer + 1):
@@ -593,9 +362,9 @@ def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
     """
     listed = table.slice(first, count)
     layers = problem.layers
-    batch = _Batch(problem)
+    claims = Claims(problem)
     domain = Region(layers, None, 0, 0)
-    batch.enter(domain)
+    claims.enter(domain)
     line: list[Region] = [domain]
     for i, (code, zeros) in enumerate(zip(listed.code, listed.zero, strict=True)):
         rows = [2 * w for w in range(problem.artificial)]
@@ -617,12 +386,68 @@ def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
             if known is None or (known.positive, known.zero) != (positive, zero):
                 line[k + 1 :] = [Region(layers, region, positive, zero)]
                 if k + 1 < layers.depth:
-                    batch.enter(line[k + 1])
+                    claims.enter(line[k + 1])
         if code >> position or zeros >> position:
             raise ProofRejectedError(f"row {first + i} has more bits than there are units")
-        batch.leaves.append((first + i, line[-1], rows))
-    rounded = batch.rounded()
-    bad = batch.failed_leaf(rounded, listed, first)
+        claims.leaves.append((first + i, line[-1], rows))
+    bad = claims.failed_leaf(listed, first)
     if bad is not None:
         raise ProofRejectedError(bad[1])
     return listed
+
+
+class Tally:
+    """Puts segments together: every deferred cell is continued once, every row described once."""
+
+    def __init__(self) -> None:
+        self.balance: dict[bytes, int] = {}
+        self.roots = 0
+        self.blocks: dict[int, int] = {}
+        self.next = 0
+        self.segments = self.steps = self.tests = self.leaves = 0
+
+    def add(self, done: Replayed) -> None:
+        """Count a segment in."""
+        self.segments += 1
+        self.steps += done.steps
+        self.tests += done.tests
+        self.leaves += done.leaves
+        for key in done.deferred:
+            self._count(key, 1)
+        if done.root:
+            self.roots += 1
+        else:
+            self._count(done.head, -1)
+        if done.leaves:
+            if done.row < self.next or done.row in self.blocks:
+                raise ProofRejectedError(f"row {done.row} is described twice by the log")
+            self.blocks[done.row] = done.leaves
+            while self.next in self.blocks:
+                self.next += self.blocks.pop(self.next)
+
+    def _count(self, key: bytes, by: int) -> None:
+        value = self.balance.get(key, 0) + by
+        if value:
+            self.balance[key] = value
+        else:
+            self.balance.pop(key, None)
+
+    @property
+    def open(self) -> int:
+        """Deferred cells that no segment continues."""
+        return sum(v for v in self.balance.values() if v > 0)
+
+    def close(self, rows: int, undecided: int) -> None:
+        """Check that all segments are one tree, whose leaves are all rows of the table."""
+        if self.roots != 1:
+            raise ProofRejectedError(f"the log has {self.roots} segments for the root, not 1")
+        if any(v < 0 for v in self.balance.values()):
+            raise ProofRejectedError("a segment continues a cell that no other segment defers")
+        if self.open != undecided:
+            raise ProofRejectedError(
+                f"{self.open} cells of the tree are not continued, {undecided} are called undecided"
+            )
+        if self.blocks or self.next != rows:
+            raise ProofRejectedError(
+                f"the log describes rows 0 to {self.next - 1} without a gap, the table has {rows}"
+            )

@@ -1,4 +1,4 @@
-"""Trusted: rounded rows and ranks of many regions at once.
+"""Trusted unless all is to be exact: rounded rows of many regions at once, and proofs on them.
 
 The rows of a layer on a region are ``W x``, where x holds the rows of the layer below that are
 passed on, and the constant 1. With W and x known up to errors, so is the product; every operation
@@ -10,21 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from flint import fmpz_mat
 from numpy.typing import NDArray
 
 from polyrank.proof.integers import (
     PRIME,
     Ints,
     bit_length,
+    by_cone,
+    by_identity,
     digits_of,
     product,
     ranks_at_least,
     small_product,
 )
-from polyrank.proof.layers import Layers, Region
+from polyrank.proof.layers import Layers, Problem, Region
+from polyrank.proof.proposals import Proposals
 
-__all__ = ["Rounded", "compose", "prove_ranks"]
+__all__ = ["Rounded"]
 
 _FINE = 50  # bits of rounded rows from which those of the next layer are composed
 _SPARE = 8  # bits of errors
@@ -33,29 +35,76 @@ _SPARE = 8  # bits of errors
 class Rounded:
     """The rows of walls and regions in one table, short enough for claims.
 
+    A *number* stands for a row: twice its place in the table, plus 1 for its negative.
+
     Attributes
     ----------
     values : ndarray of int64, shape (k + 1, n)
     errors : ndarray of int64, shape (n,)
     """
 
-    def __init__(self, walls: Sequence[Sequence[int]], regions: Sequence[Region], k: int) -> None:
-        wall, exponent = _shifted(walls, k + 1)
-        parts, errors, at = [wall], [np.full(len(walls), int(exponent > 0))], len(walls)
-        for region in regions:
-            region.base = at
-            parts.append(region.rounded)
-            at += region.rounded.shape[1]
-        errors.append(
-            np.repeat(
-                np.array([r.error for r in regions], dtype=np.int64),
-                np.array([r.rounded.shape[1] for r in regions], dtype=np.int64),
-            )
-        )
-        fine, error = np.concatenate(parts, axis=1), np.concatenate(errors)
+    def __init__(self, problem: Problem, regions: Sequence[Region]) -> None:
+        self.problem = problem
+        compose(problem.layers, regions)
+        prove_ranks(regions)
+        k = problem.layers.k
+        wall, exponent = _shifted(problem.walls, k + 1)
+        rows = [r for r in regions if r.layer < problem.layers.depth]
+        sizes = np.array([r.rounded.shape[1] for r in rows], dtype=np.int64)
+        error: Ints = np.array([int(exponent > 0), *(r.error for r in rows)], dtype=np.int64)
+        fine: Ints = np.concatenate([wall, *(r.rounded for r in rows)], axis=1)
+        error = np.repeat(error, np.array([len(problem.walls), *sizes]))
         short = np.maximum(bit_length(np.abs(fine).max(axis=0)) - digits_of(k), 0)
         self.values: Ints = fine >> short
         self.errors: Ints = np.where(short > 0, (error >> short) + 2, error)
+
+    def inside(self, numbers: Ints, points: Ints) -> NDArray[np.bool_]:
+        """Whether rows are proved to be positive at points (k + 1, m), homogeneous, rounded."""
+        row = numbers >> 1
+        values = np.zeros(len(numbers), dtype=np.int64)
+        doubt = np.zeros(len(numbers), dtype=np.int64)
+        for coefficient, v in zip(self.values, points, strict=True):
+            a = coefficient[row]
+            values += a * v
+            # (a + e)(v + f) with |e| ≤ error, |f| ≤ 1
+            doubt += np.abs(a) + self.errors[row] * (np.abs(v) + 1)
+        return np.asarray(np.where(numbers & 1, -values, values) > doubt)
+
+    def prove(self, goal: Ints, side: Ints, numbers: Ints) -> NDArray[np.bool_]:
+        """Which of m goals (row of the table, times side ±1) rows by number (d, m) prove.
+
+        A goal that is proved is also not identically 0. Numbers below 0 stand for no row.
+        """
+        problem, values, errors = self.problem, self.values, self.errors
+        bounded = problem.bounded
+        g, g_error = values[:, goal] * side, errors[goal]
+        nonzero = (np.abs(g) > g_error).any(axis=0)
+        absent = numbers < 0
+        row = numbers >> 1
+        A = values[:, row].transpose(1, 0, 2) * np.where(absent, 0, 1 - 2 * (numbers & 1))[:, None]
+        A_error = errors[row]
+        if not len(numbers):
+            one = np.ones_like(goal)
+            proved = by_identity(g, g_error, A, A_error, numbers, one, bounded=bounded)
+            return np.asarray(nonzero & proved)
+        unused = absent | ((problem.artificial <= row) & (row < len(problem.walls)))
+        d = len(numbers)
+        propose = Proposals(A[:, :d], g[:d])
+        A = np.where(unused[:, None], 0, A)
+        out = np.zeros(len(goal), dtype=bool)
+        if bounded:
+            multipliers, scale = propose.rounded(unused)
+            out = by_identity(g, g_error, A, A_error, multipliers, scale, bounded=True)
+        if not out.all():
+            multipliers, scale = propose.integral(unused)
+            out |= by_identity(g, g_error, A, A_error, multipliers, scale, bounded=bounded)
+        linear = problem.central & ~(row < len(problem.walls)).any(axis=0)
+        cones = ~out & ~unused.any(axis=0) & (linear if bounded else True)
+        if cones.any():
+            s = np.flatnonzero(cones)
+            rays = propose.rays()[:, :, s]
+            out[s] = by_cone(g[:d, s], g_error[s], A[:, :d, s], A_error[:, s], rays)
+        return np.asarray(out & nonzero)
 
 
 def _shifted(rows: Sequence[Sequence[int]], width: int) -> tuple[Ints, int]:
@@ -76,7 +125,8 @@ def _by_layer(regions: Sequence[Region]) -> Iterator[list[Region]]:
 
 def compose(layers: Layers, regions: Sequence[Region]) -> None:
     """Rounded rows and residues of all regions that have none yet; lower layers come first."""
-    for group in _by_layer([r for r in regions if r.exponent < 0]):
+    new = [r for r in regions if r.exponent < 0 and r.layer < layers.depth]
+    for group in _by_layer(new):
         if group[0].below is None:
             _start(layers, group)
         else:
@@ -155,7 +205,4 @@ def prove_ranks(regions: Sequence[Region]) -> None:
         proved = ranks_at_least(matrices.transpose(0, 2, 1), dice)
         for region, lower, b, mask in zip(group, proved.tolist(), below, live, strict=True):
             bound = min(b.rank, mask.bit_count())
-            region.rank = bound
-            if lower < bound:
-                rows = [row[:-1] for i, row in enumerate(b.exact) if mask >> i & 1]
-                region.rank = int(fmpz_mat(rows).rank())
+            region.rank = bound if lower >= bound else b.exact_rank(region.positive, region.zero)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,20 +53,22 @@ class ProofLog:
     def write(self, chunk: bytes) -> None:
         """Append to the log; a chunk that starts with ``S`` starts a segment."""
         if chunk[:1] == b"S":
-            try:
+            with self._disk_errors():
                 self._flush()
-            except OSError as error:
-                raise RunError(f"cannot write the proof: {error.strerror or error}") from error
         if chunk:
             self._chunks.append(chunk)
 
     def finish(self, chart: dict[str, Any]) -> dict[str, Any]:
-        """Close the last part; the entry that seals the log in the manifest."""
-        try:
+        """Close the last part; the entry that seals the log in the manifest.
+
+        Raises
+        ------
+        RunError
+            If the disk is full or cannot be written; :meth:`write` raises it as well.
+        """
+        with self._disk_errors():
             self._flush()
             self._close_part()
-        except OSError as error:
-            raise RunError(f"cannot write the proof: {error.strerror or error}") from error
         return {
             "version": 1,
             "parts": self._parts,
@@ -78,9 +80,22 @@ class ProofLog:
     def abandon(self) -> None:
         """Give up the open part; complete parts stay, unsealed."""
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError, pa.ArrowException):  # a full disk is no news here
+                self._stream.close()
             self._stream = None
             self._draft().unlink(missing_ok=True)
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """Turn what a disk refuses into one sentence."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RunError(
+                f"cannot write the proof of {self._directory}: {reason}; free some space or name "
+                "a directory that can be written"
+            ) from error
 
     def _draft(self) -> Path:
         return self._directory / f"proof-{len(self._parts):06d}.bin.zst.partial"

@@ -48,6 +48,46 @@ def test_rejected(polyrank: Any, run: Path) -> None:
     assert json.loads(polyrank("check", run, "--json").out)["verdict"] == "rejected"
 
 
+def test_exact(polyrank: Any, run: Path) -> None:
+    done = polyrank("check", run, "--exact")
+    assert done.status == 0
+    assert "accepted: exactly 7 regions" in done.out
+
+
+def test_a_damaged_log(polyrank: Any, run: Path) -> None:
+    (part,) = (run / "proof").iterdir()
+    part.write_bytes(part.read_bytes()[:-5])
+    done = polyrank("check", run)
+    assert done.status == 4
+    assert "rejected: part-000000.bin.zst" in done.err
+    part.unlink()
+    assert polyrank("check", run).status == 4
+
+
+def test_what_cannot_be_read(polyrank: Any, run: Path, tmp_path: Path) -> None:
+    done = polyrank("check", tmp_path / "nothing")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    (run / "manifest.json").write_text("{")
+    done = polyrank("check", run)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("arguments", [["--sample", 0], ["--jobs", 0], ["--unknown"], []])
+def test_wrong_usage(polyrank: Any, run: Path, arguments: list[Any]) -> None:
+    assert polyrank("check", *([run, *arguments] if arguments else [])).status == 2
+
+
+def test_undecided_cells(polyrank: Any, run: Path) -> None:
+    """A run that calls itself incomplete is accepted as that, with status 3."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest.update(status="failed", certified=False)
+    del manifest["proof"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    done = polyrank("check", run, "--json")
+    assert done.status == 3
+    assert json.loads(done.out)["verdict"] == "undecided"
+
+
 def test_partial(polyrank: Any, run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     manifest.update(status="interrupted", certified=False)

@@ -19,6 +19,9 @@ def _accepted(path: Path, net: Any, domain: Any = None, **options: Any) -> Any:
     report = check(path / "run")
     assert report.complete
     assert (report.regions, report.checked) == (run.count, run.count)
+    if run.count <= 200:
+        plain = check(path / "run", exact=True)
+        assert (plain.complete, plain.steps, plain.tests) == (True, report.steps, report.tests)
     return report
 
 
@@ -65,14 +68,14 @@ _DOMAINS = {
 }
 
 
-@pytest.mark.parametrize("engine", ["dictionary", "highs"])
+@pytest.mark.parametrize("engine", ["auto", "dictionary", "highs"])
 @pytest.mark.parametrize("name", _DOMAINS)
 def test_domains(name: str, engine: str, tmp_path: Path) -> None:
     net = random_network(3, 3, 6, 5, 2)
     _accepted(tmp_path, net, _DOMAINS[name], engine=engine)
 
 
-@pytest.mark.parametrize("engine", ["dictionary", "highs"])
+@pytest.mark.parametrize("engine", ["auto", "dictionary", "highs"])
 @pytest.mark.parametrize("cells", [1, 7, 1 << 20])
 def test_segments_of_every_size(engine: str, cells: int, tmp_path: Path) -> None:
     for number, (net, domain) in enumerate(

@@ -386,7 +386,8 @@ def experiment(folder: Path, name: str, trials: int, seed: int) -> Counter[tuple
         copy = Copy(original.path, folder / "mutant")
         MUTATIONS[kind][1](copy, dice)
         try:
-            report = check(copy.path)
+            # every fifth one on exact rows alone
+            report = check(copy.path, exact=trial % 5 == 0)
         except PolyrankError:
             outcome[kind, "rejected"] += 1
             continue
