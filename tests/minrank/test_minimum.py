@@ -115,6 +115,35 @@ def test_generic_arrangements(n: int, units: int, seed: int) -> None:
             assert all(r.rank == min(n, r.codeword.sum()) for r in found.regions)
 
 
+def _against_the_full_run(n: int, units: int, seed: int, domain: Any) -> None:
+    net = random_layer(n, units, seed)
+    run = pr.enumerate_regions(net, domain)
+    histogram = run.rank_histogram()
+    least = min(histogram)
+    # where every region has full rank, the list of rank < n is empty
+    below = min(least + 2, n)
+    found = minimum_rank(net, domain, below=below)
+    assert found.certified
+    assert found.lower == least
+    ranks = [region.rank for region in found.regions]
+    assert {r: ranks.count(r) for r in set(ranks)} == {
+        r: count for r, count in histogram.items() if r < below
+    }
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_tens_of_thousands_of_regions(seed: int) -> None:
+    _against_the_full_run(7, 18, seed, pr.Box(-1, 1))
+    _against_the_full_run(4, 32, seed, pr.WholeSpace())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", [pr.WholeSpace(), pr.Box(-1, 1)], ids=["all", "box"])
+def test_the_papers_width_25_against_seven_million_regions(domain: Any) -> None:
+    """Input 10, width 25, the last size of the single-layer setting that can be enumerated."""
+    _against_the_full_run(10, 25, 2, domain)
+
+
 def test_domains_of_lower_dimension() -> None:
     net = random_layer(4, 9, 5)
     rng = np.random.default_rng(6)
