@@ -10,7 +10,6 @@ import pytest
 import polyrank as pr
 from polyrank.proof.check import check
 from tests.examples import EXAMPLES, Example
-from tests.families import FAMILIES
 from tests.proof.runs import degenerate_network, random_network, write
 
 
@@ -29,22 +28,6 @@ def _accepted(path: Path, net: Any, domain: Any = None, **options: Any) -> Any:
 def test_examples(example: Example, tmp_path: Path) -> None:
     report = _accepted(tmp_path, example.network, example.space.domain())
     assert report.regions == example.count
-
-
-@pytest.mark.parametrize(
-    ("name", "n", "regions"),
-    [
-        pytest.param(
-            name, n, regions, marks=pytest.mark.slow if regions > 800 else (), id=f"{name} {n}"
-        )
-        for name, family in FAMILIES.items()
-        for n, regions in family.regions.items()
-        if regions <= 50_000
-    ],
-)
-def test_known_counts(name: str, n: int, regions: int, tmp_path: Path) -> None:
-    report = _accepted(tmp_path, FAMILIES[name].build(n).network())
-    assert report.regions == regions
 
 
 _DOMAINS = {
