@@ -247,8 +247,10 @@ def _new_vertices(
     high, low = np.abs(values.z[a, unit]), np.abs(values.z[b, unit])
     share = high / (high + low)
     high_error, low_error = values.error[a, unit], values.error[b, unit]
-    left = high + low - high_error - low_error
-    slack = (high * low_error + low * high_error) / ((high + low) * left)
+    # |t − t̃| ≤ (e_a |z_b| + e_b |z_a|) / ((|z_a| + |z_b|) (|z_a| + |z_b| − e_a − e_b))
+    both = high + low
+    left = both - high_error - low_error - 2.0**-48 * (both + high_error + low_error)
+    slack = (low_error * share + high_error * (low / both)) / left
     slack = np.where(left > 0, slack * (1 + 2.0**-40) + 2.0**-48, np.inf)[:, None]
     za, zb = values.z[a], values.z[b]
     ea, eb = values.error[a], values.error[b]

@@ -245,14 +245,13 @@ def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]
     z = h @ weight.T + bias
     size = np.abs(h) @ np.abs(weight).T + np.abs(bias)
     spread = error @ np.abs(weight).T
-    if not layer.weight.is_float:
-        spread = spread * (1 + 2 * U)
-    terms = h.shape[1] + 6  # of the sum, its bias, the rounding of rational entries, slack
-    bound = (terms * U) * size + spread
-    bound = np.where((size > 0) | (spread > 0), bound * (1 + 4 * terms * U) + _TINY, 0.0)
-    only_bias = (np.abs(h) @ (weight != 0).T == 0) & (spread == 0)
-    if layer.bias.is_float and layer.weight.is_float:
-        bound[only_bias] = 0.0  # z is the bias itself
+    terms = h.shape[1] + 8  # of the sum, its bias, the rounding of rational entries, slack
+    bound = ((terms * U) * size + spread) * (1 + 4 * terms * U) + _TINY
+    if layer.weight.is_float:
+        # where no input counts, z is the bias; a product could underflow, this test cannot
+        dead = (np.abs(h) + error) @ (weight != 0).astype(np.float64).T == 0
+        rounding = 0.0 if layer.bias.is_float else 4 * U * np.abs(bias) + _TINY
+        bound = np.where(dead, rounding, bound)
     return z, bound
 
 

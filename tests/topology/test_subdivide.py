@@ -147,6 +147,31 @@ def test_a_cell_far_below_the_float_resolution():
     assert positions[2] - positions[1] == fmpq(1, 2**70)
 
 
+def test_products_that_underflow_are_not_zero():
+    """relu(2^-450 x) three times: 2^-1350 x is no float64, but its sign is that of x."""
+    small = [[2.0**-450]]
+    net = Network.from_arrays([small, small, small], [[0.0]] * 3, output_relu=True)
+    sub = check_against_oracle(net, build_manifold([[-1.0], [1.0]], [[[0, 1]]]))
+    assert sorted(sub.signs[1].tolist()) == [[-1, 0, 0], [1, 1, 1]]
+
+
+def test_values_that_overflow_are_decided_in_rationals():
+    large = [[2.0**450]]
+    net = Network.from_arrays([large, large, large], [[0.0], [0.0], [-1.0]], output_relu=True)
+    sub = check_against_oracle(net, build_manifold([[-1.0], [1.0]], [[[0, 1]]]))
+    assert sub.complex.cells == (4, 3)
+
+
+def test_rational_biases_of_dead_layers():
+    """1/3 and 0 as biases behind a dead layer: signs by the bias alone."""
+    first = Network.from_arrays([[[1.0]], [[1.0], [1.0]]], [[-5.0], [0.0, 0.0]], output_relu=True)
+    bias = RationalArray.from_rationals(["-1/3", "0"], (2,))
+    last = first.layers[1]
+    net = Network((first.layers[0], Layer(last.weight, bias, last.slope_neg, last.slope_pos)))
+    sub = check_against_oracle(net, build_manifold([[-1.0], [1.0]], [[[0, 1]]]))
+    assert sub.signs[1].tolist() == [[-1, -1, 0]]
+
+
 def test_through_layer_stops_there():
     net = random_network(2, 4, 4, 1, seed=1)
     square = build_manifold(SQUARE, STRIP)
