@@ -50,7 +50,7 @@ STATISTICS = (
 ) = range(len(STATISTICS))  # fmt: skip
 
 # counters of ``state``
-EDGES, WALLS, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN = range(8)
+EDGES, WALLS, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN, LEVEL = range(9)
 
 #: Farkas proofs remembered per row, and vertices remembered per program.
 PROOFS, VERTICES = 24, 16
@@ -256,7 +256,7 @@ def new_walk(net: NetArrays, dim: int, own_walls: int) -> Walk:
         y=np.zeros(k),
         direction=np.zeros(dim),
         inner_point=np.zeros(dim),
-        state=np.zeros(8, dtype=i),
+        state=np.zeros(9, dtype=i),
         stat=np.zeros(len(STATISTICS), dtype=i),
     )
     rounding = gamma(dim + 4)

@@ -27,7 +27,7 @@ from polyrank.graph.arrays import (
     VIOLATED,
 )
 from polyrank.graph.codes import find
-from polyrank.graph.layer_rows import mark_members, put_back, take_out
+from polyrank.graph.layer_rows import put_back, take_out
 from polyrank.graph.rays import beyond_at, beyond_at_step, beyond_on_ray, load_witness, shoot
 from polyrank.graph.redundancy import program, proportional
 from polyrank.graph.remembered import recall, remember
@@ -234,8 +234,6 @@ def settle(net, w, count, final, height, layers):
         row = w.candidate[m]
         layer = w.layer[row - base] if row >= base else 0
         central = net.central[layer]
-        if central:
-            mark_members(net, w, count, layer)
         alone = central  # among central rows every vertex lies on redundant ones as well
         rounds = 0
         while w.status[m] == NEW:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import (
+    LEVEL,
     OUT,
     POOL,
     POOL_TURN,
@@ -25,8 +26,9 @@ from polyrank.graph.arrays import (
     VERTICES,
     VIOLATED,
 )
+from polyrank.graph.layer_rows import mark_members
 from polyrank.lp.certify import INFLATE, by_enclosure, by_residual
-from polyrank.lp.jit import fused
+from polyrank.lp.jit import fused, inner
 from polyrank.lp.simplex import choose_edge, move, ratio_test, refactor, slacks
 
 __all__ = ["program", "proportional", "set_objective"]
@@ -194,8 +196,12 @@ def _multiple_of(w, slot):
 
 
 @fused
-def _proof(net, w, row):
+def _proof(net, w, row, count):
     """Whether the current basis proves the objective, a row, redundant.
+
+    In the space that the live rows of layer k − 1 span, with t, lie the rows of layer k and those
+    live rows themselves; where it has fewer dimensions than the cell, multipliers of rows outside
+    it vanish.
 
     Returns (verdict, index of the row that it is a multiple of).
     """
@@ -217,38 +223,47 @@ def _proof(net, w, row):
         if slot < 0:
             return REDUNDANT, -1
         return _multiple_of(w, slot)
-    central = False
+    if row < base:
+        if net.wall_error[row] == 0.0 and w.table[row, d] == 0.0 and _enclosed(w, row, d):
+            w.stat[S_ENCLOSURE] += 1
+            return (REDUNDANT, -1) if d >= 2 else _multiple_of(w, 0)
+        return UNDECIDED, -1
+    k = w.layer[row - base]
+    if not net.central[k]:
+        return UNDECIDED, -1
     dimension = d
-    if row >= base:
-        k = w.layer[row - base]
-        central = net.central[k]
-        if k > 0:
-            dimension = w.bound[k - 1] + (1 if net.homogeneous else 0)
-    elif net.wall_error[row] == 0.0 and w.table[row, d] == 0.0:
-        central = True
-    if central:
-        if by_enclosure(
-            w.form, w.form_radius, w.basis, w.inverse, w.rates, w.objective, w.radius[row],
-            w.central, w.member, d,
-        ):  # fmt: skip
-            if d >= 2:
-                w.stat[S_ENCLOSURE] += 1
-                return REDUNDANT, -1
-            return _multiple_of(w, 0)
-        if dimension < d and by_enclosure(
-            w.form, w.form_radius, w.basis, w.inverse, w.rates, w.objective, w.radius[row],
-            w.central, w.member, dimension,
-        ):  # fmt: skip
+    for turn in range(3):
+        if turn > 0:  # the row space of its own layer's rows, then that of the next layer's
+            j = k + turn - 1
+            if j == 0 or j > w.state[LEVEL]:
+                continue
+            if turn == 2:
+                g = row - base
+                if (net.slope_pos[g] if w.on[g] == 1 else net.slope_neg[g]) == 0.0:
+                    continue
+            dimension = w.bound[j - 1] + (1 if net.homogeneous else 0)
+            if dimension >= d:
+                continue
+            mark_members(net, w, count, j)
+        if _enclosed(w, row, dimension):
             w.stat[S_ENCLOSURE] += 1
             if dimension >= 2:
                 return REDUNDANT, -1
-            # one member spans the space: the objective is its multiple
+            # one row spans the space: the objective is its multiple
             best = 0
             for q in range(d):
                 if w.rates[q] > w.rates[best]:
                     best = q
             return _multiple_of(w, best)
     return UNDECIDED, -1
+
+
+@inner
+def _enclosed(w, row, dimension):
+    return by_enclosure(
+        w.form, w.form_radius, w.basis, w.inverse, w.rates, w.objective, w.radius[row],
+        w.central, w.member, dimension,
+    )  # fmt: skip
 
 
 @fused
@@ -303,7 +318,7 @@ def program(net, w, row, index, alone, count):
                 if w.basis[q] == index:
                     tight = q
             if tight < 0:
-                verdict, other = _proof(net, w, row)
+                verdict, other = _proof(net, w, row, count)
                 if verdict != UNDECIDED:
                     if pivots > 0:
                         _keep_vertex(w)

@@ -19,6 +19,7 @@ from polyrank.graph.arrays import (
     FACET,
     GATHERED,
     KNOWN,
+    LEVEL,
     MISSING,
     NEW,
     ODD,
@@ -43,7 +44,6 @@ from polyrank.graph.layer_rows import (
     gather_cutting,
     gather_kept,
     load_layer,
-    mark_members,
     turn,
 )
 from polyrank.graph.rays import depths, load_witness, root
@@ -62,8 +62,6 @@ def _sieve(net, w, k, rows, height):
     """
     d = w.x.shape[0]
     base = net.wall_rows.shape[0]
-    if net.central[k]:
-        mark_members(net, w, rows, k)
     out = 0
     bit = 0
     for g in range(net.unit_start[k]):
@@ -242,6 +240,7 @@ def walk(net, w, codes, found, layers, begin, end, flips):
         count = 0
         for k in range(-1 if fresh else change, layers):
             final = k == layers - 1
+            w.state[LEVEL] = k
             if k < 0:  # the domain itself
                 w.kept_count[0] = own
                 for m in range(own):
