@@ -45,7 +45,9 @@ def _peak_mb() -> float:
 def _warm_up() -> None:
     import polyrank as pr
 
-    pr.enumerate_regions(pr.Network.from_arrays([[[1.0, 2.0]], [[1.0]]], [[0.0], [1.0]]))
+    pr.enumerate_regions(
+        pr.Network.from_arrays([[[1.0, 2.0]], [[1.0]]], [[0.0], [1.0]]), engine="dictionary"
+    )
 
 
 def _search(name: str, repeat: int) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def _search(name: str, repeat: int) -> dict[str, Any]:
     best = float("inf")
     for _ in range(repeat):
         start = time.process_time()
-        found = search(network, where, sink=lambda batch: None)
+        found = search(network, where, sink=lambda batch: None, engine="dictionary")
         best = min(best, time.process_time() - start)
     return {
         "regions": found.regions,
@@ -83,7 +85,7 @@ def _write(name: str, repeat: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for i in range(repeat):
             start = time.process_time()
-            pr.enumerate_regions(network, domain, out=Path(folder) / f"run{i}")
+            pr.enumerate_regions(network, domain, out=Path(folder) / f"run{i}", engine="dictionary")
             best = min(best, time.process_time() - start)
         size = sum(f.stat().st_size for f in (Path(folder) / "run0").rglob("*") if f.is_file())
     return {"seconds": best, "peak_mb": _peak_mb(), "bytes": size}
@@ -114,7 +116,7 @@ def _record(name: str, target: str) -> dict[str, Any]:
 
     kernel.emptiness_test = recording
     try:
-        search(network, where, sink=lambda batch: None)
+        search(network, where, sink=lambda batch: None, engine="dictionary")
     except Enough:
         pass
     picked = np.random.default_rng(0).permutation(len(seen))[:RECORDED]

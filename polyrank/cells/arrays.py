@@ -14,6 +14,7 @@ that shows it, so that touching hyperplanes can be decided in integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -439,6 +440,7 @@ def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -
 _RANK_ENTRIES = 2_000
 
 
+@lru_cache(maxsize=256)  # layers are compared by identity
 def _weight_rank(layer: Layer) -> int:
     smaller = min(layer.weight.shape)
     if layer.weight.shape[0] * layer.weight.shape[1] > _RANK_ENTRIES:
@@ -448,32 +450,36 @@ def _weight_rank(layer: Layer) -> int:
 
 def _directions(layers: tuple[Layer, ...]) -> NDArray[np.int64]:
     """Per unit the first unit of its layer whose weight row is an exact multiple of its own."""
-    out: list[int] = []
-    for layer in layers:
-        if not layer.weight.is_float:
-            out += range(layer.units)
-            continue
-        table = layer.weight.approx
-        seen: dict[bytes, list[int]] = {}
-        for i in range(layer.units):
-            nonzero = np.flatnonzero(table[i])
-            found = i
-            for j in seen.setdefault(nonzero.tobytes(), []):
-                if _proportional(table[i][nonzero].tolist(), table[j][nonzero].tolist()):
-                    found = j
+    return np.concatenate([_layer_directions(layer) for layer in layers])
+
+
+@lru_cache(maxsize=256)
+def _layer_directions(layer: Layer) -> NDArray[np.int64]:
+    out = np.arange(layer.units)
+    if not layer.weight.is_float:
+        return out
+    table = layer.weight.approx
+    seen: dict[bytes, list[int]] = {}
+    for i in range(layer.units):
+        nonzero = np.flatnonzero(table[i])
+        group = seen.setdefault(nonzero.tobytes(), [])
+        if group:
+            row, others = table[i][nonzero], table[group][:, nonzero]
+            ratio = row[:1] / others[:, :1]
+            near = (np.abs(row - ratio * others) <= 1e-9 * np.abs(row)).all(axis=1)
+            for q in np.flatnonzero(near).tolist():
+                if _proportional(row.tolist(), others[q].tolist()):
+                    out[i] = group[q]
                     break
-            else:
-                seen[nonzero.tobytes()].append(i)
-            out.append(found)
-    return np.array(out, dtype=np.int64)
+        if out[i] == i:
+            group.append(i)
+    return out
 
 
 def _proportional(row: list[float], other: list[float]) -> bool:
+    """Whether two float rows without zeros are exact multiples of each other."""
     if not row:
         return True
-    ratio = row[0] / other[0]
-    if any(abs(a - ratio * b) > 1e-9 * abs(a) for a, b in zip(row, other, strict=True)):
-        return False
     a0, b0 = fmpq_from_float(row[0]), fmpq_from_float(other[0])
     return all(
         fmpq_from_float(a) * b0 == fmpq_from_float(b) * a0 for a, b in zip(row, other, strict=True)

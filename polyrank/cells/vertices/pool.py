@@ -96,7 +96,7 @@ class Pool(NamedTuple):
     solve_column: NDArray[np.int64]  # (4,)
     conic: NDArray[np.bool_]  # (1,) homogeneous coordinates: vertices up to a positive factor
     halves: NDArray[np.int64]  # (2, 4)
-    stat: NDArray[np.int64]
+    stat: NDArray[np.int64]  # signs by integers, signs at vertices of layers, signs one by one
     # finished cells, when they are kept
     out_state: NDArray[np.int64]  # [vertices, cycle entries, facets]
     out_first: NDArray[np.int64]  # (rows + 1, 3) offsets of each region

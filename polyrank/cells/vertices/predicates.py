@@ -71,6 +71,7 @@ def sign_at(net, work, pool, k, i, v):
 @fused
 def asked_sign(net, work, pool, k, i, v):
     """Like :func:`sign_at`, but what is unknown is answered by exact arithmetic, or asked."""
+    pool.stat[2] += 1
     s = sign_at(net, work, pool, k, i, v)
     if s != UNKNOWN:
         return s
@@ -132,6 +133,7 @@ def evaluate_layer(net, work, pool, k, bits, first, size):
                 pool.known[w - w0, 1] = up
                 pool.known[w - w0, 2] = down
         e = pool.err[v]
+        pool.stat[1] += n
         if d == 2:
             x = pool.x[v, 0]
             y = pool.x[v, 1]

@@ -188,6 +188,7 @@ class VertexSearch:
         stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
         ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
         ladder["by_integers"] = int(self.pool.stat[0])
+        ladder["signs"] = int(self.pool.stat[1] + self.pool.stat[2])
         ladder["by_rationals"] = self.asked
         ladder["exact_witnesses"] = self.witnesses
         return SearchResult(
