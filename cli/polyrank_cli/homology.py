@@ -56,6 +56,12 @@ def homology_command(
         bool,
         typer.Option("--in-turn", help="Also collapse one component after another."),
     ] = False,
+    points: Annotated[
+        bool,
+        typer.Option(
+            "--points", help="With --json: list the cells of A, a rational point in each."
+        ),
+    ] = False,
     alpha: AlphaOption = None,
     rips: RipsOption = None,
     labels: LabelsOption = None,
@@ -75,8 +81,9 @@ def homology_command(
     # these load numba and pyarrow, which have no place in --help
     from polyrank.topology.layers import homology_object, homology_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
-    with sentences():
+    with sentences(), announced_compilation(quiet=False):
         loaded = load_network(
             network,
             output_relu=output_relu,
@@ -97,7 +104,7 @@ def homology_command(
             in_turn=in_turn,
         )
         if as_json:
-            typer.echo(json.dumps(homology_object(found, rows, coefficients)))
+            typer.echo(json.dumps(homology_object(found, rows, coefficients, points=points)))
             return
         _show(found, rows, rank)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from polyrank.topology.manifold import Manifold, build_manifold
     from polyrank.topology.pair import collapse_in_turn, collapsed_homology
     from polyrank.topology.point_cloud import complex_of_points
+    from polyrank.topology.reading import open_cells
     from polyrank.topology.restriction import Restriction, restrict
     from polyrank.topology.shapes import shape
     from polyrank.topology.store import save_cells
@@ -39,6 +40,7 @@ __all__ = [
     "homology",
     "homology_table",
     "low_rank_part",
+    "open_cells",
     "read_manifold",
     "restrict",
     "save_cells",
@@ -58,6 +60,7 @@ _HOME = {
     "homology": "homology_groups",
     "homology_table": "layers",
     "low_rank_part": "low_rank",
+    "open_cells": "reading",
     "read_manifold": "files",
     "restrict": "restriction",
     "save_cells": "store",

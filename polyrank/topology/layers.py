@@ -8,7 +8,7 @@ from typing import Any
 
 from polyrank.topology.elimination import parse_coefficients
 from polyrank.topology.homology_groups import Homology, coefficients_name
-from polyrank.topology.low_rank import LowRankPart, low_rank_part
+from polyrank.topology.low_rank import LowRankPart, low_rank_part, low_rank_points
 from polyrank.topology.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
 from polyrank.topology.restriction import Restriction
 
@@ -100,9 +100,16 @@ def not_decided(rank: int) -> list[str]:
 
 
 def homology_object(
-    restriction: Restriction, rows: Sequence[LayerHomology], coefficients: str | int
+    restriction: Restriction,
+    rows: Sequence[LayerHomology],
+    coefficients: str | int,
+    *,
+    points: bool = False,
 ) -> dict[str, Any]:
-    """The object that ``polyrank homology --json`` prints."""
+    """The object that ``polyrank homology --json`` prints.
+
+    With ``points``, every maximal cell of A is listed with a rational point inside.
+    """
     manifold = restriction.manifold
     rank = rows[0].part.rank if rows else 0
     return {
@@ -117,7 +124,11 @@ def homology_object(
         "euler_characteristic": restriction.complex.euler_characteristic,
         "coefficients": coefficients_name(parse_coefficients(coefficients)),
         "rank": rank,
-        "layers": [_row_object(restriction, row) for row in rows],
+        "layers": [
+            _row_object(restriction, row)
+            | ({"cells_of_A": _points_object(restriction, row.part)} if points else {})
+            for row in rows
+        ],
         "not_decided": not_decided(rank),
     }
 
@@ -156,6 +167,20 @@ def _row_object(restriction: Restriction, row: LayerHomology) -> dict[str, Any]:
         },
         "components_in_turn": None if row.in_turn is None else [groups(h) for h in row.in_turn],
     }
+
+
+def _points_object(restriction: Restriction, part: LowRankPart) -> list[dict[str, Any]]:
+    return [
+        {
+            "dimension": p.dimension,
+            "cell": p.cell,
+            "component": p.component,
+            "simplex": list(p.simplex),
+            "weights": [str(w) for w in p.weights],
+            "point": [str(v) for v in p.point],
+        }
+        for p in low_rank_points(restriction, part)
+    ]
 
 
 def groups(homology: Homology) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
-from polyrank.topology.chain import Mask, closure, components
+from polyrank.topology.chain import Mask, closure, components, vertex_incidence
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["LowRankPart", "low_rank_part"]
+__all__ = ["LowRankPart", "LowRankPoint", "low_rank_part", "low_rank_points"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,3 +142,53 @@ def _first_vertices(of_vertex: NDArray[np.int64], count: int) -> list[int]:
     if len(numbers) != count:
         raise AssertionError(f"{count} components, but {len(numbers)} have vertices")
     return [int(v) for v in inside[first]]
+
+
+@dataclass(frozen=True, slots=True)
+class LowRankPoint:
+    """A rational point strictly inside a maximal cell of the low-rank part.
+
+    Attributes
+    ----------
+    dimension, cell : int
+        The cell.
+    component : int
+        Its component of A.
+    simplex : tuple of int
+        The vertices of the simplex of M that contains the point in its interior.
+    weights : tuple of fmpq
+        Barycentric coordinates with respect to these, positive, summing to 1.
+    point : tuple of fmpq
+        The point of R^n.
+    """
+
+    dimension: int
+    cell: int
+    component: int
+    simplex: tuple[int, ...]
+    weights: tuple[fmpq, ...]
+    point: tuple[fmpq, ...]
+
+
+def low_rank_points(restriction: Restriction, part: LowRankPart) -> list[LowRankPoint]:
+    """One rational point for every maximal cell of the low-rank part.
+
+    **Proves**, with the exact ranks, that M meets the set of rank at most r: the point lies in M,
+    and every unit has the sign of the cell there.
+    """
+    manifold = restriction.manifold
+    out = []
+    for d, chosen in enumerate(part.cells):
+        if not chosen.any():
+            continue
+        incidence = vertex_incidence(restriction.complex, d)
+        for c in np.flatnonzero(chosen).tolist():
+            simplex = manifold.simplices[d][restriction.carrier[d][c, 1]].tolist()
+            weights = restriction.witnesses.point(d, c)
+            point = [fmpq(0)] * manifold.ambient
+            for weight, v in zip(weights, simplex, strict=True):
+                point = [a + weight * b for a, b in zip(point, manifold.point(v), strict=True)]
+            vertex = int(incidence.indices[incidence.indptr[c]])
+            component = int(part.component_of_vertex[vertex])
+            out.append(LowRankPoint(d, c, component, tuple(simplex), weights, tuple(point)))
+    return out

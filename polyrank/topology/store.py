@@ -9,7 +9,8 @@
                            (units that vanish on it), ``rank_K``, ``tangent_rank_K``, ``maximal``,
                            ``faces`` with ``incidence``, ``vertices``, ``witness`` (weights of the
                            corners 1..d, exact) or ``witness_exact``
-``simplices-d.parquet``    the simplices of M: ``corners``, ``label``
+``simplices-d.parquet``    the simplices of M: ``corners``, ``label``; for d = 0 also the point
+                           ``x``, and ``x_exact`` where it is no float64
 =========================  =====================================================================
 """
 
@@ -168,6 +169,10 @@ def _cells(restriction: Restriction, d: int) -> pa.Table:
 
 
 def _simplices(manifold: Manifold, d: int) -> pa.Table:
-    return pa.table(
-        {"corners": _fixed(manifold.simplices[d]), "label": pa.array(manifold.labels[d])}
-    )
+    columns = {"corners": _fixed(manifold.simplices[d]), "label": pa.array(manifold.labels[d])}
+    if d == 0:
+        columns["x"] = _fixed(manifold.points.approx)
+        if not manifold.points.is_float:
+            exact = [[str(v) for v in manifold.point(i)] for i in range(len(manifold.labels[0]))]
+            columns["x_exact"] = pa.array(exact, pa.list_(pa.string()))
+    return pa.table(columns)

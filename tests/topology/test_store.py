@@ -13,10 +13,13 @@ from scipy import sparse
 
 from polyrank.errors import RunError
 from polyrank.network.forward import unpack_bits
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import RationalArray
 from polyrank.topology import store
 from polyrank.topology.chain import ChainComplex
 from polyrank.topology.homology_groups import homology
 from polyrank.topology.manifold import build_manifold
+from polyrank.topology.reading import open_cells
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 from polyrank.topology.store import save_cells
@@ -99,3 +102,49 @@ def test_refusals(tmp_path, monkeypatch):
         save_cells(found, tmp_path / "new")
     # without a manifest nothing looks finished
     assert not (tmp_path / "new" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("sphere-and-circle:2", random_network(3, 6, 5, 2, seed=7)),
+        ("moebius:6", random_network(3, 9, 1, seed=8)),
+        ("wedge:5", Network.from_arrays([[[1.0, 1.0]]], [[0.0]])),
+    ],
+)
+def test_open_cells(tmp_path, name, network):
+    found = restrict(network, shape(name))
+    again = open_cells(save_cells(found, tmp_path / "cells"), network)
+    for d, signs in enumerate(found.signs):
+        assert np.array_equal(again.signs[d], signs)
+        assert np.array_equal(again.carrier[d], found.carrier[d])
+        assert np.array_equal(again.tangent_rank[d], found.tangent_rank[d])
+        assert np.array_equal(again.manifold.labels[d], found.manifold.labels[d])
+    for a, b in zip(again.complex.boundary, found.complex.boundary, strict=True):
+        assert (a != b).nnz == 0
+    for v in range(0, found.complex.cells[0], 5):
+        assert again.vertices.exact_point(v) == found.vertices.exact_point(v)
+    assert again.manifold.note == found.manifold.note
+
+
+def test_open_cells_with_rational_points(tmp_path):
+    points = RationalArray.from_rationals(["1/3", "0", "1", "2/7"], (2, 2))
+    net = random_network(2, 5, 1, seed=1)
+    found = restrict(net, build_manifold(points, [[[0, 1]]]))
+    again = open_cells(save_cells(found, tmp_path / "cells"), net)
+    assert again.manifold.point(0) == [fmpq(1, 3), fmpq(0)]
+
+
+def test_what_is_no_directory_of_cells(tmp_path):
+    net = random_network(1, 2, 1)
+    with pytest.raises(RunError, match="not a complete directory of cells"):
+        open_cells(tmp_path, net)
+    root = save_cells(restrict(net, shape("interval:2")), tmp_path / "cells")
+    with pytest.raises(RunError, match="holds the cells of another network"):
+        open_cells(root, random_network(1, 2, 1, seed=5))
+    (root / "cells-1.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RunError, match="not a complete directory of cells"):
+        open_cells(root, net)
+    (root / "manifest.json").write_text('{"polyrank_cells": 99}')
+    with pytest.raises(RunError, match="expected cells of format 1"):
+        open_cells(root, net)
