@@ -245,3 +245,16 @@ def test_ranks_of_empty_matrices():
 def test_the_prime_is_one():
     assert fmpz(PRIME).is_prime()
     assert 512 * (PRIME - 1) ** 2 <= 2**53  # float64 adds 512 products exactly
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_complexes_that_no_matching_makes_small(seed):
+    """Sixty loops, sixty dense relations: thousands of entries are left for elimination."""
+    rng = np.random.default_rng(seed)
+    second = rng.integers(-1, 2, size=(60, 60))
+    second[:, 0] = second[:, 1] + 2 * second[:, 2]  # not of full rank
+    first = np.zeros((1, 60), np.int64)
+    complex_ = ChainComplex((1, 60, 60), (sparse.csc_array(first), sparse.csc_array(second)))
+    found = homology(complex_)
+    assert (found.betti, found.torsion) == dense(complex_)
+    assert homology(complex_, 5).betti == by_universal_coefficients(found, 5)
