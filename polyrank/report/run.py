@@ -12,6 +12,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from polyrank.complex.build import cell_complex
+from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import RunError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
@@ -19,6 +21,7 @@ from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network, to_networkx
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.regions.enumerate import enumerate_regions as _enumerate_regions
 from polyrank.regions.run import Run as RegionRun
 from polyrank.regions.run import open_run as _open_run
@@ -103,6 +106,30 @@ class Run(RegionRun):
         from polyrank.report.map import draw_map  # noqa: PLC0415  (knows matplotlib)
 
         return draw_map(self.regions(network), **options)
+
+    def complex(self, network: Network | None = None) -> CellComplex:
+        """All cells of the domain with their incidences, for bounded domains of dimension 1 to 3.
+
+        The domain is searched again, with its faces kept. **Proves**: see
+        :class:`~polyrank.complex.cell_complex.CellComplex`.
+
+        Parameters
+        ----------
+        network : Network, optional
+            The network of the run.
+
+        Raises
+        ------
+        DomainError
+            If the domain is unbounded.
+        UnsupportedError
+            If its dimension is not 1 to 3.
+        RunError
+            If the network is not known.
+        """
+        domain = domain_from_dict(self.manifest["domain"])
+        layer = self.manifest["options"].get("through_layer")
+        return cell_complex(self.source(network), domain, through_layer=layer)
 
     def _region_graph(self, network: Network) -> RegionGraph:
         if has_graph(self):
