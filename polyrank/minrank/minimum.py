@@ -203,7 +203,7 @@ class _Minimum:
         return live_cell(first, self.chart, _NO_BITS, self.chart.interior)
 
     def _look_around(self, seed: int, attempts: int) -> None:
-        """Good regions first: few live units in layer 1, and for deeper K some random points."""
+        """Good regions first: few live units in layer 1, in layer K on some random cells."""
         cell = self._first_cell()
         for point in points_with_few_live_units(cell, attempts, seed, self.deadline):
             if self.best.rank == self.lower:
@@ -216,11 +216,22 @@ class _Minimum:
             self._in_time()
             step = np.ldexp(rng.normal(size=self.chart.k), power % 12 - 6)
             shift = fmpq_mat(self.chart.k, 1, [fmpq_from_float(float(v)) for v in step])
-            self._at(self.chart.interior + shift, cell.walls)
+            region = self._at(self.chart.interior + shift, cell.walls)
+            if region is None:
+                continue
+            word = region.codeword[: sum(self.network.bits[:-1])]
+            around = self.last.cell(word, region.chart_point)
+            for point in points_with_few_live_units(around, 1, seed, self.deadline):
+                if self.best.rank == self.lower:
+                    return
+                self._at(point, around.walls)
 
-    def _at(self, point: fmpq_mat, walls: tuple[IntRow, ...]) -> None:
-        if all(value_at(row, point) > 0 for row in walls):
-            self._consider(region_at(self.network, self.chart, point))
+    def _at(self, point: fmpq_mat, walls: tuple[IntRow, ...]) -> LowRegion | None:
+        if any(value_at(row, point) <= 0 for row in walls):
+            return None
+        region = region_at(self.network, self.chart, point)
+        self._consider(region)
+        return region
 
     def _consider(self, region: LowRegion) -> None:
         if region.rank < self.best.rank:

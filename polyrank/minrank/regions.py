@@ -48,7 +48,7 @@ def region_at(
             if all(value_at(row, near) > 0 for row in region_rows(network, chart, bits)):
                 J, _ = affine_map(network, bits, basis=chart.basis)
                 rank = int(J.numer_denom()[0].rank()) if k else 0
-                return LowRegion(bits, rank, tuple(x.entries()))
+                return LowRegion(bits, rank, tuple(x.entries()), near)
         step = [fmpq(int(v), 2**power) for v in rng.integers(-(2**20), 2**20, k)]
         near = y + fmpq_mat(k, 1, step)
         power *= 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 __all__ = ["LowRegion", "MinimumRank"]
@@ -25,11 +25,14 @@ class LowRegion:
     witness : tuple of fmpq
         Point x of the input space, inside the domain's relative interior; every unit has a strict
         sign there or vanishes identically on the region.
+    chart_point : fmpq_mat, shape (k, 1)
+        The same point in the chart's coordinates: x = origin + basis y.
     """
 
     codeword: NDArray[np.bool_]
     rank: int
     witness: tuple[fmpq, ...]
+    chart_point: fmpq_mat
 
     @property
     def word(self) -> str:
