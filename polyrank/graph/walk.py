@@ -107,26 +107,27 @@ def _cross(net, w, codes, row, height, r, flips, zero_layer):
     Returns (neighbour, lowest row that carries the facet).
     """
     base = net.wall_rows.shape[0]
-    if row < base:
-        return WALL, row
     lowest = row
-    layer = w.layer[row - base]
-    mixed = zero_layer > layer
     count = 0
     value = w.hash[0]
+    layer = -1
+    mixed = False
     for a in range(-1, height):
         other = row if a < 0 else w.attached[a, 0]
         if a >= 0 and root(w, other, height) != row:
             continue
-        if other < base:
-            return WALL, min(lowest, other)
-        g = other - base
         lowest = min(lowest, other)
-        mixed = mixed or w.layer[g] != layer
+        if other < base:
+            continue
+        g = other - base
+        mixed = mixed or zero_layer > w.layer[g] or (layer >= 0 and w.layer[g] != layer)
+        layer = w.layer[g]
         for f in range(codes.flip_start[g], codes.flip_start[g + 1]):
             flips[count] = codes.flip[f]
             count += 1
         value ^= codes.flip_key[g]
+    if lowest < base:
+        return WALL, lowest
     if mixed:  # a unit above another one vanishes on the facet: its row on the other side decides
         w.stat[S_PENDING] += 1
         return PENDING, lowest
