@@ -104,6 +104,7 @@ class Layers:
         self.layers = [_Layer(first, None, rows)]
         for layer in network.layers[1:layers]:
             self.layers.append(_Layer(layer, self.layers[-1], None))
+        self.depth = len(self.layers)
         self.starts = [0]
         #: the integers that stand for 1 in every layer
         self.scales = [int(scale)]
@@ -111,11 +112,6 @@ class Layers:
             self.starts.append(self.starts[-1] + here.units)
         for here in self.layers[1:]:
             self.scales.append(self.scales[-1] * int(here.common))
-
-    @property
-    def depth(self) -> int:
-        """Number of layers."""
-        return len(self.layers)
 
 
 class Region:
@@ -177,10 +173,11 @@ class Region:
         self.layer = below.layer + 1
         self.rank = -1
         here = below.here
+        self.code, self.zeros = below.code, below.zeros
         if here.bits == here.units:
             self.code = below.code | positive << below.bits
             self.zeros = below.zeros | zero << below.bits
-        else:
+        elif here.bits:
             units = [i for i in range(here.units) if here.plane >> i & 1]
             self.code = below.code | mask_of([positive >> i & 1 for i in units]) << below.bits
             self.zeros = below.zeros | mask_of([zero >> i & 1 for i in units]) << below.bits

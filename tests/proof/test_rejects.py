@@ -420,6 +420,27 @@ def test_rows(column: str, value: Any, reason: str, source: Path, tmp_path: Path
     _rejected(copy, reason, **options)
 
 
+def test_a_witness_that_is_misspelt(source: Path, tmp_path: Path) -> None:
+    copy, options = _bare(source, tmp_path)
+    table = copy.table
+    for column, wrong in (("witness", None), ("witness_exact", ["1/2", "half"])):
+        at = table.schema.get_field_index(column)
+        field = table.schema.field(at)
+        values = [wrong, *table.column(column).to_pylist()[1:]]
+        table = table.set_column(at, field, pa.array(values, field.type))
+    copy.write_table(table)
+    _rejected(copy, "a witness is no point", **options)
+
+
+def test_progress(copy: Copy, source: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    count = check(copy.path, progress=lambda *at: seen.append(at)).regions
+    assert seen[-1] == (count, count)
+    bare: list[tuple[int, int]] = []
+    check(source / "bare", network=source / "net.json", progress=lambda *at: bare.append(at))
+    assert bare == [(count, count)]
+
+
 def test_repeated_rows_and_histograms(source: Path, tmp_path: Path) -> None:
     copy, options = _bare(source, tmp_path)
     table = copy.table
