@@ -156,7 +156,9 @@ def enumerate_command(
             kept = "" if output is None else f"; what was found is in {output}"
             say(f"interrupted{kept}")
             raise typer.Exit(INTERRUPTED) from None
-        closed = _graph_and_show(run, loaded, as_json=as_json) if graph else None
+        closed = None
+        if graph:
+            closed = _graph_and_show(run, loaded, as_json=as_json, quiet=quiet)
         if closed is None:
             _show(run, as_json=as_json)
         if closed is False:
@@ -165,14 +167,16 @@ def enumerate_command(
             raise typer.Exit(UNDECIDED)
 
 
-def _graph_and_show(run: Run, network: Network, *, as_json: bool) -> bool:
+def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> bool:
     """Make, keep and print the graph of a run. Returns whether every facet leads somewhere."""
     from polyrank.graph.build import region_graph  # noqa: PLC0415
     from polyrank.graph.store import save_graph  # noqa: PLC0415
     from polyrank.report.summary import run_object  # noqa: PLC0415
     from polyrank_cli.graph import graph_object, show_graph  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
-    graph = region_graph(run, network)
+    with announced_compilation(quiet=quiet):
+        graph = region_graph(run, network)
     save_graph(graph, network, run)
     shown = graph_object(graph, run)
     if as_json:

@@ -69,6 +69,7 @@ def graph_command(
         save_graph,
         stored_network,
     )
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     with sentences():
         opened = pr.open_run(run)
@@ -88,7 +89,8 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            graph = region_graph(opened, loaded)
+            with announced_compilation(quiet=as_json):
+                graph = region_graph(opened, loaded)
             save_graph(graph, loaded, opened)
         if export is not None:
             export_graph(graph, opened, export)

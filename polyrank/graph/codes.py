@@ -7,7 +7,7 @@ import numpy as np
 from polyrank.graph.arrays import MISSING
 from polyrank.lp.jit import fused, kernel
 
-__all__ = ["decode", "fill_table", "find", "load_varying"]
+__all__ = ["count_pairs", "decode", "fill_table", "find", "load_varying"]
 
 
 @fused
@@ -59,6 +59,25 @@ def fill_table(codes, bits):
             slot = (slot + 1) & (size - 1)
         codes.table[slot] = r
     return -1
+
+
+@kernel
+def count_pairs(codes, bits, flips):
+    """Number of pairs of rows that differ in one of the first ``bits`` bits.
+
+    ``flips`` is ``(1,)`` scratch.
+    """
+    pairs = 0
+    for r in range(codes.code.shape[0]):
+        value = np.uint64(0)
+        for b in range(bits):
+            if (codes.code[r, b >> 3] >> (b & 7)) & 1:
+                value ^= codes.key[b]
+        for b in range(bits):
+            flips[0] = b
+            if find(codes, value ^ codes.key[b], r, flips, 0, 1) > r:
+                pairs += 1
+    return pairs
 
 
 @fused
