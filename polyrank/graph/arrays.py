@@ -29,6 +29,8 @@ __all__ = [
 
 #: Neighbours that are not regions: the wall, no listed region, to be decided in rationals.
 WALL, MISSING, PENDING = -1, -2, -3
+#: In ``odd``: a row of an open region that is not proved redundant.
+CANDIDATE = -6
 #: Values of ``found_to`` of a facet: to be looked up; an edge that the neighbour has made already.
 UNKNOWN, KNOWN = -4, -5
 #: An edge that its target finds by itself, and the end of a list of edges.
@@ -77,9 +79,10 @@ class Found(NamedTuple):
 
     ``head[r]``, ``edge_next`` are the lists of the edges that lead to region r and that it need
     not find again; ``is_open`` marks regions that rationals must settle. ``odd`` rows are (region,
-    target or MISSING or PENDING, row): facets that lead back, nowhere, or where rationals must say.
-    A point belongs to the edge, or to the odd facet −1 − i, that ``point_owner`` names; edges
-    without one cross at the segment to the target's witness.
+    target or MISSING or PENDING, row): facets that lead back, nowhere, or where rationals must say;
+    (region, CANDIDATE, row) are the rows of an open region that may be facets (all, if none is
+    named). A point belongs to the edge, or to the odd facet −1 − i, that ``point_owner`` names;
+    edges without one cross at the segment to the target's witness.
     """
 
     edge_source: NDArray[np.int32]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.graph.arrays import (
+    CANDIDATE,
     PENDING,
     STATISTICS,
     UNLINKED,
@@ -81,6 +82,7 @@ class _Builder:
         self.gaps: list[Gap] = []
         self.back: list[tuple[int, int, int]] = []  # (region, earlier region, row)
         self.nowhere: list[tuple[int, int]] = []  # (region, row)
+        self.candidates: dict[int, set[int]] = {}  # rows of open regions
         self.late: list[tuple[int, int, int]] = []  # edges found in rationals
         self.late_points: dict[int, tuple[fmpq, ...]] = {}
         self.points: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
@@ -133,6 +135,9 @@ class _Builder:
             if to >= 0:
                 self.back.append((r, to, row))
                 continue
+            if to == CANDIDATE:
+                self.candidates.setdefault(r, set()).add(row)
+                continue
             q = tuple(fmpq_from_float(v) for v in point_of[i])
             bits, zero = self._bits(r)
             decision = self.exact.decision(bits, zero)
@@ -170,7 +175,7 @@ class _Builder:
         witness = self.spelled.get(r)
         if witness is None:
             witness = tuple(fmpq_from_float(v) for v in self.codes.witness[r].tolist())
-        for facet in self.exact.facets(bits, zero, witness):
+        for facet in self.exact.facets(bits, zero, witness, self.candidates.get(r)):
             if facet.codeword is None:
                 self.late.append((r, -1, facet.row))
                 continue

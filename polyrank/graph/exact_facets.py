@@ -117,9 +117,20 @@ class ExactFacets:
         return fmpq_mat(self.cube.dim, 1, self.cube.to_cube(list(point)))
 
     def facets(
-        self, bits: NDArray[np.uint8], zero: NDArray[np.uint8], witness: tuple[fmpq, ...]
+        self,
+        bits: NDArray[np.uint8],
+        zero: NDArray[np.uint8],
+        witness: tuple[fmpq, ...],
+        candidates: set[int] | None = None,
     ) -> list[ExactFacet]:
         """All facets of a region, each proved; every other row is proved redundant.
+
+        Parameters
+        ----------
+        bits, zero : (N,) codeword and identically vanishing units.
+        witness : chart point strictly inside.
+        candidates : set of int, optional
+            Walls and units outside of which every row is proved redundant already.
 
         Raises
         ------
@@ -131,10 +142,14 @@ class ExactFacets:
         inside = self.column(witness)
         if any(value_at(row, inside) <= 0 for row in described.rows):
             raise UncertifiedError("the witness of a region is not inside it: the run is damaged")
-        kept = dict(described.rows)
+        kept = {
+            row: members
+            for row, members in described.rows.items()
+            if candidates is None or not candidates.isdisjoint(members)
+        }
         out: list[ExactFacet] = []
         d = self.cube.dim
-        for row in list(described.rows):
+        for row in list(kept):
             others = [*described.always, *(other for other in kept if other != row)]
             cell = Cell.from_rows(others, d)
             verdict = nonnegative(cell, row, inside)

@@ -15,6 +15,7 @@ and it is looked up among the run's codewords.
 from __future__ import annotations
 
 from polyrank.graph.arrays import (
+    CANDIDATE,
     EDGES,
     FACET,
     GATHERED,
@@ -23,6 +24,7 @@ from polyrank.graph.arrays import (
     MISSING,
     NEW,
     ODD,
+    OUT,
     PENDING,
     POINTS,
     PROPORTIONAL,
@@ -208,6 +210,18 @@ def _keep(w, k, count):
 
 
 @fused
+def _leave_candidates(w, found, r, count):
+    """Name the rows of an open region that are not proved redundant."""
+    for m in range(w.always[0], count):
+        if w.status[m] != OUT:
+            n = w.state[ODD]
+            found.odd[n, 0] = r
+            found.odd[n, 1] = CANDIDATE
+            found.odd[n, 2] = w.candidate[m]
+            w.state[ODD] = n + 1
+
+
+@fused
 def _leave_open(w, found, r):
     found.is_open[r] = True
     w.state[GATHERED] = 0
@@ -239,6 +253,7 @@ def walk(net, w, codes, found, layers, begin, end, flips):
         height = 0
         done = True
         count = 0
+        consistent = False
         for k in range(-1 if fresh else change, layers):
             final = k == layers - 1
             w.state[LEVEL] = k
@@ -267,6 +282,7 @@ def walk(net, w, codes, found, layers, begin, end, flips):
             done = depths(w, count)
             if done and final:
                 done = known_facets(net, w, codes, found, r, count, height, zero_layer, layers)
+                consistent = done
             if done:
                 done, height = settle(net, w, count, final, height, k + 1)
             if not done:
@@ -276,6 +292,8 @@ def walk(net, w, codes, found, layers, begin, end, flips):
         if done:
             _emit(net, w, codes, found, r, count, height, flips, zero_layer)
         else:
+            if consistent and w.state[GATHERED] > 0:
+                _leave_candidates(w, found, r, count)
             if not w.state[GATHERED]:
                 w.state[VALID] = 0
             _leave_open(w, found, r)

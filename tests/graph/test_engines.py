@@ -90,6 +90,23 @@ def test_many_random_degenerate_networks(problem: tuple[Network, Space]) -> None
     _agree(net, space.domain())
 
 
+def test_rows_proved_redundant_beforehand_change_nothing() -> None:
+    rng = np.random.default_rng(4)
+    shapes = [(6, 3), (6, 6), (1, 6)]
+    net = Network.from_arrays(
+        [rng.integers(-4, 5, size=s) / 4 for s in shapes],
+        [rng.integers(-4, 5, size=s[0]) / 4 for s in shapes],
+    )
+    run = pr.enumerate_regions(net, pr.Box(-2, 2))
+    regions = Regions(run, net, region_graph(run, net))
+    for r in range(0, run.count, 7):
+        bits, zero = regions.codeword(r), np.zeros(run.bits, dtype=np.uint8)
+        witness = regions.witness(r)
+        every = regions.exact.facets(bits, zero, witness)
+        some = regions.exact.facets(bits, zero, witness, {f.row for f in every})
+        assert [(f.row, f.equation) for f in some] == [(f.row, f.equation) for f in every]
+
+
 def test_buffers_that_are_too_small_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     shapes = [(9, 3), (9, 9), (1, 9)]
