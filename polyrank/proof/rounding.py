@@ -48,12 +48,13 @@ class Rounded:
         compose(problem.layers, regions)
         prove_ranks(regions)
         k = problem.layers.k
-        wall, exponent = _shifted(problem.walls, k + 1)
+        walls = [_shifted([wall], k + 1) for wall in problem.walls]
         rows = [r for r in regions if r.layer < problem.layers.depth]
-        sizes = np.array([r.rounded.shape[1] for r in rows], dtype=np.int64)
-        error: Ints = np.array([int(exponent > 0), *(r.error for r in rows)], dtype=np.int64)
-        fine: Ints = np.concatenate([wall, *(r.rounded for r in rows)], axis=1)
-        error = np.repeat(error, np.array([len(problem.walls), *sizes]))
+        sizes = [1] * len(walls) + [r.rounded.shape[1] for r in rows]
+        known = [int(exponent > 0) for _, exponent in walls] + [r.error for r in rows]
+        error: Ints = np.repeat(np.array(known, dtype=np.int64), np.array(sizes, dtype=np.int64))
+        parts = [*(wall for wall, _ in walls), *(r.rounded for r in rows)]
+        fine: Ints = np.concatenate([np.zeros((k + 1, 0), dtype=np.int64), *parts], axis=1)
         short = np.maximum(bit_length(np.abs(fine).max(axis=0)) - digits_of(k), 0)
         self.values: Ints = fine >> short
         self.errors: Ints = np.where(short > 0, (error >> short) + 2, error)

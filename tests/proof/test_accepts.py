@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import polyrank as pr
+from polyrank.proof import replay
 from polyrank.proof.check import check
 from tests.examples import EXAMPLES, Example
 from tests.proof.runs import degenerate_network, random_network, write
@@ -76,6 +77,22 @@ def test_segments_of_every_size(engine: str, cells: int, tmp_path: Path) -> None
         report = _accepted(folder, net, domain, engine=engine, cells=cells)
         if cells == 1 and engine == "highs":
             assert report.segments > report.regions
+
+
+@pytest.mark.parametrize("size", [1, 60])
+def test_batches_of_every_size(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open cells and their rows are carried from batch to batch."""
+    monkeypatch.setattr(replay, "_BATCH", size)
+    for number, (net, domain) in enumerate(
+        [
+            (degenerate_network(), None),
+            (random_network(1, 2, 6, 6, 5, 1), pr.Box(-2, 2)),
+            (random_network(6, 3, 5, 5, 2, integers=True, bias=False), None),
+            (random_network(3, 3, 6, 5, 2), pr.Box([1, 2, 3], [1, 2, 3])),
+        ]
+    ):
+        (folder := tmp_path / str(number)).mkdir()
+        _accepted(folder, net, domain)
 
 
 @pytest.mark.parametrize("layer", [1, 2])
