@@ -147,9 +147,11 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
             runs = [(str(h), len(list(same))) for h, same in groupby(row.in_turn)]
             steps = " -> ".join(f"[{h}]" + (f" x{n}" if n > 1 else "") for h, n in runs)
             typer.echo(f"layer {row.part.layer}, components collapsed in turn: {steps}")
-    checked = ", ".join(rows[0].homology.sequence.checked_over)
-    typer.echo(
-        f"the long exact sequence of (M, A) is exact at every place (checked over {checked})"
-    )
+    ways = {
+        f"{s.checked_over}, by {'subgroups' if s.by_subgroups else 'ranks'}"
+        for s in (row.homology.sequence for row in rows)
+    }
+    checked = "; ".join(sorted(ways))
+    typer.echo(f"the long exact sequence of (M, A) is exact at every place (over {checked})")
     for sentence in not_decided(rank):
         typer.echo(f"Not decided: {sentence}")

@@ -89,13 +89,31 @@ class SmallComplex:
                     columns[d][column][row] = number
         return cls([dict(enumerate(own)) for own in labels], columns, coefficients)
 
-    def cancel(self) -> None:
+    def block(self, label: int | None) -> SmallComplex:
+        """A copy of the cells of one label (of all, if None) that may all be cancelled."""
+        kept = [
+            {c for c, own in labels.items() if label is None or own == label}
+            for labels in self.labels
+        ]
+        columns: list[dict[int, dict[int, int]]] = [{} for _ in kept]
+        for d in range(1, len(kept)):
+            for b in kept[d]:
+                below = kept[d - 1]
+                columns[d][b] = {a: v for a, v in self.columns[d][b].items() if a in below}
+        return SmallComplex([dict.fromkeys(own, 0) for own in kept], columns, self.coefficients)
+
+    def cancel(self) -> list[int]:
         """Cancel invertible pairs with equal labels until none is left.
 
         Over ℚ only ±1 are cancelled, too: what is left is small, and its rank is taken exactly.
+        Returns the number of pairs of cells of dimensions d − 1 and d, for d = 0..k.
         """
+        counts = [0]
         for d in range(1, len(self.labels)):
+            before = len(self.labels[d])
             self._cancel_in(d)
+            counts.append(before - len(self.labels[d]))
+        return counts
 
     def _invertible(self, value: int) -> bool:
         return self.coefficients > 0 or value in {1, -1}

@@ -1,8 +1,10 @@
 """The long exact sequence of a pair (M, A), with its maps, checked.
 
 ``… → H_d(A) --i--> H_d(M) --j--> H_d(M, A) --∂--> H_{d−1}(A) → …``: the maps are induced by the
-inclusion, the projection and the boundary of the reduced complex; image and kernel are computed
-separately at every place and compared as subgroups (over ℤ as lattices, torsion included).
+inclusion, the projection and the boundary of the reduced complex. Where that is small, image and
+kernel are computed separately at every place and compared as subgroups (over ℤ as lattices, torsion
+included). Where it is large, the ranks of the maps are checked against a separate computation of
+H(M): exactness over a field is an identity between these ranks.
 """
 
 from __future__ import annotations
@@ -19,14 +21,13 @@ from polyrank.topology.elimination import (
     SmallComplex,
     rank_over,
 )
-from polyrank.topology.homology_groups import coefficients_name
+from polyrank.topology.homology_groups import Homology, block_homology, coefficients_name
 from polyrank.topology.submodules import kernel, preimage, same, stack
 
 __all__ = ["ExactSequence", "long_exact_sequence"]
 
-#: Above this many cells in one degree, exactness over ℤ is checked over ℚ and two fields instead.
-LATTICE_LIMIT = 250
-_FIELDS: tuple[Coefficients, ...] = (2, 3)
+#: Up to this many cells in one degree of the reduced complex, subgroups are compared.
+SUBGROUP_LIMIT = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +42,85 @@ class ExactSequence:
         Rank of ``j: H_d(M) → H_d(M, A)``.
     connecting : tuple of int
         Rank of ``∂: H_d(M, A) → H_{d−1}(A)``; 0 in degree 0.
-    checked_over : tuple of str
-        The coefficients over which image = kernel was verified at every place.
+    checked_over : str
+        The coefficients over which exactness was verified at every place: for large complexes over
+        ℤ, these are the rationals.
+    by_subgroups : bool
+        True if image and kernel were compared as subgroups, False if by their ranks.
     """
 
     inclusion: tuple[int, ...]
     projection: tuple[int, ...]
     connecting: tuple[int, ...]
-    checked_over: tuple[str, ...]
+    checked_over: str
+    by_subgroups: bool
 
 
-def long_exact_sequence(small: SmallComplex) -> ExactSequence:
+def long_exact_sequence(small: SmallComplex, manifold: Homology) -> ExactSequence:
     """Assemble the sequence of a reduced pair and check that it is exact at every place.
 
     Parameters
     ----------
     small : SmallComplex
         From :func:`polyrank.topology.homology_groups.reduced_pair`.
+    manifold : Homology
+        H(M) with the same coefficients, computed without the pair.
 
     Raises
     ------
     RefutedError
-        If image and kernel differ somewhere: the incidence numbers or the reduction are wrong.
+        If image and kernel differ somewhere, or H(M) is not that of the pair: the incidence
+        numbers or the reduction are wrong.
     """
     ring = small.coefficients
-    largest = max((len(own) for own in small.labels), default=0)
-    rings: tuple[Coefficients, ...] = (ring,)
-    if ring == INTEGERS and largest > LATTICE_LIMIT:
-        rings = (RATIONALS, *_FIELDS)
-    ranks: list[list[int]] = []
-    for tried in rings:
-        found = [_degree(small, d, tried) for d in range(len(small.labels))]
-        ranks = ranks or found
+    if block_homology(small, None) != manifold:
+        raise RefutedError(
+            f"the reduced pair has the homology {block_homology(small, None)}, but M has {manifold}"
+        )
+    degrees = range(len(small.labels))
+    by_subgroups = max((len(own) for own in small.labels), default=0) <= SUBGROUP_LIMIT
+    if by_subgroups:
+        ranks = [_degree(small, d, ring) for d in degrees]
+    else:
+        ring = RATIONALS if ring == INTEGERS else ring
+        ranks = _by_ranks(small, manifold, ring)
     inclusion, projection, connecting = zip(*ranks, strict=True) if ranks else ((), (), ())
     return ExactSequence(
         tuple(inclusion),
         tuple(projection),
         tuple(connecting),
-        tuple(coefficients_name(r) for r in rings),
+        coefficients_name(ring),
+        by_subgroups,
     )
+
+
+def _by_ranks(small: SmallComplex, manifold: Homology, ring: Coefficients) -> list[list[int]]:
+    """Ranks of i_d, j_d and ∂_d over a field, checked against the Betti numbers of M.
+
+    ∂_M is block triangular: its rank is that of the two blocks plus the rank of ``ker → coker``
+    between them, which is the connecting map.
+    """
+    of_part, of_rest, of_all = (_ranks(small.block(x), ring) for x in (0, 1, None))
+    connecting = [c - a - b for a, b, c in zip(of_part, of_rest, of_all, strict=True)]
+    out = []
+    for d, betti in enumerate(manifold.betti):
+        part = len(small.cells(d, 0)) - of_part[d] - of_part[d + 1]
+        rest = len(small.cells(d, 1)) - of_rest[d] - of_rest[d + 1]
+        inclusion, projection = part - connecting[d + 1], rest - connecting[d]
+        if min(inclusion, projection) < 0 or inclusion + projection != betti:
+            raise RefutedError(
+                f"the long exact sequence is not exact at H_{d}(M) over {coefficients_name(ring)}: "
+                f"ranks {inclusion} + {projection}, but dimension {betti}"
+            )
+        out.append([inclusion, projection, connecting[d]])
+    return out
+
+
+def _ranks(block: SmallComplex, ring: Coefficients) -> list[int]:
+    """The rank of ∂_d over a field, d = 0..k + 1; the block is used up."""
+    pairs = block.cancel()
+    left = [rank_over(block.matrix(d), ring) for d in range(len(pairs))]
+    return [*(p + r for p, r in zip(pairs, left, strict=True)), 0]
 
 
 def _degree(small: SmallComplex, d: int, ring: Coefficients) -> list[int]:

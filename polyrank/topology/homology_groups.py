@@ -92,15 +92,17 @@ def block_homology(small: SmallComplex, label: int | None) -> Homology:
     """The homology of the cells of one label (of all, if None) of a reduced complex."""
     ring: Coefficients = small.coefficients
     degrees = len(small.labels)
+    own = small.block(label)
+    own.cancel()
     ranks = [0]
     factors: list[list[int]] = [[]]
     for d in range(1, degrees):
-        matrix = small.matrix(d, label, label)
+        matrix = own.matrix(d)
         factors.append(invariant_factors(matrix) if ring == INTEGERS else [])
         ranks.append(len(factors[-1]) if ring == INTEGERS else rank_over(matrix, ring))
     ranks.append(0)
     factors.append([])
-    betti = tuple(len(small.cells(d, label)) - ranks[d] - ranks[d + 1] for d in range(degrees))
+    betti = tuple(len(own.cells(d)) - ranks[d] - ranks[d + 1] for d in range(degrees))
     torsion = tuple(tuple(t for t in factors[d + 1] if t > 1) for d in range(degrees))
     return Homology(coefficients_name(ring), betti, torsion)
 

@@ -160,7 +160,8 @@ def _row_object(restriction: Restriction, row: LayerHomology) -> dict[str, Any]:
         "H(M/~), one point per image": None if found.per_image is None else groups(found.per_image),
         "long_exact_sequence": {
             "exact": True,
-            "checked_over": list(found.sequence.checked_over),
+            "checked_over": found.sequence.checked_over,
+            "compared": "subgroups" if found.sequence.by_subgroups else "ranks",
             "rank_of_inclusion": list(found.sequence.inclusion),
             "rank_of_projection": list(found.sequence.projection),
             "rank_of_connecting": list(found.sequence.connecting),

@@ -86,10 +86,11 @@ def collapsed_homology(
     Z, Z^2 | Z, Z
     """
     small = reduced_pair(complex_, mask, coefficients)
+    manifold = homology(complex_, coefficients)
     count, of_vertex = components(complex_, mask)
     classes = None if class_of_component is None else np.asarray(class_of_component, np.int64)
     return CollapsedHomology(
-        manifold=block_homology(small, None),
+        manifold=manifold,
         part=block_homology(small, 0),
         relative=block_homology(small, 1),
         one_point=homology(quotient(complex_, mask, np.zeros_like(of_vertex)), coefficients),
@@ -97,7 +98,7 @@ def collapsed_homology(
         per_image=None
         if classes is None
         else homology(quotient(complex_, mask, np.append(classes, -1)[of_vertex]), coefficients),
-        sequence=long_exact_sequence(small),
+        sequence=long_exact_sequence(small, manifold),
         components=count,
         classes=None if classes is None else len(np.unique(classes)),
     )

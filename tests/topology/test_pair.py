@@ -165,25 +165,55 @@ def test_components_in_turn():
     assert collapsed_homology(torus.complex, mask).one_point.betti == (1, 2, 2)
 
 
-def test_large_parts_are_checked_over_fields(monkeypatch):
+@pytest.mark.parametrize(("coefficients", "field"), [("Z", "Q"), ("Q", "Q"), (3, "3")])
+def test_large_parts_are_checked_by_ranks(coefficients, field, monkeypatch):
     complex_, mask = pair(cycle(40), [[4 * i, 4 * i + 1] for i in range(10)])
-    assert collapsed_homology(complex_, mask).sequence.checked_over == ("Z",)
-    monkeypatch.setattr(exact_sequence, "LATTICE_LIMIT", 3)
-    again = collapsed_homology(complex_, mask).sequence
-    assert again.checked_over == ("Q", "2", "3")
-    assert again.connecting == (0, 9)
+    small = collapsed_homology(complex_, mask, coefficients).sequence
+    assert small.by_subgroups
+    monkeypatch.setattr(exact_sequence, "SUBGROUP_LIMIT", 3)
+    large = collapsed_homology(complex_, mask, coefficients).sequence
+    assert not large.by_subgroups
+    assert large.checked_over == field
+    for name in ("inclusion", "projection", "connecting"):
+        assert getattr(large, name) == getattr(small, name)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.sampled_from(["Z", "Q", 2]))
+def test_ranks_agree_with_subgroups(seed, coefficients):
+    rng = np.random.default_rng(seed)
+    facets = [rng.choice(8, size=3, replace=False).tolist() for _ in range(14)]
+    complex_, _ = from_facets(facets)
+    mask = closure(complex_, [rng.random(f) < 0.2 for f in complex_.cells])
+    manifold = homology(complex_, coefficients)
+    small = reduced_pair(complex_, mask, coefficients)
+    one = long_exact_sequence(small, manifold)
+    ring = 0 if coefficients == "Z" else small.coefficients
+    ranks = exact_sequence._by_ranks(small, manifold, ring)
+    assert [tuple(r) for r in zip(*ranks, strict=True)] == [
+        one.inclusion,
+        one.projection,
+        one.connecting,
+    ]
 
 
 @pytest.mark.parametrize("coefficients", ["Z", "Q", 3])
-def test_a_wrong_incidence_is_refuted(coefficients):
-    """A disk relative to its boundary whose connecting map is made zero."""
+def test_a_wrong_incidence_is_refuted(coefficients, monkeypatch):
+    """A disk relative to its boundary, whose boundary loop is made to bound a point: ∂∂ ≠ 0."""
     complex_, mask = pair([[0, 1, 2]], [[0, 1], [1, 2], [0, 2]])
+    manifold = homology(complex_, coefficients)
     small = reduced_pair(complex_, mask, coefficients)
-    long_exact_sequence(small)
+    long_exact_sequence(small, manifold)
+    with pytest.raises(RefutedError, match="the reduced pair has the homology"):
+        long_exact_sequence(small, homology(from_facets(cycle(3))[0], coefficients))
     (face,) = small.cells(2, 1)
     (edge,) = small.cells(1, 0)
     assert small.columns[2][face].keys() == {edge}
     (point,) = small.cells(0)
-    small.columns[1][edge] = {point: 1}  # the loop now bounds a point: ∂∂ ≠ 0
+    small.columns[1][edge] = {point: 1}
+    monkeypatch.setattr(exact_sequence, "block_homology", lambda *_: manifold)
     with pytest.raises(RefutedError, match="not exact at H_"):
-        long_exact_sequence(small)
+        long_exact_sequence(small, manifold)
+    monkeypatch.setattr(exact_sequence, "SUBGROUP_LIMIT", 0)
+    with pytest.raises(RefutedError, match="not exact at H_0"):
+        long_exact_sequence(small, manifold)
