@@ -279,6 +279,7 @@ def walk(net, w, codes, found, layers, begin, end, flips):
                     count = gather_cutting(net, w, k, gather_kept(net, w, k))
             w.state[GATHERED] = count if final else 0
             _renew(w, count)
+            consistent = final
             done = depths(w, count)
             if done and final:
                 done = known_facets(net, w, codes, found, r, count, height, zero_layer, layers)
