@@ -118,8 +118,11 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
     if space.note:
         typer.echo(space.note)
     typer.echo(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...)")
-    kind = "J_K on R^n" if rows[0].part.ambient else "the map on the cell"
-    typer.echo(f"A: closure of the cells where the rank of {kind} through layer K is <= {rank}")
+    if rows[0].part.ambient:
+        rule = f"the rank of J_K on R^n is at most {rank}"
+    else:
+        rule = f"the map through layer K has rank at most {rank}, below the cell's dimension"
+    typer.echo(f"A: closure of the maximal cells where {rule}")
     table = []
     for row in rows:
         part, homology = row.part, row.homology
