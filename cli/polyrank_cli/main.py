@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from polyrank import __version__
+from polyrank_cli.at import at_command
 from polyrank_cli.check import check_command
 from polyrank_cli.complex import complex_command
 from polyrank_cli.convert import convert_command
@@ -20,6 +21,7 @@ from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
 from polyrank_cli.restrict import restrict_command
 from polyrank_cli.sample import sample_command
+from polyrank_cli.slice import slice_command
 from polyrank_cli.summary import summary_command
 
 __all__ = ["app", "main"]
@@ -67,6 +69,8 @@ app.command("minrank")(minrank_command)
 app.command("region")(region_command)
 app.command("plot")(plot_command)
 app.command("sample")(sample_command)
+app.command("at")(at_command)
+app.command("slice")(slice_command)
 app.command("restrict")(restrict_command)
 app.command("homology")(homology_command)
 app.command("check")(check_command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
@@ -12,31 +14,35 @@ from polyrank.graph.polytope import volume
 from polyrank.lp.farkas import integer_row, integer_rows
 from polyrank.network.normal_form import Network
 
-__all__ = ["Row", "region_rows", "region_volume"]
+__all__ = ["CellRows", "Row", "region_rows", "region_volume"]
 
 Row = tuple[int, ...]
 
 
-def region_rows(
-    network: Network, chart: Chart, bits: NDArray[np.bool_]
-) -> dict[Row, tuple[str, ...]]:
-    """Distinct rows ``a·y + b > 0`` of a region, each with the names of what carries it.
+@dataclass(frozen=True, slots=True, eq=False)
+class CellRows:
+    """The rows of a region in chart coordinates.
 
-    Parameters
+    Attributes
     ----------
-    network : Network
-    chart : Chart
-    bits : ndarray of bool, shape (B,)
-        The codeword of a region. Rows without a linear part are left out: they hold on all of it.
-
-    Returns
-    -------
-    dict
-        Names are ``"layer K unit i"``, 1-based, or the name of a wall of the domain.
+    rows : dict
+        Distinct rows ``a·y + b > 0`` that hold inside, each with the names of what carries it:
+        ``"layer K unit i"``, 1-based, or the name of a wall of the domain. Units without a linear
+        part are left out: their sign is the same on all of the region.
+    walls : frozenset of Row
+        Those that are a wall of the domain.
     """
+
+    rows: dict[Row, tuple[str, ...]]
+    walls: frozenset[Row]
+
+
+def region_rows(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> CellRows:
+    """The rows of the region with a codeword, of bool bits ``(B,)``."""
     out: dict[Row, tuple[str, ...]] = {}
     for row, name in zip(integer_rows(chart.A, chart.b), chart.names, strict=True):
         out[row] = (*out.get(row, ()), name)
+    walls = frozenset(out)
     J, c = chart.basis, chart.origin
     position = 0
     for k, layer in enumerate(network.layers):
@@ -62,10 +68,10 @@ def region_rows(
             shifted.append(slope * constants[i])
         J = fmpq_mat(layer.units, chart.k, scaled)
         c = fmpq_mat(layer.units, 1, shifted)
-    return out
+    return CellRows(out, walls)
 
 
 def region_volume(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> fmpq | None:
     """Exact volume of a region in chart coordinates; None if it is infinite or there is none."""
-    rows = list(region_rows(network, chart, bits))
+    rows = list(region_rows(network, chart, bits).rows)
     return volume(vertices_and_rays(rows, chart.k), len(rows))

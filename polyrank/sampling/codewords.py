@@ -20,7 +20,7 @@ from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
 
-__all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network"]
+__all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network", "unit_row"]
 
 _BLOCK_ENTRIES = 1 << 21
 _EXACT_BLOCK = 64
@@ -185,15 +185,15 @@ class CodewordFilter:
         for row, layer, unit in sorted(vanishing, key=lambda v: v[1]):
             if out[row]:
                 continue
-            linear, _ = _unit_row(self.network, words[row], layer, unit)
-            out[row] = any(v != 0 for v in linear)
+            out[row] = any(v != 0 for v in unit_row(self.network, words[row], layer, unit))
         return out
 
 
-def _unit_row(
-    network: Network, bits: NDArray[np.bool_], layer: int, unit: int
-) -> tuple[list[fmpq], fmpq]:
-    """Linear part and constant of one pre-activation, pulled back row by row."""
+def unit_row(network: Network, bits: NDArray[np.bool_], layer: int, unit: int) -> list[fmpq]:
+    """Linear part of one pre-activation on the inputs, pulled back row by row.
+
+    ``layer`` and ``unit`` count from 0; ``bits`` is the codeword.
+    """
     weight = network.layers[layer].weight
     row = fmpq_mat(1, weight.shape[1], _row_entries(weight, unit))
     position = [sum(network.bits[:k]) for k in range(len(network.layers))]
@@ -206,9 +206,10 @@ def _unit_row(
             for v, s, on in zip(row.entries(), step.slopes_exact, flags.tolist(), strict=True)
         ]
         if not any(v != 0 for v in entries):
-            return [fmpq(0)] * network.input_dim, fmpq(0)
+            return [fmpq(0)] * network.input_dim
         row = fmpq_mat(1, step.units, entries) * step.weight_exact
-    return row.entries(), fmpq(0)
+    out: list[fmpq] = row.entries()
+    return out
 
 
 def _row_entries(array: RationalArray, row: int) -> list[fmpq]:

@@ -15,15 +15,16 @@ from tokenize import TokenError
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
 from polyrank.errors import DomainError, FormatError
-from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.network.rational import RationalArray, fmpq_from_float, fmpq_from_text, nearest_float
 
 __all__ = [
     "array_blocks",
+    "exact_point",
     "inside",
     "mnist_images",
     "normal_blocks",
@@ -190,3 +191,23 @@ def inside(chart: Chart, Y: NDArray[np.float64]) -> NDArray[np.bool_]:
             y = fmpq_mat(chart.k, 1, [fmpq_from_float(v) for v in Y[r].tolist()])
             out[r] = (fmpq_mat(1, chart.k, table[i]) * y)[0, 0] <= chart.b[i, 0]
     return out
+
+
+def exact_point(text: str, row: int = 0) -> list[fmpq]:
+    """A point from comma-separated exact numbers, or a row of a ``.npy`` file.
+
+    Raises
+    ------
+    FormatError
+        If a number cannot be read, or the file has no such row or holds no points.
+    """
+    if text.endswith(".npy"):
+        table = points_file(Path(text))
+        if not 0 <= row < len(table):
+            raise FormatError(f"{text} has no row {row}: it has rows 0 to {len(table) - 1}")
+        (block,) = array_blocks(table[row : row + 1])
+        return [fmpq_from_float(v) for v in block[0].tolist()]
+    try:
+        return [fmpq_from_text(v) for v in text.split(",")]
+    except ValueError as problem:
+        raise FormatError(f"the point {text!r} cannot be read: {problem}") from None

@@ -1,0 +1,202 @@
+"""``polyrank at``: the region of one point, exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyrank_cli.failures import sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from flint import fmpq
+
+    from polyrank.sampling.region_at import FacetAt, LowerRank, RegionAt
+
+__all__ = ["at_command"]
+
+
+def at_command(
+    network: NetworkArgument,
+    point: Annotated[
+        str,
+        typer.Argument(
+            metavar="POINT", help="Exact numbers, as in 1/3,-0.2 (after --), or a npy file."
+        ),
+    ],
+    row: Annotated[int, typer.Option(metavar="I", min=0, help="Row of the npy file, from 0.")] = 0,
+    layer: Annotated[
+        int | None,
+        typer.Option(metavar="K", min=1, help="Look for lower rank at this layer (default: all)."),
+    ] = None,
+    budget: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Regions that the search for lower rank may take."),
+    ] = 200,
+    box: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="LO HI", help="Box, exact.")
+    ] = None,
+    box_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
+    ] = None,
+    polytope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The region of NETWORK around POINT, in exact arithmetic.
+
+    Codeword, ranks, affine map, facets with their distances, and the nearest region of lower rank
+    with the point where it begins. Where the budget of the search ends first, a proved lower bound
+    of that distance is printed instead.
+    """
+    # numpy and flint load here, which is more than --help may take
+    from polyrank.errors import NetworkError  # noqa: PLC0415
+    from polyrank.sampling.points import exact_point  # noqa: PLC0415
+    from polyrank.sampling.region_at import region_at  # noqa: PLC0415
+    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+
+    with sentences():
+        domain = chosen_domain(DomainChoice(box=box, box_file=box_file, polytope=polytope))
+        loaded = load_network(
+            network,
+            output_relu=output_relu,
+            activation=activation,
+            slope=slope,
+            raw=raw,
+            cut_final=cut_final,
+        )
+        if layer is not None and layer > len(loaded.layers):
+            raise NetworkError(
+                f"there is no layer {layer}: the network has 1..{len(loaded.layers)}"
+            )
+        found = region_at(
+            loaded,
+            exact_point(point, row),
+            domain,
+            layers=None if layer is None else (layer,),
+            budget=budget,
+        )
+    shown = _object(found)
+    if as_json:
+        typer.echo(json.dumps(shown))
+    else:
+        _print(found, shown)
+
+
+def _strings(values: Any) -> list[str] | None:
+    return None if values is None else [str(v) for v in values]
+
+
+def _root(square: fmpq | None) -> float | None:
+    return None if square is None else math.sqrt(int(square.p) / int(square.q))
+
+
+def _facet(facet: FacetAt) -> dict[str, Any]:
+    return {
+        "of": list(facet.names),
+        "wall": facet.wall,
+        "distance": _root(facet.distance_squared),
+        "distance_squared": str(facet.distance_squared),
+        "crossing": _strings(facet.crossing),
+    }
+
+
+def _lower(found: LowerRank) -> dict[str, Any]:
+    square = found.distance_squared
+    return {
+        "layer": found.layer,
+        "rank_here": found.rank_here,
+        "found": found.found,
+        "rank": found.rank,
+        "codeword": None if found.codeword is None else _bits(found.codeword),
+        "distance" if found.found else "no_nearer_than": _root(square),
+        "distance_squared": None if square is None else str(square),
+        "crossing": _strings(found.crossing),
+    }
+
+
+def _bits(word: Any) -> str:
+    return "".join(str(int(v)) for v in word)
+
+
+def _object(found: RegionAt) -> dict[str, Any]:
+    J, c = found.J, found.c
+    return {
+        "point": _strings(found.point),
+        "codeword": _bits(found.bits),
+        "on_hyperplanes": list(found.hyperplanes),
+        "ranks": [low if low == high else [low, high] for low, high in found.ranks],
+        "affine_map": None
+        if J is None or c is None
+        else {
+            "linear": [[str(v) for v in r] for r in J.tolist()],
+            "constant": _strings(c.entries()),
+        },
+        "nearest_facet": None if found.nearest_row is None else _facet(found.nearest_row),
+        "facets": None if found.facets is None else [_facet(f) for f in found.facets],
+        "lower_rank": [_lower(v) for v in found.lower],
+        "regions_taken": found.visited,
+    }
+
+
+def _print(found: RegionAt, shown: dict[str, Any]) -> None:
+    typer.echo(f"codeword {shown['codeword']}")
+    ranks = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in found.ranks)
+    typer.echo(f"rank through layers 1 to {len(found.ranks)}: {ranks}")
+    if found.hyperplanes:
+        typer.echo(
+            f"the point lies on the hyperplane of {', '.join(found.hyperplanes)}: it is in no open "
+            "region, and the ranks are those of its codeword"
+        )
+        return
+    if shown["affine_map"] is None:
+        typer.echo("the network is too large for its exact map and facets")
+        return
+    if found.J is not None and found.J.nrows() * found.J.ncols() <= 100:
+        typer.echo("x -> A x + c, rows of A | c:")
+        for r, c in zip(
+            shown["affine_map"]["linear"], shown["affine_map"]["constant"], strict=True
+        ):
+            typer.echo(f"  {', '.join(r)} | {c}")
+    if found.facets is None:
+        typer.echo("too many rows in too high a dimension for all facets; the nearest one:")
+    else:
+        typer.echo(f"{len(found.facets)} facets:" if found.facets else "no facets")
+    nearest = [] if shown["nearest_facet"] is None else [shown["nearest_facet"]]
+    for facet in nearest if found.facets is None else shown["facets"]:
+        text = f"  distance {facet['distance']:.6g}: {', '.join(facet['of'])}"
+        if len(facet["crossing"]) <= 8:
+            text += f", crossing at ({', '.join(facet['crossing'])})"
+        typer.echo(text)
+    for v in shown["lower_rank"]:
+        head = f"layer {v['layer']}, rank {v['rank_here']} here: "
+        if v["found"]:
+            where = f" at ({', '.join(v['crossing'])})" if len(v["crossing"]) <= 8 else ""
+            text = f"rank {v['rank']} at distance {v['distance']:.6g}{where}"
+        elif v["no_nearer_than"] is None:
+            text = "no region has a lower rank"
+        else:
+            text = (
+                f"no lower rank nearer than {v['no_nearer_than']:.6g}; the budget of "
+                f"{found.visited} regions ended (--budget)"
+            )
+        typer.echo(head + text)

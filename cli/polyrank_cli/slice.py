@@ -1,0 +1,156 @@
+"""``polyrank slice``: every region on a segment, triangle, line or plane through data points."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.options import (
+    ActivationOption,
+    CutFinalOption,
+    JsonOption,
+    NetworkArgument,
+    OutputReluOption,
+    RawOption,
+    SlopeOption,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from polyrank.regions.run import Run
+    from polyrank.sampling.slices import AmbientRanks
+
+__all__ = ["slice_command"]
+
+
+def slice_command(
+    network: NetworkArgument,
+    rows: Annotated[
+        str | None,
+        typer.Argument(metavar="I,J[,K]", help="Rows of the points, from 0 (default: all)."),
+    ] = None,
+    through: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Points: npy, one per row.")
+    ] = None,
+    mnist: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The MNIST test images of a folder.")
+    ] = None,
+    extended: Annotated[
+        bool,
+        typer.Option("--extended", help="The whole line or plane, not the segment or triangle."),
+    ] = False,
+    through_layer: Annotated[
+        int | None, typer.Option(metavar="K", help="The decomposition by the first K layers only.")
+    ] = None,
+    ambient: Annotated[
+        bool, typer.Option("--ambient/--no-ambient", help="Ranks on the whole input space too.")
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write the run to a new directory."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Threads of the ambient ranks (default: all cores)."),
+    ] = None,
+    output_relu: OutputReluOption = False,
+    activation: ActivationOption = None,
+    slope: SlopeOption = None,
+    raw: RawOption = None,
+    cut_final: CutFinalOption = False,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
+) -> None:
+    """List every region of NETWORK that a slice through two or three points crosses, certified.
+
+    The run's ranks are those of the map restricted to the slice; ambient.parquet beside it has
+    those of the map on the whole input space, row by row. The points are taken exactly.
+
+    Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage.
+    """
+    # numpy, numba and pyarrow load here, which is more than --help may take
+    from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
+    from polyrank.sampling.slices import (  # noqa: PLC0415
+        ambient_ranks,
+        check_inputs,
+        chosen_points,
+        slice_through,
+    )
+    from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
+
+    if (through is None) == (mnist is None):
+        raise typer.BadParameter("give exactly one of --through and --mnist")
+    numbers = None if rows is None else _numbers(rows)
+    with sentences():
+        reading: dict[str, Any] = {
+            "output_relu": output_relu,
+            "activation": activation,
+            "slope": slope,
+            "cut_final": cut_final,
+        }
+        loaded = load_network(network, raw=raw, **reading)
+        data = points_file(through) if through is not None else mnist_images(Path(str(mnist)))
+        check_inputs(data, loaded)
+        chosen = chosen_points(data, numbers)
+        domain = slice_through(chosen, extended=extended)
+        with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
+            run = pr.enumerate_regions(
+                loaded,
+                domain,
+                out=output,
+                through_layer=through_layer,
+                progress=progress,
+                notes={"slice": {"file": str((through or mnist or Path()).name), "rows": numbers}},
+                network_file={
+                    "path": str(network.resolve()),
+                    "options": {**reading, "raw": raw},
+                },
+            )
+        around = None
+        if ambient:
+            around = ambient_ranks(run, loaded, workers=workers or os.cpu_count() or 1)
+            if output is not None:
+                around.save(output, loaded)
+        _show(run, around, as_json=as_json)
+        if not run.certified:
+            raise typer.Exit(UNDECIDED)
+
+
+def _numbers(rows: str) -> list[int]:
+    try:
+        return [int(v) for v in rows.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{rows!r} is no list of rows such as 0,7") from None
+
+
+def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
+    from polyrank.report.summary import format_histogram, run_object, verdict  # noqa: PLC0415
+
+    layers = range(1, run.layers + 1)
+    if as_json:
+        shown = run_object(run)
+        if around is not None:
+            shown["ambient_rank_histogram"] = [around.histogram(k) for k in layers]
+            shown["in_hyperplane"] = int(around.in_hyperplane.sum())
+        typer.echo(json.dumps(shown))
+        return
+    typer.echo(verdict(run))
+    for k in layers:
+        on_slice = format_histogram({str(r): n for r, n in run.rank_histogram(k).items()})
+        typer.echo(f"rank through layer {k} along the slice: {on_slice}")
+        if around is not None:
+            whole = " ".join(f"{r}:{n}" for r, n in around.histogram(k).items())
+            typer.echo(f"rank through layer {k} on the input space: {whole}")
+    if around is not None and around.in_hyperplane.any():
+        typer.echo(
+            f"{int(around.in_hyperplane.sum())} regions lie in a hyperplane of the input space: "
+            "their ranks there are those of the codeword with the bit 0"
+        )
+    if run.path is not None:
+        typer.echo(f"written to {run.path}")

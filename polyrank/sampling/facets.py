@@ -1,0 +1,167 @@
+"""The facets of one region in rational arithmetic, and the codeword across each of them.
+
+Source: K. L. Clarkson, "More output-sensitive geometric algorithms", FOCS 1994: a row is tested
+against the facets that are already known; where they do not imply it, the ray to the violation
+finds a new facet.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.lp.exact import Cell, nonnegative, strictly_inside
+from polyrank.lp.farkas import Multipliers, value_at, values_at
+from polyrank.network.normal_form import Network
+from polyrank.sampling.cells_at import Row
+
+__all__ = ["Crossing", "codeword_across", "facets_of", "step_across"]
+
+_PERTURBATIONS = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """One facet: its row, positive inside, and a point of its relative interior."""
+
+    row: Row
+    point: fmpq_mat
+
+
+def facets_of(rows: Sequence[Row], inside: fmpq_mat) -> list[Crossing]:
+    """All facets of ``{y : a·y + b ≥ 0}``; **proves** every other row redundant.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Distinct, in lowest terms, with a ≠ 0.
+    inside : fmpq_mat, shape (k, 1)
+        Strictly inside every row.
+    """
+    k = inside.nrows()
+    draw = random.Random(0)  # noqa: S311
+    start = values_at(rows, inside)
+    pending = sorted(range(len(rows)), key=lambda i: start[i], reverse=True)
+    found: dict[Row, Crossing] = {}
+    while pending:
+        row = rows[pending[-1]]
+        if row in found:
+            pending.pop()
+            continue
+        known = Cell.from_rows(list(found), k)
+        verdict = nonnegative(known, row, inside)
+        if isinstance(verdict, Multipliers):
+            pending.pop()
+            continue
+        beyond = strictly_inside(known, row, verdict.point, inside)
+        hit = _first_hit(rows, start, inside, beyond)
+        for power in range(_PERTURBATIONS):
+            if len(hit[0]) == 1:
+                break
+            # rows that meet in one point of the ray: another ray nearby tells them apart
+            size = sum((abs(v) for v in (beyond - inside).entries()), fmpq(0))
+            shift = [fmpq(draw.randint(-1000, 1000), 1000 << (2 * power)) for _ in range(k)]
+            near = beyond + fmpq_mat(k, 1, shift) * size
+            if value_at(row, near) < 0 and all(value_at(other, near) > 0 for other in found):
+                hit = _first_hit(rows, start, inside, near)
+        if len(hit[0]) == 1:
+            (first,), point = hit
+            found[rows[first]] = Crossing(rows[first], point)
+            continue
+        pending.pop()
+        others = [other for other in rows if other != row]
+        cell = Cell.from_rows(others, k)
+        verdict = nonnegative(cell, row, inside)
+        if not isinstance(verdict, Multipliers):
+            beyond = strictly_inside(cell, row, verdict.point, inside)
+            (_, point) = _first_hit([row], [value_at(row, inside)], inside, beyond)
+            found[row] = Crossing(row, point)
+    return [found[row] for row in rows if row in found]
+
+
+def _first_hit(
+    rows: Sequence[Row], start: Sequence[fmpq], inside: fmpq_mat, beyond: fmpq_mat
+) -> tuple[list[int], fmpq_mat]:
+    """The rows that vanish first on the way from inside to beyond, and where they do."""
+    share = fmpq(1)
+    first: list[int] = []
+    for i, (before, after) in enumerate(zip(start, values_at(rows, beyond), strict=True)):
+        if after >= 0:
+            continue
+        at = before / (before - after)
+        if at < share:
+            share, first = at, [i]
+        elif at == share:
+            first.append(i)
+    return first, inside + (beyond - inside) * share
+
+
+def codeword_across(network: Network, point: fmpq_mat, direction: fmpq_mat) -> NDArray[np.bool_]:
+    """The codeword at ``point + ε direction`` for all small ε > 0.
+
+    Values and slopes along the ray go through the network together. If the point lies in the
+    relative interior of a facet and the direction leads out of the region, this is the codeword
+    of the neighbour: a unit whose value vanishes there vanishes on the whole facet, and if its
+    slope vanishes too, it vanishes on the whole neighbour.
+
+    Parameters
+    ----------
+    network : Network
+    point, direction : fmpq_mat, shape (n, 1)
+
+    Returns
+    -------
+    ndarray of bool, shape (B,)
+    """
+    n = network.input_dim
+    state = fmpq_mat(n, 2, [v for pair in _pairs(point, direction) for v in pair])
+    bits: list[bool] = []
+    for layer in network.layers:
+        z = layer.weight_exact * state
+        entries: list[fmpq] = []
+        for i, (bias, (neg, pos), split) in enumerate(
+            zip(
+                layer.bias_exact.entries(),
+                layer.slopes_exact,
+                layer.has_hyperplane.tolist(),
+                strict=True,
+            )
+        ):
+            value, slope = z[i, 0] + bias, z[i, 1]
+            active = value > 0 or (value == 0 and slope > 0)
+            if split:
+                bits.append(active)
+            factor = pos if active else neg
+            entries += [factor * value, factor * slope]
+        state = fmpq_mat(layer.units, 2, entries)
+    return np.array(bits, dtype=bool)
+
+
+def _pairs(point: fmpq_mat, direction: fmpq_mat) -> list[tuple[fmpq, fmpq]]:
+    return list(zip(point.entries(), direction.entries(), strict=True))
+
+
+def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fmpq_mat:
+    """A point ``point + ε direction`` strictly inside every row, ε a power of two.
+
+    The rows are those of the neighbour; those that vanish at the point grow in the direction.
+
+    Raises
+    ------
+    ValueError
+        If no such point exists: a row vanishes at the point and does not grow.
+    """
+    k = point.nrows()
+    slopes = [value_at((*row[:k], 0), direction) for row in rows]
+    values = values_at(rows, point)
+    if any(v < 0 or (v == 0 and s <= 0) for v, s in zip(values, slopes, strict=True)):
+        raise ValueError("the point is not on a facet that the direction crosses into these rows")
+    length = fmpq(1)
+    while any(v + length * s <= 0 for v, s in zip(values, slopes, strict=True)):
+        length /= 2
+    return point + direction * length

@@ -1,0 +1,98 @@
+"""The point of a closed polyhedron that is nearest to a given one, exactly.
+
+Source: D. Goldfarb, A. Idnani, "A numerically stable dual method for solving strictly convex
+quadratic programs", Mathematical Programming 27 (1983) 1-33. In rationals it needs no tolerance
+and ends, since the objective grows at every full step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.lp.farkas import value_at, values_at
+
+__all__ = ["nearest_point"]
+
+Row = tuple[int, ...]
+
+
+def nearest_point(
+    rows: Sequence[Row], point: fmpq_mat, on: Row | None = None
+) -> tuple[fmpq_mat, fmpq] | None:
+    """The nearest point of ``{y : a·y + b ≥ 0}`` in the Euclidean norm, and the squared distance.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Integers ``(a, b)``, k + 1 of them.
+    point : fmpq_mat, shape (k, 1)
+    on : Row, optional
+        A row, with a ≠ 0, that must vanish at the nearest point: a facet's.
+
+    Returns
+    -------
+    (y, distance) or None
+        None if the polyhedron is empty. **Proves** the distance: y lies in the polyhedron, and
+        ``y − point`` is a combination of the rows that vanish there, non-negative except for ``on``
+        (the Karush-Kuhn-Tucker conditions of a convex program).
+    """
+    k = point.nrows()
+    y = point
+    active: list[Row] = []
+    prices: list[fmpq] = []
+    held = 0 if on is None else 1
+    if on is not None:
+        a = _normal(on, k)
+        price = -value_at(on, y) / (a.transpose() * a)[0, 0]
+        y = y + a * price
+        active, prices = [on], [price]
+    while True:
+        values = values_at(rows, y)
+        violated = min(range(len(rows)), key=values.__getitem__, default=None)
+        if violated is None or values[violated] >= 0:
+            step = y - point
+            return y, (step.transpose() * step)[0, 0]
+        entering, new_price = rows[violated], fmpq(0)
+        a = _normal(entering, k)
+        while True:
+            weights = _weights(active, a, k)
+            direction = a
+            for row, weight in zip(active, weights, strict=True):
+                direction = direction - _normal(row, k) * weight
+            # the first price of an inequality to reach zero
+            blocking = min(
+                (i for i in range(held, len(active)) if weights[i] > 0),
+                key=lambda i: prices[i] / weights[i],
+                default=None,
+            )
+            speed = (a.transpose() * direction)[0, 0]
+            lengths = [] if blocking is None else [prices[blocking] / weights[blocking]]
+            if speed != 0:
+                lengths.append(-value_at(entering, y) / speed)
+            if not lengths:
+                return None
+            length = min(lengths)
+            y = y + direction * length
+            prices = [p - length * w for p, w in zip(prices, weights, strict=True)]
+            new_price += length
+            if speed != 0 and length == lengths[-1]:
+                active.append(entering)
+                prices.append(new_price)
+                break
+            if blocking is not None:
+                del active[blocking], prices[blocking]
+
+
+def _normal(row: Row, k: int) -> fmpq_mat:
+    return fmpq_mat(k, 1, list(row[:k]))
+
+
+def _weights(active: Sequence[Row], a: fmpq_mat, k: int) -> list[fmpq]:
+    """Coefficients of the projection of a normal onto the span of the active, independent ones."""
+    if not active:
+        return []
+    N = fmpq_mat(len(active), k, [v for row in active for v in row[:k]])
+    out: list[fmpq] = (N * N.transpose()).solve(N * a).entries()
+    return out

@@ -1,0 +1,306 @@
+"""The region of one point, exactly: codeword, ranks, map, facets, and the way to lower rank.
+
+The search for lower rank takes the regions in the order of their distance to the point. The
+regions that a ball around the point meets are connected through facets inside the ball (a generic
+segment from the point to a region crosses facets only, and stays in the ball), so that the first
+region of lower rank to be taken is a nearest one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.chart import Chart
+from polyrank.cells.chart import chart as chart_of
+from polyrank.errors import DomainError
+from polyrank.lp.farkas import value_at, values_at
+from polyrank.network.forward import affine_map, codeword_exact, pack_bits
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.sampling.cells_at import CellRows, region_rows
+from polyrank.sampling.codewords import unit_row
+from polyrank.sampling.facets import Crossing, codeword_across, facets_of, step_across
+from polyrank.sampling.projection import nearest_point
+from polyrank.sampling.ranks import CodewordRanks
+
+__all__ = ["FacetAt", "LowerRank", "RegionAt", "region_at"]
+
+_ROW_WORK = 10**8
+_FACET_WORK = 10**6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FacetAt:
+    """One facet of the point's region.
+
+    Attributes
+    ----------
+    names : tuple of str
+        ``"layer K unit i"`` (1-based) or the name of a wall of the domain.
+    wall : bool
+    crossing : tuple of fmpq
+        The point of the facet that is nearest to the given point.
+    distance_squared : fmpq
+        Exact squared Euclidean distance to the facet.
+    """
+
+    names: tuple[str, ...]
+    wall: bool
+    crossing: tuple[fmpq, ...]
+    distance_squared: fmpq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LowerRank:
+    """The nearest region whose rank through a layer is lower than at the point.
+
+    **Proves**, with ``found``, that no point of a region of lower rank is nearer than
+    ``distance_squared``, and that ``crossing`` is a point of the closure of one at this distance.
+    Without, that there is none nearer than ``distance_squared``; none at all where that is None.
+
+    Attributes
+    ----------
+    layer, rank_here : int
+    found : bool
+    rank : int or None
+    codeword : ndarray of bool or None
+    crossing : tuple of fmpq or None
+    distance_squared : fmpq or None
+    """
+
+    layer: int
+    rank_here: int
+    found: bool
+    rank: int | None
+    codeword: NDArray[np.bool_] | None
+    crossing: tuple[fmpq, ...] | None
+    distance_squared: fmpq | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionAt:
+    """What is known at one point.
+
+    Attributes
+    ----------
+    point : tuple of fmpq
+    bits : ndarray of bool, shape (B,)
+        The codeword of the point.
+    hyperplanes : tuple of str
+        Units that vanish at the point but not around it; then the point lies in no open region,
+        and there are neither facets nor distances.
+    ranks : tuple of (int, int)
+        Proved bounds of the rank through every layer; equal where it is settled.
+    J, c : fmpq_mat or None
+        The affine map x ↦ J x + c through the last layer on the region; None if too large.
+    nearest_row : FacetAt or None
+        The facet that is nearest to the point.
+    facets : tuple of FacetAt or None
+        None if they were not computed: too many rows in too high a dimension.
+    lower : tuple of LowerRank
+    visited : int
+        Regions that the search for lower rank took.
+    """
+
+    point: tuple[fmpq, ...]
+    bits: NDArray[np.bool_]
+    hyperplanes: tuple[str, ...]
+    ranks: tuple[tuple[int, int], ...]
+    J: fmpq_mat | None
+    c: fmpq_mat | None
+    nearest_row: FacetAt | None
+    facets: tuple[FacetAt, ...] | None
+    lower: tuple[LowerRank, ...]
+    visited: int
+
+
+def region_at(
+    network: Network,
+    point: list[fmpq],
+    domain: Domain,
+    *,
+    layers: tuple[int, ...] | None = None,
+    budget: int = 200,
+) -> RegionAt:
+    """The region of a point, exactly, and the nearest regions of lower rank.
+
+    Parameters
+    ----------
+    network : Network
+    point : list of fmpq, length n
+    domain : Domain
+        Full-dimensional; the point lies strictly inside.
+    layers : tuple of int, optional
+        Layers (1-based) whose lower ranks are looked for; default: all.
+    budget : int
+        At most this many regions are taken; 0 looks for none.
+
+    Raises
+    ------
+    DomainError
+        If the domain is flat, or the point is not strictly inside it.
+    NetworkError
+        If the point does not have n coordinates.
+    """
+    exact = codeword_exact(network, point)
+    chart = chart_of(domain, network.input_dim)
+    _check_inside(chart, point)
+    bits = exact.bits
+    crossing = _hyperplanes_through(network, bits, exact.signs)
+    table = CodewordRanks(network).table(pack_bits(bits).reshape(1, -1))
+    ranks = tuple(zip(table.lower[0].tolist(), table.upper[0].tolist(), strict=True))
+    n = network.input_dim
+    small = n * sum(layer.units * layer.inputs for layer in network.layers) <= _ROW_WORK
+    J, c = affine_map(network, bits) if small else (None, None)
+    blank = RegionAt(tuple(point), bits, crossing, ranks, J, c, None, None, (), 0)
+    if crossing or not small:
+        return blank
+    x = fmpq_mat(n, 1, point)
+    cell = region_rows(network, chart, bits)
+    nearest = _nearest_row(cell, x)
+    if n * n * len(cell.rows) > _FACET_WORK:
+        return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, None, (), 0)
+    found = facets_of(list(cell.rows), x)
+    facets = tuple(sorted((_facet(cell, f, x) for f in found), key=lambda f: f.distance_squared))
+    wanted = tuple(range(1, len(network.layers) + 1)) if layers is None else layers
+    search = _Search(network, chart, x, budget)
+    lower = search.run(bits, wanted) if budget else ()
+    return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, facets, lower, search.visited)
+
+
+def _check_inside(chart: Chart, point: list[fmpq]) -> None:
+    if chart.k != chart.n:
+        raise DomainError(
+            f"the domain is flat (dimension {chart.k} of {chart.n}); polyrank slice enumerates it"
+        )
+    x = fmpq_mat(chart.n, 1, point)
+    for i, (value, bound) in enumerate(
+        zip((chart.A * x).entries(), chart.b.entries(), strict=True)
+    ):
+        if value >= bound:
+            where = "on the wall" if value == bound else "outside"
+            raise DomainError(
+                f"the point is not strictly inside the domain: {where} of {chart.names[i]}"
+            )
+
+
+def _hyperplanes_through(
+    network: Network, bits: NDArray[np.bool_], signs: tuple[NDArray[np.int8], ...]
+) -> tuple[str, ...]:
+    """Units of the first layer that has any which vanish at the point but not around it."""
+    for k, (layer, sign) in enumerate(zip(network.layers, signs, strict=True)):
+        found = [
+            f"layer {k + 1} unit {u + 1}"
+            for u in np.flatnonzero((sign == 0) & layer.has_hyperplane).tolist()
+            if any(v != 0 for v in unit_row(network, bits, k, u))
+        ]
+        if found:
+            return tuple(found)
+    return ()
+
+
+def _nearest_row(cell: CellRows, x: fmpq_mat) -> FacetAt | None:
+    """The facet nearest to a point inside: that of the nearest hyperplane.
+
+    The projection onto the nearest hyperplane passes none of the others on its way.
+    """
+    k = x.nrows()
+    best: tuple[fmpq, tuple[int, ...]] | None = None
+    for row, value in zip(cell.rows, values_at(list(cell.rows), x), strict=True):
+        distance = value * value / fmpq(sum(int(a) * int(a) for a in row[:k]))
+        if best is None or distance < best[0]:
+            best = distance, row
+    if best is None:
+        return None
+    distance, row = best
+    a = fmpq_mat(k, 1, list(row[:k]))
+    foot = x - a * (value_at(row, x) / (a.transpose() * a)[0, 0])
+    return FacetAt(cell.rows[row], row in cell.walls, tuple(foot.entries()), distance)
+
+
+def _facet(cell: CellRows, facet: Crossing, x: fmpq_mat) -> FacetAt:
+    found = nearest_point(list(cell.rows), x, on=facet.row)
+    if found is None:  # a facet is not empty
+        raise DomainError("a facet has no point: an exact certificate failed its own check")
+    y, distance = found
+    wall = facet.row in cell.walls
+    return FacetAt(cell.rows[facet.row], wall, tuple(y.entries()), distance)
+
+
+class _Search:
+    """Regions in the order of their distance to a point."""
+
+    def __init__(self, network: Network, chart: Chart, x: fmpq_mat, budget: int) -> None:
+        self.network, self.chart, self.x, self.budget = network, chart, x, budget
+        self.ranks = CodewordRanks(network)
+        self.visited = 0
+
+    def _ranks(self, word: NDArray[np.bool_]) -> list[int]:
+        """Exact ranks; what the cheap bounds leave open goes through elimination."""
+        table = self.ranks.table(pack_bits(word).reshape(1, -1))
+        out: list[int] = table.lower[0].tolist()
+        for k in np.flatnonzero(table.lower[0] != table.upper[0]).tolist():
+            out[k] = int(affine_map(self.network, word, k + 1)[0].rank())
+        return out
+
+    def run(self, bits: NDArray[np.bool_], wanted: tuple[int, ...]) -> tuple[LowerRank, ...]:
+        """The nearest region of lower rank for each wanted layer."""
+        here = self._ranks(bits)
+        open_layers = {k for k in wanted if here[k - 1] > 0}
+        found: dict[int, LowerRank] = {}
+        start = pack_bits(bits).tobytes()
+        seen = {start}
+        number = 0
+        heap: list[tuple[fmpq, int, Any]] = [(fmpq(0), 0, (bits, self.x, self.x))]
+        while heap and open_layers and self.visited < self.budget:
+            distance, _, (word, inside, foot) = heapq.heappop(heap)
+            self.visited += 1
+            ranks = self._ranks(word)
+            for k in sorted(open_layers):
+                if ranks[k - 1] < here[k - 1]:
+                    open_layers.discard(k)
+                    crossing = tuple(foot.entries())
+                    found[k] = LowerRank(
+                        k, here[k - 1], True, ranks[k - 1], word, crossing, distance
+                    )
+            if not open_layers:
+                break
+            for neighbour, point, direction in self._across(word, inside):
+                key = pack_bits(neighbour).tobytes()
+                if key in seen:
+                    continue
+                seen.add(key)
+                rows = list(region_rows(self.network, self.chart, neighbour).rows)
+                near = nearest_point(rows, self.x)
+                if near is None:
+                    raise DomainError("a neighbour has no point: the search contradicts itself")
+                number += 1
+                within = step_across(rows, point, direction)
+                heapq.heappush(heap, (near[1], number, (neighbour, within, near[0])))
+        # regions that were not taken are no nearer than the first one that waits
+        bound = heap[0][0] if heap else None
+        for k in wanted:
+            if k not in found:
+                limit = bound if here[k - 1] else None
+                found[k] = LowerRank(k, here[k - 1], False, None, None, None, limit)
+        return tuple(found[k] for k in wanted)
+
+    def _across(
+        self, word: NDArray[np.bool_], inside: fmpq_mat
+    ) -> list[tuple[NDArray[np.bool_], fmpq_mat, fmpq_mat]]:
+        cell = region_rows(self.network, self.chart, word)
+        out = []
+        for facet in facets_of(list(cell.rows), inside):
+            if facet.row in cell.walls:
+                continue
+            direction = facet.point - inside
+            out.append(
+                (codeword_across(self.network, facet.point, direction), facet.point, direction)
+            )
+        return out
