@@ -70,7 +70,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(problems(max_bits=14))
 def test_many_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     net, space = problem
