@@ -1,0 +1,87 @@
+"""``polyrank sample``: what is printed, written and refused, with which exit status."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+
+def test_against_a_run(polyrank, plane, tmp_path):
+    run, out = tmp_path / "run", tmp_path / "est"
+    assert polyrank("enumerate", plane, "--box", "-3", "3", "-o", run, "-q").status == 0
+    found = polyrank("sample", plane, "--uniform", "5000", "--run", run, "-o", out, "--json")
+    assert found.status == 0
+    shown = json.loads(found.out)
+    assert shown["cross_check"]["regions"] == 7
+    assert shown["cross_check"]["contradictions"] == []
+    assert (out / "estimate.json").exists()
+    text = polyrank("sample", plane, "--normal", "500", "--run", run)
+    assert text.status == 0
+    assert "regions hit: " in text.out
+    same = polyrank("sample", plane, "--uniform", "9", "--run", run, "--box", "-3", "3,3")
+    assert same.status == 0
+    other = polyrank("sample", plane, "--uniform", "9", "--run", run, "--box", "-2", "2")
+    assert other.status == 1
+    assert "is not that of the run" in other.err
+    again = polyrank("sample", plane, "--uniform", "9", "-o", out, "--box", "-1", "1")
+    assert again.status == 1
+    assert "exists already" in again.err
+    relu = polyrank("sample", plane, "--uniform", "9", "--run", run, "--output-relu")
+    assert relu.status == 1
+    assert "is not that of the run" in relu.err
+
+
+def test_a_contradiction_has_status_4_and_the_point(polyrank, plane, tmp_path):
+    run = tmp_path / "run"
+    polyrank("enumerate", plane, "--box", "-3", "3", "-o", run, "-q")
+    (shard,) = (run / "regions").glob("part-*.parquet")
+    table = pq.read_table(shard)
+    pq.write_table(table.slice(1), shard)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["counts"]["regions"] -= 1
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    found = polyrank("sample", plane, "--uniform", "5000", "--run", run)
+    assert found.status == 4
+    assert "does not list this codeword" in found.err
+    assert "at the exact point (" in found.err
+
+
+def test_points(polyrank, plane, tmp_path):
+    path = tmp_path / "p.npy"
+    np.save(path, np.array([[1.0, 1.0], [0.0, 1.0], [9.0, 9.0]]))
+    shown = json.loads(
+        polyrank("sample", plane, "--points", path, "--box", "-3", "3", "--json").out
+    )
+    assert (shown["points"], shown["outside_domain"], shown["on_hyperplane"]) == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 3)), "2 inputs"),
+        (np.full((1, 2), np.nan), "not finite"),
+        (np.zeros(2), "shape"),
+    ],
+)
+def test_points_refused(polyrank, plane, tmp_path, array, message):
+    path = tmp_path / "p.npy"
+    np.save(path, array)
+    found = polyrank("sample", plane, "--points", path)
+    assert found.status == 1
+    assert message in found.err
+
+
+def test_wrong_usage(polyrank, plane, tmp_path):
+    assert polyrank("sample", plane).status == 2
+    assert polyrank("sample", plane, "--uniform", "3", "--normal", "3").status == 2
+    unbounded = polyrank("sample", plane, "--uniform", "3")
+    assert unbounded.status == 1
+    assert "unbounded" in unbounded.err
+    path = tmp_path / "p.npy"
+    np.save(path, np.zeros((1, 2)))
+    flat = polyrank("sample", plane, "--points", path, "--box", "0,0", "0,1")
+    assert flat.status == 1
+    assert "flat" in flat.err
