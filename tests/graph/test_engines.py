@@ -83,7 +83,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(problems())
 def test_many_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     net, space = problem
