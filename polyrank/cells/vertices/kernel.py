@@ -390,6 +390,7 @@ def run(net, work, pool, layers, k, base, budget):
         if logging and pool.unit[f] >= 0:
             g = net.unit_start[layer] + pool.unit[f]
             push_row(net, work, pool.rows[f], g, pool.side[f])
+            pool.row_of[g] = pool.rows[f]
             pool.rows[f] += 1
             pool.unit[f] = -1
         cut = _gather(pool, layer, f)

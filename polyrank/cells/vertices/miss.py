@@ -1,9 +1,10 @@
 """The proof log of a search with vertices: rows that name why a unit misses a cell.
 
-A unit that stopped cutting is weakly on its side at the vertex where it is least. The rows of the
-cell that hold with equality there contain k whose multipliers are ≥ 0: they are tried in turn, and
-the ones that the float or integer certificates accept are logged. Where none is accepted, exact
-arithmetic is asked.
+A unit that stopped cutting is weakly on its side at the vertex where it is least, the optimum of a
+linear program over the cell. Where that vertex is provably the only one, and k rows hold with
+equality there, these are the optimal basis and their multipliers are ≥ 0. Elsewhere every k of the
+rows that hold with equality are tried, and those that the float or integer certificates accept are
+logged. Where none is accepted, exact arithmetic is asked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from polyrank.cells.log_steps import LOG_ZERO
 from polyrank.cells.proof_log import log_miss, log_unit
 from polyrank.cells.verdicts import push_row
 from polyrank.cells.vertices.vertex import inverse
-from polyrank.lp.certify import by_integers, by_residual
+from polyrank.lp.certify import INFLATE, by_integers, by_residual
 from polyrank.lp.jit import fused, kernel
 
 __all__ = ["log_misses", "open_segment"]
@@ -53,6 +54,66 @@ def _accepted(net, work, pool, g, side, basis, k):
         work.table, work.row_exponent, work.basis, work.rates, work.objective, work.exponent[g],
         work.square,
     )  # fmt: skip
+
+
+@fused
+def _simple(net, pool, layer, v, k):
+    """Whether exactly k units and domain rows vanish at the vertex, those of later layers aside."""
+    walls = pool.word_start[pool.word_start.shape[0] - 2]
+    end = pool.word_start[pool.word_start.shape[0] - 1]
+    zeros = 0
+    for word in range(end):
+        if word >= pool.word_start[layer + 1] and word < walls:
+            continue
+        rest = pool.counted[word] & ~(pool.pos[v, word] | pool.neg[v, word])
+        while rest != _ZERO:
+            rest &= rest - _ONE
+            zeros += 1
+            if zeros > k:
+                return False
+    return zeros == k
+
+
+@fused
+def _only_optimum(net, work, pool, layer, f, k, i, side):
+    """Log the rows of the vertex that is provably the only optimum; False where there is none."""
+    d = work.x.shape[0]
+    g = net.unit_start[layer] + i
+    s = 1.0 if side > 0 else -1.0
+    size = 0.0
+    for l in range(d):
+        size += abs(work.rows[g, l])
+    reach = work.radius[g] * (d + 1)
+    factor = size + d * work.radius[g]
+    best = -1
+    low = np.inf
+    top = np.inf  # upper bound of the least value
+    floor = np.inf  # least lower bound of the others
+    first = pool.vertex_first[f]
+    for p in range(first, first + pool.vertex_size[f]):
+        v = pool.cycle[p]
+        z = work.rows[g, d]
+        for l in range(d):
+            z += work.rows[g, l] * pool.x[v, l]
+        z *= s
+        limit = (reach + factor * pool.err[v]) * INFLATE
+        if not limit < np.inf:
+            return False
+        if best < 0 or z + limit < top:
+            if best >= 0:
+                floor = min(floor, low)
+            best = v
+            top = z + limit
+            low = z - limit
+        else:
+            floor = min(floor, z - limit)
+    if not floor > top or not _simple(net, pool, layer, best, k):
+        return False
+    for q in range(k):
+        label = pool.label[best, q]
+        work.basis[q] = pool.row_of[label] if label >= 0 else -1 - label
+    log_miss(work, i, side)
+    return True
 
 
 @fused
@@ -141,7 +202,9 @@ def log_misses(net, work, pool, layer, f, k):
                     side = -1
                 if side == 0:
                     log_unit(work, LOG_ZERO, i)
-                elif not _certified(net, work, pool, layer, f, k, i, side):
+                elif not _only_optimum(net, work, pool, layer, f, k, i, side) and not _certified(
+                    net, work, pool, layer, f, k, i, side
+                ):
                     pool.ask_unit[0] = i
                     pool.ask_vertex[0] = side
                     return True
@@ -173,6 +236,7 @@ def open_segment(net, work, pool):
                         side = 1
             if side != 0:
                 push_row(net, work, rows, a + i, side)
+                pool.row_of[a + i] = rows
                 rows += 1
     pool.rows[f] = rows
     pool.unit[f] = -1

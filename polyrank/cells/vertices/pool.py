@@ -14,6 +14,7 @@ neither.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -71,6 +72,8 @@ class Pool(NamedTuple):
     ]  # (S, 4) tops of vertices, cycles, facets, lists below which data is needed
     # state: [open cells, vertices, cycles, facets, lists, question cursor, questions open, answers]
     state: NDArray[np.int64]
+    row_of: NDArray[np.int64]  # (N,) row of the proof's cell that a unit on the path is
+    counted: NDArray[np.uint64]  # (W,) units with a hyperplane of their own, and all rows
     root_units: NDArray[np.int64]  # units of layer 1 whose cones fill R^k; empty for polytopes
     word_start: NDArray[np.int64]  # (L + 2,) first word of each layer, of the walls, end
     # questions to exact arithmetic
@@ -149,7 +152,7 @@ def new_pool(
     layout = word_layout(net.units, walls)
     words = int(layout[-1])
     per_layer = (width + 63) // 64
-    spans = list(zip(net.unit_start[:-1].tolist(), net.unit_start[1:].tolist(), strict=True))
+    spans = list(itertools.pairwise(net.unit_start.tolist()))
     plain = np.array([(net.hyperplane[a:b] & (net.tie[a:b] < 0)).all() for a, b in spans])
     bare = np.array([not net.hyperplane[a:b].any() for a, b in spans])
     i, u = np.int64, np.uint64
@@ -186,6 +189,8 @@ def new_pool(
         share=np.zeros(cells),
         top=np.zeros((cells, 4), dtype=i),
         state=np.zeros(8, dtype=i),
+        row_of=np.zeros(total, dtype=i),
+        counted=_counted(net, layout, walls),
         root_units=np.array(root_units, dtype=i),
         word_start=layout,
         ask_vertex=np.zeros(256, dtype=i),
@@ -222,6 +227,18 @@ def new_pool(
         out_facet_size=np.zeros(2 * kept, dtype=i),
         out_facet_label=np.zeros(2 * kept, dtype=i),
     )
+
+
+def _counted(net: NetArrays, layout: NDArray[np.int64], walls: int) -> NDArray[np.uint64]:
+    out = np.zeros(int(layout[-1]), dtype=np.uint64)
+    one = np.uint64(1)
+    for k, (a, b) in enumerate(itertools.pairwise(net.unit_start.tolist())):
+        for i in range(b - a):
+            if net.hyperplane[a + i] and net.tie[a + i] < 0:
+                out[layout[k] + i // 64] |= one << np.uint64(i % 64)
+    for m in range(walls):
+        out[layout[-2] + m // 64] |= one << np.uint64(m % 64)
+    return out
 
 
 def grown(pool: Pool) -> Pool:
