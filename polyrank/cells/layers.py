@@ -94,16 +94,17 @@ def enter_layer(net, work, k, bits, split):
             else:
                 log_unit(work, LOG_CUBE_POSITIVE if c > 0.0 else LOG_CUBE_NEGATIVE, i)
             continue
-        slanted = 0
-        for l in range(d - 1):
-            if work.rows[g, l] != 0.0:
-                slanted += 1
-        if net.homogeneous and work.error[g] == 0.0 and slanted == 0:
-            # a multiple of t, which is positive
-            bits[i] = 1 if work.rows[g, d - 1] > 0.0 else 0
-            work.stat[S_STRUCTURE] += 1
-            log_unit(work, LOG_CUBE_POSITIVE if bits[i] == 1 else LOG_CUBE_NEGATIVE, i)
-            continue
+        if net.homogeneous and work.error[g] == 0.0:
+            slanted = 0
+            for l in range(d - 1):
+                if work.rows[g, l] != 0.0:
+                    slanted += 1
+            if slanted == 0:
+                # a multiple of t, which is positive
+                bits[i] = 1 if work.rows[g, d - 1] > 0.0 else 0
+                work.stat[S_STRUCTURE] += 1
+                log_unit(work, LOG_CUBE_POSITIVE if bits[i] == 1 else LOG_CUBE_NEGATIVE, i)
+                continue
         if abs(c) > (spread + (d + 1) * work.radius[g]) * INFLATE:
             bits[i] = 1 if c > 0.0 else 0
             work.stat[S_INTERVAL] += 1

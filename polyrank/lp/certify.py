@@ -231,6 +231,13 @@ def independent(rows, radius, count, size, chosen, work, inverse, picked_columns
     regular.
     """
     width = rows.shape[1]
+    if size == 1:
+        for i in range(count):
+            for l in range(width):
+                if abs(rows[i, l]) > radius[i]:
+                    chosen[0] = i
+                    return True
+        return False
     for i in range(count):
         for l in range(width):
             work[i, l] = rows[i, l]
@@ -259,8 +266,6 @@ def independent(rows, radius, count, size, chosen, work, inverse, picked_columns
                     for l in range(width):
                         work[i, l] -= f * work[bi, l]
                     work[i, bl] = 0.0
-    if size == 1:
-        return abs(rows[chosen[0], picked_columns[0]]) > radius[chosen[0]]
     # approximate inverse by Gauss-Jordan without pivoting (the order is a pivot order)
     for i in range(size):
         for j in range(size):

@@ -55,6 +55,39 @@ def inverse(m, n, out):
 
 
 @fused
+def _row(work, g):
+    """Coefficients of a hyperplane in the plane, and its radius."""
+    if g >= 0:
+        return work.rows[g, 0], work.rows[g, 1], work.rows[g, 2], work.radius[g]
+    m = -1 - g
+    return work.table[m, 0], work.table[m, 1], work.table[m, 2], work.row_radius[m]
+
+
+@fused
+def _refine_in_plane(work, pool, v):
+    """The step of :func:`refine` for two lines: the inverse is adj / det, and only det is rounded."""
+    a1, b1, c1, r1 = _row(work, pool.label[v, 0])
+    a2, b2, c2, r2 = _row(work, pool.label[v, 1])
+    det = a1 * b2 - a2 * b1
+    if det == 0.0:
+        pool.err[v] = NO_BOUND
+        return
+    x, y = pool.x[v, 0], pool.x[v, 1]
+    s, t = a1 * x + b1 * y + c1, a2 * x + b2 * y + c2
+    x = min(1.0, max(-1.0, x - (b2 * s - b1 * t) / det))
+    y = min(1.0, max(-1.0, y - (a1 * t - a2 * s) / det))
+    s = abs(a1 * x + b1 * y + c1) + 3.0 * r1
+    t = abs(a2 * x + b2 * y + c2) + 3.0 * r2
+    size = abs(det)
+    e = max(abs(b2) * s + abs(b1) * t, abs(a2) * s + abs(a1) * t) / size
+    tilt = max(abs(b2) * r1 + abs(b1) * r2, abs(a2) * r1 + abs(a1) * r2)
+    defect = (2.0 * tilt + gamma(4) * (abs(a1 * b2) + abs(a2 * b1))) / size * INFLATE
+    pool.x[v, 0] = x
+    pool.x[v, 1] = y
+    pool.err[v] = e / (1.0 - defect) * INFLATE if defect < 0.5 else NO_BOUND
+
+
+@fused
 def refine(net, work, pool, v):
     """One Newton step on the vertex's own hyperplanes, and a proven bound of what is left.
 
@@ -82,6 +115,9 @@ def refine(net, work, pool, v):
             return
         column[n] = l
         n += 1
+    if n == 2 and not pool.conic[0]:
+        _refine_in_plane(work, pool, v)
+        return
     rows = 0
     for q in range(pool.label.shape[1]):
         g = pool.label[v, q]
