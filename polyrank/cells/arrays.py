@@ -488,54 +488,59 @@ def _proportional(row: list[float], other: list[float]) -> bool:
 
 def _ties(layers: tuple[Layer, ...], first: fmpq_mat) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer."""
-    tie: list[int] = []
-    signs: list[int] = []
-    for k, layer in enumerate(layers):
-        seen: dict[object, tuple[int, int]] = {}
-        plane = layer.has_hyperplane
-        if k > 0 and layer.weight.is_float and layer.bias.is_float:
-            table = np.column_stack([layer.weight.approx, layer.bias.approx])
+    found = [_exact_ties(first, layers[0].has_hyperplane)]
+    found += [_layer_ties(layer) for layer in layers[1:]]
+    tie, sign = (np.concatenate([pair[q] for pair in found]) for q in range(2))
+    return tie.astype(np.int64), sign.astype(np.int8)
+
+
+Ties = tuple[list[int], list[int]]
+
+
+@lru_cache(maxsize=256)
+def _layer_ties(layer: Layer) -> Ties:
+    if layer.weight.is_float and layer.bias.is_float:
+        return _float_ties(layer)
+    weight, bias = layer.weight.to_fmpq_mat(), layer.bias.to_fmpq_mat()
+    width = weight.ncols()
+    rows = fmpq_mat(layer.units, width + 1)
+    for i in range(layer.units):
+        for l in range(width):
+            rows[i, l] = weight[i, l]
+        rows[i, width] = bias[i, 0]
+    return _exact_ties(rows, layer.has_hyperplane)
+
+
+def _exact_ties(rows: fmpq_mat, plane: NDArray[np.bool_]) -> Ties:
+    """Ties among rational rows: equal once divided by their first entry that is not zero."""
+    ties, signs = [-1] * rows.nrows(), [1] * rows.nrows()
+    seen: dict[tuple[str, ...], tuple[int, int]] = {}
+    for i in np.flatnonzero(plane).tolist():
+        entries = [rows[i, l] for l in range(rows.ncols())]
+        lead = next((v for v in entries if v != 0), None)
+        if lead is None:
+            continue
+        sign = 1 if lead > 0 else -1
+        key = tuple(str(v / lead) for v in entries)
+        if key in seen:
+            ties[i], signs[i] = seen[key][0], sign * seen[key][1]
         else:
-            table = None
-        for i in range(layer.units):
-            if table is not None:
-                row = table[i]
-                nonzero = np.flatnonzero(row)
-                # cheap key: float quotients; exact check below
-                key: object = (
-                    tuple(np.round(row / row[nonzero[0]], 9).tolist()) if nonzero.size else None
-                )
-                entries = [fmpq_from_float(v) for v in row.tolist()] if key in seen else None
-            else:
-                source = first if k == 0 else None
-                if source is not None:
-                    entries = [source[i, l] for l in range(source.ncols())]
-                else:
-                    w = layer.weight.to_fmpq_mat()
-                    entries = [w[i, l] for l in range(w.ncols())]
-                    entries.append(layer.bias.to_fmpq_mat()[i, 0])
-                lead = next((v for v in entries if v != 0), None)
-                key = None if lead is None else tuple(str(v / lead) for v in entries)
-            tie_to, sign = -1, 1
-            if key is not None and plane[i]:
-                if key in seen:
-                    j, lead_sign = seen[key]
-                    if table is None:
-                        lead = next(v for v in entries or [] if v != 0)
-                        tie_to, sign = j, (1 if lead > 0 else -1) * lead_sign
-                    else:
-                        other = [fmpq_from_float(v) for v in table[j].tolist()]
-                        a = next(v for v in entries or [] if v != 0)
-                        b = next(v for v in other if v != 0)
-                        if all(x * b == y * a for x, y in zip(entries or [], other, strict=True)):
-                            tie_to, sign = j, 1 if (a > 0) == (b > 0) else -1
-                else:
-                    if table is None:
-                        lead = next(v for v in entries or [] if v != 0)
-                        lead_sign = 1 if lead > 0 else -1
-                    else:
-                        lead_sign = 1
-                    seen[key] = (i, lead_sign)
-            tie.append(tie_to)
-            signs.append(sign)
-    return np.array(tie, dtype=np.int64), np.array(signs, dtype=np.int8)
+            seen[key] = (i, sign)
+    return ties, signs
+
+
+def _float_ties(layer: Layer) -> Ties:
+    """The same among float rows: rounded quotients propose, exact products decide."""
+    ties, signs = [-1] * layer.units, [1] * layer.units
+    table = np.column_stack([layer.weight.approx, layer.bias.approx])
+    seen: dict[tuple[float, ...], int] = {}
+    for i in np.flatnonzero(layer.has_hyperplane & table.any(axis=1)).tolist():
+        row = table[i]
+        lead = int(np.flatnonzero(row)[0])
+        j = seen.setdefault(tuple(np.round(row / row[lead], 9).tolist()), i)
+        if j == i:
+            continue
+        own, other = ([fmpq_from_float(v) for v in table[g].tolist()] for g in (i, j))
+        if all(x * other[lead] == y * own[lead] for x, y in zip(own, other, strict=True)):
+            ties[i], signs[i] = j, 1 if (own[lead] > 0) == (other[lead] > 0) else -1
+    return ties, signs

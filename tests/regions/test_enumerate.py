@@ -55,7 +55,9 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
     for layer in (0, 3, -1):
         with pytest.raises(NetworkError, match=f"through layer {layer}: 'plane' has layers 1 to 2"):
             enumerate_regions(PLANE, through_layer=layer, out=out)
-    with pytest.raises(ValueError, match="engine 'magic' is not one of auto, dictionary, vertices, highs"):
+    with pytest.raises(
+        ValueError, match="engine 'magic' is not one of auto, dictionary, vertices, highs"
+    ):
         enumerate_regions(PLANE, engine="magic", out=out)  # type: ignore[arg-type]
     with pytest.raises(DomainError, match="dimension 3"):
         enumerate_regions(PLANE, pr.Box([0, 0, 0], 1), out=out)

@@ -65,7 +65,7 @@ def _row(work, g):
 
 @fused
 def _refine_in_plane(work, pool, v):
-    """The step of :func:`refine` for two lines: the inverse is adj / det, and only det is rounded."""
+    """The step of :func:`refine` for two lines: the inverse is adj / det, only det rounded."""
     a1, b1, c1, r1 = _row(work, pool.label[v, 0])
     a2, b2, c2, r2 = _row(work, pool.label[v, 1])
     det = a1 * b2 - a2 * b1
