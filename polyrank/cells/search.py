@@ -87,7 +87,7 @@ def search(
     layers = through_layer or len(network.layers)
     if engine == "auto":
         plain = tasks is None and budget is None and rational
-        engine = chosen_engine(network, chart, proof=proof is not None) if plain else "dictionary"
+        engine = chosen_engine(network, chart) if plain else "dictionary"
     if engine == "vertices":
         return VertexSearch(network, chart, layers, sink=sink, progress=progress, proof=proof).run()
     if engine == "highs":
@@ -106,11 +106,9 @@ def search(
     return _Search(network, chart, layers, sink, progress, rational, proof).run(tasks, budget)
 
 
-def chosen_engine(network: Network, chart: Chart, *, proof: bool = False) -> str:
+def chosen_engine(network: Network, chart: Chart) -> str:
     """The engine that ``auto`` stands for: vertices where they can be used, or dictionaries."""
-    if (proof and not chart.bounded) or root_of(network, chart) is None:
-        return "dictionary"
-    return "vertices"
+    return "dictionary" if root_of(network, chart) is None else "vertices"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,7 +120,7 @@ def enumerate_regions(
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
     chart = chart_of(where, network.input_dim)
-    chosen = chosen_engine(network, chart, proof=proof) if engine == "auto" else engine
+    chosen = chosen_engine(network, chart) if engine == "auto" else engine
     own_file = proof and network_file is None
     manifest = {
         "started": started.isoformat(timespec="seconds"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
+from polyrank.proof.check import check
 from polyrank.regions.ranks import ExactRanks
 from tests import oracles
 from tests.cells.exact_only import Regions, regions
@@ -155,9 +157,44 @@ def test_domains_that_it_refuses() -> None:
         assert (run.count, run.manifest["engine"]) == (count, "dictionary")
 
 
-def test_proofs_of_unbounded_domains_come_from_the_dictionaries(tmp_path: Any) -> None:
-    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
-    with pytest.raises(UnsupportedError, match="bounded domains only"):
-        pr.enumerate_regions(net, engine="vertices", out=tmp_path / "a", proof=True)
-    run = pr.enumerate_regions(net, out=tmp_path / "b", proof=True)
-    assert run.manifest["engine"] == "dictionary"
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("segment", [1, 100_000])
+def test_proofs_of_the_whole_space_are_accepted(
+    seed: int, segment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cones of R^k, generic and degenerate, in one segment per cone and cut at every cell."""
+    monkeypatch.setattr("polyrank.cells.vertices.search._SEGMENT", segment)
+    monkeypatch.setattr("polyrank.cells.vertices.search._SLICE", min(segment * 3, 20_000))
+    rng = np.random.default_rng(seed)
+    network = _network(rng)
+    while root_of(network, _whole_space(network)) is None:
+        network = _network(rng)
+    expected, _ = regions(network, _whole_space(network), engine="dictionary")
+    run = pr.enumerate_regions(network, engine="vertices", out=tmp_path / "run", proof=True)
+    report = check(tmp_path / "run")
+    assert report.complete
+    assert report.regions == run.count == len(expected)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("biased", [True, False])
+def test_touching_units_of_the_whole_space_are_proved(k: int, biased: bool, tmp_path: Path) -> None:
+    """Floats with long mantissas: no integers, so what touches is named in rationals.
+
+    Layer 1 has the units x_i; layer 2 has sums of some of them, which are 0 on a face of the
+    cones where these are all inactive, and sums minus what reaches them exactly.
+    """
+    rng = np.random.default_rng(k)
+    weights = rng.normal(size=(k + 2, k)) / 3.0
+    sums = np.vstack([np.ones(k + 2), np.eye(k + 2)[0], np.eye(k + 2)[0] - np.eye(k + 2)[1]])
+    biases = [np.zeros(k + 2), np.zeros(3), [0.0]]
+    if biased:
+        biases = [rng.normal(size=k + 2), np.zeros(3), [1.0]]
+    network = pr.Network.from_arrays([weights, sums, np.ones((1, 3))], biases)
+    run = pr.enumerate_regions(network, engine="vertices", out=tmp_path / "run", proof=True)
+    assert check(tmp_path / "run").complete
+    assert run.count == pr.enumerate_regions(network, engine="dictionary").count
+
+
+def _whole_space(network: Network) -> Chart:
+    return chart(pr.WholeSpace(), network.input_dim)

@@ -383,6 +383,13 @@ def run(net, work, pool, layers, k, base, budget):
                         opened |= _ONE << np.uint64(i & 63)
                 pool.open_units[f, w] = opened
                 pool.split_units[f, w] = _ZERO
+            if layer == 0 and pool.conic[0]:
+                # cone f of R^k is made by these units
+                for q in range(pool.root_units.shape[0]):
+                    w = pool.root_units[q] >> 6
+                    bit = _ONE << np.uint64(pool.root_units[q] & 63)
+                    pool.open_units[f, w] = pool.open_units[f, w] & ~bit
+                    pool.split_units[f, w] = pool.split_units[f, w] | bit
             pool.fresh[f] = False
             pool.state[7] = 0
             pool.state[5] = 0

@@ -20,7 +20,7 @@ from polyrank.cells.arrays import (
 )
 from polyrank.cells.chart import Chart
 from polyrank.cells.interrupt import DeferredInterrupt
-from polyrank.cells.log_steps import LOG_NEGATIVE_BY, LOG_POSITIVE_BY
+from polyrank.cells.log_steps import LOG_NEGATIVE_BY, LOG_POSITIVE_BY, LOG_SPLIT
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
     NEGATIVE,
@@ -34,7 +34,7 @@ from polyrank.cells.task import (
 from polyrank.cells.vertices.exact_signs import ExactSigns, Vector
 from polyrank.cells.vertices.kernel import ASK, CERTIFY, GROW, WITNESS, accept, run, start
 from polyrank.cells.vertices.miss import open_segment
-from polyrank.cells.vertices.pool import Pool, grown, new_pool
+from polyrank.cells.vertices.pool import AT_INFINITY, Pool, grown, new_pool
 from polyrank.cells.vertices.root import Root, domain_root, fill, whole_space_root
 from polyrank.cells.work import DONE, STATISTICS, Work, new_work
 from polyrank.errors import UncertifiedError, UnsupportedError
@@ -77,6 +77,10 @@ def _why_not(chart: Chart) -> str:
     if chart.A.nrows():
         return "it is unbounded and has walls"
     return "it is unbounded and layer 1 has fewer independent hyperplanes than dimensions"
+
+
+def _at(row: list[fmpq], point: Vector) -> fmpq:
+    return sum((a * x for a, x in zip(row, point, strict=True)), fmpq(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,23 +146,19 @@ class VertexSearch:
                 f"the vertices engine cannot take this domain: {_why_not(chart)}; "
                 "use the dictionary engine"
             )
-        if proof is not None and self.cube.kind != "bounded":
-            raise UnsupportedError(
-                "the vertices engine proves bounded domains only; use the dictionary engine"
-            )
         self.net = net_arrays(network, chart, self.cube, layers)
         row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
         output = min(_OUTPUT_ROWS, max(1024, int(_OUTPUT_BYTES // row)))
         self.work: Work = new_work(self.net, self.cube.dim, output=output, log=proof is not None)
-        walls = len(self.net.wall_rows)
+        self.conic = self.cube.kind != "bounded"
         self.pool: Pool = new_pool(
             self.net,
             self.cube.dim,
-            walls=walls,
-            root_units=() if self.cube.kind == "bounded" else root.labels[0],
+            walls=0 if self.conic else len(self.net.wall_rows),
+            root_units=root.labels[0] if self.conic else (),
             keep=0 if keep is None else output,
         )
-        fill(root, self.pool, conic=self.cube.kind != "bounded")
+        fill(root, self.pool, conic=self.conic)
         self.root = root
         self.exact = ExactSigns(network, chart, self.cube, self.net, layers)
         self.chart = chart
@@ -240,8 +240,22 @@ class VertexSearch:
         layer = int(pool.layer[f])
         decision = np.full(total, UNDECIDED, dtype=np.int8)
         splits = np.zeros(total, dtype=np.int8)
-        if pool.fresh[f]:  # only the domain itself: segments end at cells with decisions
-            layer = -1
+        late: list[int] = []  # units of layer 1 that cut cone f of R^k off what was open
+        if pool.fresh[f]:  # the domain itself or such a cone: others end at cells with decisions
+            units = self.root.labels[0] if self.conic else ()
+            sides = [f >> (len(units) - 1 - j) & 1 for j in range(len(units))]
+            early = max((j + 1 for j, above in enumerate(sides) if not above), default=0)
+            late = list(units[early:])
+            layer = 0 if early else -1
+            for g, above in zip(units[:early], sides, strict=False):
+                decision[g] = POSITIVE if above else NEGATIVE
+                splits[g] = 1
+            if early:
+                for g in range(int(net.unit_start[1])):
+                    if not net.hyperplane[g]:
+                        decision[g] = POSITIVE
+                    elif net.tie[g] >= 0:
+                        decision[g] = TIED
         else:
             a, b = (int(v) for v in net.unit_start[layer : layer + 2])
             decision[:a] = self._decision()[:a]
@@ -275,6 +289,7 @@ class VertexSearch:
             + self.regions.to_bytes(8, "little")
             + (decision + 1).astype(np.uint8).tobytes()
             + splits.astype(np.uint8).tobytes()
+            + b"".join(bytes([LOG_SPLIT]) + g.to_bytes(2, "little") for g in late)
         )
 
     def _decision(self) -> NDArray[np.int8]:
@@ -284,9 +299,9 @@ class VertexSearch:
         """Exact coordinates of a vertex of the cell on top."""
         pool = self.pool
         if v < len(self.root.points):
-            return (*self.root.points[v], fmpq(1 if self.cube.kind == "bounded" else 0))
+            return (*self.root.points[v], fmpq(1 if not self.conic else 0))
         sides: dict[int, int] = {}
-        if self.cube.kind != "bounded":
+        if self.conic:
             # the cone of R^k that the cell lies in
             f = int(pool.state[0]) - 1
             first = int(pool.vertex_first[f])
@@ -336,7 +351,7 @@ class VertexSearch:
 
     def _unit(self, vertex: Vector) -> Vector:
         """A vertex scaled to magnitude about 1, where only its direction counts."""
-        if self.cube.kind == "bounded":
+        if not self.conic:
             return vertex
         size = max([abs(v) for v in vertex])
         return tuple(v / size for v in vertex) if size > 0 else vertex
@@ -346,7 +361,7 @@ class VertexSearch:
     ) -> bool:
         """Whether a chart point is on the strict side of every hyperplane that bounds cell f."""
         pool = self.pool
-        last = fmpq(0 if self.cube.kind != "bounded" else 1)
+        last = fmpq(0 if self.conic else 1)
         point = (*self.cube.to_cube(y), last)
         first, size = int(pool.vertex_first[f]), int(pool.vertex_size[f])
         if self.chart.k == 3:
@@ -374,44 +389,58 @@ class VertexSearch:
         on = pool.cycle[first : first + int(pool.vertex_size[f])].tolist()
         row = self._oriented(int(self.net.unit_start[layer]) + unit, side, decision)
         vertices = [self._vertex(v, decision) for v in on]
-        lowest = min(
-            vertices, key=lambda p: sum((a * x for a, x in zip(row, p, strict=True)), fmpq(0))
-        )
-        walls = int(work.walls[0])
-        tight = []
-        for m in range(int(pool.rows[f])):
-            label = -1 - m if m < walls else int(work.row_unit[m])
-            if self.exact.sign(lowest, label, decision) == 0:
-                tight.append(m)
-        k = self.chart.k
-        for chosen in itertools.combinations(tight, k):
-            rows = []
-            for m in chosen:
-                if m < walls:
-                    rows.append(self._oriented(-1 - m, 1, decision))
-                else:
-                    values = [self._oriented(int(work.row_unit[m]), 1, decision)]
-                    above = any(
-                        sum((a * x for a, x in zip(values[0], p, strict=True)), fmpq(0)) > 0
-                        for p in vertices
-                    )
-                    rows.append(values[0] if above else [-v for v in values[0]])
-            matrix = fmpq_mat(k, k, [rows[q][l] for l in range(k) for q in range(k)])
+        lead = self._lead(f)
+        oriented = [self._row_of_cell(m, vertices, decision) for m in range(int(pool.rows[f]))]
+
+        def ratio(point: Vector) -> fmpq:
+            return _at(row, point) / (_at(oriented[lead[0]], point) if lead else 1)
+
+        lowest = min((p for p in vertices if not lead or _at(oriented[lead[0]], p) > 0), key=ratio)
+        first_row = int(work.walls[0]) if self.conic else 0
+        tight = [m for m in range(first_row, len(oriented)) if _at(oriented[m], lowest) == 0]
+        d = self.cube.dim
+        for others in itertools.combinations(tight, d - len(lead)):
+            chosen = (*others, *lead)
+            matrix = fmpq_mat(d, d, [oriented[m][l] for l in range(d) for m in chosen])
             if matrix.det() == 0:
                 continue
-            multipliers = matrix.solve(fmpq_mat(k, 1, row[:k])).entries()
+            multipliers = matrix.solve(fmpq_mat(d, 1, row[:d])).entries()
             if all(v >= 0 for v in multipliers):
                 break
         else:
             raise UncertifiedError("no rows of a vertex prove that a unit misses its cell")
         step = LOG_POSITIVE_BY if side > 0 else LOG_NEGATIVE_BY
         data = step.to_bytes(1, "little") + unit.to_bytes(2, "little")
-        data += k.to_bytes(2, "little") + b"".join(m.to_bytes(2, "little") for m in chosen)
+        data += d.to_bytes(2, "little") + b"".join(m.to_bytes(2, "little") for m in chosen)
         at = int(work.log_state[0])
         work.log[at : at + len(data)] = np.frombuffer(data, dtype=np.uint8)
         work.log_state[0] = at + len(data)
         pool.open_units[f, unit // 64] &= ~(np.uint64(1) << np.uint64(unit % 64))
         self.asked += 1
+
+    def _lead(self, f: int) -> tuple[int, ...]:
+        """The row that takes the place of 1 on a cone (see :mod:`.miss`)."""
+        if not self.conic:
+            return ()
+        if self.net.homogeneous:
+            return (0,)
+        pool, at = self.pool, int(self.pool.list_first[f])
+        first, size = int(pool.vertex_first[f]), int(pool.vertex_size[f])
+        labels = {
+            1: pool.root_units,
+            2: pool.edge[first : first + size],
+            3: pool.facet_label[pool.facets[at : at + int(pool.list_size[f])]],
+        }[self.chart.k]
+        return (int(pool.row_of[labels[labels != AT_INFINITY][0]]),)
+
+    def _row_of_cell(
+        self, m: int, vertices: list[Vector], decision: NDArray[np.int8]
+    ) -> list[fmpq]:
+        """Row m of the cell, ≥ 0 on its vertices."""
+        if m < int(self.work.walls[0]):
+            return self._oriented(-1 - m, 1, decision)
+        row = self._oriented(int(self.work.row_unit[m]), 1, decision)
+        return row if any(_at(row, p) > 0 for p in vertices) else [-v for v in row]
 
     def _oriented(self, label: int, side: int, decision: NDArray[np.int8]) -> list[fmpq]:
         return [side * v for v in self.exact.row(label, decision)]
