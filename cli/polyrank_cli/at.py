@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,10 +19,9 @@ from polyrank_cli.options import (
     SlopeOption,
     load_network,
 )
+from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
 
 if TYPE_CHECKING:
-    from flint import fmpq
-
     from polyrank.sampling.region_at import FacetAt, LowerRank, RegionAt
 
 __all__ = ["at_command"]
@@ -95,26 +93,21 @@ def at_command(
             layers=None if layer is None else (layer,),
             budget=budget,
         )
-    shown = _object(found)
     if as_json:
-        typer.echo(json.dumps(shown))
+        typer.echo(json.dumps(_object(found)))
     else:
-        _print(found, shown)
+        _print(found)
 
 
 def _strings(values: Any) -> list[str] | None:
     return None if values is None else [str(v) for v in values]
 
 
-def _root(square: fmpq | None) -> float | None:
-    return None if square is None else math.sqrt(int(square.p) / int(square.q))
-
-
 def _facet(facet: FacetAt) -> dict[str, Any]:
     return {
         "of": list(facet.names),
         "wall": facet.wall,
-        "distance": _root(facet.distance_squared),
+        "distance": root(facet.distance_squared),
         "distance_squared": str(facet.distance_squared),
         "crossing": _strings(facet.crossing),
     }
@@ -128,7 +121,7 @@ def _lower(found: LowerRank) -> dict[str, Any]:
         "found": found.found,
         "rank": found.rank,
         "codeword": None if found.codeword is None else _bits(found.codeword),
-        "distance" if found.found else "no_nearer_than": _root(square),
+        "distance" if found.found else "no_nearer_than": None if square is None else root(square),
         "distance_squared": None if square is None else str(square),
         "crossing": _strings(found.crossing),
     }
@@ -158,8 +151,8 @@ def _object(found: RegionAt) -> dict[str, Any]:
     }
 
 
-def _print(found: RegionAt, shown: dict[str, Any]) -> None:
-    typer.echo(f"codeword {shown['codeword']}")
+def _print(found: RegionAt) -> None:
+    typer.echo(f"codeword {_bits(found.bits)}")
     ranks = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in found.ranks)
     typer.echo(f"rank through layers 1 to {len(found.ranks)}: {ranks}")
     if found.hyperplanes:
@@ -168,35 +161,39 @@ def _print(found: RegionAt, shown: dict[str, Any]) -> None:
             "region, and the ranks are those of its codeword"
         )
         return
-    if shown["affine_map"] is None:
+    if found.J is None or found.c is None:
         typer.echo("the network is too large for its exact map and facets")
         return
-    if found.J is not None and found.J.nrows() * found.J.ncols() <= 100:
-        typer.echo("x -> A x + c, rows of A | c:")
-        for r, c in zip(
-            shown["affine_map"]["linear"], shown["affine_map"]["constant"], strict=True
-        ):
-            typer.echo(f"  {', '.join(r)} | {c}")
+    lines: list[str] = []
+    if found.J.nrows() * found.J.ncols() <= 100:
+        lines.append("x -> A x + c, rows of A | c:")
+        for r, c in zip(found.J.tolist(), found.c.entries(), strict=True):
+            lines.append(f"  {', '.join(map(shown, r))} | {shown(c)}")
     if found.facets is None:
-        typer.echo("too many rows in too high a dimension for all facets; the nearest one:")
+        lines.append("too many rows in too high a dimension for all facets; the nearest one:")
     else:
-        typer.echo(f"{len(found.facets)} facets:" if found.facets else "no facets")
-    nearest = [] if shown["nearest_facet"] is None else [shown["nearest_facet"]]
-    for facet in nearest if found.facets is None else shown["facets"]:
-        text = f"  distance {facet['distance']:.6g}: {', '.join(facet['of'])}"
-        if len(facet["crossing"]) <= 8:
-            text += f", crossing at ({', '.join(facet['crossing'])})"
-        typer.echo(text)
-    for v in shown["lower_rank"]:
-        head = f"layer {v['layer']}, rank {v['rank_here']} here: "
-        if v["found"]:
-            where = f" at ({', '.join(v['crossing'])})" if len(v["crossing"]) <= 8 else ""
-            text = f"rank {v['rank']} at distance {v['distance']:.6g}{where}"
-        elif v["no_nearer_than"] is None:
-            text = "no region has a lower rank"
-        else:
-            text = (
-                f"no lower rank nearer than {v['no_nearer_than']:.6g}; the budget of "
-                f"{found.visited} regions ended (--budget)"
-            )
-        typer.echo(head + text)
+        lines.append(f"{len(found.facets)} facets:" if found.facets else "no facets")
+    nearest = () if found.nearest_row is None else (found.nearest_row,)
+    for facet in nearest if found.facets is None else found.facets:
+        text = f"  distance {root_text(facet.distance_squared)}: {', '.join(facet.names)}"
+        if len(facet.crossing) <= 8:
+            text += f", crossing at {shown_point(facet.crossing)}"
+        lines.append(text)
+    lines += [_lower_text(v, found.visited) for v in found.lower]
+    typer.echo("\n".join(lines))
+    if any("≈" in line for line in lines):
+        typer.echo(ROUNDED)
+
+
+def _lower_text(lower: LowerRank, visited: int) -> str:
+    head = f"layer {lower.layer}, rank {lower.rank_here} here: "
+    if lower.distance_squared is None:
+        return head + "no region has a lower rank"
+    distance = root_text(lower.distance_squared)
+    if not lower.found or lower.crossing is None:
+        return head + (
+            f"no lower rank nearer than {distance}; the budget of {visited} regions ended "
+            "(--budget)"
+        )
+    where = f" at {shown_point(lower.crossing)}" if len(lower.crossing) <= 8 else ""
+    return head + f"rank {lower.rank} at distance {distance}{where}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.graph import RunArgument
 from polyrank_cli.options import JsonOption
+from polyrank_cli.rationals import root, root_text, shown_point
 
 if TYPE_CHECKING:
     from polyrank.graph.nearest import NearestPoint
@@ -41,6 +41,9 @@ def low_rank_command(
     Two numbers: components through facets, and of the closed set, whose regions may touch in a
     vertex only. With --nearest the distance is exact; it is marked where a nearer point is not
     excluded.
+
+    Exit status: 0, 3 if the run is not certified, so that there may be more, 1 error, 2 wrong
+    usage.
     """
     # these load pyarrow and flint, which have no place in --help
     from polyrank.graph.geometry import Regions  # noqa: PLC0415
@@ -107,8 +110,8 @@ def low_rank_command(
             header = ["component", "regions", "ranks", "bounded", "wall", "contact", "image"]
             if table:
                 typer.echo(plain_table(header, table))
-            if near is not None:
-                typer.echo(_nearest_text(near))
+            if nearest is not None:
+                typer.echo("nearest: there is none" if near is None else _nearest_text(near))
     if not opened.certified:
         raise typer.Exit(UNDECIDED)
 
@@ -119,17 +122,15 @@ def _nearest_object(near: NearestPoint) -> dict[str, Any]:
         "rank": near.rank,
         "x": [str(v) for v in near.x],
         "distance_squared": str(near.distance_squared),
-        "distance": math.sqrt(float(near.distance_squared)),
+        "distance": root(near.distance_squared),
         "proved": near.proved,
         "programs": near.programs,
     }
 
 
 def _nearest_text(near: NearestPoint) -> str:
-    shown = ", ".join(f"{float(v):.10g}" for v in near.x)
     how = "proved to be the least" if near.proved else "proved upper bound, a nearer may exist"
-    distance = math.sqrt(float(near.distance_squared))
     return (
-        f"nearest: ({shown}) in the closure of region {near.region}, rank {near.rank}, "
-        f"at distance {distance:.10g} ({how})"
+        f"nearest: {shown_point(near.x)} in the closure of region {near.region}, rank {near.rank}, "
+        f"at distance {root_text(near.distance_squared)} ({how})"
     )

@@ -20,6 +20,7 @@ from polyrank_cli.options import (
     SlopeOption,
     load_network,
 )
+from polyrank_cli.rationals import ROUNDED, shown_point
 
 if TYPE_CHECKING:
     from polyrank.minrank.result import MinimumRank
@@ -152,7 +153,8 @@ def _show(found: MinimumRank) -> None:
             f"HiGHS's own bound, not proved and not used: at least {found.solver_bound} live units"
         )
     typer.echo(f"best region: rank {found.best.rank}, codeword {found.best.word}")
-    typer.echo(f"witness: ({', '.join(map(str, found.best.witness))})")
+    witness = shown_point(found.best.witness)
+    typer.echo(f"witness: {witness}")
     if found.below is not None:
         which = "all of them" if found.complete else "more may exist"
         typer.echo(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
@@ -162,3 +164,5 @@ def _show(found: MinimumRank) -> None:
         f"{found.seconds:.2f} s; {found.cells:,} cells of the layers below, {found.pruned:,} "
         f"prefixes pruned, {found.nodes:,} nodes, {found.programs:,} linear programs"
     )
+    if "≈" in witness:
+        typer.echo(ROUNDED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.graph import RunArgument
 from polyrank_cli.options import JsonOption
+from polyrank_cli.rationals import ROUNDED, root_text, shown, shown_point
 
 __all__ = ["region_command"]
 
@@ -38,7 +38,7 @@ def region_command(
         shape = access.geometry(number)
         ball = shape.ball()
         start, end = access.graph.facet_start[number : number + 2]
-        shown: dict[str, Any] = {
+        found: dict[str, Any] = {
             "region": number,
             "codeword": "".join(map(str, word.tolist())),
             "ranks": [row[f"rank_{k}"] for k in range(1, opened.layers + 1)],
@@ -69,32 +69,32 @@ def region_command(
             },
         }
         if as_json:
-            typer.echo(json.dumps(shown))
+            typer.echo(json.dumps(found))
             return
-        typer.echo(f"region {number}: codeword {shown['codeword']}")
-        typer.echo("ranks by layer: " + " ".join(map(str, shown["ranks"])))
-        typer.echo("affine map: x -> A x + c")
-        for r, c in zip(
-            shown["affine_map"]["linear"], shown["affine_map"]["constant"], strict=True
-        ):
-            typer.echo(f"  [{', '.join(r)}]  {c}")
-        typer.echo(f"facets: {len(shape.rows)}")
-        for facet in shown["facets"]:
+        lines = [
+            f"region {number}: codeword {found['codeword']}",
+            "ranks by layer: " + " ".join(map(str, found["ranks"])),
+            "affine map: x -> A x + c",
+        ]
+        for r, c in zip(slope.tolist(), constant.entries(), strict=True):
+            lines.append(f"  [{', '.join(map(shown, r))}]  {shown(c)}")
+        lines.append(f"facets: {len(shape.rows)}")
+        for facet in found["facets"]:
             unit, to = facet["unit"], facet["neighbour"]
             where = f"bit {unit}" if unit >= 0 else f"wall {access.chart.names[-1 - unit]}"
             behind = {-1: "the wall", -2: "NO LISTED REGION"}.get(to, f"region {to}")
-            typer.echo(f"  {where}: {behind}")
-        kind = "bounded" if shown["bounded"] else "unbounded"
-        typer.echo(
-            f"{kind}: {len(shown['vertices'])} vertices, {len(shown['rays'])} rays, "
-            f"{len(shown['lines'])} lines"
+            lines.append(f"  {where}: {behind}")
+        kind = "bounded" if found["bounded"] else "unbounded"
+        lines.append(
+            f"{kind}: {len(found['vertices'])} vertices, {len(found['rays'])} rays, "
+            f"{len(found['lines'])} lines"
         )
-        for point in shown["vertices"]:
-            typer.echo(f"  ({', '.join(point)})")
-        if shown["volume"] is not None:
-            typer.echo(f"volume: {shown['volume']}")
+        lines += [f"  {shown_point(point)}" for point in shape.generators.vertices]
+        if shape.volume is not None:
+            lines.append(f"volume: {shown(shape.volume)}")
         if ball is not None:
-            centre = ", ".join(f"{float(v):.6g}" for v in ball.centre)
-            typer.echo(
-                f"inscribed ball: radius {math.sqrt(float(ball.radius_squared)):.6g} at ({centre})"
-            )
+            radius = root_text(ball.radius_squared)
+            lines.append(f"inscribed ball: radius {radius} at {shown_point(ball.centre)}")
+        typer.echo("\n".join(lines))
+        if any("≈" in line for line in lines):
+            typer.echo(ROUNDED)

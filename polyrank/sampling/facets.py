@@ -147,9 +147,11 @@ def _pairs(point: fmpq_mat, direction: fmpq_mat) -> list[tuple[fmpq, fmpq]]:
 
 
 def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fmpq_mat:
-    """A point ``point + ε direction`` strictly inside every row, ε a power of two.
+    """A point close to ``point + ε direction``, strictly inside every row, with short coordinates.
 
-    The rows are those of the neighbour; those that vanish at the point grow in the direction.
+    The rows are those of the neighbour; those that vanish at the point grow in the direction. The
+    coordinates are rounded to 64 bits where that stays inside: numbers that grew from region to
+    region would slow a walk down without end.
 
     Raises
     ------
@@ -161,7 +163,20 @@ def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fm
     values = values_at(rows, point)
     if any(v < 0 or (v == 0 and s <= 0) for v, s in zip(values, slopes, strict=True)):
         raise ValueError("the point is not on a facet that the direction crosses into these rows")
+    reach = [v / -s for v, s in zip(values, slopes, strict=True) if s < 0]
     length = fmpq(1)
-    while any(v + length * s <= 0 for v, s in zip(values, slopes, strict=True)):
-        length /= 2
-    return point + direction * length
+    if reach and (least := min(reach)) <= 1:
+        # p / q > 2 to the power bits(p) - bits(q) - 1
+        length = fmpq(1, 1 << (1 + int(least.q).bit_length() - int(least.p).bit_length()))
+    inside = point + direction * length
+    short = fmpq_mat(k, 1, [_rounded(v) for v in inside.entries()])
+    return short if all(v > 0 for v in values_at(rows, short)) else inside
+
+
+def _rounded(value: fmpq) -> fmpq:
+    """The first 64 bits of a number of any magnitude."""
+    p, q = int(value.p), int(value.q)
+    shift = 64 - p.bit_length() + q.bit_length()
+    if shift < 0:
+        return fmpq((p // (q << -shift)) << -shift)
+    return fmpq((p << shift) // q, 1 << shift)

@@ -126,6 +126,8 @@ def test_nearest_point(polyrank: Any, run: Path) -> None:
     assert "at distance 1.25 (proved to be the least)" in text
     none = polyrank("low-rank", run, "--below", "0", "--nearest", "1,1", "--json")
     assert json.loads(none.out)["nearest"] is None
+    none = polyrank("low-rank", run, "--below", "0", "--nearest", "1,1")
+    assert "nearest: there is none" in none.out
     assert polyrank("low-rank", run, "--nearest", "1,x").status == 2
     assert "has 3 coordinates" in polyrank("low-rank", run, "--nearest", "1,2,3").err
 

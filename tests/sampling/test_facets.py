@@ -53,4 +53,17 @@ def test_nearest_point_of_a_facet_and_of_nothing():
 def test_a_step_that_does_not_cross_is_refused():
     with pytest.raises(ValueError, match="not on a facet"):
         step_across([(1, 0)], _column(0), _column(-1))
-    assert step_across([(1, 0), (-1, 1)], _column(0), _column(4)).entries() == [fmpq(1, 2)]
+
+
+def test_a_step_stays_inside_and_its_numbers_stay_short():
+    # 0 < y < width: the largest power of two that is surely below the width, whatever its size
+    for numerator, denominator in ((1, 1), (1, 3), (1, 10**500), (10**500 + 1, 3)):
+        rows = [(1, 0), (-denominator, numerator)]
+        (y,) = step_across(rows, _column(0), _column(1)).entries()
+        assert 0 < y < fmpq(numerator, denominator)
+        assert int(y.p).bit_count() <= 64
+    # the interval (1/3, 1/3 + 3^-200) holds no number of 64 bits: the point stays exact
+    low, high = fmpq(1, 3), fmpq(1, 3) + fmpq(1, 3) ** 200
+    rows = [(3, -1), (-int(high.q), int(high.p))]
+    (y,) = step_across(rows, _column(low), _column(1)).entries()
+    assert low < y < high

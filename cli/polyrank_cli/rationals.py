@@ -1,0 +1,49 @@
+"""Rational numbers as people read them: exact while short, else rounded and marked as such."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flint import fmpq
+
+__all__ = ["ROUNDED", "root", "root_text", "shown", "shown_point"]
+
+_LONGEST = 24
+
+ROUNDED = "numbers marked ≈ are rounded; --json has the exact fractions"
+
+
+def shown(value: fmpq) -> str:
+    """A fraction of at most 24 characters exactly; a longer one as ``≈`` and twelve digits."""
+    exact = str(value)
+    return exact if len(exact) <= _LONGEST else f"≈{_digits(_decimal(value), 12)}"
+
+
+def shown_point(values: Iterable[fmpq]) -> str:
+    """The coordinates of a point in brackets."""
+    return f"({', '.join(map(shown, values))})"
+
+
+def root_text(square: fmpq) -> str:
+    """The square root, six digits, of any magnitude."""
+    return _digits(_decimal(square).sqrt(), 6)
+
+
+def root(square: fmpq) -> float | None:
+    """The square root for JSON; None where it exceeds every float."""
+    value = float(_decimal(square).sqrt())
+    return value if math.isfinite(value) else None
+
+
+def _decimal(value: fmpq) -> Decimal:
+    return Decimal(int(value.p)) / Decimal(int(value.q))
+
+
+def _digits(value: Decimal, digits: int) -> str:
+    near = float(value)
+    fits = value == 0 or (near != 0.0 and math.isfinite(near))
+    return f"{near:.{digits}g}" if fits else f"{value:.{digits}g}"
