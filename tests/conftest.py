@@ -18,7 +18,9 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 def _drop_stale_kernels() -> None:
     """Numba's cache sees a change of a kernel's own file only, not of the kernels it calls."""
-    sources = [f for f in (ROOT / "polyrank").rglob("*.py") if "njit(" in f.read_text()]
+    kernels = ("njit(", "polyrank.lp.jit import")
+    texts = {f: f.read_text() for f in (ROOT / "polyrank").rglob("*.py")}
+    sources = [f for f, text in texts.items() if any(k in text for k in kernels)]
     newest = max(f.stat().st_mtime for f in sources)
     for source in sources:
         for cached in (source.parent / "__pycache__").glob(f"{source.stem}.*.nb[ic]"):

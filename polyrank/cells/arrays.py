@@ -14,7 +14,7 @@ that shows it, so that touching hyperplanes can be decided in integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from flint import fmpq, fmpq_mat, fmpz
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
+from polyrank.cells.dependence import directions, ties, weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
@@ -195,46 +196,63 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
     row is first multiplied up to coprime integers, which usually makes it exact.
     """
     m, width = matrix.nrows(), matrix.ncols()
-    rows = np.zeros((m, width))
-    error = np.zeros(m)
-    scale = np.zeros(m)
-    exponent = np.full(m, -1, dtype=np.int64)
-    for i in range(m):
-        entries = [matrix[i, l] for l in range(width)]
-        big = max(abs(v) for v in entries)
-        if big == 0:
-            exponent[i] = 0
-            continue
-        if free_scale:
-            denominator = fmpz(1)
-            for v in entries:
-                denominator = denominator.lcm(v.q)
-            numerators = [v.p * (denominator / v.q) for v in entries]
-            common = fmpz(0)
-            for n in numerators:
-                common = common.gcd(n)
-            entries = [fmpq(n / common) for n in numerators]
-            big = max(abs(v) for v in entries)
-        power = _power_above(big)
-        unit = fmpq(2) ** power if power >= 0 else 1 / fmpq(2) ** (-power)
-        exact = True
-        shift = 0
-        for l, v in enumerate(entries):
-            value = v / unit
-            rows[i, l] = nearest_float(value)
-            if fmpq_from_float(rows[i, l]) != value:
-                exact = False
-            elif value != 0:
-                shift = max(shift, int(value.q).bit_length() - 1)
-        if not free_scale and abs(power) > _LARGEST_POWER:
-            raise UnsupportedError(
-                f"unit {i + 1} of layer 1 has magnitude 2**{power} on the domain; the search "
-                f"accepts 2**-{_LARGEST_POWER} to 2**{_LARGEST_POWER}: rescale it or the input"
-            )
-        scale[i] = 1.0 if free_scale else 2.0**power
-        error[i] = 0.0 if exact else 2.0**-53
-        exponent[i] = shift if exact and shift <= 53 else -1
-    return FloatRows(rows, error, scale, exponent)
+    entries = matrix.tolist()
+    if free_scale:
+        entries = [_coprime(row) if any(row) else row for row in entries]
+    given = np.array([nearest_float(v) for row in entries for v in row]).reshape(m, width)
+    dyadic = np.array(
+        [
+            all(isfinite(f) and fmpq_from_float(f) == v for f, v in zip(floats, row, strict=True))
+            for floats, row in zip(given.tolist(), entries, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+    # 2**power is the least power of two that no entry exceeds
+    mantissa, power = np.frexp(np.abs(given).max(axis=1, initial=0.0))
+    power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)
+    for i in np.flatnonzero(~dyadic).tolist():
+        power[i] = _power_above(max([abs(v) for v in entries[i]]))
+    if not free_scale and (far := np.flatnonzero(np.abs(power) > _LARGEST_POWER)).size:
+        i = int(far[0])
+        raise UnsupportedError(
+            f"unit {i + 1} of layer 1 has magnitude 2**{power[i]} on the domain; the search "
+            f"accepts 2**-{_LARGEST_POWER} to 2**{_LARGEST_POWER}: rescale it or the input"
+        )
+    rows = np.ldexp(given, -power[:, None])
+    exact = dyadic & (np.ldexp(rows, power[:, None]) == given).all(axis=1)
+    for i in np.flatnonzero(~exact).tolist():
+        e = int(power[i])
+        unit = fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)
+        rows[i] = [nearest_float(v / unit) for v in entries[i]]
+    shift = _binary_places(rows).max(axis=1, initial=0)
+    live = rows.any(axis=1)
+    return FloatRows(
+        rows=rows,
+        error=np.where(exact, 0.0, 2.0**-53),
+        scale=np.where(live, 1.0 if free_scale else 2.0**power, 0.0),
+        exponent=np.where(exact & (shift <= 53), shift, -1).astype(np.int64),
+    )
+
+
+def _binary_places(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Least n ≥ 0 with ``value · 2**n`` an integer, per entry."""
+    mantissa, power = np.frexp(values)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    trailing = np.frexp((whole & -whole).astype(np.float64))[1] - 1
+    places = np.where(whole == 0, 0, 53 - trailing - power)
+    return np.maximum(places, 0).astype(np.int64)
+
+
+def _coprime(row: list[fmpq]) -> list[fmpq]:
+    """A positive multiple of a row that is not zero, with coprime integer entries."""
+    denominator = fmpz(1)
+    for v in row:
+        denominator = denominator.lcm(v.q)
+    numerators = [v.p * (denominator / v.q) for v in row]
+    common = fmpz(0)
+    for n in numerators:
+        common = common.gcd(n)
+    return [fmpq(n / common) for n in numerators]
 
 
 def _power_above(value: fmpq) -> int:
@@ -311,7 +329,7 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     walls = float_rows(wall_rows(chart, cube), free_scale=True)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
     central = _central_layers(chosen, first, cube)
-    tie, tie_sign = _ties(chosen, first)
+    tie, tie_sign = ties(chosen, first)
     return NetArrays(
         units=units,
         unit_start=unit_start,
@@ -327,8 +345,8 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
         hyperplane=np.concatenate([layer.has_hyperplane for layer in chosen]),
         tie=tie,
         tie_sign=tie_sign,
-        direction=_directions(chosen),
-        weight_rank=np.array([_weight_rank(layer) for layer in chosen], dtype=np.int64),
+        direction=directions(chosen),
+        weight_rank=np.array([weight_rank(layer, chart.k) for layer in chosen], dtype=np.int64),
         first_rows=first_float.rows,
         first_error=first_float.error,
         first_scale=first_float.scale,
@@ -381,19 +399,13 @@ def _exact_layers(
     """
     exact = [False] * len(layers)
     lsb = [-1] * len(layers)
-    shift = 0
-    for v in first.entries():
-        q = int(v.q)
-        if q & (q - 1):
-            return exact, lsb
-        shift = max(shift, q.bit_length() - 1)
-    unit = fmpq(2) ** shift
-    bound = [
-        max(int(abs(first[i, l] * unit).p) for l in range(first.ncols()))
-        for i in range(first.nrows())
-    ]
-    if max(bound) > EXACT_LIMIT:
+    quotients = [(int(v.p), int(v.q)) for v in first.entries()]
+    shift = max((q.bit_length() - 1 for _, q in quotients), default=0)
+    if any(q & (q - 1) or abs(p) << shift > EXACT_LIMIT * q for p, q in quotients):
         return exact, lsb
+    grid_units = [(abs(p) << shift) // q for p, q in quotients]
+    width = first.ncols()
+    bound = [max(grid_units[i * width : (i + 1) * width]) for i in range(first.nrows())]
     exact[0], lsb[0] = True, shift
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
@@ -434,113 +446,3 @@ def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -
         central = central and _is_zero(layer.bias)
         out.append(central)
     return out
-
-
-#: Largest matrix whose exact rank is worth knowing beforehand.
-_RANK_ENTRIES = 2_000
-
-
-@lru_cache(maxsize=256)  # layers are compared by identity
-def _weight_rank(layer: Layer) -> int:
-    smaller = min(layer.weight.shape)
-    if layer.weight.shape[0] * layer.weight.shape[1] > _RANK_ENTRIES:
-        return smaller
-    return int(layer.weight.to_fmpq_mat().rank())
-
-
-def _directions(layers: tuple[Layer, ...]) -> NDArray[np.int64]:
-    """Per unit the first unit of its layer whose weight row is an exact multiple of its own."""
-    return np.concatenate([_layer_directions(layer) for layer in layers])
-
-
-@lru_cache(maxsize=256)
-def _layer_directions(layer: Layer) -> NDArray[np.int64]:
-    out = np.arange(layer.units)
-    if not layer.weight.is_float:
-        return out
-    table = layer.weight.approx
-    seen: dict[bytes, list[int]] = {}
-    for i in range(layer.units):
-        nonzero = np.flatnonzero(table[i])
-        group = seen.setdefault(nonzero.tobytes(), [])
-        if group:
-            row, others = table[i][nonzero], table[group][:, nonzero]
-            ratio = row[:1] / others[:, :1]
-            near = (np.abs(row - ratio * others) <= 1e-9 * np.abs(row)).all(axis=1)
-            for q in np.flatnonzero(near).tolist():
-                if _proportional(row.tolist(), others[q].tolist()):
-                    out[i] = group[q]
-                    break
-        if out[i] == i:
-            group.append(i)
-    return out
-
-
-def _proportional(row: list[float], other: list[float]) -> bool:
-    """Whether two float rows without zeros are exact multiples of each other."""
-    if not row:
-        return True
-    a0, b0 = fmpq_from_float(row[0]), fmpq_from_float(other[0])
-    return all(
-        fmpq_from_float(a) * b0 == fmpq_from_float(b) * a0 for a, b in zip(row, other, strict=True)
-    )
-
-
-def _ties(layers: tuple[Layer, ...], first: fmpq_mat) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer."""
-    found = [_exact_ties(first, layers[0].has_hyperplane)]
-    found += [_layer_ties(layer) for layer in layers[1:]]
-    tie, sign = (np.concatenate([pair[q] for pair in found]) for q in range(2))
-    return tie.astype(np.int64), sign.astype(np.int8)
-
-
-Ties = tuple[list[int], list[int]]
-
-
-@lru_cache(maxsize=256)
-def _layer_ties(layer: Layer) -> Ties:
-    if layer.weight.is_float and layer.bias.is_float:
-        return _float_ties(layer)
-    weight, bias = layer.weight.to_fmpq_mat(), layer.bias.to_fmpq_mat()
-    width = weight.ncols()
-    rows = fmpq_mat(layer.units, width + 1)
-    for i in range(layer.units):
-        for l in range(width):
-            rows[i, l] = weight[i, l]
-        rows[i, width] = bias[i, 0]
-    return _exact_ties(rows, layer.has_hyperplane)
-
-
-def _exact_ties(rows: fmpq_mat, plane: NDArray[np.bool_]) -> Ties:
-    """Ties among rational rows: equal once divided by their first entry that is not zero."""
-    ties, signs = [-1] * rows.nrows(), [1] * rows.nrows()
-    seen: dict[tuple[str, ...], tuple[int, int]] = {}
-    for i in np.flatnonzero(plane).tolist():
-        entries = [rows[i, l] for l in range(rows.ncols())]
-        lead = next((v for v in entries if v != 0), None)
-        if lead is None:
-            continue
-        sign = 1 if lead > 0 else -1
-        key = tuple(str(v / lead) for v in entries)
-        if key in seen:
-            ties[i], signs[i] = seen[key][0], sign * seen[key][1]
-        else:
-            seen[key] = (i, sign)
-    return ties, signs
-
-
-def _float_ties(layer: Layer) -> Ties:
-    """The same among float rows: rounded quotients propose, exact products decide."""
-    ties, signs = [-1] * layer.units, [1] * layer.units
-    table = np.column_stack([layer.weight.approx, layer.bias.approx])
-    seen: dict[tuple[float, ...], int] = {}
-    for i in np.flatnonzero(layer.has_hyperplane & table.any(axis=1)).tolist():
-        row = table[i]
-        lead = int(np.flatnonzero(row)[0])
-        j = seen.setdefault(tuple(np.round(row / row[lead], 9).tolist()), i)
-        if j == i:
-            continue
-        own, other = ([fmpq_from_float(v) for v in table[g].tolist()] for g in (i, j))
-        if all(x * other[lead] == y * own[lead] for x, y in zip(own, other, strict=True)):
-            ties[i], signs[i] = j, 1 if (own[lead] > 0) == (other[lead] > 0) else -1
-    return ties, signs

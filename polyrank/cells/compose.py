@@ -79,23 +79,24 @@ def compose(
             work[l, i] = 0.0
     terms = 4
     for j in range(units_in):
-        if slope[j] != 0.0 and scale[j] != 0.0:
-            terms += 1
+        terms += int(slope[j] * scale[j] != 0.0)
     g = gamma(terms + (0 if exact_weight else 2))
     for i in range(units_out):
         magnitude[i] = 0.0
-    for j in range(units_in):
+    if units_out <= 4:
+        # dot products: no branch on units that are off as often as not
+        for i in range(units_out):
+            for j in range(units_in):
+                c = weight[j, i] * (slope[j] * scale[j])
+                magnitude[i] += abs(c) * (row_error[j] + (0.0 if exact_arithmetic else g))
+                for l in range(width):
+                    work[l, i] += c * rows[j, l]
+    for j in range(units_in if units_out > 4 else 0):
         f = slope[j] * scale[j]
         if f == 0.0:
             continue
         af = abs(f) * (row_error[j] + (0.0 if exact_arithmetic else g))
-        if units_out <= 4:
-            for i in range(units_out):
-                c = weight[j, i]
-                magnitude[i] += abs(c) * af
-                for l in range(width):
-                    work[l, i] += c * (f * rows[j, l])
-        elif width == 3:
+        if width == 3:
             v0, v1, v2 = f * rows[j, 0], f * rows[j, 1], f * rows[j, 2]
             for i in range(units_out):
                 c = weight[j, i]

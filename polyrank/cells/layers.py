@@ -158,6 +158,40 @@ def _cached_rank(net, work, k, size):
 
 
 @fused
+def _independent_again(net, work, k, size):
+    """Whether some units that were independent on other rows of the layer are so on these."""
+    a = net.unit_start[k]
+    count = work.subset_count[k, 0]
+    columns = net.linear_columns
+    for c in range(count, min(count + 3, SUBSETS)):
+        if work.subset_size[k, c] != size:
+            continue
+        active = True
+        for q in range(size):
+            g = a + work.subset[k, c, q]
+            slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
+            active = active and slope != 0.0
+            for l in range(columns):
+                work.rank_rows[q, l] = work.rows[g, l]
+            work.rank_radius[q] = work.radius[g]
+        if active and independent(
+            work.rank_rows, work.rank_radius, size, size, work.chosen, work.rank_work,
+            work.rank_inverse, work.chosen_columns, work.used,
+        ):  # fmt: skip
+            for q in range(work.subset.shape[2]):
+                i = work.subset[k, c, q]
+                work.subset[k, c, q] = work.subset[k, count, q]
+                work.subset[k, count, q] = i
+            work.subset_size[k, c] = work.subset_size[k, count]
+            work.subset_size[k, count] = size
+            work.subset_count[k, 0] = count + 1
+            work.subset_count[k, 1] = (count + 1) % SUBSETS
+            work.stat[S_MINORS] += 1
+            return True
+    return False
+
+
+@fused
 def region_rank(net, work, k):
     """Rank of the map through layer k on the path's region: proven, or −1 with an upper bound."""
     a = net.unit_start[k]
@@ -166,7 +200,7 @@ def region_rank(net, work, k):
     bound = columns if k == 0 else work.layer_bound[k - 1]
     if net.weight_rank[k] < bound:
         bound = net.weight_rank[k]
-    if bound == 0 or _cached_rank(net, work, k, bound):
+    if bound == 0 or _cached_rank(net, work, k, bound) or _independent_again(net, work, k, bound):
         work.layer_bound[k] = bound
         work.layer_rank[k] = bound
         return
@@ -175,8 +209,8 @@ def region_rank(net, work, k):
         g = a + i
         slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
         if slope != 0.0 and work.layer_zero[g] == 0 and work.scale[g] != 0.0:
-            fresh = True
-            if net.direction[g] != i:
+            fresh = net.direction[g] >= 0
+            if fresh and net.direction[g] != i:
                 # rows of one direction add one to the rank at most
                 for r in range(live):
                     if net.direction[a + work.rank_index[r]] == net.direction[g]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from polyrank.cells.log_steps import LOG_NEGATIVE, LOG_POSITIVE
-from polyrank.lp.jit import inner
+from polyrank.lp.jit import fused
 
 __all__ = ["log_miss", "log_step", "log_unit"]
 
 
-@inner
+@fused
 def log_unit(work, step, unit):
     """Append a step about one unit of the current layer."""
     if work.log.shape[0] == 0:
@@ -20,7 +20,7 @@ def log_unit(work, step, unit):
     work.log_state[0] = p + 3
 
 
-@inner
+@fused
 def log_step(work, step):
     """Append a step about the cell."""
     if work.log.shape[0] == 0:
@@ -30,7 +30,7 @@ def log_step(work, step):
     work.log_state[0] = p + 1
 
 
-@inner
+@fused
 def log_miss(work, unit, side):
     """Append: the unit has sign ``side`` on the cell, by the rows of the current basis."""
     if work.log.shape[0] == 0:

@@ -11,6 +11,7 @@ from flint import fmpq, fmpq_mat
 import polyrank as pr
 from polyrank.cells.arrays import cube_map, exact_first_rows, float_rows, net_arrays, wall_rows
 from polyrank.cells.chart import chart
+from polyrank.cells.dependence import weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
@@ -99,7 +100,7 @@ def test_ties_need_exact_proportionality() -> None:
     arrays, _, _ = _arrays(hidden, pr.WholeSpace())
     assert arrays.tie[2:].tolist() == [-1, 0, 0, -1, -1, -1]
     assert arrays.tie_sign[2:].tolist() == [1, 1, -1, 1, 1, 1]
-    assert arrays.direction[2:].tolist() == [0, 0, 0, 0, 4, 5]
+    assert arrays.direction[2:].tolist() == [0, 0, 0, 0, 4, -1]  # no weights, no direction
     first, _, _ = _arrays(_net(weight, bias), pr.Box(-1, 1))
     assert first.tie[:6].tolist() == [-1, 0, 0, -1, -1, -1]
 
@@ -167,3 +168,27 @@ def test_magnitudes_beyond_the_range_of_float_products_are_refused() -> None:
     big = Network((relu_layer([[2.0**490]], [0.0]),))
     with pytest.raises(UnsupportedError, match="of layer 1 has magnitude"):
         pr.enumerate_regions(big, pr.Box(0, 2**500))
+
+
+def test_units_without_weights_add_nothing_to_a_rank() -> None:
+    """Constant units are proved to be no direction, with nothing left to rationals."""
+    weight = [[1.0, 1e-3], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    network = Network.from_arrays(
+        [np.eye(2) / 3.0, weight, np.ones((1, 4))], [[1.0, 1.0], [1.0] * 4, [0.0]]
+    )
+    run = pr.enumerate_regions(network, pr.Box(-1, 1), engine="dictionary")
+    assert run.rank_histogram(2) == {1: run.count}
+    assert run.manifest["search"]["ladder"]["rank_open"] == 0
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3])
+def test_the_rank_of_a_weight_counts_up_to_the_dimension(most: int) -> None:
+    thirds = RationalArray.from_rationals(["1/3", "2/3", "-1/6", "-1/3"], (2, 2))
+    rank_one = Layer(thirds, FLOATS(np.zeros(2)), FLOATS(np.zeros(2)), FLOATS(np.ones(2)))
+    cancelled = relu_layer([[1.0, 2.0, 3.0], [0.1, 0.2, 0.3], [2.0, 4.0, 6.0]], np.zeros(3))
+    assert weight_rank(rank_one, most) in ((0, 1) if most == 0 else (1,))
+    # 0.1, 0.2, 0.3 are floats that are no exact multiple of 1, 2, 3
+    assert weight_rank(cancelled, most) == min(2, most) or most == 3
+    assert weight_rank(cancelled, 3) == 2
+    assert weight_rank(relu_layer(np.eye(100), np.zeros(100)), most) == most
+    assert weight_rank(relu_layer(np.ones((100, 100)), np.zeros(100)), 3) == 100  # not looked at

@@ -160,7 +160,7 @@ class VertexSearch:
         )
         fill(root, self.pool, conic=self.conic)
         self.root = root
-        self.exact = ExactSigns(network, chart, self.cube, self.net, layers)
+        self.network = network
         self.chart = chart
         self.layers = layers
         self.sink = sink
@@ -171,7 +171,15 @@ class VertexSearch:
         self.asked = 0
         self.witnesses = 0
         self.exact_points: dict[int, Vector] = {}
+        self._exact: ExactSigns | None = None
         self.started = time.perf_counter()
+
+    @property
+    def exact(self) -> ExactSigns:
+        """Exact rows and vertices, made for the first question."""
+        if self._exact is None:
+            self._exact = ExactSigns(self.network, self.chart, self.cube, self.net, self.layers)
+        return self._exact
 
     def run(self) -> SearchResult:
         """Enumerate.
