@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyrank_cli.failures import sentences
+from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.options import (
     ActivationOption,
     CutFinalOption,
@@ -57,7 +57,10 @@ def complex_command(
         str | None,
         typer.Option(metavar="C", help="The level set where an output equals C, exactly."),
     ] = None,
-    of: Annotated[int, typer.Option(metavar="I", help="Which output --level means, from 0.")] = 0,
+    of: Annotated[
+        int | None,
+        typer.Option(metavar="I", help="Which output --level means, from 0 (default: 0)."),
+    ] = None,
     boundary: Annotated[
         str | None,
         typer.Option(metavar="I,J", help="The set where outputs I and J are equal, from 0."),
@@ -95,18 +98,27 @@ def complex_command(
 
     from polyrank.complex.build import cell_complex  # noqa: PLC0415
     from polyrank.complex.level_set import decision_boundary, level_set  # noqa: PLC0415
-    from polyrank.complex.mesh import write_mesh  # noqa: PLC0415
+    from polyrank.complex.mesh import mesh_file, write_mesh  # noqa: PLC0415
     from polyrank.complex.store import write_complex  # noqa: PLC0415
     from polyrank.complex.volume import volumes as exact_volumes  # noqa: PLC0415
     from polyrank.report.complex_map import save_complex_picture  # noqa: PLC0415
+    from polyrank.report.picture import picture_file  # noqa: PLC0415
     from polyrank.topology.levels import level_homology  # noqa: PLC0415
     from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     if level is not None and boundary is not None:
         raise typer.BadParameter("--level and --boundary each name a subset; give one of them")
+    if of is not None and level is None:
+        raise typer.BadParameter("--of says which output --level means; give both")
     pair = None if boundary is None else _pair(boundary)
     value = None if level is None else _exact(level)
-    with sentences():
+    with sentences(), announced_compilation(quiet=False):
+        refuse_existing(output)
+        if mesh is not None:
+            mesh_file(mesh)
+        if picture is not None:
+            picture_file(picture)
         domain = chosen_domain(
             DomainChoice(box=box, box_file=box_file, polytope=polytope, slice=slice_file)
         )
@@ -121,7 +133,7 @@ def complex_command(
         begun = time.perf_counter()
         chosen: LevelSet | None = None
         if value is not None:
-            chosen = level_set(loaded, domain, value, output=of)
+            chosen = level_set(loaded, domain, value, output=of or 0)
         elif pair is not None:
             chosen = decision_boundary(loaded, domain, *pair)
         cells = cell_complex(loaded, domain) if chosen is None else chosen.complex

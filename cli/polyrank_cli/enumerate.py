@@ -207,6 +207,7 @@ def _show(run: Run, *, as_json: bool) -> None:
     if elapsed is not None:
         compiling = run.manifest["timings"]["compile"]
         once = f" and {compiling:.0f} s to compile, once" if compiling else ""
-        typer.echo(f"{elapsed:.2f} s{once}; {run.manifest['search']['tests']:,} tests")
+        tests = run.manifest["search"]["tests"]  # 0 where vertices decided everything
+        typer.echo(f"{elapsed:.2f} s{once}" + (f"; {tests:,} tests" if tests else ""))
     if run.path is not None:
         typer.echo(f"written to {run.path}")

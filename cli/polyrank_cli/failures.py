@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
-from polyrank.errors import PolyrankError
+from polyrank.errors import PolyrankError, RunError
 
-__all__ = ["ERROR", "INTERRUPTED", "REJECTED", "UNDECIDED", "say", "sentences"]
+__all__ = ["ERROR", "INTERRUPTED", "REJECTED", "UNDECIDED", "refuse_existing", "say", "sentences"]
 
 # exit statuses; 0 is "certified" (or done) and 2, wrong usage, is typer's own
 ERROR = 1
@@ -21,6 +22,18 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 def say(message: str) -> None:
     """Print a message to stderr."""
     typer.echo(f"polyrank: {message}", err=True)
+
+
+def refuse_existing(output: Path | None) -> None:
+    """Say at once, before any work is done, that a new directory cannot be made.
+
+    Raises
+    ------
+    RunError
+        If something with that name exists.
+    """
+    if output is not None and output.exists():
+        raise RunError(f"{output} exists already; name a new directory or remove that one")
 
 
 @contextmanager
@@ -38,7 +51,10 @@ def sentences() -> Iterator[None]:
         say(f"error: {what}{error.strerror or error}")
         raise typer.Exit(ERROR) from None
     except MemoryError:
-        say("error: out of memory; with -o/--output the regions are streamed to disk instead")
+        say(
+            "error: out of memory; take a smaller domain, or let polyrank enumerate stream the "
+            "regions to disk with -o/--output"
+        )
         raise typer.Exit(ERROR) from None
     except KeyboardInterrupt:
         say("interrupted; nothing was kept")

@@ -83,6 +83,8 @@ def homology_command(
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
+    if points and not as_json:
+        raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
     with sentences(), announced_compilation(quiet=False):
         loaded = load_network(
             network,
@@ -98,7 +100,7 @@ def homology_command(
         rows = homology_table(
             found,
             rank=rank,
-            layers=layer,
+            layers=None if layer is None else list(dict.fromkeys(layer)),
             coefficients=coefficients,
             ambient=ambient,
             in_turn=in_turn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -79,6 +80,8 @@ app.command("convert")(convert_command)
 
 def main() -> None:
     """Run the command line; leaves with the exit status."""
+    # a batch system ends a job with SIGTERM: what was found is kept as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

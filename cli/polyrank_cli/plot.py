@@ -51,30 +51,27 @@ def plot_command(
 ) -> None:
     """Draw the regions of a 2-D RUN, which needs its graph (``polyrank graph``)."""
     # these load numpy, flint and matplotlib, which have no place in --help
-    import numpy as np  # noqa: PLC0415
-
     from polyrank.errors import FormatError  # noqa: PLC0415
     from polyrank.graph.geometry import Regions  # noqa: PLC0415
     from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+    from polyrank.network.formats.npz import read_arrays  # noqa: PLC0415
     from polyrank.network.rational import to_fmpq  # noqa: PLC0415
     from polyrank.report.map import draw_map, save_map  # noqa: PLC0415
+    from polyrank.report.picture import picture_file  # noqa: PLC0415
+    from polyrank.sampling.points import points_file  # noqa: PLC0415
 
     with sentences():
+        picture_file(output)
         opened = pr.open_run(run)
         access = Regions(opened, stored_network(opened), load_graph(opened))
         data = labels = None
-        if points is not None:
-            try:
-                if points.suffix == ".npz":
-                    with np.load(points, allow_pickle=False) as found:
-                        data = found["X"]
-                        labels = found.get("y")
-                else:
-                    data = np.load(points, allow_pickle=False)
-            except (OSError, ValueError, KeyError) as problem:
-                raise FormatError(f"{points}: no points (m, 2) in it: {problem}") from None
-            if data.ndim != 2 or data.shape[1] != 2:
-                raise FormatError(f"{points}: points have shape {data.shape}, expected (m, 2)")
+        if points is not None and points.suffix == ".npz":
+            arrays, _ = read_arrays(points)
+            if "X" not in arrays:
+                raise FormatError(f"{points}: there is no array X of points (m, 2)")
+            data, labels = arrays["X"], arrays.get("y")
+        elif points is not None:
+            data = points_file(points)
         try:
             frame = None if window is None else [to_fmpq(v) for v in window]
         except ValueError as problem:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from polyrank_cli.failures import sentences
+from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.manifolds import (
     AlphaOption,
     ClassOption,
@@ -61,8 +61,10 @@ def restrict_command(
     from polyrank.report.tables import plain_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
-    with sentences():
+    with sentences(), announced_compilation(quiet=False):
+        refuse_existing(output)
         loaded = load_network(
             network,
             output_relu=output_relu,

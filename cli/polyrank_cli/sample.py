@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import REJECTED, say, sentences
+from polyrank_cli.failures import REJECTED, refuse_existing, say, sentences
 from polyrank_cli.options import (
     ActivationOption,
     CutFinalOption,
@@ -110,8 +110,7 @@ def sample_command(
     if len(named) != 1:
         raise typer.BadParameter("give exactly one of --points, --mnist, --uniform, --normal")
     with sentences():
-        if output is not None and output.exists():
-            raise pr.RunError(f"{output} exists already; name a new directory")
+        refuse_existing(output)
         loaded = load_network(
             network,
             output_relu=output_relu,

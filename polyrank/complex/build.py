@@ -10,7 +10,7 @@ from polyrank.cells.task import Batch
 from polyrank.cells.vertices.search import KeptCells, VertexSearch
 from polyrank.complex.cell_complex import CellComplex, Signs
 from polyrank.complex.glue import glue
-from polyrank.errors import DomainError
+from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.regions.ranks import ExactRanks
@@ -56,6 +56,11 @@ def cell_complex(
     ((9, 12, 4), 1)
     """
     where = chart_of(domain, network.input_dim)
+    if not 1 <= where.k <= 3:
+        raise UnsupportedError(
+            f"a cell complex needs a domain of dimension 1 to 3, this one has dimension {where.k}; "
+            "take a slice of it"
+        )
     if not where.bounded:
         raise DomainError("a cell complex needs a bounded domain; give a box, polytope or simplex")
     layers = through_layer or len(network.layers)

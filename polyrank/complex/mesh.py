@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import UnsupportedError
 
-__all__ = ["MESH_SUFFIXES", "cycles", "write_mesh"]
+__all__ = ["MESH_SUFFIXES", "cycles", "mesh_file", "write_mesh"]
 
 MESH_SUFFIXES = (".ply", ".obj", ".vtp", ".vtu", ".vtk")
 
@@ -40,6 +41,25 @@ def cycles(cells: CellComplex, chosen: NDArray[np.bool_]) -> list[list[int]]:
     return found
 
 
+def mesh_file(path: str | Path) -> Path:
+    """The path, if a mesh can be written there; asked before the work that makes it is done.
+
+    Raises
+    ------
+    UnsupportedError
+        If the suffix is none of ``MESH_SUFFIXES``, there is no such folder, or meshio is needed and
+        not installed.
+    """
+    target = Path(path)
+    if target.suffix not in MESH_SUFFIXES:
+        raise UnsupportedError(f"{target.name}: meshes are written as {', '.join(MESH_SUFFIXES)}")
+    if not target.parent.is_dir():
+        raise UnsupportedError(f"{target}: there is no folder {target.parent}")
+    if target.suffix != ".vtp" and find_spec("meshio") is None:
+        raise UnsupportedError("meshes need meshio: pip install 'polyrank[mesh]'")
+    return target
+
+
 def write_mesh(
     path: str | Path,
     cells: CellComplex,
@@ -53,18 +73,14 @@ def write_mesh(
     Raises
     ------
     UnsupportedError
-        If the suffix is none of ``MESH_SUFFIXES`` or meshio is not installed.
+        See :func:`mesh_file`.
     """
-    target = Path(path)
+    target = mesh_file(path)
     if target.suffix == ".vtp":
         target.write_text(_vtp(cells, mask))
         return
-    if target.suffix not in MESH_SUFFIXES:
-        raise UnsupportedError(f"{target.name}: meshes are written as {', '.join(MESH_SUFFIXES)}")
-    try:
-        import meshio  # noqa: PLC0415  (optional)
-    except ImportError:
-        raise UnsupportedError("meshes need meshio: pip install 'polyrank[mesh]'") from None
+    import meshio  # noqa: PLC0415  (optional)
+
     points = np.zeros((len(cells.vertices), 3))
     points[:, : cells.dimension] = cells.vertices
     blocks: list[tuple[str, NDArray[Any]]] = []

@@ -151,7 +151,7 @@ class RationalArray:
         if array.dtype.kind == "f":
             if not np.isfinite(array).all():
                 bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise NetworkError(f"entry {bad} is {array[bad]}; every weight must be finite")
+                raise NetworkError(f"entry {bad} is {array[bad]}; every number must be finite")
             wide = array.dtype.itemsize > 8
         else:
             wide = bool(array.size) and max(int(array.max()), -int(array.min())) > 2**53

@@ -132,7 +132,9 @@ def _read(file: Path) -> Mapping[str, Any]:
             return arrays
         text = read_text(file, max_bytes=_MAX_BYTES)
     except FormatError as error:
-        raise DomainError(f"{file.name}: {error}") from None
+        message = str(error)
+        named = message if file.name in message else f"{file.name}: {message}"
+        raise DomainError(named) from None
     except OSError as error:
         raise DomainError(f"cannot read {file}: {error.strerror or error}") from None
     try:

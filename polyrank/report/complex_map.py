@@ -12,13 +12,13 @@ from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.level_set import LevelSet
 from polyrank.complex.mesh import cycles
 from polyrank.errors import UnsupportedError
+from polyrank.report.picture import EDGE, axis_names, figure_size, finish_axes, picture_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["draw_complex", "save_complex_picture"]
 
-_EDGE = "#8a94a0"
 _LEVEL = "#c1121f"
 
 
@@ -47,27 +47,34 @@ def draw_complex(cells: CellComplex, level: LevelSet | None = None) -> Figure:
         from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.lines import Line2D  # noqa: PLC0415
     except ImportError:
-        raise UnsupportedError("pictures need matplotlib: pip install 'polyrank[plot]'") from None
-    figure = Figure(figsize=(7, 7), layout="constrained")
+        raise UnsupportedError(
+            "matplotlib is not installed: pip install 'polyrank[plot]'"
+        ) from None
     if cells.dimension == 3 and level is not None:
+        figure = Figure(figsize=(7, 7), layout="constrained")
         _surface(figure, cells, level)
         return figure
+    low, high = cells.vertices.min(axis=0), cells.vertices.max(axis=0)
+    width, height = (high - low).tolist()
+    figure = Figure(figsize=figure_size(width / height), layout="constrained")
     axes = figure.add_subplot()
     ends = cells.boundary[0].tocsc().indices.reshape(-1, 2)
     segments = cells.vertices[ends]
-    thin = 0.6 if len(segments) < 3000 else 0.25
-    axes.add_collection(LineCollection(list(segments), colors=_EDGE, linewidths=thin))
-    handles: list[Any] = [Line2D([], [], color=_EDGE, linewidth=1, label="regions")]
+    thin = 0.7 if len(segments) < 3000 else 0.25
+    axes.add_collection(LineCollection(list(segments), colors=EDGE, linewidths=thin, alpha=0.75))
+    handles: list[Any] = []
     if level is not None:
         axes.add_collection(
-            LineCollection(list(segments[level.mask[1]]), colors=_LEVEL, linewidths=1.8)
+            LineCollection(
+                list(segments[level.mask[1]]), colors=_LEVEL, linewidths=1.8, capstyle="round"
+            )
         )
-        handles.append(Line2D([], [], color=_LEVEL, linewidth=2, label=level.description))
-    axes.autoscale()
-    axes.set_aspect("equal")
-    axes.set_xlabel("$y_1$")
-    axes.set_ylabel("$y_2$")
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+        handles.append(Line2D([], [], color=_LEVEL, linewidth=1.8, label=level.description))
+    finish_axes(axes, cells.chart, (low[0], high[0], low[1], high[1]))
+    count = f"{cells.f_vector[2]:,} {'regions' if level is None else 'cells'}"
+    axes.set_title(f"{cells.network.name}: {count}", loc="left", fontsize=11)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9)
     return figure
 
 
@@ -90,10 +97,9 @@ def _surface(figure: Any, cells: CellComplex, level: LevelSet) -> None:
     for name, centre in zip("xyz", middle, strict=True):
         getattr(axes, f"set_{name}lim")(centre - half, centre + half)
     axes.set_box_aspect((1, 1, 1))
-    axes.set_xlabel("$y_1$")
-    axes.set_ylabel("$y_2$")
-    axes.set_zlabel("$y_3$")
-    axes.set_title(level.description)
+    for name, label in zip("xyz", axis_names(cells.chart), strict=True):
+        getattr(axes, f"set_{name}label")(label)
+    axes.set_title(f"{cells.network.name}: {level.description}", loc="left", fontsize=11)
 
 
 def _lit(polygon: NDArray[np.float64]) -> float:
@@ -113,9 +119,7 @@ def save_complex_picture(
     Raises
     ------
     UnsupportedError
-        If the suffix is none of these.
+        See :func:`~polyrank.report.picture.picture_file` and :func:`draw_complex`.
     """
-    target = Path(path)
-    if target.suffix not in {".png", ".svg", ".pdf"}:
-        raise UnsupportedError(f"{target.name}: pictures are written as .png, .svg or .pdf")
-    draw_complex(cells, level).savefig(target, dpi=160)
+    target = picture_file(path)
+    draw_complex(cells, level).savefig(target, dpi=160, bbox_inches="tight")

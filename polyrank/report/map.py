@@ -10,9 +10,10 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.errors import UnsupportedError
+from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.linear_regions import linear_regions
+from polyrank.report.picture import EDGE, figure_size, finish_axes, picture_file
 from polyrank.report.polygons import Point, class_pieces, low_rank_border, polygons
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _DOTS = (
     "#8c8c00", "#017a79",
 )  # fmt: skip
 _OUTLINE = "#c1121f"
-_EDGE = "#5f6b76"
 
 
 def draw_map(
@@ -74,13 +74,21 @@ def draw_map(
     Raises
     ------
     UnsupportedError
-        If the domain is not two-dimensional, there is no such layer or matplotlib is not installed.
+        If the domain is not two-dimensional, there is no such layer, the window misses the domain
+        or matplotlib is not installed.
+    FormatError
+        If the points are not finite numbers ``(m, 2)``, or the labels are not one per point.
     """
     run = regions.run
     k = run.layers if layer is None else layer
     if not 1 <= k <= run.layers:
         raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
+    if points is not None:
+        _check_points(points, labels)
     shapes, frame = polygons(regions, window)
+    if not any(shapes):
+        asked = f"[{frame[0]}, {frame[1]}] × [{frame[2]}, {frame[3]}]"
+        raise UnsupportedError(f"the window {asked} misses the domain: no region is seen in it")
     try:
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
@@ -92,7 +100,7 @@ def draw_map(
     rank = np.asarray(run.table.column(f"rank_{k}"))
     pieces, handles, what = _coloured(regions, shapes, colour, rank, k)
     width, height = float(frame[1] - frame[0]), float(frame[3] - frame[2])
-    figure = Figure(figsize=_size(width / height), layout="constrained")
+    figure = Figure(figsize=figure_size(width / height), layout="constrained")
     axes = figure.add_subplot()
     shown = sum(1 for shape in shapes if shape)
     thin = 0.7 if shown < 500 else (0.45 if shown < 4000 else (0.2 if shown < 20_000 else 0.06))
@@ -109,7 +117,7 @@ def draw_map(
         PolyCollection(
             [_floats(shape) for shape in shapes if shape],
             facecolors="none",
-            edgecolors=_EDGE,
+            edgecolors=EDGE,
             linewidths=thin,
             alpha=0.75,
         )
@@ -129,18 +137,11 @@ def draw_map(
         )
     if points is not None:
         handles += _scattered(axes, points, labels)
-    _finish(axes, regions, frame)
+    x0, x1, y0, y1 = map(float, frame)
+    finish_axes(axes, regions.chart, (x0, x1, y0, y1))
     axes.set_title(f"{run.network['name']}: {run.count:,} regions, {what}", loc="left", fontsize=11)
     figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
     return figure
-
-
-def _size(aspect: float) -> tuple[float, float]:
-    """Figure size in inches of a map with that width over height, legend and title included."""
-    side = 6.4
-    if aspect >= 1:
-        return side + 0.8, max(2.2, side / min(aspect, 4.0)) + 1.2
-    return max(3.4, side * max(aspect, 0.25)) + 0.8, side + 1.2
 
 
 def _floats(shape: list[Point]) -> NDArray[np.float64]:
@@ -158,7 +159,7 @@ def _coloured(
     from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
 
     def patch(face: str, label: str) -> Any:
-        return Patch(facecolor=face, edgecolor=_EDGE, linewidth=0.6, label=label)
+        return Patch(facecolor=face, edgecolor=EDGE, linewidth=0.6, label=label)
 
     if colour == "rank":
         largest = min(2, regions.chart.k)
@@ -202,6 +203,18 @@ def _tints(regions: Regions, group: NDArray[np.int32], count: int) -> list[int]:
     return out
 
 
+def _check_points(points: NDArray[Any], labels: NDArray[Any] | None) -> None:
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "fiu":
+        raise FormatError(
+            f"points have shape {points.shape} and type {points.dtype}, expected numbers (m, 2)"
+        )
+    finite = np.isfinite(points).all(axis=1)
+    if not finite.all():
+        raise FormatError(f"point {int(np.argmin(finite))} is not finite")
+    if labels is not None and labels.shape != (len(points),):
+        raise FormatError(f"{len(points)} points, but labels of shape {labels.shape}")
+
+
 def _scattered(axes: Any, points: NDArray[Any], labels: NDArray[Any] | None) -> list[Any]:
     kinds = np.zeros(len(points), dtype=int) if labels is None else labels
     size = 14 if len(points) < 500 else (7 if len(points) < 5000 else 2)
@@ -222,29 +235,12 @@ def _scattered(axes: Any, points: NDArray[Any], labels: NDArray[Any] | None) -> 
     return handles
 
 
-def _finish(axes: Any, regions: Regions, frame: tuple[fmpq, ...]) -> None:
-    """Limits, names and ticks."""
-    axes.set_xlim(float(frame[0]), float(frame[1]))
-    axes.set_ylim(float(frame[2]), float(frame[3]))
-    width, height = float(frame[1] - frame[0]), float(frame[3] - frame[2])
-    axes.set_aspect("equal" if 0.25 <= width / height <= 4 else "auto", adjustable="box")
-    names = ("$x_1$", "$x_2$") if regions.chart.n == 2 else ("$u_1$", "$u_2$")
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    for spine in axes.spines.values():
-        spine.set_color(_EDGE)
-        spine.set_linewidth(0.8)
-    axes.tick_params(color=_EDGE, labelsize=9)
-
-
 def save_map(figure: Figure, path: Path) -> None:
     """Write a picture as ``.png``, ``.svg`` or ``.pdf``.
 
     Raises
     ------
     UnsupportedError
-        For another suffix.
+        See :func:`~polyrank.report.picture.picture_file`.
     """
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UnsupportedError(f"{path.name}: a picture is written as .png, .svg or .pdf")
-    figure.savefig(path, dpi=160, bbox_inches="tight")
+    figure.savefig(picture_file(path), dpi=160, bbox_inches="tight")

@@ -44,7 +44,8 @@ def points_file(path: Path) -> NDArray[Any]:
     Raises
     ------
     FormatError
-        If it is no array ``(N, n)`` of floats of at most 64 bits or of integers, or is cut short.
+        If it is no array ``(N, n)`` of floats of at most 64 bits or of integers, is empty or is cut
+        short.
     """
     try:
         with path.open("rb") as file:
@@ -59,6 +60,8 @@ def points_file(path: Path) -> NDArray[Any]:
             f"{path} holds an array of dtype {array.dtype} and shape {array.shape}; expected "
             "numbers of at most 64 bits, shape (N, n)"
         )
+    if array.size == 0:
+        raise FormatError(f"{path} holds no points: its array has shape {array.shape}")
     return array
 
 
@@ -118,7 +121,7 @@ def uniform_blocks(chart: Chart, count: int, seed: int) -> Iterator[NDArray[np.f
     Raises
     ------
     DomainError
-        If the domain is unbounded, or too thin in its bounding box for rejection.
+        If the domain is unbounded, too thin in its bounding box for rejection, or too wide.
     """
     if chart.lower is None or chart.upper is None:
         raise DomainError("the domain is unbounded: give a box, or draw normal points")
@@ -131,7 +134,13 @@ def uniform_blocks(chart: Chart, count: int, seed: int) -> Iterator[NDArray[np.f
 def normal_blocks(
     chart: Chart, count: int, seed: int, scale: float = 1.0
 ) -> Iterator[NDArray[np.float64]]:
-    """Normal points y around 0 with standard deviation ``scale``, conditioned on the domain."""
+    """Normal points y around 0 with standard deviation ``scale``, conditioned on the domain.
+
+    Raises
+    ------
+    DomainError
+        If the draws miss the domain nearly always, or overflow.
+    """
     rng = np.random.default_rng(seed)
     yield from _drawn(chart, count, lambda size: scale * rng.standard_normal((size, chart.k)))
 
@@ -141,7 +150,10 @@ def _drawn(
 ) -> Iterator[NDArray[np.float64]]:
     left, tried, kept = count, 0, 0
     while left > 0:
-        block = draw(min(_BLOCK, max(left, 256)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            block = draw(min(_BLOCK, max(left, 256)))
+        if not np.isfinite(block).all():
+            raise DomainError("the draws overflow float64: sample a smaller box or scale")
         good = block[inside(chart, block)][:left]
         tried += len(block)
         kept += len(good)
@@ -205,6 +217,8 @@ def exact_point(text: str, row: int = 0) -> list[fmpq]:
         table = points_file(Path(text))
         if not 0 <= row < len(table):
             raise FormatError(f"{text} has no row {row}: it has rows 0 to {len(table) - 1}")
+        if not np.isfinite(table[row]).all():
+            raise FormatError(f"row {row} of {text} is not finite")
         (block,) = array_blocks(table[row : row + 1])
         return [fmpq_from_float(v) for v in block[0].tolist()]
     try:

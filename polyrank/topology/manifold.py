@@ -80,7 +80,8 @@ class Manifold:
         chosen = [m & (own == label) for m, own in zip(self.maximal, self.labels, strict=True)]
         if not any(c.any() for c in chosen):
             known = sorted({int(v) for own in self.labels for v in np.unique(own)} - {-1})
-            raise DomainError(f"no simplex of {self.name} has the label {label}; it has {known}")
+            has = f"it has {', '.join(map(str, known))}" if known else "it has no labels"
+            raise DomainError(f"no simplex of {self.name} has the label {label}; {has}")
         kept = np.flatnonzero(closure(self.complex, chosen)[0])
         number = np.full(self.points.shape[0], -1, np.int64)
         number[kept] = np.arange(kept.size)
@@ -144,7 +145,7 @@ def build_manifold(
     unused = np.flatnonzero(~used)
     if unused.size:
         raise DomainError(
-            f"{unused.size} points of {name} belong to no simplex, the first is point "
+            f"{unused.size} of the points of {name} belong to no simplex, the first is point "
             f"{int(unused[0])}; remove it, or list it as a simplex of one vertex"
         )
     complex_, simplices = simplicial_complex(arrays)

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Facets = NDArray[np.int64]
 
 _MOST = 4096
+_MOST_SQUARES = 1 << 20  # about 1 GB
 
 
 def _rounded(points: Any) -> Floats:
@@ -319,12 +320,21 @@ def shape(text: str) -> Manifold:
     if name not in SHAPES:
         raise DomainError(f"no shape is called {name!r}; there are {', '.join(sorted(SHAPES))}")
     parts = sizes.split("x") if sizes else []
-    if len(parts) > 2 or not all(p.isdecimal() and len(p) < 6 for p in parts):
+    if len(parts) > 2 or not all(p.isdecimal() and len(p) < 20 for p in parts):
         raise DomainError(f"{text!r}: a resolution is written as {name}:20 or {name}:20x10")
     maker = SHAPES[name]
+    counts = [int(p) for p in parts]
+    if counts and max(counts) > _MOST:
+        raise DomainError(f"the resolution of a {name} must be at most {_MOST}, got {max(counts)}")
+    if counts and maker not in _CURVES and counts[0] * counts[-1] > _MOST_SQUARES:
+        raise DomainError(
+            f"{text!r} has more than {_MOST_SQUARES:,} squares, each of several triangles; take a "
+            "lower resolution"
+        )
     if len(parts) == 2 and maker in _ONE_SIZE:
         raise DomainError(f"{text!r}: a {name} has one resolution, such as {name}:{parts[0]}")
-    return maker(*(int(p) for p in parts))
+    return maker(*counts)
 
 
+_CURVES = (circle, ellipse, interval, spirals, wedge)
 _ONE_SIZE = (circle, ellipse, interval, sphere, sphere_and_circle, spirals, disk_in_annulus)

@@ -145,7 +145,7 @@ def test_interrupt(polyrank, plane, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (MemoryError(), "error: out of memory; with -o/--output"),
+        (MemoryError(), "error: out of memory; take a smaller domain"),
         (OSError(errno.EIO, "Input/output error", "weights.bin"), "error: weights.bin: Input/out"),
         (OSError("odd"), "error: odd"),
         (pr.UncertifiedError("no limit left"), "error: no limit left"),

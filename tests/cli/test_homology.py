@@ -105,3 +105,14 @@ def test_refused(polyrank, clip, arguments, message):
     ran = polyrank("homology", clip, *arguments)
     assert ran.status == 1
     assert message in " ".join(ran.err.split())
+
+
+def test_points_are_for_json(polyrank, clip):
+    ran = polyrank("homology", clip, "circle:8", "--points")
+    assert ran.status == 2
+    assert "--points lists the cells of A in the object of --json" in ran.err
+
+
+def test_a_layer_named_twice_is_one_row(polyrank, clip):
+    ran = polyrank("homology", clip, "circle:8", "--layer", "1", "--layer", "1", "--json")
+    assert len(json.loads(ran.out)["layers"]) == 1

@@ -51,8 +51,13 @@ def test_data_on_top(polyrank: Any, drawn: Path, tmp_path: Path, labelled: bool)
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (np.zeros((3, 3)), "points have shape (3, 3), expected (m, 2)"),
-        (np.zeros(3), "points have shape (3,), expected (m, 2)"),
+        (np.zeros((3, 3)), "points have shape (3, 3) and type float64, expected numbers (m, 2)"),
+        (np.zeros(3), "and shape (3,); expected"),
+        (np.zeros((0, 2)), "holds no points"),
+        (np.array([["a", "b"]]), "expected numbers"),
+        (np.array([[0, 1j]]), "expected numbers"),
+        (np.array([[0.0, 1.0], [np.nan, 0.0]]), "point 1 is not finite"),
+        (np.array([[np.inf, 0.0]]), "point 0 is not finite"),
     ],
 )
 def test_data_of_another_shape(
@@ -64,11 +69,18 @@ def test_data_of_another_shape(
     assert says in done.err
 
 
+def test_labels_that_do_not_fit(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", X=np.zeros((3, 2)), y=np.zeros(2))
+    done = polyrank("plot", drawn, "-o", tmp_path / "a.png", "--points", tmp_path / "data.npz")
+    assert done.status == 1
+    assert "3 points, but labels of shape (2,)" in done.err
+
+
 def test_data_without_points(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", Z=np.zeros((3, 2)))
     done = polyrank("plot", drawn, "-o", tmp_path / "a.png", "--points", tmp_path / "data.npz")
     assert done.status == 1
-    assert "no points (m, 2) in it" in done.err
+    assert "there is no array X of points (m, 2)" in done.err
 
 
 def test_what_is_refused(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
@@ -81,6 +93,12 @@ def test_what_is_refused(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
     done = polyrank("plot", drawn, "-o", out, "--window", "1", "0", "0", "1")
     assert done.status == 1
     assert "window" in done.err
+    done = polyrank("plot", drawn, "-o", out, "--window", "5", "6", "5", "6")
+    assert done.status == 1
+    assert "the window [5, 6] × [5, 6] misses the domain" in done.err
+    done = polyrank("plot", drawn, "-o", tmp_path / "none" / "a.png")
+    assert done.status == 1
+    assert "there is no folder" in done.err
 
 
 def test_no_graph_yet(polyrank: Any, plane: Path, tmp_path: Path) -> None:

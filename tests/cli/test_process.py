@@ -35,8 +35,9 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_leaves_a_partial_run(tmp_path):
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_the_end_of_a_job_leaves_a_partial_run(tmp_path, number):
     rng = np.random.default_rng(0)
     widths = [3, 100, 100, 100, 1]  # millions of regions
     arrays = {}
@@ -52,7 +53,7 @@ def test_ctrl_c_leaves_a_partial_run(tmp_path):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < limit
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, messages = process.communicate(timeout=60)
     finally:
         process.kill()

@@ -229,7 +229,7 @@ def test_refusals() -> None:
     net = arrangement(np.eye(2), [0, 0])
     with pytest.raises(DomainError, match="needs a bounded domain"):
         cell_complex(net, pr.WholeSpace())
-    with pytest.raises(UnsupportedError, match="its dimension is 4, not 1 to 3"):
+    with pytest.raises(UnsupportedError, match="of dimension 1 to 3, this one has dimension 4"):
         cell_complex(arrangement(np.eye(4), np.zeros(4)), pr.Box(0, 1))
 
 

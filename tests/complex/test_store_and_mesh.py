@@ -114,7 +114,7 @@ def test_refusals(tmp_path: Path, monkeypatch: Any) -> None:
     cells = cell_complex(SQUARE, pr.Box(-1, 1))
     with pytest.raises(UnsupportedError, match=r"meshes are written as \.ply"):
         write_mesh(tmp_path / "a.stl", cells)
-    with pytest.raises(UnsupportedError, match=r"pictures are written as \.png"):
+    with pytest.raises(UnsupportedError, match=r"a picture is written as \.png"):
         save_complex_picture(tmp_path / "a.gif", cells)
     with pytest.raises(UnsupportedError, match="dimension 1 has no picture"):
         draw_complex(cell_complex(LINE, pr.Box(-1, 1)))
@@ -124,9 +124,12 @@ def test_refusals(tmp_path: Path, monkeypatch: Any) -> None:
     with pytest.raises(UnsupportedError, match="no 2-cell"):
         draw_complex(empty.complex, empty)
     with monkeypatch.context() as patch:
-        _without("meshio", patch)
+        patch.setattr("polyrank.complex.mesh.find_spec", lambda name: None)
         with pytest.raises(UnsupportedError, match=r"pip install 'polyrank\[mesh\]'"):
             write_mesh(tmp_path / "a.ply", cells)
+        write_mesh(tmp_path / "a.vtp", cells)  # needs no meshio
+    with pytest.raises(UnsupportedError, match="there is no folder"):
+        write_mesh(tmp_path / "none" / "a.vtp", cells)
     with monkeypatch.context() as patch:
         _without("matplotlib", patch)
         with pytest.raises(UnsupportedError, match=r"pip install 'polyrank\[plot\]'"):
@@ -141,7 +144,7 @@ def test_pictures(tmp_path: Path) -> None:
     assert [len(c.get_segments()) for c in lines] == [curve.complex.f_vector[1], 2]
     surface = level_set(CUBE, pr.Box(-1, 1), "1/2", output=2)
     figure = draw_complex(surface.complex, surface)
-    assert figure.axes[0].get_title() == "output 2 = 1/2"
+    assert figure.axes[0].get_title(loc="left").endswith(": output 2 = 1/2")
     for suffix in ("png", "svg", "pdf"):
         save_complex_picture(tmp_path / f"a.{suffix}", curve.complex, curve)
         assert (tmp_path / f"a.{suffix}").stat().st_size > 1000

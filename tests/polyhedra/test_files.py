@@ -160,3 +160,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         box_from_file(tmp_path / "folder.json")
     with pytest.raises(DomainError, match="cannot read"):
         box_from_file(tmp_path / ("x" * 300 + ".npz"))
+
+
+def test_a_missing_or_empty_file_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "empty.npz").touch()
+    for name in ("none.json", "none.npz", "empty.npz"):
+        with pytest.raises(DomainError) as refused:
+            box_from_file(tmp_path / name)
+        assert str(refused.value).count(name) == 1

@@ -14,6 +14,7 @@ from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.network.normal_form import Network
 from polyrank.report.map import draw_map, save_map
+from polyrank.report.picture import picture_file
 from polyrank.report.polygons import polygons
 from tests.examples import layer, network
 
@@ -57,3 +58,17 @@ def test_pictures_are_written(suffix: str, tmp_path: Path) -> None:
 def test_three_dimensions_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="dimension 3"):
         polygons(_regions(network(layer([[1, 0, 0]], [0]))))
+
+
+def test_axes_are_named_after_the_coordinates_they_show() -> None:
+    pytest.importorskip("matplotlib")
+    assert draw_map(_regions(_NET, pr.Box(-2, 2))).axes[0].get_xlabel() == "$x_1$"
+    # u is no x: here x = (u_2, u_1)
+    turned = pr.Slice([0, 0], [[0, 1], [1, 0]], pr.Box(-2, 2))
+    assert draw_map(_regions(_NET, turned)).axes[0].get_xlabel() == "$u_1$"
+
+
+def test_no_picture_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("polyrank.report.picture.find_spec", lambda name: None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'polyrank\[plot\]'"):
+        picture_file(tmp_path / "a.png")

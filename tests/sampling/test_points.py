@@ -13,6 +13,7 @@ from polyrank.cells.chart import chart
 from polyrank.errors import DomainError, FormatError
 from polyrank.sampling.points import (
     array_blocks,
+    exact_point,
     inside,
     mnist_images,
     normal_blocks,
@@ -207,3 +208,24 @@ def test_mnist():
     images = mnist_images(shared("mnist"))
     assert images.shape == (10_000, 784)
     assert (images.min(), images.max()) == (0.0, 1.0)
+
+
+def test_draws_that_overflow():
+    wide = chart(pr.Box(-(2**900), 2**900), 1)
+    assert np.isfinite(np.concatenate(list(uniform_blocks(wide, 10, 0)))).all()
+    for scale in (1e308, np.inf):
+        with pytest.raises(DomainError, match="overflow float64"):
+            list(normal_blocks(chart(pr.WholeSpace(), 9), 500, 0, scale))
+
+
+def test_a_file_without_points(tmp_path):
+    for shape in ((0, 2), (3, 0)):
+        with pytest.raises(FormatError, match="holds no points"):
+            points_file(_saved(tmp_path / "e.npy", np.zeros(shape)))
+
+
+def test_the_row_that_is_not_finite_is_named(tmp_path):
+    path = _saved(tmp_path / "p.npy", np.array([[0.0, 1.0], [1.0, np.nan]]))
+    assert exact_point(str(path), 0) == [0, 1]
+    with pytest.raises(FormatError, match=r"row 1 of .* is not finite"):
+        exact_point(str(path), 1)

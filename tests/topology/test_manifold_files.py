@@ -43,7 +43,7 @@ def test_rational_points_stay_exact():
     [
         (SQUARE, [], None, "has no simplices"),
         (SQUARE, [np.empty((0, 3), int)], None, "has no simplices"),
-        ([[0.0, np.nan]], [[[0]]], None, "every weight must be finite|finite"),
+        ([[0.0, np.nan]], [[[0]]], None, "every number must be finite"),
         ([0.0, 1.0], [[[0]]], None, r"must be a matrix \(V, n\)"),
         (SQUARE, [[[0, 1, 4]]], None, r"simplex 0 is \[0, 1, 4\], but there are 4 points"),
         (SQUARE, [[[0, -1, 2]]], None, "numbered from 0"),
@@ -55,7 +55,7 @@ def test_rational_points_stay_exact():
             SQUARE,
             [[[0, 1]]],
             None,
-            "2 points of manifold belong to no simplex, the first is point 2",
+            "2 of the points of manifold belong to no simplex, the first is point 2",
         ),
         (SQUARE, [[[0, 1, 2, 3]]], [[0], [1]], "1 arrays of simplices but 2 of labels"),
         (SQUARE, [[[0, 1, 2, 3]]], [[0, 1]], r"labels must be 1 integers >= 0, got shape \(2,\)"),

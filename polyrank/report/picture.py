@@ -1,0 +1,63 @@
+"""What all pictures share: the file, the size, the axes."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from polyrank.cells.chart import Chart
+from polyrank.errors import UnsupportedError
+
+__all__ = ["EDGE", "axis_names", "figure_size", "finish_axes", "picture_file"]
+
+EDGE = "#5f6b76"
+
+
+def picture_file(path: str | Path) -> Path:
+    """The path, if a picture can be written there; asked before the work that draws it is done.
+
+    Raises
+    ------
+    UnsupportedError
+        If the suffix is none of .png, .svg and .pdf, there is no such folder, or matplotlib is not
+        installed.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in {".png", ".svg", ".pdf"}:
+        raise UnsupportedError(f"{target.name}: a picture is written as .png, .svg or .pdf")
+    if not target.parent.is_dir():
+        raise UnsupportedError(f"{target}: there is no folder {target.parent}")
+    if find_spec("matplotlib") is None:
+        raise UnsupportedError("matplotlib is not installed: pip install 'polyrank[plot]'")
+    return target
+
+
+def figure_size(aspect: float) -> tuple[float, float]:
+    """Figure size in inches of a map with that width over height, legend and title included."""
+    side = 6.4
+    if aspect >= 1:
+        return side + 0.8, max(2.2, side / min(aspect, 4.0)) + 1.2
+    return max(3.4, side * max(aspect, 0.25)) + 0.8, side + 1.2
+
+
+def axis_names(chart: Chart) -> list[str]:
+    """``x_1, x_2, ...`` where the chart's coordinates are those of the inputs, else ``u_i``."""
+    unit = all(chart.basis[i, j] == int(i == j) for i in range(chart.n) for j in range(chart.k))
+    plain = chart.n == chart.k and unit and not any(chart.origin.entries())
+    return [f"${'x' if plain else 'u'}_{j + 1}$" for j in range(chart.k)]
+
+
+def finish_axes(axes: Any, chart: Chart, frame: tuple[float, float, float, float]) -> None:
+    """Limits, names, ticks and spines of a plane map."""
+    axes.set_xlim(frame[0], frame[1])
+    axes.set_ylim(frame[2], frame[3])
+    aspect = (frame[1] - frame[0]) / (frame[3] - frame[2])
+    axes.set_aspect("equal" if 0.25 <= aspect <= 4 else "auto", adjustable="box")
+    names = axis_names(chart)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    for spine in axes.spines.values():
+        spine.set_color(EDGE)
+        spine.set_linewidth(0.8)
+    axes.tick_params(color=EDGE, labelsize=9)
