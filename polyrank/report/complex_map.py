@@ -99,6 +99,8 @@ def _surface(figure: Any, cells: CellComplex, level: LevelSet) -> None:
     axes.set_box_aspect((1, 1, 1))
     for name, label in zip("xyz", axis_names(cells.chart), strict=True):
         getattr(axes, f"set_{name}label")(label)
+    axes.locator_params(nbins=5)
+    axes.tick_params(labelsize=9)
     axes.set_title(f"{cells.network.name}: {level.description}", loc="left", fontsize=11)
 
 
