@@ -99,8 +99,8 @@ def draw_map(
         ) from None
     rank = np.asarray(run.table.column(f"rank_{k}"))
     pieces, handles, what = _coloured(regions, shapes, colour, rank, k)
-    width, height = float(frame[1] - frame[0]), float(frame[3] - frame[2])
-    figure = Figure(figsize=figure_size(width / height), layout="constrained")
+    x0, x1, y0, y1 = map(float, frame)
+    figure = Figure(figsize=figure_size((x1 - x0) / (y1 - y0)), layout="constrained")
     axes = figure.add_subplot()
     shown = sum(1 for shape in shapes if shape)
     thin = 0.7 if shown < 500 else (0.45 if shown < 4000 else (0.2 if shown < 20_000 else 0.06))
@@ -136,12 +136,17 @@ def draw_map(
             Line2D([], [], color=_OUTLINE, lw=1.8, label=f"low-rank part (rank < {bound})")
         )
     if points is not None:
-        handles += _scattered(axes, points, labels)
-    x0, x1, y0, y1 = map(float, frame)
+        low, high = np.array([x0, y0]), np.array([x1, y1])
+        inside = np.asarray(((points >= low) & (points <= high)).all(axis=1), dtype=bool)
+        handles += _scattered(axes, points, labels, inside)
     finish_axes(axes, regions.chart, (x0, x1, y0, y1))
-    axes.set_title(f"{run.network['name']}: {run.count:,} regions, {what}", loc="left", fontsize=11)
+    axes.set_title(f"{run.network['name']}: {_counted(run.count)}, {what}", loc="left", fontsize=11)
     figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
     return figure
+
+
+def _counted(count: int, what: str = "region") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _floats(shape: list[Point]) -> NDArray[np.float64]:
@@ -168,7 +173,7 @@ def _coloured(
             for v in sorted(set(rank.tolist()))
         }
         handles = [
-            patch(face, f"rank {v}: {int((rank == v).sum()):,} regions")
+            patch(face, f"rank {v}: {_counted(int((rank == v).sum()))}")
             for v, face in faces.items()
         ]
         pieces = [(faces[int(v)], shape) for v, shape in zip(rank, shapes, strict=True) if shape]
@@ -181,7 +186,7 @@ def _coloured(
     count, group, _ = linear_regions(regions.run, regions.network, regions.graph, layer)
     tint = _tints(regions, group, count)
     pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if shape]
-    handles = [patch(_SOFT[0], f"{count:,} linear regions")]
+    handles = [patch(_SOFT[0], _counted(count, "linear region"))]
     return pieces, handles, f"linear regions of the map through layer {layer}"
 
 
@@ -215,12 +220,17 @@ def _check_points(points: NDArray[Any], labels: NDArray[Any] | None) -> None:
         raise FormatError(f"{len(points)} points, but labels of shape {labels.shape}")
 
 
-def _scattered(axes: Any, points: NDArray[Any], labels: NDArray[Any] | None) -> list[Any]:
+def _scattered(
+    axes: Any, points: NDArray[Any], labels: NDArray[Any] | None, inside: NDArray[np.bool_]
+) -> list[Any]:
     kinds = np.zeros(len(points), dtype=int) if labels is None else labels
     size = 14 if len(points) < 500 else (7 if len(points) < 5000 else 2)
     handles = []
+    seen = int(inside.sum())
+    total = f"{len(points):,} data points"
+    caption = total if seen == len(points) else f"{seen:,} of {total}"
     for number, kind in enumerate(np.unique(kinds).tolist()):
-        mine = points[kinds == kind]
+        mine = points[(kinds == kind) & inside]
         dots = axes.scatter(
             mine[:, 0],
             mine[:, 1],
@@ -229,7 +239,7 @@ def _scattered(axes: Any, points: NDArray[Any], labels: NDArray[Any] | None) -> 
             edgecolors="white",
             linewidths=0.35 if size > 2 else 0.0,
             zorder=4,
-            label=f"{len(mine):,} data points" if labels is None else f"data of class {kind}",
+            label=caption if labels is None else f"data of class {kind}",
         )
         handles.append(dots)
     return handles

@@ -7,7 +7,8 @@
 ``.off``    also ``nOFF`` and coloured faces (colours are skipped)
 ``.obj``    ``v``, ``f``, ``l`` and ``p`` elements, absolute or relative indices
 ``.ply``    ascii or binary; ``vertex`` with x, y[, z] and ``face`` (``edge``) elements
-``.txt``    a facet list: a row of vertex numbers per line
+``.txt``    a facet list: a row of vertex numbers per line, or the library of triangulations of
+            F. H. Lutz, ``facets:=[[1, 2, 3], …];``; a file without extension is read so, too
 ==========  ======================================================================================
 
 A decimal number in text is the nearest float64, which is then exact. Polygons with more than three
@@ -37,6 +38,7 @@ from polyrank.topology.ply import read_ply
 __all__ = ["facet_arrays", "read_manifold", "read_off"]
 
 _MAX_BYTES = 1 << 30
+_NAMED_LIST = re.compile(r"\A\s*\w+\s*:=\s*(\[.*\])\s*;?\s*\Z", re.DOTALL)
 
 
 def read_manifold(path: str | Path) -> Manifold:
@@ -56,7 +58,8 @@ def read_manifold(path: str | Path) -> Manifold:
         ".ply": lambda f: _mesh(f, *read_ply(f)),
         ".txt": _facet_list,
     }
-    reader = readers.get(file.suffix.lower())
+    plain = file.suffix == "" and file.is_file()
+    reader = _facet_list if plain else readers.get(file.suffix.lower())
     if reader is None:
         raise DomainError(
             f"{file.name}: expected a manifold in {', '.join(readers)}, or a generated shape such "
@@ -159,7 +162,12 @@ def _unit_vectors(facets: Sequence[Sequence[int]]) -> NDArray[np.float64]:
 
 def _facet_list(file: Path) -> Manifold:
     facets: list[list[int]] = []
-    for number, line in enumerate(read_text(file, max_bytes=_MAX_BYTES).splitlines(), start=1):
+    # the comments of the library hold names in Latin-1, which reads any byte
+    text = read_text(file, max_bytes=_MAX_BYTES, encoding="latin-1")
+    lines = text.splitlines()
+    if named := _NAMED_LIST.search("\n".join(line.split("#")[0] for line in lines)):
+        return _listed(file, _integer_rows(_json_list(named[1]), "facets"))
+    for number, line in enumerate(lines, start=1):
         row = line.split("#")[0].replace(",", " ").split()
         if not row:
             continue
@@ -168,7 +176,19 @@ def _facet_list(file: Path) -> Manifold:
         facets.append([int(v) for v in row])
     if not facets:
         raise DomainError("the file lists no facets")
-    lowest = min(min(f) for f in facets)
+    return _listed(file, facets)
+
+
+def _json_list(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise DomainError("what follows := is no list of lists of vertex numbers") from None
+
+
+def _listed(file: Path, facets: list[list[int]]) -> Manifold:
+    """A facet list without points, vertices numbered from 0 or 1."""
+    lowest = min(min(f, default=0) for f in facets)
     shifted = [[v - lowest for v in f] for f in facets] if lowest == 1 else facets
     note = "vertices are unit vectors: the file has no points"
     return build_manifold(_unit_vectors(shifted), facet_arrays(shifted)[0], file.stem, note=note)

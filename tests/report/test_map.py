@@ -72,3 +72,13 @@ def test_no_picture_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr("polyrank.report.picture.find_spec", lambda name: None)
     with pytest.raises(UnsupportedError, match=r"pip install 'polyrank\[plot\]'"):
         picture_file(tmp_path / "a.png")
+
+
+def test_the_legend_counts_what_is_seen() -> None:
+    pytest.importorskip("matplotlib")
+    regions = _regions(_NET, pr.Box(-2, 2))
+    points = np.array([[0.5, 0.5], [-1.0, 1.0], [9.0, 0.0]])
+    texts = [t.get_text() for t in draw_map(regions, points=points).legends[0].get_texts()]
+    # rank 0 where x, y ≤ 0: one region; rank 1 everywhere else
+    assert texts[:2] == ["rank 0: 1 region", "rank 1: 6 regions"]
+    assert texts[-1] == "2 of 3 data points"

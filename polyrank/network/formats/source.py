@@ -54,8 +54,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_text(path: Path, *, max_bytes: int) -> str:
-    """The text of a UTF-8 (or ASCII) file.
+def read_text(path: Path, *, max_bytes: int, encoding: str = "utf-8-sig") -> str:
+    """The text of a file: UTF-8 or ASCII, unless another encoding is named.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read_text(path: Path, *, max_bytes: int) -> str:
     """
     checked_file(path, max_bytes=max_bytes)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode(encoding)
     except UnicodeDecodeError as problem:
         raise FormatError(
             f"not a text file: byte {problem.start} is not UTF-8 (is the extension right?)"
