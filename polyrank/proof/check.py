@@ -26,17 +26,18 @@ What has to be trusted, in the order of reading:
 =============================  ====================================================================
 :mod:`polyrank.proof.farkas`   a sign is proved by multipliers (``proves``)
 :mod:`polyrank.proof.layers`   exact rows and ranks on every region
-:mod:`polyrank.proof.claims`   a claim of a step, a leaf and its row of the table
-:mod:`polyrank.proof.replay`   the steps of a segment; :class:`~polyrank.proof.replay.Tally`: all
-                               segments are one tree
+:mod:`polyrank.proof.claims`   the claim of a step, of a leaf and its row of the table
+:mod:`polyrank.proof.replay`   the steps of a segment
+:mod:`polyrank.proof.tally`    all segments are one tree
 :mod:`polyrank.proof.domain`   the coordinates of the run are those of the domain
-:mod:`polyrank.proof.rounding` many claims at once on rounded rows, with :mod:`.integers`; not
-                               used, and not to be trusted, with ``exact``
+:mod:`polyrank.proof.rounding` many claims at once, with bounds of rounding errors; not used, and
+                               not to be trusted, with ``exact``
 =============================  ====================================================================
 
-These decide in integers. Beside them stand the network and domain as read by ``polyrank.network``
-and ``polyrank.polyhedra``. :mod:`polyrank.proof.proposals` proposes multipliers and is not trusted;
-this module, ``format`` and ``rows`` hand bytes and tables over.
+These decide in integers, and the last one with rigorous bounds. Beside them stand the network and
+domain as read by ``polyrank.network`` and ``polyrank.polyhedra``. :mod:`polyrank.proof.proposals`
+proposes multipliers and is not trusted; this module, ``format`` and ``rows`` hand bytes and tables
+over.
 """
 
 from __future__ import annotations
@@ -53,14 +54,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import ProofRejectedError, segments
 from polyrank.proof.layers import Problem
-from polyrank.proof.replay import Replayed, Tally, check_rows, replay
+from polyrank.proof.replay import Replayed, check_rows, replay, root_key
+from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
+from polyrank.proof.tally import Tally
 from polyrank.regions.manifest import read_manifest
 
 __all__ = ["Report", "check"]
@@ -114,6 +119,7 @@ class _Setting:
     manifest: Mapping[str, Any]
     problem: Problem
     table: Rows
+    rounding: Rounding | None
 
 
 def check(
@@ -159,11 +165,11 @@ def check(
     undecided = int(manifest["counts"]["undecided"])
     certified = bool(manifest["certified"]) and manifest["status"] == "finished"
     histogram = [Counter[int]() for _ in range(setting.table.layers)]
-    tally = Tally()
+    tally = Tally(root_key(setting.problem))
     if not parts:
         seen: set[tuple[int, int]] = set()
         for first in range(0, table.count, _BLOCK):
-            listed = check_rows(setting.problem, table, first, _BLOCK)
+            listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
             for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
                 if word in seen:
                     raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
@@ -228,7 +234,7 @@ def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
         raise ProofRejectedError(
             f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
         )
-    problem, frame = problem_of(manifest, loaded, layers, exact=exact)
+    problem, frame = problem_of(manifest, loaded, layers)
     table = Rows(sorted((path / "regions").glob("part-*.parquet")), layers, frame)
     finished = manifest["status"] == "finished"
     if finished and table.count != manifest["counts"]["regions"]:
@@ -237,7 +243,7 @@ def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
         )
     if finished and table.count == 0 and not manifest["counts"]["undecided"]:
         raise ProofRejectedError("no region is listed, although no domain is empty")
-    return _Setting(path, manifest, problem, table)
+    return _Setting(path, manifest, problem, table, None if exact else Rounding(problem))
 
 
 def _network(path: Path, manifest: Mapping[str, Any], given: Path | None) -> Network:
@@ -282,14 +288,15 @@ def _replayed(
 ) -> Iterator[Replayed]:
     """Replay segments here, or in ``jobs`` processes with a bounded number in flight."""
     if jobs <= 1:
-        for number, segment in stream:
-            yield _one(setting, number, segment, full=full)
+        with threadpool_limits(1):  # more threads cost more than they give
+            for number, segment in stream:
+                yield _one(setting, number, segment, full=full)
         return
     with ProcessPoolExecutor(
         jobs,
         get_context("spawn"),
         _start_worker,
-        (setting.path, network, setting.problem.exact, full),
+        (setting.path, network, setting.rounding is None, full),
     ) as pool:
         waiting: dict[Future[Replayed], int] = {}
         for number, segment in stream:
@@ -311,6 +318,7 @@ _worker: list[tuple[_Setting, bool]] = []
 
 
 def _start_worker(path: Path, network: Path | None, exact: bool, full: bool) -> None:
+    threadpool_limits(1)
     _worker.append((_opened(path, network, exact), full))
 
 
@@ -321,10 +329,10 @@ def _work(number: int, segment: bytes) -> Replayed:
 
 def _one(setting: _Setting, number: int, segment: bytes, *, full: bool) -> Replayed:
     with _uncollected():
-        done = replay(segment, number, setting.problem, setting.table)
+        done = replay(segment, number, setting.problem, setting.table, setting.rounding)
     if full:
         # the decisions of the head are those of another segment: check the rows on their own
-        check_rows(setting.problem, setting.table, done.row, done.leaves)
+        check_rows(setting.problem, setting.table, setting.rounding, done.row, done.leaves)
     return done
 
 

@@ -7,8 +7,8 @@ on exact ones.
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from polyrank.proof.farkas import proves
 from polyrank.proof.format import CUBE_POSITIVE, POSITIVE, POSITIVE_BY
 from polyrank.proof.layers import Problem, Region
 from polyrank.proof.proposals import eliminated
-from polyrank.proof.rounding import Rounded
+from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Listed
 
 __all__ = ["POSITIVES", "Claims"]
@@ -27,145 +27,114 @@ POSITIVES = bytes(c in (CUBE_POSITIVE, POSITIVE, POSITIVE_BY) for c in range(256
 
 
 class Claims:
-    """Claims that are still to be proved, and the table of the rows that they speak of.
+    """Claims that are still to be proved.
 
-    A *number* stands for a row: twice its place in the table (walls, then the rows of the regions
-    that were entered), plus 1 for its negative.
+    Attributes
+    ----------
+    runs : dict
+        By number of rows per step: (region, numbers of the cell's rows, byte of the first step,
+        how many there are) of steps that follow each other.
+    leaves : list of (byte, region, numbers of the cell's rows)
+    size : int
+        About how much work they are.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, rounding: Rounding | None) -> None:
+        self.problem, self.rounding = problem, rounding
         self.start()
 
     def start(self) -> None:
-        """Forget everything but the walls."""
-        self.size = len(self.problem.walls)
-        self.count = 0
-        self.regions: list[Region] = []
-        self.runs: dict[tuple[int, int], list[tuple[int, int, int, Region, list[int]]]] = {}
+        """Forget all claims."""
+        self.runs: dict[int, list[tuple[Region, list[int], int, int]]] = {0: []}
+        self.runs[self.problem.dim] = []
         self.leaves: list[tuple[int, Region, list[int]]] = []
-        self.rounded: Rounded | None = None
+        self.size = 0
 
-    def add_run(
-        self, at: tuple[int, int, int], indices: tuple[int, int], region: Region, rows: list[int]
-    ) -> None:
-        """Steps of one kind on one cell.
+    def failed(
+        self, segment: NDArray[np.uint8], width: int, listed: Listed, first: int
+    ) -> tuple[int, str] | None:
+        """The first step whose claim is not proved, and why.
 
         Parameters
         ----------
-        at : byte of the first step, how many there are, bytes per step
-        indices : where in a step those of rows start, and their width in bytes (0 if none)
-        rows : numbers of the cell's rows
+        segment : bytes
+        width : bytes of a row index
+        listed : the rows of the table that the leaves are to be, from number ``first`` on
         """
-        self.runs.setdefault(indices, []).append((*at, region, rows))
-        self.count += at[1]
+        if self.rounding is not None:
+            regions = [run[0] for runs in self.runs.values() for run in runs]
+            self.rounding.take(regions + [leaf[1] for leaf in self.leaves])
+        found = [*self._failed_leaves(listed, first)]
+        for rows, runs in self.runs.items():
+            found += self._failed_steps(segment, rows, width) if runs else ()
+        return min(found, default=None)
 
-    def add_leaf(self, offset: int, region: Region, rows: list[int]) -> None:
-        """A leaf, and the numbers of its cell's rows."""
-        artificial, walls = self.problem.artificial, len(self.problem.walls)
-        real = rows[:artificial] + rows[walls:] if artificial < walls else rows
-        self.leaves.append((offset, region, real))
-
-    def enter(self, region: Region) -> None:
-        """Give the region's rows a place in the table; those below it come first."""
-        region.base = self.size
-        self.size += region.here.units
-        self.regions.append(region)
-
-    def row(self, number: int) -> list[int]:
-        """The exact row with this number."""
-        at = number >> 1
-        if at < len(self.problem.walls):
-            row = list(self.problem.walls[at])
-        else:
-            region = self.regions[bisect(self.regions, at, key=lambda r: r.base) - 1]
-            row = region.exact[at - region.base]
-        return [-v for v in row] if number & 1 else row
-
-    def failed(
-        self, segment: NDArray[np.uint8], listed: Listed, first: int
-    ) -> tuple[int, str] | None:
-        """The first step whose claim is not proved, and why; the leaves are rows from ``first``."""
-        leaf = self.failed_leaf(listed, first)
-        found = [self._failed_run(segment, *indices) for indices in self.runs]
-        found.append(leaf)
-        return min((bad for bad in found if bad is not None), default=None)
-
-    def _failed_run(
-        self, segment: NDArray[np.uint8], skip: int, width: int
-    ) -> tuple[int, str] | None:
-        at_, count_, stride_, regions, cells = zip(*self.runs[skip, width], strict=True)
-        at, count, stride = np.array(at_), np.array(count_), np.array(stride_)
-        run = np.repeat(np.arange(len(at)), count)
-        place = at[run] + stride[run] * (np.arange(len(run)) - (np.cumsum(count) - count)[run])
+    def _failed_steps(
+        self, segment: NDArray[np.uint8], rows: int, width: int
+    ) -> Iterator[tuple[int, str]]:
+        regions, cells, starts, lengths = zip(*self.runs[rows], strict=True)
+        counts = np.array(lengths)
+        run = np.repeat(np.arange(len(counts)), counts)
+        step = np.arange(len(run)) - (np.cumsum(counts) - counts)[run]
+        place = np.array(starts)[run] + (3 + rows * width) * step
         unit = segment[place + 1] + segment[place + 2].astype(np.int64) * 256
-        side = np.where(np.frombuffer(POSITIVES, np.int8)[segment[place]] == 1, 1, -1)
-        goal = np.array([region.base for region in regions])[run] + unit
-        wrong = np.zeros(len(place), dtype=bool)
-        numbers = np.empty((0, len(place)), dtype=np.int64)
-        if width:
-            known = np.array([len(cell) for cell in cells])
-            first = np.cumsum(known) - known
-            held = np.array([number for cell in cells for number in cell] + [-1])
-            indices = []
-            for q in range(self.problem.dim):
-                index = segment[place + skip + q * width].astype(np.int64)
-                if width == 2:
-                    index += segment[place + skip + q * width + 1].astype(np.int64) * 256
-                indices.append(index)
-            index = np.array(indices, dtype=np.int64).reshape(self.problem.dim, len(place))
-            absent = index == (1 << 8 * width) - 1
-            beyond = ~absent & (index >= known[run])
-            wrong = beyond.any(axis=0)
-            numbers = held[np.where(absent | beyond, len(held) - 1, first[run] + index)]
-        proved = wrong & False if self.rounded is None else self.rounded.prove(goal, side, numbers)
+        base = np.array([self.problem.number(r.layer, 0, positive=True) for r in regions])
+        goals = base[run] + 2 * unit + 1 - np.frombuffer(POSITIVES, np.uint8)[segment[place]]
+        known = np.array([len(cell) for cell in cells])
+        held = np.fromiter(chain(chain.from_iterable(cells), (-1,)), np.int64)
+        places = place + 3 + width * np.arange(rows)[:, None]
+        index = segment[places].astype(np.int64)
+        if width == 2:
+            index += segment[places + 1].astype(np.int64) * 256
+        absent = index == (1 << 8 * width) - 1
+        beyond = ~absent & (index >= known[run])
+        numbers = held[np.where(absent | beyond, -1, (np.cumsum(known) - known)[run] + index)]
+        wrong = beyond.any(axis=0)
+        proved = np.zeros(len(run), dtype=bool)
+        if self.rounding is not None:
+            at = np.array([region.index for region in regions])
+            proved = self.rounding.prove(at[run], goals, numbers)
         for s in np.flatnonzero(wrong | ~proved).tolist():
-            name = f"unit {int(unit[s])}"
+            name, region = f"unit {int(unit[s])}", regions[run[s]]
             if wrong[s]:
                 bad = int(index[:, s][beyond[:, s]][0])
-                return int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
-            if not any(self.row(2 * int(goal[s]))):
-                return int(place[s]), f"{name} is identically zero"
-            if not self.exactly(int(goal[s]), int(side[s]), numbers[:, s].tolist()):
-                what = "rows do not prove the sign of" if width else "bounding box does not decide"
-                return int(place[s]), f"the {what} {name}"
-        return None
+                yield int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
+            elif not any(self.problem.row(region, int(goals[s]))):
+                yield int(place[s]), f"{name} is identically zero"
+            elif not self.exactly(region, int(goals[s]), numbers[:, s].tolist()):
+                what = "rows do not prove the sign of" if rows else "bounding box does not decide"
+                yield int(place[s]), f"the {what} {name}"
 
-    def exactly(self, goal: int, side: int, numbers: Sequence[int]) -> bool:
-        """Whether the exact rows prove the sign of a row."""
-        real = [self.row(n) for n in numbers if n >= 0 and not self.is_artificial(n)]
-        wanted = self.row(2 * goal + (side < 0))
-        bounded = self.problem.bounded
-        multipliers, scale = eliminated(wanted, real, bounded=bounded)
-        return proves(wanted, real, multipliers, scale, bounded=bounded)
+    def exactly(self, region: Region, goal: int, numbers: Sequence[int]) -> bool:
+        """Whether the exact rows with these numbers prove that the goal is ≥ 0."""
+        problem = self.problem
+        rows = [problem.row(region, n) for n in numbers if n >= 0 and not problem.is_artificial(n)]
+        wanted = problem.row(region, goal)
+        multipliers, scale = eliminated(wanted, rows, bounded=problem.bounded)
+        return proves(wanted, rows, multipliers, scale, bounded=problem.bounded)
 
-    def is_artificial(self, number: int) -> bool:
-        """Whether a row is a wall that is no constraint."""
-        return self.problem.artificial <= number >> 1 < len(self.problem.walls)
-
-    def failed_leaf(self, listed: Listed, first: int) -> tuple[int, str] | None:
-        """The first leaf that its row of the table does not describe, and why."""
-        regions = [*self.regions, *(region for _, region, _ in self.leaves)]
-        self.rounded = None if self.problem.exact else Rounded(self.problem, regions)
-        for region in regions:
-            if region.rank < 0 and region.below is not None:
-                region.rank = region.below.exact_rank(region.positive, region.zero)
+    def _failed_leaves(self, listed: Listed, first: int) -> Iterator[tuple[int, str]]:
+        """Leaves that their rows of the table do not describe, and why."""
+        if len(self.leaves) > (rows := len(listed.code)):
+            yield self.leaves[rows][0], f"the table has no row {first + rows}"
+            return
         for i, (offset, region, _) in enumerate(self.leaves):
-            if i >= len(listed.code):
-                return offset, f"the table has no row {first + i}"
             if (region.code, region.zeros) != (listed.code[i], listed.zero[i]):
-                return offset, f"row {first + i} states another codeword"
+                yield offset, f"row {first + i} states another codeword"
             if (ranks := region.ranks()) != listed.ranks[i]:
-                return offset, f"row {first + i} states ranks {listed.ranks[i]}, not {ranks}"
+                yield offset, f"row {first + i} states ranks {listed.ranks[i]}, not {ranks}"
         counts = [len(rows) for _, _, rows in self.leaves]
         owner = np.repeat(np.arange(len(counts)), counts)
-        numbers = np.array([n for _, _, rows in self.leaves for n in rows], dtype=np.int64)
-        inside = np.zeros(len(numbers), dtype=bool)
-        if self.rounded is not None:
-            inside = self.rounded.inside(numbers, listed.rounded[:, owner])
+        numbers = np.fromiter(chain.from_iterable(leaf[2] for leaf in self.leaves), np.int64)
+        place = numbers >> 1
+        inside = (self.problem.artificial <= place) & (place < len(self.problem.walls))
+        if self.rounding is not None:
+            at = np.array([leaf[1].index for leaf in self.leaves], dtype=np.int64)
+            points, errors = listed.rounded[:, owner], listed.errors[owner]
+            inside |= self.rounding.inside(at[owner], numbers, points, errors)
         for s in np.flatnonzero(~inside).tolist():
             leaf = int(owner[s])
-            row, point = self.row(int(numbers[s])), listed.exact(leaf)
+            offset, region, _ = self.leaves[leaf]
+            row, point = self.problem.row(region, int(numbers[s])), listed.exact(leaf)
             if sum(a * v for a, v in zip(row, point, strict=True)) <= 0:
-                return self.leaves[leaf][0], f"the witness of row {first + leaf} is not inside"
-        return None
+                yield offset, f"the witness of row {first + leaf} is not inside"

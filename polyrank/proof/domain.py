@@ -58,9 +58,7 @@ def _coordinates(manifest: Mapping[str, Any]) -> tuple[fmpq_mat, fmpq_mat]:
         raise ProofRejectedError(f"the chart of the manifest is damaged: {error}") from None
 
 
-def problem_of(
-    manifest: Mapping[str, Any], network: Network, layers: int, *, exact: bool
-) -> tuple[Problem, Frame]:
+def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tuple[Problem, Frame]:
     """Check the chart against the domain; network and walls in its coordinates u.
 
     Where the domain is bounded, ``y = centre + half · u`` takes the cube ``|u_l| ≤ 1`` to the
@@ -102,10 +100,8 @@ def problem_of(
         dim, cube, central = k + 1, cube[:-1], False
         walls.append(_axis(k, k, 1))
     rows = Layers(network, layers, origin, basis * stretch)
-    scale = math.lcm(*(int(v.q) for v in (*centre, *half)))
-    whole = [tuple(int((v * scale).p) for v in side) for side in (centre, half)]
-    problem = Problem(rows, (*walls, *cube), len(walls), dim, bounded, central, exact)
-    return problem, Frame(whole[0], whole[1], scale)
+    problem = Problem(rows, (*walls, *cube), len(walls), dim, bounded, central)
+    return problem, Frame(tuple(centre), tuple(half))
 
 
 def _walls(A: fmpq_mat, b: fmpq_mat) -> list[IntRow]:

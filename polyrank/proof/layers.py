@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq_mat, fmpz, fmpz_mat
 
 from polyrank.network.normal_form import Layer, Network
-from polyrank.proof.integers import PRIME, Ints
 
 __all__ = ["Layers", "Problem", "Region", "mask_of"]
 
@@ -29,9 +27,21 @@ def mask_of(flags: Sequence[Any]) -> int:
 
 
 class _Layer:
-    """Integers of one layer: ``[weight | bias] · common`` and the slopes times a denominator."""
+    """One layer: ``affine`` is ``[weight | bias]`` times ``common``, for slopes that are integers.
 
-    def __init__(self, layer: Layer, below: _Layer | None, rows: fmpq_mat | None) -> None:
+    Attributes
+    ----------
+    units, bits : int
+        Units, and those of them with a hyperplane.
+    plane, open : set of units
+        With a hyperplane; of these, the ones that have to be decided: others follow a leader.
+    slopes : list of pairs of int
+        Slopes (a⁻, a⁺) of the units times one positive number, ``slope_scale``.
+    ties : list of (unit, leader, same)
+        Units whose rows are multiples of an earlier one, and whether the factor is positive.
+    """
+
+    def __init__(self, layer: Layer, rows: fmpq_mat, source: int) -> None:
         self.units = layer.units
         self.plane = mask_of(layer.has_hyperplane.tolist())
         self.bits = self.plane.bit_count()
@@ -39,39 +49,20 @@ class _Layer:
         self.slope_scale = int(reduce(fmpz.lcm, (v.q for pair in pairs for v in pair), fmpz(1)))
         self.slopes = [[int((v * self.slope_scale).p) for v in pair] for pair in pairs]
         self.passing = [mask_of([pair[side] for pair in self.slopes]) for side in (0, 1)]
-        weight, weight_scale = layer.weight_exact.numer_denom()
-        bias, bias_scale = layer.bias_exact.numer_denom()
-        source = weight_scale * (1 if below is None else below.slope_scale)
-        self.common = fmpz(source).lcm(bias_scale)
-        w, b = self.common / source, self.common / bias_scale
-        entries = []
-        for i in range(layer.units):
-            entries += [weight[i, j] * w for j in range(layer.inputs)]
-            entries.append(bias[i, 0] * b)
-        self.affine = fmpz_mat(layer.units, layer.inputs + 1, entries)
-        self.ties = _ties(fmpq_mat(self.affine) if rows is None else rows, self.plane)
-        #: the units that have to be decided; others follow an earlier one or have no sign
+        self.ties = _ties(rows, self.plane)
         self.open = self.plane & ~sum(1 << i for i, _, _ in self.ties)
-        if below is not None:
-            self._round(below)
+        weight = fmpq_mat(rows)
+        for i in range(rows.nrows()):
+            for j in range(rows.ncols() - 1):
+                weight[i, j] = rows[i, j] / source
+        self.affine, common = weight.numer_denom()
+        self.common = int(common)
 
-    def _round(self, below: _Layer) -> None:
-        """``[weight · a⁺ | weight · a⁻ | bias]``, shifted to 60 bits, and modulo PRIME."""
-        table = []
-        for *row, bias in self.affine.tolist():
-            halves = [
-                [int(w) * p[side] for w, p in zip(row, below.slopes, strict=True)]
-                for side in (1, 0)
-            ]
-            table.append([*halves[0], *(halves[1] if below.passing[0] else ()), int(bias)])
-        norm = max((sum(map(abs, row)) for row in table), default=0)
-        self.shift = max(0, norm.bit_length() - 59)
-        self.norm = (norm >> self.shift) + len(table[0]) if table else 0
-        shape = (self.units, len(table[0]) if table else 1)
-        self.rounded = np.array(
-            [[v >> self.shift for v in row] for row in table], np.int64
-        ).reshape(shape)
-        self.residues = np.array([[v % PRIME for v in row[:-1]] for row in table], np.int64)
+    def packed(self, units: int) -> int:
+        """A set of units as bits of the codeword, which only units with a hyperplane have."""
+        if self.bits == self.units:
+            return units
+        return mask_of([units >> i & 1 for i in range(self.units) if self.plane >> i & 1])
 
 
 def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
@@ -89,29 +80,37 @@ def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
 
 
 class Layers:
-    """The first ``layers`` layers of a network on ``x = origin + basis u``."""
+    """The first ``depth`` layers of a network on ``x = origin + basis u``.
 
-    def __init__(self, network: Network, layers: int, origin: fmpq_mat, basis: fmpq_mat) -> None:
-        first = network.layers[0]
-        linear = first.weight_exact * basis
-        constant = first.weight_exact * origin + first.bias_exact
-        self.k = basis.ncols()
-        entries: list[fmpq] = []
-        for i in range(first.units):
-            entries += [*(linear[i, l] for l in range(self.k)), constant[i, 0]]
-        rows = fmpq_mat(first.units, self.k + 1, entries)
-        self.first, scale = rows.numer_denom()
-        self.layers = [_Layer(first, None, rows)]
-        for layer in network.layers[1:layers]:
-            self.layers.append(_Layer(layer, self.layers[-1], None))
-        self.depth = len(self.layers)
+    Attributes
+    ----------
+    k : int
+        Number of coordinates u.
+    layers : list
+    starts : list of int
+        Number of units before each layer, and of all units.
+    scales : list of int
+        The integers that stand for 1 in the rows of every layer.
+    """
+
+    def __init__(self, network: Network, depth: int, origin: fmpq_mat, basis: fmpq_mat) -> None:
+        self.k, self.depth = basis.ncols(), depth
+        self.layers: list[_Layer] = []
         self.starts = [0]
-        #: the integers that stand for 1 in every layer
-        self.scales = [int(scale)]
-        for here in self.layers:
+        self.scales: list[int] = []
+        for number, layer in enumerate(network.layers[:depth]):
+            weight, bias = layer.weight_exact, layer.bias_exact
+            if not number:
+                weight, bias = weight * basis, weight * origin + bias
+            rows = fmpq_mat(
+                weight.nrows(),
+                weight.ncols() + 1,
+                [v for i, row in enumerate(weight.tolist()) for v in (*row, bias[i, 0])],
+            )
+            here = _Layer(layer, rows, self.layers[-1].slope_scale if number else 1)
+            self.layers.append(here)
             self.starts.append(self.starts[-1] + here.units)
-        for here in self.layers[1:]:
-            self.scales.append(self.scales[-1] * int(here.common))
+            self.scales.append(here.common * (self.scales[-1] if number else 1))
 
 
 class Region:
@@ -123,64 +122,35 @@ class Region:
         0-based; the number of layers, where all are decided and no rows follow.
     below : Region or None
         The region that this is a part of, None for the domain.
-    positive, zero : int
+    positive, zero : set of units
         Decisions of the units of the layer below, on this region.
     code, zeros, bits : int
         Bits of codeword and zero mask so far, and how many.
     rank : int
-        Exact rank of the linear part through the layers below; −1 until it is known.
-    rounded : ndarray of int64, shape (k + 1, units)
-        Rounded rows of the layer's units, with one exponent and one error for all of them.
-    exponent, error : int
-    residues : ndarray of int64, shape (k, units)
-        Linear parts of the exact rows modulo PRIME.
-    base : int
-        For the caller: where the region's rows start in a table.
+        Exact rank of the linear part through the layers below, computed when it is needed, unless
+        ``proved_rank`` says it.
+    index : int
+        For the caller: its place in a table.
     """
 
     __slots__ = (
-        "_exact",
-        "base",
-        "below",
-        "bits",
-        "code",
-        "error",
-        "exponent",
-        "layer",
-        "layers",
-        "positive",
-        "rank",
-        "residues",
-        "rounded",
-        "zero",
-        "zeros",
-    )
-
-    rounded: Ints
-    residues: Ints
+        "_exact", "below", "bits", "code", "index", "layer", "layers",
+        "positive", "proved_rank", "zero", "zeros",
+    )  # fmt: skip
 
     def __init__(self, layers: Layers, below: Region | None, positive: int, zero: int) -> None:
-        self.layers = layers
-        self.below = below
+        self.layers, self.below = layers, below
         self.positive, self.zero = positive, zero
-        self.base = self.exponent = -1
-        self.error = 0
+        self.index = -1
         self._exact: list[list[int]] | None = None
+        self.proved_rank: int | None = None
         if below is None:
             self.layer = self.code = self.zeros = self.bits = 0
-            self.rank = layers.k
             return
         self.layer = below.layer + 1
-        self.rank = -1
-        here = below.here
-        self.code, self.zeros = below.code, below.zeros
-        if here.bits == here.units:
-            self.code = below.code | positive << below.bits
-            self.zeros = below.zeros | zero << below.bits
-        elif here.bits:
-            units = [i for i in range(here.units) if here.plane >> i & 1]
-            self.code = below.code | mask_of([positive >> i & 1 for i in units]) << below.bits
-            self.zeros = below.zeros | mask_of([zero >> i & 1 for i in units]) << below.bits
+        here = layers.layers[below.layer]
+        self.code = below.code | here.packed(positive) << below.bits
+        self.zeros = below.zeros | here.packed(zero) << below.bits if zero else below.zeros
         self.bits = below.bits + here.bits
 
     @property
@@ -192,7 +162,7 @@ class Region:
     def exact(self) -> list[list[int]]:
         """The exact rows of the layer's units, composed when they are needed."""
         if self._exact is None:
-            matrix = self.layers.first
+            matrix = self.here.affine
             if self.below is not None:
                 pairs = zip(self.below.exact, self.below.here.slopes, strict=True)
                 image = [
@@ -200,7 +170,7 @@ class Region:
                     for i, (row, slopes) in enumerate(pairs)
                 ]
                 image.append([0] * self.layers.k + [self.layers.scales[self.layer - 1]])
-                matrix = self.here.affine * fmpz_mat(image)
+                matrix = matrix * fmpz_mat(image)
             self._exact = [[int(v) for v in row] for row in matrix.tolist()]
         return self._exact
 
@@ -215,16 +185,17 @@ class Region:
                 positive |= 1 << i
         return positive, zero
 
-    def live(self, positive: int, zero: int) -> int:
-        """The units of the layer that hand something on."""
-        down, up = self.layers.layers[self.layer].passing
-        return (positive & up | ~positive & down) & ~zero
-
-    def exact_rank(self, positive: int, zero: int) -> int:
-        """Rank of the map through this layer, where its units are decided like this."""
-        live = self.live(positive, zero)
-        rows = [row[:-1] for i, row in enumerate(self.exact) if live >> i & 1]
-        return int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
+    @property
+    def rank(self) -> int:
+        """The rank, exact in any case."""
+        if self.below is None:
+            return self.layers.k
+        if self.proved_rank is None:
+            down, up = self.below.here.passing
+            live = (self.positive & up | ~self.positive & down) & ~self.zero
+            rows = [row[:-1] for i, row in enumerate(self.below.exact) if live >> i & 1]
+            self.proved_rank = int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
+        return self.proved_rank
 
     def key(self) -> tuple[Any, ...]:
         """The decisions on the way to this region."""
@@ -239,6 +210,9 @@ class Region:
 class Problem:
     """What a run is about, exactly, in coordinates u: network and domain.
 
+    A *number* stands for a row of a cell: twice its place among the walls and then all units, layer
+    by layer, plus 1 for its negative.
+
     Attributes
     ----------
     layers : Layers
@@ -252,8 +226,6 @@ class Problem:
         The domain lies in the cube |u_l| ≤ 1.
     central : bool
         Origin and all biases are 0: no unit has a constant.
-    exact : bool
-        Prove everything on exact rows, one claim at a time: slow, with less code to be trusted.
     """
 
     layers: Layers
@@ -262,4 +234,22 @@ class Problem:
     dim: int
     bounded: bool
     central: bool
-    exact: bool
+
+    def number(self, layer: int, unit: int, *, positive: bool) -> int:
+        """The number of a unit's row, or of its negative."""
+        return 2 * (len(self.walls) + self.layers.starts[layer] + unit) + (not positive)
+
+    def row(self, region: Region, number: int) -> list[int]:
+        """The exact row with this number on a region."""
+        place = (number >> 1) - len(self.walls)
+        if place < 0:
+            row = list(self.walls[place])
+        else:
+            while place < self.layers.starts[region.layer] and region.below is not None:
+                region = region.below
+            row = region.exact[place - self.layers.starts[region.layer]]
+        return [-v for v in row] if number & 1 else row
+
+    def is_artificial(self, number: int) -> bool:
+        """Whether a row is a wall that is no constraint."""
+        return self.artificial <= number >> 1 < len(self.walls)

@@ -11,30 +11,16 @@ from itertools import compress
 
 import numpy as np
 
+from polyrank.proof import format as log
 from polyrank.proof.claims import POSITIVES, Claims
-from polyrank.proof.format import (
-    CUBE_NEGATIVE,
-    CUBE_POSITIVE,
-    DEFER,
-    END,
-    LEAF,
-    NEGATIVE,
-    NEGATIVE_BY,
-    NEXT,
-    POSITIVE,
-    POSITIVE_BY,
-    SPLIT,
-    ZERO,
-    Head,
-    ProofRejectedError,
-    head_of,
-)
+from polyrank.proof.format import ProofRejectedError, head_of
 from polyrank.proof.layers import Problem, Region, mask_of
+from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Listed, Rows
 
-__all__ = ["Replayed", "Tally", "check_rows", "replay"]
+__all__ = ["Replayed", "check_rows", "replay", "root_key"]
 
-_BATCH = 1 << 14
+_BATCH = 1 << 16
 _RUN = 64
 _BITS = [1 << i for i in range(256)]
 
@@ -44,7 +30,6 @@ class Replayed:
     """What a segment claims beyond itself: its cell, the cells it leaves, the rows it describes."""
 
     head: bytes
-    root: bool
     deferred: tuple[bytes, ...]
     row: int
     leaves: int
@@ -62,10 +47,9 @@ class _StepError(Exception):
 
 @dataclass(slots=True)
 class _Cell:
-    """A cell inside a region of the layers below: which units are still open, and decisions.
+    """A cell inside a region of the layers below: which of its units are open, and decisions.
 
-    ``rows`` are the numbers, in the table of claims, of the rows that are ≥ 0 on the cell: twice
-    the row, plus 1 for its negative. ``cuts`` lists region, unit and side of those that are units.
+    ``rows`` are the numbers of the rows that are ≥ 0 on the cell: the walls, and units that split.
     """
 
     region: Region
@@ -73,23 +57,28 @@ class _Cell:
     positive: int
     zero: int
     rows: list[int]
-    cuts: list[tuple[Region, int, bool]]
 
     def key(self) -> bytes:
         """A digest of layer, decisions (ties resolved) and splits: the same iff these are."""
         region = self.region
-        starts = region.layers.starts
-        cuts = sorted(starts[r.layer] + unit for r, unit, _ in self.cuts)
-        state = (
-            region.key(),
-            self.open & region.here.open,
-            region.resolve(self.positive, self.zero),
-            cuts,
-        )
+        decided = region.resolve(self.positive, self.zero)
+        state = (region.key(), self.open & region.here.open, decided, sorted(self.rows))
         return hashlib.sha256(repr(state).encode()).digest()
 
 
-def replay(segment: bytes, number: int, problem: Problem, table: Rows) -> Replayed:
+def _domain(problem: Problem) -> _Cell:
+    region = Region(problem.layers, None, 0, 0)
+    return _Cell(region, region.here.plane, 0, 0, [2 * i for i in range(len(problem.walls))])
+
+
+def root_key(problem: Problem) -> bytes:
+    """The digest of the domain."""
+    return _domain(problem).key()
+
+
+def replay(
+    segment: bytes, number: int, problem: Problem, table: Rows, rounding: Rounding | None
+) -> Replayed:
     """Check all steps of a segment.
 
     **Proves**, if it returns: the cell of the head is the union, up to lower dimension, of the
@@ -104,7 +93,7 @@ def replay(segment: bytes, number: int, problem: Problem, table: Rows) -> Replay
         Naming the segment and the byte of the first step that fails.
     """
     try:
-        return _Replay(segment, problem, table).run()
+        return _Replay(segment, problem, table, rounding).run()
     except _StepError as bad:
         raise ProofRejectedError(f"segment {number}, byte {bad.offset}: {bad}") from None
     except ProofRejectedError as bad:
@@ -112,96 +101,87 @@ def replay(segment: bytes, number: int, problem: Problem, table: Rows) -> Replay
 
 
 class _Replay:
-    def __init__(self, segment: bytes, problem: Problem, table: Rows) -> None:
-        self.segment = segment
-        self.problem = problem
+    def __init__(
+        self, segment: bytes, problem: Problem, table: Rows, rounding: Rounding | None
+    ) -> None:
+        self.segment, self.problem, self.table = segment, problem, table
         self.layers = problem.layers
-        self.table = table
-        self.head: Head = head_of(segment, self.layers.starts[-1])
-        self.bytes = np.frombuffer(segment, np.uint8)
-        self.wide = len(problem.walls) + self.layers.starts[-1] + 1 > 256
-        self.stack: list[_Cell] = []
-        self.deferred: list[bytes] = []
+        self.head = head_of(segment, self.layers.starts[-1])
+        self.width = 1 + (len(problem.walls) + self.layers.starts[-1] + 1 > 256)
         self.leaves = self.steps = self.tests = 0
-        self.claims = Claims(problem)
+        self.claims = Claims(problem, rounding)
 
     def run(self) -> Replayed:
+        """All of the segment."""
         cell = self._start()
         key = cell.key()
-        self.stack.append(cell)
         try:
-            p = self._steps(self.head.size)
+            deferred = [left.key() for left in self._steps(cell, self.head.size)]
         except _StepError:
             self._prove()  # an earlier step may fail as well, and is then the first
             raise
-        if p + 1 != len(self.segment):
-            raise _StepError(p, "bytes follow the end mark")
-        self.deferred += [cell.key() for cell in self.stack]
-        if key in self.deferred and self.segment[self.head.size :] != bytes([DEFER, END]):
-            raise _StepError(p, "the segment hands its own cell on")
-        root = self.head.layer < 0
-        row, deferred = self.head.row, tuple(self.deferred)
-        return Replayed(key, root, deferred, row, self.leaves, self.steps, self.tests)
+        self._prove()
+        return Replayed(key, tuple(deferred), self.head.row, self.leaves, self.steps, self.tests)
 
-    def _steps(self, p: int) -> int:
-        """All steps from byte p on; the position of the end mark."""
-        segment, stack = self.segment, self.stack
-        last = self.layers.depth - 1
-        miss = 3 + self.problem.dim * (1 + self.wide)
+    def _steps(self, cell: _Cell, p: int) -> list[_Cell]:
+        """All steps from byte p on, which start on a cell; the cells that are deferred."""
+        segment, claims, last = self.segment, self.claims, self.layers.depth - 1
+        stack: list[_Cell] = [cell]
+        deferred: list[_Cell] = []
         while p < len(segment):
             step = segment[p]
-            if step == END:
-                self._prove()
-                return p
+            if step == log.END:
+                if p + 1 != len(segment):
+                    raise _StepError(p, "bytes follow the end mark")
+                return deferred + stack
             if not stack:
                 raise _StepError(p, "a step follows although no cell is open")
             cell = stack[-1]
-            if step in (NEGATIVE, POSITIVE):
-                p = self._run(cell, p, miss, b"\x08\x09", 3, 1 + self.wide)
-            elif step in (CUBE_NEGATIVE, CUBE_POSITIVE):
-                p = self._run(cell, p, 3, b"\x06\x07", 0, 0)
-            elif step in (NEGATIVE_BY, POSITIVE_BY):
+            if step in (log.NEGATIVE, log.POSITIVE):
+                p = self._run(cell, p, b"\x08\x09", self.problem.dim)
+                continue
+            if step in (log.CUBE_NEGATIVE, log.CUBE_POSITIVE):
+                p = self._run(cell, p, b"\x06\x07", 0)
+                continue
+            self.steps += 1
+            if step in (log.NEGATIVE_BY, log.POSITIVE_BY):
                 p = self._miss_by(cell, p)
-            elif step in (ZERO, SPLIT):
-                unit = self._unit(cell, p)
-                self.steps += 1
-                cell.open ^= 1 << unit
-                if step == ZERO:
-                    if any(cell.region.exact[unit]):
-                        raise _StepError(p, f"unit {unit} is not identically zero")
-                    cell.zero |= 1 << unit
-                else:
-                    self._split(cell, unit)
+                continue
+            if step in (log.ZERO, log.SPLIT):
+                unit = self._decide(cell, p)
+                region, bit = cell.region, 1 << unit
+                if step == log.SPLIT:
+                    row = self.problem.number(region.layer, unit, positive=True)
+                    up = _Cell(region, cell.open, cell.positive | bit, cell.zero, [*cell.rows, row])
+                    cell.rows = [*cell.rows, row + 1]
+                    stack.append(up)
+                elif any(region.exact[unit]):
+                    raise _StepError(p, f"unit {unit} is not identically zero")
+                cell.zero |= bit if step == log.ZERO else 0
                 p += 3
-            elif step == NEXT:
-                self.steps += 1
+                continue
+            if step == log.NEXT:
                 if cell.region.layer == last:
                     raise _StepError(p, "there is no next layer")
                 self._enter(cell, p)
-                p += 1
-            elif step in (LEAF, DEFER):
-                self.steps += 1
-                if step == LEAF and cell.region.layer != last:
+            elif step == log.LEAF:
+                if cell.region.layer != last:
                     raise _StepError(p, "a region before the last layer")
-                if step == LEAF:
-                    real = (
-                        cell.rows[: self.problem.artificial] + cell.rows[len(self.problem.walls) :]
-                    )
-                    self.claims.leaves.append((p, self._decided(cell, p), real))
-                else:
-                    self.deferred.append(cell.key())
+                claims.leaves.append((p, self._decided(cell, p), cell.rows))
                 stack.pop()
-                p += 1
-                claims = self.claims
-                if claims.size + claims.count + 4 * len(claims.leaves) > _BATCH:
-                    self._prove()
+                claims.size += 4
+            elif step == log.DEFER:
+                deferred.append(stack.pop())
             else:
                 raise _StepError(p, f"unknown step {step}")
+            p += 1
+            if claims.size > _BATCH:
+                self._prove()
         raise _StepError(p, "the segment ends without its end mark")
 
-    def _run(self, cell: _Cell, p: int, stride: int, codes: bytes, skip: int, width: int) -> int:
-        """As many steps of one kind as follow each other."""
-        segment = self.segment
+    def _run(self, cell: _Cell, p: int, codes: bytes, rows: int) -> int:
+        """As many steps of one kind as follow each other; where the next one starts."""
+        segment, stride = self.segment, 3 + rows * self.width
         room = min(_RUN, (len(segment) - p) // stride) * stride
         kinds = segment[p : p + room : stride]
         kinds = kinds[: len(kinds) - len(kinds.lstrip(codes))]
@@ -209,106 +189,72 @@ class _Replay:
         end = p + stride * count
         if not count:
             raise _StepError(p, "the segment is cut off inside a step")
-        units = segment[p + 1 : end : stride]
-        sets = [_BITS[u] for u in units]
-        high = segment[p + 2 : end : stride]
+        units, high = segment[p + 1 : end : stride], segment[p + 2 : end : stride]
+        bits = [_BITS[u] for u in units]
         if any(high):
-            sets = [1 << (u | h << 8) for u, h in zip(units, high, strict=True)]
-        chosen = sum(sets)
+            bits = [1 << (u | h << 8) for u, h in zip(units, high, strict=True)]
+        chosen = sum(bits)
         if chosen & ~cell.open or chosen.bit_count() != count:
             for s in range(count):  # the first of them that is not open
-                cell.open ^= 1 << self._unit(cell, p + s * stride)
+                self._decide(cell, p + s * stride)
         cell.open &= ~chosen
-        cell.positive |= sum(compress(sets, kinds.translate(POSITIVES)))
-        self.claims.add_run((p, count, stride), (skip, width), cell.region, cell.rows)
+        cell.positive |= sum(compress(bits, kinds.translate(POSITIVES)))
+        self.claims.runs[rows].append((cell.region, cell.rows, p, count))
+        self.claims.size += count
         self.steps += count
-        self.tests += count if width else 0
+        self.tests += count if rows else 0
         return end
 
     def _miss_by(self, cell: _Cell, p: int) -> int:
-        segment = self.segment
-        unit = self._unit(cell, p)
-        count = int.from_bytes(segment[p + 3 : p + 5], "little")
+        """A claim by any number of rows, decided at once; where the next step starts."""
+        count = int.from_bytes(self.segment[p + 3 : p + 5], "little")
         end = p + 5 + 2 * count
-        if end > len(segment):
+        unit, up = self._decide(cell, p), self.segment[p] == log.POSITIVE_BY
+        if end > len(self.segment):
             raise _StepError(p, "the segment is cut off inside a step")
-        cell.open ^= 1 << unit
-        if segment[p] == POSITIVE_BY:
-            cell.positive |= 1 << unit
-        self.steps += 1
-        self.tests += 1
-        if count == self.problem.dim:
-            self.claims.add_run((p, 1, 1), (5, 2), cell.region, cell.rows)
-            return end
-        indices = np.frombuffer(segment, "<u2", count, p + 5).tolist()
+        indices = np.frombuffer(self.segment, "<u2", count, p + 5).tolist()
         if any(i >= len(cell.rows) for i in indices):
             raise _StepError(p, f"the cell has {len(cell.rows)} rows, not a row {max(indices)}")
-        side = 1 if segment[p] == POSITIVE_BY else -1
-        at, numbers = cell.region.base + unit, [cell.rows[i] for i in indices]
-        if not self.claims.exactly(at, side, numbers) or not any(cell.region.exact[unit]):
+        cell.positive |= up << unit
+        self.tests += 1
+        goal = self.problem.number(cell.region.layer, unit, positive=up)
+        proved = self.claims.exactly(cell.region, goal, [cell.rows[i] for i in indices])
+        if not proved or not any(cell.region.exact[unit]):
             raise _StepError(p, f"the rows do not prove the sign of unit {unit}")
         return end
 
-    def _unit(self, cell: _Cell, p: int) -> int:
+    def _decide(self, cell: _Cell, p: int) -> int:
+        """The unit of a step, which is open no longer."""
         if p + 3 > len(self.segment):
             raise _StepError(p, "the segment is cut off inside a step")
         unit = self.segment[p + 1] | self.segment[p + 2] << 8
+        if unit >= cell.region.here.units:
+            raise _StepError(p, f"there is no unit {unit}")
         if not cell.open >> unit & 1:
-            there = unit < cell.region.here.units
-            raise _StepError(
-                p, f"unit {unit} is decided already" if there else f"there is no unit {unit}"
-            )
+            raise _StepError(p, f"unit {unit} is decided already")
+        cell.open ^= 1 << unit
         return unit
-
-    def _split(self, cell: _Cell, unit: int) -> None:
-        region = cell.region
-        number = 2 * (region.base + unit)
-        self.stack[-1] = _Cell(
-            region, cell.open, cell.positive, cell.zero,
-            [*cell.rows, number + 1], [*cell.cuts, (region, unit, False)],
-        )  # fmt: skip
-        self.stack.append(
-            _Cell(
-                region, cell.open, cell.positive | 1 << unit, cell.zero,
-                [*cell.rows, number], [*cell.cuts, (region, unit, True)],
-            )
-        )  # fmt: skip
 
     def _decided(self, cell: _Cell, p: int) -> Region:
         """The region that a cell is, all of whose units are decided."""
         if left := cell.open & cell.region.here.open:
-            unit = (left & -left).bit_length() - 1
-            raise _StepError(p, f"unit {unit} is not decided")
+            raise _StepError(p, f"unit {(left & -left).bit_length() - 1} is not decided")
         return Region(self.layers, cell.region, *cell.region.resolve(cell.positive, cell.zero))
 
     def _enter(self, cell: _Cell, p: int) -> None:
         cell.region = self._decided(cell, p)
         cell.open, cell.positive, cell.zero = cell.region.here.plane, 0, 0
-        self.claims.enter(cell.region)
+        self.claims.size += cell.region.here.units
 
     def _prove(self) -> None:
-        """Prove the claims, and start anew with the open cells."""
-        claims = self.claims
-        first = self.head.row + self.leaves
+        """Prove the claims."""
+        claims, first = self.claims, self.head.row + self.leaves
         listed = self.table.slice(first, len(claims.leaves))
-        bad = claims.failed(self.bytes, listed, first)
+        bad = claims.failed(np.frombuffer(self.segment, np.uint8), self.width, listed, first)
         if bad is not None:
             raise _StepError(*bad)
         self.leaves += len(claims.leaves)
         claims.start()
-        entered: set[int] = set()
-        walls = len(self.problem.walls)
-        for cell in self.stack:
-            line: Region | None = cell.region
-            chain = []
-            while line is not None and id(line) not in entered:
-                entered.add(id(line))
-                chain.append(line)
-                line = line.below
-            for region in reversed(chain):  # a region comes after those below it
-                claims.enter(region)
-            cell.rows = [2 * i for i in range(walls)]
-            cell.rows += [2 * (r.base + unit) + (not up) for r, unit, up in cell.cuts]
 
     def _start(self) -> _Cell:
         """The cell of the head."""
@@ -317,38 +263,33 @@ class _Replay:
             raise _StepError(11, "a decision or split that does not exist")
         if head.layer >= layers.depth:
             raise _StepError(1, f"there is no layer {head.layer + 1}")
-        top = layers.starts[head.layer + 1] if head.layer >= 0 else 0
+        top = layers.starts[head.layer + 1]
         if any(v != -1 for v in head.decision[top:]) or any(head.splits[top:]):
             raise _StepError(11 + top, "units above the layer of the cell are decided")
-        region = Region(layers, None, 0, 0)
-        self.claims.enter(region)
-        rows = [2 * i for i in range(len(self.problem.walls))]
-        cell = _Cell(region, region.here.plane, 0, 0, rows, [])
+        cell = _domain(self.problem)
         for k in range(head.layer + 1):
             if k:
                 self._enter(cell, 11 + layers.starts[k - 1])
             here, start = layers.layers[k], layers.starts[k]
             decision = head.decision[start : start + here.units]
             for i, value in enumerate(decision):
+                name, at = f"unit {i} of layer {k + 1}", 11 + start + i
                 plane, free = here.plane >> i & 1, here.open >> i & 1
                 if (not plane and value != 1) or (free and value == 3):
-                    raise _StepError(
-                        11 + start + i, f"unit {i} of layer {k + 1} cannot be decided as {value}"
-                    )
+                    raise _StepError(at, f"{name} cannot be decided as {value}")
                 if head.splits[start + i]:
                     if value not in (0, 1) or not free:
-                        raise _StepError(
-                            11 + start + i, f"unit {i} of layer {k + 1} is split, not decided"
-                        )
-                    cell.rows.append(2 * (cell.region.base + i) + (value == 0))
-                    cell.cuts.append((cell.region, i, value == 1))
+                        raise _StepError(at, f"{name} is split, not decided")
+                    cell.rows.append(self.problem.number(k, i, positive=value == 1))
             cell.open &= mask_of([v in (-1, 3) for v in decision])
             cell.positive = here.open & mask_of([v == 1 for v in decision])
             cell.zero = here.open & mask_of([v == 2 for v in decision])
         return cell
 
 
-def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
+def check_rows(
+    problem: Problem, table: Rows, rounding: Rounding | None, first: int, count: int
+) -> Listed:
     """Check ``count`` rows of a table from row ``first`` on, each by its own witness.
 
     **Proves**: each is an activation region (full-dimensional: the exact signs at the witness are
@@ -362,92 +303,30 @@ def check_rows(problem: Problem, table: Rows, first: int, count: int) -> Listed:
     """
     listed = table.slice(first, count)
     layers = problem.layers
-    claims = Claims(problem)
-    domain = Region(layers, None, 0, 0)
-    claims.enter(domain)
-    line: list[Region] = [domain]
-    for i, (code, zeros) in enumerate(zip(listed.code, listed.zero, strict=True)):
-        rows = [2 * w for w in range(problem.artificial)]
+    claims = Claims(problem, rounding)
+    line: list[Region] = [Region(layers, None, 0, 0)]
+    for i, (code, zeros) in enumerate(zip(listed.code, listed.zero, strict=True), first):
+        rows = [2 * w for w in range(len(problem.walls))]
         position = 0
         for k, here in enumerate(layers.layers):
-            region = line[k]
             positive = zero = 0
             for unit in range(here.units):
                 if here.plane >> unit & 1:
                     up, vanishes = code >> position & 1, zeros >> position & 1
-                    if vanishes and (up or any(region.exact[unit])):
-                        raise ProofRejectedError(f"row {first + i}: wrong zero bit {position}")
+                    if vanishes and (up or any(line[k].exact[unit])):
+                        raise ProofRejectedError(f"row {i}: wrong zero bit {position}")
                     positive |= up << unit
                     zero |= vanishes << unit
                     if not vanishes:
-                        rows.append(2 * (region.base + unit) + 1 - up)
+                        rows.append(problem.number(k, unit, positive=bool(up)))
                     position += 1
             known = line[k + 1] if k + 1 < len(line) else None
             if known is None or (known.positive, known.zero) != (positive, zero):
-                line[k + 1 :] = [Region(layers, region, positive, zero)]
-                if k + 1 < layers.depth:
-                    claims.enter(line[k + 1])
+                line[k + 1 :] = [Region(layers, line[k], positive, zero)]
         if code >> position or zeros >> position:
-            raise ProofRejectedError(f"row {first + i} has more bits than there are units")
-        claims.leaves.append((first + i, line[-1], rows))
-    bad = claims.failed_leaf(listed, first)
+            raise ProofRejectedError(f"row {i} has more bits than there are units")
+        claims.leaves.append((i, line[-1], rows))
+    bad = claims.failed(np.zeros(0, np.uint8), 1, listed, first)
     if bad is not None:
         raise ProofRejectedError(bad[1])
     return listed
-
-
-class Tally:
-    """Puts segments together: every deferred cell is continued once, every row described once."""
-
-    def __init__(self) -> None:
-        self.balance: dict[bytes, int] = {}
-        self.roots = 0
-        self.blocks: dict[int, int] = {}
-        self.next = 0
-        self.segments = self.steps = self.tests = self.leaves = 0
-
-    def add(self, done: Replayed) -> None:
-        """Count a segment in."""
-        self.segments += 1
-        self.steps += done.steps
-        self.tests += done.tests
-        self.leaves += done.leaves
-        for key in done.deferred:
-            self._count(key, 1)
-        if done.root:
-            self.roots += 1
-        else:
-            self._count(done.head, -1)
-        if done.leaves:
-            if done.row < self.next or done.row in self.blocks:
-                raise ProofRejectedError(f"row {done.row} is described twice by the log")
-            self.blocks[done.row] = done.leaves
-            while self.next in self.blocks:
-                self.next += self.blocks.pop(self.next)
-
-    def _count(self, key: bytes, by: int) -> None:
-        value = self.balance.get(key, 0) + by
-        if value:
-            self.balance[key] = value
-        else:
-            self.balance.pop(key, None)
-
-    @property
-    def open(self) -> int:
-        """Deferred cells that no segment continues."""
-        return sum(v for v in self.balance.values() if v > 0)
-
-    def close(self, rows: int, undecided: int) -> None:
-        """Check that all segments are one tree, whose leaves are all rows of the table."""
-        if self.roots != 1:
-            raise ProofRejectedError(f"the log has {self.roots} segments for the root, not 1")
-        if any(v < 0 for v in self.balance.values()):
-            raise ProofRejectedError("a segment continues a cell that no other segment defers")
-        if self.open != undecided:
-            raise ProofRejectedError(
-                f"{self.open} cells of the tree are not continued, {undecided} are called undecided"
-            )
-        if self.blocks or self.next != rows:
-            raise ProofRejectedError(
-                f"the log describes rows 0 to {self.next - 1} without a gap, the table has {rows}"
-            )

@@ -1,209 +1,399 @@
-"""Trusted unless all is to be exact: rounded rows of many regions at once, and proofs on them.
+"""Trusted unless all is to be exact: rows in float64 with bounds of their errors, many at a time.
 
-The rows of a layer on a region are ``W x``, where x holds the rows of the layer below that are
-passed on, and the constant 1. With W and x known up to errors, so is the product; every operation
-here adds what it rounds off to the error. Residues modulo a prime are composed beside, exactly.
+A *rounded* row holds float64 numbers r with an error e ≥ 0, such that the exact coefficients are
+``2^t (r_l + e_l)`` with ``|e_l| ≤ e`` for some t. Every operation adds what it may have rounded
+off: a sum of n products, in any order, is wrong by at most n + 1 times 2^-53 of the sum of absolute
+values (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); twice that
+is taken. Rows with e = 0 are integers times a known power of two, and sums of products of integers
+are exact while the absolute values add up to less than 2^52. Multipliers, rays and inverses are
+proposals (:mod:`polyrank.proof.proposals`): nothing here depends on where they come from, and what
+is infinite or no number proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.proof.integers import (
-    PRIME,
-    Ints,
-    bit_length,
-    by_cone,
-    by_identity,
-    digits_of,
-    product,
-    ranks_at_least,
-    small_product,
-)
+from polyrank.network.rational import nearest_float
 from polyrank.proof.layers import Layers, Problem, Region
-from polyrank.proof.proposals import Proposals
+from polyrank.proof.proposals import inverses
 
-__all__ = ["Rounded"]
+__all__ = ["Rounding", "by_cone", "by_identity", "ranks_at_least"]
 
-_FINE = 50  # bits of rounded rows from which those of the next layer are composed
-_SPARE = 8  # bits of errors
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+_ROUNDING = 2.0**-52  # twice what one operation rounds off
+_WHOLE = 2.0**52  # sums of integers up to here are exact
+_MORE = 1 + 2.0**-40  # for what rounds bounds themselves
+_TINY = 2.0**-900  # more than all that underflow can do
+_CHUNK = 1 << 12
 
 
-class Rounded:
-    """The rows of walls and regions in one table, short enough for claims.
+class _Weights:
+    """A layer in float64: ``[W | b] · 2^-shift`` with sums of absolute values up to 1 per row."""
 
-    A *number* stands for a row: twice its place in the table, plus 1 for its negative.
+    def __init__(self, layers: Layers, number: int) -> None:
+        here = layers.layers[number]
+        table = [[int(v) for v in row] for row in here.affine.tolist()]
+        self.norm = max((sum(map(abs, row)) for row in table), default=0)
+        self.shift = self.norm.bit_length()
+        # quotients of integers are rounded correctly
+        values = [[v / (1 << self.shift) for v in row] for row in table]
+        self.table: Floats = np.array(values).reshape(here.units, here.affine.ncols())
+        self.slope_shift = max((abs(v) for p in here.slopes for v in p), default=0).bit_length()
+        slopes = [[v / (1 << self.slope_shift) for v in pair] for pair in here.slopes]
+        self.slopes: Floats = np.array(slopes).reshape(here.units, 2)
+
+
+class Rounding:
+    """Proves claims on rounded rows of the regions that it was given last.
 
     Attributes
     ----------
-    values : ndarray of int64, shape (k + 1, n)
-    errors : ndarray of int64, shape (n,)
+    values : ndarray, shape (k + 1, n)
+        The rows of the walls and of all regions.
+    parts : ndarray, shape (2, n)
+        Errors of the coefficients of u, and of constants.
+    errors, sizes : ndarray, shape (n,)
+        The sums of the errors, and of the absolute values, of all coefficients of a row.
+    units : ndarray, shape (n,)
+        2^t, times which they are integers, where the error is 0; else 0.
+    shifts : ndarray of int, shape (regions, 1 + layers)
+        What to add to the place of a wall, or of a unit of a layer, to get its place in the table.
     """
 
-    def __init__(self, problem: Problem, regions: Sequence[Region]) -> None:
+    def __init__(self, problem: Problem) -> None:
+        layers = problem.layers
         self.problem = problem
-        compose(problem.layers, regions)
-        prove_ranks(regions)
-        k = problem.layers.k
-        walls = [_shifted([wall], k + 1) for wall in problem.walls]
-        rows = [r for r in regions if r.layer < problem.layers.depth]
-        sizes = [1] * len(walls) + [r.rounded.shape[1] for r in rows]
-        known = [int(exponent > 0) for _, exponent in walls] + [r.error for r in rows]
-        error: Ints = np.repeat(np.array(known, dtype=np.int64), np.array(sizes, dtype=np.int64))
-        parts = [*(wall for wall, _ in walls), *(r.rounded for r in rows)]
-        fine: Ints = np.concatenate([np.zeros((k + 1, 0), dtype=np.int64), *parts], axis=1)
-        short = np.maximum(bit_length(np.abs(fine).max(axis=0)) - digits_of(k), 0)
-        self.values: Ints = fine >> short
-        self.errors: Ints = np.where(short > 0, (error >> short) + 2, error)
+        self.weights = [_Weights(layers, k) for k in range(layers.depth)]
+        #: t of the rows of every layer, and the number that stands for 1 in what it hands on
+        self.exponents: list[int] = []
+        self.ones: list[float] = []
+        t = 0
+        for here, scale in zip(self.weights, layers.scales, strict=True):
+            t += here.shift
+            self.exponents.append(t)
+            t += here.slope_shift
+            self.ones.append(nearest_float(fmpq(scale, 1 << t)))
+        #: of every place of a row: 0 for walls, 1 + layer for units
+        parts = [len(problem.walls), *(here.units for here in layers.layers)]
+        self.part: Ints = np.repeat(np.arange(layers.depth + 1), parts)
+        self.regions: list[Region] = []
 
-    def inside(self, numbers: Ints, points: Ints) -> NDArray[np.bool_]:
-        """Whether rows are proved to be positive at points (k + 1, m), homogeneous, rounded."""
-        row = numbers >> 1
-        values = np.zeros(len(numbers), dtype=np.int64)
-        doubt = np.zeros(len(numbers), dtype=np.int64)
-        for coefficient, v in zip(self.values, points, strict=True):
-            a = coefficient[row]
-            values += a * v
-            # (a + e)(v + f) with |e| ≤ error, |f| ≤ 1
-            doubt += np.abs(a) + self.errors[row] * (np.abs(v) + 1)
-        return np.asarray(np.where(numbers & 1, -values, values) > doubt)
+    def take(self, regions: Iterable[Region]) -> None:
+        """Compose the rows of these regions and of those below them, and prove their ranks."""
+        layers, walls = self.problem.layers, len(self.problem.walls)
+        for region in self.regions:
+            region.index = -1
+        groups: list[list[Region]] = [[] for _ in range(layers.depth + 1)]
+        for region in regions:
+            line: Region | None = region
+            while line is not None and line.index < 0:
+                line.index = 0
+                groups[line.layer].append(line)
+                line = line.below
+        self.regions = [region for group in groups for region in group]
+        for i, region in enumerate(self.regions):
+            region.index = i
+        total = walls + sum(
+            len(group) * here.units for group, here in zip(groups, layers.layers, strict=False)
+        )
+        self.values: Floats = np.empty((layers.k + 1, total))
+        self.parts: Floats = np.zeros((2, total))
+        self.errors, self.sizes, self.units = np.zeros((3, total))
+        self.shifts: Ints = np.zeros((len(self.regions), layers.depth + 1), dtype=np.int64)
+        self._walls()
+        start, below_start, column, spread = 0, 0, walls, slice(0)
+        for k, group in enumerate(groups):
+            end = column + (len(group) * layers.layers[k].units if k < layers.depth else 0)
+            if k and group:
+                below = np.array([r.below.index for r in group if r.below is not None])
+                self.shifts[start : start + len(group)] = self.shifts[below]
+                self._enter(group, below - below_start, spread, slice(column, end))
+            elif group:
+                self._start(slice(column, end))
+            if k < layers.depth:
+                places = column + layers.layers[k].units * np.arange(len(group))
+                self.shifts[start : start + len(group), k + 1] = places - walls - layers.starts[k]
+            below_start, start = start, start + len(group)
+            column, spread = end, slice(column, end)
 
-    def prove(self, goal: Ints, side: Ints, numbers: Ints) -> NDArray[np.bool_]:
-        """Which of m goals (row of the table, times side ±1) rows by number (d, m) prove.
+    def _walls(self) -> None:
+        for i, wall in enumerate(self.problem.walls):
+            scale = 1 << max(0, max(map(abs, wall)).bit_length() - 52)
+            self.values[:, i] = [v / scale for v in wall]
+            self.sizes[i] = np.abs(self.values[:, i]).sum()
+            self.units[i] = scale == 1
+            self.errors[i] = 0.0 if scale == 1 else self.sizes[i] * _ROUNDING
 
-        A goal that is proved is also not identically 0. Numbers below 0 stand for no row.
+    def _start(self, span: slice) -> None:
+        """The rows of the first layer."""
+        here = self.weights[0]
+        self.values[:, span] = here.table.T
+        if here.norm >= _WHOLE:
+            self.parts[:, span] = _ROUNDING
+        self._measure(0, span)
+
+    def _measure(self, layer: int, span: slice) -> None:
+        """Sizes and errors on the cube, where the absolute values of all coefficients add up."""
+        k = self.problem.layers.k
+        np.abs(self.values[:, span]).sum(axis=0, out=self.sizes[span])
+        self.errors[span] = (self.parts[0, span] * k + self.parts[1, span]) * _MORE
+        exact = self.errors[span] == 0
+        if exact.any():
+            self.units[span] = exact * 2.0 ** self.exponents[layer]
+
+    def _enter(self, group: Sequence[Region], below: Ints, spread: slice, span: slice) -> None:
+        """Ranks and rows of regions of one layer, from those numbered ``below`` of the layer below.
+
+        Their rows are the columns ``span``, those of the layer below the columns ``spread``.
         """
-        problem, values, errors = self.problem, self.values, self.errors
-        bounded = problem.bounded
-        g, g_error = values[:, goal] * side, errors[goal]
-        nonzero = (np.abs(g) > g_error).any(axis=0)
-        absent = numbers < 0
-        row = numbers >> 1
-        A = values[:, row].transpose(1, 0, 2) * np.where(absent, 0, 1 - 2 * (numbers & 1))[:, None]
-        A_error = errors[row]
-        if not len(numbers):
-            one = np.ones_like(goal)
-            proved = by_identity(g, g_error, A, A_error, numbers, one, bounded=bounded)
-            return np.asarray(nonzero & proved)
-        unused = absent | ((problem.artificial <= row) & (row < len(problem.walls)))
-        d = len(numbers)
-        propose = Proposals(A[:, :d], g[:d])
-        A = np.where(unused[:, None], 0, A)
-        out = np.zeros(len(goal), dtype=bool)
-        if bounded:
-            multipliers, scale = propose.rounded(unused)
-            out = by_identity(g, g_error, A, A_error, multipliers, scale, bounded=True)
-        if not out.all():
-            multipliers, scale = propose.integral(unused)
-            out |= by_identity(g, g_error, A, A_error, multipliers, scale, bounded=bounded)
-        linear = problem.central & ~(row < len(problem.walls)).any(axis=0)
-        cones = ~out & ~unused.any(axis=0) & (linear if bounded else True)
-        if cones.any():
-            s = np.flatnonzero(cones)
-            rays = propose.rays()[:, :, s]
-            out[s] = by_cone(g[:d, s], g_error[s], A[:, :d, s], A_error[:, s], rays)
-        return np.asarray(out & nonzero)
+        layers, layer, m, k = self.problem.layers, group[0].layer, len(group), self.problem.layers.k
+        under = self.weights[layer - 1]
+        c = len(under.table)
+        on = _flags([r.positive for r in group], c)
+        factor = np.where(on, under.slopes[:, 1], under.slopes[:, 0])
+        if any(r.zero for r in group):
+            factor[_flags([r.zero for r in group], c)] = 0.0
+        rows = self.values[:, spread].reshape(k + 1, -1, c)[:, below]
+        rows *= factor
+        one = self.ones[layer - 1]
+        # weights, slopes and products are rounded, and a sum of c + 1 of them
+        largest = np.abs(rows)
+        sizes = np.array([largest[:k].max(axis=0, initial=0), largest[k]])
+        known = self.parts[:, spread].reshape(2, -1, c)[:, below]
+        errors = known * (np.abs(factor) * _MORE) + sizes * ((c + 6) * _ROUNDING)
+        self._prove_ranks(group, factor, rows[:k], errors[0])
+        if layer == layers.depth:
+            return
+        here = self.weights[layer]
+        for l in range(k + 1):
+            product = self.values[l, span].reshape(m, -1)
+            np.matmul(rows[l], here.table[:, :c].T, out=product)
+        product += here.table[:, c] * one
+        for part, error in zip(self.parts, errors, strict=True):
+            np.matmul(error, np.abs(here.table[:, :c].T), out=part[span].reshape(m, -1))
+        self.parts[:, span] *= _MORE
+        self.parts[1, span] += one * ((c + 6) * _ROUNDING)
+        self.parts[:, span] += _TINY
+        # all is whole if the integers that these numbers stand for are small
+        t = self.exponents[layer - 1] + under.slope_shift
+        if here.norm < _WHOLE and t < 200:
+            most = np.maximum(largest.max(axis=(0, 2)), one) * 2.0**t
+            whole = ~known.any(axis=(0, 2)) & (most * here.norm < _WHOLE)
+            self.parts[:, span].reshape(2, m, -1)[:, whole] = 0.0
+        self._measure(layer, span)
+
+    def _prove_ranks(
+        self, group: Sequence[Region], factor: Floats, rows: Floats, errors: Floats
+    ) -> None:
+        """Ranks of regions from the linear parts (k, m, c) that they are handed.
+
+        They are at most those of the regions below, and at most the number of rows.
+        """
+        handed = np.array([r.below.rank for r in group if r.below is not None])
+        bound = np.minimum(handed, (factor != 0).sum(axis=1))
+        proved = ranks_at_least(bound, rows, errors)
+        for region, rank, sure in zip(group, bound.tolist(), proved.tolist(), strict=True):
+            if sure:
+                region.proved_rank = rank
+
+    def _at(self, region: Ints, place: Ints) -> Ints:
+        """Places in the table of the rows with these places on these regions."""
+        return place + self.shifts[region, self.part[place]]
+
+    def inside(self, region: Ints, numbers: Ints, points: Floats, errors: Floats) -> Flags:
+        """Whether rows of regions are proved positive at points (u, 1), (k + 1, m), with errors."""
+        at = self._at(region, numbers >> 1)
+        value = np.zeros(len(at))
+        for coefficient, v in zip(self.values, points, strict=True):
+            value += coefficient[at] * v
+        error = self.errors[at] + self.sizes[at] * ((len(points) + 4) * _ROUNDING)
+        error = error * np.abs(points).max(axis=0, initial=0) + (error + self.sizes[at]) * errors
+        return np.asarray(np.where(numbers & 1, -value, value) > error * _MORE)
+
+    def prove(self, region: Ints, goals: Ints, rows: Ints) -> Flags:
+        """Which of m goals are proved to be ≥ 0, and not identically 0, by d rows each.
+
+        Parameters
+        ----------
+        region : (m,)
+            ``index`` of the region that the step is on.
+        goals : (m,); rows : (d, m)
+            Numbers; below 0 for no row.
+        """
+        chunks = [slice(i, i + _CHUNK) for i in range(0, len(goals), _CHUNK)]
+        with np.errstate(all="ignore"):
+            found = [self._prove(region[s], goals[s], rows[:, s]) for s in chunks]
+        return np.concatenate([np.zeros(0, dtype=bool), *found])
+
+    def _prove(self, region: Ints, goals: Ints, rows: Ints) -> Flags:
+        problem, d = self.problem, len(rows)
+        place = np.maximum(rows, 0) >> 1
+        wall = place < len(problem.walls)
+        used = (rows >= 0) & ~(wall & (place >= problem.artificial))
+        side: Floats = np.where(goals & 1, -1.0, 1.0)
+        sign: Floats = np.where(rows & 1, -side, side) * used
+        at, by = self._at(region, goals >> 1), self._at(region, place)
+        proved = np.zeros(len(goals), dtype=bool)
+        if problem.bounded:
+            proved = self._by_identity(at, side, by, sign, whole=False)
+        left = np.flatnonzero(~proved)
+        left = left[(self.units[at[left]] > 0) & (self.units[by[:, left]] > 0).all(axis=0)]
+        if left.size:
+            proved[left] = self._by_identity(
+                at[left], side[left], by[:, left], sign[:, left], whole=True
+            )
+        left = np.flatnonzero(~proved & used.all(axis=0))
+        if problem.bounded:
+            left = left[~wall[:, left].any(axis=0)] if problem.central else left[:0]
+        if d and left.size:
+            goal, form = self._rows(at[left], d), self._rows(by[:, left], d)
+            inverse, _ = inverses(form.values)
+            proved[left] = by_cone(goal, side[left], form, sign[:, left], inverse)
+        return proved
+
+    def _rows(self, at: Ints, d: int) -> Rounded:
+        return Rounded(self.values[:d, at], self.errors[at], self.sizes[at])
+
+    def _by_identity(self, at: Ints, side: Floats, by: Ints, sign: Floats, *, whole: bool) -> Flags:
+        goal, rows = self._rows(at, len(self.values)), self._rows(by, len(self.values))
+        if whole:
+            goal, rows = (
+                Rounded(r.values * self.units[i], r.errors, r.sizes * self.units[i])
+                for r, i in ((goal, at), (rows, by))
+            )
+        d, m = by.shape
+        multipliers, scale = np.zeros((d, m)), np.ones(m)
+        if d:
+            inverse, determinant = inverses(rows.values[:d])
+            for l in range(d):
+                multipliers += inverse[:, l] * goal.values[l]
+            if whole:  # Cramer: integers, if these are the multipliers of integer rows
+                scale = np.rint(np.abs(determinant))
+                multipliers = np.rint(multipliers * scale)
+        return by_identity(
+            goal, side, rows, sign, multipliers, scale, bounded=self.problem.bounded, whole=whole
+        )
 
 
-def _shifted(rows: Sequence[Sequence[int]], width: int) -> tuple[Ints, int]:
-    """Exact rows (n, width) as columns of at most _FINE bits, and the common exponent."""
-    size = max((abs(v) for row in rows for v in row), default=0).bit_length()
-    exponent = max(0, size - _FINE)
-    values = [[v >> exponent for v in row] for row in rows]
-    return np.ascontiguousarray(np.array(values, np.int64).reshape(len(rows), width).T), exponent
+class Rounded(NamedTuple):
+    """Rounded rows: values (k + 1, ...), coefficients first; sums of errors and sizes (...)."""
+
+    values: Floats
+    errors: Floats
+    sizes: Floats
 
 
-def _by_layer(regions: Sequence[Region]) -> Iterator[list[Region]]:
-    groups: dict[int, list[Region]] = {}
-    for region in regions:
-        groups.setdefault(region.layer, []).append(region)
-    for layer in sorted(groups):
-        yield groups[layer]
+def by_identity(
+    goal: Rounded,
+    side: Floats,
+    rows: Rounded,
+    sign: Floats,
+    multipliers: Floats,
+    scale: Floats,
+    *,
+    bounded: bool,
+    whole: bool,
+) -> Flags:
+    """:func:`polyrank.proof.farkas.proves` for m goals at once, and that they are not 0.
 
+    On the cube all errors of a row add up; elsewhere none is allowed.
 
-def compose(layers: Layers, regions: Sequence[Region]) -> None:
-    """Rounded rows and residues of all regions that have none yet; lower layers come first."""
-    new = [r for r in regions if r.exponent < 0 and r.layer < layers.depth]
-    for group in _by_layer(new):
-        if group[0].below is None:
-            _start(layers, group)
-        else:
-            _compose(layers, group, [r.below for r in group if r.below is not None])
-
-
-def _start(layers: Layers, group: Sequence[Region]) -> None:
-    for region in group:
-        region.rounded, region.exponent = _shifted(region.exact, layers.k + 1)
-        least = layers.scales[0].bit_length() - _FINE
-        if least > region.exponent:  # the constant 1 has to fit as well
-            region.rounded >>= least - region.exponent
-            region.exponent = least
-        region.error = int(region.exponent > 0)
-        rows = [[v % PRIME for v in row[:-1]] for row in region.exact]
-        region.residues = np.array(rows, np.int64).reshape(len(rows), layers.k).T
-
-
-def _compose(layers: Layers, group: Sequence[Region], below: Sequence[Region]) -> None:
-    k, m, layer = layers.k, len(group), group[0].layer
-    here, units = group[0].here, below[0].here.units
-    on = _flags([r.positive for r in group], units)[:, None]
-    both = here.rounded.shape[1] > units + 1
-    exponent = np.array([b.exponent for b in below], dtype=np.int64)
-    rows = np.array([b.rounded for b in below])
-    one = np.zeros((m, k + 1, 1), dtype=np.int64)
-    long = max(0, layers.scales[layer - 1].bit_length() - 62)
-    one[:, k, 0] = (layers.scales[layer - 1] >> long) >> np.minimum(exponent - long, 63)
-    rows = np.concatenate([rows * on, *([rows * ~on] if both else []), one], axis=2)
-    c = rows.shape[2]
-    largest = np.abs(rows).max(axis=(1, 2), initial=0).tolist()
-    out, drop, lost = product(here.rounded, rows.reshape(-1, c).T, here.norm)
-    table = out.reshape(here.units, m, k + 1).transpose(1, 2, 0)
-    size = bit_length(np.abs(table).max(axis=(1, 2), initial=0)).tolist()
-    more = np.zeros(m, dtype=np.int64)
-    for i, (region, b) in enumerate(zip(group, below, strict=True)):
-        # (W + d)(x + e), where the rounded weights W lack 0 ≤ d < 1, if any, and the rows x lack e
-        error = b.error * here.norm + (c * (largest[i] + b.error) if here.shift else 0)
-        error = (error >> drop) + lost + (drop > 0)
-        t = b.exponent + here.shift + drop
-        # so that rows, errors and the integer that stands for 1 become short again
-        least = layers.scales[layer].bit_length() - _FINE - t
-        shift = max(0, size[i] - _FINE, error.bit_length() - _SPARE, least)
-        region.error = (error >> shift) + 2 if shift else error
-        region.exponent = t + shift
-        more[i] = min(shift, 63)
-    table = table >> more[:, None, None]
-    residues = np.array([b.residues for b in below])
-    residues = np.concatenate([residues * on, *([residues * ~on] if both else [])], axis=2)
-    remainders = small_product(here.residues, residues.reshape(-1, c - 1).T) % PRIME
-    remainders = remainders.reshape(here.units, m, k).transpose(1, 2, 0)
-    for i, region in enumerate(group):
-        region.rounded, region.residues = table[i], remainders[i]
-
-
-def _flags(masks: Sequence[int], units: int) -> NDArray[np.bool_]:
-    """Bits (m, units) of m sets of units."""
-    data = b"".join([m.to_bytes(units // 8 + 1, "little") for m in masks])
-    table = np.frombuffer(data, np.uint8).reshape(len(masks), -1)
-    return np.unpackbits(table, axis=1, count=units, bitorder="little").astype(bool)
-
-
-def prove_ranks(regions: Sequence[Region]) -> None:
-    """Determine the rank of every region through the layer before its own.
-
-    It is at most the rank through the layer before that, and at most the number of units that hand
-    something on. The rank modulo a prime, which is never larger than the rank, is a lower bound.
-    Where the two do not meet, the rank over the rationals is computed.
+    Parameters
+    ----------
+    goal : (m,) rounded rows; rows : (d, m)
+    side : (m,)
+        1 or −1, times which the goal is to be ≥ 0.
+    sign : (d, m)
+        Side, times 1 or −1 for what the rows count; 0 for a row that must not be used.
+    multipliers : (d, m); scale : (m,)
+        Multipliers of the wrong sign count as 0.
+    whole : bool
+        Multipliers and scale are integers, and so are rows without error.
     """
+    factors = np.where(multipliers * sign > 0, multipliers, 0.0)
+    rest = goal.values * scale
+    size, unknown = goal.sizes * scale, goal.errors * scale
+    for q, factor in enumerate(factors):
+        rest -= factor * rows.values[:, q]
+        size += np.abs(factor) * rows.sizes[q]
+        unknown += np.abs(factor) * rows.errors[q]
+    lost = (unknown + size * ((len(rest) + len(factors) + 4) * _ROUNDING)) * _MORE
+    exact = (unknown == 0) & (size < _WHOLE) & whole & goal.values.any(axis=0)
+    slope = np.abs(rest[:-1]).sum(axis=0)
+    least = side * rest[-1] - slope
+    proved = exact & (least >= 0) & (bounded | (slope == 0))
+    if bounded:
+        proved |= least > lost  # what is > 0 on the cube is not 0
+    return np.asarray(proved & (scale > 0))
+
+
+def by_cone(goal: Rounded, side: Floats, rows: Rounded, sign: Floats, inverse: Floats) -> Flags:
+    """For m goals, whether the goal is > 0 inside of where d linear forms on R^d are ≥ 0, by rays.
+
+    Let the columns of V be rays such that M = (row_i(V_j)) has off-diagonal entries ≤ 0 and is
+    strictly dominated by its positive diagonal in every row. Then M⁻¹ ≥ 0 (M is an M-matrix),
+    so a point v with all row_i(v) ≥ 0 is V M⁻¹ (row(v)), a sum of the rays with factors ≥ 0, and
+    the goal is > 0 there if it is so on each ray. The rays are those of the inverse (d, d, m) of
+    the forms, moved outwards a little.
+    """
+    d = len(sign)
+    sign = sign * side
+    rays = inverse * sign[:, None]
+    rays /= np.abs(rays).max(axis=1, keepdims=True)
+    error = rows.errors + rows.sizes * ((d + 2) * _ROUNDING)
+    moved = inverse * (sign * error * (4 * d))[:, None]
+    rays -= moved.sum(axis=0) - moved
+    length = np.abs(rays).sum(axis=1) * _MORE
+    at_rays = side * sum(goal.values[l] * rays[:, l] for l in range(d))
+    good = (at_rays > length * (goal.errors + goal.sizes * ((d + 2) * _ROUNDING))).all(axis=0)
+    for i in range(d):
+        values = sign[i] * sum(rows.values[l, i] * rays[:, l] for l in range(d))
+        doubt = error[i] * length
+        good &= (np.delete(values + doubt, i, axis=0) <= 0).all(axis=0)
+        lost = (doubt + np.abs(values) * ((d + 2) * _ROUNDING)).sum(axis=0) * _MORE
+        good &= values.sum(axis=0) > lost
+    return np.asarray(good)
+
+
+def ranks_at_least(bound: Ints, rows: Floats, errors: Floats) -> Flags:
+    """Which of m matrices (k, m, c) are proved to have rank ``bound``.
+
+    They are known up to ``errors`` (m, c), of at least ``(c + 2)`` roundings of their entries.
+
+    The leading minor of order r of T A S, for some T and S, is not 0 if B, an approximate inverse
+    of its matrix A', has ‖1 − B A'‖ < 1; then the rank of A is at least r.
+    """
+    k, m, c = rows.shape
+    if k == 0:
+        return np.ones(m, dtype=bool)
     dice = np.random.default_rng(0)
-    for group in _by_layer([r for r in regions if r.rank < 0]):
-        below = [r.below for r in group if r.below is not None]
-        live = [b.live(r.positive, r.zero) for b, r in zip(below, group, strict=True)]
-        on = _flags(live, below[0].here.units)
-        matrices = np.array([b.residues for b in below]) * on[:, None]
-        proved = ranks_at_least(matrices.transpose(0, 2, 1), dice)
-        for region, lower, b, mask in zip(group, proved.tolist(), below, live, strict=True):
-            bound = min(b.rank, mask.bit_count())
-            region.rank = bound if lower >= bound else b.exact_rank(region.positive, region.zero)
+    left, right = dice.uniform(-1, 1, (k, k)), dice.uniform(-1, 1, (c, k))
+    some = (left @ (rows.reshape(k * m, c) @ right).reshape(k, m * k)).reshape(k, m, k)
+    lost = k * (k + 2) * errors.sum(axis=1)
+    kept = np.arange(k)[:, None] < bound
+    minor = np.where(kept[:, None] & kept, some.transpose(0, 2, 1), np.eye(k)[:, :, None])
+    inverse, _ = inverses(minor)
+    lost += (k + 4) * _ROUNDING * np.abs(minor).max(axis=(0, 1))
+    with np.errstate(all="ignore"):
+        rest = np.repeat(np.eye(k)[:, :, None], m, axis=2)
+        for l in range(k):
+            rest -= inverse[:, l, None] * minor[l]
+        norm = np.abs(rest).sum(axis=1)
+        norm += np.abs(inverse).sum(axis=1) * (k * lost)
+    return np.asarray((norm < 0.5).all(axis=0))
+
+
+def _flags(sets: Sequence[int], units: int) -> Flags:
+    """Bits (m, units) of m sets of units."""
+    data = b"".join([s.to_bytes(units // 8 + 1, "little") for s in sets])
+    table = np.frombuffer(data, np.uint8).reshape(len(sets), -1)
+    return np.unpackbits(table, axis=1, count=units, bitorder="little").astype(bool)

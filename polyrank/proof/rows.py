@@ -6,30 +6,33 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from flint import fmpq
+from numpy.typing import NDArray
 
-from polyrank.network.rational import to_fmpq
+from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.integers import Ints, digits_of
 from polyrank.regions.schema import fixed_binary_rows
 
 __all__ = ["Frame", "Listed", "Rows"]
 
 _CACHED_GROUPS = 3
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Coordinates u of chart points y: ``y = (centre + half · u) / scale``, integers, half > 0."""
+    """Coordinates u of chart points y: ``y = centre + half · u``, rationals, half > 0."""
 
-    centre: tuple[int, ...]
-    half: tuple[int, ...]
-    scale: int
+    centre: tuple[fmpq, ...]
+    half: tuple[fmpq, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,10 @@ class Listed:
     ----------
     code, zero : sequence of int
     ranks : sequence of tuple of int
-    rounded : ndarray of int64, shape (k + 1, n)
-        ``(u, 1)`` times some positive power of 2, rounded down; all 0 where that is too large.
+    rounded : ndarray, shape (k + 1, n)
+        ``(u, 1)`` in float64.
+    errors : ndarray, shape (n,)
+        How much its entries may be wrong.
     points : sequence of sequences of fmpq
         The points y.
     frame : Frame
@@ -50,7 +55,8 @@ class Listed:
     code: Sequence[int]
     zero: Sequence[int]
     ranks: Sequence[tuple[int, ...]]
-    rounded: Ints
+    rounded: Floats
+    errors: Floats
     points: Sequence[Sequence[Any]]
     frame: Frame
 
@@ -58,7 +64,7 @@ class Listed:
         """Point i as k + 1 integers: u times a positive denominator, then the denominator."""
         frame = self.frame
         u = [
-            (to_fmpq(y) * frame.scale - c) / h
+            (to_fmpq(y) - c) / h
             for y, c, h in zip(self.points[i], frame.centre, frame.half, strict=True)
         ]
         denominator = math.lcm(*(int(v.q) for v in u))
@@ -95,8 +101,7 @@ class Rows:
         code: list[int] = []
         zero: list[int] = []
         ranks: list[tuple[int, ...]] = []
-        points: list[Sequence[Any]] = []
-        parts = [np.zeros((self.dim + 1, 0), dtype=np.int64)]
+        points: list[Sequence[Sequence[Any]]] = []
         while count > 0 and first < self.count:
             group = int(np.searchsorted(self.starts, first, side="right")) - 1
             table = self._group(group).slice(first - self.starts[group], count)
@@ -104,12 +109,12 @@ class Rows:
             zero += _codes(table.column("zero"))
             columns = [table.column(f"rank_{k + 1}").to_pylist() for k in range(self.layers)]
             ranks += zip(*columns, strict=True)
-            here = self._points(table)
-            parts.append(_rounded(here, self.frame))
-            points += list(here)
+            points.append(self._points(table))
             first += table.num_rows
             count -= table.num_rows
-        return Listed(code, zero, ranks, np.concatenate(parts, axis=1), points, self.frame)
+        rounded = [_rounded(part, self.frame) for part in points] or [_rounded([], self.frame)]
+        values, errors = (np.concatenate(parts, axis=-1) for parts in zip(*rounded, strict=True))
+        return Listed(code, zero, ranks, values, errors, list(chain(*points)), self.frame)
 
     def rank_columns(self) -> Iterator[list[list[int]]]:
         """Iterate over the row groups: the column of every layer's ranks."""
@@ -166,31 +171,17 @@ def _codes(column: Any) -> list[int]:
     ] or [0] * len(rows)
 
 
-def _rounded(points: Any, frame: Frame) -> Ints:
-    """``(u, 1) · 2^s``, rounded down, with s so that all is below 2^digits; 0 if u is too large."""
-    n, k = len(points), len(frame.half)
-    digits = digits_of(k)
-    out = np.zeros((k + 1, n), dtype=np.int64)
-    if not isinstance(points, np.ndarray):
-        for i in range(n):
-            values = Listed((), (), (), out, points, frame).exact(i)
-            size = max(0, max(map(abs, values)).bit_length() - digits)
-            out[:, i] = [v >> size for v in values]
-        return out
-    mantissa, exponent = np.frexp(points.T)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    if frame.scale == 1 and not any(frame.centre) and all(h == 1 for h in frame.half):
-        # y = whole · 2^(exponent − 53)
-        size = np.maximum(exponent.max(axis=0, initial=0), 0)
-        out[:k] = whole >> np.minimum(53 - exponent.astype(np.int64) - digits + size, 63)
-        out[k] = (1 << digits) >> np.minimum(size, 63)
-        return out
-    down = np.maximum(53 - exponent.astype(np.int64), 0).astype(object)
-    up = np.maximum(exponent.astype(np.int64) - 53, 0).astype(object)
-    for l in range(k):
-        top = ((whole[l].astype(object) << up[l]) * frame.scale) - (frame.centre[l] << down[l])
-        u = (top << digits) // (frame.half[l] << down[l])
-        out[l] = np.clip(u, -2 << digits, 2 << digits).astype(np.int64)
-    out[k] = 1 << digits
-    out[:, (np.abs(out[:k]) > 1 << digits).any(axis=0)] = 0
-    return out
+def _rounded(points: Sequence[Sequence[Any]], frame: Frame) -> tuple[Floats, Floats]:
+    """``(u, 1)`` in float64, shape (k + 1, n), and bounds (n,) of the errors of their entries."""
+    exact: Any = points
+    if not isinstance(exact, np.ndarray):
+        exact = np.array([[nearest_float(v) for v in point] for point in points])
+    y: Floats = exact.reshape(len(points), len(frame.half)).T
+    sides = [[nearest_float(v) for v in side] for side in (frame.centre, frame.half)]
+    centre, half = np.array(sides).reshape(2, -1, 1)
+    u = np.ones((len(half) + 1, y.shape[1]))
+    with np.errstate(all="ignore"):
+        u[:-1] = (y - centre) / half
+        # y, centre, half, difference and quotient are rounded
+        errors = (np.abs(y) + np.abs(centre)) / half * 2.0**-49
+    return u, errors.max(axis=0, initial=2.0**-900)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat, fmpz_mat
@@ -11,46 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
+from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.system import identity
 from polyrank.proof.farkas import is_nonnegative, proves
-from polyrank.proof.integers import (
-    PRIME,
-    bit_length,
-    by_cone,
-    by_identity,
-    product,
-    ranks_at_least,
-)
-from polyrank.proof.layers import Layers, Region
-from polyrank.proof.proposals import Proposals, eliminated
-from polyrank.proof.rounding import compose
+from polyrank.proof.layers import Layers, Problem, Region
+from polyrank.proof.proposals import eliminated, inverses
+from polyrank.proof.rounding import Rounded, Rounding, by_cone, by_identity, ranks_at_least
 from tests.proof.runs import random_network
-
-
-@given(st.integers(0, 10**9), st.integers(1, 80), st.integers(1, 58), st.integers(1, 50))
-def test_products_are_within_their_error(seed: int, c: int, left: int, right: int) -> None:
-    dice = np.random.default_rng(seed)
-    A = dice.integers(-(1 << left), 1 << left, size=(3, c)) >> dice.integers(0, left + 1, (3, c))
-    B = dice.integers(-(1 << right), 1 << right, size=(c, 4))
-    A[:, dice.integers(0, c)] = 0
-    A = A // c
-    norm = int(np.abs(A).sum(axis=1).max()) + c
-    found, shift, error = product(A, B, norm)
-    exact = A.astype(object) @ B.astype(object)
-    assert error == 0 or shift > 0
-    assert (abs(exact - found.astype(object) * (1 << shift)) <= error << shift).all()
-
-
-def test_products_of_small_limbs() -> None:
-    A = np.full((1, 2), 1 << 58, dtype=np.int64)  # only the highest limb is not 0
-    B = np.full((2, 1), (1 << 50) - 1, dtype=np.int64)
-    found, shift, error = product(A, B, 1 << 60)
-    assert abs((int(found[0, 0]) << shift) - (2 << 58) * ((1 << 50) - 1)) <= error << shift
-
-
-def test_bit_length() -> None:
-    for v in (0, 1, 2, 3, 4, (1 << 53) + 1, (1 << 61) - 1):
-        assert bit_length(np.array([v]))[0] - v.bit_length() in (0, 1)
 
 
 def _networks() -> list[Network]:
@@ -68,53 +33,79 @@ def _networks() -> list[Network]:
 
 @pytest.mark.parametrize("number", range(5))
 def test_rounded_rows_are_within_their_error(number: int) -> None:
-    """Exact rows and residues on random sets of active units, which need not be regions."""
+    """Exact rows and ranks on random sets of active units, which need not be regions."""
     net = _networks()[number]
     n = net.input_dim
     layers = Layers(net, len(net.layers), fmpq_mat(n, 1, [fmpq(1, 3)] * n), identity(n))
+    walls = (tuple([0] * n + [1 << 60]), tuple([(1 << 60) + 1] + [0] * n))
+    rounding = Rounding(Problem(layers, walls, 2, n, bounded=True, central=False))
     dice = np.random.default_rng(number)
     for _ in range(6):
         line = [Region(layers, None, 0, 0)]
-        for layer in layers.layers[:-1]:
+        for layer in layers.layers:
             mask = int.from_bytes(dice.bytes(16), "little") & ((1 << layer.units) - 1)
             line.append(Region(layers, line[-1], mask, 0))
-        compose(layers, line)
+        rounding.take(line[-1:])
+        assert rounding.regions == line
+        for k, region in enumerate(line[:-1]):
+            at = 2 + layers.starts[k] + rounding.shifts[region.index, k + 1]
+            exact = fmpq_mat(fmpz_mat(region.exact)) / 2 ** rounding.exponents[k]
+            for i in range(layers.layers[k].units):
+                parts = [fmpq_from_float(v) for v in rounding.parts[:, at + i].tolist()]
+                row = [fmpq_from_float(v) for v in rounding.values[:, at + i].tolist()]
+                gaps = [abs(v - exact[i, l]) for l, v in enumerate(row)]
+                assert all(gap <= parts[l == n] for l, gap in enumerate(gaps))
+                assert sum(gaps) <= fmpq_from_float(float(rounding.errors[at + i]))
+                if number != 4:
+                    assert rounding.errors[at + i] <= 1e-9
+                whole = rounding.units[at + i] > 0
+                assert not whole or row == [exact[i, l] for l in range(n + 1)]
+                assert whole or number != 2  # small integers stay exact
         for region in line:
-            exact = np.array(region.exact, dtype=object).T
-            gap = abs(exact - region.rounded.astype(object) * (1 << region.exponent))
-            assert (gap <= region.error << region.exponent).all()
-            assert (exact[:-1] % PRIME == region.residues).all()
-            largest = max(abs(v) for v in exact.ravel())
-            assert region.error << region.exponent <= max(largest >> 12, 1 << 12) or number == 4
-    assert number != 2 or line[-1].error == 0  # small integers stay exact
+            plain = Region(layers, region.below, region.positive, region.zero)
+            assert region.rank == plain.rank  # proved with bounds, or exactly
+        for i, wall in enumerate(walls):
+            row = [fmpq_from_float(v) * 2**9 for v in rounding.values[:, i].tolist()]
+            gap = sum(abs(v - w) for v, w in zip(row, wall, strict=True))
+            assert gap <= fmpq_from_float(float(rounding.errors[i])) * 2**9
 
 
-@given(st.integers(0, 10**9), st.integers(1, 4), st.booleans())
-def test_cones_and_identities_prove_only_what_is_true(seed: int, d: int, bounded: bool) -> None:
-    """Whatever is accepted holds at the vertices or rays that rationals give."""
+@given(st.integers(0, 10**9), st.integers(1, 4), st.booleans(), st.booleans())
+def test_cones_and_identities_prove_only_what_is_true(
+    seed: int, d: int, bounded: bool, whole: bool
+) -> None:
+    """Whatever is accepted is confirmed by rationals."""
     dice = np.random.default_rng(seed)
     m = 30
-    A = dice.integers(-6, 7, size=(d, d + 1, m)) * (1 if bounded else 1 << 20)
-    g = dice.integers(-6, 7, size=(d + 1, m)) * (1 if bounded else 1 << 20)
-    zero = np.zeros(m, dtype=np.int64)
-    errors = np.zeros((d, m), dtype=np.int64)
-    propose = Proposals(A[:, :d], g[:d])
-    unused = np.zeros((d, m), dtype=bool)
-    answers = [
-        by_identity(g, zero, A, errors, *found, bounded=True)
-        for found in (propose.rounded(unused), propose.integral(unused))
-    ]
-    cone = by_cone(g[:d], zero, A[:, :d], errors, propose.rays())
+    A = dice.integers(-6, 7, size=(d + 1, d, m)) * 1.0
+    g = dice.integers(-6, 7, size=(d + 1, m)) * 1.0
+    side, sign = dice.choice([-1.0, 1.0], m), dice.choice([-1.0, 1.0], (d, m))
+    goal = Rounded(g, np.zeros(m), np.abs(g).sum(axis=0))
+    rows = Rounded(A, np.zeros((d, m)), np.abs(A).sum(axis=0))
+    inverse, determinant = inverses(A[:d])
+    with np.errstate(all="ignore"):
+        multipliers = (inverse * g[:d]).sum(axis=1)
+        scale = np.rint(np.abs(determinant)) if whole else np.ones(m)
+        multipliers = np.rint(multipliers * scale) if whole else multipliers
+        proved = by_identity(
+            goal, side, rows, sign, multipliers, scale, bounded=bounded, whole=whole
+        )
+        some = Rounded(g[:d], *goal[1:])
+        forms = Rounded(A[:d], *rows[1:])
+        cone = by_cone(some, side, forms, sign, inverse)
     for s in range(m):
-        rows, goal = A[:, :, s].tolist(), g[:, s].tolist()
-        matrix = fmpz_mat([row[:-1] for row in rows])
+        wanted = [int(side[s] * v) for v in g[:, s]]
+        signs = (sign * side)[:, s]
+        signed = [[int(signs[j] * v) for v in A[:, j, s]] for j in range(d)]
+        matrix = fmpz_mat([row[:-1] for row in signed])
         if cone[s]:
             assert matrix.det() != 0
-            solved = matrix.transpose().solve(fmpz_mat([[v] for v in goal[:-1]]))
+            solved = matrix.transpose().solve(fmpz_mat([[v] for v in wanted[:-1]]))
             assert all(v >= 0 for v in solved.entries())
-        if answers[0][s] or answers[1][s]:
-            multipliers, scale = eliminated(goal, rows, bounded=True)
-            assert matrix.det() == 0 or proves(goal, rows, multipliers, scale, bounded=True)
+        if proved[s]:
+            found, by = eliminated(wanted, signed, bounded=bounded)
+            assert matrix.det() == 0 or proves(wanted, signed, found, by, bounded=bounded)
+            assert any(wanted)
 
 
 def test_multipliers_that_prove_nothing() -> None:
@@ -128,25 +119,34 @@ def test_multipliers_that_prove_nothing() -> None:
     assert is_nonnegative((0, 0, 0), bounded=False)
 
 
-def test_an_overflow_proves_nothing() -> None:
-    large = np.full((2, 1), 1 << 40, dtype=np.int64)
-    zero = np.zeros(1, dtype=np.int64)
-    found: Any = by_identity(
-        large, zero, large[None], zero[None], np.array([[1 << 40]]), zero + 1, bounded=True
-    )
-    assert not found[0]
-    rays = np.full((1, 1, 1), np.iinfo(np.int64).min)
-    assert not by_cone(large[:1], zero, large[None, :1], zero[None], rays)[0]
+def test_what_is_too_large_proves_nothing() -> None:
+    one, none = np.ones(1), np.zeros(1)
+    for size in (1e200, float("inf"), float("nan")):
+        goal = Rounded(np.array([[1.0], [2.0]]) * size, none, one * 3 * size)
+        rows = Rounded(np.array([[[-1.0]], [[-1.0]]]) * size, none[None], one[None] * 2 * size)
+        some, forms = Rounded(goal.values[:1], *goal[1:]), Rounded(rows.values[:1], *rows[1:])
+        factor = np.array([[size]])
+        with np.errstate(all="ignore"):
+            assert not by_cone(some, one, forms, one[None], -factor[None])[0]
+            for scale in (one, none, one * size, -one):
+                for whole in (False, True):
+                    proved = by_identity(
+                        goal, one, rows, one[None], factor, scale, bounded=True, whole=whole
+                    )
+                    assert not proved[0]
 
 
 @given(st.integers(0, 10**9), st.integers(1, 9), st.integers(0, 4))
-def test_ranks_modulo_a_prime_are_lower_bounds(seed: int, n: int, k: int) -> None:
+def test_ranks_are_lower_bounds(seed: int, n: int, k: int) -> None:
     dice = np.random.default_rng(seed)
     r = int(dice.integers(0, min(n, k) + 1))
-    tall, wide = dice.integers(-9, 10, size=(7, n, r)), dice.integers(-9, 10, size=(7, r, k))
-    matrices = tall @ wide
-    found = ranks_at_least(matrices % PRIME, dice)
-    for matrix, rank in zip(matrices, found.tolist(), strict=True):
-        exact = fmpz_mat(matrix.tolist()).rank() if k else 0
-        assert rank <= exact
-        assert rank == exact or exact > 0  # equal but for a chance of about 1 in 2^17
+    m = 7
+    matrices = dice.integers(-9, 10, size=(m, k, r)) @ dice.integers(-9, 10, size=(m, r, n))
+    exact = np.array([fmpz_mat(a.tolist()).rank() if k else 0 for a in matrices])
+    rows = matrices.transpose(1, 0, 2) * 1.0
+    errors = np.abs(matrices).max(axis=1, initial=0) * ((n + 6) * 2.0**-52)
+    for more in range(-1, min(n, k) + 1):
+        bound = np.clip(exact + more, 0, min(n, k))
+        found = ranks_at_least(bound, rows, errors)
+        assert not found[bound > exact].any()
+        assert found[bound <= exact].all()

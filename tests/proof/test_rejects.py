@@ -85,7 +85,6 @@ def _unit(step: int, unit: int, *rows: int) -> bytes:
         (bytes([steps.LEAF]), "a region before the last layer"),
         (bytes([steps.DEFER, steps.DEFER]), "no cell is open"),
         (bytes([steps.END, steps.END]), "bytes follow the end mark"),
-        (bytes([steps.END]), "hands its own cell on"),
         (b"S" * 200, "unknown step 83"),
     ],
 )
@@ -180,9 +179,15 @@ def test_a_split_that_is_not_decided(copy: Copy) -> None:
 
 
 def test_two_roots(copy: Copy) -> None:
-    root = next(s for s in copy.segments if head_of(s, UNITS).layer < 0)
-    copy.write_segments([*copy.segments, root[:11] + root[11 : 11 + 2 * UNITS] + b"\5\0"])
-    _rejected(copy, "2 segments for the root")
+    log = copy.segments
+    root = next(s for s in log if head_of(s, UNITS).layer < 0)[: 11 + 2 * UNITS]
+    copy.write_segments([*log, root + _unit(steps.SPLIT, 0) + b"\0"])
+    _rejected(copy, "continues a cell that no other segment defers")
+    for nothing in (b"\0", b"\5\0"):
+        copy.write_segments([*log, root + nothing])
+        assert check(copy.path).complete
+    copy.write_segments([root + b"\0"])
+    _rejected(copy, "1 cells of the tree are not continued, 0 are called undecided")
 
 
 def test_a_subtree_that_nobody_deferred(source: Path, tmp_path: Path) -> None:
