@@ -62,10 +62,11 @@ from polyrank.network.normal_form import Network
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import ProofRejectedError, segments
 from polyrank.proof.layers import Problem
-from polyrank.proof.replay import Replayed, check_rows, replay, root_key
+from polyrank.proof.replay import Replayed, replay, root_key
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
 from polyrank.proof.tally import Tally
+from polyrank.proof.witnesses import check_rows
 from polyrank.regions.manifest import read_manifest
 
 __all__ = ["Report", "check"]

@@ -32,8 +32,8 @@ class Claims:
     Attributes
     ----------
     runs : dict
-        By number of rows per step: (region, numbers of the cell's rows, byte of the first step,
-        how many there are) of steps that follow each other.
+        Steps that follow each other, by (rows of a step, where their indices start in it, bytes of
+        an index): region, numbers of the cell's rows, byte of the first step, how many there are.
     leaves : list of (byte, region, numbers of the cell's rows)
     size : int
         About how much work they are.
@@ -45,44 +45,47 @@ class Claims:
 
     def start(self) -> None:
         """Forget all claims."""
-        self.runs: dict[int, list[tuple[Region, list[int], int, int]]] = {0: []}
-        self.runs[self.problem.dim] = []
+        self.runs: dict[tuple[int, int, int], list[tuple[Region, list[int], int, int]]] = {}
         self.leaves: list[tuple[int, Region, list[int]]] = []
         self.size = 0
 
+    def add(self, indices: tuple[int, int, int], run: tuple[Region, list[int], int, int]) -> None:
+        """Add steps that follow each other."""
+        self.runs.setdefault(indices, []).append(run)
+        self.size += run[3]
+
     def failed(
-        self, segment: NDArray[np.uint8], width: int, listed: Listed, first: int
+        self, segment: NDArray[np.uint8], listed: Listed, first: int
     ) -> tuple[int, str] | None:
         """The first step whose claim is not proved, and why.
 
         Parameters
         ----------
         segment : bytes
-        width : bytes of a row index
         listed : the rows of the table that the leaves are to be, from number ``first`` on
         """
         if self.rounding is not None:
             regions = [run[0] for runs in self.runs.values() for run in runs]
             self.rounding.take(regions + [leaf[1] for leaf in self.leaves])
         found = [*self._failed_leaves(listed, first)]
-        for rows, runs in self.runs.items():
-            found += self._failed_steps(segment, rows, width) if runs else ()
+        for indices in self.runs:
+            found += self._failed_steps(segment, *indices)
         return min(found, default=None)
 
     def _failed_steps(
-        self, segment: NDArray[np.uint8], rows: int, width: int
+        self, segment: NDArray[np.uint8], rows: int, skip: int, width: int
     ) -> Iterator[tuple[int, str]]:
-        regions, cells, starts, lengths = zip(*self.runs[rows], strict=True)
+        regions, cells, starts, lengths = zip(*self.runs[rows, skip, width], strict=True)
         counts = np.array(lengths)
         run = np.repeat(np.arange(len(counts)), counts)
         step = np.arange(len(run)) - (np.cumsum(counts) - counts)[run]
-        place = np.array(starts)[run] + (3 + rows * width) * step
+        place = np.array(starts)[run] + (skip + rows * width) * step
         unit = segment[place + 1] + segment[place + 2].astype(np.int64) * 256
         base = np.array([self.problem.number(r.layer, 0, positive=True) for r in regions])
         goals = base[run] + 2 * unit + 1 - np.frombuffer(POSITIVES, np.uint8)[segment[place]]
         known = np.array([len(cell) for cell in cells])
         held = np.fromiter(chain(chain.from_iterable(cells), (-1,)), np.int64)
-        places = place + 3 + width * np.arange(rows)[:, None]
+        places = place + skip + width * np.arange(rows)[:, None]
         index = segment[places].astype(np.int64)
         if width == 2:
             index += segment[places + 1].astype(np.int64) * 256
@@ -91,7 +94,7 @@ class Claims:
         numbers = held[np.where(absent | beyond, -1, (np.cumsum(known) - known)[run] + index)]
         wrong = beyond.any(axis=0)
         proved = np.zeros(len(run), dtype=bool)
-        if self.rounding is not None:
+        if self.rounding is not None and rows in (0, self.problem.dim):
             at = np.array([region.index for region in regions])
             proved = self.rounding.prove(at[run], goals, numbers)
         for s in np.flatnonzero(wrong | ~proved).tolist():

@@ -98,8 +98,8 @@ class Head:
     size: int
 
 
-def head_of(segment: bytes, units: int) -> Head:
-    """Parse the head of a segment over ``units`` units.
+def head_of(segment: bytes, units: int, number: int = 0) -> Head:
+    """Parse the head of segment ``number``, over ``units`` units.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def head_of(segment: bytes, units: int) -> Head:
     """
     size = 11 + 2 * units
     if len(segment) < size or segment[:1] != b"S":
-        raise ProofRejectedError(f"no head of a segment of {units} units at byte 0")
+        raise ProofRejectedError(f"segment {number}: no head of a segment of {units} units")
     return Head(
         int.from_bytes(segment[1:3], "little") - 1,
         int.from_bytes(segment[3:11], "little"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import numpy as np
 from flint import fmpq_mat, fmpz, fmpz_mat
 
 from polyrank.network.normal_form import Layer, Network
@@ -35,6 +36,8 @@ class _Layer:
         Units, and those of them with a hyperplane.
     plane, open : set of units
         With a hyperplane; of these, the ones that have to be decided: others follow a leader.
+    places : list of int
+        Those with a hyperplane.
     slopes : list of pairs of int
         Slopes (a⁻, a⁺) of the units times one positive number, ``slope_scale``.
     ties : list of (unit, leader, same)
@@ -44,11 +47,11 @@ class _Layer:
     def __init__(self, layer: Layer, rows: fmpq_mat, source: int) -> None:
         self.units = layer.units
         self.plane = mask_of(layer.has_hyperplane.tolist())
-        self.bits = self.plane.bit_count()
+        self.places = np.flatnonzero(layer.has_hyperplane).tolist()
+        self.bits = len(self.places)
         pairs = layer.slopes_exact
         self.slope_scale = int(reduce(fmpz.lcm, (v.q for pair in pairs for v in pair), fmpz(1)))
         self.slopes = [[int((v * self.slope_scale).p) for v in pair] for pair in pairs]
-        self.passing = [mask_of([pair[side] for pair in self.slopes]) for side in (0, 1)]
         self.ties = _ties(rows, self.plane)
         self.open = self.plane & ~sum(1 << i for i, _, _ in self.ties)
         weight = fmpq_mat(rows)
@@ -62,7 +65,7 @@ class _Layer:
         """A set of units as bits of the codeword, which only units with a hyperplane have."""
         if self.bits == self.units:
             return units
-        return mask_of([units >> i & 1 for i in range(self.units) if self.plane >> i & 1])
+        return mask_of([units >> i & 1 for i in self.places])
 
 
 def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
@@ -191,9 +194,9 @@ class Region:
         if self.below is None:
             return self.layers.k
         if self.proved_rank is None:
-            down, up = self.below.here.passing
-            live = (self.positive & up | ~self.positive & down) & ~self.zero
-            rows = [row[:-1] for i, row in enumerate(self.below.exact) if live >> i & 1]
+            slopes = enumerate(self.below.here.slopes)
+            live = [pair[self.positive >> i & 1] and not self.zero >> i & 1 for i, pair in slopes]
+            rows = [row[:-1] for row, on in zip(self.below.exact, live, strict=True) if on]
             self.proved_rank = int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
         return self.proved_rank
 

@@ -16,13 +16,22 @@ from polyrank.proof.claims import POSITIVES, Claims
 from polyrank.proof.format import ProofRejectedError, head_of
 from polyrank.proof.layers import Problem, Region, mask_of
 from polyrank.proof.rounding import Rounding
-from polyrank.proof.rows import Listed, Rows
+from polyrank.proof.rows import Rows
 
-__all__ = ["Replayed", "check_rows", "replay", "root_key"]
+__all__ = ["Replayed", "replay", "root_key"]
 
 _BATCH = 1 << 16
 _RUN = 64
 _BITS = [1 << i for i in range(256)]
+_CUBE, _MISS, _BY = (
+    bytes(codes)
+    for codes in (
+        (log.CUBE_NEGATIVE, log.CUBE_POSITIVE),
+        (log.NEGATIVE, log.POSITIVE),
+        (log.NEGATIVE_BY, log.POSITIVE_BY),
+    )
+)
+_SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY) for code in codes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +44,6 @@ class Replayed:
     leaves: int
     steps: int
     tests: int
-
-
-class _StepError(Exception):
-    """A step that is not proved."""
-
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(reason)
-        self.offset = offset
 
 
 @dataclass(slots=True)
@@ -92,24 +93,23 @@ def replay(
     ProofRejectedError
         Naming the segment and the byte of the first step that fails.
     """
-    try:
-        return _Replay(segment, problem, table, rounding).run()
-    except _StepError as bad:
-        raise ProofRejectedError(f"segment {number}, byte {bad.offset}: {bad}") from None
-    except ProofRejectedError as bad:
-        raise ProofRejectedError(f"segment {number}: {bad}") from None
+    return _Replay(segment, number, problem, table, rounding).run()
 
 
 class _Replay:
     def __init__(
-        self, segment: bytes, problem: Problem, table: Rows, rounding: Rounding | None
+        self, segment: bytes, number: int, problem: Problem, table: Rows, rounding: Rounding | None
     ) -> None:
-        self.segment, self.problem, self.table = segment, problem, table
+        self.segment, self.number, self.problem, self.table = segment, number, problem, table
         self.layers = problem.layers
-        self.head = head_of(segment, self.layers.starts[-1])
+        self.head = head_of(segment, self.layers.starts[-1], number)
         self.width = 1 + (len(problem.walls) + self.layers.starts[-1] + 1 > 256)
         self.leaves = self.steps = self.tests = 0
         self.claims = Claims(problem, rounding)
+
+    def _bad(self, p: int, reason: str) -> ProofRejectedError:
+        """A step that is not proved."""
+        return ProofRejectedError(f"segment {self.number}, byte {p}: {reason}")
 
     def run(self) -> Replayed:
         """All of the segment."""
@@ -117,7 +117,7 @@ class _Replay:
         key = cell.key()
         try:
             deferred = [left.key() for left in self._steps(cell, self.head.size)]
-        except _StepError:
+        except ProofRejectedError:
             self._prove()  # an earlier step may fail as well, and is then the first
             raise
         self._prove()
@@ -132,21 +132,15 @@ class _Replay:
             step = segment[p]
             if step == log.END:
                 if p + 1 != len(segment):
-                    raise _StepError(p, "bytes follow the end mark")
+                    raise self._bad(p, "bytes follow the end mark")
                 return deferred + stack
             if not stack:
-                raise _StepError(p, "a step follows although no cell is open")
+                raise self._bad(p, "a step follows although no cell is open")
             cell = stack[-1]
-            if step in (log.NEGATIVE, log.POSITIVE):
-                p = self._run(cell, p, b"\x08\x09", self.problem.dim)
-                continue
-            if step in (log.CUBE_NEGATIVE, log.CUBE_POSITIVE):
-                p = self._run(cell, p, b"\x06\x07", 0)
+            if step in _SIGNS:
+                p = self._signs(cell, p)
                 continue
             self.steps += 1
-            if step in (log.NEGATIVE_BY, log.POSITIVE_BY):
-                p = self._miss_by(cell, p)
-                continue
             if step in (log.ZERO, log.SPLIT):
                 unit = self._decide(cell, p)
                 region, bit = cell.region, 1 << unit
@@ -156,39 +150,43 @@ class _Replay:
                     cell.rows = [*cell.rows, row + 1]
                     stack.append(up)
                 elif any(region.exact[unit]):
-                    raise _StepError(p, f"unit {unit} is not identically zero")
+                    raise self._bad(p, f"unit {unit} is not identically zero")
                 cell.zero |= bit if step == log.ZERO else 0
                 p += 3
                 continue
             if step == log.NEXT:
                 if cell.region.layer == last:
-                    raise _StepError(p, "there is no next layer")
+                    raise self._bad(p, "there is no next layer")
                 self._enter(cell, p)
             elif step == log.LEAF:
                 if cell.region.layer != last:
-                    raise _StepError(p, "a region before the last layer")
+                    raise self._bad(p, "a region before the last layer")
                 claims.leaves.append((p, self._decided(cell, p), cell.rows))
                 stack.pop()
                 claims.size += 4
             elif step == log.DEFER:
                 deferred.append(stack.pop())
             else:
-                raise _StepError(p, f"unknown step {step}")
+                raise self._bad(p, f"unknown step {step}")
             p += 1
             if claims.size > _BATCH:
                 self._prove()
-        raise _StepError(p, "the segment ends without its end mark")
+        raise self._bad(p, "the segment ends without its end mark")
 
-    def _run(self, cell: _Cell, p: int, codes: bytes, rows: int) -> int:
-        """As many steps of one kind as follow each other; where the next one starts."""
-        segment, stride = self.segment, 3 + rows * self.width
-        room = min(_RUN, (len(segment) - p) // stride) * stride
-        kinds = segment[p : p + room : stride]
+    def _signs(self, cell: _Cell, p: int) -> int:
+        """As many claims of one kind as follow each other; where the next step starts."""
+        segment = self.segment
+        codes, skip, most, width = _SIGNS[segment[p]], 3, _RUN, self.width
+        rows = 0 if codes == _CUBE else self.problem.dim
+        if codes == _BY:
+            rows, skip, most, width = int.from_bytes(segment[p + 3 : p + 5], "little"), 5, 1, 2
+        stride = skip + rows * width
+        kinds = segment[p : p + min(most, (len(segment) - p) // stride) * stride : stride]
         kinds = kinds[: len(kinds) - len(kinds.lstrip(codes))]
         count = len(kinds)
         end = p + stride * count
         if not count:
-            raise _StepError(p, "the segment is cut off inside a step")
+            raise self._bad(p, "the segment is cut off inside a step")
         units, high = segment[p + 1 : end : stride], segment[p + 2 : end : stride]
         bits = [_BITS[u] for u in units]
         if any(high):
@@ -199,46 +197,27 @@ class _Replay:
                 self._decide(cell, p + s * stride)
         cell.open &= ~chosen
         cell.positive |= sum(compress(bits, kinds.translate(POSITIVES)))
-        self.claims.runs[rows].append((cell.region, cell.rows, p, count))
-        self.claims.size += count
+        self.claims.add((rows, skip, width), (cell.region, cell.rows, p, count))
         self.steps += count
         self.tests += count if rows else 0
-        return end
-
-    def _miss_by(self, cell: _Cell, p: int) -> int:
-        """A claim by any number of rows, decided at once; where the next step starts."""
-        count = int.from_bytes(self.segment[p + 3 : p + 5], "little")
-        end = p + 5 + 2 * count
-        unit, up = self._decide(cell, p), self.segment[p] == log.POSITIVE_BY
-        if end > len(self.segment):
-            raise _StepError(p, "the segment is cut off inside a step")
-        indices = np.frombuffer(self.segment, "<u2", count, p + 5).tolist()
-        if any(i >= len(cell.rows) for i in indices):
-            raise _StepError(p, f"the cell has {len(cell.rows)} rows, not a row {max(indices)}")
-        cell.positive |= up << unit
-        self.tests += 1
-        goal = self.problem.number(cell.region.layer, unit, positive=up)
-        proved = self.claims.exactly(cell.region, goal, [cell.rows[i] for i in indices])
-        if not proved or not any(cell.region.exact[unit]):
-            raise _StepError(p, f"the rows do not prove the sign of unit {unit}")
         return end
 
     def _decide(self, cell: _Cell, p: int) -> int:
         """The unit of a step, which is open no longer."""
         if p + 3 > len(self.segment):
-            raise _StepError(p, "the segment is cut off inside a step")
+            raise self._bad(p, "the segment is cut off inside a step")
         unit = self.segment[p + 1] | self.segment[p + 2] << 8
         if unit >= cell.region.here.units:
-            raise _StepError(p, f"there is no unit {unit}")
+            raise self._bad(p, f"there is no unit {unit}")
         if not cell.open >> unit & 1:
-            raise _StepError(p, f"unit {unit} is decided already")
+            raise self._bad(p, f"unit {unit} is decided already")
         cell.open ^= 1 << unit
         return unit
 
     def _decided(self, cell: _Cell, p: int) -> Region:
         """The region that a cell is, all of whose units are decided."""
         if left := cell.open & cell.region.here.open:
-            raise _StepError(p, f"unit {(left & -left).bit_length() - 1} is not decided")
+            raise self._bad(p, f"unit {(left & -left).bit_length() - 1} is not decided")
         return Region(self.layers, cell.region, *cell.region.resolve(cell.positive, cell.zero))
 
     def _enter(self, cell: _Cell, p: int) -> None:
@@ -250,9 +229,9 @@ class _Replay:
         """Prove the claims."""
         claims, first = self.claims, self.head.row + self.leaves
         listed = self.table.slice(first, len(claims.leaves))
-        bad = claims.failed(np.frombuffer(self.segment, np.uint8), self.width, listed, first)
+        bad = claims.failed(np.frombuffer(self.segment, np.uint8), listed, first)
         if bad is not None:
-            raise _StepError(*bad)
+            raise self._bad(*bad)
         self.leaves += len(claims.leaves)
         claims.start()
 
@@ -260,73 +239,26 @@ class _Replay:
         """The cell of the head."""
         head, layers = self.head, self.layers
         if any(v > 1 for v in head.splits) or any(v > 3 for v in head.decision):
-            raise _StepError(11, "a decision or split that does not exist")
+            raise self._bad(11, "a decision or split that does not exist")
         if head.layer >= layers.depth:
-            raise _StepError(1, f"there is no layer {head.layer + 1}")
+            raise self._bad(1, f"there is no layer {head.layer + 1}")
         top = layers.starts[head.layer + 1]
         if any(v != -1 for v in head.decision[top:]) or any(head.splits[top:]):
-            raise _StepError(11 + top, "units above the layer of the cell are decided")
+            raise self._bad(11 + top, "units above the layer of the cell are decided")
         cell = _domain(self.problem)
         for k in range(head.layer + 1):
             if k:
                 self._enter(cell, 11 + layers.starts[k - 1])
             here, start = layers.layers[k], layers.starts[k]
-            decision = head.decision[start : start + here.units]
-            for i, value in enumerate(decision):
-                name, at = f"unit {i} of layer {k + 1}", 11 + start + i
-                plane, free = here.plane >> i & 1, here.open >> i & 1
-                if (not plane and value != 1) or (free and value == 3):
-                    raise _StepError(at, f"{name} cannot be decided as {value}")
-                if head.splits[start + i]:
-                    if value not in (0, 1) or not free:
-                        raise _StepError(at, f"{name} is split, not decided")
-                    cell.rows.append(self.problem.number(k, i, positive=value == 1))
-            cell.open &= mask_of([v in (-1, 3) for v in decision])
-            cell.positive = here.open & mask_of([v == 1 for v in decision])
-            cell.zero = here.open & mask_of([v == 2 for v in decision])
+            span = slice(start, start + here.units)
+            by = {v: mask_of([d == v for d in head.decision[span]]) for v in range(-1, 4)}
+            split = mask_of(head.splits[span])
+            cuts = split & here.open & (by[0] | by[1])
+            if split != cuts or by[3] & here.open or by[1] | here.plane != (1 << here.units) - 1:
+                raise self._bad(11 + start, f"layer {k + 1} cannot be decided like this")
+            cell.open &= by[-1] | by[3]
+            cell.positive, cell.zero = by[1] & here.open, by[2] & here.open
+            for i in range(here.units):
+                if split >> i & 1:
+                    cell.rows.append(self.problem.number(k, i, positive=bool(by[1] >> i & 1)))
         return cell
-
-
-def check_rows(
-    problem: Problem, table: Rows, rounding: Rounding | None, first: int, count: int
-) -> Listed:
-    """Check ``count`` rows of a table from row ``first`` on, each by its own witness.
-
-    **Proves**: each is an activation region (full-dimensional: the exact signs at the witness are
-    strict, except of units that are identically zero) with the ranks that it states; nothing about
-    regions that are not listed.
-
-    Raises
-    ------
-    ProofRejectedError
-        Naming the first row that is not.
-    """
-    listed = table.slice(first, count)
-    layers = problem.layers
-    claims = Claims(problem, rounding)
-    line: list[Region] = [Region(layers, None, 0, 0)]
-    for i, (code, zeros) in enumerate(zip(listed.code, listed.zero, strict=True), first):
-        rows = [2 * w for w in range(len(problem.walls))]
-        position = 0
-        for k, here in enumerate(layers.layers):
-            positive = zero = 0
-            for unit in range(here.units):
-                if here.plane >> unit & 1:
-                    up, vanishes = code >> position & 1, zeros >> position & 1
-                    if vanishes and (up or any(line[k].exact[unit])):
-                        raise ProofRejectedError(f"row {i}: wrong zero bit {position}")
-                    positive |= up << unit
-                    zero |= vanishes << unit
-                    if not vanishes:
-                        rows.append(problem.number(k, unit, positive=bool(up)))
-                    position += 1
-            known = line[k + 1] if k + 1 < len(line) else None
-            if known is None or (known.positive, known.zero) != (positive, zero):
-                line[k + 1 :] = [Region(layers, line[k], positive, zero)]
-        if code >> position or zeros >> position:
-            raise ProofRejectedError(f"row {i} has more bits than there are units")
-        claims.leaves.append((i, line[-1], rows))
-    bad = claims.failed(np.zeros(0, np.uint8), 1, listed, first)
-    if bad is not None:
-        raise ProofRejectedError(bad[1])
-    return listed

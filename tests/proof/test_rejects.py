@@ -154,7 +154,7 @@ def test_the_root_decides_nothing(copy: Copy) -> None:
 
 def test_a_tied_decision_without_a_tie(copy: Copy) -> None:
     _patched(copy, 1, lambda s, a: s.__setitem__(a, 4))
-    _rejected(copy, "cannot be decided as 3")
+    _rejected(copy, "layer 1 cannot be decided like this")
 
 
 def test_a_layer_below_that_is_not_decided(copy: Copy) -> None:
@@ -171,7 +171,7 @@ def test_a_split_that_is_not_decided(copy: Copy) -> None:
         segment[at + 5], segment[at + UNITS + 5] = 0, 1
 
     _patched(copy, 1, change)
-    _rejected(copy, "is split, not decided")
+    _rejected(copy, "layer 2 cannot be decided like this")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -405,7 +405,7 @@ def _bare(source: Path, tmp_path: Path) -> tuple[Copy, dict[str, Any]]:
     [
         ("codeword", None, "row 3 is not inside"),
         ("codeword", b"\xff\xff", "more bits than there are units"),
-        ("zero", b"\1\0", "wrong zero bit 0"),
+        ("zero", b"\1\0", "wrong zero bit of unit 0"),
         ("rank_1", 0, "row 3 states ranks"),
         ("witness", [5.0, 5.0], "not inside"),
         ("witness", [float("nan"), 0.0], "not finite"),
