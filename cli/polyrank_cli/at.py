@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Only, Reading
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
 
 if TYPE_CHECKING:
@@ -35,6 +25,7 @@ def at_command(
             metavar="POINT", help="Exact numbers, as in 1/3,-0.2 (after --), or a npy file."
         ),
     ],
+    *,
     row: Annotated[int, typer.Option(metavar="I", min=0, help="Row of the npy file, from 0.")] = 0,
     layer: Annotated[
         int | None,
@@ -44,20 +35,8 @@ def at_command(
         int,
         typer.Option(metavar="N", min=0, help="Regions that the search for lower rank may take."),
     ] = 200,
-    box: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="LO HI", help="Box, exact.")
-    ] = None,
-    box_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
-    ] = None,
-    polytope: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
-    ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope"))],
+    reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
     """The region of NETWORK around POINT, in exact arithmetic.
@@ -70,18 +49,11 @@ def at_command(
     from polyrank.errors import NetworkError  # noqa: PLC0415
     from polyrank.sampling.points import exact_point  # noqa: PLC0415
     from polyrank.sampling.region_at import region_at  # noqa: PLC0415
-    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
     with sentences():
-        domain = chosen_domain(DomainChoice(box=box, box_file=box_file, polytope=polytope))
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
+        where = chosen_domain(domain)
+        loaded = reading.load(network)
         if layer is not None and layer > len(loaded.layers):
             raise NetworkError(
                 f"there is no layer {layer}: the network has 1..{len(loaded.layers)}"
@@ -89,7 +61,7 @@ def at_command(
         found = region_at(
             loaded,
             exact_point(point, row),
-            domain,
+            where,
             layers=None if layer is None else (layer,),
             budget=budget,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
-from polyrank_cli.options import JsonOption
+from polyrank_cli.options import JsonOption, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
@@ -19,7 +19,7 @@ __all__ = ["check_command"]
 
 
 def check_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run: RunArgument,
     network: Annotated[
         Path | None,
         typer.Option(

@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import refuse_existing, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Only, Reading
 
 if TYPE_CHECKING:
     from flint import fmpq
@@ -32,27 +23,8 @@ __all__ = ["complex_command"]
 
 def complex_command(
     network: NetworkArgument,
-    box: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="LO HI",
-            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
-        ),
-    ] = None,
-    box_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
-    ] = None,
-    polytope: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
-    ] = None,
-    slice_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--slice",
-            metavar="FILE",
-            help="x = origin + basis u; --box, --box-file or --polytope then bound u.",
-        ),
-    ] = None,
+    *,
+    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice"))],
     level: Annotated[
         str | None,
         typer.Option(metavar="C", help="The level set where an output equals C, exactly."),
@@ -78,11 +50,7 @@ def complex_command(
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw to a .png, .svg or .pdf file.")
     ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    reading: Reading,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
@@ -104,7 +72,7 @@ def complex_command(
     from polyrank.report.complex_map import save_complex_picture  # noqa: PLC0415
     from polyrank.report.picture import picture_file  # noqa: PLC0415
     from polyrank.topology.levels import level_homology  # noqa: PLC0415
-    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     if level is not None and boundary is not None:
@@ -119,24 +87,15 @@ def complex_command(
             mesh_file(mesh)
         if picture is not None:
             picture_file(picture)
-        domain = chosen_domain(
-            DomainChoice(box=box, box_file=box_file, polytope=polytope, slice=slice_file)
-        )
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
+        where = chosen_domain(domain)
+        loaded = reading.load(network)
         begun = time.perf_counter()
         chosen: LevelSet | None = None
         if value is not None:
-            chosen = level_set(loaded, domain, value, output=of or 0)
+            chosen = level_set(loaded, where, value, output=of or 0)
         elif pair is not None:
-            chosen = decision_boundary(loaded, domain, *pair)
-        cells = cell_complex(loaded, domain) if chosen is None else chosen.complex
+            chosen = decision_boundary(loaded, where, *pair)
+        cells = cell_complex(loaded, where) if chosen is None else chosen.complex
         found = _object(cells)
         if chosen is not None:
             groups = level_homology(chosen, coefficients)
@@ -154,7 +113,7 @@ def complex_command(
             found["volume"] = str(total)
         found["seconds"] = time.perf_counter() - begun
         if output is not None:
-            write_complex(output, cells, domain.describe(), notes=found)
+            write_complex(output, cells, where.describe(), notes=found)
         if mesh is not None:
             write_mesh(mesh, cells, None if chosen is None else chosen.mask)
         if picture is not None:

@@ -8,6 +8,8 @@ same. The wrong choice gives a right answer to another question, so it is never 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -17,13 +19,23 @@ from polyrank.cells.chart import chart
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain
+from polyrank_cli.options import Reading
 
-__all__ = ["needs_convention", "settled_convention"]
+__all__ = ["in_its_units", "needs_convention", "settled_convention"]
 
 
-def needs_convention(network: Network) -> bool:
-    """Whether a normalisation that the file states was folded into the network."""
-    return network.source.get("normalisation") == "folded"
+def needs_convention(network: Network, reading: Reading) -> bool:
+    """Whether a normalisation that the file states was folded in, and nobody said that it be."""
+    return reading.raw is None and network.source.get("normalisation") == "folded"
+
+
+def in_its_units(
+    path: Path, network: Network, domain: Domain, reading: Reading
+) -> tuple[Network, Reading, str]:
+    """The network in the units of the domain, how it was read, and a sentence that says why."""
+    raw, note = settled_convention(network, domain)
+    settled = replace(reading, raw=raw)
+    return (settled.load(path) if raw else network), settled, note
 
 
 def settled_convention(

@@ -9,15 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import say, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import NetworkArgument, Reading
 
 __all__ = ["convert_command"]
 
@@ -28,21 +20,11 @@ def convert_command(
         Path,
         typer.Argument(metavar="TARGET", help="A new file; its extension names the format."),
     ],
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    *,
+    reading: Reading,
 ) -> None:
     """Write NETWORK in another format, without changing the exact function."""
     with sentences():
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
+        loaded = reading.load(network)
         pr.save(loaded, target)
         say(f"wrote {target} (hash {loaded.sha256})")

@@ -6,28 +6,14 @@ Numbers are taken exactly as they are written: ``0.1`` on the command line or in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import typer
 
 import polyrank as pr
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.files import box_from_file, polytope_from_file, slice_from_file
+from polyrank_cli.options import DomainChoice
 
-__all__ = ["DomainChoice", "chosen_domain"]
-
-
-@dataclass(frozen=True, slots=True)
-class DomainChoice:
-    """The domain options as they were typed."""
-
-    box: tuple[str, str] | None = None
-    box_file: Path | None = None
-    vnnlib: Path | None = None
-    case: int | None = None
-    polytope: Path | None = None
-    slice: Path | None = None
+__all__ = ["chosen_domain"]
 
 
 def chosen_domain(choice: DomainChoice) -> Domain:

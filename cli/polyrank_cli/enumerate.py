@@ -11,16 +11,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
@@ -40,44 +31,13 @@ class Engine(StrEnum):
 
 def enumerate_command(
     network: NetworkArgument,
-    box: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="LO HI",
-            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
-        ),
-    ] = None,
-    box_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
-    ] = None,
-    vnnlib: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Input constraints of a VNN-LIB property.")
-    ] = None,
-    case: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, from 0."),
-    ] = None,
-    polytope: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
-    ] = None,
-    slice_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--slice",
-            metavar="FILE",
-            help="x = origin + basis u: npz or json with origin, basis; --box, --box-file or "
-            "--polytope then bound u.",
-        ),
-    ] = None,
+    *,
+    domain: DomainChoice,
     through_layer: Annotated[
         int | None,
         typer.Option(metavar="K", help="Enumerate the decomposition by the first K layers only."),
     ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    reading: Reading,
     engine: Annotated[
         Engine,
         typer.Option(
@@ -100,7 +60,7 @@ def enumerate_command(
         typer.Option("--graph", help="Make the region graph too, in -o/--output (polyrank graph)."),
     ] = False,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List every activation region of NETWORK on a domain (default: all of R^n), certified.
 
@@ -109,8 +69,8 @@ def enumerate_command(
     """
     # numpy, numba and pyarrow load here, which is more than --help may take
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
-    from polyrank_cli.convention import needs_convention, settled_convention  # noqa: PLC0415
-    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
 
     if proof and output is None:
@@ -118,38 +78,27 @@ def enumerate_command(
     if graph and output is None:
         raise typer.BadParameter("--graph writes to the run directory; name it with -o/--output")
     with sentences():
-        domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
+        where = chosen_domain(domain)
         notes: dict[str, Any] = {}
-        if vnnlib is not None:
-            notes["vnnlib"] = {"file": vnnlib.name, "case": case}
-        reading: dict[str, Any] = {
-            "output_relu": output_relu,
-            "activation": activation,
-            "slope": slope,
-            "cut_final": cut_final,
-        }
-        loaded = load_network(network, raw=raw, **reading)
-        if raw is None and vnnlib is not None and needs_convention(loaded):
-            raw, notes["convention"] = settled_convention(loaded, domain)
+        if domain.vnnlib is not None:
+            notes["vnnlib"] = {"file": domain.vnnlib.name, "case": domain.case}
+        loaded = reading.load(network)
+        if domain.vnnlib is not None and needs_convention(loaded, reading):
+            loaded, reading, notes["convention"] = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(notes["convention"])
-            if raw:
-                loaded = load_network(network, raw=True, **reading)
         try:
             with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
                 run = pr.enumerate_regions(
                     loaded,
-                    domain,
+                    where,
                     out=output,
                     through_layer=through_layer,
                     engine=engine.value,
                     progress=progress,
                     notes=notes,
                     proof=proof,
-                    network_file={
-                        "path": str(network.resolve()),
-                        "options": {**reading, "raw": raw},
-                    },
+                    network_file=reading.record(network),
                 )
         except EnumerationInterrupted as interruption:
             _show(interruption.run, as_json=as_json)

@@ -10,27 +10,18 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, UNDECIDED, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import JsonOption, Reading, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
     from polyrank.regions.run import Run
 
-__all__ = ["RunArgument", "graph_command", "graph_object", "show_graph"]
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+__all__ = ["graph_command", "graph_object", "show_graph"]
 
 
 def graph_command(
     run: RunArgument,
+    *,
     network: Annotated[
         Path | None,
         typer.Option(
@@ -39,11 +30,7 @@ def graph_command(
             "that the run names, or the copy that is kept with the graph.",
         ),
     ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    reading: Reading,
     export: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write it as .graphml, .gexf, .parquet or .npz (CSR)."),
@@ -74,14 +61,7 @@ def graph_command(
     with sentences():
         opened = pr.open_run(run)
         if network is not None:
-            loaded = load_network(
-                network,
-                output_relu=output_relu,
-                activation=activation,
-                slope=slope,
-                raw=raw,
-                cut_final=cut_final,
-            )
+            loaded = reading.load(network)
         elif has_graph(opened):
             loaded = stored_network(opened)
         else:

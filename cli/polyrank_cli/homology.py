@@ -9,24 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyrank_cli.failures import sentences
-from polyrank_cli.manifolds import (
-    AlphaOption,
-    ClassOption,
-    LabelsOption,
-    ManifoldArgument,
-    RipsOption,
-    chosen_manifold,
-)
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
+from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
 
 if TYPE_CHECKING:
     from polyrank.topology.layers import LayerHomology
@@ -38,6 +22,7 @@ __all__ = ["homology_command"]
 def homology_command(
     network: NetworkArgument,
     manifold: ManifoldArgument,
+    *,
     layer: Annotated[
         list[int] | None,
         typer.Option(metavar="K", help="A layer; may be repeated (default: every layer)."),
@@ -62,15 +47,8 @@ def homology_command(
             "--points", help="With --json: list the cells of A, a rational point in each."
         ),
     ] = False,
-    alpha: AlphaOption = None,
-    rips: RipsOption = None,
-    labels: LabelsOption = None,
-    label: ClassOption = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    cloud: ManifoldChoice,
+    reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
     """Homology of MANIFOLD with the part collapsed on which NETWORK has low rank, exactly.
@@ -86,15 +64,8 @@ def homology_command(
     if points and not as_json:
         raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
     with sentences(), announced_compilation(quiet=False):
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
-        space = chosen_manifold(manifold, alpha, rips, labels, label)
+        loaded = reading.load(network)
+        space = chosen_manifold(manifold, cloud)
         depth = max(layer) if layer else None
         found = restrict(loaded, space, through_layer=depth)
         rows = homology_table(

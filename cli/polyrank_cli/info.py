@@ -7,27 +7,15 @@ import json
 import typer
 
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import JsonOption, NetworkArgument, Reading
 
 __all__ = ["info_command"]
 
 
 def info_command(
     network: NetworkArgument,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    *,
+    reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
     """Show the layers, units and slopes of NETWORK, its normalisation and what was folded."""
@@ -35,14 +23,7 @@ def info_command(
     from polyrank.report.network import network_object, network_table  # noqa: PLC0415
 
     with sentences():
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
+        loaded = reading.load(network)
         if as_json:
             typer.echo(json.dumps(network_object(loaded)))
             return

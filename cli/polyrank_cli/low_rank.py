@@ -9,8 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
-from polyrank_cli.graph import RunArgument
-from polyrank_cli.options import JsonOption
+from polyrank_cli.options import JsonOption, RunArgument
 from polyrank_cli.rationals import root, root_text, shown_point
 
 if TYPE_CHECKING:

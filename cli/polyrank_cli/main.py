@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from polyrank_cli.homology import homology_command
 from polyrank_cli.info import info_command
 from polyrank_cli.low_rank import low_rank_command
 from polyrank_cli.minrank import minrank_command
+from polyrank_cli.options import grouped
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
 from polyrank_cli.restrict import restrict_command
@@ -60,22 +62,26 @@ def _options(
     del version
 
 
-app.command("enumerate")(enumerate_command)
-app.command("complex")(complex_command)
-app.command("info")(info_command)
-app.command("summary")(summary_command)
-app.command("graph")(graph_command)
-app.command("low-rank")(low_rank_command)
-app.command("minrank")(minrank_command)
-app.command("region")(region_command)
-app.command("plot")(plot_command)
-app.command("sample")(sample_command)
-app.command("at")(at_command)
-app.command("slice")(slice_command)
-app.command("restrict")(restrict_command)
-app.command("homology")(homology_command)
-app.command("check")(check_command)
-app.command("convert")(convert_command)
+_VERBS: dict[str, tuple[Callable[..., None], str]] = {
+    "enumerate": (enumerate_command, "List every activation region of a network, certified."),
+    "complex": (complex_command, "List the cells of every dimension; level sets."),
+    "info": (info_command, "Show what a file of saved weights holds."),
+    "summary": (summary_command, "Show the counts and ranks of a run."),
+    "graph": (graph_command, "Find the facets and neighbours of every region."),
+    "low-rank": (low_rank_command, "Show the components of the low-rank part."),
+    "minrank": (minrank_command, "Bound the least rank without enumerating."),
+    "region": (region_command, "Show everything about one region of a run."),
+    "plot": (plot_command, "Draw the regions of a two-dimensional run."),
+    "sample": (sample_command, "Sample a network, and check a run against it."),
+    "at": (at_command, "Show the region of one point."),
+    "slice": (slice_command, "Enumerate a slice through data points."),
+    "restrict": (restrict_command, "Divide a manifold into the cells of a network."),
+    "homology": (homology_command, "Compute what collapsing the low-rank part does."),
+    "check": (check_command, "Replay the proof of a run."),
+    "convert": (convert_command, "Write a network in another format."),
+}
+for _name, (_command, _line) in _VERBS.items():
+    app.command(_name, short_help=_line)(grouped(_command))
 
 
 def main() -> None:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from polyrank_cli.options import ManifoldChoice
+
 if TYPE_CHECKING:
     from polyrank.topology.manifold import Manifold
 
-__all__ = [
-    "AlphaOption",
-    "ClassOption",
-    "LabelsOption",
-    "ManifoldArgument",
-    "RipsOption",
-    "chosen_manifold",
-]
+__all__ = ["ManifoldArgument", "chosen_manifold"]
 
 ManifoldArgument = Annotated[
     str,
@@ -27,30 +22,9 @@ ManifoldArgument = Annotated[
         "circle:100, or with --alpha or --rips a point cloud (.npy .csv .off).",
     ),
 ]
-AlphaOption = Annotated[
-    float | None,
-    typer.Option(metavar="R", help="Alpha complex of radius R of a point cloud (needs gudhi)."),
-]
-RipsOption = Annotated[
-    float | None,
-    typer.Option(metavar="R", help="Vietoris-Rips complex of radius R of a point cloud."),
-]
-LabelsOption = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Class of every point of the cloud (.npy), for --class."),
-]
-ClassOption = Annotated[
-    int | None, typer.Option("--class", metavar="N", help="Only the simplices of this class.")
-]
 
 
-def chosen_manifold(
-    text: str,
-    alpha: float | None,
-    rips: float | None,
-    labels: Path | None,
-    label: int | None,
-) -> Manifold:
+def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
     """The manifold of the command line."""
     # these load numpy and numba, which have no place in --help
     from polyrank.topology.files import read_manifold  # noqa: PLC0415
@@ -61,6 +35,7 @@ def chosen_manifold(
     )
     from polyrank.topology.shapes import SHAPES, shape  # noqa: PLC0415
 
+    alpha, rips, labels = cloud.alpha, cloud.rips, cloud.labels
     if alpha is not None and rips is not None:
         raise typer.BadParameter("--alpha and --rips exclude each other")
     radius = alpha if alpha is not None else rips
@@ -79,4 +54,4 @@ def chosen_manifold(
         found = shape(text)
     else:
         found = read_manifold(text)
-    return found if label is None else found.of_class(label)
+    return found if cloud.label is None else found.of_class(cloud.label)

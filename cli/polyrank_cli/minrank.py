@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from polyrank_cli.failures import UNDECIDED, say, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, shown_point
 
 if TYPE_CHECKING:
@@ -30,6 +20,7 @@ __all__ = ["minrank_command"]
 
 def minrank_command(
     network: NetworkArgument,
+    *,
     layer: Annotated[int, typer.Option(metavar="K", help="The rank through this layer.")] = 1,
     below: Annotated[
         int | None, typer.Option(metavar="R", min=1, help="List every region of rank < R.")
@@ -41,35 +32,7 @@ def minrank_command(
         float | None,
         typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is proved."),
     ] = None,
-    box: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="LO HI",
-            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
-        ),
-    ] = None,
-    box_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
-    ] = None,
-    vnnlib: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Input constraints of a VNN-LIB property.")
-    ] = None,
-    case: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, from 0."),
-    ] = None,
-    polytope: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
-    ] = None,
-    slice_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--slice",
-            metavar="FILE",
-            help="x = origin + basis u: npz or json with origin, basis; --box, --box-file or "
-            "--polytope then bound u.",
-        ),
-    ] = None,
+    domain: DomainChoice,
     milp: Annotated[
         bool | None,
         typer.Option(
@@ -78,14 +41,12 @@ def minrank_command(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the heuristic for good regions.")] = 0,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Of the heuristic for good regions.")
+    ] = 0,
+    reading: Reading,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """The least rank of NETWORK through layer K on a domain (default: all of R^n), as an interval.
 
@@ -97,8 +58,8 @@ def minrank_command(
     """
     # numpy, numba and flint load here, which is more than --help may take
     from polyrank.minrank.minimum import minimum_rank  # noqa: PLC0415
-    from polyrank_cli.convention import needs_convention, settled_convention  # noqa: PLC0415
-    from polyrank_cli.domains import DomainChoice, chosen_domain  # noqa: PLC0415
+    from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     def report(lower: int, upper: int) -> None:
@@ -106,24 +67,16 @@ def minrank_command(
             say(f"the least rank is in [{lower}, {upper}]")
 
     with sentences():
-        domain = chosen_domain(DomainChoice(box, box_file, vnnlib, case, polytope, slice_file))
-        reading: dict[str, Any] = {
-            "output_relu": output_relu,
-            "activation": activation,
-            "slope": slope,
-            "cut_final": cut_final,
-        }
-        loaded = load_network(network, raw=raw, **reading)
-        if raw is None and vnnlib is not None and needs_convention(loaded):
-            raw, note = settled_convention(loaded, domain)
+        where = chosen_domain(domain)
+        loaded = reading.load(network)
+        if domain.vnnlib is not None and needs_convention(loaded, reading):
+            loaded, _, note = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(note)
-            if raw:
-                loaded = load_network(network, raw=True, **reading)
         with announced_compilation(quiet=quiet):
             found = minimum_rank(
                 loaded,
-                domain,
+                where,
                 layer=layer,
                 below=below,
                 limit=limit,

@@ -1,9 +1,16 @@
-"""Options that several verbs share: how to read a network."""
+"""Options that several verbs share, in groups: how to read a network, which domain, which manifold.
+
+A verb names a group in its signature, ``reading: Reading``; :func:`grouped` turns that parameter
+into the options of the group, one for each field.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -13,64 +20,161 @@ if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
 
 __all__ = [
-    "ActivationOption",
-    "CutFinalOption",
+    "DomainChoice",
     "JsonOption",
+    "ManifoldChoice",
     "NetworkArgument",
-    "OutputReluOption",
-    "RawOption",
-    "SlopeOption",
-    "load_network",
+    "Only",
+    "QuietOption",
+    "Reading",
+    "RunArgument",
+    "grouped",
 ]
 
 NetworkArgument = Annotated[
-    Path, typer.Argument(metavar="NETWORK", help="Saved weights: .npz .safetensors .nnet .onnx ...")
-]
-OutputReluOption = Annotated[
-    bool, typer.Option("--output-relu", help="The output layer has a ReLU too.")
-]
-ActivationOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="Activation of files that hold weights only (default: relu)."
+    Path,
+    typer.Argument(
+        metavar="NETWORK",
+        help="Saved weights: .npz .safetensors .nnet .json .onnx .pt .pth .keras .h5 .hdf5 .mat.",
     ),
 ]
-SlopeOption = Annotated[
-    str | None,
-    typer.Option(metavar="ALPHA", help="Negative slope of a LeakyReLU, exact: 0.01 or 1/100."),
-]
-RawOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--raw/--folded",
-        help="Leave the normalisation of a .nnet header out, or fold it in (default).",
-        show_default=False,
-    ),
-]
-CutFinalOption = Annotated[
-    bool,
-    typer.Option(
-        "--cut-final", help="Drop a final Softmax, Sigmoid or Tanh, which changes no region."
-    ),
-]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")]
 
 
-def load_network(
-    path: Path,
-    *,
-    output_relu: bool,
-    activation: str | None,
-    slope: str | None,
-    raw: bool | None,
-    cut_final: bool,
-) -> Network:
-    """Read a network with the options of the command line."""
-    return pr.load(
-        path,
-        output_relu=output_relu,
-        activation=activation,
-        slope=slope,
-        raw=raw,
-        cut_final=cut_final,
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read a network's file."""
+
+    output_relu: Annotated[
+        bool, typer.Option("--output-relu", help="The output layer has a ReLU too.")
+    ] = False
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Activation of files that hold weights only (default: relu)."
+        ),
+    ] = None
+    slope: Annotated[
+        str | None,
+        typer.Option(metavar="ALPHA", help="Negative slope of a LeakyReLU, exact: 0.01 or 1/100."),
+    ] = None
+    raw: Annotated[
+        bool | None,
+        typer.Option(
+            "--raw/--folded",
+            help="Leave the normalisation of a .nnet header out, or fold it in (default).",
+            show_default=False,
+        ),
+    ] = None
+    cut_final: Annotated[
+        bool,
+        typer.Option(
+            "--cut-final", help="Drop a final Softmax, Sigmoid or Tanh, which changes no region."
+        ),
+    ] = False
+
+    def record(self, path: Path) -> dict[str, Any]:
+        """What a run keeps, so that its network can be read again."""
+        return {"path": str(path.resolve()), "options": asdict(self)}
+
+    def load(self, path: Path) -> Network:
+        """Read a network with these options."""
+        return pr.load(path, **asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class DomainChoice:
+    """The domain options as they were typed; see :func:`polyrank_cli.domains.chosen_domain`."""
+
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="Box LO <= x <= HI: two numbers, or two comma-separated lists, exact.",
+        ),
+    ] = None
+    box_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Box: npz or json with lower, upper.")
+    ] = None
+    vnnlib: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Input constraints of a VNN-LIB property.")
+    ] = None
+    case: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Which case of a VNN-LIB disjunction, from 0."),
+    ] = None
+    polytope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A x <= b: npz or json with A, b.")
+    ] = None
+    slice: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="x = origin + basis u: npz or json with origin, basis; --box, --box-file or "
+            "--polytope then bound u.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifoldChoice:
+    """How to read a manifold; see :func:`polyrank_cli.manifolds.chosen_manifold`."""
+
+    alpha: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Alpha complex of radius R of a point cloud (needs gudhi)."),
+    ] = None
+    rips: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="Vietoris-Rips complex of radius R of a point cloud."),
+    ] = None
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Class of every point of the cloud (.npy), for --class."),
+    ] = None
+    label: Annotated[
+        int | None,
+        typer.Option("--class", metavar="N", help="Only the simplices of this class."),
+    ] = None
+
+
+class Only(tuple[str, ...]):
+    """The fields of a group that a verb takes: ``Annotated[DomainChoice, Only(("box",))]``."""
+
+    __slots__ = ()
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with every group of its signature spread out into options."""
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type, list[str]]] = {}
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        annotated = get_origin(hints[name]) is Annotated
+        kind, *notes = get_args(hints[name]) if annotated else [hints[name]]
+        if not is_dataclass(kind):
+            parameters.append(_keyword(name, hints[name], parameter.default))
+            continue
+        only = next((note for note in notes if isinstance(note, Only)), None)
+        own = [f for f in fields(kind) if only is None or f.name in only]
+        groups[name] = kind, [f.name for f in own]  # type: ignore[assignment]
+        types = get_type_hints(kind, include_extras=True)
+        parameters += [_keyword(f.name, types[f.name], f.default) for f in own]
+
+    def run(**given: Any) -> None:
+        for name, (kind, names) in groups.items():
+            given[name] = kind(**{n: given.pop(n) for n in names})
+        command(**given)
+
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )

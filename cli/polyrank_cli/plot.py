@@ -10,7 +10,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import sentences
-from polyrank_cli.graph import RunArgument
+from polyrank_cli.options import RunArgument
 
 __all__ = ["plot_command"]
 

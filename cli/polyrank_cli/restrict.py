@@ -10,24 +10,8 @@ from typing import Annotated
 import typer
 
 from polyrank_cli.failures import refuse_existing, sentences
-from polyrank_cli.manifolds import (
-    AlphaOption,
-    ClassOption,
-    LabelsOption,
-    ManifoldArgument,
-    RipsOption,
-    chosen_manifold,
-)
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
+from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
 
 __all__ = ["restrict_command"]
 
@@ -35,6 +19,7 @@ __all__ = ["restrict_command"]
 def restrict_command(
     network: NetworkArgument,
     manifold: ManifoldArgument,
+    *,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
@@ -42,15 +27,8 @@ def restrict_command(
     through_layer: Annotated[
         int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")
     ] = None,
-    alpha: AlphaOption = None,
-    rips: RipsOption = None,
-    labels: LabelsOption = None,
-    label: ClassOption = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    cloud: ManifoldChoice,
+    reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
     """Divide MANIFOLD into the cells of NETWORK: exact incidences, ranks and witnesses.
@@ -65,15 +43,8 @@ def restrict_command(
 
     with sentences(), announced_compilation(quiet=False):
         refuse_existing(output)
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
-        space = chosen_manifold(manifold, alpha, rips, labels, label)
+        loaded = reading.load(network)
+        space = chosen_manifold(manifold, cloud)
         begun = time.perf_counter()
         found = restrict(loaded, space, through_layer=through_layer)
         shown = cells_manifest(found)

@@ -13,16 +13,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import REJECTED, refuse_existing, say, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
 
 if TYPE_CHECKING:
     from polyrank.sampling.crosscheck import CrossCheck
@@ -40,6 +31,7 @@ class Arithmetic(StrEnum):
 
 def sample_command(
     network: NetworkArgument,
+    *,
     points: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Points: npy, one per row.")
     ] = None,
@@ -77,11 +69,7 @@ def sample_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the estimate.")
     ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
     """Sample NETWORK: certified codewords, their exact ranks at every layer, histograms.
@@ -104,6 +92,7 @@ def sample_command(
         points_file,
         uniform_blocks,
     )
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
     given = {"--points": points, "--mnist": mnist, "--uniform": uniform, "--normal": normal}
     named = [name for name, value in given.items() if value is not None]
@@ -111,20 +100,12 @@ def sample_command(
         raise typer.BadParameter("give exactly one of --points, --mnist, --uniform, --normal")
     with sentences():
         refuse_existing(output)
-        loaded = load_network(
-            network,
-            output_relu=output_relu,
-            activation=activation,
-            slope=slope,
-            raw=raw,
-            cut_final=cut_final,
-        )
+        loaded = reading.load(network)
         opened = None if run is None else pr.open_run(run)
         check = None if opened is None else RunCheck(opened, loaded)
         domain: Any = pr.WholeSpace() if opened is None else opened.domain
         if box is not None:
-            low, high = (side.split(",") if "," in side else side for side in box)
-            domain = pr.Box(low, high)
+            domain = chosen_domain(DomainChoice(box=box))
         where = chart(domain, loaded.input_dim) if check is None else check.chart
         if opened is not None and check is not None and box is not None:
             check.same_domain(domain)

@@ -5,22 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
-from polyrank_cli.options import (
-    ActivationOption,
-    CutFinalOption,
-    JsonOption,
-    NetworkArgument,
-    OutputReluOption,
-    RawOption,
-    SlopeOption,
-    load_network,
-)
+from polyrank_cli.options import JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
@@ -35,6 +26,7 @@ def slice_command(
         str | None,
         typer.Argument(metavar="I,J[,K]", help="Rows of the points, from 0 (default: all)."),
     ] = None,
+    *,
     through: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Points: npy, one per row.")
     ] = None,
@@ -59,13 +51,9 @@ def slice_command(
         int | None,
         typer.Option(metavar="N", min=1, help="Threads of the ambient ranks (default: all cores)."),
     ] = None,
-    output_relu: OutputReluOption = False,
-    activation: ActivationOption = None,
-    slope: SlopeOption = None,
-    raw: RawOption = None,
-    cut_final: CutFinalOption = False,
+    reading: Reading,
     as_json: JsonOption = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List every region of NETWORK that a slice through two or three points crosses, certified.
 
@@ -88,13 +76,7 @@ def slice_command(
         raise typer.BadParameter("give exactly one of --through and --mnist")
     numbers = None if rows is None else _numbers(rows)
     with sentences():
-        reading: dict[str, Any] = {
-            "output_relu": output_relu,
-            "activation": activation,
-            "slope": slope,
-            "cut_final": cut_final,
-        }
-        loaded = load_network(network, raw=raw, **reading)
+        loaded = reading.load(network)
         data = points_file(through) if through is not None else mnist_images(Path(str(mnist)))
         check_inputs(data, loaded)
         chosen = chosen_points(data, numbers)
@@ -107,10 +89,7 @@ def slice_command(
                 through_layer=through_layer,
                 progress=progress,
                 notes={"slice": {"file": str((through or mnist or Path()).name), "rows": numbers}},
-                network_file={
-                    "path": str(network.resolve()),
-                    "options": {**reading, "raw": raw},
-                },
+                network_file=reading.record(network),
             )
         around = None
         if ambient:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, UNDECIDED, sentences
-from polyrank_cli.options import JsonOption
+from polyrank_cli.options import JsonOption, RunArgument
 
 __all__ = ["summary_command"]
 
 
 def summary_command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run: RunArgument,
     embedding_dim: Annotated[
         int | None,
         typer.Option(

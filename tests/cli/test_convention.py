@@ -13,6 +13,7 @@ from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.vnnlib import read_vnnlib
 from polyrank_cli.convention import needs_convention, settled_convention
+from polyrank_cli.options import Reading
 from tests.regions.fake_search import FakeResult
 
 # altitude in metres, 0..1000 normalised to −0.5..0.5, and speed, 10..30 to −1..1
@@ -30,10 +31,12 @@ def network(header=HEADER, normalisation="folded") -> Network:
 
 
 def test_only_a_folded_normalisation_needs_a_decision():
-    assert needs_convention(network())
-    assert not needs_convention(network(normalisation="raw"))
-    assert not needs_convention(network(normalisation="none"))
-    assert not needs_convention(Network.from_arrays([np.ones((1, 2))], [np.zeros(1)]))
+    assert needs_convention(network(), Reading())
+    assert not needs_convention(network(), Reading(raw=False))
+    assert not needs_convention(network(normalisation="raw"), Reading())
+    assert not needs_convention(network(normalisation="none"), Reading())
+    plain = Network.from_arrays([np.ones((1, 2))], [np.zeros(1)])
+    assert not needs_convention(plain, Reading())
 
 
 @pytest.mark.parametrize(

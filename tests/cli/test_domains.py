@@ -10,7 +10,8 @@ import typer
 
 import polyrank as pr
 from polyrank.errors import DomainError
-from polyrank_cli.domains import DomainChoice, chosen_domain
+from polyrank_cli.domains import chosen_domain
+from polyrank_cli.options import DomainChoice
 
 TRIANGLE = {"A": [["-1", "0"], ["0", "-1"], ["1", "1"]], "b": ["0", "0", "1"]}
 

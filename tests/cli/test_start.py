@@ -83,3 +83,10 @@ def test_wrong_usage(polyrank, arguments):
     assert found.status == 2
     assert found.out == ""
     assert "Error" in found.err
+
+
+def test_no_line_of_the_list_of_verbs_is_cut_off(polyrank):
+    printed = polyrank("--help").out
+    verbs = printed.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(verbs) == 16
+    assert all(line.endswith(".") and not line.endswith("...") for line in verbs)
