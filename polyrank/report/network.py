@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from polyrank.network.normal_form import Layer, Network
+from polyrank.regions.manifest import network_entry
 from polyrank.report.tables import plain_table
 
 __all__ = ["network_object", "network_table"]
@@ -23,11 +24,7 @@ def network_object(network: Network) -> dict[str, Any]:
         ``slopes``: how many units have which exact pair of slopes ``neg``, ``pos``.
     """
     return {
-        "name": network.name,
-        "hash": network.sha256,
-        "widths": list(network.widths),
-        "bits": list(network.bits),
-        "source": dict(network.source),
+        **network_entry(network),
         "layers": [
             {
                 "layer": k,
