@@ -329,7 +329,7 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     walls = float_rows(wall_rows(chart, cube), free_scale=True)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
     central = _central_layers(chosen, first, cube)
-    tie, tie_sign = ties(chosen, first)
+    tie, tie_sign = ties(chosen, first, None if first_float.error.any() else first_float.rows)
     return NetArrays(
         units=units,
         unit_start=unit_start,

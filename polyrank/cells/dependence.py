@@ -21,7 +21,9 @@ _LAYERS = 256
 Multiples = tuple[NDArray[np.int64], NDArray[np.int8]]
 
 
-def ties(layers: tuple[Layer, ...], first: fmpq_mat) -> Multiples:
+def ties(
+    layers: tuple[Layer, ...], first: fmpq_mat, floats: NDArray[np.float64] | None = None
+) -> Multiples:
     """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer.
 
     Parameters
@@ -29,6 +31,8 @@ def ties(layers: tuple[Layer, ...], first: fmpq_mat) -> Multiples:
     layers : tuple of Layer
     first : fmpq_mat, shape (units, d + 1)
         Rows of layer 1 in the coordinates of the search.
+    floats : array, shape (units, d + 1), optional
+        Positive multiples of these rows that are floats, where there are such.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def ties(layers: tuple[Layer, ...], first: fmpq_mat) -> Multiples:
     sign : array of int8
         Sign of the factor; 1 where there is none.
     """
-    found = [_exact_multiples(first)] + [_layer_multiples(layer) for layer in layers[1:]]
+    found = [_exact_multiples(first) if floats is None else _float_multiples(floats)]
+    found += [_layer_multiples(layer) for layer in layers[1:]]
     tie, sign = [], []
     for layer, (of, factor) in zip(layers, found, strict=True):
         plane = layer.has_hyperplane

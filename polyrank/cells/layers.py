@@ -163,7 +163,7 @@ def _independent_again(net, work, k, size):
     a = net.unit_start[k]
     count = work.subset_count[k, 0]
     columns = net.linear_columns
-    for c in range(count, min(count + 3, SUBSETS)):
+    for c in range(count, min(count + 8, SUBSETS)):
         if work.subset_size[k, c] != size:
             continue
         active = True

@@ -120,7 +120,9 @@ def _finish_layer(net, work, pool, k, f, bits, split):
             u = np.uint64(i)
             work.layer_bit[base + i] = (pos >> u) & _ONE
             work.layer_zero[base + i] = _ONE ^ ((nonzero >> u) & _ONE)
-            work.layer_split[base + i] = (walls >> u) & _ONE
+        if work.log.shape[0] > 0:
+            for i in range(min(n - w * 64, 64)):
+                work.layer_split[base + i] = (walls >> np.uint64(i)) & _ONE
     region_rank(net, work, k)
 
 

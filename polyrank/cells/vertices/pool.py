@@ -230,15 +230,15 @@ def new_pool(
 
 
 def _counted(net: NetArrays, layout: NDArray[np.int64], walls: int) -> NDArray[np.uint64]:
-    out = np.zeros(int(layout[-1]), dtype=np.uint64)
-    one = np.uint64(1)
+    """Bits of the units with a hyperplane of their own and of the domain's rows, as signs lie."""
+    bits = np.zeros((int(layout[-1]), 64), dtype=np.uint8)
+    flat = bits.ravel()
     for k, (a, b) in enumerate(itertools.pairwise(net.unit_start.tolist())):
-        for i in range(b - a):
-            if net.hyperplane[a + i] and net.tie[a + i] < 0:
-                out[layout[k] + i // 64] |= one << np.uint64(i % 64)
-    for m in range(walls):
-        out[layout[-2] + m // 64] |= one << np.uint64(m % 64)
-    return out
+        first = 64 * int(layout[k])
+        flat[first : first + b - a] = net.hyperplane[a:b] & (net.tie[a:b] < 0)
+    first = 64 * int(layout[-2])
+    flat[first : first + walls] = 1
+    return np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64)
 
 
 def grown(pool: Pool) -> Pool:

@@ -304,13 +304,15 @@ def cut_edge(net, work, pool, k, i, u, w, first, second):
         central = net.central[k]
         for q in range(1, 3):
             h = pool.label[v, q]
+            if not central or h == AT_INFINITY:
+                continue
             if h >= 0:
                 layer = 0
                 while net.unit_start[layer + 1] <= h:
                     layer += 1
-                central = central and net.central[layer]
-            elif h != AT_INFINITY:
-                central = central and work.row_central[-1 - h]
+                central = net.central[layer]
+            else:
+                central = work.row_central[-1 - h]
         pool.origin[v] = central
     if pool.origin[v]:
         for l in range(d):
