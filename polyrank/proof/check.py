@@ -21,23 +21,25 @@ normalisation, which output activation: these are recorded, not judged), nor tha
 python-flint or the machine are without fault. Without a proof log, or with a sample of it, it
 proves only what the report names.
 
-What has to be trusted, in the order of reading:
+What has to be trusted, in the order of reading; lines are those of code, without comments:
 
-=============================  ====================================================================
-:mod:`polyrank.proof.farkas`   a sign is proved by multipliers (``proves``)
-:mod:`polyrank.proof.layers`   exact rows and ranks on every region
-:mod:`polyrank.proof.claims`   the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`   the steps of a segment
-:mod:`polyrank.proof.tally`    all segments are one tree
-:mod:`polyrank.proof.domain`   the coordinates of the run are those of the domain
-:mod:`polyrank.proof.rounding` many claims at once, with bounds of rounding errors; not used, and
-                               not to be trusted, with ``exact``
-=============================  ====================================================================
+================================  =====  ===========================================================
+:mod:`polyrank.proof.format`         64  what is claimed: the steps of the log
+:mod:`polyrank.proof.farkas`         25  a sign is proved by multipliers
+:mod:`polyrank.proof.layers`        142  exact rows and ranks on every region
+:mod:`polyrank.proof.claims`         97  the claim of a step, of a leaf and its row of the table
+:mod:`polyrank.proof.replay`        202  the steps of a segment
+:mod:`polyrank.proof.tally`          39  all segments are one tree
+:mod:`polyrank.proof.domain`        141  the coordinates of the run are those of the domain
+:mod:`polyrank.proof.rounding`      276  many claims at once, with bounds of rounding errors; not
+                                         used, and not to be trusted, with ``exact``
+================================  =====  ===========================================================
 
 These decide in integers, and the last one with rigorous bounds. Beside them stand the network and
-domain as read by ``polyrank.network`` and ``polyrank.polyhedra``. :mod:`polyrank.proof.proposals`
-proposes multipliers and is not trusted; this module, ``format`` and ``rows`` hand bytes and tables
-over.
+domain as read by ``polyrank.network`` and ``polyrank.polyhedra``, and the table as read by
+:mod:`polyrank.proof.rows`. :mod:`polyrank.proof.proposals` proposes multipliers and is not trusted;
+this module opens files and puts reports together; without a log, or with a sample,
+:mod:`polyrank.proof.witnesses` takes the place of ``replay``.
 """
 
 from __future__ import annotations

@@ -13,10 +13,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.proof.farkas import proves
+from polyrank.proof.farkas import proved
 from polyrank.proof.format import CUBE_POSITIVE, POSITIVE, POSITIVE_BY
 from polyrank.proof.layers import Problem, Region
-from polyrank.proof.proposals import eliminated
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Listed
 
@@ -93,28 +92,27 @@ class Claims:
         beyond = ~absent & (index >= known[run])
         numbers = held[np.where(absent | beyond, -1, (np.cumsum(known) - known)[run] + index)]
         wrong = beyond.any(axis=0)
-        proved = np.zeros(len(run), dtype=bool)
+        sure = np.zeros(len(run), dtype=bool)
         if self.rounding is not None and rows in (0, self.problem.dim):
             at = np.array([region.index for region in regions])
-            proved = self.rounding.prove(at[run], goals, numbers)
-        for s in np.flatnonzero(wrong | ~proved).tolist():
+            sure = self.rounding.prove(at[run], goals, numbers)
+        for s in np.flatnonzero(wrong | ~sure).tolist():
             name, region = f"unit {int(unit[s])}", regions[run[s]]
             if wrong[s]:
                 bad = int(index[:, s][beyond[:, s]][0])
                 yield int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
             elif not any(self.problem.row(region, int(goals[s]))):
                 yield int(place[s]), f"{name} is identically zero"
-            elif not self.exactly(region, int(goals[s]), numbers[:, s].tolist()):
+            elif not self._exactly(region, int(goals[s]), numbers[:, s].tolist()):
                 what = "rows do not prove the sign of" if rows else "bounding box does not decide"
                 yield int(place[s]), f"the {what} {name}"
 
-    def exactly(self, region: Region, goal: int, numbers: Sequence[int]) -> bool:
+    def _exactly(self, region: Region, goal: int, numbers: Sequence[int]) -> bool:
         """Whether the exact rows with these numbers prove that the goal is ≥ 0."""
         problem = self.problem
-        rows = [problem.row(region, n) for n in numbers if n >= 0 and not problem.is_artificial(n)]
-        wanted = problem.row(region, goal)
-        multipliers, scale = eliminated(wanted, rows, bounded=problem.bounded)
-        return proves(wanted, rows, multipliers, scale, bounded=problem.bounded)
+        real = [n for n in numbers if n >= 0 and not problem.is_artificial(n)]
+        rows = [problem.row(region, n) for n in real]
+        return proved(problem.row(region, goal), rows, bounded=problem.bounded)
 
     def _failed_leaves(self, listed: Listed, first: int) -> Iterator[tuple[int, str]]:
         """Leaves that their rows of the table do not describe, and why."""

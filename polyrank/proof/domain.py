@@ -26,10 +26,9 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.polyhedra.system import AffineSystem, identity
-from polyrank.proof.farkas import proves
+from polyrank.proof.farkas import proved
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.layers import Layers, Problem
-from polyrank.proof.proposals import eliminated
 from polyrank.proof.rows import Frame
 
 __all__ = ["problem_of"]
@@ -37,25 +36,12 @@ __all__ = ["problem_of"]
 IntRow = tuple[int, ...]
 
 
-def _coordinates(manifest: Mapping[str, Any]) -> tuple[fmpq_mat, fmpq_mat]:
-    """Origin and basis of the chart that a manifest states.
-
-    Raises
-    ------
-    ProofRejectedError
-        If they are no matrices of rationals.
-    """
-    chart = manifest["chart"]
+def _rationals(name: str, values: Any) -> list[fmpq]:
+    """Numbers that a manifest states."""
     try:
-        origin = [to_fmpq(v) for v in chart["origin"]]
-        rows = [[to_fmpq(v) for v in row] for row in chart["basis"]]
-        k = len(rows[0]) if rows else 0
-        return (
-            fmpq_mat(len(origin), 1, origin),
-            fmpq_mat(len(rows), k, [v for row in rows for v in row]),
-        )
+        return [to_fmpq(v) for v in values]
     except (ValueError, TypeError) as error:
-        raise ProofRejectedError(f"the chart of the manifest is damaged: {error}") from None
+        raise ProofRejectedError(f"the {name} of the manifest is damaged: {error}") from None
 
 
 def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tuple[Problem, Frame]:
@@ -69,17 +55,21 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     ProofRejectedError
         If the chart is not proved to be the domain.
     """
-    origin, basis = _coordinates(manifest)
-    n, k = network.input_dim, basis.ncols()
-    if (origin.nrows(), basis.nrows()) != (n, n):
-        raise ProofRejectedError(f"the chart has points of R^{origin.nrows()}, the network R^{n}")
+    chart, n = manifest["chart"], network.input_dim
+    point = _rationals("chart", chart["origin"])
+    stated = chart["basis"] if isinstance(chart["basis"], list) else ()
+    rows = [_rationals("chart", row) for row in stated]
+    k = len(rows[0]) if rows else 0
+    if len(point) != n or len(rows) != n or any(len(row) != k for row in rows):
+        raise ProofRejectedError(f"the chart has points of R^{len(point)}, the network R^{n}")
+    origin, basis = fmpq_mat(n, 1, point), fmpq_mat(n, k, [v for row in rows for v in row])
     try:
         system = domain_from_dict(manifest["domain"]).system(n)
     except DomainError as error:
         raise ProofRejectedError(f"the domain of the manifest is damaged: {error}") from None
     hints = (manifest.get("proof") or {}).get("chart") or {}
     A, b = _restricted(system, origin, basis, hints.get("equalities") or {})
-    box = _box(manifest["chart"], _walls(A, b), k, hints.get("box") or ())
+    box = _box(chart, _walls(A, b), k, hints.get("box") or ())
     bounded = box is not None
     lower, upper = box or ([fmpq(-1)] * k, [fmpq(1)] * k)
     centre = [(low + high) / 2 for low, high in zip(lower, upper, strict=True)]
@@ -99,8 +89,8 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     else:
         dim, cube, central = k + 1, cube[:-1], False
         walls.append(_axis(k, k, 1))
-    rows = Layers(network, layers, origin, basis * stretch)
-    problem = Problem(rows, (*walls, *cube), len(walls), dim, bounded, central)
+    composed = Layers(network, layers, origin, basis * stretch)
+    problem = Problem(composed, (*walls, *cube), len(walls), dim, bounded, central)
     return problem, Frame(tuple(centre), tuple(half))
 
 
@@ -174,13 +164,11 @@ def _prove_hull(
         ) from None
     if len(values) != len(rows) or any(v <= 0 for v in values):
         raise ProofRejectedError("the equalities of the domain need positive multipliers")
-    sums = [
-        sum((v * row[l] for v, row in zip(values, rows, strict=True)), fmpq(0))
-        for l in range(system.k + 1)
-    ]
+    flat = fmpq_mat(len(rows), system.k + 1, [v for row in rows for v in row])
+    sums = fmpq_mat(1, len(rows), values) * flat
     normals = fmpq_mat(len(rows), system.k, [v for row in rows for v in row[:-1]])
     vanish = all(b[i, 0] == 0 and all(A[i, l] == 0 for l in range(k)) for i in indices)
-    if any(v != 0 for v in sums) or not vanish or normals.rank() != system.k - k:
+    if any(sums.entries()) or not vanish or normals.rank() != system.k - k:
         raise ProofRejectedError("the equalities do not prove the affine hull of the domain")
 
 
@@ -190,11 +178,7 @@ def _box(
     """The bounding box that the manifest states, proved to hold the domain."""
     if chart.get("lower") is None or chart.get("upper") is None:
         return None
-    try:
-        lower = [to_fmpq(v) for v in chart["lower"]]
-        upper = [to_fmpq(v) for v in chart["upper"]]
-    except (ValueError, TypeError) as error:
-        raise ProofRejectedError(f"the bounding box of the manifest is damaged: {error}") from None
+    lower, upper = (_rationals("bounding box", chart[side]) for side in ("lower", "upper"))
     if len(lower) != k or len(upper) != k:
         raise ProofRejectedError("the bounding box of the manifest has another dimension")
     for l in range(k):
@@ -207,13 +191,8 @@ def _box(
             except (IndexError, TypeError, ValueError):
                 chosen = []
             chosen += [[wall] for wall in walls if not any(wall[:l] + wall[l + 1 : -1])]
-            if not any(_proved(goal, rows) for rows in chosen):
+            if not any(proved(goal, rows, bounded=False) for rows in chosen):
                 raise ProofRejectedError(
                     f"nothing proves y{l} {'>=' if sign > 0 else '<='} {bound} on the domain"
                 )
     return lower, upper
-
-
-def _proved(goal: IntRow, rows: Sequence[IntRow]) -> bool:
-    multipliers, scale = eliminated(goal, rows, bounded=False)
-    return proves(goal, rows, multipliers, scale, bounded=False)

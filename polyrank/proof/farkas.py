@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["is_nonnegative", "proves"]
+from polyrank.proof.proposals import eliminated
+
+__all__ = ["is_nonnegative", "proved", "proves"]
 
 
 def is_nonnegative(row: Sequence[int], *, bounded: bool) -> bool:
@@ -39,3 +41,9 @@ def proves(
         if factor:
             rest = [v - factor * w for v, w in zip(rest, row, strict=True)]
     return is_nonnegative(rest, bounded=bounded)
+
+
+def proved(goal: Sequence[int], rows: Sequence[Sequence[int]], *, bounded: bool) -> bool:
+    """Whether the goal is proved to be ≥ 0 wherever all rows are."""
+    multipliers, scale = eliminated(goal, rows, bounded=bounded)
+    return proves(goal, rows, multipliers, scale, bounded=bounded)
