@@ -115,7 +115,7 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
                 f"{part.deficient:,}",
             ]
         )
-    header = ["layer", "cells of A by dim", "samples in A", "components", "images"]
+    header = ["layer", "maximal cells of A by dim", "samples in A", "components", "images"]
     header += ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image", "deficient outside"]
     typer.echo(plain_table(header, table))
     for row in rows:
