@@ -163,7 +163,7 @@ class _Replay:
                     raise self._bad(p, "a region before the last layer")
                 claims.leaves.append((p, self._decided(cell, p), cell.rows))
                 stack.pop()
-                claims.size += 4
+                claims.size += 4 + cell.region.here.units
             elif step == log.DEFER:
                 deferred.append(stack.pop())
             else:

@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 
 _ROUNDING = 2.0**-52  # twice what one operation rounds off
 _WHOLE = 2.0**52  # sums of integers up to here are exact
-_MORE = 1 + 2.0**-40  # for what rounds bounds themselves
+_MORE = 1 + 2.0**-30  # for what rounds bounds themselves
 _TINY = 2.0**-900  # more than all that underflow can do
 _CHUNK = 1 << 12
 
