@@ -121,7 +121,14 @@ def chart(domain: Domain, n: int) -> Chart:
         If the domain is empty; the message shows Farkas multipliers of its rows.
     DomainError
         If the domain has another dimension than n.
+    TypeError
+        If it is no domain at all.
     """
+    if not hasattr(domain, "system"):
+        raise TypeError(
+            f"domain is {type(domain).__name__}, expected a Box, Polytope, Slice, Simplex or "
+            "WholeSpace"
+        )
     system = domain.system(n)
     rows = integer_rows(system.A, system.b)
     read_off = axis_bounds(rows, system.k)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from flint import fmpq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
@@ -48,9 +47,9 @@ def draw_map(
     colour: Colour = "rank",
     layer: int | None = None,
     below: int | None = None,
-    points: NDArray[Any] | None = None,
-    labels: NDArray[Any] | None = None,
-    window: Sequence[fmpq] | None = None,
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    window: Sequence[Any] | None = None,
 ) -> Figure:
     """Draw the regions of a 2-D domain or slice; the low-rank part is outlined.
 
@@ -65,17 +64,18 @@ def draw_map(
     below : int, optional
         Regions of rank < ``below`` are outlined as low-rank. Default: 2, or the width of the layer
         where that is less.
-    points : ndarray, shape (m, 2), optional
+    points : array_like, shape (m, 2), optional
         Data points in chart coordinates, drawn on top.
-    labels : ndarray, shape (m,), optional
+    labels : array_like, shape (m,), optional
         Their classes.
     window : (x_low, x_high, y_low, y_high), optional
+        Exact numbers: the part of the plane to show.
 
     Raises
     ------
     UnsupportedError
-        If the domain is not two-dimensional, there is no such layer, the window misses the domain
-        or matplotlib is not installed.
+        If the domain is not two-dimensional, there is no such layer or colour, the window is none
+        or misses the domain, or matplotlib is not installed.
     FormatError
         If the points are not finite numbers ``(m, 2)``, or the labels are not one per point.
     """
@@ -83,8 +83,12 @@ def draw_map(
     k = run.layers if layer is None else layer
     if not 1 <= k <= run.layers:
         raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
-    if points is not None:
-        _check_points(points, labels)
+    if colour not in get_args(Colour):
+        raise UnsupportedError(f"colour {colour!r} is not one of {', '.join(get_args(Colour))}")
+    dots = None if points is None else np.asarray(points)
+    kinds = None if labels is None else np.asarray(labels)
+    if dots is not None:
+        _check_points(dots, kinds)
     shapes, frame = polygons(regions, window)
     if not any(shapes):
         asked = f"[{frame[0]}, {frame[1]}] × [{frame[2]}, {frame[3]}]"
@@ -135,10 +139,10 @@ def draw_map(
         handles.append(
             Line2D([], [], color=_OUTLINE, lw=1.8, label=f"low-rank part (rank < {bound})")
         )
-    if points is not None:
+    if dots is not None:
         low, high = np.array([x0, y0]), np.array([x1, y1])
-        inside = np.asarray(((points >= low) & (points <= high)).all(axis=1), dtype=bool)
-        handles += _scattered(axes, points, labels, inside)
+        inside = np.asarray(((dots >= low) & (dots <= high)).all(axis=1), dtype=bool)
+        handles += _scattered(axes, dots, kinds, inside)
     finish_axes(axes, regions.chart, (x0, x1, y0, y1))
     axes.set_title(f"{run.network['name']}: {_counted(run.count)}, {what}", loc="left", fontsize=11)
     figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from flint import fmpq
@@ -14,6 +15,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.polytope import generators
 from polyrank.lp.farkas import integer_row
 from polyrank.network.forward import affine_map
+from polyrank.network.rational import to_fmpq
 
 __all__ = ["Point", "class_pieces", "in_order", "low_rank_border", "polygons"]
 
@@ -22,7 +24,7 @@ Point = tuple[fmpq, fmpq]
 
 
 def polygons(
-    regions: Regions, window: Sequence[fmpq] | None = None
+    regions: Regions, window: Sequence[Any] | None = None
 ) -> tuple[list[list[Point]], tuple[fmpq, fmpq, fmpq, fmpq]]:
     """The closed regions of a 2-D run as convex polygons with exact vertices, in order.
 
@@ -43,7 +45,9 @@ def polygons(
     ------
     UnsupportedError
         If the domain is not two-dimensional, there are more than 200,000 regions or the window has
-        no area.
+        no area or other than four numbers.
+    ValueError
+        If one of them is not a finite rational number.
     """
     chart, count = regions.chart, regions.graph.regions
     if chart.k != 2:
@@ -56,7 +60,9 @@ def polygons(
     rows = [regions.rows(r) for r in range(count)]
     if window is None:
         window = _window(regions, rows)
-    x0, x1, y0, y1 = window
+    if len(window) != 4:
+        raise UnsupportedError(f"a window is x_low x_high y_low y_high, got {len(window)} numbers")
+    x0, x1, y0, y1 = (to_fmpq(v) for v in window)
     if not (x0 < x1 and y0 < y1):
         raise UnsupportedError(
             f"the window [{x0}, {x1}] × [{y0}, {y1}] has no area; give x_low x_high y_low y_high"

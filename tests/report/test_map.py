@@ -82,3 +82,14 @@ def test_the_legend_counts_what_is_seen() -> None:
     # rank 0 where x, y ≤ 0: one region; rank 1 everywhere else
     assert texts[:2] == ["rank 0: 1 region", "rank 1: 6 regions"]
     assert texts[-1] == "2 of 3 data points"
+
+
+def test_plain_numbers_are_taken() -> None:
+    pytest.importorskip("matplotlib")
+    regions = _regions(_NET, pr.Box(-2, 2))
+    figure = draw_map(regions, points=[[0.5, 1]], labels=["a"], window=(0, 0.5, "1/3", 1.0))
+    assert figure.axes[0].get_ylim() == (1 / 3, 1.0)
+    with pytest.raises(UnsupportedError, match="a window is x_low x_high y_low y_high, got 2"):
+        draw_map(regions, window=(0, 1))
+    with pytest.raises(UnsupportedError, match="colour 'red' is not one of rank, linear-region"):
+        draw_map(regions, colour="red")  # type: ignore[arg-type]

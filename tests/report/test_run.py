@@ -93,3 +93,5 @@ def test_a_proof_keeps_the_network(tmp_path: Path) -> None:
 def test_a_network_is_needed() -> None:
     with pytest.raises(TypeError, match="network is str, expected Network"):
         pr.enumerate_regions("net.npz")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="domain is tuple, expected a Box, "):
+        pr.enumerate_regions(_NET, (-1, 1))  # type: ignore[arg-type]
