@@ -105,10 +105,11 @@ def cube_map(network: Network, chart: Chart) -> CubeMap:
         for l, (lo, hi) in enumerate(zip(chart.lower, chart.upper, strict=True)):
             extent = hi - lo
             if not _NARROWEST < extent < 1 / _NARROWEST or abs(lo + hi) > 1 / _NARROWEST:
+                far = max(abs(lo), abs(hi), extent)
                 raise DomainError(
-                    f"coordinate {l + 1} of the domain has width {nearest_float(extent):g} around "
-                    f"{nearest_float((lo + hi) / 2):g}; the search accepts widths between "
-                    "2**-900 and 2**900: rescale the input"
+                    f"coordinate {l + 1} of the domain has width 2**{_power_above(extent)} and "
+                    f"reaches 2**{_power_above(far)}; the search accepts widths above 2**-900 and "
+                    "bounds below 2**900: rescale the input"
                 )
             width = nearest_float(extent)
             grid = 2.0 ** (np.floor(np.log2(width)) - 12)
