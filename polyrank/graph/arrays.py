@@ -52,10 +52,12 @@ STATISTICS = (
 ) = range(len(STATISTICS))  # fmt: skip
 
 # counters of ``state``
-EDGES, WALLS, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN, LEVEL = range(9)
+(
+    EDGES, WALLS, POINTS, ODD, VALID, GATHERED, POOL, POOL_TURN, ACTIVE, KEPT, TOUCHED, LEVEL,
+) = range(12)  # fmt: skip
 
-#: Farkas proofs remembered per row, and vertices remembered per program.
-PROOFS, VERTICES = 24, 16
+#: Farkas proofs remembered per row, and vertices per cell.
+PROOFS, VERTICES = 24, 128
 
 
 class Codes(NamedTuple):
@@ -148,11 +150,18 @@ class Walk(NamedTuple):
     slack: NDArray[np.float64]
     rate: NDArray[np.float64]
     rates: NDArray[np.float64]
+    sizes: NDArray[np.float64]
     objective: NDArray[np.float64]
     square: NDArray[np.float64]
+    work: NDArray[np.float64]  # (d,)
+    side_word: NDArray[np.uint64]  # the sides of the cell's rows
     pool_x: NDArray[np.float64]  # vertices of the cell that earlier programs ended in
     pool_basis: NDArray[np.int64]
     pool_inverse: NDArray[np.float64]
+    pool_word: NDArray[np.uint64]  # (VERTICES, ·) sides of the rows, those of its basis as turned
+    pool_mask: NDArray[np.uint64]  # the rows that do not meet in it
+    pool_simple: NDArray[np.bool_]
+    active: NDArray[np.int64]  # the vertices of the current region
     # remembered proofs, per row
     proof_mask: NDArray[np.uint64]  # (C, PROOFS, V)
     proof_word: NDArray[np.uint64]
@@ -244,11 +253,18 @@ def new_walk(net: NetArrays, dim: int, own_walls: int) -> Walk:
         slack=np.zeros(room),
         rate=np.zeros(room),
         rates=np.zeros(dim),
+        sizes=np.zeros(dim),
         objective=np.zeros(dim + 1),
         square=np.zeros((dim, 2 * dim)),
+        work=np.zeros(dim),
+        side_word=np.full((room + 63) // 64, np.uint64(2**64 - 1)),
         pool_x=np.zeros((VERTICES, dim)),
         pool_basis=np.zeros((VERTICES, dim), dtype=i),
         pool_inverse=np.zeros((VERTICES, dim, dim)),
+        pool_word=np.zeros((VERTICES, (room + 63) // 64), dtype=np.uint64),
+        pool_mask=np.zeros((VERTICES, (room + 63) // 64), dtype=np.uint64),
+        pool_simple=np.zeros(VERTICES, dtype=np.bool_),
+        active=np.zeros(VERTICES + 1, dtype=i),
         proof_mask=np.zeros((rows, PROOFS, words), dtype=np.uint64),
         proof_word=np.zeros((rows, PROOFS, words), dtype=np.uint64),
         proof_layer=np.full((rows, PROOFS), -1, dtype=i),
@@ -259,7 +275,7 @@ def new_walk(net: NetArrays, dim: int, own_walls: int) -> Walk:
         y=np.zeros(k),
         direction=np.zeros(dim),
         inner_point=np.zeros(dim),
-        state=np.zeros(9, dtype=i),
+        state=np.zeros(12, dtype=i),
         stat=np.zeros(len(STATISTICS), dtype=i),
     )
     rounding = gamma(dim + 4)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from polyrank.graph.region_graph import MISSING, WALL, Closure, Gap, RegionGraph
+from polyrank.graph.grouping import count_components, group_facets
+from polyrank.graph.region_graph import Closure, Gap, RegionGraph
 
 __all__ = ["Edges", "Facets", "assemble"]
 
@@ -67,26 +66,16 @@ def assemble(
         # the later region's own name of the facet
         mirrored = edges.unit.copy()
         mirrored[forth[order]] = facets.back[back_order, 2]
-    owner = np.concatenate([edges.source, edges.target, facets.walls[:, 0], facets.nowhere[:, 0]])
-    count = np.bincount(owner, minlength=regions)
-    start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-    place = _grouped(owner, regions)
-    unit = np.concatenate([edges.unit, mirrored, facets.walls[:, 1], facets.nowhere[:, 1]])[place]
-    to = np.concatenate(
-        [
-            edges.target,
-            edges.source,
-            np.full(len(facets.walls), WALL, dtype=np.int32),
-            np.full(len(facets.nowhere), MISSING, dtype=np.int32),
-        ]
-    )[place]
-    components = 0
-    if regions:
-        joined = csr_array(
-            (np.ones(len(edges.source), dtype=np.int8), (edges.source, edges.target)),
-            shape=(regions, regions),
-        )
-        components = int(connected_components(joined, directed=False)[0])
+    count = 2 * len(edges.source) + len(facets.walls) + len(facets.nowhere)
+    start = np.zeros(regions + 1, dtype=np.int64)
+    unit = np.zeros(count, dtype=np.int32)
+    to = np.zeros(count, dtype=np.int32)
+    group_facets(
+        edges.source, edges.target, edges.unit, mirrored, facets.walls, facets.nowhere,
+        start, np.zeros(regions, dtype=np.int64), unit, to,
+    )  # fmt: skip
+    parent = np.arange(regions, dtype=np.int32)
+    components = int(count_components(edges.source, edges.target, parent))
     by_edge = np.argsort(edges.point_edge, kind="stable")
     return RegionGraph(
         dimension=dimension,
@@ -108,12 +97,3 @@ def assemble(
         ),
         statistics=statistics,
     )
-
-
-def _grouped(owner: NDArray[np.int32], groups: int) -> NDArray[np.int64]:
-    """A stable order by owner, in linear time: the columns of a sparse matrix by rows."""
-    size = len(owner)
-    table = csr_array(
-        (np.ones(size, dtype=np.int8), owner, np.arange(size + 1)), shape=(size, max(1, groups))
-    ).tocsc()
-    return np.asarray(table.indices)

@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import (
+    ACTIVE,
     ATTACHED,
     FACET,
+    KEPT,
     KNOWN,
     LAST,
     NEW,
@@ -23,6 +25,7 @@ from polyrank.graph.arrays import (
     S_KNOWN,
     S_SEGMENT,
     TIGHT,
+    TOUCHED,
     UNKNOWN,
     VIOLATED,
 )
@@ -31,7 +34,9 @@ from polyrank.graph.layer_rows import put_back, take_out
 from polyrank.graph.rays import beyond_at, beyond_at_step, beyond_on_ray, load_witness, shoot
 from polyrank.graph.redundancy import program, proportional
 from polyrank.graph.remembered import recall, remember
+from polyrank.graph.vertices import wall_facets
 from polyrank.lp.jit import fused
+from polyrank.lp.simplex import slacks
 
 __all__ = ["attach", "known_facets", "settle"]
 
@@ -57,6 +62,10 @@ def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
     """
     d = w.x.shape[0]
     base = net.wall_rows.shape[0]
+    own = w.always[1]
+    for i in range(w.state[ACTIVE]):
+        if w.pool_simple[w.active[i]]:
+            wall_facets(w, w.active[i], own)
     e = found.head[r]
     while e != LAST:
         m = w.position[found.edge_row[e]]
@@ -69,9 +78,12 @@ def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
     for m in range(w.always[0], count):
         if w.status[m] == NEW and recall(w, w.candidate[m], layers):
             w.status[m] = OUT
+    w.state[TOUCHED] += _look_ahead(w, codes, r, base, count)
     for m in range(w.always[0], count):
         row = w.candidate[m]
         if w.status[m] != NEW or row < base or w.layer[row - base] < zero_layer:
+            continue
+        if w.found_to[m] < 0:
             continue
         g = row - base
         lone = True
@@ -101,6 +113,27 @@ def known_facets(net, w, codes, found, r, count, height, zero_layer, layers):
                 w.found_to[m] = s
                 w.stat[S_SEGMENT] += 1
     return True
+
+
+@fused
+def _look_ahead(w, codes, r, base, count):
+    """Read what the lookup of the neighbours will need: one wait for all of them, not one each.
+
+    Leaves −1 in ``found_to`` of the units across which no region is listed.
+    """
+    size = np.uint64(codes.table.shape[0] - 1)
+    for m in range(w.always[0], count):
+        row = w.candidate[m]
+        if w.status[m] == NEW and row >= base:
+            slot = np.int64((w.hash[0] ^ codes.flip_key[row - base]) & size)
+            w.found_to[m] = codes.table[slot]
+    touched = 0
+    for m in range(w.always[0], count):
+        if w.status[m] == NEW and w.candidate[m] >= base and w.found_to[m] > r:
+            s = w.found_to[m]
+            if codes.code[s, 0] > 0 and codes.witness[s, 0] > 0.0:
+                touched += 1
+    return touched
 
 
 @fused
@@ -213,6 +246,7 @@ def _take_apart(w, height, index, other):
     w.status[index] = ATTACHED
     take_out(w, index)
     w.state[POOL] = 0
+    w.state[ACTIVE] = 0
     return attach(w, height, w.candidate[index], w.candidate[other])
 
 
@@ -224,6 +258,7 @@ def settle(net, w, count, final, height, layers):
     facet. Returns (whether nothing is open, new height of the attached).
     """
     base = net.wall_rows.shape[0]
+    certify = final and w.always[0] == 0
     if not final:
         for m in range(w.always[0], count):
             if w.status[m] == NEW and recall(w, w.candidate[m], layers):
@@ -242,7 +277,8 @@ def settle(net, w, count, final, height, layers):
                 return False, height
             if alone:
                 take_out(w, m)
-            verdict, other = program(net, w, row, m, alone, count)
+            w.state[KEPT] = -1
+            verdict, other = program(net, w, row, m, alone, count, certify)
             if alone:
                 put_back(w, m)
             if verdict == REDUNDANT:
@@ -254,7 +290,11 @@ def settle(net, w, count, final, height, layers):
                 w.status[m] = FACET  # an upper cell may keep a row that is not needed
             elif not alone:
                 if verdict == TIGHT:
-                    _facets_at_vertex(net, w, count, height)
+                    if w.state[KEPT] >= 0 and w.pool_simple[w.state[KEPT]]:
+                        wall_facets(w, w.state[KEPT], w.always[1])
+                    if w.status[m] == NEW:
+                        slacks(w.columns, count, w.x, w.slack)
+                        _facets_at_vertex(net, w, count, height)
                     if w.status[m] == NEW:
                         _facet_at_vertex(net, w, count, height, other)
                 alone = True

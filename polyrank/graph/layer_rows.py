@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from polyrank.cells.compose import compose, gamma
-from polyrank.graph.arrays import NEW, POOL, POOL_TURN
+from polyrank.graph.arrays import ACTIVE, NEW, POOL, POOL_TURN
+from polyrank.graph.vertices import place_vertices
 from polyrank.lp.jit import fused
 
 __all__ = [
@@ -67,6 +70,15 @@ def load_layer(net, w, k):
 
 
 @fused
+def _note_side(w, m, side):
+    bit = np.uint64(1) << np.uint64(m & 63)
+    if side > 0.0:
+        w.side_word[m >> 6] |= bit
+    else:
+        w.side_word[m >> 6] &= ~bit
+
+
+@fused
 def _append(net, w, count, row):
     """Append a row to the cell's. Returns the new number of rows."""
     d = w.x.shape[0]
@@ -75,6 +87,7 @@ def _append(net, w, count, row):
     w.position[row] = count
     w.status[count] = NEW
     w.side[count] = s
+    _note_side(w, count, s)
     for l in range(d + 1):
         v = s * w.table[row, l]
         w.columns[l, count] = v
@@ -100,6 +113,7 @@ def gather_kept(net, w, k):
         count = _append(net, w, count, w.kept[k, m])
     w.state[POOL] = 0
     w.state[POOL_TURN] = 0
+    w.state[ACTIVE] = 0
     return count
 
 
@@ -107,16 +121,18 @@ def gather_kept(net, w, k):
 def gather_cutting(net, w, k, count):
     """Append the units of layer k that may cut the cell. Returns the number of rows."""
     base = net.wall_rows.shape[0]
+    begin = count
     for m in range(w.cutting_count[k]):
         g = w.cutting[k, m]
         if w.vanish[g] == 0:
             count = _append(net, w, count, base + g)
+    place_vertices(w, begin, count)
     return count
 
 
 @fused
 def turn(w, count):
-    """Bring the rows to the side of the current region, with the vertices that it has too."""
+    """Bring the rows to the side of the current region."""
     d = w.x.shape[0]
     for m in range(w.always[0], count):
         row = w.candidate[m]
@@ -127,33 +143,8 @@ def turn(w, count):
             v = s * w.table[row, l]
             w.columns[l, m] = v
             w.form[m, l] = v
-        if w.side[m] != 0.0:
-            _mirror_vertices(w, m)
         w.side[m] = s
-
-
-@fused
-def _mirror_vertices(w, m):
-    """Of the known vertices those that lie on row m stay when it changes sides."""
-    d = w.x.shape[0]
-    kept = 0
-    for v in range(w.state[POOL]):
-        slot = -1
-        for q in range(d):
-            if w.pool_basis[v, q] == m:
-                slot = q
-        if slot < 0:
-            continue
-        for q in range(d):
-            w.pool_basis[kept, q] = w.pool_basis[v, q]
-            w.pool_x[kept, q] = w.pool_x[v, q]
-            for l in range(d):
-                w.pool_inverse[kept, q, l] = w.pool_inverse[v, q, l]
-        for l in range(d):
-            w.pool_inverse[kept, l, slot] = -w.pool_inverse[kept, l, slot]
-        kept += 1
-    w.state[POOL] = kept
-    w.state[POOL_TURN] = 0
+        _note_side(w, m, s)
 
 
 @fused

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from polyrank.graph.arrays import ATTACHED, OUT, S_RAYS
+from polyrank.graph.sweeps import along, quotients
 from polyrank.lp.certify import INFLATE
 from polyrank.lp.jit import fused
+from polyrank.lp.simplex import slacks
 
 __all__ = [
     "beyond_at",
@@ -61,14 +61,7 @@ def load_witness(net, codes, r, out):
 @fused
 def _values(w, count, point):
     """Values of the cell's rows at a point."""
-    d = w.x.shape[0]
-    first = w.always[0]
-    for m in range(first, count):
-        w.value[m] = w.columns[d, m]
-    for l in range(d):
-        v = point[l]
-        for m in range(first, count):
-            w.value[m] += w.columns[l, m] * v
+    slacks(w.columns, count, point, w.value)
 
 
 @fused
@@ -96,18 +89,9 @@ def shoot(net, w, count, reach):
     second = -1
     t1 = reach
     t2 = reach
-    begin = w.always[0]
-    for m in range(begin, count):
-        w.value[m] = 0.0
-    for l in range(d):
-        v = w.direction[l]
-        if v != 0.0:
-            for m in range(begin, count):
-                w.value[m] += w.columns[l, m] * v
-    for m in range(begin, count):  # without branches, which no predictor guesses
-        r = w.value[m]
-        w.value[m] = w.depth[m] / -r if r < 0.0 else np.inf
-    for m in range(begin, count):
+    along(w.columns, count, w.direction, w.rate)
+    quotients(w.depth, w.rate, count, 0.0, w.value)
+    for m in range(w.always[0], count):
         t = w.value[m]
         if t < t2 and w.status[m] != ATTACHED and w.status[m] != OUT:
             if t < t1:
@@ -183,20 +167,20 @@ def beyond_at(w, count, index, height):
             size = abs(w.q[l])
     factor = (d + 1) * INFLATE * size
     _values(w, count, w.q)
+    if not -w.value[index] > w.form_radius[index] * factor:
+        return False
     for m in range(w.always[0], count):
-        z = w.value[m]
-        if m == index:
-            z = -z
-        elif w.status[m] == OUT:
-            continue
-        elif w.status[m] == ATTACHED:
-            if root(w, w.candidate[m], height) == mine:
-                continue
+        if not w.value[m] > w.form_radius[m] * factor and w.status[m] != OUT and m != index:
+            return False
+    if height == 0:
+        return True
+    for m in range(w.always[0], count):
+        if w.status[m] == ATTACHED and root(w, w.candidate[m], height) != mine:
             z = w.form[m, d]
             for l in range(d):
                 z += w.form[m, l] * w.q[l]
-        if not z > w.form_radius[m] * factor:
-            return False
+            if not z > w.form_radius[m] * factor:
+                return False
     return True
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import (
+    ACTIVE,
     LEVEL,
     OUT,
-    POOL,
-    POOL_TURN,
     PROPORTIONAL,
     REDUNDANT,
     S_ENCLOSURE,
@@ -23,93 +22,21 @@ from polyrank.graph.arrays import (
     S_VERTEX,
     TIGHT,
     UNDECIDED,
-    VERTICES,
     VIOLATED,
 )
 from polyrank.graph.layer_rows import mark_members
+from polyrank.graph.sweeps import choose_edge, first_met, move
+from polyrank.graph.vertices import drop_vertex, keep_vertex, to_lowest_vertex
 from polyrank.lp.certify import INFLATE, by_enclosure, by_residual
 from polyrank.lp.jit import fused, inner
-from polyrank.lp.simplex import choose_edge, move, ratio_test, refactor, slacks
+from polyrank.lp.simplex import refactor, slacks
 
-__all__ = ["program", "proportional", "set_objective"]
+__all__ = ["program", "proportional", "redundant_at_vertex", "set_objective"]
 
 MAX_PIVOTS = 300
 BLAND_AFTER = 30
 #: Multipliers smaller than this share of the largest are left out of a proof.
 NEGLIGIBLE = 1e-13
-
-
-@fused
-def _to_witness(w):
-    """Put the program to the interior point p with free slots."""
-    d = w.x.shape[0]
-    for q in range(d):
-        w.basis[q] = -1
-        w.x[q] = w.p[q]
-        for l in range(d):
-            w.inverse[l, q] = 1.0 if l == q else 0.0
-
-
-@fused
-def _to_lowest_vertex(w, without):
-    """Put the program to the known vertex where the objective is least. Returns it, or −1.
-
-    Vertices that lie on the row ``without`` are left out.
-    """
-    d = w.x.shape[0]
-    best = -1
-    low = np.inf
-    for v in range(w.state[POOL]):
-        if without >= 0:
-            on_it = False
-            for q in range(d):
-                on_it = on_it or w.pool_basis[v, q] == without
-            if on_it:
-                continue
-        z = 0.0
-        for l in range(d):
-            z += w.objective[l] * w.pool_x[v, l]
-        if z < low:
-            low = z
-            best = v
-    if best < 0:
-        _to_witness(w)
-        return -1
-    for q in range(d):
-        w.basis[q] = w.pool_basis[best, q]
-        w.x[q] = w.pool_x[best, q]
-        for l in range(d):
-            w.inverse[q, l] = w.pool_inverse[best, q, l]
-    return best
-
-
-@fused
-def _keep_vertex(w):
-    d = w.x.shape[0]
-    v = w.state[POOL]
-    if v < VERTICES:
-        w.state[POOL] = v + 1
-    else:
-        v = w.state[POOL_TURN]
-        w.state[POOL_TURN] = (v + 1) % VERTICES
-    for q in range(d):
-        w.pool_basis[v, q] = w.basis[q]
-        w.pool_x[v, q] = w.x[q]
-        for l in range(d):
-            w.pool_inverse[v, q, l] = w.inverse[q, l]
-
-
-@fused
-def _drop_vertex(w, v):
-    d = w.x.shape[0]
-    last = w.state[POOL] - 1
-    w.state[POOL] = last
-    w.state[POOL_TURN] = 0
-    for q in range(d):
-        w.pool_basis[v, q] = w.pool_basis[last, q]
-        w.pool_x[v, q] = w.pool_x[last, q]
-        for l in range(d):
-            w.pool_inverse[v, q, l] = w.pool_inverse[last, q, l]
 
 
 @fused
@@ -284,7 +211,39 @@ def set_objective(w, row):
 
 
 @fused
-def program(net, w, row, index, alone, count):
+def redundant_at_vertex(w, row):
+    """Try to prove a row, none of the cell's, redundant at the lowest vertex that is known.
+
+    For cells whose rows have not been turned since the vertices were kept.
+    """
+    d = w.x.shape[0]
+    set_objective(w, row)
+    best = -1
+    low = np.inf
+    for i in range(w.state[ACTIVE]):
+        v = w.active[i]
+        z = 0.0
+        for l in range(d):
+            z += w.objective[l] * w.pool_x[v, l]
+        if z < low:
+            low = z
+            best = v
+    if best < 0 or low + w.objective[d] < 0.0:
+        return False
+    for q in range(d):
+        r = 0.0
+        for l in range(d):
+            r += w.objective[l] * w.pool_inverse[best, l, q]
+        if r < -1e-9:
+            return False
+        w.rates[q] = r
+    return by_residual(
+        w.form, w.form_radius, w.pool_basis[best], w.rates, w.objective, w.radius[row]
+    )
+
+
+@fused
+def program(net, w, row, index, alone, count, certify):
     """Minimise a row over the cell's rows.
 
     Parameters
@@ -295,6 +254,8 @@ def program(net, w, row, index, alone, count):
         Its place among the cell's rows; −1 where it is none of them.
     alone : bool
         Its place has been taken out; stop at the first point where the objective is negative.
+    certify : bool
+        Try to prove a vertex on the row simple.
 
     Returns
     -------
@@ -305,13 +266,15 @@ def program(net, w, row, index, alone, count):
     d = w.x.shape[0]
     set_objective(w, row)
     without = index if alone else -1
-    start = _to_lowest_vertex(w, without)
+    start = to_lowest_vertex(w, without)
     limit = w.radius[row] * (2 * d + 2) * INFLATE
     ready = False
     refreshed = False
     pivots = 0
     while True:
-        slot, sign = choose_edge(w.inverse, w.basis, w.objective, pivots > BLAND_AFTER, w.rates)
+        slot, sign = choose_edge(
+            w.inverse, w.basis, w.objective, pivots > BLAND_AFTER, w.rates, w.sizes
+        )
         if slot < 0:
             tight = -1
             for q in range(d):
@@ -321,7 +284,7 @@ def program(net, w, row, index, alone, count):
                 verdict, other = _proof(net, w, row, count)
                 if verdict != UNDECIDED:
                     if pivots > 0:
-                        _keep_vertex(w)
+                        keep_vertex(w, count, False)
                         w.stat[S_LPS] += 1
                     else:
                         w.stat[S_VERTEX] += 1
@@ -334,8 +297,8 @@ def program(net, w, row, index, alone, count):
                     w.stat[S_LPS] += 1
                     return UNDECIDED, -1
                 moved = True
-                _drop_vertex(w, start)
-                start = _to_lowest_vertex(w, without)
+                drop_vertex(w, start)
+                start = to_lowest_vertex(w, without)
             if moved:
                 continue
         if slot < 0 and tight >= 0:
@@ -363,9 +326,9 @@ def program(net, w, row, index, alone, count):
         hit = -1
         step = 0.0
         if pivots < MAX_PIVOTS:
-            hit, step = ratio_test(
+            hit, step = first_met(
                 w.columns, count, w.slack, w.inverse, slot, sign, w.basis, pivots > BLAND_AFTER,
-                w.rate,
+                w.direction, w.rate, w.value,
             )  # fmt: skip
         if hit < 0 or not step < 1e18:
             w.stat[S_LPS] += 1
@@ -377,7 +340,10 @@ def program(net, w, row, index, alone, count):
             for l in range(d):  # without the row the cell is not bounded
                 w.x[l] += (z + 1.0) / -slope * sign * w.inverse[l, slot]
             return VIOLATED, -1
-        move(w.columns, count, w.slack, w.inverse, w.basis, w.x, slot, sign, hit, step, w.rate)
+        move(
+            w.columns, count, w.slack, w.inverse, w.basis, w.x, slot, hit, step, w.direction,
+            w.rate, w.sizes,
+        )  # fmt: skip
         pivots += 1
         w.stat[S_PIVOTS] += 1
         if hit == index:
@@ -386,7 +352,7 @@ def program(net, w, row, index, alone, count):
             for q in range(d):
                 full = full and w.basis[q] >= 0
             if full:
-                _keep_vertex(w)
+                keep_vertex(w, count, certify)
             return TIGHT, slot
 
 

@@ -33,7 +33,9 @@ from polyrank.graph.arrays import (
     S_INTERVAL,
     S_MISSING,
     S_PENDING,
+    S_RESIDUAL,
     S_STRUCTURE,
+    S_VERTEX,
     UNKNOWN,
     UNLINKED,
     VALID,
@@ -49,7 +51,8 @@ from polyrank.graph.layer_rows import (
     turn,
 )
 from polyrank.graph.rays import depths, load_witness, root
-from polyrank.graph.redundancy import program
+from polyrank.graph.redundancy import program, redundant_at_vertex
+from polyrank.graph.vertices import select_vertices
 from polyrank.lp.certify import INFLATE
 from polyrank.lp.jit import fused, kernel
 
@@ -90,7 +93,11 @@ def _sieve(net, w, k, rows, height):
             if abs(w.table[row, d]) > (spread + (d + 1) * w.radius[row]) * INFLATE:
                 w.stat[S_INTERVAL] += 1
                 continue
-            verdict, other = program(net, w, row, -1, False, rows)
+            if redundant_at_vertex(w, row):
+                w.stat[S_VERTEX] += 1
+                w.stat[S_RESIDUAL] += 1
+                continue
+            verdict, other = program(net, w, row, -1, False, rows, False)
             if verdict == REDUNDANT:
                 continue
             if verdict == PROPORTIONAL:
@@ -279,6 +286,7 @@ def walk(net, w, codes, found, layers, begin, end, flips):
                     count = gather_cutting(net, w, k, gather_kept(net, w, k))
             w.state[GATHERED] = count if final else 0
             _renew(w, count)
+            select_vertices(w, count)
             consistent = final
             done = depths(w, count)
             if done and final:

@@ -9,7 +9,7 @@ exactly n facets (for Coxeter arrangements these are the simple reflections).
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb, gcd, lcm
 from typing import Any
 
@@ -85,6 +85,42 @@ def test_edges_of_generic_central_arrangements(p: int, n: int) -> None:
     _sound(run, graph)
     # each hyperplane is cut by p − 1 generic central ones in dimension n − 1
     assert graph.edges == p * 2 * sum(comb(p - 2, i) for i in range(n - 1))
+
+
+def _dyadic(widths: list[int], wall: int | None = None, at: int = 0) -> Network:
+    """A random network of multiples of 2**-9, or its restriction to ``x_wall = at``."""
+    rng = np.random.default_rng(sum(widths))
+    weights, biases = [], []
+    for fan_in, units in pairwise([*widths, 1]):
+        weights.append(np.rint(rng.normal(0, np.sqrt(2 / fan_in), (units, fan_in)) * 512) / 512)
+        biases.append(np.rint(rng.normal(0, 0.1, units) * 512) / 512)
+    if wall is not None:
+        biases[0] = biases[0] + at * weights[0][:, wall]
+        weights[0] = np.delete(weights[0], wall, axis=1)
+    return Network.from_arrays(weights, biases)
+
+
+@pytest.mark.parametrize(
+    "widths", [[2, 12, 12], [3, 9, 7, 5], [4, 9, 6], [5, 11], [7, 10], [9, 8]], ids=str
+)
+def test_facets_on_the_walls_of_a_box_are_the_regions_of_the_walls(widths: list[int]) -> None:
+    net = _dyadic(widths)
+    run, graph = _graph(net, pr.Box(-1, 1))
+    _sound(run, graph)
+    words = [bytes(w) for w in _words(run)]
+    of_region = np.repeat(np.arange(run.count), np.diff(graph.facet_start))
+    found = sorted(
+        sorted(words[r] for r in of_region[graph.facet_unit == -1 - wall])
+        for wall in range(2 * widths[0])
+    )
+    expected = sorted(
+        sorted(
+            bytes(w) for w in _words(pr.enumerate_regions(_dyadic(widths, wall, at), pr.Box(-1, 1)))
+        )
+        for wall in range(widths[0])
+        for at in (-1, 1)
+    )
+    assert found == expected
 
 
 def _coxeter(kind: str, n: int) -> Arrangement:
