@@ -76,7 +76,10 @@ def assemble(
     )  # fmt: skip
     parent = np.arange(regions, dtype=np.int32)
     components = int(count_components(edges.source, edges.target, parent))
-    by_edge = np.argsort(edges.point_edge, kind="stable")
+    point_edge, point = edges.point_edge, edges.point
+    if (point_edge[1:] < point_edge[:-1]).any():
+        by_edge = np.argsort(point_edge, kind="stable")
+        point_edge, point = point_edge[by_edge], point[by_edge]
     return RegionGraph(
         dimension=dimension,
         facet_start=start,
@@ -85,8 +88,8 @@ def assemble(
         source=edges.source,
         target=edges.target,
         unit=edges.unit,
-        beyond_edge=edges.point_edge[by_edge],
-        beyond=edges.point[by_edge],
+        beyond_edge=point_edge,
+        beyond=point,
         beyond_exact=edges.exact,
         closure=Closure(
             facets=len(to),

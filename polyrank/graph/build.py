@@ -34,6 +34,8 @@ __all__ = ["region_graph"]
 
 _CHUNK = 65_536
 _GAPS = 1000
+#: Most entries by which the arrays of the edges grow at once.
+_LARGEST_STEP = 1 << 23
 
 
 def region_graph(
@@ -107,6 +109,8 @@ class _Builder:
         rows = self.walls + int(self.net.unit_start[-1])
         room = max(1 << 14, 4 * rows)
         found = new_found(self.regions, self.chart.k, room)
+        # an arrangement has at most k edges per region
+        found = _with_room(found, 0, 0, min(self.regions * self.chart.k, _LARGEST_STEP))
         if self.cube.dim == 0:
             found.is_open[:] = True
             return found, 0, 0
@@ -188,14 +192,15 @@ class _Builder:
         names = np.concatenate([-1 - np.arange(self.walls), self.codes.bit]).astype(np.int32)
         late = np.array([e for e in self.late if e[1] >= 0], dtype=np.int64).reshape(-1, 3)
         late_walls = np.array([e for e in self.late if e[1] < 0], dtype=np.int64).reshape(-1, 3)
-        source = np.concatenate([found.edge_source[:edges], late[:, 0].astype(np.int32)])
-        target = np.concatenate([found.edge_target[:edges], late[:, 1].astype(np.int32)])
-        row = np.concatenate([found.edge_row[:edges], late[:, 2].astype(np.int32)])
-        alone = found.edge_next[:edges] == UNLINKED
-        alone |= found.is_open[found.edge_target[:edges]]
-        alone = np.concatenate([alone, np.ones(len(late), dtype=bool)])
-        owner = np.concatenate([np.zeros(0, dtype=np.int64), *(o for o, _ in self.points)])
-        points = np.concatenate([np.zeros((0, self.chart.k)), *(p for _, p in self.points)])
+        found = _with_room(found, edges, walls, len(late))
+        total = edges + len(late)
+        for column, field in enumerate((found.edge_source, found.edge_target, found.edge_row)):
+            field[edges:total] = late[:, column]
+        found.edge_next[edges:total] = UNLINKED
+        source, target = found.edge_source[:total], found.edge_target[:total]
+        alone = found.edge_next[:total] == UNLINKED
+        if found.is_open.any():
+            alone |= found.is_open[target]
         exact: dict[int, tuple[fmpq, ...]] = {}
         number = edges
         owners, rounded = [], []
@@ -213,12 +218,13 @@ class _Builder:
                 exact[number] = q
             number += 1
         if owners:
-            owner = np.concatenate([owner, np.array(owners, dtype=np.int64)])
-            points = np.concatenate([points, np.array(rounded)])
+            self.points.append((np.array(owners, dtype=np.int64), np.array(rounded)))
+        owner = np.concatenate([np.zeros(0, dtype=np.int64), *(o for o, _ in self.points)])
+        points = np.concatenate([np.zeros((0, self.chart.k)), *(p for _, p in self.points)])
         return assemble(
             dimension=self.chart.k,
             regions=self.regions,
-            edges=Edges(source, target, names[row], alone, owner, points, exact),
+            edges=Edges(source, target, names[found.edge_row[:total]], alone, owner, points, exact),
             facets=Facets(
                 back=_named(self.back, names, 2),
                 walls=np.column_stack(
@@ -247,7 +253,7 @@ def _with_room(found: Found, edges: int, walls: int, room: int) -> Found:
     """The same results in arrays that hold more edges and wall facets."""
     out = found
     if edges + room > len(found.edge_source):
-        size = len(found.edge_source) + max(room, min(len(found.edge_source), 1 << 23))
+        size = len(found.edge_source) + max(room, min(len(found.edge_source), _LARGEST_STEP))
         grown = [
             _grown(a, size)
             for a in (found.edge_source, found.edge_target, found.edge_row, found.edge_next)
@@ -256,7 +262,7 @@ def _with_room(found: Found, edges: int, walls: int, room: int) -> Found:
             edge_source=grown[0], edge_target=grown[1], edge_row=grown[2], edge_next=grown[3]
         )
     if walls + room > len(found.wall_region):
-        size = len(found.wall_region) + max(room, min(len(found.wall_region), 1 << 23))
+        size = len(found.wall_region) + max(room, min(len(found.wall_region), _LARGEST_STEP))
         out = out._replace(
             wall_region=_grown(found.wall_region, size), wall_row=_grown(found.wall_row, size)
         )

@@ -119,6 +119,7 @@ def test_buffers_that_are_too_small_grow(monkeypatch: pytest.MonkeyPatch) -> Non
     made = build.new_found
     monkeypatch.setattr(build, "new_found", lambda regions, dim, room: made(regions, dim, 64))
     monkeypatch.setattr(build, "_CHUNK", 100)
+    monkeypatch.setattr(build, "_LARGEST_STEP", 1)
     calls: list[tuple[int, int]] = []
     small = region_graph(run, net, progress=lambda done, all_: calls.append((done, all_)))
     assert calls[-1] == (run.count, run.count)
