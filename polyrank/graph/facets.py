@@ -1,7 +1,8 @@
 """Compiled: sort the candidates of a cell into facets and redundant rows.
 
-The facets of a region are proved in the order of their cost: those that an earlier neighbour has
-proved, those that the segment to the witness of a listed neighbour crosses, those next to a vertex.
+The facets of a region are proved in the order of their cost: those on walls that a simple vertex
+shows, those that an earlier neighbour has proved, those that the segment to the witness of a listed
+neighbour crosses, those next to a vertex.
 A row is proved redundant by a remembered identity, or by a linear program over all other rows; a
 point that violates it alone shows that it is a facet.
 """
