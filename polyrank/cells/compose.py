@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from polyrank.lp.jit import kernel
+from polyrank.lp.jit import kernel, shared
 
 __all__ = ["UNIT_ROUNDOFF", "compose", "exponent_of", "gamma", "power_of_two"]
 
@@ -26,7 +26,7 @@ def gamma(n):
     return n * 2.0**-53 * (1.0 + 2.0**-30)
 
 
-@kernel
+@shared
 def exponent_of(value):
     """The exponent e of a positive float: 2**(e − 1) ≤ value < 2**e, read off its bits."""
     e = (np.float64(value).view(np.int64) >> 52) & 0x7FF
@@ -35,7 +35,7 @@ def exponent_of(value):
     return e - 1022
 
 
-@kernel
+@shared
 def power_of_two(exponent):
     """The float 2**exponent, assembled from its bits."""
     if exponent < -1022 or exponent > 1023:
@@ -43,7 +43,7 @@ def power_of_two(exponent):
     return np.int64((exponent + 1023) << 52).view(np.float64)
 
 
-@kernel
+@shared
 def compose(
     weight, bias, exact_weight, exact_arithmetic, slope, rows, row_error, scale, constant_column,
     units_in, units_out, out_rows, out_error, out_scale, work, magnitude,

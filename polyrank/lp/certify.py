@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from polyrank.lp.jit import kernel
+from polyrank.lp.jit import shared
 
 __all__ = ["by_enclosure", "by_integers", "by_residual", "independent", "integer_rank"]
 
@@ -33,7 +33,7 @@ __all__ = ["by_enclosure", "by_integers", "by_residual", "independent", "integer
 INFLATE = 1.0 + 2.0**-40
 
 
-@kernel
+@shared
 def by_residual(table, radius, basis, rates, objective, objective_radius):
     """Prove ``objective ≥ 0`` on the cell from approximate multipliers and a bounded cube.
 
@@ -74,7 +74,7 @@ def by_residual(table, radius, basis, rates, objective, objective_radius):
     return c >= (spread + (d + 1) * error) * INFLATE
 
 
-@kernel
+@shared
 def by_enclosure(
     table, radius, basis, inverse, rates, objective, objective_radius, central, member, dimension
 ):
@@ -142,7 +142,7 @@ def by_enclosure(
     return positive == d or (members and positive >= dimension)
 
 
-@kernel
+@shared
 def by_integers(table, exponent, basis, rates, objective, objective_exponent, work):
     """Prove ``objective ≥ 0`` by an identity in integers.
 
@@ -211,7 +211,7 @@ def by_integers(table, exponent, basis, rates, objective, objective_exponent, wo
     return True
 
 
-@kernel
+@shared
 def independent(rows, radius, count, size, chosen, work, inverse, picked_columns, used):
     """Prove that some ``size`` of the first ``count`` rows are linearly independent.
 
@@ -301,7 +301,7 @@ def independent(rows, radius, count, size, chosen, work, inverse, picked_columns
 PRIMES = (2147483647, 2147483629, 2147483587, 2147483579)
 
 
-@kernel
+@shared
 def _rank_modulo(integers, count, width, p):
     """Rank modulo p of the first ``count`` rows, which are reduced in place."""
     rank = 0
@@ -331,7 +331,7 @@ def _rank_modulo(integers, count, width, p):
     return rank
 
 
-@kernel
+@shared
 def integer_rank(rows, exponent, index, count, width, integers):
     """Exact rank of integer rows, or −1 where 64-bit residues cannot prove it.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from polyrank.lp.jit import kernel
+from polyrank.lp.jit import shared
 
 __all__ = ["choose_edge", "move", "ratio_test", "refactor", "slacks"]
 
@@ -23,7 +23,7 @@ __all__ = ["choose_edge", "move", "ratio_test", "refactor", "slacks"]
 RATE_TOLERANCE = 1e-11
 
 
-@kernel
+@shared
 def slacks(columns, rows, x, out):
     """Slacks ``a_m·x + b_m`` of the first ``rows`` rows at ``x``, into ``out``.
 
@@ -38,7 +38,7 @@ def slacks(columns, rows, x, out):
             out[m] += columns[l, m] * v
 
 
-@kernel
+@shared
 def choose_edge(inverse, basis, objective, bland, rates):
     """Pick the edge along which the objective falls.
 
@@ -92,7 +92,7 @@ def choose_edge(inverse, basis, objective, bland, rates):
     return best, sign
 
 
-@kernel
+@shared
 def ratio_test(columns, rows, slack, inverse, slot, sign, basis, bland, rate):
     """First row met along ``sign`` times column ``slot`` of the inverse.
 
@@ -138,7 +138,7 @@ def ratio_test(columns, rows, slack, inverse, slot, sign, basis, bland, rate):
     return row, step
 
 
-@kernel
+@shared
 def move(columns, rows, slack, inverse, basis, x, slot, sign, row, step, rate):
     """Go to the blocking row: update the point, the slacks, the basis and its inverse."""
     d = basis.shape[0]
@@ -161,7 +161,7 @@ def move(columns, rows, slack, inverse, basis, x, slot, sign, row, step, rate):
     basis[slot] = row
 
 
-@kernel
+@shared
 def refactor(table, basis, inverse, work):
     """Recompute the inverse of the basis matrix from the rows (Gauss-Jordan, row pivoting).
 

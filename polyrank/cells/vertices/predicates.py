@@ -14,7 +14,7 @@ import numpy as np
 
 from polyrank.cells.compose import power_of_two
 from polyrank.lp.certify import INFLATE
-from polyrank.lp.jit import fused, kernel
+from polyrank.lp.jit import fused, shared
 
 __all__ = ["UNKNOWN", "asked_sign", "evaluate_layer", "integer_value", "sign_at"]
 
@@ -25,7 +25,7 @@ _LIMIT = 2.0**62
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
-@kernel
+@shared
 def integer_value(row, exponent, vertex):
     """``(value, known)``: the row at integer homogeneous coordinates, times a positive factor."""
     if exponent < 0 or exponent > _MOST_BITS:

@@ -8,7 +8,7 @@ from polyrank.cells.compose import exponent_of, gamma, power_of_two
 from polyrank.cells.vertices.pool import AT_INFINITY
 from polyrank.cells.vertices.predicates import asked_sign, integer_value
 from polyrank.lp.certify import INFLATE
-from polyrank.lp.jit import fused, kernel
+from polyrank.lp.jit import fused, shared
 
 __all__ = ["cut_edge", "orient", "refine"]
 
@@ -17,7 +17,7 @@ _LIMIT = 2.0**62
 NO_BOUND = np.inf
 
 
-@kernel
+@shared
 def inverse(m, n, out):
     """The inverse of an n × n matrix, n ≤ 3, by cofactors; False where the determinant is 0."""
     if n == 1:
