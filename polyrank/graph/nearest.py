@@ -187,10 +187,13 @@ class _Problem:
             raise UnsupportedError(
                 "cvxpy is not installed: pip install 'polyrank[graph]'"
             ) from None
-        table = np.array([[float(fmpq(v)) for v in row] for row in rows])
+        try:
+            table = np.array([[float(fmpq(v)) for v in row] for row in rows])
+            gram = np.array([[float(v) for v in r] for r in self.gram.tolist()])
+            linear = np.array([float(v) for v in self.linear.entries()])
+        except OverflowError:
+            return None
         table /= np.abs(table).max(axis=1, keepdims=True)
-        gram = np.array([[float(v) for v in r] for r in self.gram.tolist()])
-        linear = np.array([float(v) for v in self.linear.entries()])
         y = cvxpy.Variable(self.k)
         objective = cvxpy.quad_form(y, cvxpy.psd_wrap(gram)) - 2 * linear @ y
         program = cvxpy.Problem(

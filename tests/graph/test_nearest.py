@@ -115,6 +115,15 @@ def test_a_solver_that_gives_up_leaves_an_upper_bound(monkeypatch: pytest.Monkey
     assert found.distance_squared >= 2
 
 
+def test_a_point_too_far_for_floats_has_an_upper_bound() -> None:
+    regions = _regions(network(layer([[1, 0], [0, 1]], [0, 0])), pr.Box(-2, 2))
+    far = fmpq(10) ** 400
+    found = nearest_low_rank(regions, [far, fmpq(0)], 1)
+    assert found is not None
+    assert found.proved is False
+    assert (far - 2) ** 2 <= found.distance_squared <= (far + 2) ** 2 + 4
+
+
 def test_a_wrong_proposal_is_pulled_into_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     regions = _regions(network(layer([[1, 0], [0, 1]], [0, 0])), pr.Box(-2, 2))
     monkeypatch.setattr(nearest._Problem, "_proposal", lambda *_: (fmpq(1, 3), fmpq(1, 5)))
