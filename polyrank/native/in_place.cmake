@@ -1,0 +1,8 @@
+# Builds the core beside its sources, for work on a checkout that is not installed:
+#   cmake -P polyrank/native/in_place.cmake
+get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
+set(build ${root}/build/in_place)
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${build} -G Ninja
+                        -DPOLYRANK_STRICT=ON COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${root} COMMAND_ERROR_IS_FATAL ANY)
