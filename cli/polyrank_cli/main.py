@@ -25,6 +25,7 @@ from polyrank_cli.region import region_command
 from polyrank_cli.restrict import restrict_command
 from polyrank_cli.sample import sample_command
 from polyrank_cli.slice import slice_command
+from polyrank_cli.streams import keep_stdout_for_python
 from polyrank_cli.summary import summary_command
 
 __all__ = ["app", "main"]
@@ -88,6 +89,7 @@ def main() -> None:
     """Run the command line; leaves with the exit status."""
     # a batch system ends a job with SIGTERM: what was found is kept as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    keep_stdout_for_python()
     app()
 
 

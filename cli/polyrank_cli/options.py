@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import typer
 
 import polyrank as pr
+from polyrank_cli.failures import sentences
 
 if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
@@ -166,7 +167,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         for name, (kind, names) in groups.items():
             given[name] = kind(**{n: given.pop(n) for n in names})
-        command(**given)
+        with sentences():  # also while modules are still being loaded
+            command(**given)
 
     run.__doc__ = command.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -40,6 +40,7 @@ from polyrank.cells.highs_points import (
     simplest,
     vertex_of,
 )
+from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.cells.log_steps import (
     LOG_CUBE_NEGATIVE,
     LOG_CUBE_POSITIVE,
@@ -94,6 +95,8 @@ LADDER = (
 _BATCH = 1024
 _POINTS = 16
 _TICK = 0.1
+#: Regions are handed on after at most about this time, however few they are.
+_FLUSH_SECONDS = 1.0
 _SEGMENT = 2_000
 _CUTS, _UNKNOWN = -2, -3
 _DECISION = {1: POSITIVE, -1: NEGATIVE, 0: IDENTICALLY_ZERO}
@@ -201,7 +204,8 @@ class _HighsSearch:
         self.exact_pivots = 0
         self.share = 0.0
         self.started = time.perf_counter()
-        self.ticked = self.started
+        self.ticked = self.flushed = self.started
+        self.interrupt = DeferredInterrupt()
 
     def run(self, tasks: Sequence[Task] | None) -> SearchResult:
         """Work through the tasks, deepest cell first."""
@@ -210,16 +214,22 @@ class _HighsSearch:
             interior = tuple(self.chart.interior.entries())
             blank = np.full(total, UNDECIDED, dtype=np.int8)
             tasks = [Task(-1, blank, np.zeros(total, dtype=np.int8), (interior,))]
-        try:
-            for task in tasks:
-                self.stack.append(self._opened(task, 1.0 / len(tasks)))
-                while self.stack:
-                    cell = self.stack.pop()
-                    self._log_cell(cell)
-                    self._work_on(cell)
-                    self._tick()
-                self._end_segment()
-        finally:
+        with self.interrupt:
+            try:
+                for task in tasks:
+                    self.stack.append(self._opened(task, 1.0 / len(tasks)))
+                    while self.stack:
+                        cell = self.stack.pop()
+                        self._log_cell(cell)
+                        with self.interrupt.at_once():
+                            leaf = self._work_on(cell)
+                        if leaf:
+                            self._leaf(cell)
+                        self._tick()
+                    self._end_segment()
+            except KeyboardInterrupt:
+                self._flush()  # what was found is kept
+                raise
             self._flush()
         self.count["highs_failed"] = self.model.failures
         self.count["undecided"] = len(self.undecided)
@@ -294,8 +304,8 @@ class _HighsSearch:
                 rows[i, column] += here.bias_exact[i, 0]
         return Table(rows)
 
-    def _work_on(self, cell: _Cell) -> None:
-        """Decide the units of a cell in turn until one cuts it or it is a region."""
+    def _work_on(self, cell: _Cell) -> bool:
+        """Decide the units of a cell in turn until one cuts it; True if it is a region."""
         self.count["cells"] += 1
         while True:
             start, end = self._units(cell.layer)
@@ -310,16 +320,15 @@ class _HighsSearch:
                     self.undecided.append(prefix_text(np.array(cell.decision), self.unit_start))
                     self.share += cell.share
                     self._log_step(LOG_DEFER)
-                    return
+                    return False
                 else:
                     cell.decision[g] = verdict
             if cuts:
                 self._halve(cell, cuts[0])
-                return
+                return False
             if cell.layer + 1 == len(self.layers):
-                self._leaf(cell)
                 self._log_step(LOG_LEAF)
-                return
+                return True
             self._log_step(LOG_NEXT)
             cell.layer += 1
             cell.table = self._composed(cell.layer, cell.table, cell.decision)
@@ -503,6 +512,8 @@ class _HighsSearch:
         if now < self.ticked + _TICK:
             return
         self.ticked = now
+        if now > self.flushed + _FLUSH_SECONDS:
+            self._flush()
         if self.progress is not None:
             self.progress(
                 SearchProgress(
@@ -515,6 +526,7 @@ class _HighsSearch:
 
     def _flush(self) -> None:
         found, self.found = self.found, []
+        self.flushed = time.perf_counter()
         if not found:
             return
         decision = np.array([d for d, _ in found], dtype=np.int8)[:, self.hyperplane]

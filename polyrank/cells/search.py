@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
 from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells, Leaf
-from polyrank.cells.interrupt import DeferredInterrupt
+from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.kernel import load_task, run
 from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
@@ -31,10 +31,11 @@ __all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "chosen_engine", "
 
 Sink = Callable[[Batch], None]
 
-_SLICE = 5_000
 _OUTPUT_BYTES = 1 << 24
 #: Cells per proof segment; segments are what a checker can take apart and check in parallel.
 _SEGMENT = 50_000
+#: Regions that were found one by one in rationals are handed on after at most this time.
+_FLUSH_SECONDS = 1.0
 _SEGMENT_END = b"\0"
 _CELLS = STATISTICS.index("cells")
 
@@ -154,6 +155,8 @@ class _Search:
         self.share = 0.0
         self.started = time.perf_counter()
         self.interrupt = DeferredInterrupt()
+        self.slices = Slices()
+        self.flushed = self.started
 
     def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
         """Work through the tasks and everything that comes of them."""
@@ -162,15 +165,19 @@ class _Search:
         left = budget
         unfinished: tuple[Task, ...] = ()
         with self.interrupt:
-            while self.queue:
-                if left is not None and left <= 0:
-                    unfinished = tuple(entry.task for entry in self.queue)
-                    break
-                used = self._work_on(self.queue.pop(), left)
-                if left is not None:
-                    left -= used
-                self.interrupt.check()
-        self._flush_leaves()
+            try:
+                while self.queue:
+                    if left is not None and left <= 0:
+                        unfinished = tuple(entry.task for entry in self.queue)
+                        break
+                    used = self._work_on(self.queue.pop(), left)
+                    if left is not None:
+                        left -= used
+                    self._safe_point()
+            except KeyboardInterrupt:
+                self._flush_leaves()  # what was found is kept
+                raise
+            self._flush_leaves()
         stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
         ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
         ladder["by_rationals"] = self.exact_tests
@@ -237,16 +244,18 @@ class _Search:
         base = self.share
         before = int(self.work.stat[_CELLS])
         hard: list[_Entry] = []
+        used = 0
         while True:
-            slice_ = _SLICE if left is None else max(1, min(_SLICE, left))
-            code = run(self.net, self.work, self.layers, slice_)
+            steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
+            called, already = time.perf_counter(), used
+            code = run(self.net, self.work, self.layers, max(1, steps))
+            used = int(self.work.stat[_CELLS]) - before
+            self.slices.measured(used - already, time.perf_counter() - called)
             self._drain_output()
             self._drain_log()
             hard += self._drain_hard()
-            used = int(self.work.stat[_CELLS]) - before
             self.share = base + entry.share * float(self.work.done_share[0])
-            self._report()
-            self.interrupt.check()
+            self._safe_point()
             if code == DONE or (code == BUDGET and left is not None and used >= left):
                 break
         if code != DONE:
@@ -258,7 +267,10 @@ class _Search:
             self.proof(_SEGMENT_END)
         return used
 
-    def _report(self) -> None:
+    def _safe_point(self) -> None:
+        """Between two steps, nothing half written: hand on what was found, report, interrupt."""
+        if self.leaves and time.perf_counter() > self.flushed + _FLUSH_SECONDS:
+            self._flush_leaves()
         if self.progress is not None:
             self.progress(
                 SearchProgress(
@@ -268,6 +280,7 @@ class _Search:
                     time.perf_counter() - self.started,
                 )
             )
+        self.interrupt.check()
 
     def _segment_head(self, task: Task) -> bytes:
         """Head of a proof segment: where in the tree, and which row its first region has."""
@@ -365,7 +378,8 @@ class _Search:
         return out
 
     def _settle_exactly(self, entry: _Entry) -> None:
-        outcome = self.exact.step(entry.task, entry.questions)
+        with self.interrupt.at_once():
+            outcome = self.exact.step(entry.task, entry.questions)
         self.exact_tests += outcome.tests
         self.exact_cells += 1
         if self.proof is not None:
@@ -401,6 +415,7 @@ class _Search:
         width = self.work.out_bit.shape[1]
         self.regions += r
         self.leaves = []
+        self.flushed = time.perf_counter()
         self.sink(
             Batch(
                 _packed(bits, width),

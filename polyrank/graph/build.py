@@ -11,6 +11,7 @@ from numba.core.event import TimingListener, install_listener
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import cube_map, net_arrays
+from polyrank.cells.interrupt import Slices
 from polyrank.graph.arrays import (
     CANDIDATE,
     PENDING,
@@ -32,7 +33,6 @@ from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]
 
-_CHUNK = 65_536
 _GAPS = 1000
 #: Most entries by which the arrays of the edges grow at once.
 _LARGEST_STEP = 1 << 23
@@ -116,10 +116,13 @@ class _Builder:
             return found, 0, 0
         flips = np.zeros(rows + 1, dtype=np.int64)
         begin = edges = walls = 0
+        slices = Slices()
         while begin < self.regions:
             found = _with_room(found, edges, walls, 8 * rows)
-            end = min(self.regions, begin + _CHUNK)
+            end = min(self.regions, begin + slices.steps)
+            before, called = begin, time.perf_counter()
             begin = int(walk(self.net, w, self.codes, found, self.layers, begin, end, flips))
+            slices.measured(begin - before, time.perf_counter() - called)
             edges, walls, points, odd = w.state[:4].tolist()
             owner, point = found.point_owner[:points], found.point[:points]
             mine = owner >= 0

@@ -20,7 +20,7 @@ from typing import Any
 import highspy
 import numpy as np
 
-__all__ = ["OPTIONS", "FloatRow", "HighsModel", "Proposal"]
+__all__ = ["OPTIONS", "FloatRow", "HighsModel", "Proposal", "silent_highs"]
 
 FloatRow = tuple[float, ...]
 """The d + 1 floats ``(a_1, ..., a_d, b)`` of the constraint ``a·u + b ≥ 0``."""
@@ -148,9 +148,29 @@ class HighsModel:
             loaded.append(row)
 
 
-def _new_model(dimension: int) -> Any:
-    create: Any = highspy.Highs  # the binding has no types
+class _Silent(highspy.Highs):
+    """HiGHS that prints nothing, not even while it is made."""
+
+    def enableCallbacks(self) -> None:
+        _silence(self)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
+def silent_highs() -> Any:
+    """A new HiGHS model that writes nothing to stdout, which belongs to the caller."""
+    create: Any = _Silent  # the binding has no types
     highs = create()
+    _silence(highs)  # a release that has no callbacks did not do so while it was made
+    return highs
+
+
+def _silence(highs: Any) -> None:
+    for name in ("output_flag", "log_to_console"):
+        _succeed(highs.setOptionValue(name, False), f"setting {name}")
+
+
+def _new_model(dimension: int) -> Any:
+    highs = silent_highs()
     for name, value in OPTIONS.items():
         _succeed(highs.setOptionValue(name, value), f"setting {name}")
     free = np.full(dimension, highspy.kHighsInf)

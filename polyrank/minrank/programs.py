@@ -18,6 +18,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.lp.highs import silent_highs
 from polyrank.minrank.cell import IntRow
 
 __all__ = [
@@ -68,9 +69,8 @@ def _shifted(row: IntRow) -> list[float]:
 
 def solver(**options: Any) -> Any:
     """A silent HiGHS on one thread."""
-    create: Any = highspy.Highs  # the binding has no types
-    highs = create()
-    for name, value in {"output_flag": False, "threads": 1, **options}.items():
+    highs = silent_highs()
+    for name, value in {"threads": 1, **options}.items():
         highs.setOptionValue(name, value)
     return highs
 

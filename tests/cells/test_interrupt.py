@@ -1,4 +1,4 @@
-"""Ctrl-C waits for a safe point; a second one does not."""
+"""Ctrl-C waits for a safe point; a second one does not. Compiled loops return in time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from polyrank.cells.interrupt import DeferredInterrupt
+from polyrank.cells.interrupt import DeferredInterrupt, Slices, prompt_interrupts
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture(autouse=True)
 def _default_handler() -> Iterator[None]:
-    """A test run in the background may itself ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Both as the command line sets them; a test run in the background may itself ignore Ctrl-C."""
+    before = [signal.signal(number, signal.default_int_handler) for number in SIGNALS]
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, handler)
 
 
-def _press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+def _press(number: signal.Signals = signal.SIGINT) -> None:
+    os.kill(os.getpid(), number)
 
 
-def test_the_first_waits_for_the_check() -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_waits_for_the_check(number: signal.Signals) -> None:
     with DeferredInterrupt() as interrupt:
         interrupt.check()
-        _press()
+        _press(number)
         with pytest.raises(KeyboardInterrupt):
             interrupt.check()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert [signal.getsignal(n) for n in SIGNALS] == [signal.default_int_handler] * 2
 
 
 def test_the_second_acts_at_once() -> None:
@@ -64,3 +68,68 @@ def test_other_threads_have_no_say() -> None:
     thread.start()
     thread.join()
     assert results == [True]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_acts_at_once_where_nothing_is_half_written(number: signal.Signals) -> None:
+    with DeferredInterrupt() as interrupt:
+        with pytest.raises(KeyboardInterrupt), interrupt.at_once():
+            _press(number)
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()  # and it is not forgotten
+
+
+def test_one_that_waits_is_raised_before_such_a_block() -> None:
+    entered = False
+    with DeferredInterrupt() as interrupt:
+        _press()
+        with pytest.raises(KeyboardInterrupt), interrupt.at_once():
+            entered = True
+    assert not entered
+
+
+def test_after_such_a_block_the_first_waits_again() -> None:
+    with DeferredInterrupt() as interrupt:
+        with interrupt.at_once():
+            pass
+        _press()
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.check()
+
+
+def test_a_search_inside_a_prompt_context_defers_nothing() -> None:
+    with prompt_interrupts() as outer:
+        with DeferredInterrupt(), pytest.raises(KeyboardInterrupt):
+            _press()
+        with pytest.raises(KeyboardInterrupt):
+            outer.check()
+
+
+@pytest.mark.parametrize("cost", [1e-7, 1e-5, 1e-3, 0.03, 0.09, 5.0])
+def test_a_call_lasts_about_as_long_as_it_may(cost: float) -> None:
+    """Steps of any cost: soon as many as fit, one where not even one does."""
+    slices, longest = Slices(seconds=0.1, most=1 << 20), 0.0
+    for _ in range(40):
+        longest = max(longest, slices.steps * cost)
+        slices.measured(slices.steps, slices.steps * cost)
+    assert longest <= max(cost, 0.1) * 1.001
+    assert slices.steps == max(1, min(1 << 20, int(0.1 / cost + 1e-9)))
+
+
+def test_one_step_that_becomes_dear_makes_the_next_call_short() -> None:
+    slices = Slices(seconds=0.1)
+    for _ in range(12):
+        slices.measured(slices.steps, slices.steps * 1e-6)
+    assert slices.steps > 10_000
+    slices.measured(slices.steps, 60.0)
+    assert slices.steps < 200
+
+
+def test_a_call_without_a_step_or_a_clock_that_stands_says_nothing() -> None:
+    slices = Slices(most=10)
+    slices.measured(0, 3.0)
+    assert slices.steps == 1
+    slices.measured(1, 0.0)
+    assert slices.steps == 4
+    slices.measured(4, 0.0)
+    assert slices.steps == 10

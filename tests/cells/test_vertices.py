@@ -164,7 +164,6 @@ def test_proofs_of_the_whole_space_are_accepted(
 ) -> None:
     """Cones of R^k, generic and degenerate, in one segment per cone and cut at every cell."""
     monkeypatch.setattr("polyrank.cells.vertices.search._SEGMENT", segment)
-    monkeypatch.setattr("polyrank.cells.vertices.search._SLICE", min(segment * 3, 20_000))
     rng = np.random.default_rng(seed)
     network = _network(rng)
     while root_of(network, _whole_space(network)) is None:

@@ -77,11 +77,10 @@ def test_edges_of_the_graph_are_inner_facets(seed: int) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("segment", [(1, 3), (100_000, 20_000)])
-def test_proofs_are_accepted(tmp_path: Path, monkeypatch: Any, segment: tuple[int, int]) -> None:
+@pytest.mark.parametrize("segment", [1, 100_000])
+def test_proofs_are_accepted(tmp_path: Path, monkeypatch: Any, segment: int) -> None:
     """The proof log of this engine, in one segment and in very small ones."""
-    monkeypatch.setattr(module, "_SEGMENT", segment[0])
-    monkeypatch.setattr(module, "_SLICE", segment[1])
+    monkeypatch.setattr(module, "_SEGMENT", segment)
     for kind in ("integer", "duplicated", "bias-free", "dead", "pruned", "quantised"):
         for widths in ((1, 5, 3, 1), (2, 6, 5, 2), (3, 5, 4, 1)):
             net = realistic_network(kind, widths, 5)

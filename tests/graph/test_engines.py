@@ -11,6 +11,7 @@ from flint import fmpq
 from hypothesis import given, settings
 
 import polyrank as pr
+from polyrank.cells.interrupt import Slices
 from polyrank.errors import UncertifiedError
 from polyrank.graph import build
 from polyrank.graph.build import region_graph
@@ -118,7 +119,7 @@ def test_buffers_that_are_too_small_grow(monkeypatch: pytest.MonkeyPatch) -> Non
     plain = region_graph(run, net)
     made = build.new_found
     monkeypatch.setattr(build, "new_found", lambda regions, dim, room: made(regions, dim, 64))
-    monkeypatch.setattr(build, "_CHUNK", 100)
+    monkeypatch.setattr(build, "Slices", lambda: Slices(most=100))
     monkeypatch.setattr(build, "_LARGEST_STEP", 1)
     calls: list[tuple[int, int]] = []
     small = region_graph(run, net, progress=lambda done, all_: calls.append((done, all_)))

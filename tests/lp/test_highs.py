@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.lp import highs
 from polyrank.lp.exact import minimise
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.highs import HighsModel, Proposal
@@ -85,7 +86,7 @@ def test_whatever_is_not_optimal_is_no_proposal(rows: Any, objective: Any) -> No
     assert model.minimise(SQUARE, (1.0, 1.0)) == CORNER
 
 
-class Broken(highspy.Highs):
+class Broken(highs._Silent):
     """HiGHS with one method replaced, on the calls that ``when`` selects (1-based)."""
 
     method = ""
@@ -112,7 +113,7 @@ class Broken(highspy.Highs):
 def _break(
     monkeypatch: pytest.MonkeyPatch, method: str, answer: Any, when: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(highspy, "Highs", Broken)
+    monkeypatch.setattr(highs, "_Silent", Broken)
     for name, value in (("method", method), ("answer", answer), ("when", when), ("calls", 0)):
         monkeypatch.setattr(Broken, name, value)
 
@@ -194,3 +195,15 @@ print(model.minimise([(1.0, 0.0), (-1.0, 0.5)], (-1.0,)).point, model.failures)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split("\n")[-2] == "(0.5,) 0", done.stderr
+
+
+def test_nothing_is_printed_not_even_while_a_model_is_made() -> None:
+    code = """
+from polyrank.lp.highs import HighsModel
+from polyrank.minrank.programs import solver
+model = HighsModel(1)
+model.minimise([(1.0, 0.0), (-1.0, 0.5)], (-1.0,))
+solver(time_limit=1.0).run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -63,7 +63,6 @@ def write(
     with pytest.MonkeyPatch.context() as patch:
         for module in (search, highs_search, vertices):
             patch.setattr(module, "_SEGMENT", cells)
-        patch.setattr(vertices, "_SLICE", min(cells, vertices._SLICE))
         return pr.enumerate_regions(net, domain, out=path, proof=True, **options)
 
 

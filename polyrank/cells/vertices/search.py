@@ -19,7 +19,7 @@ from polyrank.cells.arrays import (
     wall_rows,
 )
 from polyrank.cells.chart import Chart
-from polyrank.cells.interrupt import DeferredInterrupt
+from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.log_steps import LOG_NEGATIVE_BY, LOG_POSITIVE_BY, LOG_SPLIT
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
@@ -36,7 +36,7 @@ from polyrank.cells.vertices.kernel import ASK, CERTIFY, GROW, WITNESS, accept, 
 from polyrank.cells.vertices.miss import open_segment
 from polyrank.cells.vertices.pool import AT_INFINITY, Pool, grown, new_pool
 from polyrank.cells.vertices.root import Root, domain_root, fill, whole_space_root
-from polyrank.cells.work import DONE, STATISTICS, Work, new_work
+from polyrank.cells.work import BUDGET, DONE, S_CELLS, STATISTICS, Work, new_work
 from polyrank.errors import UncertifiedError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
@@ -44,8 +44,7 @@ from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 __all__ = ["MOST_DIMENSIONS", "KeptCells", "VertexSearch", "root_of"]
 
 MOST_DIMENSIONS = 3
-_SLICE = 20_000
-#: Steps per proof segment; segments are what a checker can take apart and check in parallel.
+#: Cells per proof segment; segments are what a checker can take apart and check in parallel.
 _SEGMENT = 100_000
 _SEGMENT_END = b"\0"
 _OUTPUT_BYTES = 1 << 24
@@ -173,6 +172,7 @@ class VertexSearch:
         self.exact_points: dict[int, Vector] = {}
         self._exact: ExactSigns | None = None
         self.started = time.perf_counter()
+        self.slices = Slices()
 
     @property
     def exact(self) -> ExactSigns:
@@ -190,8 +190,12 @@ class VertexSearch:
         start(self.net, self.work)
         interrupt = DeferredInterrupt()
         with interrupt:
-            while int(self.pool.state[0]) > 0:
-                self._segment(interrupt)
+            try:
+                while int(self.pool.state[0]) > 0:
+                    self._segment(interrupt)
+            except KeyboardInterrupt:
+                self._drain()  # what was found is kept
+                raise
             self._drain()
         stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
         ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
@@ -210,32 +214,42 @@ class VertexSearch:
             ladder=ladder,
         )
 
+    @property
+    def _cells(self) -> int:
+        return int(self.work.stat[S_CELLS])
+
     def _segment(self, interrupt: DeferredInterrupt) -> None:
         """Everything below the cell on top, or a segment of the proof's length of it."""
         base = 0
-        left = None
+        last: float = math.inf  # count of cells with which the segment ends
         if self.proof is not None:
             self._head(self.proof)
-            base, left = int(self.pool.state[0]) - 1, _SEGMENT
+            base, last = int(self.pool.state[0]) - 1, self._cells + _SEGMENT
         while True:
-            code = run(self.net, self.work, self.pool, self.layers, self.chart.k, base, _SLICE)
+            before, called = self._cells, time.perf_counter()
+            steps = max(1, int(min(self.slices.steps, last - before)))
+            code = run(self.net, self.work, self.pool, self.layers, self.chart.k, base, steps)
+            taken = steps if code == BUDGET else self._cells - before
+            self.slices.measured(taken, time.perf_counter() - called)
             if code == ASK:
-                self._answer()
+                with interrupt.at_once():
+                    self._answer()
             elif code == GROW:
                 self.pool = grown(self.pool)
             elif code == WITNESS:
-                self._witness()
+                with interrupt.at_once():
+                    point = self._interior_point()
+                self._accept(point)
             elif code == CERTIFY:
-                self._certify()
+                with interrupt.at_once():
+                    self._certify()
             else:
                 self._drain()
                 interrupt.check()
                 if code == DONE:
                     break
-                if left is not None:
-                    left -= _SLICE
-                    if left <= 0 and not self.pool.fresh[int(self.pool.state[0]) - 1]:
-                        break
+                if self._cells >= last and not self.pool.fresh[int(self.pool.state[0]) - 1]:
+                    break
         if self.proof is not None:
             self.proof(_SEGMENT_END)
 
@@ -332,7 +346,7 @@ class VertexSearch:
         pool.state[7] = done + count
         self.asked += count
 
-    def _witness(self) -> None:
+    def _interior_point(self) -> Vector:
         """A point strictly inside the cell on top: the mean of its exact vertices, rounded."""
         pool, decision = self.pool, self._decision()
         f = int(pool.state[0]) - 1
@@ -345,17 +359,22 @@ class VertexSearch:
         ]
         y = self.cube.to_chart(middle)
         near = [nearest_float(v) for v in y]
-        if all(math.isfinite(v) for v in near) and self._strictly_inside(
-            f, [fmpq_from_float(v) for v in near], vertices, decision
-        ):
-            self.work.point_y[0] = near
-        elif None not in (floats := [as_float(v) for v in y]):
+        if all(math.isfinite(v) for v in near):
+            rounded = [fmpq_from_float(v) for v in near]
+            if self._strictly_inside(f, rounded, vertices, decision):
+                return tuple(rounded)
+        return tuple(y)
+
+    def _accept(self, point: Vector) -> None:
+        """The cell on top is a region, with this point inside it."""
+        floats = [as_float(v) for v in point]
+        if None not in floats:
             self.work.point_y[0] = floats
         else:
             self.work.point_y[0] = np.nan
-            self.exact_points[int(self.work.state[2])] = tuple(y)
+            self.exact_points[int(self.work.state[2])] = point
         self.witnesses += 1
-        accept(self.net, self.work, pool, self.layers, self.chart.k)
+        accept(self.net, self.work, self.pool, self.layers, self.chart.k)
 
     def _unit(self, vertex: Vector) -> Vector:
         """A vertex scaled to magnitude about 1, where only its direction counts."""
