@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.contradiction import decide
-from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Stack, advance, new_stack
+from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Flats
 from polyrank.minrank.programs import ElasticProgram, SlackProgram
 from polyrank.network.rational import fmpq_from_float
 
@@ -121,25 +121,25 @@ class FlatSearch:
         last = r - 1 - self.base
         if last < 0:
             return None
-        stack = new_stack(self._elements, last + 1)
+        flats = Flats(self._elements, last + 1)
         while True:
             if time.perf_counter() > self.deadline:
                 raise Unfinished
-            before = int(stack.scalar[1])
-            status = advance(
-                stack, self._covers, self._lengths, self._count, last, self.prime, _BUDGET
+            before = flats.nodes
+            status = flats.advance(
+                self._covers, self._lengths, self._count, last, self.prime, _BUDGET
             )
-            self.nodes += int(stack.scalar[1]) - before
+            self.nodes += flats.nodes - before
             if status == DONE:
                 return None
             if status == NEEDED:
-                point = self._settle(stack)
+                point = self._settle(flats)
                 if point is not None:
                     return point
 
-    def _settle(self, stack: Stack) -> fmpq_mat | None:
+    def _settle(self, flats: Flats) -> fmpq_mat | None:
         """Refute the flat on top by a new cover, or find a point that realises it."""
-        outside = ~stack.flat[int(stack.scalar[0])]
+        outside = ~flats.flat
         walls = len(self.cell.walls)
         if not outside.any():
             return self.cell.inside

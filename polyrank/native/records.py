@@ -1,22 +1,18 @@
-"""Named tuples of arrays as C structures, and arrays as arguments."""
+"""What crosses the border of the core: arrays, named tuples of arrays, handles of its objects."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import weakref
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Record", "array", "record_type"]
+from polyrank.native.library import core
+
+__all__ = ["Handle", "Record", "array", "call"]
 
 _SCALARS = {"i": ctypes.c_int64, "f": ctypes.c_double, "b": ctypes.c_int64}
-
-
-def _array_type(ndim: int) -> type[ctypes.Structure]:
-    """``struct { T *data; int64_t shape[ndim]; }``, the layout of ``Array<T, ndim>``."""
-    return _array_types[ndim]
-
 
 _array_types: dict[int, type[ctypes.Structure]] = {
     n: type(
@@ -34,31 +30,68 @@ def array(value: np.ndarray[Any, Any]) -> ctypes.Structure:
         raise ValueError(
             f"the core takes C-contiguous arrays, this one has strides {value.strides}"
         )
-    out = _array_type(value.ndim)()
+    out = _array_types[value.ndim]()
     out.data = value.ctypes.data
     out.shape[:] = value.shape
     return out
 
 
-def record_type(name: str, example: Sequence[Any], fields: Sequence[str]) -> type[ctypes.Structure]:
-    """The C structure with one member per field: arrays, 64-bit integers, doubles."""
-    members: list[tuple[str, Any]] = []
-    for field, value in zip(fields, example, strict=True):
-        if isinstance(value, np.ndarray):
-            members.append((field, _array_type(value.ndim)))
-        else:
-            members.append((field, _SCALARS[np.asarray(value).dtype.kind]))
-    return type(name, (ctypes.Structure,), {"_fields_": members})
-
-
 class Record:
-    """A named tuple of arrays together with its C structure, which it keeps alive."""
+    """A named tuple of arrays, 64-bit integers and doubles, with its C structure beside it.
 
-    __slots__ = ("arrays", "pointer", "structure")
+    The structure has one member per field, in the order of the fields; it points into the arrays,
+    which the record keeps alive.
+    """
+
+    __slots__ = ("arrays", "structure")
 
     def __init__(self, values: Any) -> None:
-        fields = type(values)._fields
-        kind = record_type(type(values).__name__, values, fields)
+        members = [
+            (
+                name,
+                _array_types[value.ndim]
+                if isinstance(value, np.ndarray)
+                else _SCALARS[np.asarray(value).dtype.kind],
+            )
+            for name, value in zip(type(values)._fields, values, strict=True)
+        ]
+        kind = type(type(values).__name__, (ctypes.Structure,), {"_fields_": members})
         self.arrays = values
         self.structure = kind(*(array(v) if isinstance(v, np.ndarray) else v for v in values))
-        self.pointer = ctypes.byref(self.structure)
+
+
+class Handle:
+    """An object that the core owns; it is freed with the handle."""
+
+    __slots__ = ("__weakref__", "pointer")
+
+    pointer_type = ctypes.c_void_p
+
+    def __init__(self, pointer: int | None, free: str) -> None:
+        if not pointer:
+            raise MemoryError("the native core could not allocate its arrays")
+        self.pointer = ctypes.c_void_p(pointer)
+        weakref.finalize(self, getattr(core(), free), self.pointer)
+
+
+def call(name: str, *arguments: Any, restype: Any = ctypes.c_int64) -> Any:
+    """Call a function of the core; the interpreter's lock is released while it runs.
+
+    Arrays are passed as ``Array<T, ndim>``, records as pointers to their structures, handles as
+    pointers, Python integers and booleans as ``int64_t``, floats as ``double``.
+    """
+    function = getattr(core(), name)
+    function.restype = restype
+    return function(*map(_argument, arguments))
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return array(value)
+    if isinstance(value, Record):
+        return ctypes.byref(value.structure)
+    if isinstance(value, Handle):
+        return value.pointer
+    if isinstance(value, float):
+        return ctypes.c_double(value)
+    return ctypes.c_int64(value)

@@ -2,7 +2,7 @@
 
 Residues are kept in ``[0, p)``; products of two are below 2**42, so that sums of up to 2048 of
 them stay exact in float64 and BLAS may multiply. Rows are eliminated in panels: the panel in a
-compiled loop, the rest of the matrix in one product.
+loop of the native core, the rest of the matrix in one product.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.lp.jit import kernel
+from polyrank.native.records import call
 from polyrank.network.rational import RationalArray
 
 __all__ = ["PRIMES", "inverse_mod", "pivots_mod", "product_mod", "residues"]
@@ -53,35 +53,10 @@ def product_mod(A: Residues, B: Residues, prime: int) -> Residues:
     return out
 
 
-@kernel  # type: ignore[untyped-decorator]
 def _reduce(M: Residues, prime: float) -> None:
-    inverse = 1.0 / prime
-    for i in range(M.shape[0]):
-        for j in range(M.shape[1]):
-            v = M[i, j]
-            r = v - np.floor(v * inverse) * prime
-            # the quotient may be off by one
-            if r < 0.0:
-                r += prime
-            elif r >= prime:
-                r -= prime
-            M[i, j] = r
+    call("polyrank_residues_reduce", M, prime)
 
 
-@kernel  # type: ignore[untyped-decorator]
-def _inverse(value: float, prime: float) -> float:
-    """The inverse of a residue, by Fermat's little theorem."""
-    p = np.int64(prime)
-    result, base, power = np.int64(1), np.int64(value), p - 2
-    while power > 0:
-        if power & 1:
-            result = result * base % p
-        base = base * base % p
-        power >>= 1
-    return float(result)
-
-
-@kernel  # type: ignore[untyped-decorator]
 def _panel(
     M: Residues,
     start: int,
@@ -94,46 +69,7 @@ def _panel(
     Row r of the panel ends as a row with pivot 1 that vanishes in the pivot columns of the
     panel's other rows; rows that vanish get the pivot column −1.
     """
-    inverse = 1.0 / prime
-    count: int = min(M.shape[0] - start, columns.shape[0])
-    width = M.shape[1]
-    for r in range(count):
-        row = start + r
-        pivot = -1
-        for j in range(width):
-            if M[row, j] != 0.0 and not used[j]:
-                pivot = j
-                break
-        columns[r] = pivot
-        if pivot < 0:
-            continue
-        used[pivot] = True
-        f = _inverse(M[row, pivot], prime)
-        for j in range(width):
-            v = M[row, j] * f
-            v -= np.floor(v * inverse) * prime
-            if v < 0.0:
-                v += prime
-            elif v >= prime:
-                v -= prime
-            M[row, j] = v
-        for s in range(count):
-            if s == r:
-                continue
-            other = start + s
-            g = M[other, pivot]
-            if g == 0.0:
-                continue
-            g = prime - g
-            for j in range(width):
-                v = M[other, j] + g * M[row, j]
-                v -= np.floor(v * inverse) * prime
-                if v < 0.0:
-                    v += prime
-                elif v >= prime:
-                    v -= prime
-                M[other, j] = v
-    return count
+    return int(call("polyrank_residues_panel", M, start, used, prime, columns))
 
 
 def pivots_mod(matrix: Residues, prime: int, *, stop: int | None = None) -> tuple[Any, Any]:

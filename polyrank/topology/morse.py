@@ -18,161 +18,36 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from polyrank.native.records import Handle, call
 from polyrank.topology.chain import ChainComplex
 
 __all__ = ["critical_complex"]
 
-_LIMIT = 4.0e18  # below 2**62: a sum of two products still fits
 
-
-@njit(cache=True)
-def _match(face_ptr, faces, face_val, coface_ptr, cofaces, coface_val, label):
-    """The matching.
-
-    Returns ``mate`` (−1: critical) and ``key``: gradient paths lead from smaller to larger keys.
-    """
-    total = label.size
-    alive = np.ones(total, np.bool_)
-    mate = np.full(total, -1, np.int64)
-    key = np.zeros(total, np.int64)
-    down = np.zeros(total, np.int64)  # faces and cofaces left, with the same label
-    up = np.zeros(total, np.int64)
-    for c in range(total):
-        for i in range(face_ptr[c], face_ptr[c + 1]):
-            if label[faces[i]] == label[c]:
-                down[c] += 1
-                up[faces[i]] += 1
-    queue = np.empty(4 * total + 4, np.int64)
-    head, tail = 0, 0
-    for c in range(total):
-        if down[c] == 1 or up[c] == 1:
-            queue[tail] = c
-            tail += 1
-    last = total - 1
-    time = 0
-    while True:
-        first, second = -1, -1
-        reduction = False
-        while head < tail and first < 0:
-            c = queue[head]
-            head += 1
-            if not alive[c]:
-                continue
-            if down[c] == 1:
-                for i in range(face_ptr[c], face_ptr[c + 1]):
-                    f = faces[i]
-                    if alive[f] and label[f] == label[c]:
-                        if face_val[i] == 1 or face_val[i] == -1:
-                            first, second, reduction = f, c, False
-                        break
-            if first < 0 and up[c] == 1:
-                for i in range(coface_ptr[c], coface_ptr[c + 1]):
-                    f = cofaces[i]
-                    if alive[f] and label[f] == label[c]:
-                        if coface_val[i] == 1 or coface_val[i] == -1:
-                            first, second, reduction = c, f, True
-                        break
-        if first < 0:
-            while last >= 0 and not alive[last]:
-                last -= 1
-            if last < 0:
-                break
-            first = last
-        else:
-            mate[first] = second
-            mate[second] = first
-            time += 1
-            # from a reduction to later pairs, from a coreduction to earlier ones, never back
-            key[first] = time if reduction else 2 * total + 2 - time
-        for c in (first, second):
-            if c < 0:
-                continue
-            alive[c] = False
-            for i in range(face_ptr[c], face_ptr[c + 1]):
-                f = faces[i]
-                if alive[f] and label[f] == label[c]:
-                    up[f] -= 1
-                    if up[f] == 1:
-                        queue[tail] = f
-                        tail += 1
-            for i in range(coface_ptr[c], coface_ptr[c + 1]):
-                f = cofaces[i]
-                if alive[f] and label[f] == label[c]:
-                    down[f] -= 1
-                    if down[f] == 1:
-                        queue[tail] = f
-                        tail += 1
+def _match(*tables: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The matching: ``mate`` (−1: critical) and ``key``, along which gradient paths ascend."""
+    mate = np.empty(tables[-1].size, np.int64)
+    key = np.empty(tables[-1].size, np.int64)
+    if not call("polyrank_morse_match", *tables, mate, key):
+        raise MemoryError("the matching of the cells does not fit into memory")
     return mate, key
 
 
-@njit(cache=True)
-def _flow(face_ptr, faces, face_val, mate, order, cell_at, dimension, critical):
+def _flow(*tables: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """The boundaries of the critical cells, followed down the gradient paths.
 
-    ``order[c]`` is the position of a tail c in the order of keys, ``cell_at`` its inverse.
-    Returns (column, row, value) triples and whether every number fitted into 64 bits.
+    Columns, rows and values, shape (3, entries); None where a number does not fit into 62 bits.
     """
-    total = mate.size
-    value = np.zeros(total, np.int64)
-    queued = np.zeros(total, np.bool_)
-    size = 1024
-    columns = np.empty(size, np.int64)
-    rows = np.empty(size, np.int64)
-    values = np.empty(size, np.int64)
-    count = 0
-    for c in critical:
-        heap = [np.int64(0) for _ in range(0)]
-        found = [np.int64(0) for _ in range(0)]
-        source, sign = c, np.int64(1)
-        skipped = np.int64(-1)
-        while True:
-            for i in range(face_ptr[source], face_ptr[source + 1]):
-                f = faces[i]
-                if f == skipped:
-                    continue
-                partner = mate[f]
-                if partner >= 0 and dimension[partner] < dimension[f]:
-                    continue  # the head of a pair flows nowhere
-                if abs(float(sign) * float(face_val[i])) + abs(float(value[f])) > _LIMIT:
-                    return columns[:0], rows[:0], values[:0], False
-                value[f] += sign * face_val[i]
-                if not queued[f]:
-                    queued[f] = True
-                    if partner < 0:
-                        found.append(f)
-                    else:
-                        heappush(heap, order[f])
-            source = np.int64(-1)
-            while len(heap) > 0 and source < 0:
-                tail = cell_at[heappop(heap)]
-                queued[tail] = False
-                if value[tail] != 0:
-                    source, skipped = mate[tail], tail
-                    for i in range(face_ptr[source], face_ptr[source + 1]):
-                        if faces[i] == tail:
-                            sign = -value[tail] * face_val[i]  # the entry is ±1
-                    value[tail] = 0
-            if source < 0:
-                break
-        for f in found:
-            queued[f] = False
-            if value[f] != 0:
-                if count == size:
-                    size *= 2
-                    grown = np.empty((3, size), np.int64)
-                    grown[0, :count] = columns
-                    grown[1, :count] = rows
-                    grown[2, :count] = values
-                    columns, rows, values = grown[0].copy(), grown[1].copy(), grown[2].copy()
-                columns[count] = c
-                rows[count] = f
-                values[count] = value[f]
-                count += 1
-            value[f] = 0
-    return columns[:count], rows[:count], values[:count], True
+    size = np.zeros(1, np.int64)
+    pointer = call("polyrank_morse_boundary_new", *tables, size, restype=Handle.pointer_type)
+    boundary = Handle(pointer, "polyrank_morse_boundary_free")
+    if size[0] < 0:
+        return None
+    out = np.empty((3, int(size[0])), np.int64)
+    call("polyrank_morse_boundary_entries", boundary, out)
+    return out
 
 
 def _flow_in_integers(
@@ -236,8 +111,8 @@ def critical_complex(
     total = int(offset[-1])
     dimension = np.repeat(np.arange(len(sizes)), sizes).astype(np.int64)
     label = np.zeros(total, np.int64) if labels is None else np.concatenate(labels)
-    faces = _incidences(complex_, offset, total, down=True)
-    cofaces = _incidences(complex_, offset, total, down=False)
+    faces = _incidences(complex_, offset, down=True)
+    cofaces = _incidences(complex_, offset, down=False)
     mate, key = _match(*faces, *cofaces, label)
     key += (label.max(initial=0) - label) * (4 * total + 4)
     cell_at = np.argsort(key, kind="stable")
@@ -245,11 +120,9 @@ def critical_complex(
     order[cell_at] = np.arange(total)
     left = np.flatnonzero(mate < 0)
     arguments = (*faces, mate, order, cell_at, dimension, left[left >= offset[1]])
-    columns, rows, values, fitted = _flow(*arguments)
+    flow = _flow(*arguments)
     entries: list[Entry] = (
-        list(zip(columns.tolist(), rows.tolist(), values.tolist(), strict=True))
-        if fitted
-        else _flow_in_integers(*arguments)
+        _flow_in_integers(*arguments) if flow is None else list(zip(*flow.tolist(), strict=True))
     )
     number = np.full(total, -1, np.int64)
     critical = []
@@ -264,7 +137,7 @@ def critical_complex(
 
 
 def _incidences(
-    complex_: ChainComplex, offset: NDArray[np.int64], total: int, *, down: bool
+    complex_: ChainComplex, offset: NDArray[np.int64], *, down: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Faces (or cofaces) of every cell in one compressed table: pointers, cells, numbers."""
     counts, cells, numbers = [], [], []

@@ -11,7 +11,7 @@ from flint import nmod_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.minrank.flats import DONE, NEEDED, PAUSED, advance, new_stack
+from polyrank.minrank.flats import DONE, NEEDED, PAUSED, Flats
 
 PRIME = 2147483647
 
@@ -63,18 +63,18 @@ def test_against_all_subsets(data: st.DataObject) -> None:
     elements, table, lengths = arrays(rows, covers, k)
     budget = data.draw(st.sampled_from([1, 2, 1000]))
     for last in range(k + 1):
-        stack = new_stack(elements, last + 1)
+        flats = Flats(elements, last + 1)
         status = PAUSED
         while status == PAUSED:
-            before = int(stack.scalar[1])
-            status = advance(stack, table, lengths, len(covers), last, PRIME, budget)
-            assert int(stack.scalar[1]) - before <= budget
+            before = flats.nodes
+            status = flats.advance(table, lengths, len(covers), last, PRIME, budget)
+            assert flats.nodes - before <= budget
         if expected is None or expected > last:
             assert status == DONE
             continue
         assert status == NEEDED
-        depth = int(stack.scalar[0])
-        flat = set(np.flatnonzero(stack.flat[depth]).tolist())
+        depth = flats.depth
+        flat = set(np.flatnonzero(flats.flat).tolist())
         assert all(flat & set(cover) for cover in covers)
         assert rank([rows[i] for i in flat], k) == depth <= last
 
@@ -82,11 +82,11 @@ def test_against_all_subsets(data: st.DataObject) -> None:
 def test_a_flat_that_is_refuted_later_is_left() -> None:
     rows = [[1, 0], [0, 1], [1, 1]]
     elements, table, lengths = arrays(rows, [[0, 1], [2], [0]], 2)
-    stack = new_stack(elements, 2)
+    flats = Flats(elements, 2)
     # with the first cover alone, the flat of unit 0 is handed out; the second needs unit 2 as well
-    assert advance(stack, table, lengths, 1, 1, PRIME, 100) == NEEDED
-    assert stack.flat[1].tolist() == [True, False, False]
-    assert advance(stack, table, lengths, 2, 1, PRIME, 100) == DONE
+    assert flats.advance(table, lengths, 1, 1, PRIME, 100) == NEEDED
+    assert flats.flat.tolist() == [True, False, False]
+    assert flats.advance(table, lengths, 2, 1, PRIME, 100) == DONE
 
 
 @pytest.mark.parametrize("prime", [2, 3, 5, PRIME])
@@ -97,6 +97,6 @@ def test_every_prime(prime: int) -> None:
     lengths = np.ones(4, dtype=np.int64)
     whole = int(nmod_mat(4, 3, [v % prime for r in rows for v in r], prime).rank())
     for last in range(4):
-        stack = new_stack(elements, last + 1)
-        status = advance(stack, table, lengths, 4, last, prime, 100)
+        flats = Flats(elements, last + 1)
+        status = flats.advance(table, lengths, 4, last, prime, 100)
         assert status == (DONE if last < whole else NEEDED)
