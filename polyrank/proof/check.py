@@ -69,7 +69,7 @@ from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
 from polyrank.proof.tally import Tally
 from polyrank.proof.witnesses import check_rows
-from polyrank.regions.manifest import read_manifest
+from polyrank.regions.manifest import read_manifest, shard_files
 
 __all__ = ["Report", "check"]
 
@@ -238,7 +238,7 @@ def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
             f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
         )
     problem, frame = problem_of(manifest, loaded, layers)
-    table = Rows(sorted((path / "regions").glob("part-*.parquet")), layers, frame)
+    table = Rows(shard_files(path), layers, frame)
     finished = manifest["status"] == "finished"
     if finished and table.count != manifest["counts"]["regions"]:
         raise ProofRejectedError(

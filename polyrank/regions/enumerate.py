@@ -137,6 +137,12 @@ def enumerate_regions(
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
     log = None if directory is None or not proof else ProofLog(directory)
     ranks = ExactRanks(network, chart, layers)
+
+    def between(state: SearchProgress) -> None:
+        sink.save()
+        if progress is not None:
+            progress(state)
+
     charted = time.perf_counter()
     compiling = TimingListener()
     try:
@@ -149,7 +155,7 @@ def enumerate_regions(
                 through_layer=through_layer,
                 engine=chosen,
                 sink=lambda batch: sink.write(ranks.settle(batch)),
-                progress=progress,
+                progress=between,
                 proof=None if log is None else log.write,
             )
             ended = time.perf_counter()

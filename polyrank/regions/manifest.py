@@ -24,16 +24,19 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_NAME",
+    "REGIONS_NAME",
     "Status",
     "chart_entry",
     "network_entry",
     "read_manifest",
+    "shard_files",
     "versions",
     "write_manifest",
 ]
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+REGIONS_NAME = "regions"
 
 Status = Literal["running", "interrupted", "failed", "finished"]
 
@@ -53,6 +56,22 @@ _SHAPE: dict[str, Any] = {
     "search": dict,
     "timings": dict,
 }
+
+
+def shard_files(directory: Path) -> list[Path]:
+    """The Parquet files that hold the rows of a run directory, in order.
+
+    Complete shards are ``regions/part-000000.parquet`` and so on. While a shard is being written
+    its rows also go to small files ``part-000003.000000.parquet``, ...: they count where the shard
+    is missing, because the process was killed or still runs.
+    """
+    files = sorted((directory / REGIONS_NAME).glob("part-*.parquet"))
+    complete = {file.name for file in files if file.name.count(".") == 1}
+    return [
+        file
+        for file in files
+        if file.name in complete or f"{file.name.split('.')[0]}.parquet" not in complete
+    ]
 
 
 def versions() -> dict[str, str]:

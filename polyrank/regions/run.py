@@ -18,7 +18,7 @@ from polyrank.network.rational import fmpq_from_float, to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.layerwise import decompose
-from polyrank.regions.manifest import read_manifest
+from polyrank.regions.manifest import REGIONS_NAME, read_manifest, shard_files
 from polyrank.regions.schema import region_schema, unpack_bits
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["REGIONS_NAME", "UNDECIDED_NAME", "Run", "open_run", "read_shards"]
 
-REGIONS_NAME = "regions"
 UNDECIDED_NAME = "undecided.json"
 
 
@@ -270,7 +269,7 @@ def open_run(path: str | PathLike[str]) -> Run:
     manifest = read_manifest(directory)
     run = Run.on_disk(manifest, directory)
     rows = 0
-    for shard in _shards(directory):
+    for shard in shard_files(directory):
         footer = _footer(shard)
         if not footer.schema.to_arrow_schema().equals(run.schema):
             raise RunError(f"{shard} is damaged: its columns are not those of the manifest")
@@ -290,14 +289,14 @@ def open_run(path: str | PathLike[str]) -> Run:
 
 
 def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Iterate over the row groups of all complete shards of a run directory, in order.
+    """Iterate over the row groups of the shards of a run directory, in order.
 
     Raises
     ------
     RunError
         If a shard is damaged.
     """
-    for shard in _shards(directory):
+    for shard in shard_files(directory):
         try:
             with pq.ParquetFile(shard) as file:
                 for group in range(file.num_row_groups):
@@ -311,10 +310,6 @@ def _footer(shard: Path) -> pq.FileMetaData:
         return pq.read_metadata(shard)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"{shard} cannot be read: {error}") from None
-
-
-def _shards(directory: Path) -> list[Path]:
-    return sorted((directory / REGIONS_NAME).glob("part-*.parquet"))
 
 
 def _read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,13 @@
 """Streams regions to a run directory, or keeps them in memory when no directory is given.
 
 A shard is written under a ``.partial`` name and renamed when it is complete; the manifest says
-``running`` until :meth:`RunWriter.finish`. Memory holds one row group at a time.
+``running`` until :meth:`RunWriter.finish`. Memory holds a few row groups at a time.
+
+A file of Parquet cannot be read before its end is written, and a shard takes a million rows. The
+rows of the shard that is being written are therefore written a second time every few seconds, each
+time those that are new, as small files ``part-000003.000017.parquet`` beside the complete shards:
+a process that is killed leaves them behind. When the shard is complete they are deleted, so that
+what a run leaves that ends by itself does not depend on the clock.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +31,15 @@ from polyrank.regions.manifest import FORMAT_VERSION, Status, write_manifest
 from polyrank.regions.run import REGIONS_NAME, UNDECIDED_NAME, Run, read_shards
 from polyrank.regions.schema import RegionBatch, layers_of, record_batch, region_schema
 
-__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "RunWriter"]
+__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "SECONDS_BETWEEN_SAVES", "RunWriter"]
 
 ROWS_PER_GROUP = 65_536
 ROWS_PER_SHARD = 16 * ROWS_PER_GROUP
+SECONDS_BETWEEN_SAVES = 2.0
+#: Rows wait for their small file no longer than it takes this many to come in.
+_ROWS_PER_SAVE = 4 * ROWS_PER_GROUP
+#: The small files of a long run are few: the wait grows with the time that has passed.
+_SHARE_BETWEEN_SAVES = 0.005
 
 
 class RunWriter:
@@ -78,6 +90,10 @@ class RunWriter:
         self._shard: pq.ParquetWriter | None = None
         self._shard_rows = 0
         self._shards: list[dict[str, Any]] = []
+        self._unsaved: list[pa.RecordBatch] = []
+        self._unsaved_rows = 0
+        self._saved: list[Path] = []
+        self._begun = self._saved_at = time.monotonic()
         self._histogram = RankHistogram(layers)
         self._run: Run | None = None
         if directory is not None:
@@ -120,9 +136,41 @@ class RunWriter:
             return
         self._pending.append(table)
         self._pending_rows += table.num_rows
+        self._unsaved.append(table)
+        self._unsaved_rows += table.num_rows
         if self._pending_rows >= self._rows_per_group:
             with _disk_errors(self._directory):
                 self._flush(whole_groups=True)
+        self.save()
+
+    def save(self) -> None:
+        """Make the rows so far readable for whoever finds them if the process is killed now.
+
+        Does nothing if the last time is not long ago.
+
+        Raises
+        ------
+        RunError
+            If the disk is full or cannot be written.
+        """
+        now = time.monotonic()
+        wait = max(SECONDS_BETWEEN_SAVES, _SHARE_BETWEEN_SAVES * (now - self._begun))
+        due = self._unsaved_rows >= _ROWS_PER_SAVE or now >= self._saved_at + wait
+        if not due or not self._unsaved:
+            return
+        name = f"{_shard_stem(len(self._shards))}.{len(self._saved):06d}.parquet"
+        file = self._root / REGIONS_NAME / name
+        draft = self._draft_of(file)
+        table = pa.Table.from_batches(self._unsaved, schema=self._schema)
+        # forget first: an interrupt here may leave these rows out of this file, but never twice
+        self._unsaved, self._unsaved_rows = [], 0
+        self._saved.append(file)
+        with _disk_errors(self._root):
+            pq.write_table(
+                table, draft, compression="none", use_dictionary=False, write_statistics=False
+            )
+            draft.replace(file)
+        self._saved_at = time.monotonic()
 
     def finish(
         self,
@@ -213,7 +261,7 @@ class RunWriter:
         self._histogram = RankHistogram.of(stored, layers_of(self._schema))
 
     def _abandon(self, reason: str | None) -> None:
-        """Give up the open shard, which the disk refused, and keep those that are complete."""
+        """Give up the open shard, which the disk refused, and keep the files that are complete."""
         draft = self._partial()
         try:
             if self._shard is not None:
@@ -223,6 +271,11 @@ class RunWriter:
         self._shard, self._pending = None, []
         try:
             draft.unlink(missing_ok=True)
+            for file in self._saved:
+                self._draft_of(file).unlink(missing_ok=True)
+                if file.exists():
+                    rows = int(pq.read_metadata(file).num_rows)
+                    self._shards.append({"file": f"{REGIONS_NAME}/{file.name}", "rows": rows})
             self._recount(read_shards(self._root))
             entry = self._entry("failed", error=reason)
             write_manifest(self._root, entry)
@@ -275,8 +328,11 @@ class RunWriter:
             self._close_shard()
 
     def _partial(self) -> Path:
+        return self._draft_of(Path(f"{_shard_stem(len(self._shards))}.parquet"))
+
+    def _draft_of(self, file: Path) -> Path:
         # outside the folder of shards, which other programs read as a whole
-        return self._root / f"part-{len(self._shards):06d}.parquet.partial"
+        return self._root / f"{file.name}.partial"
 
     @property
     def _root(self) -> Path:
@@ -296,6 +352,20 @@ class RunWriter:
         rows = int(pq.read_metadata(draft).num_rows)
         draft.replace(self._root / REGIONS_NAME / name)
         self._shards.append({"file": f"{REGIONS_NAME}/{name}", "rows": rows})
+        self._forget_saved()
+
+    def _forget_saved(self) -> None:
+        """Delete the small files of the shard that is complete; readers pass over them already."""
+        for file in self._saved:
+            file.unlink(missing_ok=True)
+            self._draft_of(file).unlink(missing_ok=True)
+        self._saved = []
+        self._unsaved, self._unsaved_rows = list(self._pending), self._pending_rows
+        self._saved_at = time.monotonic()
+
+
+def _shard_stem(number: int) -> str:
+    return f"part-{number:06d}"
 
 
 def _write_durably(path: Path, text: str) -> None:

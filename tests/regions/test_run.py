@@ -275,6 +275,110 @@ def test_a_killed_process_leaves_a_running_run(tmp_path):
     assert run.count_interval == (6, None)
 
 
+@pytest.fixture
+def always_due(monkeypatch):
+    """No time has to pass between two saves."""
+    monkeypatch.setattr("polyrank.regions.writer.SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr("polyrank.regions.writer._SHARE_BETWEEN_SAVES", 0.0)
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("cuts", [[7], [1, 2, 3, 4, 5, 6, 7], [2, 5, 7], [3, 4, 7]])
+@pytest.mark.parametrize(("group", "shard"), [(3, 3), (2, 4), (100, 100)])
+def test_rows_are_readable_while_the_run_lives(tmp_path, always_due, cuts, group, shard):
+    """Whenever the process is killed: exactly the rows that were written, each once, in order."""
+    sink = writer(tmp_path / "run", rows_per_group=group, rows_per_shard=shard)
+    before = 0
+    for cut in cuts:
+        sink.write(batch(REGIONS[before:cut]))
+        before = cut
+        run = open_run(tmp_path / "run")
+        assert (run.status, run.certified, run.count_interval) == ("running", False, (cut, None))
+        assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS[:cut]]
+        assert sum(run.rank_histogram(1).values()) == run.count == cut
+    with sink:
+        sink.finish(certified=True)
+
+
+def test_what_a_finished_run_leaves_does_not_depend_on_the_clock(tmp_path, monkeypatch):
+    """Nor one that ends early: byte for byte the same files."""
+    for ends in ("finished", "failed"):
+        kept = []
+        for name, seconds in (("never", 1e9), ("always", 0.0)):
+            monkeypatch.setattr("polyrank.regions.writer.SECONDS_BETWEEN_SAVES", seconds)
+            monkeypatch.setattr("polyrank.regions.writer._SHARE_BETWEEN_SAVES", 0.0)
+            path = tmp_path / f"{ends}-{name}"
+            sink = writer(path, rows_per_group=2, rows_per_shard=4)
+            with sink:
+                for row in REGIONS:
+                    sink.write(batch([row]))
+                if ends == "finished":
+                    sink.finish(certified=True)
+            kept.append({f: (path / f).read_bytes() for f in files(path)})
+        assert kept[0] == kept[1]
+        assert sorted(kept[0]) == [
+            "manifest.json", "regions/part-000000.parquet", "regions/part-000001.parquet",
+        ]  # fmt: skip
+
+
+def test_a_small_file_counts_only_where_its_shard_is_missing(tmp_path, always_due):
+    """Killed after the shard was complete and before its small files were deleted."""
+    sink = writer(tmp_path / "run", rows_per_group=3, rows_per_shard=3)
+    sink.write(batch(REGIONS[:2]))
+    (small,) = (tmp_path / "run" / "regions").glob("part-*.parquet")
+    rows = small.read_bytes()
+    sink.write(batch(REGIONS[2:3]))
+    small.write_bytes(rows)
+    run = open_run(tmp_path / "run")
+    assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS[:3]]
+
+
+def test_a_save_waits_for_its_time_or_many_rows(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("polyrank.regions.writer.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("polyrank.regions.writer._ROWS_PER_SAVE", 4)
+    sink = writer(tmp_path / "run")
+    counts = []
+    for seconds, rows in ((1.0, 2), (1.0, 1), (1.5, 1), (0.6, 0), (0.0, 3), (0.0, 0)):
+        now[0] += seconds
+        sink.write(batch(REGIONS[:rows]))
+        sink.save()
+        counts.append(open_run(tmp_path / "run").count)
+    assert counts == [0, 3, 3, 4, 4, 4]
+    sink.write(batch(REGIONS[:1]))  # the fourth of those that wait
+    assert open_run(tmp_path / "run").count == 8
+    now[0] += 10_000.0  # a long run: 0.5 % of its time
+    sink.write(batch(REGIONS[:1]))
+    now[0] += 40.0
+    sink.write(batch(REGIONS[:1]))
+    assert open_run(tmp_path / "run").count == 9
+    now[0] += 12.0
+    sink.save()
+    assert open_run(tmp_path / "run").count == 10
+
+
+def test_a_disk_that_is_full_leaves_the_rows_that_were_saved(tmp_path, always_due, monkeypatch):
+    sink = writer(tmp_path / "run")
+    monkeypatch.setattr("polyrank.regions.writer._ROWS_PER_SAVE", 1)
+
+    def refuses(table, path, **_options):
+        Path(path).write_bytes(b"PAR1")
+        no_space()
+
+    with pytest.raises(RunError, match="the disk is full"), sink:
+        sink.write(batch(REGIONS[:4]))
+        monkeypatch.setattr(pq, "write_table", refuses)
+        monkeypatch.setattr(pq.ParquetWriter, "write_table", no_space)
+        sink.write(batch(REGIONS[4:]))
+    run = open_run(tmp_path / "run")
+    assert (run.status, run.count, run.table.num_rows) == ("failed", 4, 4)
+    assert [entry["rows"] for entry in run.manifest["shards"]] == [4]
+    assert files(tmp_path / "run") == ["manifest.json", "regions/part-000000.000000.parquet"]
+
+
 def no_space(*_args, **_kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
