@@ -55,10 +55,11 @@ def region_command(
                 )
             ],
             "neighbours": access.graph.neighbours(number).tolist(),
-            "bounded": shape.generators.bounded,
+            "bounded": shape.bounded,
             "vertices": [[str(v) for v in p] for p in shape.generators.vertices],
             "rays": [list(map(str, r)) for r in shape.generators.rays],
             "lines": [list(map(str, r)) for r in shape.generators.lines],
+            "lineality": shape.lineality,
             "volume": None if shape.volume is None else str(shape.volume),
             "ball": None
             if ball is None
@@ -88,6 +89,11 @@ def region_command(
             f"{kind}: {len(found['vertices'])} vertices, {len(found['rays'])} rays, "
             f"{len(found['lines'])} lines"
         )
+        if shape.lineality:
+            lines.append(
+                f"in a section of {access.chart.k} coordinates; the region is this set plus a "
+                f"linear space of dimension {shape.lineality}, along which the network is constant"
+            )
         lines += [f"  {shown_point(point)}" for point in shape.generators.vertices]
         if shape.volume is not None:
             lines.append(f"volume: {shown(shape.volume)}")

@@ -27,7 +27,15 @@ from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, valu
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.system import AffineSystem, identity
 
-__all__ = ["Chart", "ChartProof", "chart", "emptiness_message"]
+__all__ = [
+    "BoundingBox",
+    "Chart",
+    "ChartProof",
+    "bounding_box",
+    "chart",
+    "emptiness_message",
+    "simplified",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,9 @@ class Chart:
     names : tuple of str
         One name per row, for messages.
     proof : ChartProof
+    lineality : int
+        Dimension of a linear space L that was divided out: the domain is the set above plus L, and
+        neither its rows nor the network see L (:mod:`polyrank.cells.section`).
     """
 
     origin: fmpq_mat
@@ -85,6 +96,7 @@ class Chart:
     upper: tuple[fmpq, ...] | None
     names: tuple[str, ...]
     proof: ChartProof
+    lineality: int = 0
 
     @property
     def n(self) -> int:
@@ -93,12 +105,17 @@ class Chart:
 
     @property
     def k(self) -> int:
-        """Dimension of the domain."""
+        """Number of coordinates y."""
         return self.basis.ncols()
 
     @property
+    def dimension(self) -> int:
+        """Dimension of the domain."""
+        return self.k + self.lineality
+
+    @property
     def bounded(self) -> bool:
-        """True if the domain is bounded."""
+        """True if y is bounded: of the domain, or of its section."""
         return self.lower is not None
 
 
@@ -141,8 +158,8 @@ def chart(domain: Domain, n: int) -> Chart:
     flat = _to_hull(system, rows, inside)
     chart_rows = integer_rows(flat.A, flat.b)
     point = fmpq_mat(len(flat.hull.free), 1, [inside.point[j, 0] for j in flat.hull.free])
-    interior = _simplified(chart_rows, point)
-    box = _bounding_box(chart_rows, interior)
+    interior = simplified(chart_rows, point)
+    box = bounding_box(chart_rows, interior)
     proof = ChartProof(flat.hull, inside.multipliers, box.lower_proof, box.upper_proof, box.ray)
     return Chart(
         flat.origin, flat.basis, flat.A, flat.b, interior, box.lower, box.upper, flat.names, proof
@@ -216,7 +233,7 @@ def _times_basis(matrix: fmpq_mat, hull: AffineHull) -> fmpq_mat:
     return fmpq_mat(rows, k, [matrix[i, j] for i in range(rows) for j in hull.free])
 
 
-def _simplified(rows: Sequence[Row], point: fmpq_mat) -> fmpq_mat:
+def simplified(rows: Sequence[Row], point: fmpq_mat) -> fmpq_mat:
     """A dyadic point of few bits that keeps at least half of the slack in every row."""
     slacks = values_at(rows, point)
     bits = 0
@@ -231,7 +248,9 @@ def _simplified(rows: Sequence[Row], point: fmpq_mat) -> fmpq_mat:
 
 
 @dataclass(frozen=True, slots=True)
-class _BoundingBox:
+class BoundingBox:
+    """A bounding box with its proof, or a ray; see :class:`Chart` and :class:`ChartProof`."""
+
     lower: tuple[fmpq, ...] | None
     upper: tuple[fmpq, ...] | None
     lower_proof: tuple[Minimum, ...] = ()
@@ -239,7 +258,8 @@ class _BoundingBox:
     ray: tuple[int, ...] = ()
 
 
-def _bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> _BoundingBox:
+def bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> BoundingBox:
+    """The exact bounding box of the cell of some rows around an interior point, or a ray."""
     k = interior.nrows()
     read_off = axis_bounds(rows, k)
     if read_off is not None:
@@ -247,10 +267,10 @@ def _bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> _BoundingBox:
         for j, (low, high) in enumerate(zip(read_off.lower, read_off.upper, strict=True)):
             if low is None or high is None:
                 ray[j] = -1 if low is None else 1
-                return _BoundingBox(None, None, ray=tuple(ray))
+                return BoundingBox(None, None, ray=tuple(ray))
         lower = tuple(v for v in read_off.lower if v is not None)
         upper = tuple(v for v in read_off.upper if v is not None)
-        return _BoundingBox(lower, upper)
+        return BoundingBox(lower, upper)
     cell = Cell.from_rows(rows, k)
     minima: list[Minimum] = []
     for sign in (1, -1):
@@ -259,9 +279,9 @@ def _bounding_box(rows: Sequence[Row], interior: fmpq_mat) -> _BoundingBox:
             objective[j] = sign
             found = minimise(cell, objective, interior, vertex=False)
             if isinstance(found, Unbounded):
-                return _BoundingBox(None, None, ray=found.ray)
+                return BoundingBox(None, None, ray=found.ray)
             minima.append(found)
     lowest, highest = tuple(minima[:k]), tuple(minima[k:])
-    return _BoundingBox(
+    return BoundingBox(
         tuple(m.value for m in lowest), tuple(-m.value for m in highest), lowest, highest
     )

@@ -48,20 +48,32 @@ class RegionGeometry:
     rows : tuple of Row
         One integer row ``(a, b)`` per facet: ``a·y + b ≥ 0``, non-redundant.
     generators : Generators
+    lineality : int
+        With ``lineality`` > 0 the region is this set plus a linear space of that dimension, which
+        the chart leaves out.
     """
 
     rows: tuple[IntRow, ...]
     generators: Generators
+    lineality: int = 0
+
+    @property
+    def bounded(self) -> bool:
+        """True if the region is bounded."""
+        return self.generators.bounded and not self.lineality
 
     @property
     def volume(self) -> fmpq | None:
-        """Exact volume in chart coordinates; None if it is infinite."""
-        return volume(self.generators, len(self.rows))
+        """Exact volume in chart coordinates; None if the region's is infinite."""
+        return None if self.lineality else volume(self.generators, len(self.rows))
 
     def ball(self) -> Ball | None:
-        """A large inscribed ball; None where there is no largest one, or none was found."""
+        """A large inscribed ball; None where there is no largest one, or none was found.
+
+        None as well where the chart leaves directions out: its distances are not the region's.
+        """
         k = len(self.rows[0]) - 1 if self.rows else 0
-        if not k:
+        if not k or self.lineality:
             return None
         table = np.array(
             [[float(fmpq(v)) if abs(v) < 2**1000 else np.inf for v in row] for row in self.rows]
@@ -222,4 +234,4 @@ class Regions:
     def geometry(self, region: int) -> RegionGeometry:
         """Non-redundant rows and exact generators of a region."""
         rows = self.rows(region)
-        return RegionGeometry(rows, vertices_and_rays(rows, self.chart.k))
+        return RegionGeometry(rows, vertices_and_rays(rows, self.chart.k), self.chart.lineality)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import NetArrays
 from polyrank.cells.chart import Chart
-from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.section import chart_for
 from polyrank.errors import RunError
 from polyrank.graph.arrays import MISSING, Codes
 from polyrank.graph.codes import fill_table
@@ -35,8 +35,8 @@ def chart_of_run(run: Run, network: Network) -> Chart:
             f"hash is {network.sha256[:12]}…, expected {str(run.network['hash'])[:12]}…; give the "
             "same file with the same options"
         )
-    chart = chart_of(run.domain, network.input_dim)
-    if chart_entry(chart) != run.manifest["chart"]:
+    chart = chart_for(network, run.domain)
+    if chart_entry(chart) != {"lineality": 0, **run.manifest["chart"]}:
         raise RunError("the run was made in another chart of its domain; enumerate it again")
     return chart
 
@@ -51,7 +51,7 @@ def codes_of_run(
     RunError
         If a codeword is listed twice.
     """
-    k = run.dimension
+    k = run.coordinates
     width = max(1, (run.bits + 7) // 8)
     regions = sum(batch.num_rows for batch in run.batches(["codeword"]))
     code = np.zeros((regions, width), dtype=np.uint8)

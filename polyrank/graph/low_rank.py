@@ -118,7 +118,7 @@ def low_rank_part(
         mine = members[c].tolist()
         bounded = touches = None
         if shapes is not None:
-            bounded = all(shapes[r].bounded for r in mine)
+            bounded = not regions.chart.lineality and all(shapes[r].bounded for r in mine)
             touches = any(_on_wall(regions, shapes[r]) for r in mine)
         values, numbers = np.unique(rank[members[c]], return_counts=True)
         images: dict[tuple[fmpq, ...], None] = {}

@@ -14,10 +14,13 @@ from importlib import import_module
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.section import quotient
 from polyrank.errors import DomainError, RunError, UnsupportedError
 from polyrank.graph.exact_facets import IntRow
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import value_at
+from polyrank.polyhedra.system import identity
 
 __all__ = ["NearestPoint", "nearest_low_rank"]
 
@@ -33,7 +36,8 @@ class NearestPoint:
     rank : int
         Its rank.
     y, x : tuple of fmpq
-        The point in chart and in input coordinates.
+        The point in chart and in input coordinates. Where the chart leaves out directions
+        (:mod:`polyrank.cells.section`), x is the nearest of the points that y stands for.
     distance_squared : fmpq
         Exact squared Euclidean distance to the input.
     proved : bool
@@ -115,12 +119,12 @@ def nearest_low_rank(
     if best is None:  # pragma: no cover  (low is not empty)
         return None
     distance, r, y = best
-    x = chart.origin + chart.basis * fmpq_mat(chart.k, 1, list(y))
+    x = problem.lifted(y)
     return NearestPoint(
         region=r,
         rank=int(rank[r]),
         y=y,
-        x=tuple(x.entries()),
+        x=x,
         distance_squared=distance,
         proved=all(bound >= distance for bound in doubtful),
         programs=programs,
@@ -128,17 +132,61 @@ def nearest_low_rank(
 
 
 class _Problem:
-    """min ‖origin + basis y − point‖² over a region: yᵀ G y − 2 cᵀ y + constant."""
+    """min ‖x − point‖² over the points x of a region: yᵀ G y − 2 cᵀ y + constant.
+
+    Where the chart is a section S of ``{origin + B u}``, y stands for all u with ``M u = M S y``
+    (M: what the rows and layer 1 see). With ``G_B = Bᵀ B``, the projection u* of the point,
+    ``H = M G_B⁻¹ Mᵀ`` and ``q = M (u* − S y)``, the nearest of them is ``u* − G_B⁻¹ Mᵀ H⁻¹ q``
+    (least norm under linear equations), at squared distance ``qᵀ H⁻¹ q`` from u*.
+    """
 
     def __init__(self, regions: Regions, point: list[fmpq]) -> None:
         chart = regions.chart
         offset = fmpq_mat(chart.n, 1, point) - chart.origin
         self.k = chart.k
-        self.gram = chart.basis.transpose() * chart.basis
-        self.linear = chart.basis.transpose() * offset
+        self.origin, self.basis = chart.origin, chart.basis
         self.constant = sum((v * v for v in offset.entries()), fmpq(0))
+        self.pull: fmpq_mat | None = None
+        if not chart.lineality:
+            self.gram = chart.basis.transpose() * chart.basis
+            self.linear = chart.basis.transpose() * offset
+        else:
+            self._divide(regions, offset)
         self.free = self.gram.solve(self.linear) if self.k else fmpq_mat(0, 1)
         self.off = self.distance_squared(tuple(self.free.entries()))
+
+    def _divide(self, regions: Regions, offset: fmpq_mat) -> None:
+        """Distances to what the section's points stand for."""
+        whole = chart_of(regions.run.domain, regions.chart.n)
+        parts = quotient(regions.network, whole)
+        if parts is None:
+            raise RunError("the run was made in another chart of its domain; enumerate it again")
+        seen = parts.basis_of_forms()
+        if whole.k == whole.n and whole.basis == identity(whole.n):
+            middle, spread = offset, seen.transpose()
+        else:
+            transposed = whole.basis.transpose()
+            inner = transposed * whole.basis
+            middle = inner.solve(transposed * offset)
+            spread = inner.solve(seen.transpose())
+        inverse = (seen * spread).inv()
+        away = seen * middle
+        flat = offset - whole.basis * middle
+        self.across = fmpq_mat(
+            seen.nrows(), self.k, [seen[i, j] for i in range(seen.nrows()) for j in parts.axes]
+        )
+        self.basis, self.middle, self.pull, self.away = whole.basis, middle, spread * inverse, away
+        self.gram = self.across.transpose() * inverse * self.across
+        self.linear = self.across.transpose() * inverse * away
+        self.constant = sum((v * v for v in flat.entries()), fmpq(0))
+        self.constant += (away.transpose() * inverse * away)[0, 0]
+
+    def lifted(self, y: tuple[fmpq, ...]) -> tuple[fmpq, ...]:
+        """The point x of the input space that a chart point stands for."""
+        u = fmpq_mat(self.k, 1, list(y))
+        if self.pull is not None:
+            u = self.middle - self.pull * (self.away - self.across * u)
+        return tuple((self.origin + self.basis * u).entries())
 
     def distance_squared(self, y: tuple[fmpq, ...]) -> fmpq:
         """Exact squared distance of a chart point."""

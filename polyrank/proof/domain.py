@@ -10,6 +10,14 @@ domain as it was given this module re-derives the inequalities ``A y ≤ b`` and
 
 That the domain is full-dimensional in y is proved by any witness.
 
+With ``lineality`` l > 0 the chart is a *section*: the claim is that the domain is ``chart + L``
+with a linear space L of dimension l, along which neither a row of the domain nor the first layer
+changes, and that chart and L meet in one direction only, 0. Then regions, codewords, ranks and
+absences on the domain are those on the chart (the layers' values at a point depend on its part in
+the chart). Proved by the matrix M of the rows of the domain and of layer 1 in the coordinates of
+the domain: ``ker M`` has dimension ≥ l because M has rank ≤ coordinates − l; M is one-to-one on
+the chart's directions; and their number is that of the affine hull less l.
+
 Source: A. Schrijver, Theory of Linear and Integer Programming (1986), sections 7.3 and 8.2.
 """
 
@@ -19,7 +27,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 
 from polyrank.errors import DomainError
 from polyrank.network.normal_form import Network
@@ -34,6 +42,8 @@ from polyrank.proof.rows import Frame
 __all__ = ["problem_of"]
 
 IntRow = tuple[int, ...]
+
+_PRIME = 9223372036854775783
 
 
 def _rationals(name: str, values: Any) -> list[fmpq]:
@@ -68,7 +78,9 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     except DomainError as error:
         raise ProofRejectedError(f"the domain of the manifest is damaged: {error}") from None
     hints = (manifest.get("proof") or {}).get("chart") or {}
-    A, b = _restricted(system, origin, basis, hints.get("equalities") or {})
+    lineality = chart.get("lineality", 0)
+    equalities = hints.get("equalities") or {}
+    A, b = _restricted(system, origin, basis, equalities, network, lineality)
     box = _box(chart, _walls(A, b), k, hints.get("box") or ())
     bounded = box is not None
     lower, upper = box or ([fmpq(-1)] * k, [fmpq(1)] * k)
@@ -118,7 +130,12 @@ def _integers(values: Sequence[fmpq]) -> IntRow:
 
 
 def _restricted(
-    system: AffineSystem, origin: fmpq_mat, basis: fmpq_mat, equalities: Mapping[str, Any]
+    system: AffineSystem,
+    origin: fmpq_mat,
+    basis: fmpq_mat,
+    equalities: Mapping[str, Any],
+    network: Network,
+    lineality: int,
 ) -> tuple[fmpq_mat, fmpq_mat]:
     """The system's inequalities in the chart's coordinates; proves that the chart is its hull."""
     shift = origin - system.origin
@@ -137,15 +154,42 @@ def _restricted(
         raise ProofRejectedError("the columns of the chart's basis are dependent")
     A = system.A if plain else system.A * inner_basis
     b = system.b - system.A * inner_origin
-    if k != system.k:
-        _prove_hull(system, A, b, k, equalities)
+    if lineality:
+        _prove_section(system, network, inner_basis, lineality)
+    if k + lineality != system.k:
+        _prove_hull(system, A, b, k + lineality, equalities)
     return A, b
+
+
+def _prove_section(
+    system: AffineSystem, network: Network, inner_basis: fmpq_mat, lineality: int
+) -> None:
+    """``ker M`` has dimension ≥ ``lineality`` and meets the chart's directions in 0 only."""
+    weight = network.layers[0].weight_exact
+    seen = weight if system.basis == identity(system.n) else weight * system.basis
+    rows = [row for row in (*system.A.tolist(), *seen.tolist()) if any(row)]
+    matrix = fmpq_mat(len(rows), system.k, [v for row in rows for v in row])
+    most = system.k - lineality
+    if len(rows) > most and _integral(matrix).rank() > most:
+        raise ProofRejectedError(
+            f"the chart leaves out {lineality} dimensions, but the domain's rows and the first "
+            f"layer see more than the other {most}"
+        )
+    columns = _integral(matrix * inner_basis)
+    residues = nmod_mat(columns, _PRIME)  # its rank is at most that over the rationals
+    k = inner_basis.ncols()
+    if residues.rank() != k and columns.rank() != k:
+        raise ProofRejectedError("the chart leaves out a direction that its own columns span")
+
+
+def _integral(matrix: fmpq_mat) -> fmpz_mat:
+    return matrix.numer_denom()[0]
 
 
 def _prove_hull(
     system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equalities: Mapping[str, Any]
 ) -> None:
-    """All of the domain satisfies ``codimension`` many independent rows with equality.
+    """All of the domain lies in a space of dimension k: independent rows hold with equality.
 
     With λ > 0 and ``Σ λ_j (b_j − A_j y) = 0`` every one of these rows vanishes wherever all are
     ≥ 0. They vanish on the chart, and their rank says that nothing else does.
@@ -167,7 +211,7 @@ def _prove_hull(
     flat = fmpq_mat(len(rows), system.k + 1, [v for row in rows for v in row])
     sums = fmpq_mat(1, len(rows), values) * flat
     normals = fmpq_mat(len(rows), system.k, [v for row in rows for v in row[:-1]])
-    vanish = all(b[i, 0] == 0 and all(A[i, l] == 0 for l in range(k)) for i in indices)
+    vanish = all(b[i, 0] == 0 and not any(A[i, l] for l in range(A.ncols())) for i in indices)
     if any(sums.entries()) or not vanish or normals.rank() != system.k - k:
         raise ProofRejectedError("the equalities do not prove the affine hull of the domain")
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 
 from numba.core.event import TimingListener, install_listener
 
-from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.search import SearchProgress, chosen_engine, search
+from polyrank.cells.section import chart_for
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
@@ -119,7 +119,7 @@ def enumerate_regions(
     if proof and directory is None:
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
-    chart = chart_of(where, network.input_dim)
+    chart = chart_for(network, where)
     chosen = chosen_engine(network, chart) if engine == "auto" else engine
     own_file = proof and network_file is None
     manifest = {

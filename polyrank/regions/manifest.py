@@ -97,12 +97,17 @@ def network_entry(network: Network) -> dict[str, Any]:
 
 
 def chart_entry(chart: Chart) -> dict[str, Any]:
-    """Coordinates x = origin + basis y of the domain's affine hull, and its bounding box."""
+    """Coordinates x = origin + basis y of the domain's affine hull, and their bounding box.
+
+    With ``lineality`` > 0 they are those of a section: the domain is the section plus a linear
+    space of that dimension, along which neither its rows nor the network change.
+    """
     return {
         "origin": [str(v) for v in chart.origin.entries()],
         "basis": [[str(v) for v in row] for row in chart.basis.tolist()],
         "lower": _strings(chart.lower),
         "upper": _strings(chart.upper),
+        "lineality": chart.lineality,
     }
 
 
@@ -155,9 +160,15 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         wrong = "rank_histogram"
     if wrong is None and min(map(len, _per_layer(manifest))) < layers:
         wrong = "network"
+    if wrong is None and not _is_count(manifest["chart"].get("lineality", 0)):
+        wrong = "chart.lineality"
     if wrong is not None:
         raise RunError(f"{path} is damaged: {wrong!r} is missing or not what a run writes")
     return dict(manifest)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _per_layer(manifest: Mapping[str, Any]) -> tuple[list[int], list[int]]:

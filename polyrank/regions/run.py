@@ -122,9 +122,23 @@ class Run:
         return int(self.manifest["layers"])
 
     @property
-    def dimension(self) -> int:
-        """Dimension k of the domain, the length of a witness in chart coordinates."""
+    def coordinates(self) -> int:
+        """Number k of chart coordinates y, the length of a witness."""
         return self.basis.ncols()
+
+    @property
+    def lineality(self) -> int:
+        """Dimension of the linear space L that the chart leaves out: the domain is chart plus L.
+
+        Neither the network nor the domain's rows change along L, so that every region is its part
+        in the chart plus L; see :mod:`polyrank.cells.section`. 0 on all bounded domains.
+        """
+        return int(self.manifest["chart"].get("lineality", 0))
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the domain."""
+        return self.coordinates + self.lineality
 
     @property
     def network(self) -> Mapping[str, Any]:
@@ -181,7 +195,7 @@ class Run:
     @property
     def schema(self) -> pa.Schema:
         """Arrow schema of the table (see :mod:`polyrank.regions.schema`)."""
-        return region_schema(self.bits, self.layers, self.dimension)
+        return region_schema(self.bits, self.layers, self.coordinates)
 
     @property
     def table(self) -> pa.Table:

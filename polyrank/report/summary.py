@@ -61,7 +61,8 @@ def run_object(run: Run) -> dict[str, Any]:
         ``regions``, ``undecided``, ``certified``, ``status``, ``regions_at_most`` (null without a
         bound), ``rank_histogram`` (one ``{rank: count}`` per layer, output last), ``min_rank``
         (per layer), ``seconds`` (without compilation), ``tests``, ``pivots``, ``ladder``,
-        ``domain``, ``dimension``, ``network`` (name, hash, widths, bits, source), ``engine``,
+        ``domain``, ``dimension``, ``lineality`` (of it: directions that nothing depends on),
+        ``network`` (name, hash, widths, bits, source), ``engine``,
         ``options``, ``notes``, ``versions``, ``timings`` and ``output`` (the directory or null).
     """
     manifest = run.manifest
@@ -80,6 +81,7 @@ def run_object(run: Run) -> dict[str, Any]:
         "ladder": search.get("ladder", {}),
         "domain": manifest["domain"],
         "dimension": run.dimension,
+        "lineality": run.lineality,
         "network": dict(run.network),
         "engine": manifest.get("engine"),
         "options": manifest.get("options", {}),

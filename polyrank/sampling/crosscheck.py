@@ -11,6 +11,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
+from polyrank.cells.chart import chart as chart_of
 from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.network.forward import unpack_bits
@@ -64,7 +65,9 @@ class RunCheck:
     _points: dict[bytes, tuple[str, ...]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.chart = chart = chart_of_run(self.run, self.network)
+        chart_of_run(self.run, self.network)  # refuses another network
+        # samples are drawn from the domain itself, not from a section of it
+        self.chart = chart = chart_of(self.run.domain, self.network.input_dim)
         first = Network(
             self.network.layers[: self.run.layers], self.network.name, self.network.source
         )
