@@ -1,0 +1,223 @@
+// The rigorous side of the LP oracle: what float and integer arithmetic can *prove*.
+//
+// Rows are float approximations of exact rows: row m carries radius[m] with
+// |a_ml - a*_ml| <= radius[m] for every coefficient and for the constant, plus the rounding of one
+// evaluation, so that for every u in the cube |u_l| <= 1 (and for a point known to one rounding per
+// coordinate)
+//
+//     |fl(a_m.u + b_m) - (a*_m.u + b*_m)| <= (d + 1) radius[m].
+//
+// radius therefore bounds coefficient errors and evaluation errors at once.
+//
+// Emptiness of one side is proved by Farkas multipliers: s.z = c + sum_q lambda_q row_q with
+// lambda >= 0 and c >= 0 on the cell. Three proofs, cheapest first:
+//
+// * by_residual: the identity holds up to a residual that the cube bounds, and c exceeds it.
+// * by_integers: rows are exact integers; with D = |det| the multipliers D lambda are integers, and
+//   the identity is verified in integers. Decides every touching case that fits.
+// * by_enclosure: all constants vanish structurally (central rows), the basis matrix is proved
+//   regular and every exact lambda_q is enclosed away from zero. Decides sup = 0.
+//
+// Every comparison is written so that a NaN proves nothing.
+#pragma once
+
+#include <cmath>
+
+#include "compose.hpp"
+#include "dimension.hpp"
+#include "network.hpp"
+
+namespace polyrank {
+
+// The rows that a certificate speaks about: row m at table + m·stride.
+struct Rows {
+  const double *table;
+  const double *radius;
+};
+
+// Proves objective >= 0 on the cell from approximate multipliers and a bounded cube.
+//
+// With mu = max(lambda, 0): s z* = sum_q mu_q row*_q + r.u + c where r and c are the residuals; the
+// first sum is >= 0 on the cell and |r.u| <= sum_l |r_l|. Exact coefficients differ from the float
+// ones by at most radius each, which costs (d + 1)(radius + sum_q mu_q radius_q); that term also
+// covers the rounding of the residual, since radius includes (d + 4) units of the row's magnitude.
+template <int D>
+inline bool by_residual(Dimension<D> dim, Rows rows, const int *basis, const double *rates,
+                        const double *objective, double objective_radius) {
+  const int d = dim.size(), stride = dim.stride();
+  double error = objective_radius;
+  for (int q = 0; q < d; q++)
+    if (rates[q] > 0.0 && basis[q] >= 0) error += rates[q] * rows.radius[basis[q]];
+  double spread = 0.0, c = 0.0;
+  for (int l0 = 0; l0 < stride; l0 += lane_count) {
+    Lanes r, a;
+    load(r, objective + l0);
+    for (int q = 0; q < d; q++) {
+      if (!(rates[q] > 0.0 && basis[q] >= 0)) continue;
+      load(a, rows.table + basis[q] * stride + l0);
+      r -= rates[q] * a;
+    }
+    for (int j = 0; j < lane_count; j++) {
+      if (l0 + j < d) spread += std::fabs(r[j]);
+      if (l0 + j == d) c = r[j];
+    }
+  }
+  return c >= (spread + (d + 1) * error) * inflate;
+}
+
+// Proves that the exact multipliers are >= 0; constants must vanish structurally.
+//
+// The caller guarantees that the constant of the objective is exactly zero, and central[row] that a
+// row's is; a row with a positive multiplier must be central. With A the exact basis matrix (rows),
+// X the approximate inverse and F = I - A^T X^T, ||F|| < 1 (maximal row sum) makes A regular, and
+// the exact lambda differs from the approximate one by X^T (I - F)^-1 rho with rho the residual,
+// hence by at most sum_k |X_kq| ||rho|| / (1 - ||F||).
+//
+// A multiplier that is not enclosed away from zero is accepted only when structure proves it to be
+// zero: the objective lies in a linear space of dimension <= `dimension` (the row space of the
+// previous layer on this region), member[row] says that a row lies in it too, and `dimension` many
+// basis rows with enclosed positive multipliers are members. Being independent they span the space,
+// so the objective is their combination and, A being regular, every other multiplier is exactly
+// zero.
+template <int D>
+inline bool by_enclosure(Dimension<D> dim, Rows rows, const int *basis, const double *inverse,
+                         const double *rates, const double *objective, double objective_radius,
+                         const bool *central, const bool *member, int dimension) {
+  const int d = dim.size(), stride = dim.stride(), s = dim.square();
+  double total = objective_radius;
+  for (int q = 0; q < d; q++) {
+    if (basis[q] < 0) return false;
+    total += std::fabs(rates[q]) * rows.radius[basis[q]];
+  }
+  double rho = 0.0, norm = 0.0;
+  for (int l0 = 0; l0 < d; l0 += lane_count) {
+    Lanes r, a, sum;
+    load(r, objective + l0);
+    for (int q = 0; q < d; q++) {
+      load(a, rows.table + basis[q] * stride + l0);
+      r -= rates[q] * a;
+    }
+    // ||F|| with F[l, k] = delta - sum_q A[q, l] X[k, q] (row sums over k);
+    // the rounding of delta = 1 is not covered by the rows' radius
+    fill(sum, (d + 2) * 0x1p-52);
+    for (int k = 0; k < d; k++) {
+      Lanes f{};
+      if (k >= l0 && k < l0 + lane_count) f[k - l0] = 1.0;
+      double e = 0.0;
+      for (int q = 0; q < d; q++) {
+        load(a, rows.table + basis[q] * stride + l0);
+        f -= a * inverse[k * s + q];
+        e += rows.radius[basis[q]] * std::fabs(inverse[k * s + q]);
+      }
+      absolute(a, f);
+      sum += a + e;
+    }
+    for (int j = 0; j < lane_count && l0 + j < d; j++) {
+      rho = std::fabs(r[j]) > rho ? std::fabs(r[j]) : rho;
+      if (!(sum[j] * inflate < 0.5)) return false;
+      norm = sum[j] > norm ? sum[j] : norm;
+    }
+  }
+  rho = (rho + total) * inflate;
+  norm *= inflate;
+  const double scale = rho / (1.0 - norm) * inflate;
+  int positive = 0;
+  bool members = true;
+  for (int q = 0; q < d; q++) {
+    double width = 0.0;
+    for (int k = 0; k < d; k++) width += std::fabs(inverse[k * s + q]);
+    width *= scale * inflate;
+    if (rates[q] > width) {
+      if (!central[basis[q]]) return false;
+      positive++;
+      members = members && member[basis[q]];
+    } else if (!(rates[q] >= -width)) {
+      return false;
+    }
+  }
+  return positive == d || (members && positive >= dimension);
+}
+
+// How the multipliers of an identity in integers look.
+struct IntegerProof {
+  bool proved;
+  bool tight;   // the constant c is zero
+  int support;  // how many multipliers are positive
+  int slot;     // the last slot with a positive multiplier, -1 for none
+};
+
+// Proves objective >= 0 by an identity in integers.
+//
+// exponent[m] >= 0 says that row_m · 2^exponent[m] has integer entries *exactly* (negative: the row
+// is not exact and the proof is refused). With D = |det A| of the integer basis matrix,
+// D·objective = sum_q mu_q row_q + c must hold coefficient by coefficient with integers mu_q >= 0
+// and c >= 0. Every term and every partial sum stays below 2^62, so that 64-bit integers are exact.
+// `work` is d × square scratch.
+template <int D>
+inline IntegerProof integer_proof(Dimension<D> dim, const double *table,
+                                  const std::int64_t *exponent, const int *basis,
+                                  const double *rates, const double *objective,
+                                  std::int64_t objective_exponent, double *work) {
+  constexpr IntegerProof refused{false, false, 0, -1};
+  const int d = dim.size(), stride = dim.stride(), s = dim.square();
+  if (objective_exponent < 0) return refused;
+  for (int q = 0; q < d; q++) {
+    const int b = basis[q];
+    if (b < 0 || exponent[b] < 0) return refused;
+    const double scale = power_of_two(exponent[b]);
+    for (int l = 0; l < d; l++) work[q * s + l] = table[b * stride + l] * scale;
+  }
+  double det = 1.0;
+  for (int c = 0; c < d; c++) {
+    int p = c;
+    double big = std::fabs(work[c * s + c]);
+    for (int q = c + 1; q < d; q++) {
+      const double v = std::fabs(work[q * s + c]);
+      if (v > big) big = v, p = q;
+    }
+    if (big == 0.0) return refused;
+    det *= big;
+    if (!(det <= 1e15)) return refused;
+    if (p != c)
+      for (int l = 0; l < d; l++) std::swap(work[c * s + l], work[p * s + l]);
+    for (int q = c + 1; q < d; q++) {
+      const double f = work[q * s + c] / work[c * s + c];
+      if (f == 0.0) continue;
+      for (int l = c; l < d; l++) work[q * s + l] -= f * work[c * s + l];
+    }
+  }
+  det = std::rint(det);
+  if (!(det >= 1.0)) return refused;
+  const double objective_scale = power_of_two(objective_exponent);
+  const double limit = 0x1p60 / (d + 2);
+  IntegerProof proof{true, false, 0, -1};
+  for (int l = 0; l <= d; l++) {
+    const double value = objective[l] * objective_scale;
+    if (!(std::fabs(value) * det <= limit && std::fabs(value) <= 0x1p53)) return refused;
+    std::int64_t sum = static_cast<std::int64_t>(value) * static_cast<std::int64_t>(det);
+    for (int q = 0; q < d; q++) {
+      const int b = basis[q];
+      const double scale = power_of_two(exponent[b]);
+      const double mu = std::rint(rates[q] * (det * objective_scale / scale));
+      const double entry = table[b * stride + l] * scale;
+      if (!(mu >= 0.0 && mu <= 0x1p53 && std::fabs(entry) <= 0x1p53 &&
+            mu * std::fabs(entry) <= limit))
+        return refused;
+      sum -= static_cast<std::int64_t>(mu) * static_cast<std::int64_t>(entry);
+      if (l == 0 && mu > 0.0) proof.support++, proof.slot = q;
+    }
+    if (l < d ? sum != 0 : sum < 0) return refused;
+    proof.tight = sum == 0;
+  }
+  return proof;
+}
+
+template <int D>
+inline bool by_integers(Dimension<D> dim, const double *table, const std::int64_t *exponent,
+                        const int *basis, const double *rates, const double *objective,
+                        std::int64_t objective_exponent, double *work) {
+  return integer_proof(dim, table, exponent, basis, rates, objective, objective_exponent, work)
+      .proved;
+}
+
+}  // namespace polyrank

@@ -1,0 +1,30 @@
+// Four doubles at once, and rows padded to whole lanes. One lane is one IEEE operation: neither the
+// order of a sum nor its rounding depends on the instruction set.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace polyrank {
+
+inline constexpr int lane_count = 4;
+inline constexpr std::int64_t padded(std::int64_t n) {
+  return (n + lane_count - 1) & ~std::int64_t{lane_count - 1};
+}
+inline constexpr int padded(int n) { return (n + lane_count - 1) & ~(lane_count - 1); }
+
+typedef double Lanes __attribute__((vector_size(8 * lane_count)));
+typedef std::int64_t Mask __attribute__((vector_size(8 * lane_count)));
+
+#define POLYRANK_INLINE [[gnu::always_inline]] inline
+
+// References instead of values: no vector crosses a call, so that no calling convention matters.
+POLYRANK_INLINE void load(Lanes &to, const double *from) { std::memcpy(&to, from, sizeof to); }
+POLYRANK_INLINE void store(double *to, const Lanes &from) { std::memcpy(to, &from, sizeof from); }
+POLYRANK_INLINE void fill(Lanes &to, double v) { to = Lanes{v, v, v, v}; }
+POLYRANK_INLINE void absolute(Lanes &to, const Lanes &from) {
+  // between vectors of one size a cast keeps the bits
+  to = (Lanes)((Mask)from & INT64_MAX);
+}
+
+}  // namespace polyrank

@@ -1,0 +1,377 @@
+// The current path of a search: the codeword of the layers above the cell, the affine rows of every
+// layer on it, what needs no linear program, and ranks.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "buffer.hpp"
+#include "compose.hpp"
+#include "dimension.hpp"
+#include "network.hpp"
+#include "proof_log.hpp"
+#include "rank.hpp"
+#include "statistics.hpp"
+
+namespace polyrank {
+
+// Decisions of a unit on a cell, as in polyrank/cells/task.py.
+enum Decision : std::int8_t {
+  undecided = -1,
+  negative = 0,
+  positive = 1,
+  identically_zero = 2,
+  tied = 3
+};
+
+// Sets of units that were proved independent on some region of a layer.
+struct IndependentSets {
+  static constexpr int capacity = 32;
+
+  std::int64_t words = 1;
+  std::vector<std::uint64_t> members;  // (capacity, words) bit i: unit i of the layer
+  std::int64_t size[capacity] = {};
+  int filled = 0;  // the first `filled` sets are proved on the current rows
+  int next = 0;    // place of the next one
+
+  explicit IndependentSets(std::int64_t units)
+      : words((units + 63) / 64), members(static_cast<std::size_t>(capacity * words), 0) {}
+
+  const std::uint64_t *set(int c) const { return members.data() + c * words; }
+  std::uint64_t *set(int c) { return members.data() + c * words; }
+
+  void swap(int a, int b) {
+    for (std::int64_t w = 0; w < words; w++) std::swap(set(a)[w], set(b)[w]);
+    std::swap(size[a], size[b]);
+  }
+};
+
+template <int D> struct Path {
+  Dimension<D> dim;
+  Network net;
+  std::int64_t units;          // of all layers
+  std::int64_t column_stride;  // doubles from one column of `columns` to the next
+
+  // affine forms of every layer on the path: true row = scale · (row ± error)
+  Buffer<double> rows;            // (units, stride) normalised rows
+  Buffer<double> columns;         // (d + 1, column_stride) the same column by column
+  Buffer<double> error;           // (units,) coefficient error bounds
+  Buffer<double> scale;           // (units,)
+  Buffer<double> radius;          // (units,) error + rounding of one evaluation
+  Buffer<std::int64_t> exponent;  // (units,) row · 2^exponent is integer; -1 where unknown
+
+  // final bits of the layers above the cell's
+  Buffer<std::int8_t> bit;            // (units,) 0 or 1
+  Buffer<std::int8_t> zero;           // (units,) 1 where identically zero
+  Buffer<std::int8_t> split;          // (units,) 1 where the unit bounds the region
+  std::vector<int> rank;              // (layers,) proved, or -1
+  std::vector<int> bound;             // (layers,) proved upper bound
+  std::vector<IndependentSets> sets;  // (layers,)
+
+  Statistics stat;
+  ProofLog log;
+
+  // scratch
+  Buffer<double> slope, magnitude;
+  Buffer<double> rank_rows, rank_radius, rank_work, rank_largest, rank_inverse;
+  Buffer<int> rank_index, chosen, chosen_column;
+  Buffer<bool> used;
+  Buffer<std::int64_t> residues;
+  std::vector<std::uint64_t> active;  // units of the layer with a non-zero slope
+
+  Path(const Network &network, std::int64_t d)
+      : dim(d),
+        net(network),
+        units(network.total()),
+        column_stride(padded(network.total())),
+        rows(units * dim.stride(), 0.0),
+        columns((d + 1) * column_stride, 0.0),
+        error(units, 0.0),
+        scale(units, 0.0),
+        radius(units, 0.0),
+        exponent(units, -1),
+        bit(units, 0),
+        zero(units, 0),
+        split(units, 0),
+        rank(static_cast<std::size_t>(network.layers()), 0),
+        bound(static_cast<std::size_t>(network.layers()), 0) {
+    const std::int64_t widest = network.widest(),
+                       width = network.linear_columns > 1 ? network.linear_columns : 1;
+    for (std::int64_t k = 0; k < network.layers(); k++) sets.emplace_back(network.units(k));
+    slope = Buffer<double>(widest, 0.0);
+    magnitude = Buffer<double>(widest, 0.0);
+    rank_rows = Buffer<double>(widest * padded(width), 0.0);
+    rank_radius = Buffer<double>(widest, 0.0);
+    rank_work = Buffer<double>(widest * padded(width), 0.0);
+    rank_largest = Buffer<double>(widest, 0.0);
+    rank_inverse = Buffer<double>(2 * width * width, 0.0);
+    rank_index = Buffer<int>(widest, 0);
+    chosen = Buffer<int>(width, 0);
+    chosen_column = Buffer<int>(width, 0);
+    used = Buffer<bool>(widest, false);
+    residues = Buffer<std::int64_t>(widest * width, 0);
+    active.assign(static_cast<std::size_t>((widest + 63) / 64), 0);
+  }
+
+  const double *row(std::int64_t g) const { return rows.data() + g * dim.stride(); }
+  double *row(std::int64_t g) { return rows.data() + g * dim.stride(); }
+  double slope_of(std::int64_t g) const {
+    return bit[g] == 1 ? net.slope_pos(g) : net.slope_neg(g);
+  }
+};
+
+// Loads the rows of layer 1, which are the same on the whole domain.
+template <int D> inline void first_layer(Path<D> &path) {
+  const Network &net = path.net;
+  const int d = path.dim.size();
+  for (std::int64_t i = 0; i < net.units(0); i++) {
+    for (int l = 0; l <= d; l++) {
+      path.row(i)[l] = net.first_rows(i, l);
+      path.columns[l * path.column_stride + i] = net.first_rows(i, l);
+    }
+    path.error[i] = net.first_error(i);
+    path.scale[i] = net.first_scale(i);
+    path.exponent[i] = net.first_exponent(i);
+    path.radius[i] = path.error[i] + gamma(d + 4);
+  }
+}
+
+// Composes the rows of layer k (0-based, k >= 1) on the region given by the path's bits.
+template <int D> inline void next_layer(Path<D> &path, std::int64_t k) {
+  const Network &net = path.net;
+  const int d = path.dim.size();
+  const std::int64_t a = net.unit_start(k - 1), b = net.unit_start(k), stride = path.dim.stride();
+  const int n_in = static_cast<int>(net.units(k - 1)), n_out = static_cast<int>(net.units(k));
+  for (int j = 0; j < n_in; j++) path.slope[j] = path.slope_of(a + j);
+  const LayerMap map{net.weight.data + net.weight_start(k),
+                     net.bias.data + b,
+                     net.exact_weight(k),
+                     net.exact_arithmetic(k),
+                     static_cast<int>(net.constant_column < d + 1 ? net.constant_column : d),
+                     n_in,
+                     n_out};
+  compose(path.dim, map, path.slope.data(),
+          LayerRows{path.rows.data() + a * stride, &path.error[a], &path.scale[a]},
+          LayerRows{path.rows.data() + b * stride, &path.error[b], &path.scale[b]},
+          path.columns.data() + b, path.column_stride, path.magnitude.data());
+  const double rounding = gamma(d + 4);
+  for (int i = 0; i < n_out; i++) {
+    path.radius[b + i] = path.error[b + i] + rounding;
+    path.exponent[b + i] = -1;
+    if (net.exact_arithmetic(k))
+      path.exponent[b + i] =
+          path.scale[b + i] > 0.0 ? net.lsb(k) + exponent_of(path.scale[b + i]) - 1 : 0;
+  }
+  path.sets[static_cast<std::size_t>(k)].filled = 0;
+  path.sets[static_cast<std::size_t>(k)].next = 0;
+}
+
+// Decides what needs no LP: no hyperplane, tied, constant rows, the cube's bound.
+template <int D> inline void enter_layer(Path<D> &path, std::int64_t k, std::int8_t *bits,
+                                         std::int8_t *split) {
+  const Network &net = path.net;
+  const int d = path.dim.size();
+  const std::int64_t a = net.unit_start(k);
+  for (std::int64_t i = 0; i < net.units(k); i++) {
+    const std::int64_t g = a + i;
+    split[i] = 0;
+    bits[i] = undecided;
+    if (!net.hyperplane(g)) {
+      bits[i] = positive;
+      continue;
+    }
+    if (net.tie(g) >= 0) {
+      bits[i] = tied;
+      path.stat.by_structure++;
+      continue;
+    }
+    const double *row = path.row(g);
+    double spread = 0.0;
+    for (int l = 0; l < d; l++) spread += std::fabs(row[l]);
+    const double c = row[d];
+    if (spread == 0.0 && path.error[g] == 0.0) {
+      bits[i] = c == 0.0 ? identically_zero : c > 0.0 ? positive : negative;
+      path.stat.by_structure++;
+      path.log.unit(c == 0.0  ? LogStep::zero
+                    : c > 0.0 ? LogStep::cube_positive
+                              : LogStep::cube_negative,
+                    i);
+      continue;
+    }
+    if (net.homogeneous && path.error[g] == 0.0) {
+      bool slanted = false;
+      for (int l = 0; l < d - 1; l++) slanted = slanted || row[l] != 0.0;
+      if (!slanted) {
+        // a multiple of t, which is positive
+        bits[i] = row[d - 1] > 0.0 ? positive : negative;
+        path.stat.by_structure++;
+        path.log.unit(bits[i] == positive ? LogStep::cube_positive : LogStep::cube_negative, i);
+        continue;
+      }
+    }
+    if (std::fabs(c) > (spread + (d + 1) * path.radius[g]) * inflate) {
+      bits[i] = c > 0.0 ? positive : negative;
+      path.stat.by_interval++;
+      path.log.unit(c > 0.0 ? LogStep::cube_positive : LogStep::cube_negative, i);
+    }
+  }
+}
+
+namespace detail {
+
+inline bool subset(const std::uint64_t *set, const std::vector<std::uint64_t> &of,
+                   std::int64_t words) {
+  for (std::int64_t w = 0; w < words; w++)
+    if (set[w] & ~of[static_cast<std::size_t>(w)]) return false;
+  return true;
+}
+
+// Whether units that were proved independent on these rows before are all active now.
+template <int D> inline bool cached_rank(Path<D> &path, std::int64_t k, std::int64_t size) {
+  const IndependentSets &sets = path.sets[static_cast<std::size_t>(k)];
+  for (int c = 0; c < sets.filled; c++)
+    if (sets.size[c] == size && subset(sets.set(c), path.active, sets.words)) {
+      path.stat.rank_cached++;
+      return true;
+    }
+  return false;
+}
+
+template <int D> inline RankScratch rank_scratch(Path<D> &path) {
+  return {path.rank_work.data(), path.rank_largest.data(), path.rank_inverse.data(),
+          path.chosen_column.data(), path.used.data()};
+}
+
+// Copies a unit's linear part to row r of the rank's matrix.
+template <int D> inline void take_row(Path<D> &path, std::int64_t r, std::int64_t g) {
+  const std::int64_t width = path.net.linear_columns, stride = padded(width);
+  for (std::int64_t l = 0; l < width; l++) path.rank_rows[r * stride + l] = path.row(g)[l];
+  path.rank_radius[r] = path.radius[g];
+}
+
+template <int D> inline bool proved_independent(Path<D> &path, int count, int size) {
+  const int width = static_cast<int>(path.net.linear_columns);
+  return independent(path.rank_rows.data(), path.rank_radius.data(), count, width, padded(width),
+                     size, path.chosen.data(), rank_scratch(path));
+}
+
+// Whether some units that were independent on other rows of the layer are so on these.
+template <int D> inline bool independent_again(Path<D> &path, std::int64_t k, int size) {
+  IndependentSets &sets = path.sets[static_cast<std::size_t>(k)];
+  const std::int64_t a = path.net.unit_start(k);
+  const int count = sets.filled;
+  for (int c = count; c < count + 8 && c < IndependentSets::capacity; c++) {
+    if (sets.size[c] != size || !subset(sets.set(c), path.active, sets.words)) continue;
+    int r = 0;
+    for (std::int64_t w = 0; w < sets.words; w++)
+      for (std::uint64_t left = sets.set(c)[w]; left; left &= left - 1)
+        take_row(path, r++, a + 64 * w + std::countr_zero(left));
+    if (!proved_independent(path, size, size)) continue;
+    sets.swap(c, count);
+    sets.filled = count + 1;
+    sets.next = (count + 1) % IndependentSets::capacity;
+    path.stat.rank_minors++;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace detail
+
+// Rank of the map through layer k on the path's region: proved, or -1 with an upper bound.
+template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
+  const Network &net = path.net;
+  const std::size_t at = static_cast<std::size_t>(k);
+  const std::int64_t a = net.unit_start(k), n = net.units(k);
+  IndependentSets &sets = path.sets[at];
+  int bound = k == 0 ? static_cast<int>(net.linear_columns) : path.bound[at - 1];
+  if (net.weight_rank(k) < bound) bound = static_cast<int>(net.weight_rank(k));
+  for (std::int64_t w = 0; w < sets.words; w++) {
+    std::uint64_t word = 0;
+    const std::int64_t end = n - 64 * w < 64 ? n - 64 * w : 64;
+    for (std::int64_t i = 0; i < end; i++)
+      word |= static_cast<std::uint64_t>(path.slope_of(a + 64 * w + i) != 0.0) << i;
+    path.active[static_cast<std::size_t>(w)] = word;
+  }
+  if (bound == 0 || detail::cached_rank(path, k, bound) ||
+      detail::independent_again(path, k, bound)) {
+    path.bound[at] = bound;
+    path.rank[at] = bound;
+    return;
+  }
+  int live = 0;
+  for (std::int64_t i = 0; i < n; i++) {
+    const std::int64_t g = a + i;
+    if (!(path.active[static_cast<std::size_t>(i >> 6)] >> (i & 63) & 1) || path.zero[g] != 0 ||
+        path.scale[g] == 0.0)
+      continue;
+    bool fresh = net.direction(g) >= 0;
+    if (fresh && net.direction(g) != i)
+      // rows of one direction add one to the rank at most
+      for (int r = 0; r < live && fresh; r++)
+        fresh = net.direction(a + path.rank_index[r]) != net.direction(g);
+    if (fresh) path.rank_index[live++] = static_cast<int>(i);
+  }
+  if (live < bound) {
+    bound = live;
+    if (bound == 0 || detail::cached_rank(path, k, bound)) {
+      path.bound[at] = bound;
+      path.rank[at] = bound;
+      return;
+    }
+  }
+  path.bound[at] = bound;
+  for (int r = 0; r < live; r++) detail::take_row(path, r, a + path.rank_index[r]);
+  if (detail::proved_independent(path, live, bound)) {
+    path.rank[at] = bound;
+    path.stat.rank_minors++;
+    const int c = sets.next;
+    for (std::int64_t w = 0; w < sets.words; w++) sets.set(c)[w] = 0;
+    for (int q = 0; q < bound; q++) {
+      const int i = path.rank_index[path.chosen[q]];
+      sets.set(c)[i >> 6] |= std::uint64_t{1} << (i & 63);
+    }
+    sets.size[c] = bound;
+    sets.next = (c + 1) % IndependentSets::capacity;
+    if (sets.filled < IndependentSets::capacity) sets.filled++;
+    return;
+  }
+  const int rank =
+      integer_rank(path.row(a), path.dim.stride(), &path.exponent[a], path.rank_index.data(), live,
+                   static_cast<int>(net.linear_columns), path.residues.data());
+  path.rank[at] = rank;
+  if (rank >= 0) {
+    path.bound[at] = rank;
+    path.stat.rank_integers++;
+  } else {
+    path.stat.rank_open++;
+  }
+}
+
+// Writes the bits of a region of layer k to the path and determines its rank.
+template <int D> inline void finish_layer(Path<D> &path, std::int64_t k, const std::int8_t *bits,
+                                          const std::int8_t *split) {
+  const Network &net = path.net;
+  const std::int64_t a = net.unit_start(k);
+  for (std::int64_t i = 0; i < net.units(k); i++) {
+    const std::int64_t g = a + i;
+    std::int8_t b = bits[i], zero = 0;
+    if (b == tied) {
+      b = bits[net.tie(g)];
+      if (b != identically_zero && net.tie_sign(g) < 0) b = static_cast<std::int8_t>(1 - b);
+    }
+    if (b == identically_zero) {
+      zero = 1;
+      b = 0;
+    }
+    path.bit[g] = b;
+    path.zero[g] = zero;
+    path.split[g] = split[i];
+  }
+  region_rank(path, k);
+}
+
+}  // namespace polyrank

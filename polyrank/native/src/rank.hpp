@@ -1,0 +1,178 @@
+// Ranks: a float proof that rows are independent, and the exact rank of integer rows.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "compose.hpp"
+#include "dimension.hpp"
+#include "network.hpp"
+
+namespace polyrank {
+
+// Scratch of `independent` for up to `rows` rows of `width` columns (`stride` doubles apart).
+struct RankScratch {
+  double *work;     // (rows, stride)
+  double *largest;  // (rows,) largest magnitude of each row of `work`
+  double *inverse;  // (width, 2 width)
+  int *column;      // (width,) pivot columns
+  bool *used;       // (rows,)
+};
+
+// Proves that some `size` of the first `count` rows are linearly independent, and which: `chosen`.
+//
+// Complete pivoting picks a size × size minor A, and ||I - A X|| < 1 (maximal row sum) for an
+// approximate inverse X, errors included, makes the exact minor regular. radius[i] bounds the error
+// of every coefficient of row i.
+inline bool independent(const double *rows, const double *radius, int count, int width, int stride,
+                        int size, int *chosen, const RankScratch &scratch) {
+  if (size == 1) {
+    for (int i = 0; i < count; i++)
+      for (int l = 0; l < width; l++)
+        if (std::fabs(rows[i * stride + l]) > radius[i]) {
+          chosen[0] = i;
+          return true;
+        }
+    return false;
+  }
+  double *__restrict const work = scratch.work;
+  double *const largest = scratch.largest;
+  for (int i = 0; i < count; i++) {
+    double most = 0.0;
+    for (int l = 0; l < width; l++) {
+      const double v = rows[i * stride + l];
+      work[i * stride + l] = v;
+      most = std::fabs(v) > most ? std::fabs(v) : most;
+    }
+    largest[i] = most;
+    scratch.used[i] = false;
+  }
+  for (int step = 0; step < size; step++) {
+    double best = 0.0;
+    int bi = -1, bl = -1;
+    for (int i = 0; i < count; i++)
+      if (!scratch.used[i] && largest[i] > best) best = largest[i], bi = i;
+    if (bi < 0 || best <= 4.0 * radius[bi]) return false;
+    for (int l = width - 1; l >= 0; l--)
+      if (std::fabs(work[bi * stride + l]) == best) bl = l;
+    if (bl < 0) return false;
+    scratch.used[bi] = true;
+    chosen[step] = bi;
+    scratch.column[step] = bl;
+    const double *const pivot = work + bi * stride;
+    for (int i = 0; i < count; i++) {
+      if (scratch.used[i]) continue;
+      double *const row = work + i * stride;
+      const double f = row[bl] / pivot[bl];
+      if (f == 0.0) continue;
+      double most = 0.0;
+      for (int l = 0; l < width; l++) row[l] -= f * pivot[l];
+      row[bl] = 0.0;
+      for (int l = 0; l < width; l++) most = std::fabs(row[l]) > most ? std::fabs(row[l]) : most;
+      largest[i] = most;
+    }
+  }
+  // approximate inverse by Gauss-Jordan without pivoting (the order is a pivot order)
+  double *__restrict const inverse = scratch.inverse;
+  const int w = 2 * size;
+  for (int i = 0; i < size; i++)
+    for (int j = 0; j < size; j++) {
+      inverse[i * w + j] = rows[chosen[i] * stride + scratch.column[j]];
+      inverse[i * w + size + j] = i == j ? 1.0 : 0.0;
+    }
+  for (int c = 0; c < size; c++) {
+    if (!(std::fabs(inverse[c * w + c]) >= 1e-290)) return false;
+    const double scale = 1.0 / inverse[c * w + c];
+    for (int j = 0; j < w; j++) inverse[c * w + j] *= scale;
+    for (int i = 0; i < size; i++) {
+      const double f = inverse[i * w + c];
+      if (i == c || f == 0.0) continue;
+      for (int j = 0; j < w; j++) inverse[i * w + j] -= f * inverse[c * w + j];
+    }
+  }
+  for (int i = 0; i < size; i++) {
+    double sum = (size + 2) * 0x1p-52;
+    for (int j = 0; j < size; j++) {
+      double f = i == j ? 1.0 : 0.0, e = 0.0;
+      for (int l = 0; l < size; l++) {
+        f -= rows[chosen[i] * stride + scratch.column[l]] * inverse[l * w + size + j];
+        e += std::fabs(inverse[l * w + size + j]);
+      }
+      sum += std::fabs(f) + e * radius[chosen[i]];
+    }
+    if (!(sum * inflate < 1.0)) return false;
+  }
+  return true;
+}
+
+// Rank modulo p < 2^31 of the first `count` rows of residues, which are reduced in place.
+inline int rank_modulo(std::int64_t *residues, int count, int width, std::int64_t p) {
+  int rank = 0;
+  for (int column = 0; column < width && rank < count; column++) {
+    int pivot = rank;
+    while (pivot < count && residues[pivot * width + column] == 0) pivot++;
+    if (pivot == count) continue;
+    if (pivot != rank)
+      for (int l = 0; l < width; l++)
+        std::swap(residues[pivot * width + l], residues[rank * width + l]);
+    const std::int64_t head = residues[rank * width + column];
+    for (int i = rank + 1; i < count; i++) {
+      const std::int64_t f = residues[i * width + column];
+      if (f == 0) continue;
+      for (int l = column; l < width; l++) {
+        const std::int64_t v =
+            (residues[i * width + l] * head) % p - (f * residues[rank * width + l]) % p;
+        residues[i * width + l] = v < 0 ? v + p : v;
+      }
+    }
+    rank++;
+  }
+  return rank;
+}
+
+// Exact rank of integer rows, or -1 where 64-bit residues cannot prove it.
+//
+// Row index[i] times 2^exponent has integer entries. The rank modulo any prime is a lower bound. If
+// r is the largest one and the product of the used primes exceeds the Hadamard bound of every minor
+// of order r + 1, those minors vanish modulo the product and therefore are zero: the rank is r.
+// `residues` has room for count × width.
+inline int integer_rank(const double *rows, int stride, const std::int64_t *exponent,
+                        const int *index, int count, int width, std::int64_t *residues) {
+  // primes just below 2^31: residues multiply within 64-bit integers
+  constexpr std::int64_t primes[] = {2147483647, 2147483629, 2147483587, 2147483579};
+  double largest = 1.0;
+  for (int i = 0; i < count; i++) {
+    const int r = index[i];
+    if (exponent[r] < 0) return -1;
+    const double scale = power_of_two(exponent[r]);
+    double norm = 0.0;
+    for (int l = 0; l < width; l++) {
+      const double v = rows[r * stride + l] * scale;
+      if (!(std::fabs(v) <= 0x1p53)) return -1;
+      norm += v * v;
+    }
+    largest = norm > largest ? norm : largest;
+  }
+  int rank = 0;
+  double product = 1.0;
+  for (const std::int64_t p : primes) {
+    for (int i = 0; i < count; i++) {
+      const int r = index[i];
+      const double scale = power_of_two(exponent[r]);
+      for (int l = 0; l < width; l++) {
+        const std::int64_t v = static_cast<std::int64_t>(rows[r * stride + l] * scale) % p;
+        residues[i * width + l] = v < 0 ? v + p : v;
+      }
+    }
+    const int found = rank_modulo(residues, count, width, p);
+    rank = found > rank ? found : rank;
+    product *= static_cast<double>(p);
+    if (rank == count || rank == width) return rank;
+    // the product of the rank + 1 largest row norms, generously rounded up
+    const double bound = std::pow(largest * (1.0 + 0x1p-40), 0.5 * (rank + 1)) * (1.0 + 0x1p-30);
+    if (bound < product * 0.99) return rank;
+  }
+  return -1;
+}
+
+}  // namespace polyrank
