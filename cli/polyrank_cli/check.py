@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,46 +41,58 @@ def check_command(
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
-    Exit status: 0 accepted, 4 rejected (the first bad step is named), 3 accepted but undecided
-    cells remain or the run is partial, 1 the files cannot be read, 2 wrong usage.
+    Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
+    step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
+    1 the files cannot be read, 2 wrong usage, 130 interrupted.
     """
     # these load numpy, pyarrow and python-flint, which have no place in --help
     from polyrank.proof.check import check  # noqa: PLC0415
-    from polyrank.proof.format import ProofRejectedError  # noqa: PLC0415
+    from polyrank.proof.format import NotDecidedError, ProofRejectedError  # noqa: PLC0415
 
     with sentences():
         try:
             report = check(run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact)
-        except ProofRejectedError as rejection:
+        except ProofRejectedError as error:
+            undecided = isinstance(error, NotDecidedError)
             if as_json:
-                typer.echo(json.dumps({"verdict": "rejected", "reason": str(rejection)}))
-            say(f"rejected: {rejection}")
-            raise typer.Exit(REJECTED) from None
+                verdict = "undecided" if undecided else "rejected"
+                typer.echo(json.dumps({"verdict": verdict, "reason": str(error)}))
+            say(f"{'not decided' if undecided else 'rejected'}: {error}")
+            raise typer.Exit(UNDECIDED if undecided else REJECTED) from None
         if as_json:
-            verdict = "undecided" if report.open else "accepted"
+            verdict = "undecided" if report.doubt else "accepted"
             typer.echo(json.dumps({"verdict": verdict, **asdict(report)}))
         else:
-            typer.echo(_sentence(report))
-            typer.echo(
-                f"{report.checked:,} of {report.regions:,} rows, {report.steps:,} steps, "
-                f"{report.tests:,} by multipliers; {report.seconds:.2f} s"
-            )
-        if report.open:
+            for line in _lines(report):
+                typer.echo(line)
+        if report.doubt:
             raise typer.Exit(UNDECIDED)
 
 
+def _lines(report: Report) -> Iterator[str]:
+    yield _sentence(report)
+    yield f"layers 1..{report.layers} of {report.network_layers}" + (
+        ": later layers divide these regions further"
+        if report.layers < report.network_layers
+        else ""
+    )
+    yield (
+        f"{report.checked:,} of {report.regions:,} rows, {report.steps:,} steps, "
+        f"{report.tests:,} by multipliers; {report.seconds:.2f} s"
+    )
+    yield f"not verified: {', '.join(report.unverified)}"
+
+
 def _sentence(report: Report) -> str:
-    regions = f"{report.regions:,} regions"
+    regions = f"{report.regions:,} region{'' if report.regions == 1 else 's'}"
+    parts = f"{report.segments_checked} of {report.segments} subtrees"
+    if report.doubt:
+        held = "each with its witness and exact ranks"
+        if report.sampled and not report.complete and report.segments:
+            held = f"a random sample of {parts} holds"
+        return f"not decided: {regions}, {held}; {report.doubt}"
     if report.complete:
-        return f"accepted: exactly {regions}, each with its exact ranks; nothing is missing"
-    if not report.segments:
-        return (
-            f"accepted: {regions}, each with its witness and exact ranks; there is no proof log, "
-            "so the absence of others was not re-derived"
+        return f"accepted: exactly {regions}, each with its exact ranks; nothing is missing" + (
+            f" (a random sample of {parts} is all of them)" if report.sampled else ""
         )
-    if report.sampled:
-        return (
-            f"accepted: a random sample of {report.segments_checked} of {report.segments} "
-            f"subtrees of {regions}; the rest was not checked"
-        )
-    return f"accepted: {regions}; {report.undecided} cells are undecided, so there may be more"
+    return f"accepted: a random sample of {parts} of {regions}; the rest was not checked"

@@ -138,6 +138,7 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
 
 def _show(run: Run, *, as_json: bool) -> None:
     from polyrank.report.summary import (  # noqa: PLC0415
+        depth,
         format_histogram,
         run_object,
         seconds,
@@ -150,6 +151,7 @@ def _show(run: Run, *, as_json: bool) -> None:
     widths = "-".join(map(str, run.network["widths"]))
     typer.echo(f"{run.network['name']} {widths}")
     typer.echo(verdict(run))
+    typer.echo(depth(run))
     for layer, histogram in enumerate(run.manifest["rank_histogram"], start=1):
         typer.echo(f"rank through layer {layer}: {format_histogram(histogram)}")
     elapsed = seconds(run)

@@ -47,6 +47,10 @@ def slice_command(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the run to a new directory."),
     ] = None,
+    proof: Annotated[
+        bool,
+        typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Threads of the ambient ranks (default: all cores)."),
@@ -74,6 +78,8 @@ def slice_command(
 
     if (through is None) == (mnist is None):
         raise typer.BadParameter("give exactly one of --through and --mnist")
+    if proof and output is None:
+        raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
     numbers = None if rows is None else _numbers(rows)
     with sentences():
         loaded = reading.load(network)
@@ -89,6 +95,7 @@ def slice_command(
                 through_layer=through_layer,
                 progress=progress,
                 notes={"slice": {"file": str((through or mnist or Path()).name), "rows": numbers}},
+                proof=proof,
                 network_file=reading.record(network),
             )
         around = None
@@ -109,7 +116,12 @@ def _numbers(rows: str) -> list[int]:
 
 
 def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
-    from polyrank.report.summary import format_histogram, run_object, verdict  # noqa: PLC0415
+    from polyrank.report.summary import (  # noqa: PLC0415
+        depth,
+        format_histogram,
+        run_object,
+        verdict,
+    )
 
     layers = range(1, run.layers + 1)
     if as_json:
@@ -120,6 +132,7 @@ def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
         typer.echo(json.dumps(shown))
         return
     typer.echo(verdict(run))
+    typer.echo(depth(run))
     for k in layers:
         on_slice = format_histogram({str(r): n for r, n in run.rank_histogram(k).items()})
         typer.echo(f"rank through layer {k} along the slice: {on_slice}")

@@ -31,7 +31,12 @@ def summary_command(
     cannot be read.
     """
     # these load pyarrow, which has no place in --help
-    from polyrank.report.summary import layer_summary, run_object, verdict  # noqa: PLC0415
+    from polyrank.report.summary import (  # noqa: PLC0415
+        depth,
+        layer_summary,
+        run_object,
+        verdict,
+    )
     from polyrank.report.tables import layers_table  # noqa: PLC0415
 
     with sentences():
@@ -43,6 +48,7 @@ def summary_command(
             network = opened.network
             typer.echo(f"{network['name']} {'-'.join(map(str, network['widths']))}")
             typer.echo(verdict(opened))
+            typer.echo(depth(opened))
             typer.echo(layers_table(layers))
     if opened.status != "finished":
         raise typer.Exit(ERROR)

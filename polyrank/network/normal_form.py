@@ -206,14 +206,19 @@ class Network:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the exact function as stored: shapes, weights, biases and slopes, not names."""
-        digest = hashlib.sha256(b"polyrank normal form 1\n")
+        """Hash of the exact function as stored: shapes, weights, biases and slopes, not names.
+
+        Every part is preceded by its kind and length, so that different networks are hashed as
+        different bytes.
+        """
+        digest = hashlib.sha256(f"polyrank normal form 2\n{len(self.layers)}\n".encode())
         for layer in self.layers:
             digest.update(f"{layer.units} {layer.inputs}\n".encode())
             for part in (layer.weight, layer.bias, layer.slope_neg, layer.slope_pos):
                 if part.exact is None:
                     values = np.where(part.approx == 0.0, 0.0, part.approx)  # −0.0 is 0.0
-                    digest.update(b"f" + values.astype("<f8").tobytes())
+                    kind, data = "f", values.astype("<f8").tobytes()
                 else:
-                    digest.update(b"q" + " ".join(map(str, part.exact.entries())).encode())
+                    kind, data = "q", " ".join(map(str, part.exact.entries())).encode()
+                digest.update(f"{kind} {len(data)}\n".encode() + data)
         return digest.hexdigest()

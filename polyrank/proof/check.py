@@ -16,10 +16,11 @@ region outside of all leaves would be open and covered by finitely many boundari
 
 Acceptance proves: the table lists exactly the activation regions of the network *in the file* on
 the domain of the manifest, through the stated number of layers, with codewords, zero bits, exact
-ranks and interior witnesses. It does not prove anything about the file's meaning (which
-normalisation, which output activation: these are recorded, not judged), nor that this program,
-python-flint or the machine are without fault. Without a proof log, or with a sample of it, it
-proves only what the report names.
+ranks and interior witnesses; :mod:`polyrank.proof.stated` says of every field of the manifest what
+verifies it. It does not prove anything about the file's meaning (which normalisation, which output
+activation: these are recorded, not judged), nor that this program, python-flint or the machine are
+without fault. Without a proof log it is *not decided* whether regions are missing. *Rejected* is
+what is shown to be false, or a log that is no proof.
 
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
@@ -31,6 +32,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.replay`        202  the steps of a segment
 :mod:`polyrank.proof.tally`          39  all segments are one tree
 :mod:`polyrank.proof.domain`        141  the coordinates of the run are those of the domain
+:mod:`polyrank.proof.stated`        000  the manifest says what was found
 :mod:`polyrank.proof.rounding`      276  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
@@ -46,13 +48,13 @@ from __future__ import annotations
 
 import gc
 import random
+import signal
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +64,22 @@ from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.proof.domain import problem_of
-from polyrank.proof.format import ProofRejectedError, segments
+from polyrank.proof.format import NotDecidedError, ProofRejectedError, segments
 from polyrank.proof.layers import Problem
-from polyrank.proof.replay import Replayed, replay, root_key
+from polyrank.proof.replay import Replayed, replay, root_of
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
+from polyrank.proof.stated import (
+    check_network,
+    check_table,
+    check_undecided,
+    sealed,
+    unverified,
+)
 from polyrank.proof.tally import Tally
 from polyrank.proof.witnesses import check_rows
 from polyrank.regions.manifest import read_manifest, shard_files
+from polyrank.regions.run import UNDECIDED_NAME, read_prefixes
 
 __all__ = ["Report", "check"]
 
@@ -78,7 +88,7 @@ _BLOCK = 8192
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was accepted. A rejection is a :class:`ProofRejectedError`.
+    """What was found. A rejection is a :class:`ProofRejectedError`.
 
     Attributes
     ----------
@@ -86,6 +96,8 @@ class Report:
         Rows of the table.
     checked : int
         Rows whose codeword, ranks and witness were verified.
+    layers, network_layers : int
+        The regions are those of so many first layers, of so many that the network has.
     segments, segments_checked : int
         Parts of the search tree, and how many of them were verified.
     steps, tests : int
@@ -98,11 +110,18 @@ class Report:
         Cells that the run left open.
     open : bool
         The run does not claim to be complete: undecided cells, interrupted or failed.
+    doubt : str
+        Why it is not decided whether the list is complete; empty if it is, or a sample was asked
+        for.
+    unverified : tuple of str
+        Fields of the manifest and files of the run that nothing verifies.
     seconds : float
     """
 
     regions: int
     checked: int
+    layers: int
+    network_layers: int
     segments: int
     segments_checked: int
     steps: int
@@ -111,6 +130,8 @@ class Report:
     complete: bool
     undecided: int
     open: bool
+    doubt: str
+    unverified: tuple[str, ...]
     seconds: float
 
 
@@ -120,9 +141,15 @@ class _Setting:
 
     path: Path
     manifest: Mapping[str, Any]
+    network_layers: int
     problem: Problem
     table: Rows
     rounding: Rounding | None
+
+    @property
+    def certified(self) -> bool:
+        """Whether the run claims to be complete."""
+        return bool(self.manifest["certified"]) and self.manifest["status"] == "finished"
 
 
 def check(
@@ -143,7 +170,7 @@ def check(
     network : Path, optional
         The file of the network, where it is no longer where the manifest says.
     sample : int, optional
-        Check only this many segments of the log, chosen at random.
+        Check only this many segments of the log, chosen at random; all, if there are no more.
     jobs : int
         Processes.
     seed : int
@@ -156,116 +183,144 @@ def check(
     Raises
     ------
     ProofRejectedError
-        If a claim is not proved; the message names the first bad step.
+        If a claim is false or the log proves something else; the message names the first bad step.
+    NotDecidedError
+        If the proof, or what proves the chart of the domain, is missing; it is a
+        ProofRejectedError.
     RunError, NetworkError
         If the run or the network's file cannot be read.
     """
     started = time.perf_counter()
     setting = _opened(path, network, exact)
-    manifest, table = setting.manifest, setting.table
-    sealed = manifest.get("proof") or {}
-    parts = _parts(path, sealed)
+    entry = sealed(setting.manifest)
+    parts = [path / name for name in entry["parts"]] if entry else []
+    missing = [part.name for part in parts if not part.exists()]
+    check_table(setting.manifest, setting.table)
+    if entry is None or missing or not parts:
+        _check_rows(setting, progress)
+        if entry is not None:
+            raise NotDecidedError(
+                "the proof is missing: "
+                + (f"{missing[0]} cannot be read" if missing else "the manifest names no part")
+                + f"; the {setting.table.count:,} rows hold by themselves, but nothing shows that "
+                "no region is missing"
+            )
+        return _report(setting, Tally(root_of(setting.problem)), 0, started)
+    few = None if sample is None or sample >= entry["segments"] else sample
+    total, tally = _replay_all(
+        setting, network, parts, entry["segments"], few, seed, jobs, progress
+    )
+    if few is None:
+        undecided = int(setting.manifest["counts"]["undecided"])
+        tally.close(setting.table.count, undecided)
+        if (path / UNDECIDED_NAME).exists():
+            prefixes = read_prefixes(path, setting.manifest)
+            check_undecided(prefixes, setting.problem.layers, tally.open)
+        if setting.certified != (not undecided):
+            raise ProofRejectedError(f"the manifest says certified: {setting.certified}")
+    return _report(setting, tally, total, started, sampled=sample is not None)
+
+
+def _report(
+    setting: _Setting, tally: Tally, total: int, started: float, *, sampled: bool = False
+) -> Report:
+    """Put together what was found, once nothing was rejected."""
+    manifest, problem = setting.manifest, setting.problem
     undecided = int(manifest["counts"]["undecided"])
-    certified = bool(manifest["certified"]) and manifest["status"] == "finished"
-    histogram = [Counter[int]() for _ in range(setting.table.layers)]
-    tally = Tally(root_key(setting.problem))
-    if not parts:
-        seen: set[tuple[int, int]] = set()
-        for first in range(0, table.count, _BLOCK):
-            listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
-            for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
-                if word in seen:
-                    raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
-                seen.add(word)
-            for ranks in listed.ranks:
-                for k, rank in enumerate(ranks):
-                    histogram[k][rank] += 1
-            if progress is not None:
-                progress(first + len(listed.code), table.count)
-        _check_histogram(manifest, histogram)
-        spent = time.perf_counter() - started
-        return Report(
-            table.count, table.count, 0, 0, 0, 0, False, False, undecided, not certified, spent
-        )
-    total = 0
-    if sample is None:
-        stream: Iterable[tuple[int, bytes]] = enumerate(segments(parts))
-    else:
-        total, stream = _sampled(parts, sample, seed)
-    for done in _replayed(setting, network, stream, jobs, full=sample is not None):
-        tally.add(done)
-        if progress is not None:
-            progress(tally.leaves, table.count)
-    if sample is None:
-        tally.close(table.count, undecided)
-        _check_histogram(manifest, _histogram(table))
-        total = tally.segments
-    if total != sealed.get("segments"):
-        raise ProofRejectedError(
-            f"the log has {total} segments, the manifest says {sealed.get('segments')!r}"
-        )
-    complete = sample is None and not undecided and not tally.open
-    if sample is None and certified != complete:
-        raise ProofRejectedError(f"the manifest says certified: {certified}")
+    whole = bool(total) and tally.segments == total
+    doubt = ""
+    if manifest["status"] != "finished":
+        doubt = f"the run did not finish (its status is {manifest['status']!r})"
+    elif not total:
+        doubt = "there is no proof log, so the absence of others was not re-derived"
+    elif not setting.certified:
+        doubt = f"{undecided} cells are undecided, so there may be more"
     return Report(
-        table.count,
-        tally.leaves,
-        total,
-        tally.segments,
-        tally.steps,
-        tally.tests,
-        sample is not None,
-        complete,
-        undecided,
-        not certified,
-        time.perf_counter() - started,
+        regions=setting.table.count,
+        checked=tally.leaves if total else setting.table.count,
+        layers=problem.layers.depth,
+        network_layers=setting.network_layers,
+        segments=total,
+        segments_checked=tally.segments,
+        steps=tally.steps,
+        tests=tally.tests,
+        sampled=sampled,
+        complete=whole and not undecided,
+        undecided=undecided,
+        open=not setting.certified,
+        doubt=doubt,
+        unverified=unverified(setting.path, manifest, whole=whole),
+        seconds=time.perf_counter() - started,
     )
 
 
 def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
     manifest = read_manifest(path)
     loaded = _network(path, manifest, network)
-    entry = manifest["network"]
-    if loaded.sha256 != entry["hash"]:
-        raise ProofRejectedError("the file of the network holds another network than the run's")
-    layers = int(manifest["layers"])
-    if not 1 <= layers <= len(loaded.layers):
-        raise ProofRejectedError(f"the network has no layer {layers}")
-    if list(loaded.bits) != entry["bits"] or list(loaded.widths) != entry["widths"]:
-        raise ProofRejectedError("the manifest states other widths or bits than the network has")
-    if manifest["bits"] != sum(loaded.bits[:layers]):
-        raise ProofRejectedError(
-            f"{manifest['bits']} codeword bits, not {sum(loaded.bits[:layers])}"
-        )
+    layers = check_network(manifest, loaded)
     problem, frame = problem_of(manifest, loaded, layers)
-    table = Rows(shard_files(path), layers, frame)
-    finished = manifest["status"] == "finished"
-    if finished and table.count != manifest["counts"]["regions"]:
-        raise ProofRejectedError(
-            f"the table has {table.count} rows, the manifest counts {manifest['counts']['regions']}"
-        )
-    if finished and table.count == 0 and not manifest["counts"]["undecided"]:
-        raise ProofRejectedError("no region is listed, although no domain is empty")
-    return _Setting(path, manifest, problem, table, None if exact else Rounding(problem))
+    table = Rows(shard_files(path), manifest["bits"], layers, frame)
+    rounding = None if exact else Rounding(problem)
+    return _Setting(path, manifest, len(loaded.layers), problem, table, rounding)
 
 
 def _network(path: Path, manifest: Mapping[str, Any], given: Path | None) -> Network:
     """The network, read from its file with the options of the run."""
     entry = manifest.get("network_file") or {}
-    named = entry.get("path")
+    named, options = (
+        (entry.get("path"), entry.get("options")) if isinstance(entry, dict) else (None, None)
+    )
     if given is None and not isinstance(named, str):
         raise RunError(f"{path} does not say where its network is; name the file with --network")
     file = given if given is not None else path / str(named)  # an absolute path stays itself
     if not file.exists():
         raise NetworkError(f"{file} is missing; name the network's file with --network")
-    return load(file, **(entry.get("options") or {}))
+    try:
+        return load(file, **(options or {}))
+    except TypeError:
+        raise RunError(f"{path} states reading options that do not exist: {options!r}") from None
 
 
-def _parts(path: Path, sealed: Mapping[str, Any]) -> list[Path]:
-    names = sealed.get("parts") or []
-    if sealed and sealed.get("version") != 1:
-        raise RunError(f"the proof has version {sealed.get('version')!r}; this is version 1")
-    return [path / str(name) for name in names]
+def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) -> None:
+    """Check every row by its own witness, and that no codeword is listed twice."""
+    table = setting.table
+    seen: set[tuple[int, int]] = set()
+    with threadpool_limits(1):
+        for first in range(0, table.count, _BLOCK):
+            listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
+            for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
+                if word in seen:
+                    raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
+                seen.add(word)
+            if progress is not None:
+                progress(first + len(listed.code), table.count)
+
+
+def _replay_all(
+    setting: _Setting,
+    network: Path | None,
+    parts: list[Path],
+    stated: int,
+    sample: int | None,
+    seed: int,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[int, Tally]:
+    """Replay the log, or a sample of its segments; how many it has, and what they are together."""
+    tally = Tally(root_of(setting.problem))
+    total = 0
+    stream: Iterable[tuple[int, bytes]] = enumerate(segments(parts))
+    if sample is not None:
+        total, stream = _sampled(parts, sample, seed)
+    with closing(_replayed(setting, network, stream, jobs, alone=sample is not None)) as replayed:
+        for done in replayed:
+            tally.add(done)
+            if progress is not None:
+                progress(tally.leaves, setting.table.count)
+    total = total or tally.segments
+    if total != stated:
+        raise ProofRejectedError(f"the log has {total} segments, the manifest says {stated}")
+    return total, tally
 
 
 def _sampled(parts: list[Path], sample: int, seed: int) -> tuple[int, list[tuple[int, bytes]]]:
@@ -287,20 +342,19 @@ def _replayed(
     stream: Iterable[tuple[int, bytes]],
     jobs: int,
     *,
-    full: bool,
-) -> Iterator[Replayed]:
+    alone: bool,
+) -> Generator[Replayed, None, None]:
     """Replay segments here, or in ``jobs`` processes with a bounded number in flight."""
     if jobs <= 1:
         with threadpool_limits(1):  # more threads cost more than they give
             for number, segment in stream:
-                yield _one(setting, number, segment, full=full)
+                yield _one(setting, number, segment, alone=alone)
         return
-    with ProcessPoolExecutor(
-        jobs,
-        get_context("spawn"),
-        _start_worker,
-        (setting.path, network, setting.rounding is None, full),
-    ) as pool:
+    given = (setting.path, network, setting.rounding is None, alone)
+    with (
+        ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, given) as pool,
+        _children_ended(),
+    ):
         waiting: dict[Future[Replayed], int] = {}
         for number, segment in stream:
             waiting[pool.submit(_work, number, segment)] = number
@@ -317,26 +371,37 @@ def _finished(waiting: dict[Future[Replayed], int]) -> Iterator[Replayed]:
         yield future.result()
 
 
+@contextmanager
+def _children_ended() -> Iterator[None]:
+    """End the processes that were started in the block, if it fails or is interrupted."""
+    before = set(active_children())
+    try:
+        yield
+    except BaseException:
+        for child in set(active_children()) - before:
+            child.terminate()
+        raise
+
+
 _worker: list[tuple[_Setting, bool]] = []
 
 
-def _start_worker(path: Path, network: Path | None, exact: bool, full: bool) -> None:
+def _start_worker(path: Path, network: Path | None, exact: bool, alone: bool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
     threadpool_limits(1)
-    _worker.append((_opened(path, network, exact), full))
+    _worker.append((_opened(path, network, exact), alone))
 
 
 def _work(number: int, segment: bytes) -> Replayed:
-    setting, full = _worker[0]
-    return _one(setting, number, segment, full=full)
+    setting, alone = _worker[0]
+    return _one(setting, number, segment, alone=alone)
 
 
-def _one(setting: _Setting, number: int, segment: bytes, *, full: bool) -> Replayed:
+def _one(setting: _Setting, number: int, segment: bytes, *, alone: bool) -> Replayed:
     with _uncollected():
-        done = replay(segment, number, setting.problem, setting.table, setting.rounding)
-    if full:
-        # the decisions of the head are those of another segment: check the rows on their own
-        check_rows(setting.problem, setting.table, setting.rounding, done.row, done.leaves)
-    return done
+        return replay(
+            segment, number, setting.problem, setting.table, setting.rounding, alone=alone
+        )
 
 
 @contextmanager
@@ -349,19 +414,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _histogram(table: Rows) -> list[Counter[int]]:
-    histogram = [Counter[int]() for _ in range(table.layers)]
-    for ranks in table.rank_columns():
-        for k, column in enumerate(ranks):
-            histogram[k].update(column)
-    return histogram
-
-
-def _check_histogram(manifest: Mapping[str, Any], found: list[Counter[int]]) -> None:
-    if manifest["status"] != "finished":
-        return
-    stated = [{str(r): int(n) for r, n in entry.items()} for entry in manifest["rank_histogram"]]
-    if stated != [{str(r): n for r, n in entry.items()} for entry in found]:
-        raise ProofRejectedError("the rank histogram of the manifest is not that of the table")

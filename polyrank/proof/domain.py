@@ -35,7 +35,7 @@ from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.polyhedra.system import AffineSystem, identity
 from polyrank.proof.farkas import proved
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.layers import Layers, Problem
 from polyrank.proof.rows import Frame
 
@@ -49,7 +49,7 @@ _PRIME = 9223372036854775783
 def _rationals(name: str, values: Any) -> list[fmpq]:
     """Numbers that a manifest states."""
     try:
-        return [to_fmpq(v) for v in values]
+        return [to_fmpq(v) for v in values] if isinstance(values, list) else []
     except (ValueError, TypeError) as error:
         raise ProofRejectedError(f"the {name} of the manifest is damaged: {error}") from None
 
@@ -62,8 +62,10 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
 
     Raises
     ------
+    NotDecidedError
+        If nothing proves the chart to be the domain.
     ProofRejectedError
-        If the chart is not proved to be the domain.
+        If it is not the domain, or what is to prove it does not.
     """
     chart, n = manifest["chart"], network.input_dim
     point = _rationals("chart", chart["origin"])
@@ -77,11 +79,11 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
         system = domain_from_dict(manifest["domain"]).system(n)
     except DomainError as error:
         raise ProofRejectedError(f"the domain of the manifest is damaged: {error}") from None
-    hints = (manifest.get("proof") or {}).get("chart") or {}
+    hints = chart.get("proof")
+    hints = hints if isinstance(hints, dict) else {}
     lineality = chart.get("lineality", 0)
-    equalities = hints.get("equalities") or {}
-    A, b = _restricted(system, origin, basis, equalities, network, lineality)
-    box = _box(chart, _walls(A, b), k, hints.get("box") or ())
+    A, b = _restricted(system, origin, basis, hints.get("equalities"), network, lineality)
+    box = _box(chart, _walls(A, b), k, hints.get("box"))
     bounded = box is not None
     lower, upper = box or ([fmpq(-1)] * k, [fmpq(1)] * k)
     centre = [(low + high) / 2 for low, high in zip(lower, upper, strict=True)]
@@ -104,6 +106,12 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     composed = Layers(network, layers, origin, basis * stretch)
     problem = Problem(composed, (*walls, *cube), len(walls), dim, bounded, central)
     return problem, Frame(tuple(centre), tuple(half))
+
+
+def _index(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(value)
+    return value
 
 
 def _walls(A: fmpq_mat, b: fmpq_mat) -> list[IntRow]:
@@ -133,7 +141,7 @@ def _restricted(
     system: AffineSystem,
     origin: fmpq_mat,
     basis: fmpq_mat,
-    equalities: Mapping[str, Any],
+    equalities: Any,
     network: Network,
     lineality: int,
 ) -> tuple[fmpq_mat, fmpq_mat]:
@@ -186,23 +194,21 @@ def _integral(matrix: fmpq_mat) -> fmpz_mat:
     return matrix.numer_denom()[0]
 
 
-def _prove_hull(
-    system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equalities: Mapping[str, Any]
-) -> None:
+def _prove_hull(system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equalities: Any) -> None:
     """All of the domain lies in a space of dimension k: independent rows hold with equality.
 
     With λ > 0 and ``Σ λ_j (b_j − A_j y) = 0`` every one of these rows vanishes wherever all are
     ≥ 0. They vanish on the chart, and their rank says that nothing else does.
     """
     try:
-        indices = [int(i) for i in equalities["indices"]]
+        indices = [_index(i) for i in equalities["indices"]]
         values = [to_fmpq(v) for v in equalities["values"]]
         rows = [
             _integers([*(-system.A[i, l] for l in range(system.k)), system.b[i, 0]])
             for i in indices
         ]
     except (KeyError, TypeError, ValueError, IndexError):
-        raise ProofRejectedError(
+        raise NotDecidedError(
             f"the chart has dimension {k}, the domain's coordinates {system.k}: no multipliers "
             "prove that the domain is flat"
         ) from None
@@ -217,7 +223,7 @@ def _prove_hull(
 
 
 def _box(
-    chart: Mapping[str, Any], walls: Sequence[IntRow], k: int, hints: Sequence[Any]
+    chart: Mapping[str, Any], walls: Sequence[IntRow], k: int, hints: Any
 ) -> tuple[list[fmpq], list[fmpq]] | None:
     """The bounding box that the manifest states, proved to hold the domain."""
     if chart.get("lower") is None or chart.get("upper") is None:
@@ -231,12 +237,14 @@ def _box(
         for sign, bound in ((1, lower[l]), (-1, upper[l])):
             goal = _integers([*(fmpq(sign * (j == l)) for j in range(k)), -sign * bound])
             try:
-                chosen = [[walls[int(i)] for i in hints[l if sign > 0 else k + l]]]
-            except (IndexError, TypeError, ValueError):
+                chosen = [[walls[_index(i)] for i in hints[l if sign > 0 else k + l]]]
+            except (IndexError, TypeError, ValueError, KeyError):
                 chosen = []
             chosen += [[wall] for wall in walls if not any(wall[:l] + wall[l + 1 : -1])]
             if not any(proved(goal, rows, bounded=False) for rows in chosen):
-                raise ProofRejectedError(
+                # a domain that is a box reaches all of its sides
+                is_box = all(sum(map(bool, wall[:-1])) == 1 for wall in walls)
+                raise (ProofRejectedError if is_box else NotDecidedError)(
                     f"nothing proves y{l} {'>=' if sign > 0 else '<='} {bound} on the domain"
                 )
     return lower, upper

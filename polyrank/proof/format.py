@@ -5,8 +5,8 @@ Files
 ``proof/part-000000.bin.zst``, ... in the run directory (zstd). Each starts with :data:`MAGIC`;
 then follow *frames*: a length (u64) and as many bytes, one *segment*. Integers are little-endian.
 ``manifest.json`` names the parts under ``proof`` once the run is finished: a log without that
-entry is not sealed and proves nothing. ``proof.chart`` there holds multipliers that prove the
-affine hull of the domain and its bounding box, where they cannot be read off.
+entry is not sealed and proves nothing. ``chart.proof`` of every run holds multipliers that prove
+the affine hull of the domain and its bounding box, where they cannot be read off.
 
 Segment
 -------
@@ -71,6 +71,7 @@ __all__ = [
     "SPLIT",
     "ZERO",
     "Head",
+    "NotDecidedError",
     "ProofRejectedError",
     "head_of",
     "segments",
@@ -85,6 +86,10 @@ _LARGEST_SEGMENT = 1 << 33
 
 class ProofRejectedError(PolyrankError):
     """A claim of a run is not proved by it; the message names the first step that fails."""
+
+
+class NotDecidedError(ProofRejectedError):
+    """A claim of a run is not proved by it, and not shown to be false either."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from flint import fmpq_mat, fmpz, fmpz_mat
 
 from polyrank.network.normal_form import Layer, Network
 
-__all__ = ["Layers", "Problem", "Region", "mask_of"]
+__all__ = ["LayerRows", "Layers", "Problem", "Region", "mask_of"]
 
 
 def mask_of(flags: Sequence[Any]) -> int:
@@ -27,7 +27,7 @@ def mask_of(flags: Sequence[Any]) -> int:
     return sum(1 << i for i, flag in enumerate(flags) if flag)
 
 
-class _Layer:
+class LayerRows:
     """One layer: ``affine`` is ``[weight | bias]`` times ``common``, for slopes that are integers.
 
     Attributes
@@ -98,7 +98,7 @@ class Layers:
 
     def __init__(self, network: Network, depth: int, origin: fmpq_mat, basis: fmpq_mat) -> None:
         self.k, self.depth = basis.ncols(), depth
-        self.layers: list[_Layer] = []
+        self.layers: list[LayerRows] = []
         self.starts = [0]
         self.scales: list[int] = []
         for number, layer in enumerate(network.layers[:depth]):
@@ -110,7 +110,7 @@ class Layers:
                 weight.ncols() + 1,
                 [v for i, row in enumerate(weight.tolist()) for v in (*row, bias[i, 0])],
             )
-            here = _Layer(layer, rows, self.layers[-1].slope_scale if number else 1)
+            here = LayerRows(layer, rows, self.layers[-1].slope_scale if number else 1)
             self.layers.append(here)
             self.starts.append(self.starts[-1] + here.units)
             self.scales.append(here.common * (self.scales[-1] if number else 1))
@@ -157,7 +157,7 @@ class Region:
         self.bits = below.bits + here.bits
 
     @property
-    def here(self) -> _Layer:
+    def here(self) -> LayerRows:
         """The layer."""
         return self.layers.layers[self.layer]
 

@@ -14,11 +14,11 @@ import numpy as np
 from polyrank.proof import format as log
 from polyrank.proof.claims import POSITIVES, Claims
 from polyrank.proof.format import ProofRejectedError, head_of
-from polyrank.proof.layers import Problem, Region, mask_of
+from polyrank.proof.layers import LayerRows, Problem, Region, mask_of
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
 
-__all__ = ["Replayed", "replay", "root_key"]
+__all__ = ["Replayed", "replay", "root_of"]
 
 _BATCH = 1 << 16
 _RUN = 64
@@ -36,10 +36,13 @@ _SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY) for code in codes}
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a segment claims beyond itself: its cell, the cells it leaves, the rows it describes."""
+    """What a segment claims beyond itself: its cell, the cells it leaves, the rows it describes.
+
+    A cell is a digest; those that are left also have the text of their decisions.
+    """
 
     head: bytes
-    deferred: tuple[bytes, ...]
+    deferred: tuple[tuple[bytes, str], ...]
     row: int
     leaves: int
     steps: int
@@ -66,19 +69,47 @@ class _Cell:
         state = (region.key(), self.open & region.here.open, decided, sorted(self.rows))
         return hashlib.sha256(repr(state).encode()).digest()
 
+    def text(self) -> str:
+        """Decisions by layer and unit: 0, 1, z (identically zero), ? (open), = (none to make)."""
+        region = self.region
+        words = [_word(region.here, self.open, self.positive, self.zero)]
+        while region.below is not None:
+            words.append(_word(region.below.here, 0, region.positive, region.zero))
+            region = region.below
+        above = region.layers.layers[len(words) :]
+        return "|".join([*reversed(words), *(_word(here, here.open, 0, 0) for here in above)])
+
+
+def _word(here: LayerRows, undecided: int, positive: int, zero: int) -> str:
+    """The decisions of one layer as text."""
+    return "".join(
+        "=" if not here.open >> i & 1
+        else "?" if undecided >> i & 1
+        else "z" if zero >> i & 1
+        else "01"[positive >> i & 1]
+        for i in range(here.units)
+    )  # fmt: skip
+
 
 def _domain(problem: Problem) -> _Cell:
     region = Region(problem.layers, None, 0, 0)
     return _Cell(region, region.here.plane, 0, 0, [2 * i for i in range(len(problem.walls))])
 
 
-def root_key(problem: Problem) -> bytes:
-    """The digest of the domain."""
-    return _domain(problem).key()
+def root_of(problem: Problem) -> tuple[bytes, str]:
+    """The domain as a cell: its digest, and its decisions."""
+    cell = _domain(problem)
+    return cell.key(), cell.text()
 
 
 def replay(
-    segment: bytes, number: int, problem: Problem, table: Rows, rounding: Rounding | None
+    segment: bytes,
+    number: int,
+    problem: Problem,
+    table: Rows,
+    rounding: Rounding | None,
+    *,
+    alone: bool = False,
 ) -> Replayed:
     """Check all steps of a segment.
 
@@ -86,19 +117,26 @@ def replay(
     regions in rows ``row .. row + leaves − 1`` of the table and of the deferred cells; each of
     these rows is a region of full dimension with the codeword, zero bits, ranks and witness that
     it states. The decisions of the head are trusted here; they are to be those of the
-    segment that deferred the cell.
+    segment that deferred the cell. If it is to be checked ``alone``, they are instead verified at
+    every witness, so that the rows are proved to be regions whatever the other segments say.
 
     Raises
     ------
     ProofRejectedError
         Naming the segment and the byte of the first step that fails.
     """
-    return _Replay(segment, number, problem, table, rounding).run()
+    return _Replay(segment, number, problem, table, rounding, alone).run()
 
 
 class _Replay:
     def __init__(
-        self, segment: bytes, number: int, problem: Problem, table: Rows, rounding: Rounding | None
+        self,
+        segment: bytes,
+        number: int,
+        problem: Problem,
+        table: Rows,
+        rounding: Rounding | None,
+        alone: bool,
     ) -> None:
         self.segment, self.number, self.problem, self.table = segment, number, problem, table
         self.layers = problem.layers
@@ -106,6 +144,8 @@ class _Replay:
         self.width = 1 + (len(problem.walls) + self.layers.starts[-1] + 1 > 256)
         self.leaves = self.steps = self.tests = 0
         self.claims = Claims(problem, rounding)
+        self.alone = alone
+        self.assumed: list[int] = []  # numbers of the rows of units that the head decides
 
     def _bad(self, p: int, reason: str) -> ProofRejectedError:
         """A step that is not proved."""
@@ -116,7 +156,8 @@ class _Replay:
         cell = self._start()
         key = cell.key()
         try:
-            deferred = [left.key() for left in self._steps(cell, self.head.size)]
+            left = self._steps(cell, self.head.size)
+            deferred = [(cell.key(), cell.text()) for cell in left]
         except ProofRejectedError:
             self._prove()  # an earlier step may fail as well, and is then the first
             raise
@@ -161,7 +202,8 @@ class _Replay:
             elif step == log.LEAF:
                 if cell.region.layer != last:
                     raise self._bad(p, "a region before the last layer")
-                claims.leaves.append((p, self._decided(cell, p), cell.rows))
+                rows = [*cell.rows, *self.assumed] if self.assumed else cell.rows
+                claims.leaves.append((p, self._decided(cell, p), rows))
                 stack.pop()
                 claims.size += 4 + cell.region.here.units
             elif step == log.DEFER:
@@ -259,6 +301,11 @@ class _Replay:
             cell.open &= by[-1] | by[3]
             cell.positive, cell.zero = by[1] & here.open, by[2] & here.open
             for i in range(here.units):
+                row = self.problem.number(k, i, positive=bool(by[1] >> i & 1))
                 if split >> i & 1:
-                    cell.rows.append(self.problem.number(k, i, positive=bool(by[1] >> i & 1)))
+                    cell.rows.append(row)
+                elif self.alone and (by[0] | by[1]) & here.open & 1 << i:
+                    self.assumed.append(row)
+                elif self.alone and cell.zero >> i & 1 and any(cell.region.exact[i]):
+                    raise self._bad(11 + start + i, f"unit {i} is not identically zero")
         return cell

@@ -4,8 +4,14 @@ A *rounded* row holds float64 numbers r with an error e ≥ 0, such that the exa
 ``2^t (r_l + e_l)`` with ``|e_l| ≤ e`` for some t. Every operation adds what it may have rounded
 off: a sum of n products, in any order, is wrong by at most n + 1 times 2^-53 of the sum of absolute
 values (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); twice that
-is taken. Rows with e = 0 are integers times a known power of two, and sums of products of integers
-are exact while the absolute values add up to less than 2^52. Multipliers, rays and inverses are
+is taken. That holds above the smallest normal number. Below it a product loses at most 2^-1075,
+whatever its factors are; so every bound ends with an absolute term that is more than all of these
+(:data:`_TINY`, :data:`_LOST`). Weights and slopes below 2^-1000, whose loss later factors could
+blow up, are not rounded at all: their layer and those above are left to integers. A partial sum
+that overflows proves nothing.
+
+Rows with e = 0 are integers times a known power of two, and sums of products of integers are exact
+while the absolute values add up to less than 2^52. Multipliers, rays and inverses are
 proposals (:mod:`polyrank.proof.proposals`): nothing here depends on where they come from, and what
 is infinite or no number proves nothing.
 """
@@ -32,7 +38,8 @@ Flags = NDArray[np.bool_]
 _ROUNDING = 2.0**-52  # twice what one operation rounds off
 _WHOLE = 2.0**52  # sums of integers up to here are exact
 _MORE = 1 + 2.0**-30  # for what rounds bounds themselves
-_TINY = 2.0**-900  # more than all that underflow can do
+_TINY = 2.0**-900  # more than all that underflow can do to the coefficient of a row
+_LOST = 2.0**-1000  # more than it can do to a sum of products
 _CHUNK = 1 << 12
 
 
@@ -44,12 +51,20 @@ class _Weights:
         table = [[int(v) for v in row] for row in here.affine.tolist()]
         self.norm = max((sum(map(abs, row)) for row in table), default=0)
         self.shift = self.norm.bit_length()
+        self.slope_shift = max((abs(v) for p in here.slopes for v in p), default=0).bit_length()
         # quotients of integers are rounded correctly
         values = [[v / (1 << self.shift) for v in row] for row in table]
         self.table: Floats = np.array(values).reshape(here.units, here.affine.ncols())
-        self.slope_shift = max((abs(v) for p in here.slopes for v in p), default=0).bit_length()
         slopes = [[v / (1 << self.slope_shift) for v in pair] for pair in here.slopes]
         self.slopes: Floats = np.array(slopes).reshape(here.units, 2)
+        #: which slopes are not 0; a float cannot say it
+        self.live: Flags = np.array([[v != 0 for v in pair] for pair in here.slopes]).reshape(-1, 2)
+        self.fits = _fit(table, self.shift) and _fit(here.slopes, self.slope_shift)
+
+
+def _fit(table: Iterable[Sequence[int]], shift: int) -> bool:
+    """Whether no number v / 2^shift but 0 is below 2^-1000."""
+    return not any(v and abs(v).bit_length() < shift - 999 for row in table for v in row)
 
 
 class Rounding:
@@ -76,12 +91,17 @@ class Rounding:
         #: t of the rows of every layer, and the number that stands for 1 in what it hands on
         self.exponents: list[int] = []
         self.ones: list[float] = []
-        t = 0
+        #: whether the rows of a layer can be rounded
+        self.fits: list[bool] = []
+        t, fits = 0, True
         for here, scale in zip(self.weights, layers.scales, strict=True):
             t += here.shift
             self.exponents.append(t)
+            fits &= here.fits
+            self.fits.append(fits)
             t += here.slope_shift
             self.ones.append(nearest_float(fmpq(scale, 1 << t)))
+            fits &= self.ones[-1] < np.inf
         #: of every place of a row: 0 for walls, 1 + layer for units
         parts = [len(problem.walls), *(here.units for here in layers.layers)]
         self.part: Ints = np.repeat(np.arange(layers.depth + 1), parts)
@@ -89,6 +109,10 @@ class Rounding:
 
     def take(self, regions: Iterable[Region]) -> None:
         """Compose the rows of these regions and of those below them, and prove their ranks."""
+        with np.errstate(all="ignore"):
+            self._take(regions)
+
+    def _take(self, regions: Iterable[Region]) -> None:
         layers, walls = self.problem.layers, len(self.problem.walls)
         for region in self.regions:
             region.index = -1
@@ -143,6 +167,8 @@ class Rounding:
 
     def _measure(self, layer: int, span: slice) -> None:
         """Sizes and errors on the cube, where the absolute values of all coefficients add up."""
+        if not self.fits[layer]:
+            self.parts[:, span] = np.inf
         k = self.problem.layers.k
         np.abs(self.values[:, span]).sum(axis=0, out=self.sizes[span])
         self.errors[span] = (self.parts[0, span] * k + self.parts[1, span]) * _MORE
@@ -160,8 +186,10 @@ class Rounding:
         c = len(under.table)
         on = _flags([r.positive for r in group], c)
         factor = np.where(on, under.slopes[:, 1], under.slopes[:, 0])
+        live = np.where(on, under.live[:, 1], under.live[:, 0])
         if any(r.zero for r in group):
-            factor[_flags([r.zero for r in group], c)] = 0.0
+            vanish = _flags([r.zero for r in group], c)
+            factor[vanish], live[vanish] = 0.0, False
         rows = self.values[:, spread].reshape(k + 1, -1, c)[:, below]
         rows *= factor
         one = self.ones[layer - 1]
@@ -169,8 +197,9 @@ class Rounding:
         largest = np.abs(rows)
         sizes = np.array([largest[:k].max(axis=0, initial=0), largest[k]])
         known = self.parts[:, spread].reshape(2, -1, c)[:, below]
-        errors = known * (np.abs(factor) * _MORE) + sizes * ((c + 6) * _ROUNDING)
-        self._prove_ranks(group, factor, rows[:k], errors[0])
+        errors = known * (np.abs(factor) * _MORE) + sizes * ((c + 6) * _ROUNDING) + _TINY
+        if self.fits[layer - 1]:
+            self._prove_ranks(group, live, rows[:k], errors[0])
         if layer == layers.depth:
             return
         here = self.weights[layer]
@@ -192,14 +221,15 @@ class Rounding:
         self._measure(layer, span)
 
     def _prove_ranks(
-        self, group: Sequence[Region], factor: Floats, rows: Floats, errors: Floats
+        self, group: Sequence[Region], live: Flags, rows: Floats, errors: Floats
     ) -> None:
         """Ranks of regions from the linear parts (k, m, c) that they are handed.
 
-        They are at most those of the regions below, and at most the number of rows.
+        They are at most those of the regions below, and at most the number of ``live`` rows, those
+        that are not zero by their slope.
         """
         handed = np.array([r.below.rank for r in group if r.below is not None])
-        bound = np.minimum(handed, (factor != 0).sum(axis=1))
+        bound = np.minimum(handed, live.sum(axis=1))
         proved = ranks_at_least(bound, rows, errors)
         for region, rank, sure in zip(group, bound.tolist(), proved.tolist(), strict=True):
             if sure:
@@ -213,11 +243,15 @@ class Rounding:
         """Whether rows of regions are proved positive at points (u, 1), (k + 1, m), with errors."""
         at = self._at(region, numbers >> 1)
         value = np.zeros(len(at))
-        for coefficient, v in zip(self.values, points, strict=True):
-            value += coefficient[at] * v
-        error = self.errors[at] + self.sizes[at] * ((len(points) + 4) * _ROUNDING)
-        error = error * np.abs(points).max(axis=0, initial=0) + (error + self.sizes[at]) * errors
-        return np.asarray(np.where(numbers & 1, -value, value) > error * _MORE)
+        with np.errstate(all="ignore"):
+            for coefficient, v in zip(self.values, points, strict=True):
+                value += coefficient[at] * v
+            error = self.errors[at] + self.sizes[at] * ((len(points) + 4) * _ROUNDING)
+            error = error * np.abs(points).max(axis=0, initial=0) + (
+                (error + self.sizes[at]) * errors + _LOST
+            )
+            sure = np.where(numbers & 1, -value, value) > error * _MORE
+        return np.asarray(sure & np.isfinite(value))
 
     def prove(self, region: Ints, goals: Ints, rows: Ints) -> Flags:
         """Which of m goals are proved to be ≥ 0, and not identically 0, by d rows each.
@@ -326,13 +360,13 @@ def by_identity(
         rest -= factor * rows.values[:, q]
         size += np.abs(factor) * rows.sizes[q]
         unknown += np.abs(factor) * rows.errors[q]
-    lost = (unknown + size * ((len(rest) + len(factors) + 4) * _ROUNDING)) * _MORE
+    lost = (unknown + size * ((len(rest) + len(factors) + 4) * _ROUNDING)) * _MORE + _LOST
     exact = (unknown == 0) & (size < _WHOLE) & whole & goal.values.any(axis=0)
     slope = np.abs(rest[:-1]).sum(axis=0)
     least = side * rest[-1] - slope
     proved = exact & (least >= 0) & (bounded | (slope == 0))
     if bounded:
-        proved |= least > lost  # what is > 0 on the cube is not 0
+        proved |= (least > lost) & np.isfinite(least)  # what is > 0 on the cube is not 0
     return np.asarray(proved & (scale > 0))
 
 
@@ -354,20 +388,22 @@ def by_cone(goal: Rounded, side: Floats, rows: Rounded, sign: Floats, inverse: F
     rays -= moved.sum(axis=0) - moved
     length = np.abs(rays).sum(axis=1) * _MORE
     at_rays = side * sum(goal.values[l] * rays[:, l] for l in range(d))
-    good = (at_rays > length * (goal.errors + goal.sizes * ((d + 2) * _ROUNDING))).all(axis=0)
+    doubt = length * (goal.errors + goal.sizes * ((d + 2) * _ROUNDING)) + _LOST
+    good = ((at_rays > doubt) & np.isfinite(at_rays)).all(axis=0)
     for i in range(d):
         values = sign[i] * sum(rows.values[l, i] * rays[:, l] for l in range(d))
-        doubt = error[i] * length
+        doubt = error[i] * length + _LOST
         good &= (np.delete(values + doubt, i, axis=0) <= 0).all(axis=0)
         lost = (doubt + np.abs(values) * ((d + 2) * _ROUNDING)).sum(axis=0) * _MORE
-        good &= values.sum(axis=0) > lost
+        good &= (values.sum(axis=0) > lost) & np.isfinite(values).all(axis=0)
     return np.asarray(good)
 
 
 def ranks_at_least(bound: Ints, rows: Floats, errors: Floats) -> Flags:
     """Which of m matrices (k, m, c) are proved to have rank ``bound``.
 
-    They are known up to ``errors`` (m, c), of at least ``(c + 2)`` roundings of their entries.
+    They are known up to ``errors`` (m, c), of at least ``(c + 2)`` roundings of their entries and
+    more than underflow can do.
 
     The leading minor of order r of T A S, for some T and S, is not 0 if B, an approximate inverse
     of its matrix A', has ‖1 − B A'‖ < 1; then the rank of A is at least r.

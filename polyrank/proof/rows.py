@@ -1,4 +1,7 @@
-"""The table of regions as the checker reads it: exact integers, a few row groups at a time."""
+"""The table of regions as the checker reads it: exact integers, a few row groups at a time.
+
+Its columns are compared with those that a run writes before anything is read.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,19 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.proof.format import ProofRejectedError
-from polyrank.regions.schema import fixed_binary_rows
+from polyrank.regions.schema import fixed_binary_rows, region_schema
 
 __all__ = ["Frame", "Listed", "Rows"]
 
 _CACHED_GROUPS = 3
+_SMALLEST = 2.0**-900  # of a half-width: below, quotients of what is rounded mean nothing
 
 Floats = NDArray[np.float64]
 
@@ -72,20 +77,33 @@ class Listed:
 
 
 class Rows:
-    """Random access to the shards of a run, by row number."""
+    """Random access to the shards of a run, by row number.
 
-    def __init__(self, shards: Sequence[Path], layers: int, frame: Frame) -> None:
+    Raises
+    ------
+    ProofRejectedError
+        If a shard cannot be read, or its columns are not those of ``bits`` codeword bits, a rank
+        per layer and a witness in the coordinates of the frame.
+    """
+
+    def __init__(self, shards: Sequence[Path], bits: int, layers: int, frame: Frame) -> None:
         self.layers = layers
         self.frame = frame
         self.dim = len(frame.half)
         self.groups: list[tuple[Path, int, int]] = []
         self.starts = [0]
         self._cache: OrderedDict[int, pa.Table] = OrderedDict()
+        schema = region_schema(bits, layers, self.dim)
         for shard in shards:
             try:
                 footer = pq.read_metadata(shard)
+                columns = footer.schema.to_arrow_schema()
             except (pa.ArrowException, OSError) as error:
                 raise ProofRejectedError(f"{shard.name} cannot be read: {error}") from None
+            if not columns.equals(schema):
+                raise ProofRejectedError(
+                    f"{shard.name} {_difference(columns, schema)}, which is not the table of a run"
+                )
             for group in range(footer.num_row_groups):
                 rows = int(footer.row_group(group).num_rows)
                 self.groups.append((shard, group, rows))
@@ -139,17 +157,22 @@ class Rows:
 
     def _points(self, table: pa.Table) -> Sequence[Sequence[Any]]:
         n = table.num_rows
+        witness, spelled = (
+            table.column(name).combine_chunks() for name in ("witness", "witness_exact")
+        )
+        if pc.any(pc.and_(witness.is_valid(), spelled.is_valid())).as_py():
+            raise ProofRejectedError("a row states two witnesses")
         if self.dim == 0:
+            if len(witness.flatten()) or len(spelled.flatten()):
+                raise ProofRejectedError("a witness is no point: it has coordinates")
             return [()] * n
-        witness = table.column("witness").combine_chunks()
         if witness.null_count == 0:
             floats = np.asarray(witness.flatten(), dtype=np.float64).reshape(n, self.dim)
             if not np.isfinite(floats).all():
                 raise ProofRejectedError("a witness is not finite")
             return cast(Sequence[Sequence[Any]], floats)
         out: list[Sequence[Any]] = []
-        spelled = table.column("witness_exact").to_pylist()
-        for y, text in zip(witness.to_pylist(), spelled, strict=True):
+        for y, text in zip(witness.to_pylist(), spelled.to_pylist(), strict=True):
             given = (text if y is None else y) or ()
             try:
                 point = [to_fmpq(v) for v in given]
@@ -161,6 +184,18 @@ class Rows:
                 )
             out.append(point)
         return out
+
+
+def _difference(found: pa.Schema, expected: pa.Schema) -> str:
+    """How the columns of a shard are not those that are expected."""
+    for field in expected:
+        if field.name not in found.names:
+            return f"lacks the column {field.name}"
+        mine = found.field(field.name)
+        if not mine.equals(field):
+            null = "" if mine.nullable == field.nullable else ", null allowed or not"
+            return f"has the column {field.name}: {mine.type}, expected {field.type}{null}"
+    return f"has the columns {', '.join(found.names)}"
 
 
 def _codes(column: Any) -> list[int]:
@@ -182,6 +217,7 @@ def _rounded(points: Sequence[Sequence[Any]], frame: Frame) -> tuple[Floats, Flo
     u = np.ones((len(half) + 1, y.shape[1]))
     with np.errstate(all="ignore"):
         u[:-1] = (y - centre) / half
-        # y, centre, half, difference and quotient are rounded
-        errors = (np.abs(y) + np.abs(centre)) / half * 2.0**-49
+        # y, centre, half, difference and quotient are rounded, or lost below the smallest float
+        errors = (np.abs(y) + np.abs(centre)) / half * 2.0**-49 + 2.0**-1070 / half
+        errors[~((half[:, 0] >= _SMALLEST) & (half[:, 0] < np.inf))] = np.inf
     return u, errors.max(axis=0, initial=2.0**-900)

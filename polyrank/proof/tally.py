@@ -17,8 +17,9 @@ __all__ = ["Tally"]
 class Tally:
     """Puts segments together: every deferred cell is continued once, every row described once."""
 
-    def __init__(self, root: bytes) -> None:
-        self.balance = {root: 1}
+    def __init__(self, root: tuple[bytes, str]) -> None:
+        #: by digest: how often a cell was left more than taken, and its decisions
+        self.cells = {root[0]: (1, root[1])}
         self.blocks: dict[int, int] = {}
         self.next = 0
         self.segments = self.steps = self.tests = self.leaves = 0
@@ -29,10 +30,9 @@ class Tally:
         self.steps += done.steps
         self.tests += done.tests
         self.leaves += done.leaves
-        for key, by in ((done.head, -1), *((key, 1) for key in done.deferred)):
-            self.balance[key] = self.balance.get(key, 0) + by
-            if not self.balance[key]:
-                del self.balance[key]
+        self._count(done.head, -1, "")
+        for key, text in done.deferred:
+            self._count(key, 1, text)
         if done.leaves:
             if done.row < self.next or done.row in self.blocks:
                 raise ProofRejectedError(f"row {done.row} is described twice by the log")
@@ -40,18 +40,25 @@ class Tally:
             while self.next in self.blocks:
                 self.next += self.blocks.pop(self.next)
 
+    def _count(self, key: bytes, by: int, text: str) -> None:
+        count, known = self.cells.get(key, (0, ""))
+        self.cells[key] = (count + by, text or known)
+        if not count + by:
+            del self.cells[key]
+
     @property
-    def open(self) -> int:
-        """Deferred cells that no segment continues."""
-        return sum(v for v in self.balance.values() if v > 0)
+    def open(self) -> list[str]:
+        """Deferred cells that no segment continues, by the text of their decisions."""
+        return [text for count, text in self.cells.values() for _ in range(count)]
 
     def close(self, rows: int, undecided: int) -> None:
         """Check that all segments are one tree, whose leaves are all rows of the table."""
-        if any(v < 0 for v in self.balance.values()):
+        if any(count < 0 for count, _ in self.cells.values()):
             raise ProofRejectedError("a segment continues a cell that no other segment defers")
-        if self.open != undecided:
+        if len(self.open) != undecided:
             raise ProofRejectedError(
-                f"{self.open} cells of the tree are not continued, {undecided} are called undecided"
+                f"{len(self.open)} cells of the tree are not continued, {undecided} are called "
+                "undecided"
             )
         if self.blocks or self.next != rows:
             raise ProofRejectedError(

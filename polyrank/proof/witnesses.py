@@ -1,12 +1,15 @@
-"""Rows of the table, each checked by its own witness: where there is no proof log, or a sample."""
+"""Rows of the table, each checked by its own witness: where there is no proof log."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.proof.claims import Claims
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.layers import Problem, Region
+from polyrank.proof.layers import LayerRows, Problem, Region
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Listed, Rows
 
@@ -30,27 +33,43 @@ def check_rows(
     listed = table.slice(first, count)
     layers = problem.layers
     claims = Claims(problem, rounding)
+    walls = [2 * w for w in range(len(problem.walls))]
+    units = [(k, unit) for k, here in enumerate(layers.layers) for unit in here.places]
+    number = np.array([problem.number(k, i, positive=True) for k, i in units], dtype=np.int64)
+    codes, zeros = (_bits(words, len(units)) for words in (listed.code, listed.zero))
     line: list[Region] = [Region(layers, None, 0, 0)]
-    for i, (code, zeros) in enumerate(zip(listed.code, listed.zero, strict=True), first):
-        rows = [2 * w for w in range(len(problem.walls))]
+    for i, (code, vanishing) in enumerate(zip(listed.code, listed.zero, strict=True)):
+        if (code | vanishing) >> len(units):
+            raise ProofRejectedError(f"row {first + i} has more bits than there are units")
         for k, here in enumerate(layers.layers):
             region = line[k]
-            bits = enumerate(here.places, region.bits)
-            signs = [(unit, code >> bit & 1, zeros >> bit & 1) for bit, unit in bits]
-            for unit, up, vanishes in signs:
-                if vanishes and (up or any(region.exact[unit])):
-                    raise ProofRejectedError(f"row {i}: wrong zero bit of unit {unit}")
-                if not vanishes:
-                    rows.append(problem.number(k, unit, positive=bool(up)))
-            positive = sum(up << unit for unit, up, _ in signs)
-            zero = sum(vanishes << unit for unit, _, vanishes in signs)
+            positive = _unpacked(here, code >> region.bits)
+            zero = _unpacked(here, vanishing >> region.bits) if vanishing else 0
             known = line[k + 1] if k + 1 < len(line) else None
-            if known is None or (known.positive, known.zero) != (positive, zero):
-                line[k + 1 :] = [Region(layers, region, positive, zero)]
-        if (code | zeros) >> line[-1].bits:
-            raise ProofRejectedError(f"row {i} has more bits than there are units")
-        claims.leaves.append((i, line[-1], rows))
+            if known is not None and (known.positive, known.zero) == (positive, zero):
+                continue
+            for unit in here.places if zero else ():
+                if zero >> unit & 1 and (positive >> unit & 1 or any(region.exact[unit])):
+                    raise ProofRejectedError(f"row {first + i}: wrong zero bit of unit {unit}")
+            line[k + 1 :] = [Region(layers, region, positive, zero)]
+        rows = (number + 1 - codes[i])[zeros[i] == 0]
+        claims.leaves.append((first + i, line[-1], walls + rows.tolist()))
     bad = claims.failed(np.zeros(0, np.uint8), listed, first)
     if bad is not None:
         raise ProofRejectedError(bad[1])
     return listed
+
+
+def _bits(words: Sequence[int], count: int) -> NDArray[np.int64]:
+    """The lowest bits of integers, ``(words, count)``."""
+    width = count // 8 + 1
+    data = b"".join([(w & (1 << count) - 1).to_bytes(width, "little") for w in words])
+    table = np.frombuffer(data, np.uint8).reshape(len(words), width)
+    return np.unpackbits(table, axis=1, count=count, bitorder="little").astype(np.int64)
+
+
+def _unpacked(here: LayerRows, bits: int) -> int:
+    """The set of units of a layer from the bits of those with a hyperplane."""
+    if here.bits == here.units:
+        return bits & (1 << here.units) - 1
+    return sum((bits >> j & 1) << unit for j, unit in enumerate(here.places))

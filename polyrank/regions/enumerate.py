@@ -18,7 +18,7 @@ from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.regions.manifest import chart_entry, network_entry, versions
-from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, chart_proof, proof_files
+from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, proof_files
 from polyrank.regions.ranks import ExactRanks
 from polyrank.regions.run import Run
 from polyrank.regions.writer import RunWriter
@@ -170,7 +170,7 @@ def enumerate_regions(
                     "search": ended - charted - compiled,
                     "total": ended - begun,
                 },
-                proof=None if log is None else log.finish(chart_proof(chart)),
+                proof=None if log is None else log.finish(),
             )
     except KeyboardInterrupt:
         raise EnumerationInterrupted(sink.run) from None

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from polyrank import __version__
 from polyrank.errors import RunError
@@ -34,9 +34,12 @@ __all__ = [
     "write_manifest",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 REGIONS_NAME = "regions"
+
+#: Formats that are not read any more, and why.
+_OLDER = {1: "its network hash does not tell some networks apart"}
 
 Status = Literal["running", "interrupted", "failed", "finished"]
 
@@ -97,17 +100,29 @@ def network_entry(network: Network) -> dict[str, Any]:
 
 
 def chart_entry(chart: Chart) -> dict[str, Any]:
-    """Coordinates x = origin + basis y of the domain's affine hull, and their bounding box.
+    """Coordinates x = origin + basis y of the domain's affine hull, their bounding box, the proof.
 
     With ``lineality`` > 0 they are those of a section: the domain is the section plus a linear
     space of that dimension, along which neither its rows nor the network change.
+
+    ``proof`` holds what proves them beyond rows that bound one coordinate: ``equalities``,
+    multipliers of the domain's rows (coprime integers ``(−A_i, b_i)``) that add up to 0; ``box``,
+    the rows of the chart whose multipliers prove the 2k sides, lower ones first.
     """
+    proof = chart.proof
+    flat = proof.equalities
     return {
         "origin": [str(v) for v in chart.origin.entries()],
         "basis": [[str(v) for v in row] for row in chart.basis.tolist()],
         "lower": _strings(chart.lower),
         "upper": _strings(chart.upper),
         "lineality": chart.lineality,
+        "proof": {
+            "equalities": None
+            if flat is None
+            else {"indices": list(flat.indices), "values": [str(v) for v in flat.values]},
+            "box": [list(m.multipliers.indices) for m in (*proof.lower, *proof.upper)],
+        },
     }
 
 
@@ -147,40 +162,61 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{directory} holds no {MANIFEST_NAME}; it is not a polyrank run") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
     version = manifest.get("polyrank_run") if isinstance(manifest, dict) else None
-    if version != FORMAT_VERSION:
+    if type(version) is int and version in _OLDER:
+        raise RunError(
+            f"{path} has run format {version}, and {_OLDER[version]}; this polyrank reads format "
+            f"{FORMAT_VERSION}: enumerate again"
+        )
+    if type(version) is not int or version != FORMAT_VERSION:
         raise RunError(
             f"{path} has run format {version!r}; this polyrank reads format {FORMAT_VERSION}"
         )
-    wrong = _mismatch(manifest, _SHAPE, "")
-    layers = manifest["layers"] if wrong is None else 0
-    if wrong is None and len(manifest["rank_histogram"]) != layers:
-        wrong = "rank_histogram"
-    if wrong is None and min(map(len, _per_layer(manifest))) < layers:
-        wrong = "network"
-    if wrong is None and not _is_count(manifest["chart"].get("lineality", 0)):
-        wrong = "chart.lineality"
+    wrong = _mismatch(manifest, _SHAPE, "") or _inconsistent(manifest)
     if wrong is not None:
         raise RunError(f"{path} is damaged: {wrong!r} is missing or not what a run writes")
     return dict(manifest)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _inconsistent(manifest: Mapping[str, Any]) -> str | None:
+    """Name of an entry that contradicts another one; None if none does."""
+    network, layers = manifest["network"], manifest["layers"]
+    options = manifest.get("options", {})
+    if len(manifest["rank_histogram"]) != layers or not all(
+        rank.isdecimal() and _is(n, int) and n > 0
+        for ranks in manifest["rank_histogram"]
+        for rank, n in ranks.items()
+    ):
+        return "rank_histogram"
+    if not len(network["widths"]) - 1 == len(network["bits"]) >= layers >= 1:
+        return "network"
+    if manifest["status"] not in get_args(Status):
+        return "status"
+    if min(manifest["bits"], *manifest["counts"].values()) < 0:
+        return "counts"
+    lineality = manifest["chart"].get("lineality", 0)
+    if not _is(lineality, int) or lineality < 0:
+        return "chart.lineality"
+    through = options.get("through_layer") if isinstance(options, dict) else options
+    whole = layers == len(network["bits"])
+    if not (whole if through is None else _is(through, int) and through == layers):
+        return "options.through_layer"
+    return None
 
 
-def _per_layer(manifest: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    return manifest["network"]["widths"][1:], manifest["network"]["bits"]
+def _is(value: Any, kind: type) -> bool:
+    # in Python, but not in JSON, true is an integer
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _mismatch(value: Any, shape: Any, where: str) -> str | None:
     """Name of the first entry that is not of its kind; None if all are."""
     if isinstance(shape, type):
-        return None if isinstance(value, shape) else where
+        return None if _is(value, shape) else where
     if isinstance(shape, list):
-        fits = isinstance(value, list) and all(isinstance(v, shape[0]) for v in value)
+        fits = isinstance(value, list) and all(_is(v, shape[0]) for v in value)
         return None if fits else where
     if not isinstance(value, dict):
         return where

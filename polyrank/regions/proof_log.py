@@ -9,16 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from polyrank.errors import RunError
 
-if TYPE_CHECKING:
-    from polyrank.cells.chart import Chart
-
-__all__ = ["NETWORK_NAME", "PROOF_NAME", "ProofLog", "chart_proof", "proof_files"]
+__all__ = ["NETWORK_NAME", "PROOF_NAME", "ProofLog", "proof_files"]
 
 PROOF_NAME = "proof"
 NETWORK_NAME = "network.json"
@@ -58,7 +55,7 @@ class ProofLog:
         if chunk:
             self._chunks.append(chunk)
 
-    def finish(self, chart: dict[str, Any]) -> dict[str, Any]:
+    def finish(self) -> dict[str, Any]:
         """Close the last part; the entry that seals the log in the manifest.
 
         Raises
@@ -74,7 +71,6 @@ class ProofLog:
             "parts": self._parts,
             "segments": self._segments,
             "bytes": self._total,
-            "chart": chart,
         }
 
     def abandon(self) -> None:
@@ -140,19 +136,3 @@ def proof_files(log: ProofLog | None) -> Iterator[None]:
     finally:
         if log is not None:
             log.abandon()
-
-
-def chart_proof(chart: Chart) -> dict[str, Any]:
-    """What proves a chart beyond its rows, JSON-serialisable: equalities and the bounding box.
-
-    ``equalities``: multipliers of the domain's rows (coprime integers ``(−A_i, b_i)``) that add up
-    to 0; ``box``: the rows of the chart whose multipliers prove the 2k sides, lower ones first.
-    """
-    proof = chart.proof
-    flat = proof.equalities
-    return {
-        "equalities": None
-        if flat is None
-        else {"indices": list(flat.indices), "values": [str(v) for v in flat.values]},
-        "box": [list(m.multipliers.indices) for m in (*proof.lower, *proof.upper)],
-    }

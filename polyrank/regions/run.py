@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["REGIONS_NAME", "UNDECIDED_NAME", "Run", "open_run", "read_shards"]
+__all__ = [
+    "REGIONS_NAME",
+    "UNDECIDED_NAME",
+    "Run",
+    "open_run",
+    "read_prefixes",
+    "read_shards",
+]
 
 UNDECIDED_NAME = "undecided.json"
 
@@ -63,7 +70,7 @@ class Run:
     @classmethod
     def on_disk(cls, manifest: Mapping[str, Any], path: Path) -> Run:
         """A run whose table is read from its directory when it is asked for."""
-        return cls(manifest, path, None, _read_prefixes(path, manifest))
+        return cls(manifest, path, None, read_prefixes(path, manifest))
 
     @property
     def status(self) -> str:
@@ -120,6 +127,11 @@ class Run:
     def layers(self) -> int:
         """Number L of layers that were enumerated; each has a rank column."""
         return int(self.manifest["layers"])
+
+    @property
+    def network_layers(self) -> int:
+        """Number of layers of the network, the output among them: at least ``layers``."""
+        return len(self.network["bits"])
 
     @property
     def coordinates(self) -> int:
@@ -326,15 +338,27 @@ def _footer(shard: Path) -> pq.FileMetaData:
         raise RunError(f"{shard} cannot be read: {error}") from None
 
 
-def _read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+def read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The undecided cells of a run directory (see ``Run.undecided_prefixes``).
+
+    Raises
+    ------
+    RunError
+        If they are missing, damaged, or not as many as the manifest counts.
+    """
     expected = manifest["counts"]["undecided"]
     if not expected:
         return ()
     path = directory / UNDECIDED_NAME
     try:
         prefixes = tuple(json.loads(path.read_text(encoding="utf-8"))["prefixes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
+    for prefix in prefixes:
+        if not isinstance(prefix, str) or set(prefix) - set("01z=?|"):
+            raise RunError(
+                f"{path} is damaged: {str(prefix)[:60]!r} is not made of 0, 1, z, =, ? and |"
+            )
     if len(prefixes) != expected:
         raise RunError(
             f"{path} lists {len(prefixes)} undecided prefixes, but the manifest counts {expected}"

@@ -10,7 +10,7 @@ from polyrank.errors import RunError
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
 
-__all__ = ["format_histogram", "layer_summary", "run_object", "seconds", "verdict"]
+__all__ = ["depth", "format_histogram", "layer_summary", "run_object", "seconds", "verdict"]
 
 
 def verdict(run: Run) -> str:
@@ -31,6 +31,12 @@ def verdict(run: Run) -> str:
         + ("" if at_most is None else f" and at most {_large(at_most)}")
         + f"; {_undecided(run.undecided)}"
     )
+
+
+def depth(run: Run) -> str:
+    """Of which layers the regions are: ``layers 1..K of L``."""
+    text = f"layers 1..{run.layers} of {run.network_layers}"
+    return text if run.layers == run.network_layers else f"{text}: later layers divide them further"
 
 
 def _undecided(count: int) -> str:
@@ -60,7 +66,8 @@ def run_object(run: Run) -> dict[str, Any]:
     dict
         ``regions``, ``undecided``, ``certified``, ``status``, ``regions_at_most`` (null without a
         bound), ``rank_histogram`` (one ``{rank: count}`` per layer, output last), ``min_rank``
-        (per layer), ``seconds`` (without compilation), ``tests``, ``pivots``, ``ladder``,
+        (per layer), ``through_layer`` and ``network_layers`` (layers enumerated, layers of the
+        network), ``seconds`` (without compilation), ``tests``, ``pivots``, ``ladder``,
         ``domain``, ``dimension``, ``lineality`` (of it: directions that nothing depends on),
         ``network`` (name, hash, widths, bits, source), ``engine``,
         ``options``, ``notes``, ``versions``, ``timings`` and ``output`` (the directory or null).
@@ -75,6 +82,8 @@ def run_object(run: Run) -> dict[str, Any]:
         "regions_at_most": run.count_interval[1],
         "rank_histogram": manifest["rank_histogram"],
         "min_rank": list(run.min_rank),
+        "through_layer": run.layers,
+        "network_layers": run.network_layers,
         "seconds": seconds(run),
         "tests": search.get("tests"),
         "pivots": search.get("pivots"),

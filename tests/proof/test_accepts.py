@@ -59,6 +59,18 @@ def test_domains(name: str, engine: str, tmp_path: Path) -> None:
     _accepted(tmp_path, net, _DOMAINS[name], engine=engine)
 
 
+@pytest.mark.parametrize("name", _DOMAINS)
+def test_domains_are_proved_in_every_run(name: str, tmp_path: Path) -> None:
+    """Without a log completeness is not decided, but the domain and all rows are."""
+    net = random_network(3, 3, 6, 5, 2)
+    run = pr.enumerate_regions(net, _DOMAINS[name], out=tmp_path / "run")
+    pr.save(net, tmp_path / "net.json")
+    for exact in (False, True):
+        report = check(tmp_path / "run", network=tmp_path / "net.json", exact=exact)
+        assert (report.checked, report.complete, report.open) == (run.count, False, False)
+        assert report.doubt.startswith("there is no proof log")
+
+
 @pytest.mark.parametrize("engine", ["auto", "dictionary", "highs"])
 @pytest.mark.parametrize("cells", [1, 7, 1 << 20])
 def test_segments_of_every_size(engine: str, cells: int, tmp_path: Path) -> None:
@@ -115,6 +127,20 @@ def test_processes_and_samples(tmp_path: Path) -> None:
     assert (some.complete, some.sampled, some.segments_checked) == (False, True, 3)
     assert some.segments == whole.segments
     assert not some.open
+    assert 0 < some.checked < run.count
+    everything = check(tmp_path / "run", sample=whole.segments)
+    assert (everything.complete, everything.sampled) == (True, True)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("engine", ["auto", "dictionary", "highs"])
+def test_samples_of_every_size(engine: str, exact: bool, tmp_path: Path) -> None:
+    """A subtree alone is checked with the decisions of its head, also zero and tied ones."""
+    write(tmp_path / "run", degenerate_network(), pr.Box(-1, 1), engine=engine, cells=3)
+    total = check(tmp_path / "run").segments
+    for sample in range(1, total):
+        report = check(tmp_path / "run", sample=sample, seed=sample, exact=exact)
+        assert (report.segments_checked, report.complete) == (sample, False)
 
 
 def test_without_a_proof_the_witnesses_are_checked(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ try:
     with proof_files(log):
         for size in (500, 20_000, 500, 1_000_000, 500):
             log.write(b"S" + random.Random(size).randbytes(size))
-        log.finish({})
+        log.finish()
 except RunError as error:
     print(error)
 """

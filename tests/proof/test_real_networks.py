@@ -42,6 +42,17 @@ def test_horizontal_cas_through_two_layers(tmp_path: Path) -> None:
     _accepted(tmp_path, net, domain, through_layer=2)
 
 
+def test_a_property_without_a_proof(tmp_path: Path) -> None:
+    """Two inputs are fixed by the property: the manifest proves that the domain is flat."""
+    net = pr.load(shared("acasxu_nnet/ACASXU_run2a_1_1_batch_2000.nnet"), raw=True)
+    domain = pr.vnnlib_domain(shared("acasxu_onnx/prop_4.vnnlib"))
+    run = pr.enumerate_regions(net, domain, out=tmp_path / "run", through_layer=2)
+    pr.save(net, tmp_path / "net.json")
+    report = check(tmp_path / "run", network=tmp_path / "net.json")
+    assert (report.checked, report.layers, report.network_layers) == (run.count, 2, 7)
+    assert report.doubt.startswith("there is no proof log")
+
+
 @pytest.mark.slow
 def test_horizontal_cas(tmp_path: Path) -> None:
     net, domain = _hcas()

@@ -358,17 +358,17 @@ def test_no_such_row(copy: Copy) -> None:
         ("simplex", lambda m: m["chart"].update(origin=["0", "0", "1"]), "leaves the affine space"),
         (
             "flat",
-            lambda m: m["proof"]["chart"]["equalities"].update(values=["1", "-1"]),
+            lambda m: m["chart"]["proof"]["equalities"].update(values=["1", "-1"]),
             "need positive multipliers",
         ),
         (
             "flat",
-            lambda m: m["proof"]["chart"]["equalities"].update(values=["1", "2"]),
+            lambda m: m["chart"]["proof"]["equalities"].update(values=["1", "2"]),
             "do not prove the affine hull",
         ),
         (
             "flat",
-            lambda m: m["proof"]["chart"].update(box=[]),
+            lambda m: m["chart"]["proof"].update(box=[]),
             "nothing proves",
         ),
     ],

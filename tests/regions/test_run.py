@@ -507,7 +507,10 @@ def test_what_is_not_a_run(tmp_path):
         open_run(tmp_path)
     run = finished(tmp_path / "run")
     rewrite(run, polyrank_run=99)
-    with pytest.raises(RunError, match="run format 99; this polyrank reads format 1"):
+    with pytest.raises(RunError, match="run format 99; this polyrank reads format 2"):
+        open_run(run)
+    rewrite(run, polyrank_run=1)
+    with pytest.raises(RunError, match="run format 1, and its network hash .*: enumerate again"):
         open_run(run)
     for text in ("{", "[]", "\udcff"):
         (run / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -526,6 +529,16 @@ def test_what_is_not_a_run(tmp_path):
         ({"bits": "3"}, "bits"),
         ({"layers": 3}, "rank_histogram"),
         ({"layers": 3, "rank_histogram": [{}, {}, {}]}, "network"),
+        ({"layers": True}, "layers"),
+        ({"status": "done"}, "status"),
+        ({"bits": -1}, "counts"),
+        ({"counts": {"regions": 7.0, "undecided": 0}}, "counts.regions"),
+        ({"rank_histogram": [{"0": 1.5}, {}]}, "rank_histogram"),
+        ({"rank_histogram": [{"low": 1}, {}]}, "rank_histogram"),
+        ({"options": {"through_layer": 1}}, "options.through_layer"),
+        ({"layers": 1, "rank_histogram": [{}]}, "options.through_layer"),
+        ({"options": {"through_layer": True}}, "options.through_layer"),
+        ({"options": []}, "options.through_layer"),
     ],
 )
 def test_damaged_manifest(tmp_path, change, named):

@@ -1,0 +1,173 @@
+"""Trusted: what a run states beside its rows, compared with what was found.
+
+All that ``summary``, ``info``, ``open_run`` and ``check`` show comes from these fields of the
+manifest and from the table. *Log* stands for the whole proof log; a run without one, or a sample
+of it, leaves what needs it undecided. What nothing verifies is named by ``check``.
+
+=======================  =========================================================================
+field                    verified by
+=======================  =========================================================================
+polyrank_run             the format is the one that is read
+network: hash, widths,   the network in the file, read with the options of ``network_file``: hash
+bits; network_file       of the exact function; what the file was meant to say is not judged
+bits, layers             the network; ``options.through_layer`` must say the same: a run through
+                         layer K < L is shown as "layers 1..K of L"
+domain                   nothing: it is the question. The chart is proved to be this domain
+chart: origin, basis,    multipliers in ``chart.proof``: the affine hull is the domain's, the
+proof, lower, upper,     bounding box holds the domain (that it is the smallest is not claimed);
+lineality                exact ranks: what the chart leaves out, neither domain nor network sees
+counts.regions           the rows of the shards on disk
+rank_histogram           the ranks of the table, each of which is re-derived exactly
+(rows) codeword, zero,   log: the decisions on the way to the leaf. Without it: exact signs at the
+rank_1.., witness        row's own witness, exact ranks; no two rows have one codeword
+certified                log: the segments are one tree, nothing in it is open, and its leaves are
+                         the rows. Without it: not decided
+counts.undecided,        log: the cells that no segment continues, each with the decisions that
+undecided.json           undecided.json states, so that "at most" counts what is left open
+proof: version, parts,   the files: their format and number of segments
+segments
+status                   "finished" is believed only with the log; anything else is partial
+network: name, source;   nothing: names, provenance, times, how the search went, sizes of files
+started, engine, notes,
+versions, error, search,
+timings, proof.bytes,
+shards, and others
+=======================  =========================================================================
+
+From these follow: the verdict, "at least" and "at most" (``count_interval``), minimum ranks,
+low-rank regions, the decomposition by the first layers, the dimension. Other files in the run
+directory (a graph, ambient ranks) are not looked at, and named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import RunError
+from polyrank.network.normal_form import Network
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.layers import Layers
+from polyrank.proof.rows import Rows
+
+__all__ = ["check_network", "check_table", "check_undecided", "sealed", "unverified"]
+
+#: Fields that are verified, and of some that are mappings, the keys that are.
+_VERIFIED: dict[str, set[str] | None] = {
+    "polyrank_run": None,
+    "network": {"hash", "widths", "bits"},
+    "network_file": None,
+    "domain": None,
+    "chart": {"origin", "basis", "lower", "upper", "proof", "lineality"},
+    "options": {"through_layer"},
+    "proof": {"version", "parts", "segments"},
+    "status": None,
+    "certified": None,
+    "bits": None,
+    "layers": None,
+    "counts": {"regions", "undecided"},
+    "rank_histogram": None,
+}
+_FILES = ("manifest.json", "undecided.json", "network.json", "regions", "proof")
+
+
+def check_network(manifest: Mapping[str, Any], network: Network) -> int:
+    """Compare the network with the one of the manifest; the number of layers of the run."""
+    stated, layers = manifest["network"], int(manifest["layers"])
+    if network.sha256 != stated["hash"]:
+        raise NotDecidedError(
+            f"the file of the network holds another network (hash {network.sha256[:12]}...) than "
+            f"the run's ({stated['hash'][:12]}...); name the right one with --network"
+        )
+    if layers > len(network.layers):
+        raise ProofRejectedError(f"the network has no layer {layers}")
+    if list(network.bits) != stated["bits"] or list(network.widths) != stated["widths"]:
+        raise ProofRejectedError("the manifest states other widths or bits than the network has")
+    if manifest["bits"] != sum(network.bits[:layers]):
+        raise ProofRejectedError(
+            f"{manifest['bits']} codeword bits, not {sum(network.bits[:layers])}"
+        )
+    return layers
+
+
+def check_table(manifest: Mapping[str, Any], table: Rows) -> None:
+    """Compare the table with the count and histogram of the manifest.
+
+    A run that was killed has none of them.
+    """
+    if manifest["status"] == "running":
+        return
+    stated = manifest["counts"]["regions"]
+    if table.count != stated:
+        raise ProofRejectedError(f"the table has {table.count} rows, the manifest counts {stated}")
+    if manifest["status"] == "finished" and not table.count + manifest["counts"]["undecided"]:
+        raise ProofRejectedError("no region is listed, although no domain is empty")
+    found = [Counter[int]() for _ in range(table.layers)]
+    for ranks in table.rank_columns():
+        for counter, column in zip(found, ranks, strict=True):
+            counter.update(column)
+    if manifest["rank_histogram"] != [{str(r): n for r, n in entry.items()} for entry in found]:
+        raise ProofRejectedError("the rank histogram of the manifest is not that of the table")
+
+
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The entry that seals the proof log; None where the run says that it has none.
+
+    Raises
+    ------
+    RunError
+        If it is not what a run writes, or of another version.
+    """
+    entry = manifest.get("proof")
+    if entry is None:
+        return None
+    version = entry.get("version") if isinstance(entry, dict) else None
+    if version != 1:
+        raise RunError(f"the proof has version {version!r}; this is version 1")
+    parts = entry.get("parts")
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise RunError(f"the proof of the manifest is damaged: its parts are {parts!r}")
+    if type(entry.get("segments")) is not int:
+        raise RunError(
+            f"the proof of the manifest is damaged: it has {entry.get('segments')!r} segments"
+        )
+    return dict(entry)
+
+
+def check_undecided(prefixes: Sequence[str], layers: Layers, cells: Sequence[str]) -> None:
+    """Compare the undecided cells of a run with those that no segment of the log continues.
+
+    Where a unit is tied to an earlier one or has no hyperplane, nothing is to be decided: a "?"
+    there is true as well, and makes "at most" larger.
+    """
+    free = "|".join(
+        "".join("?" if here.open >> i & 1 else "=" for i in range(here.units))
+        for here in layers.layers
+    )
+    stated = [
+        "".join("=" if f == "=" and c in "1?" else c for c, f in zip(prefix, free, strict=False))
+        for prefix in prefixes
+        if len(prefix) == len(free)
+    ]
+    if Counter(stated) != Counter(cells):
+        raise ProofRejectedError(
+            f"undecided.json states {', '.join(prefixes[:3])}; the log leaves open "
+            f"{', '.join(cells[:3])}"
+        )
+
+
+def unverified(path: Path, manifest: Mapping[str, Any], *, whole: bool) -> tuple[str, ...]:
+    """What the manifest states, or the directory holds, and nothing verifies.
+
+    ``whole``: all of a proof log was replayed.
+    """
+    names = [] if whole else ["certified", "counts.undecided"]
+    for field, value in manifest.items():
+        keys = _VERIFIED.get(field, set())
+        if keys and isinstance(value, dict):
+            names += [f"{field}.{key}" for key in value if key not in keys]
+        elif field not in _VERIFIED and value not in (None, {}):
+            names.append(field)
+    return (*names, *sorted(p.name for p in path.iterdir() if p.name not in _FILES))
