@@ -75,6 +75,13 @@ class Reading:
             "--cut-final", help="Drop a final Softmax, Sigmoid or Tanh, which changes no region."
         ),
     ] = False
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which network of a file that holds several (actor); a,b joins two in this order.",
+        ),
+    ] = None
 
     def record(self, path: Path) -> dict[str, Any]:
         """What a run keeps, so that its network can be read again."""

@@ -15,7 +15,6 @@ from polyrank.network.formats.activations import (
     LINEAR,
     RELU,
     activation,
-    hidden_activations,
 )
 from polyrank.network.formats.dense import (
     DenseStep,
@@ -23,6 +22,7 @@ from polyrank.network.formats.dense import (
     dense_network,
     with_output_relu,
 )
+from polyrank.network.formats.layer_activations import hidden_activations
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
@@ -172,7 +172,8 @@ def test_slopes_are_exact():
 
 
 def hidden(count, **options):
-    return hidden_activations(LoadOptions(**options), count)
+    acts, (note,) = hidden_activations(LoadOptions(**options), count)
+    return acts, note
 
 
 def test_hidden_activations():

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from polyrank.errors import NetworkError, UnsupportedError
-from polyrank.network.formats.options import LoadOptions
 from polyrank.network.rational import to_fmpq
 
-__all__ = ["FINAL_ACTIVATIONS", "LINEAR", "RELU", "Activation", "activation", "hidden_activations"]
+__all__ = [
+    "FINAL_ACTIVATIONS",
+    "LINEAR",
+    "RELU",
+    "SLOPED",
+    "UNMISTAKABLE",
+    "Activation",
+    "activation",
+    "normalised",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +51,51 @@ RELU = Activation("relu", fmpq(0), fmpq(1))
 LINEAR = Activation("linear", fmpq(1), fmpq(1))
 
 _ONE = fmpq(1)
+_HARDTANH = Activation("hardtanh", _ONE, _ONE, (-_ONE, _ONE))
 _PLAIN: Mapping[str, Activation] = {
     "relu": RELU,
+    "poslin": RELU,
+    "rectifier": RELU,
     "linear": LINEAR,
     "identity": LINEAR,
     "none": LINEAR,
+    "purelin": LINEAR,
     "abs": Activation("abs", -_ONE, _ONE),
     "absolutevalue": Activation("abs", -_ONE, _ONE),
-    "hardtanh": Activation("hardtanh", _ONE, _ONE, (-_ONE, _ONE)),
+    "hardtanh": _HARDTANH,
+    "satlins": _HARDTANH,
+    "satlin": Activation("satlin", _ONE, _ONE, (fmpq(0), _ONE)),
     "relu6": Activation("relu6", _ONE, _ONE, (fmpq(0), fmpq(6))),
     "hardsigmoid": Activation(
         "hard_sigmoid", _ONE, _ONE, (fmpq(0), _ONE), scale=fmpq(1, 6), shift=fmpq(1, 2)
     ),
 }
-_SLOPED = frozenset({"leakyrelu", "prelu"})
+SLOPED = frozenset({"leakyrelu", "lrelu", "prelu"})
+"""Normalised names that take a negative slope."""
 _CURVED = frozenset(
     {
         "tanh", "sigmoid", "logistic", "softmax", "logsoftmax", "elu", "selu", "celu", "gelu",
         "silu", "swish", "mish", "softplus", "softsign", "logsigmoid", "hardswish", "exp", "sin",
-        "cos", "erf", "tanhshrink", "gaussian", "sqrt",
+        "cos", "erf", "tanhshrink", "gaussian", "sqrt", "tansig", "logsig", "elliotsig", "radbas",
+        "radbasn", "softmin", "glu", "swiglu", "geglu", "snake", "siren",
     }
 )  # fmt: skip
-_BROKEN = frozenset({"sign", "step", "thresholdedrelu", "hardshrink", "heaviside"})
-FINAL_ACTIVATIONS = frozenset({"softmax", "logsoftmax", "sigmoid", "logistic", "tanh"})
+_BROKEN = frozenset(
+    {"sign", "step", "thresholdedrelu", "hardshrink", "heaviside", "hardlim", "hardlims", "compet"}
+)
+FINAL_ACTIVATIONS = frozenset(
+    {"softmax", "logsoftmax", "sigmoid", "logistic", "tanh", "tansig", "logsig"}
+)
 """Normalised names that ``cut_final`` may drop from the end of a network."""
+UNMISTAKABLE = frozenset(
+    {
+        "relu", "relu6", "poslin", "purelin", "satlin", "satlins", "leakyrelu", "lrelu", "prelu",
+        "hardtanh", "hardsigmoid", "tanh", "sigmoid", "tansig", "logsig", "elu", "selu", "celu",
+        "gelu", "silu", "swish", "mish", "softplus", "softsign", "hardswish", "logsigmoid",
+        "hardlim", "hardlims", "elliotsig",
+    }
+)  # fmt: skip
+"""Normalised names that are hardly anything but the name of an activation."""
 
 
 def activation(name: str, slope: float | str | None = None) -> Activation:
@@ -93,7 +122,7 @@ def activation(name: str, slope: float | str | None = None) -> Activation:
     1/100
     """
     key = normalised(name)
-    if key in _SLOPED:
+    if key in SLOPED:
         return Activation("leaky_relu", exact_slope(0.01 if slope is None else slope), _ONE)
     if key in _PLAIN:
         if slope is not None:
@@ -131,52 +160,3 @@ def exact_slope(slope: float | str) -> fmpq:
         return to_fmpq(slope)
     except ValueError as problem:
         raise NetworkError(f"the slope {slope!r} is not a number: {problem}") from None
-
-
-def hidden_activations(options: LoadOptions, hidden: int) -> tuple[list[Activation], str]:
-    """The activations of ``hidden`` hidden layers of a file that stores weights only.
-
-    Parameters
-    ----------
-    options : LoadOptions
-        ``activation`` and ``slope``; the default is ReLU everywhere.
-    hidden : int
-        Number of hidden layers.
-
-    Returns
-    -------
-    activations : list of Activation, of length ``hidden``
-    note : str
-        A sentence that says what was assumed.
-
-    Raises
-    ------
-    NetworkError, UnsupportedError
-        As :func:`activation`, and if several names are given but not one per hidden layer.
-    """
-    given = options.activation
-    if given is None:
-        given = "relu" if options.slope is None else "leaky_relu"
-    names = [part.strip() for part in given.split(",")]
-    if len(names) not in (1, hidden):
-        raise NetworkError(
-            f"{len(names)} activations ({given}) for {hidden} hidden layers: give one name, or "
-            f"one per hidden layer"
-        )
-    sloped = [options.slope if normalised(name) in _SLOPED else None for name in names]
-    if options.slope is not None and not any(value is not None for value in sloped):
-        raise NetworkError(f"a slope ({options.slope}) goes with leaky_relu, not with {given!r}")
-    chosen = [activation(name, slope) for name, slope in zip(names, sloped, strict=True)]
-    if len(chosen) == 1:
-        chosen *= hidden
-    spoken = ", ".join(
-        dict.fromkeys(
-            f"{a.name} with negative slope {a.neg}" if a.name == "leaky_relu" else a.name
-            for a in chosen
-        )
-    )
-    said = "the default" if options.activation is None and options.slope is None else "as asked"
-    return chosen, (
-        f"the file stores no activations: {spoken or 'none'} between the layers ({said}), "
-        f"none on the output"
-    )

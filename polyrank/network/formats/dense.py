@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -13,7 +14,7 @@ from polyrank.network.formats.activations import LINEAR, RELU, Activation
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 
-__all__ = ["DenseStep", "UnitSlopes", "dense_network", "with_output_relu"]
+__all__ = ["DenseStep", "UnitSlopes", "check_chain", "dense_network", "with_output_relu"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,7 @@ def dense_network(steps: Sequence[DenseStep], *, name: str, notes: Sequence[str]
     """
     layers: list[Layer] = []
     folded: list[str] = []
+    check_chain([(step.name, step.weight.shape) for step in steps])
     lower: fmpq | None = None  # of the clip whose affine part waits for the next layer
     for step in steps:
         weight = step.weight
@@ -68,7 +70,6 @@ def dense_network(steps: Sequence[DenseStep], *, name: str, notes: Sequence[str]
                 f"{step.name}: the bias has shape {bias.shape}, but the weight {weight.shape} "
                 f"calls for ({units},)"
             )
-        _check_chain(layers, step, clipped=lower is not None)
         if lower is not None:
             weight, bias = _after_clip(weight, bias, lower)
             lower = None
@@ -114,21 +115,39 @@ def with_output_relu(network: Network) -> Network:
     return Network((*network.layers[:-1], layer), network.name, network.source)
 
 
-def _check_chain(layers: Sequence[Layer], step: DenseStep, *, clipped: bool) -> None:
-    if not layers:
+def check_chain(layers: Sequence[tuple[str, tuple[int, ...]]], *, parts: bool = False) -> None:
+    """Refuse weights that do not chain, with the likely reason.
+
+    Parameters
+    ----------
+    layers : sequence of (str, shape)
+        Names and shapes (out, in) in order; what is not a matrix is passed over.
+    parts : bool
+        Whether the reader offers to choose among several networks.
+
+    Raises
+    ------
+    NetworkError
+        With the first two that do not fit.
+    """
+    sizes = [shape for _, shape in layers]
+    if any(len(shape) != 2 for shape in sizes):
         return
-    units = layers[-1].units // (2 if clipped else 1)
-    inputs = step.weight.shape[1]
-    if inputs != units:
-        hint = (
-            " (they do chain as (in, out): if they are stored so, transpose them)"
-            if step.weight.shape[0] == layers[-1].inputs
-            else ""
-        )
-        raise NetworkError(
-            f"shapes do not chain: {layers[-1].name} has {units} units, but {step.name} of shape "
-            f"{step.weight.shape} takes {inputs} inputs{hint}"
-        )
+    broken = [k for k, (a, b) in enumerate(pairwise(sizes)) if a[0] != b[1]]
+    if not broken:
+        return
+    hint = ""
+    if all(a[1] == b[0] for a, b in pairwise(sizes)):
+        hint = " (they do chain as (in, out): if they are stored so, transpose them)"
+    elif parts and all(sizes[k + 1][1] == sizes[0][1] for k in broken):
+        starts = [0, *(k + 1 for k in broken), len(sizes)]
+        runs = [",".join(name for name, _ in layers[a:b]) for a, b in pairwise(starts)]
+        hint = f" (if they are several networks, choose one: --part {' or --part '.join(runs)})"
+    (first, (units, _)), (second, shape) = layers[broken[0]], layers[broken[0] + 1]
+    raise NetworkError(
+        f"shapes do not chain: {first} has {units} units, but {second} of shape {shape} takes "
+        f"{shape[1]} inputs{hint}"
+    )
 
 
 def _layer(weight: RationalArray, bias: RationalArray, act: Activation, name: str) -> Layer:

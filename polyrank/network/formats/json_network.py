@@ -13,7 +13,11 @@ Schema::
   unit), abs, linear, hardtanh, relu6, hard_sigmoid. In its place ``"slope_neg"`` and
   ``"slope_pos"`` may list the two slopes of every unit. If a layer says none of these, the caller's
   activation applies (ReLU by default, none on the last layer).
-* ``{"W0": [[...]], "b0": [...], "W1": ...}`` is short for layers without activations.
+* ``{"W0": [[...]], "b0": [...], "W1": ...}`` is short for layers without activations, and so is
+  ``{"weights": [[[...]], ...], "biases": [[...], ...]}``.
+* Beside the layers, ``"activation"`` (a name, or one for each layer) and ``"output_activation"``
+  are believed where layers say nothing themselves.
+* ``{"actor": {...}, "critic": {...}}`` holds several networks; the caller chooses one.
 """
 
 from __future__ import annotations
@@ -32,12 +36,13 @@ from polyrank.network.formats.activations import (
     LINEAR,
     Activation,
     activation,
-    hidden_activations,
     normalised,
 )
 from polyrank.network.formats.dense import DenseStep, UnitSlopes, dense_network
+from polyrank.network.formats.layer_activations import hidden_activations, layer_activations
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import read_text
+from polyrank.network.formats.stated import Stated, speaks_of_activations, stated_activations
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 
@@ -68,8 +73,13 @@ def read(path: Path, options: LoadOptions) -> Network:
         raise FormatError(f"not JSON: {problem}") from None
     if not isinstance(document, dict):
         raise FormatError('expected a JSON object with "layers", or with "W0", "b0", …')
+    document = _chosen(document, options.part)
+    stated = stated_activations({k: v for k, v in document.items() if speaks_of_activations(k)})
+    document = {k: v for k, v in document.items() if not speaks_of_activations(k)}
     if "layers" not in document and any(_SHORT.fullmatch(key) for key in document):
         document = {"layers": _long_form(document)}
+    elif "layers" not in document and isinstance(document.get("weights"), list):
+        document = _from_lists(document)
     if unknown := sorted(document.keys() - _KEYS):
         raise FormatError(f"unknown key {unknown[0]!r}: expected {', '.join(sorted(_KEYS))}")
     layers = document.get("layers")
@@ -82,18 +92,62 @@ def read(path: Path, options: LoadOptions) -> Network:
     if not isinstance(name, str):
         raise FormatError('"name" must be a string')
     said = list(notes)
-    return dense_network(_steps(layers, options, said), name=name, notes=said)
+    return dense_network(_steps(layers, options, stated, said), name=name, notes=said)
 
 
-def _steps(layers: list[Any], options: LoadOptions, notes: list[str]) -> list[DenseStep]:
+def _is_network(value: Any) -> bool:
+    return isinstance(value, dict) and bool({"layers", "weights", "W0", "W1"} & value.keys())
+
+
+def _chosen(document: dict[str, Any], part: str | None) -> dict[str, Any]:
+    """The network that the caller names, if the document holds several by name."""
+    inner = {key: value for key, value in document.items() if _is_network(value)}
+    if part is not None:
+        if part not in inner:
+            known = ", ".join(inner) or "no parts"
+            raise FormatError(f"the file has no part {part!r}; it has {known}")
+        return dict(inner[part])
+    if inner and not _is_network(document):
+        if len(inner) > 1:
+            raise FormatError(
+                f"the file holds several sets of weights, {', '.join(inner)}: choose one with "
+                f"--part, say --part {next(iter(inner))}"
+            )
+        (only,) = inner.values()
+        return {**{k: v for k, v in document.items() if k not in inner}, **only}
+    return document
+
+
+def _from_lists(document: dict[str, Any]) -> dict[str, Any]:
+    """``{"weights": […], "biases": […]}`` as a list of layers."""
+    weights, biases = document.pop("weights"), document.pop("biases", None)
+    if biases is not None and (not isinstance(biases, list) or len(biases) != len(weights)):
+        raise FormatError(f'"biases" must be a list of {len(weights)} vectors, one for each weight')
+    layers = [{"weight": weight} for weight in weights]
+    for layer, bias in zip(layers, biases or [], strict=False):
+        layer["bias"] = bias
+    return {**document, "layers": layers}
+
+
+def _steps(
+    layers: list[Any], options: LoadOptions, stated: Stated | None, notes: list[str]
+) -> list[DenseStep]:
     """The layers; what was assumed is appended to the notes."""
     silent = [k for k, layer in enumerate(layers) if isinstance(layer, dict) and _silent(layer)]
     hidden = [k for k in silent if k < len(layers) - 1]
     defaults: dict[int, Activation] = dict.fromkeys(silent, LINEAR)
-    if hidden or options.activation is not None or options.slope is not None:
+    if stated is not None:
+        if len(silent) != len(layers):
+            raise FormatError(
+                f"the activations are stated twice: beside the layers ({stated.where}) and in them"
+            )
+        chosen, told = layer_activations(options, len(layers), stated=stated)
+        defaults = dict(enumerate(chosen))
+        notes += told
+    elif hidden or options.activation is not None or options.slope is not None:
         if not hidden:
             raise NetworkError("the file states its activations: leave out --activation, --slope")
-        chosen, note = hidden_activations(options, len(hidden))
+        chosen, (note, *_) = hidden_activations(options, len(hidden))
         defaults |= dict(zip(hidden, chosen, strict=True))
         notes.append(note if len(hidden) == len(layers) - 1 else f"where it is silent, {note}")
     steps = []

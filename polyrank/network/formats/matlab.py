@@ -3,12 +3,15 @@
 The layout of the RPM examples (Vincent & Schwager) is read: cells ``weights`` (out, in) and
 ``biases``, and ``X_mean, X_std, Y_mean, Y_std``, so that the network is
 ``Y_std · net((x − X_mean) / X_std) + Y_mean``. The normalisation is folded exactly; ``raw`` leaves
-it out. Activations are not stored; the options choose them (default ReLU).
+it out. A character array or a cell of names that states the activations (``act_fcns``,
+``transferFcn``) is believed; where there is none the options choose them (default ReLU). A struct
+that holds all this is read as the file would be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
-from polyrank.network.formats.activations import hidden_activations
-from polyrank.network.formats.matlab_reader import read_mat
+from polyrank.network.formats.activations import LINEAR
+from polyrank.network.formats.layer_activations import layer_activations
+from polyrank.network.formats.matlab_reader import MatObject, read_mat
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import ArrayPair, network_from_arrays, network_from_pairs
 from polyrank.network.formats.recording import record_activation
+from polyrank.network.formats.stated import Stated, left_out, stated_activations
 from polyrank.network.graph.sequence import Sequence as Chain
 from polyrank.network.graph.values import Values, as_rationals, as_values, multiply, settle
 from polyrank.network.normal_form import Network
@@ -38,24 +43,29 @@ def read(path: Path, options: LoadOptions) -> Network:
     ----------
     path : Path
     options : LoadOptions
-        ``activation``, ``slope`` and ``raw``.
+        ``activation``, ``slope``, ``raw`` and ``part`` (the name of a struct).
 
     Raises
     ------
     FormatError
         If the file is missing, truncated or damaged, or its cells do not pair.
     UnsupportedError
-        If it is of level 4 or 7.3, or holds variables that have no place in a network.
+        If it is of level 4 or 7.3, or holds variables that have no place in a network, or states
+        an activation that is not piecewise linear.
     NetworkError
         If shapes do not chain or a number is not finite.
     """
-    variables = read_mat(path)
-    notes = [
-        f"the variable {k} is not numeric and was left out"
-        for k, v in variables.items()
-        if v is None
-    ]
-    numeric = {key: value for key, value in variables.items() if value is not None}
+    variables, options, notes = _scope(read_mat(path), options)
+    cells = {name for names in _CELLS for name in names}
+    numeric = {
+        key: value
+        for key, value in variables.items()
+        if _numeric(value) or (key in cells and isinstance(value, list))
+    }
+    words = {key: value for key, value in variables.items() if key not in numeric}
+    _check_objects(words, weights=bool(numeric))
+    says = stated_activations(words, options.part)
+    notes += left_out(words, says, "the variable")
     stated = {key: numeric.pop(key) for key in _NORMALISATION if key in numeric}
     for weights, biases in _CELLS:
         if isinstance(numeric.get(weights), list):
@@ -67,20 +77,70 @@ def read(path: Path, options: LoadOptions) -> Network:
                 )
             break
     else:
-        cells = [key for key, value in numeric.items() if isinstance(value, list)]
-        if cells or not numeric:
+        if not numeric or any(isinstance(value, list) for value in numeric.values()):
             raise UnsupportedError(
                 f"the file holds {', '.join(variables) or 'nothing'}; expected cells weights and "
                 "biases, or W1, b1, W2, b2, …"
             )
         if not stated or options.raw:
-            return network_from_arrays(numeric, options, name=path.stem, ordered=True, notes=notes)
+            return network_from_arrays(
+                numeric, options, name=path.stem, ordered=True, notes=notes, stated=says
+            )
         raise UnsupportedError("a normalisation is read only beside cells weights and biases")
+    if options.part is not None:
+        raise UnsupportedError(f"the file has no part {options.part!r}: its cells are one network")
     if stated and options.raw:
         notes.append(f"the normalisation {', '.join(stated)} was left out as asked")
     elif stated:
-        return _normalised(pairs, stated, options, path.stem, notes)
-    return network_from_pairs(pairs, options, name=path.stem, notes=notes)
+        return _normalised(pairs, stated, options, path.stem, notes, says)
+    return network_from_pairs(pairs, options, name=path.stem, notes=notes, stated=says)
+
+
+def _numeric(value: Any) -> bool:
+    """True for a matrix, or a cell that does not consist of words."""
+    if isinstance(value, list):
+        return not value or not all(v is None or isinstance(v, str) for v in value)
+    return isinstance(value, np.ndarray)
+
+
+def _has_weights(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(
+        (isinstance(v, list) and any(isinstance(w, np.ndarray) and w.size > 1 for w in v))
+        or (isinstance(v, np.ndarray) and v.size > 1)
+        for v in value.values()
+    )
+
+
+def _scope(
+    variables: dict[str, Any], options: LoadOptions
+) -> tuple[dict[str, Any], LoadOptions, list[str]]:
+    """The variables of the network: those of the file, or of the struct that holds it."""
+    structs = {key: value for key, value in variables.items() if _has_weights(value)}
+    others = {key: value for key, value in variables.items() if key not in structs}
+    if not structs or any(_numeric(value) for value in others.values()):
+        if options.part not in structs:
+            return variables, options, []
+    elif options.part is None and len(structs) > 1:
+        raise FormatError(
+            f"the file holds several networks, the structs {', '.join(structs)}: choose one with "
+            f"--part, say --part {next(iter(structs))}"
+        )
+    name = options.part if options.part in structs else next(iter(structs))
+    words = {key: value for key, value in others.items() if not _numeric(value)}
+    own = options if options.part != name else replace(options, part=None)
+    return {**words, **structs[name]}, own, [f"read the struct {name}"]
+
+
+def _check_objects(words: Mapping[str, Any], *, weights: bool) -> None:
+    """Refuse objects of MATLAB that are the network, or may say what its activations are."""
+    for key, value in words.items():
+        if not isinstance(value, MatObject) or (weights and value.kind != "string"):
+            continue
+        raise UnsupportedError(
+            f"{f'the variable {key!r}' if key else 'the file'} is an object of the MATLAB class "
+            f"{value.kind}, which only MATLAB can read; there: exportONNXNetwork(net, 'net.onnx'), "
+            "or save matrices and character arrays: save('net.mat', 'W', 'b', 'act_fcns', '-v7')"
+        )
 
 
 def _pairs(weights: Any, biases: Any, first: str, second: str) -> list[ArrayPair]:
@@ -107,8 +167,9 @@ def _normalised(
     options: LoadOptions,
     name: str,
     notes: list[str],
+    says: Stated | None,
 ) -> Network:
-    chosen, note = hidden_activations(options, len(pairs) - 1)
+    chosen, told = layer_activations(options, len(pairs), stated=says)
     chain = Chain(pairs[0].weight.shape[1])
     minus = np.array(-1.0)
     if "X_mean" in stated:
@@ -117,13 +178,13 @@ def _normalised(
         chain.scale(_inverse(_row(stated, "X_std", chain.width)), "X_std")
     for k, pair in enumerate(pairs):
         chain.linear(pair.weight, pair.bias, pair.key)
-        if k < len(chosen):
+        if chosen[k] is not LINEAR:
             record_activation(chain, chosen[k], pair.key)
     if "Y_std" in stated:
         chain.scale(_row(stated, "Y_std", chain.width), pairs[-1].key)
     if "Y_mean" in stated:
         chain.shift(_row(stated, "Y_mean", chain.width))
-    notes += [note, f"the normalisation {', '.join(stated)} was folded exactly"]
+    notes += [*told, f"the normalisation {', '.join(stated)} was folded exactly"]
     return Network(chain.layers(pairs[-1].key), name, {"notes": notes})
 
 

@@ -1,4 +1,4 @@
-"""MAT-files of level 5 (MATLAB 5 to 7.2): numeric arrays and cells of them, nothing else.
+"""MAT-files of level 5 (MATLAB 5 to 7.2): numeric arrays, strings, and cells and structs of them.
 
 Written here rather than left to :func:`scipy.io.loadmat` because sizes that a damaged or hostile
 file declares must be checked before anything is allocated.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,21 @@ from numpy.typing import NDArray
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.source import check_entries, checked_file
 
-__all__ = ["MatValue", "read_mat"]
+__all__ = ["MatObject", "MatValue", "read_mat"]
 
 MatValue = Any
-"""A 2-D array of numbers, a flat list of values (a cell), or None for anything else."""
+"""A 2-D array of numbers, a flat list of values (a cell), a string (rows are joined by newlines), a
+dict (a struct), or None for anything else."""
 
 _MATRIX, _COMPRESSED = 14, 15
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8",
            13: "u8"}  # fmt: skip
 _NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8",
             15: "u8"}  # fmt: skip
-_CELL, _COMPLEX, _LOGICAL = 1, 0x0800, 0x0200
+_CELL, _STRUCT, _OBJECT, _CHAR, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 16, 17
+_COMPLEX, _LOGICAL = 0x0800, 0x0200
+_MOST_FIELDS = 10_000
+_UTF8 = 16
 _MAX_BYTES = 2**31
 _BOMB_BYTES, _BOMB_RATIO = 1 << 24, 200
 _DEEPEST = 8
@@ -43,7 +48,8 @@ def read_mat(path: Path) -> dict[str, MatValue]:
     -------
     dict
         Arrays keep their class (single is float32) and MATLAB's shape; cells are flattened in
-        column-major order; strings, structs, sparse matrices and objects are None.
+        column-major order; a struct of one element is a dict, an object a :class:`MatObject`;
+        arrays of structs, sparse matrices and function handles are None.
 
     Raises
     ------
@@ -67,6 +73,13 @@ def read_mat(path: Path) -> dict[str, MatValue]:
         return reader.variables(memoryview(data)[128:])
     except (struct.error, zlib.error, ValueError, IndexError) as error:
         raise FormatError(f"the MAT-file is damaged: {str(error)[:100]}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class MatObject:
+    """An object of a MATLAB class, which only MATLAB can read."""
+
+    kind: str
 
 
 class _Reader:
@@ -106,6 +119,9 @@ class _Reader:
             raise ValueError(f"cells are nested deeper than {_DEEPEST}")
         _, flags, data = self.element(data)
         (flag,) = struct.unpack(f"{self.order}I", flags[:4])
+        if flag & 0xFF == _OPAQUE:
+            name, class_name = self.names(data)
+            return name, MatObject(class_name)
         _, sizes, data = self.element(data)
         shape = tuple(int(n) for n in np.frombuffer(sizes, dtype=f"{self.order}i4"))
         _, letters, data = self.element(data)
@@ -115,6 +131,12 @@ class _Reader:
         kind = flag & 0xFF
         if kind == _CELL:
             return name, self.cell(shape, data, depth)
+        if kind == _OBJECT:
+            return name, MatObject(bytes(self.element(data)[1]).decode("ascii", "replace"))
+        if kind == _STRUCT:
+            return name, self.struct(shape, data, depth)
+        if kind == _CHAR:
+            return name, self.text(name, shape, data)
         if kind not in _NUMERIC or flag & _LOGICAL:
             return name, None
         if flag & _COMPLEX:
@@ -131,6 +153,45 @@ class _Reader:
                 raise ValueError("an entry of a cell is not an array")
             values.append(self.matrix(content, depth + 1)[1] if len(content) else None)
         return values
+
+    def names(self, data: memoryview) -> tuple[str, str]:
+        """The variable's name and the class of an opaque object."""
+        _, letters, data = self.element(data)
+        _, _, data = self.element(data)
+        _, kind, _ = self.element(data)
+        return bytes(letters).decode("ascii", "replace"), bytes(kind).decode("ascii", "replace")
+
+    def struct(self, shape: tuple[int, ...], data: memoryview, depth: int) -> MatValue:
+        _, size, data = self.element(data)
+        (length,) = struct.unpack(f"{self.order}i", size[:4])
+        _, letters, data = self.element(data)
+        if length < 1 or len(letters) % length or len(letters) // length > _MOST_FIELDS:
+            raise ValueError("the names of a struct's fields are damaged")
+        raw = bytes(letters)
+        names = [
+            raw[k : k + length].split(b"\0")[0].decode("ascii", "replace")
+            for k in range(0, len(raw), length)
+        ]
+        if math.prod(shape) != 1:
+            return None
+        values = self.cell((len(names),), data, depth)
+        return dict(zip(names, values, strict=True))
+
+    def text(self, name: str, shape: tuple[int, ...], data: memoryview) -> str:
+        kind, content, _ = self.element(data)
+        if kind == _UTF8:
+            letters = bytes(content).decode("utf-8", "replace")
+        elif kind in {1, 2, 3, 4, 17, 18}:
+            width = 1 if kind in {1, 2} else 4 if kind == 18 else 2
+            codec = {1: "latin-1", 2: "utf-16", 4: "utf-32"}[width]
+            ending = "" if width == 1 else "-le" if self.order == "<" else "-be"
+            letters = bytes(content).decode(codec + ending, "replace")
+        else:
+            raise ValueError(f"the string {name!r} is stored as type {kind}")
+        rows = shape[0] if len(shape) == 2 else 1
+        if rows <= 1 or len(letters) % rows:
+            return letters
+        return "\n".join("".join(letters[k::rows]).strip() for k in range(rows))
 
     def numbers(
         self, name: str, shape: tuple[int, ...], dtype: str, data: memoryview

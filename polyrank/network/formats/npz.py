@@ -28,6 +28,7 @@ from polyrank.network.formats.dense import DenseStep, dense_network
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
 from polyrank.network.formats.source import check_entries, checked_file
+from polyrank.network.formats.stated import left_out, stated_activations
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
@@ -37,6 +38,7 @@ __all__ = ["read", "read_arrays", "write"]
 _AFFINITREE = re.compile(r"(\d+)\.(linear\.weights|linear\.bias|relu|layers)")
 _BOMB_BYTES = 1 << 24
 _BOMB_RATIO = 200
+_MOST_TEXTS = 10_000
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
     ValueError, TypeError, OverflowError, tokenize.TokenError, SyntaxError,
@@ -53,15 +55,20 @@ def read(path: Path, options: LoadOptions) -> Network:
     NetworkError, UnsupportedError
         If its arrays are not a chain of dense layers.
     """
-    arrays, skipped = read_arrays(path)
-    notes = [f"the array {key} is not numeric and was left out" for key in skipped]
+    arrays, texts = _contents(path)
+    stated = stated_activations(texts, options.part)
+    notes = left_out(texts, stated, "the array")
     if any(key.endswith(".linear.weights") for key in arrays) and all(
         _AFFINITREE.fullmatch(key) for key in arrays
     ):
-        if options.activation is not None or options.slope is not None:
-            raise NetworkError("the file states its activations: leave out --activation, --slope")
+        if any(v is not None for v in (options.activation, options.slope, options.part)):
+            raise NetworkError(
+                "the file states its activations: leave out --activation, --slope and --part"
+            )
         return _affinitree(arrays, path.stem, notes)
-    return network_from_arrays(arrays, options, name=path.stem, ordered=True, notes=notes)
+    return network_from_arrays(
+        arrays, options, name=path.stem, ordered=True, notes=notes, stated=stated
+    )
 
 
 def write(network: Network, path: Path) -> None:
@@ -86,9 +93,15 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
     FormatError
         If the file is missing, truncated, corrupt or too large, or holds pickled objects.
     """
+    arrays, texts = _contents(path)
+    return arrays, list(texts)
+
+
+def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The numeric arrays of a file, and the texts of the others: a string, or a list of them."""
     checked_file(path)
     arrays: dict[str, NDArray[Any]] = {}
-    skipped: list[str] = []
+    texts: dict[str, Any] = {}
     member = ""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -110,11 +123,11 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], list[str]]:
                         f"the array {member[:-4]!r} claims to unpack {info.compress_size} bytes "
                         f"to {info.file_size}: refused as a zip bomb"
                     )
-                total += _read_member(archive, info, arrays, skipped, total)
+                total += _read_member(archive, info, arrays, texts, total)
     except _BROKEN as problem:
         where = f" (at {member!r})" if member else ""
         raise FormatError(f"not a readable .npz archive{where}: {_brief(problem)}") from None
-    return arrays, skipped
+    return arrays, texts
 
 
 def _brief(problem: BaseException) -> str:
@@ -126,7 +139,7 @@ def _read_member(
     archive: zipfile.ZipFile,
     info: zipfile.ZipInfo,
     arrays: dict[str, NDArray[Any]],
-    skipped: list[str],
+    texts: dict[str, Any],
     already: int,
 ) -> int:
     """Read one array; return the number of its entries."""
@@ -149,14 +162,23 @@ def _read_member(
                 f"{count * dtype.itemsize} bytes, but the archive holds {info.file_size - header}"
             )
         if dtype.kind not in "iuf":
-            skipped.append(key)
             if dtype.kind in "bcV":
                 raise FormatError(f"the array {key!r} has type {dtype}: expected real numbers")
+            texts[key] = _texts(stream.read(), dtype, shape) if count <= _MOST_TEXTS else None
             return 0
         data = stream.read()
     array = np.frombuffer(data, dtype=dtype)
     arrays[key] = array.reshape(shape, order="F" if fortran else "C")
     return count
+
+
+def _texts(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
+    """One string, or a list of strings; None if the array holds something else."""
+    if dtype.kind not in "US":
+        return None
+    found = np.frombuffer(data, dtype=dtype).ravel().tolist()
+    words = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in found]
+    return words if shape else words[0]
 
 
 def _affinitree(arrays: Mapping[str, NDArray[Any]], name: str, notes: list[str]) -> Network:

@@ -25,6 +25,9 @@ class LoadOptions:
         True leaves the normalisation that the file states (``.nnet`` headers) out of the network.
     cut_final : bool
         Drop a final Softmax, Sigmoid or Tanh, which changes no region.
+    part : str or None
+        Which network of a file that holds several: the name of a module, or several in the order
+        in which they follow each other, separated by commas.
     """
 
     output_relu: bool = False
@@ -32,3 +35,4 @@ class LoadOptions:
     slope: float | str | None = None
     raw: bool | None = None
     cut_final: bool = False
+    part: str | None = None

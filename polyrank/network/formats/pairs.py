@@ -15,13 +15,23 @@ from typing import Any
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
-from polyrank.network.formats.activations import LINEAR, Activation, hidden_activations
-from polyrank.network.formats.dense import DenseStep, UnitSlopes, dense_network
+from polyrank.network.formats.activations import Activation
+from polyrank.network.formats.dense import DenseStep, UnitSlopes, check_chain, dense_network
+from polyrank.network.formats.layer_activations import layer_activations
+from polyrank.network.formats.module_names import (
+    check_one_network,
+    closed_joints,
+    natural,
+    part_of,
+    rank_in_chain,
+    skeleton,
+)
 from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.stated import Stated
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 
-__all__ = ["ArrayPair", "network_from_arrays", "network_from_pairs", "pair_arrays"]
+__all__ = ["ArrayPair", "chosen_part", "network_from_arrays", "network_from_pairs", "pair_arrays"]
 
 _ROLE = re.compile(
     r"(?P<prefix>|.*?[._/:\- ]|.*?(?=weight|kernel|bias))"
@@ -33,11 +43,15 @@ _SEARCH_STEPS = 10_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayPair:
-    """A weight ``(out, in)`` and its bias ``(out,)``, with the key that they share."""
+    """A weight ``(out, in)`` and its bias ``(out,)``, with the key that they share.
+
+    ``module`` is the dotted name of the module that held them; empty if names tell of none.
+    """
 
     key: str
     weight: NDArray[Any]
     bias: NDArray[Any] | None
+    module: str = ""
 
 
 def network_from_arrays(
@@ -47,6 +61,7 @@ def network_from_arrays(
     name: str,
     ordered: bool,
     notes: Sequence[str] = (),
+    stated: Stated | None = None,
 ) -> Network:
     """The network that named arrays describe.
 
@@ -65,19 +80,56 @@ def network_from_arrays(
         Whether the order of the arrays in the file means anything.
     notes : sequence of str
         Sentences to put before this function's own.
+    stated : Stated, optional
+        The activations that the file names.
 
     Raises
     ------
+    FormatError
+        If the arrays are several networks and ``options.part`` names none of them.
     NetworkError, UnsupportedError
         If the arrays do not form a chain of dense layers.
     """
     if not arrays:
         raise FormatError("the file holds no arrays")
-    matches = {key: _OWN.fullmatch(key) for key in arrays}
-    if all(matches.values()):
-        return _own_network(arrays, options, name, notes)
-    pairs = pair_arrays(arrays, ordered=ordered)
-    return network_from_pairs(pairs, options, name=name, notes=notes)
+    pieces, said = chosen_part(arrays, options)
+    said = [*notes, *said]
+    if len(pieces) == 1 and all(_OWN.fullmatch(key) for key in pieces[0]):
+        return _own_network(pieces[0], options, name, said, stated)
+    pairs: list[ArrayPair] = []
+    for piece in pieces:
+        pairs += pair_arrays(piece, ordered=ordered)
+    return network_from_pairs(pairs, options, name=name, notes=said, stated=stated)
+
+
+def chosen_part(
+    arrays: Mapping[str, NDArray[Any]], options: LoadOptions
+) -> tuple[list[dict[str, NDArray[Any]]], list[str]]:
+    """The arrays of the parts that ``options.part`` names (all, if none), and a note.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no such part.
+    """
+    if options.part is None:
+        return [dict(arrays)], []
+    layers = {key: _layer_key(key) for key in arrays}
+    parts = part_of(list(dict.fromkeys(layers.values())), options.part)
+    pieces = [{k: a for k, a in arrays.items() if layers[k] in part} for part in parts]
+    used = {key for piece in pieces for key in piece}
+    rest = list(dict.fromkeys(layers[k] for k in arrays if k not in used))
+    left = f"; not read: {', '.join(rest[:8])}{', …' if len(rest) > 8 else ''}" if rest else ""
+    return pieces, [f"read the part {options.part} as asked{left}"]
+
+
+def _layer_key(key: str) -> str:
+    match = _ROLE.fullmatch(key)
+    return key if match is None else _shared(match) or key
+
+
+def _shared(match: re.Match[str]) -> str:
+    return (match["prefix"] + match["suffix"]).strip("._/:- ")
 
 
 def network_from_pairs(
@@ -87,8 +139,9 @@ def network_from_pairs(
     name: str,
     notes: Sequence[str] = (),
     slopes: Mapping[int, UnitSlopes] | None = None,
+    stated: Stated | None = None,
 ) -> Network:
-    """The chain of dense layers of ordered pairs; activations as the options say.
+    """The chain of dense layers of ordered pairs; activations as the file and the options say.
 
     Raises
     ------
@@ -96,15 +149,20 @@ def network_from_pairs(
         If the shapes do not chain, an entry is not finite, or the options do not fit.
     """
     said = list(notes)
-    acts: list[Activation | UnitSlopes]
+    acts: Sequence[Activation | UnitSlopes]
+    check_chain([(pair.key, pair.weight.shape) for pair in pairs], parts=True)
     if slopes:
         if options.activation is not None or options.slope is not None:
             raise NetworkError("the file states its slopes: leave out --activation and --slope")
+        if stated is not None:
+            raise NetworkError(f"the file states its slopes, and activations too ({stated.where})")
         acts = [slopes[k] for k in range(len(pairs))]
     else:
-        hidden, note = hidden_activations(options, len(pairs) - 1)
-        acts = [*hidden, LINEAR]
-        said.append(note)
+        closed, assumed = closed_joints([pair.module for pair in pairs])
+        acts, told = layer_activations(options, len(pairs), stated=stated, closed=closed)
+        said += told
+        if stated is None and options.activation is None:
+            said += assumed
     steps = []
     for pair, act in zip(pairs, acts, strict=True):
         if pair.bias is None:
@@ -128,7 +186,11 @@ def _exact(array: NDArray[Any], what: str) -> RationalArray:
 
 
 def _own_network(
-    arrays: Mapping[str, NDArray[Any]], options: LoadOptions, name: str, notes: Sequence[str]
+    arrays: Mapping[str, NDArray[Any]],
+    options: LoadOptions,
+    name: str,
+    notes: Sequence[str],
+    stated: Stated | None,
 ) -> Network:
     found: dict[str, dict[int, NDArray[Any]]] = {"W": {}, "b": {}, "slope_neg": {}, "slope_pos": {}}
     for key, array in arrays.items():
@@ -162,7 +224,7 @@ def _own_network(
         ArrayPair(f"W{k}", weights[k], None if k not in found["b"] else _flat(found["b"][k]))
         for k in sorted(weights)
     ]
-    return network_from_pairs(pairs, options, name=name, notes=notes, slopes=slopes)
+    return network_from_pairs(pairs, options, name=name, notes=notes, slopes=slopes, stated=stated)
 
 
 def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[ArrayPair]:
@@ -180,13 +242,17 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     UnsupportedError
         If an array has no place in a chain of dense layers (a convolution, batch norm, …).
     FormatError
-        If a bias has no weight, a layer has two, or the order is ambiguous.
+        If a bias has no weight, a layer has two, the order is ambiguous, or the names are those
+        of several networks.
     """
     roles = {key: _ROLE.fullmatch(key) for key in arrays}
     if not any(roles.values()):
-        return _alternating(arrays)
+        pairs = _alternating(arrays)
+        _check_one(pairs, ordered=True)
+        return pairs
     weights: dict[str, NDArray[Any]] = {}
     biases: dict[str, NDArray[Any]] = {}
+    modules: dict[str, str] = {}
     for key, array in arrays.items():
         match = roles[key]
         if match is None:
@@ -195,7 +261,9 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
                 f"dense layer; export the whole network to ONNX, or remove the array"
             )
         is_weight = match["role"][0] in "wWk"
-        shared = (match["prefix"] + match["suffix"]).strip("._/:- ")
+        shared = _shared(match)
+        numbered = any(letter.isdigit() for letter in match["suffix"])
+        modules[shared] = "" if numbered else match["prefix"].strip("._/:- ")
         table = weights if is_weight else biases
         if shared in table:
             raise FormatError(f"the layer {shared!r} has two of {match['role']}")
@@ -209,16 +277,28 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
         if shared not in weights:
             raise FormatError(f"the bias of {shared!r} has no weight")
     pairs = [
-        ArrayPair(shared or "weight", weight, _flat(biases[shared]) if shared in biases else None)
+        ArrayPair(
+            shared or "weight",
+            weight,
+            _flat(biases[shared]) if shared in biases else None,
+            modules[shared],
+        )
         for shared, weight in weights.items()
     ]
+    _check_one(pairs, ordered=ordered)
     return _in_order(pairs, ordered=ordered)
+
+
+def _check_one(pairs: Sequence[ArrayPair], *, ordered: bool) -> None:
+    keys = [pair.key for pair in pairs]
+    shapes = {pair.key: (pair.weight.shape[1], pair.weight.shape[0]) for pair in pairs}
+    check_one_network(keys if ordered else sorted(keys, key=natural), shapes)
 
 
 def _alternating(arrays: Mapping[str, NDArray[Any]]) -> list[ArrayPair]:
     pairs: list[ArrayPair] = []
-    items = sorted(arrays.items(), key=lambda item: _natural(item[0]))
-    if len({_skeleton(key) for key in arrays}) != 1:
+    items = sorted(arrays.items(), key=lambda item: natural(item[0]))
+    if len({skeleton(key) for key in arrays}) != 1:
         items = list(arrays.items())
     for key, array in items:
         if array.ndim == 2:
@@ -234,13 +314,21 @@ def _alternating(arrays: Mapping[str, NDArray[Any]]) -> list[ArrayPair]:
 
 
 def _in_order(pairs: list[ArrayPair], *, ordered: bool) -> list[ArrayPair]:
-    if len({_skeleton(pair.key) for pair in pairs}) == 1:
-        return sorted(pairs, key=lambda pair: _natural(pair.key))
+    if len({skeleton(pair.key) for pair in pairs}) == 1:
+        return sorted(pairs, key=lambda pair: natural(pair.key))
     if ordered:
         return pairs
-    chains = _chains(pairs)
+    runs: dict[str, list[ArrayPair]] = {}
+    for pair in pairs:
+        runs.setdefault(skeleton(pair.key), []).append(pair)
+    units = [sorted(run, key=lambda pair: natural(pair.key)) for run in runs.values()]
+    places = [rank_in_chain(unit[0].key) for unit in units]
+    if None not in places and len(set(places)) == len(places):
+        units.sort(key=lambda unit: rank_in_chain(unit[0].key) or 0)
+        return [pair for unit in units for pair in unit]
+    chains = _chains(units)
     if len(chains) == 1:
-        return chains[0]
+        return [pair for unit in chains[0] for pair in unit]
     names = ", ".join(pair.key for pair in pairs)
     raise FormatError(
         f"the order of the layers {names} is "
@@ -249,34 +337,26 @@ def _in_order(pairs: list[ArrayPair], *, ordered: bool) -> list[ArrayPair]:
     )
 
 
-def _chains(pairs: Sequence[ArrayPair]) -> list[list[ArrayPair]]:
+def _chains(units: Sequence[list[ArrayPair]]) -> list[list[list[ArrayPair]]]:
     """Up to two orders in which all shapes chain (two mean: ambiguous)."""
-    found: list[list[ArrayPair]] = []
-    stack: list[list[int]] = [[i] for i in reversed(range(len(pairs)))]
+    found: list[list[list[ArrayPair]]] = []
+    stack: list[list[int]] = [[i] for i in reversed(range(len(units)))]
     for _ in range(_SEARCH_STEPS):
         if not stack or len(found) == 2:
             return found
         chain = stack.pop()
-        if len(chain) == len(pairs):
-            found.append([pairs[i] for i in chain])
+        if len(chain) == len(units):
+            found.append([units[i] for i in chain])
             continue
-        width = pairs[chain[-1]].weight.shape[0]
+        width = units[chain[-1]][-1].weight.shape[0]
         stack.extend(
             [*chain, i]
-            for i in reversed(range(len(pairs)))
-            if i not in chain and pairs[i].weight.shape[1] == width
+            for i in reversed(range(len(units)))
+            if i not in chain and units[i][0].weight.shape[1] == width
         )
-    return [list(pairs), list(pairs)]  # too many to try: as good as ambiguous
+    return [list(units), list(units)]  # too many to try: as good as ambiguous
 
 
 def _flat(bias: NDArray[Any]) -> NDArray[Any]:
     """A bias stored as one row or one column, as a vector."""
     return bias.reshape(-1) if bias.ndim == 2 and 1 in bias.shape else bias
-
-
-def _natural(key: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", key)]
-
-
-def _skeleton(key: str) -> str:
-    return re.sub(r"\d+", "#", key)

@@ -15,6 +15,11 @@ from polyrank.network.normal_form import Network
 
 __all__ = ["load"]
 
+_REASONS = {
+    "raw": "only .nnet files state a normalisation",
+    "part": "they hold one network",
+}
+
 
 def load(
     path: str | os.PathLike[str],
@@ -24,6 +29,7 @@ def load(
     slope: float | str | None = None,
     raw: bool | None = None,
     cut_final: bool = False,
+    part: str | None = None,
     name: str | None = None,
 ) -> Network:
     """Read a network from saved weights, exactly.
@@ -48,6 +54,9 @@ def load(
         Leave out the normalisation that an ``.nnet`` header states.
     cut_final : bool
         Drop a final Softmax, Sigmoid or Tanh: it changes no region.
+    part : str, optional
+        Which network of a file that holds several (``"actor"``), by the name of its module;
+        several that follow each other are separated by commas (``"encoder,decoder"``).
     name : str, optional
         Name of the network; the default is the file's, without its extension.
 
@@ -69,7 +78,12 @@ def load(
     """
     where = Path(path)
     options = LoadOptions(
-        output_relu=output_relu, activation=activation, slope=slope, raw=raw, cut_final=cut_final
+        output_relu=output_relu,
+        activation=activation,
+        slope=slope,
+        raw=raw,
+        cut_final=cut_final,
+        part=part,
     )
     try:
         form = format_of(where)
@@ -107,12 +121,9 @@ def _check_options(form: Format, options: LoadOptions) -> None:
         "activation": options.activation is not None,
         "slope": options.slope is not None,
         "raw": bool(options.raw),
+        "part": options.part is not None,
     }
     for option, present in given.items():
         if present and option not in form.options:
-            reason = (
-                "only .nnet files state a normalisation"
-                if option == "raw"
-                else "the file itself says which activations it has"
-            )
+            reason = _REASONS.get(option, "the file itself says which activations it has")
             raise NetworkError(f"--{option} does not apply to {form.name} files: {reason}")

@@ -24,7 +24,7 @@ class Format:
     reader, writer : str or None
         Modules of this package with ``read(path, options)`` and ``write(network, path)``.
     options : frozenset of str
-        Which of ``activation``, ``slope`` and ``raw`` mean something for the format.
+        Which of ``activation``, ``slope``, ``raw`` and ``part`` mean something for the format.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Format:
     options: frozenset[str] = frozenset()
 
 
-_CHOICE = frozenset({"activation", "slope"})
+_CHOICE = frozenset({"activation", "slope", "part"})
 FORMATS = (
     Format("npz", (".npz",), "npz", "npz", _CHOICE),
     Format("safetensors", (".safetensors",), "safetensors", "safetensors", _CHOICE),

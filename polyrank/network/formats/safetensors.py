@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from polyrank.errors import FormatError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
 from polyrank.network.formats.source import check_entries, checked_file
+from polyrank.network.formats.stated import stated_activations
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
 
@@ -45,7 +47,29 @@ def read(path: Path, options: LoadOptions) -> Network:
     NetworkError, UnsupportedError
         If its tensors are not a chain of dense layers.
     """
-    return network_from_arrays(read_tensors(path), options, name=path.stem, ordered=False)
+    return network_from_arrays(
+        read_tensors(path),
+        options,
+        name=path.stem,
+        ordered=False,
+        stated=stated_activations(_metadata(path), options.part),
+    )
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The texts of the header, which may name the activations; ``read_tensors`` has checked it."""
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    metadata = header.get("__metadata__")
+    if not isinstance(metadata, dict):
+        return {}
+    found: dict[str, Any] = {}
+    for key, value in metadata.items():
+        found[str(key)] = value
+        if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+            with suppress(ValueError, RecursionError):
+                found[str(key)] = json.loads(value)
+    return found
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -18,19 +18,25 @@ from numpy.typing import NDArray
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import check_entries
+from polyrank.network.formats.stated import stated_activations, words_of
 from polyrank.network.formats.torch_modules import (
     EXPORT,
     is_module,
     module_class,
     sequential_layers,
 )
+from polyrank.network.formats.torch_pickle import Name, Record
 from polyrank.network.formats.torch_state import network_from_state
 from polyrank.network.formats.torch_tensors import TorchFile, open_torch
 from polyrank.network.normal_form import Network
 
 __all__ = ["read"]
 
-_USUAL = ("state_dict", "model_state_dict", "model", "net", "network")
+_TRAINING = frozenset(
+    {"optimizer", "optimizers", "optimiser", "optim", "opt", "scheduler", "schedulers", "callbacks",
+     "loops", "scaler"}
+)  # fmt: skip
+_DEEPEST, _MOST_ENTRIES = 4, 10_000
 
 
 def read(path: Path, options: LoadOptions) -> Network:
@@ -58,52 +64,188 @@ def read(path: Path, options: LoadOptions) -> Network:
     """
     file = open_torch(path)
     notes: list[str] = []
-    value, beside = _chosen(file, file.content, notes)
-    if is_module(value):
-        if options.activation is not None or options.slope is not None:
-            raise NetworkError(
-                "the file states its activations: leave out --activation and --slope"
+    found = _networks(file, file.content)
+    if not found:
+        return _state(file, _loose(file.content), options, path.stem, notes, {})
+    if len(found) > 1 and all(is_module(v) for v in found.values()):
+        found, options = _one_module(found, options)
+    if len(found) == 1:
+        ((key, value),) = found.items()
+        beside = _beside(file.content, key)
+        if key and beside:
+            notes.append(f"read {key!r}; beside it, not read: {', '.join(map(str, beside))}")
+    else:  # several state dicts: what is one network is decided by their names, as inside of one
+        if any(is_module(v) for v in found.values()):
+            raise FormatError(
+                f"the file holds several sets of weights, {', '.join(found)}, of which some are "
+                f"whole modules; {EXPORT}"
             )
-        layers = sequential_layers(value, file, cut_final=options.cut_final, notes=notes)
-        return Network(layers, path.stem, {"notes": notes})
+        value = {f"{k}.{name}": v for k, inner in found.items() for name, v in inner.items()}
+        beside = _beside(file.content, *found)
+    if not is_module(value):
+        return _state(file, value, options, path.stem, notes, beside)
+    given = {"activation": options.activation, "slope": options.slope}
+    if any(choice is not None for choice in given.values()):
+        raise NetworkError("the file states its activations: leave out --activation and --slope")
+    layers = sequential_layers(
+        value, file, cut_final=options.cut_final, part=options.part, notes=notes
+    )
+    return Network(layers, path.stem, {"notes": notes})
+
+
+def _state(
+    file: TorchFile,
+    value: Mapping[Any, Any],
+    options: LoadOptions,
+    name: str,
+    notes: list[str],
+    beside: Mapping[Any, Any],
+) -> Network:
+    """The network of a state dict, with what lies beside it in the file."""
+    arrays = _arrays(file, value, notes)
+    said = _said({**beside, **{k: v for k, v in value.items() if k not in arrays}})
     slope = beside.get("negative_slope")
-    if isinstance(slope, float) and options.activation is None and options.slope is None:
+    stated = stated_activations(said, options.part)
+    if (
+        isinstance(slope, float)
+        and options.activation is None
+        and options.slope is None
+        and (stated is None or not stated.names)
+    ):
         options = replace(options, slope=slope)
         notes.append(
             f"negative_slope = {slope} lies beside the state dict in the file: taken as --slope"
         )
-    return network_from_state(_arrays(file, value, notes), options, name=path.stem, notes=notes)
+    return network_from_state(arrays, options, name=name, notes=notes, stated=stated)
 
 
-def _chosen(file: TorchFile, content: Any, notes: list[str]) -> tuple[Any, Mapping[Any, Any]]:
-    """The state dict or module to read, and what lies beside it."""
-    if is_module(content):
-        return content, {}
+def _networks(file: TorchFile, content: Any) -> dict[str, Any]:
+    """The modules and the state dicts of a file by dotted names; the whole file has the name ''."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any, int]] = [("", content, 0)]
+    while waiting:
+        name, value, depth = waiting.pop(0)
+        state = _as_state(file, value)
+        if state is not None or (is_module(value) and (not name or value.state["_modules"])):
+            found[name] = value if state is None else state
+            continue
+        entries: list[tuple[Any, Any]] = []
+        if isinstance(value, Mapping):
+            entries = list(value.items())
+        elif isinstance(value, (list, tuple)) and len(value) <= _MOST_ENTRIES:
+            entries = list(enumerate(value))
+        if depth < _DEEPEST and len(waiting) + len(entries) <= _MOST_ENTRIES:
+            waiting += [
+                (f"{name}.{key}" if name else str(key), inner, depth + 1)
+                for key, inner in entries
+                if isinstance(key, (str, int)) and not _of_training(str(key))
+            ]
+    return found
+
+
+def _of_training(key: str) -> bool:
+    return bool(set(words_of(key)) & _TRAINING)
+
+
+def _as_state(file: TorchFile, value: Any) -> Mapping[Any, Any] | None:
+    """A state dict with a matrix in it, or a list of tensors as one; None for anything else."""
+    if isinstance(value, Mapping):
+        match value:
+            case {
+                "weights": list(weights) | tuple(weights),
+                "biases": list(biases) | tuple(biases),
+            }:
+                named = {f"W{k}": v for k, v in enumerate(weights)}
+                value = named | {f"b{k}": v for k, v in enumerate(biases) if v is not None}
+    elif isinstance(value, (list, tuple)):
+        value = {f"arr_{k}": v for k, v in enumerate(value)}
+        if not all(map(file.is_tensor, value.values())):
+            return None
+    else:
+        return None
+    tensors = [v for k, v in value.items() if isinstance(k, str) and file.is_tensor(v)]
+    others = [v for v in value.values() if not file.is_tensor(v)]
+    plain = all(v is None or isinstance(v, (str, int, float)) for v in others)
+    return value if plain and any(_axes(v) >= 2 for v in tensors) else None
+
+
+def _axes(tensor: Any) -> int:
+    """Number of axes of a tensor that is only described."""
+    arguments = tensor.arguments
+    while arguments and isinstance(arguments[0], Record):
+        arguments = arguments[0].arguments
+    return len(arguments[2]) if len(arguments) > 2 and isinstance(arguments[2], tuple) else 2
+
+
+def _loose(content: Any) -> Mapping[Any, Any]:
+    """The entries of a file that has no state dict with a matrix in it."""
     if not isinstance(content, Mapping) or not content:
         shown = module_class(content) or type(content).__name__
         raise UnsupportedError(f"the file holds a {shown}; expected a state dict; {EXPORT}")
-    inner = [k for k, v in content.items() if is_module(v) or _is_state(file, v)]
-    if not inner or _is_state(file, content):
-        return content, {}
-    usual = [key for key in _USUAL if key in inner] or inner
-    if len(inner) > 1 and usual == inner:
-        raise FormatError(
-            f"the file holds several sets of weights, {', '.join(map(str, inner))}; save one of "
-            "them alone"
-        )
-    key = usual[0]
-    rest = {k: v for k, v in content.items() if k != key}
-    if rest:
-        notes.append(f"read {key!r}; beside it, not read: {', '.join(map(str, rest))}")
-    return content[key], rest
+    return content
 
 
-def _is_state(file: TorchFile, value: Any) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and bool(value)
-        and all(isinstance(key, str) for key in value)
-        and all(file.is_tensor(v) for v in value.values())
+def _beside(content: Any, *keys: str) -> dict[Any, Any]:
+    """The entries of the file that are not, and do not hold, the chosen networks."""
+    if not isinstance(content, Mapping) or "" in keys:
+        return {}
+    rest: dict[Any, Any] = {}
+    for key, value in content.items():
+        if str(key) in keys:
+            continue
+        inner = tuple(k.partition(".")[2] for k in keys if k.startswith(f"{key}."))
+        if not inner:
+            rest[key] = value
+        elif left := _beside(value, *inner):
+            rest[key] = left
+    return rest
+
+
+def _said(entries: Mapping[Any, Any]) -> dict[str, Any]:
+    """Texts and numbers in nested entries; a class or an instance of torch.nn is its name."""
+    found: dict[str, Any] = {}
+    for key, value in list(entries.items())[:_MOST_ENTRIES]:
+        if not isinstance(key, (str, int)) or _of_training(str(key)):
+            continue
+        said = _words(value)
+        if said is not None:
+            found[str(key)] = said
+    return found
+
+
+def _words(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, (str, int, float)):
+        return value
+    if depth > _DEEPEST:
+        return None
+    kind = value if isinstance(value, Name) else module_class(value)
+    if kind is not None and kind.module.startswith(("torch.nn", "torch.functional")):
+        slope = value.state.get("negative_slope") if isinstance(value, Record) and isinstance(
+            value.state, Mapping) else None  # fmt: skip
+        return f"{kind.name}({slope})" if isinstance(slope, float) else kind.name
+    if isinstance(value, Record) and isinstance(value.state, Mapping):
+        value = value.state  # a Namespace, a configuration
+    if isinstance(value, Mapping):
+        pairs = list(value.items())[:_MOST_ENTRIES]
+        return {
+            str(k): _words(v, depth + 1)
+            for k, v in pairs
+            if isinstance(k, (str, int)) and not _of_training(str(k))
+        }
+    if isinstance(value, (list, tuple)) and len(value) <= _MOST_ENTRIES:
+        words = [_words(v, depth + 1) for v in value]
+        return words if all(isinstance(w, str) for w in words) else None
+    return None
+
+
+def _one_module(found: dict[str, Any], options: LoadOptions) -> tuple[dict[str, Any], LoadOptions]:
+    """The module that the caller names among several."""
+    name = options.part
+    if name in found:
+        return {name: found[name]}, replace(options, part=None)
+    raise FormatError(
+        f"the file holds several sets of weights, {', '.join(found)}: choose one with --part, say "
+        f"--part {next(iter(found))}"
     )
 
 

@@ -28,6 +28,7 @@ EXPORT = (
     "in Python, where the model is at hand: torch.save(model.state_dict(), 'weights.pt') if it is "
     "a chain of Linear layers, otherwise torch.onnx.export(model, example_input, 'model.onnx')"
 )
+_PARALLEL = frozenset({"DataParallel", "DistributedDataParallel"})
 _NOTHING = frozenset(
     {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
      "FeatureAlphaDropout", "Flatten"}
@@ -57,7 +58,7 @@ def is_module(value: Any) -> bool:
 
 
 def sequential_layers(
-    module: Record, file: TorchFile, *, cut_final: bool, notes: list[str]
+    module: Record, file: TorchFile, *, cut_final: bool, part: str | None, notes: list[str]
 ) -> tuple[Layer, ...]:
     """The normal form of a pickled ``torch.nn.Sequential``.
 
@@ -68,6 +69,8 @@ def sequential_layers(
         Where its tensors are.
     cut_final : bool
         Drop a final Softmax, LogSoftmax, Sigmoid or Tanh.
+    part : str or None
+        Dotted name of a part of the module to read in its place.
     notes : list of str
         Grows: what was folded or cut off.
 
@@ -78,6 +81,14 @@ def sequential_layers(
     NetworkError
         If shapes do not chain or a number is not finite.
     """
+    module = _unwrapped(module)
+    for name in part.split(".") if part else ():
+        inner = _children(module).get(name)
+        if inner is None or not is_module(inner):
+            raise UnsupportedError(
+                f"the file has no part {part!r}; it has {', '.join(map(str, _children(module)))}"
+            )
+        module = _unwrapped(inner)
     steps = list(_flattened(module, ""))
     if cut_final and steps and normalised(_kind(steps[-1][1])) in FINAL_ACTIVATIONS:
         name, last = steps.pop()
@@ -92,6 +103,16 @@ def sequential_layers(
     for name, step in steps:
         _record(chain, name, step, file, notes)
     return chain.layers()
+
+
+def _unwrapped(module: Record) -> Record:
+    """The module inside of a DataParallel, which does nothing to the function."""
+    kind = module_class(module)
+    if kind is not None and kind.module.startswith("torch.nn.parallel.") and kind.name in _PARALLEL:
+        inner = _children(module).get("module")
+        if isinstance(inner, Record) and is_module(inner):
+            return inner
+    return module
 
 
 def _flattened(module: Record, prefix: str) -> Iterator[tuple[str, Record]]:

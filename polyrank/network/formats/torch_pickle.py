@@ -24,7 +24,17 @@ from polyrank.errors import FormatError, UnsupportedError
 __all__ = ["Name", "Persistent", "Record", "read_pickle"]
 
 _MOST_OPCODES = 2_000_000
-_HARMLESS = frozenset({("collections", "OrderedDict"), ("collections", "defaultdict")})
+_MAPPINGS = frozenset({"OrderedDict", "defaultdict"})
+_LISTS = frozenset({"set", "frozenset", "list", "tuple"})
+_HARMLESS = re.compile(  # classes of plain data; even these are only written down
+    r"collections\.(OrderedDict|defaultdict|Counter|deque)"
+    r"|(__builtin__|builtins)\."
+    r"(set|frozenset|list|tuple|dict|bytearray|complex|slice|range|object|int|float|bool|str)"
+    r"|argparse\.Namespace|types\.SimpleNamespace|datetime\.\w+|decimal\.Decimal"
+    r"|fractions\.Fraction|uuid\.UUID|_codecs\.encode|copyreg\._reconstructor"
+    r"|copy_reg\._reconstructor|pathlib(\._local)?\.(Pure)?(Posix|Windows)?Path"
+)
+_PLAIN = frozenset({"collections", "builtins", "__builtin__"})
 _OTHER_STANDARD = frozenset(
     {"__builtin__", "builtins", "commands", "copy_reg", "cPickle", "exceptions", "nt", "os2",
      "pickle", "popen2", "posix", "urllib2"}
@@ -35,11 +45,13 @@ _KNOWN = re.compile(
     r"|torch\.(cuda|storage)\.[A-Z]\w*Storage"
     r"|torch\._utils\._rebuild_\w+"
     r"|torch\.nn\.(modules|parameter)\.[\w.]+"
+    r"|torch\.nn\.functional\.\w+|torch\.nn\.parallel\.[\w.]+"
+    r"|torch\.optim\.[\w.]+|torch\.torch_version\.TorchVersion"
     r"|torch\.nn\.backends\.thnn\._get_thnn_function_backend"
-    r"|numpy\.(dtype|ndarray|float64|float32|int64)"
-    r"|numpy\._?core\.multiarray\.(scalar|_reconstruct)"
+    r"|numpy\.(dtype|ndarray|bool_?|float(16|32|64)|u?int(8|16|32|64))"
+    r"|numpy\.dtypes\.\w+"
+    r"|numpy\._?core\.(multiarray\.(scalar|_reconstruct)|numeric\._frombuffer)"
 )
-_KEYS = (str, int, float, bytes, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +209,8 @@ class _Machine:
             raise TypeError("a global is not named by strings")
         root = module.partition(".")[0]
         standard = root in sys.stdlib_module_names - {"__main__"} or root in _OTHER_STANDARD
-        known = (module, name) in _HARMLESS or _KNOWN.fullmatch(f"{module}.{name}") is not None
+        full = f"{module}.{name}"
+        known = any(table.fullmatch(full) is not None for table in (_HARMLESS, _KNOWN))
         if (standard or root in _LIBRARIES) and not known:
             raise UnsupportedError(
                 f"the file asks for {module}.{name}, which weights do not need and which could "
@@ -210,8 +223,11 @@ class _Machine:
         maker = self.pop()
         if not isinstance(arguments, tuple):
             raise TypeError("arguments are not a tuple")
-        if isinstance(maker, Name) and maker.module == "collections":
+        name = maker.name if isinstance(maker, Name) and maker.module in _PLAIN else ""
+        if name in _MAPPINGS:
             self.stack.append(_mapping(maker, arguments))
+        elif name in _LISTS and len(arguments) <= 1 and _is_items(arguments):
+            self.stack.append(list(arguments[0]) if arguments else [])
         else:
             self.stack.append(Record(maker, arguments))
 
@@ -220,6 +236,10 @@ class _Machine:
         target = self.stack[-1]
         if isinstance(target, Record):
             target.state = state
+
+
+def _is_items(arguments: tuple[Any, ...]) -> bool:
+    return not arguments or isinstance(arguments[0], (list, tuple))
 
 
 def _mapping(maker: Name, arguments: tuple[Any, ...]) -> dict[Any, Any]:
@@ -234,9 +254,10 @@ def _set_items(target: dict[Any, Any], items: list[Any]) -> None:
     if len(items) % 2:
         raise ValueError("a key without a value")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        if not isinstance(key, _KEYS):
-            raise TypeError(f"a {type(key).__name__} as a key")
-        target[key] = value
+        try:
+            target[key] = value
+        except TypeError:
+            raise TypeError(f"a {type(key).__name__} as a key") from None
 
 
 def _global(machine: _Machine, argument: Any) -> None:

@@ -17,10 +17,13 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError, UnsupportedError
-from polyrank.network.formats.activations import Activation, hidden_activations, normalised
+from polyrank.network.formats.activations import LINEAR, Activation, normalised
+from polyrank.network.formats.layer_activations import layer_activations
+from polyrank.network.formats.module_names import check_one_network
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.pairs import network_from_arrays
+from polyrank.network.formats.pairs import chosen_part, network_from_arrays
 from polyrank.network.formats.recording import record_activation, record_normalisation
+from polyrank.network.formats.stated import Stated
 from polyrank.network.formats.torch_modules import EXPORT
 from polyrank.network.graph.sequence import Sequence
 from polyrank.network.normal_form import Network
@@ -51,7 +54,12 @@ class _Group:
 
 
 def network_from_state(
-    arrays: Mapping[str, NDArray[Any]], options: LoadOptions, *, name: str, notes: list[str]
+    arrays: Mapping[str, NDArray[Any]],
+    options: LoadOptions,
+    *,
+    name: str,
+    notes: list[str],
+    stated: Stated | None,
 ) -> Network:
     """The network of a state dict.
 
@@ -62,22 +70,29 @@ def network_from_state(
     options : LoadOptions
     name : str
     notes : list of str
+    stated : Stated or None
+        The activations that the file names.
 
     Raises
     ------
+    FormatError
+        If the arrays are several networks and ``options.part`` names none of them.
     UnsupportedError
         If an array has no unambiguous place in a chain of layers.
     NetworkError
         If shapes do not chain, or the options do not fit.
     """
+    pieces, said = chosen_part(arrays, options)
     groups: dict[str, _Group] = {}
-    for key, array in arrays.items():
+    for key, array in (item for piece in pieces for item in piece.items()):
         prefix, _, role = key.rpartition(".")
         if role != "num_batches_tracked":
             groups.setdefault(prefix, _Group(prefix)).parts[role] = array
     kinds = [group.kind for group in groups.values()]
     if "norm" not in kinds and "prelu" not in kinds:
-        return network_from_arrays(arrays, options, name=name, ordered=True, notes=notes)
+        return network_from_arrays(
+            _counted(arrays), options, name=name, ordered=True, notes=notes, stated=stated
+        )
     for group in groups.values():
         if group.kind == "unknown":
             shapes = {role: part.shape for role, part in group.parts.items()}
@@ -85,10 +100,26 @@ def network_from_state(
                 f"the arrays of {group.key!r}, {shapes}, are not those of a Linear layer, a batch "
                 f"normalisation or a PReLU; {EXPORT}"
             )
-    return _numbered(list(groups.values()), options, name, notes)
+    sizes = {g.key: g.parts["weight"].shape[::-1] for g in groups.values() if g.kind == "linear"}
+    for piece in pieces:
+        own = dict.fromkeys(key.rpartition(".")[0] for key in piece)
+        check_one_network([key for key in own if key in groups], sizes)
+    notes += said
+    return _numbered(list(groups.values()), options, name, notes, stated)
 
 
-def _numbered(groups: list[_Group], options: LoadOptions, name: str, notes: list[str]) -> Network:
+def _counted(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Without the counters of batch normalisations."""
+    return {k: a for k, a in arrays.items() if not k.endswith("num_batches_tracked")}
+
+
+def _numbered(
+    groups: list[_Group],
+    options: LoadOptions,
+    name: str,
+    notes: list[str],
+    stated: Stated | None,
+) -> Network:
     stems = {group.key.rpartition(".")[0] for group in groups}
     numbers = [group.key.rpartition(".")[2] for group in groups]
     if len(stems) != 1 or not all(number.isdigit() for number in numbers):
@@ -104,7 +135,13 @@ def _numbered(groups: list[_Group], options: LoadOptions, name: str, notes: list
     slots = [_slot(placed, a, b) for a, b in pairwise(linear)]
     if any(placed[n].kind == "prelu" for n in placed if n < linear[0] or n > linear[-1]):
         raise UnsupportedError(f"a PReLU lies outside of the Linear layers; {EXPORT}")
-    chosen = iter(_chosen(options, slots, placed, notes))
+    notes += [
+        f"modules {a} and {b} follow each other in number: no activation between them"
+        for (a, b), slot in zip(pairwise(linear), slots, strict=True)
+        if slot is None
+    ]
+    *hidden, last = _chosen(options, slots, placed, notes, stated)
+    chosen = iter(hidden)
     chain = Sequence(placed[linear[0]].parts["weight"].shape[1])
     slot_numbers = set(slots)
     for number in range(min(placed), max(placed) + 1):
@@ -118,12 +155,21 @@ def _numbered(groups: list[_Group], options: LoadOptions, name: str, notes: list
             chain.activate(group.parts["weight"], fmpq(1), group.key)
         elif number in slot_numbers:
             record_activation(chain, next(chosen), f"module {number}")
+    if last is not LINEAR:
+        if linear[-1] != max(placed):
+            raise UnsupportedError(
+                f"the file states an activation of the output, and module {max(placed)} stands "
+                f"behind the last Linear layer: it is not clear which comes first; {EXPORT}"
+            )
+        record_activation(chain, last, "output")
     return Network(chain.layers(), name, {"notes": notes})
 
 
-def _slot(placed: Mapping[int, _Group], first: int, second: int) -> int:
-    """The number of the activation between two Linear layers."""
+def _slot(placed: Mapping[int, _Group], first: int, second: int) -> int | None:
+    """The number of the activation between two Linear layers; None if there is no room."""
     between = range(first + 1, second)
+    if not between:
+        return None
     sloped = [n for n in between if n in placed and placed[n].kind == "prelu"]
     free = [n for n in between if n not in placed]
     norms = [n for n in between if n in placed and placed[n].kind == "norm"]
@@ -139,22 +185,33 @@ def _slot(placed: Mapping[int, _Group], first: int, second: int) -> int:
 
 
 def _chosen(
-    options: LoadOptions, slots: list[int], placed: Mapping[int, _Group], notes: list[str]
+    options: LoadOptions,
+    slots: list[int | None],
+    placed: Mapping[int, _Group],
+    notes: list[str],
+    stated: Stated | None,
 ) -> list[Activation]:
-    open_slots = [n for n in slots if n not in placed]
+    """The activations of the open slots, and of the output."""
+    own = [n for n in slots if n is not None and n in placed]
+    open_slots = [n for n in slots if n is not None and n not in placed]
     named = options.activation is not None and normalised(options.activation) == "prelu"
-    if len(open_slots) < len(slots):
-        wide = [n for n in slots if n in placed and placed[n].parts["weight"].size > 1]
+    if own:
+        wide = [n for n in own if placed[n].parts["weight"].size > 1]
         if wide and not named:
             raise UnsupportedError(
                 f"module {wide[0]} has one weight per unit and no bias: a PReLU, or a "
                 "normalisation; say --activation prelu if it is the first"
             )
+        if stated is not None and {normalised(name) for name in stated.names} - {"prelu"}:
+            raise UnsupportedError(
+                f"the file states the activations {', '.join(stated.names)} ({stated.where}), but "
+                f"module {own[0]} is a PReLU; {EXPORT}"
+            )
         notes.append("the slopes of the PReLUs are in the file")
         if not open_slots:
             if options.activation is not None and not named:
                 raise NetworkError("the file states its activations: leave out --activation")
-            return []
-    chosen, note = hidden_activations(options, len(open_slots))
-    notes.append(note)
+            return [LINEAR]
+    chosen, told = layer_activations(options, len(open_slots) + 1, stated=stated)
+    notes += told
     return chosen

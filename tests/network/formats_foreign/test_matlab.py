@@ -68,8 +68,8 @@ def test_every_class_of_numbers_is_exact(tmp_path, dtype):
     path = saved(tmp_path, {"W1": array, "name": "a string", "s": {"x": 1}})
     found = read_mat(path)
     assert np.array_equal(found["W1"], array)
-    assert found["name"] is None
-    assert found["s"] is None
+    assert found["name"] == "a string"
+    assert found["s"]["x"].tolist() == [[1]]
     network = read(path, LoadOptions())
     assert any("'name'" in note or "name" in note for note in network.source["notes"])
 

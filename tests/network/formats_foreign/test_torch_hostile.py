@@ -207,7 +207,9 @@ def laughs() -> bytes:
     [
         (bomb_memo(), "expected a state dict"),
         (laughs(), "expected a state dict"),
-        (b"\x80\x02}(" + b"(" * 50 + b"t" * 50 + b"K\x01u.", "a tuple as a key"),
+        (b"\x80\x02}(" + b"(" * 50 + b"t" * 50 + b"K\x01u.", "holds no tensors"),
+        (b"\x80\x02}(]K\x01u.", "a list as a key"),
+        (b"\x80\x02}(]\x85K\x01u.", "a tuple as a key"),
         (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", "damaged"),  # BINBYTES8
         (b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7f.", "damaged"),  # BYTEARRAY8
         (b"\x80\x02\x8b\xff\xff\xff\x7f.", "damaged"),  # LONG4
