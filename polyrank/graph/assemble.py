@@ -10,8 +10,8 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.graph.grouping import count_components, group_facets
 from polyrank.graph.region_graph import Closure, Gap, RegionGraph
+from polyrank.native.records import call
 
 __all__ = ["Edges", "Facets", "assemble"]
 
@@ -70,12 +70,13 @@ def assemble(
     start = np.zeros(regions + 1, dtype=np.int64)
     unit = np.zeros(count, dtype=np.int32)
     to = np.zeros(count, dtype=np.int32)
-    group_facets(
-        edges.source, edges.target, edges.unit, mirrored, facets.walls, facets.nowhere,
-        start, np.zeros(regions, dtype=np.int64), unit, to,
+    grouped = call(
+        "polyrank_graph_group", edges.source, edges.target, edges.unit, mirrored, facets.walls,
+        facets.nowhere, start, unit, to,
     )  # fmt: skip
-    parent = np.arange(regions, dtype=np.int32)
-    components = int(count_components(edges.source, edges.target, parent))
+    components = int(call("polyrank_graph_components", edges.source, edges.target, regions))
+    if not grouped or components < 0:
+        raise MemoryError(f"the {count} facets of the graph do not fit into memory")
     point_edge, point = edges.point_edge, edges.point
     if (point_edge[1:] < point_edge[:-1]).any():
         by_edge = np.argsort(point_edge, kind="stable")

@@ -1,32 +1,23 @@
-"""From a run to its region graph: the compiled walk, and rationals for what it leaves open."""
+"""From a run to its region graph: the core's walk, and rationals for what it leaves open."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from flint import fmpq
-from numba.core.event import TimingListener, install_listener
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.cells.interrupt import Slices
-from polyrank.graph.arrays import (
-    CANDIDATE,
-    PENDING,
-    STATISTICS,
-    UNLINKED,
-    Found,
-    Walk,
-    new_found,
-    new_walk,
-)
+from polyrank.graph.arrays import CANDIDATE, PENDING, UNLINKED
 from polyrank.graph.assemble import Edges, Facets, assemble
 from polyrank.graph.exact_facets import ExactFacets
 from polyrank.graph.listing import chart_of_run, codes_of_run, find_row
 from polyrank.graph.region_graph import MISSING, Gap, RegionGraph
-from polyrank.graph.walk import walk
+from polyrank.graph.walk import Found, Walk
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.regions.run import Run
@@ -34,8 +25,6 @@ from polyrank.regions.run import Run
 __all__ = ["region_graph"]
 
 _GAPS = 1000
-#: Most entries by which the arrays of the edges grow at once.
-_LARGEST_STEP = 1 << 23
 
 
 def region_graph(
@@ -90,49 +79,37 @@ class _Builder:
         self.points: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
 
     def build(self, progress: Callable[[int, int], None] | None) -> RegionGraph:
-        compiling = TimingListener()
-        with install_listener("numba:compile", compiling):
-            w = new_walk(self.net, self.cube.dim, self.chart.A.nrows())
-            found, edges, walls = self._walk(w, progress)
-        compiled = compiling.duration if compiling.done else 0.0
+        walk = Walk(self.net, self.codes, self.cube.dim, self.chart.A.nrows(), self.layers)
+        if self.cube.dim:
+            self._advance(walk, progress)
+        found = walk.found()
+        if not self.cube.dim:
+            found.is_open[:] = True
         opened = np.flatnonzero(found.is_open)
         for r in opened.tolist():
             self._settle(r)
-        stat = dict(zip(STATISTICS, w.stat.tolist(), strict=True))
-        stat["open"] = len(opened)
-        graph = self._assembled(found, edges, walls, stat)
-        stat["compile"] = compiled
-        stat["seconds"] = time.perf_counter() - self.started - compiled
+        stat: dict[str, int | float] = {**walk.statistics(), "open": len(opened)}
+        del walk
+        graph = self._assembled(found, stat)
+        stat["seconds"] = time.perf_counter() - self.started
         return graph
 
-    def _walk(self, w: Walk, progress: Callable[[int, int], None] | None) -> tuple[Found, int, int]:
-        rows = self.walls + int(self.net.unit_start[-1])
-        room = max(1 << 14, 4 * rows)
-        found = new_found(self.regions, self.chart.k, room)
-        # an arrangement has at most k edges per region
-        found = _with_room(found, 0, 0, min(self.regions * self.chart.k, _LARGEST_STEP))
-        if self.cube.dim == 0:
-            found.is_open[:] = True
-            return found, 0, 0
-        flips = np.zeros(rows + 1, dtype=np.int64)
-        begin = edges = walls = 0
+    def _advance(self, walk: Walk, progress: Callable[[int, int], None] | None) -> None:
+        begin = 0
         slices = Slices()
         while begin < self.regions:
-            found = _with_room(found, edges, walls, 8 * rows)
             end = min(self.regions, begin + slices.steps)
-            before, called = begin, time.perf_counter()
-            begin = int(walk(self.net, w, self.codes, found, self.layers, begin, end, flips))
-            slices.measured(begin - before, time.perf_counter() - called)
-            edges, walls, points, odd = w.state[:4].tolist()
-            owner, point = found.point_owner[:points], found.point[:points]
-            mine = owner >= 0
+            called = time.perf_counter()
+            walk.advance(begin, end)
+            slices.measured(end - begin, time.perf_counter() - called)
+            begin = end
+            odd = walk.take()
+            mine = odd.owner >= 0
             if mine.any():
-                self.points.append((owner[mine], point[mine]))
-            self._take_odd(found.odd[:odd], owner[~mine], point[~mine])
-            w.state[2:4] = 0
+                self.points.append((odd.owner[mine], odd.point[mine]))
+            self._take_odd(odd.facet, odd.owner[~mine], odd.point[~mine])
             if progress is not None:
                 progress(begin, self.regions)
-        return found, edges, walls
 
     def _take_odd(
         self, odd: NDArray[np.int64], owner: NDArray[np.int64], points: NDArray[np.float64]
@@ -189,23 +166,17 @@ class _Builder:
             to = find_row(self.codes, facet.codeword)
             self._facet(r, to, facet.row, facet.beyond, facet.codeword)
 
-    def _assembled(
-        self, found: Found, edges: int, walls: int, stat: dict[str, int | float]
-    ) -> RegionGraph:
+    def _assembled(self, found: Found, stat: dict[str, int | float]) -> RegionGraph:
         names = np.concatenate([-1 - np.arange(self.walls), self.codes.bit]).astype(np.int32)
-        late = np.array([e for e in self.late if e[1] >= 0], dtype=np.int64).reshape(-1, 3)
-        late_walls = np.array([e for e in self.late if e[1] < 0], dtype=np.int64).reshape(-1, 3)
-        found = _with_room(found, edges, walls, len(late))
-        total = edges + len(late)
-        for column, field in enumerate((found.edge_source, found.edge_target, found.edge_row)):
-            field[edges:total] = late[:, column]
-        found.edge_next[edges:total] = UNLINKED
-        source, target = found.edge_source[:total], found.edge_target[:total]
-        alone = found.edge_next[:total] == UNLINKED
+        late = np.array([e for e in self.late if e[1] >= 0], dtype=np.int32).reshape(-1, 3)
+        late_walls = np.array([e for e in self.late if e[1] < 0], dtype=np.int32).reshape(-1, 3)
+        source = _joined(found.edge_source, late[:, 0])
+        target = _joined(found.edge_target, late[:, 1])
+        alone = _joined(found.edge_next == UNLINKED, np.ones(len(late), dtype=np.bool_))
         if found.is_open.any():
             alone |= found.is_open[target]
         exact: dict[int, tuple[fmpq, ...]] = {}
-        number = edges
+        number = len(found.edge_source)
         owners, rounded = [], []
         for i, (_, to, _) in enumerate(self.late):
             if to < 0:
@@ -227,13 +198,21 @@ class _Builder:
         return assemble(
             dimension=self.chart.k,
             regions=self.regions,
-            edges=Edges(source, target, names[found.edge_row[:total]], alone, owner, points, exact),
+            edges=Edges(
+                source,
+                target,
+                names[_joined(found.edge_row, late[:, 2])],
+                alone,
+                owner,
+                points,
+                exact,
+            ),
             facets=Facets(
                 back=_named(self.back, names, 2),
                 walls=np.column_stack(
                     [
-                        np.concatenate([found.wall_region[:walls], late_walls[:, 0]]),
-                        names[np.concatenate([found.wall_row[:walls], late_walls[:, 2]])],
+                        _joined(found.wall_region, late_walls[:, 0]),
+                        names[_joined(found.wall_row, late_walls[:, 2])],
                     ]
                 ).astype(np.int32),
                 nowhere=_named(self.nowhere, names, 1),
@@ -252,27 +231,6 @@ def _named(
     return out.astype(np.int32)
 
 
-def _with_room(found: Found, edges: int, walls: int, room: int) -> Found:
-    """The same results in arrays that hold more edges and wall facets."""
-    out = found
-    if edges + room > len(found.edge_source):
-        size = len(found.edge_source) + max(room, min(len(found.edge_source), _LARGEST_STEP))
-        grown = [
-            _grown(a, size)
-            for a in (found.edge_source, found.edge_target, found.edge_row, found.edge_next)
-        ]
-        out = out._replace(
-            edge_source=grown[0], edge_target=grown[1], edge_row=grown[2], edge_next=grown[3]
-        )
-    if walls + room > len(found.wall_region):
-        size = len(found.wall_region) + max(room, min(len(found.wall_region), _LARGEST_STEP))
-        out = out._replace(
-            wall_region=_grown(found.wall_region, size), wall_row=_grown(found.wall_row, size)
-        )
-    return out
-
-
-def _grown(array: NDArray[np.int32], size: int) -> NDArray[np.int32]:
-    out = np.zeros(size, dtype=np.int32)
-    out[: len(array)] = array
-    return out
+def _joined(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Both arrays, one after the other, without a copy where the second is empty."""
+    return np.concatenate([first, second]) if len(second) else first

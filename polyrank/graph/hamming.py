@@ -6,25 +6,15 @@ separated by a third one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from polyrank.graph.codes import count_pairs, fill_table
+from polyrank.graph.arrays import CodeTable
 from polyrank.graph.region_graph import RegionGraph
+from polyrank.native.records import Record, call
 from polyrank.regions.run import Run
 from polyrank.regions.schema import fixed_binary_rows
 
 __all__ = ["hamming_pairs"]
-
-
-class _Listing(NamedTuple):
-    """The fields of :class:`~polyrank.graph.arrays.Codes` that a lookup reads."""
-
-    code: NDArray[np.uint8]
-    key: NDArray[np.uint64]
-    table: NDArray[np.int32]
 
 
 def hamming_pairs(run: Run, graph: RegionGraph) -> tuple[int, int]:
@@ -37,11 +27,11 @@ def hamming_pairs(run: Run, graph: RegionGraph) -> tuple[int, int]:
         a, b = graph.source[begin : begin + (1 << 18)], graph.target[begin : begin + (1 << 18)]
         changed = np.bitwise_count(packed[a] ^ packed[b]).sum(axis=1)
         adjacent += int((changed == 1).sum())
-    listing = _Listing(
+    table = CodeTable(
         code=packed,
         key=np.random.default_rng(20).integers(0, 2**64, size=run.bits, dtype=np.uint64),
         table=np.full(1 << max(4, (2 * len(packed)).bit_length()), -1, dtype=np.int32),
     )
-    fill_table(listing, run.bits)
-    pairs = int(count_pairs(listing, run.bits, np.zeros(1, dtype=np.int64)))
+    call("polyrank_codes_fill", Record(table), run.bits)
+    pairs = int(call("polyrank_codes_pairs", Record(table), run.bits))
     return pairs, pairs - adjacent

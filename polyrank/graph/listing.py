@@ -11,7 +11,7 @@ from polyrank.cells.chart import Chart
 from polyrank.cells.section import chart_for
 from polyrank.errors import RunError
 from polyrank.graph.arrays import MISSING, Codes
-from polyrank.graph.codes import fill_table
+from polyrank.native.records import Record, call
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.regions.manifest import chart_entry
@@ -79,7 +79,7 @@ def codes_of_run(
                     spelled[row + i] = tuple(to_fmpq(v) for v in text)
         row += count
     codes = _codes(code, zero, witness, net, layers, run.bits)
-    twice = int(fill_table(codes, run.bits))
+    twice = int(call("polyrank_codes_fill", Record(codes), run.bits))
     if twice >= 0:
         raise RunError(f"the run is damaged: the codeword of region {twice} is listed twice")
     return codes, spelled

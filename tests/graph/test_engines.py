@@ -108,7 +108,7 @@ def test_rows_proved_redundant_beforehand_change_nothing() -> None:
         assert [(f.row, f.equation) for f in some] == [(f.row, f.equation) for f in every]
 
 
-def test_buffers_that_are_too_small_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_a_walk_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     shapes = [(9, 3), (9, 9), (1, 9)]
     net = Network.from_arrays(
@@ -117,10 +117,7 @@ def test_buffers_that_are_too_small_grow(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     run = pr.enumerate_regions(net, pr.Box(-2, 2))
     plain = region_graph(run, net)
-    made = build.new_found
-    monkeypatch.setattr(build, "new_found", lambda regions, dim, room: made(regions, dim, 64))
     monkeypatch.setattr(build, "Slices", lambda: Slices(most=100))
-    monkeypatch.setattr(build, "_LARGEST_STEP", 1)
     calls: list[tuple[int, int]] = []
     small = region_graph(run, net, progress=lambda done, all_: calls.append((done, all_)))
     assert calls[-1] == (run.count, run.count)

@@ -1,0 +1,251 @@
+// Is a row redundant on a cell? A linear program over all rows of the cell.
+//
+// It starts at the lowest vertex that an earlier program of the cell has met, and ends in a proof, at a
+// vertex on the row, or, where the row itself is taken out, at a point that violates it.
+#pragma once
+
+#include <cmath>
+
+#include "facet_rows.hpp"
+
+namespace polyrank {
+
+enum class Verdict { redundant, proportional, tight, violated, undecided };
+
+struct Outcome {
+  Verdict verdict;
+  int other = -1;  // proportional: place of the row that it is a multiple of; tight: its basis slot
+};
+
+inline constexpr int most_graph_pivots = 300, graph_bland_after = 30;
+// Multipliers smaller than this share of the largest are left out of a proof.
+inline constexpr double negligible = 1e-13;
+
+// Puts the objective to a row, positive inside.
+template <int D> void set_objective(Walk<D> &w, int row) {
+  const double s = w.orient[row], *form = w.form_of(row);
+  for (int l = 0; l <= w.d(); l++) w.lp.objective[l] = s * form[l];
+}
+
+// A row that is a multiple of a basis row: of no facet if that is always there or redundant.
+template <int D> Outcome multiple_of(const Walk<D> &w, int slot) {
+  const int b = w.lp.basis[slot];
+  if (w.cell.status[b] == Status::out) return {Verdict::redundant};
+  return {Verdict::proportional, b};
+}
+
+template <int D> bool enclosed(Walk<D> &w, int row, int dimension) {
+  const Program &lp = w.lp;
+  return by_enclosure(w.dim, w.cell_rows(), lp.basis.data(), lp.inverse.data(), lp.rates.data(), lp.objective.data(),
+                      w.radius_of(row), w.cell.central.data(), w.cell.member.data(), dimension);
+}
+
+// Whether the current basis proves the objective, a row, redundant.
+//
+// In the space that the live rows of layer k - 1 span, with t, lie the rows of layer k and those live
+// rows themselves; where it has fewer dimensions than the cell, multipliers of rows outside it vanish.
+template <int D> Outcome prove(Walk<D> &w, int row) {
+  Program &lp = w.lp;
+  const int d = w.d();
+  double big = 0.0;
+  for (int q = 0; q < d; q++) big = lp.rates[q] > big ? lp.rates[q] : big;
+  for (int q = 0; q < d; q++)
+    if (std::fabs(lp.rates[q]) < negligible * big) lp.rates[q] = 0.0;
+  if (by_residual(w.dim, w.cell_rows(), lp.basis.data(), lp.rates.data(), lp.objective.data(), w.radius_of(row))) {
+    w.stat.by_residual++;
+    return {Verdict::redundant};
+  }
+  const IntegerProof proof =
+      integer_proof(w.dim, w.cell.form.data(), w.cell.exponent.data(), lp.basis.data(), lp.rates.data(),
+                    lp.objective.data(), w.exponent_of_row(row), lp.square.data());
+  if (proof.proved) {
+    w.stat.by_integers++;
+    // zero on a facet only if it is a positive multiple of one row
+    if (!proof.tight || proof.support != 1) return {Verdict::redundant};
+    return multiple_of(w, proof.slot);
+  }
+  if (!w.is_unit(row)) {
+    if (w.is_central_wall(row) && enclosed(w, row, d)) {
+      w.stat.by_enclosure++;
+      return d >= 2 ? Outcome{Verdict::redundant} : multiple_of(w, 0);
+    }
+    return {Verdict::undecided};
+  }
+  const int k = w.layer_of(row);
+  if (!w.net.central(k)) return {Verdict::undecided};
+  for (int turn = 0; turn < 3; turn++) {
+    int dimension = d;
+    if (turn > 0) {  // the row space of its own layer's rows, then that of the next layer's
+      const int j = k + turn - 1;
+      if (j == 0 || j > w.level) continue;
+      if (turn == 2 && w.path.slope_of(row - w.walls) == 0.0) continue;
+      dimension = static_cast<int>(w.bound[j - 1]) + (w.net.homogeneous ? 1 : 0);
+      if (dimension >= d) continue;
+      mark_members(w, j);
+    }
+    if (!enclosed(w, row, dimension)) continue;
+    w.stat.by_enclosure++;
+    if (dimension >= 2) return {Verdict::redundant};
+    // one row spans the space: the objective is its multiple
+    int best = 0;
+    for (int q = 1; q < d; q++)
+      if (lp.rates[q] > lp.rates[best]) best = q;
+    return multiple_of(w, best);
+  }
+  return {Verdict::undecided};
+}
+
+template <int D> void cell_slacks(Walk<D> &w, const double *x, double *out) {
+  slacks(w.dim, w.cell.columns.data(), w.cell.capacity, w.cell.count, x, out);
+}
+
+template <int D> bool feasible(Walk<D> &w) {
+  cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
+  for (int m = 0; m < w.cell.count; m++)
+    if (w.lp.slack[m] < -1e-7) return false;
+  return true;
+}
+
+// Tries to prove a row, none of the cell's, redundant at the lowest vertex that is known. For cells
+// whose rows have not been turned since the vertices were kept.
+template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
+  const int d = w.d(), s = w.dim.square();
+  set_objective(w, row);
+  int best = -1;
+  double low = infinity;
+  for (const int v : w.vertices.active) {
+    const double z = objective_at(w, v);
+    if (z < low) low = z, best = v;
+  }
+  if (best < 0 || low + w.lp.objective[d] < 0.0) return false;
+  for (int q = 0; q < d; q++) {
+    double r = 0.0;
+    for (int l = 0; l < d; l++) r += w.lp.objective[l] * w.vertices.inverse[(best * d + l) * s + q];
+    if (r < -1e-9) return false;
+    w.lp.rates[q] = r;
+  }
+  return by_residual(w.dim, w.cell_rows(), &w.vertices.basis[best * d], w.lp.rates.data(), w.lp.objective.data(),
+                     w.radius_of(row));
+}
+
+// Minimises a row, positive inside, over the cell's rows. `index` is its place among them, -1 where it
+// is none of them; with `alone` that place has been taken out, and the search stops at the first point
+// where the objective is negative; with `certify` a vertex on the row is proved simple if it can be.
+//
+// violated leaves the point in lp.x; redundant leaves the proof in lp.basis and lp.rates.
+template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bool certify) {
+  Program &lp = w.lp;
+  CellRows &cell = w.cell;
+  const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
+  set_objective(w, row);
+  const int without = alone ? index : -1;
+  int start = start_at_lowest(w, without);
+  const double limit = w.radius_of(row) * (2 * d + 2) * inflate;
+  bool ready = false, refreshed = false;
+  for (int pivots = 0;;) {
+    const bool bland = pivots > graph_bland_after;
+    const Edge edge = choose_edge(w.dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland, lp.rates.data());
+    int tight = -1;
+    if (edge.slot < 0) {
+      for (int q = 0; q < d; q++)
+        if (lp.basis[q] == index) tight = q;
+      if (tight < 0) {
+        const Outcome outcome = prove(w, row);
+        if (outcome.verdict != Verdict::undecided) {
+          if (pivots > 0) {
+            keep_vertex(w, false);
+            w.stat.lps++;
+          } else {
+            w.stat.by_vertex++;
+          }
+          return outcome;
+        }
+      }
+    }
+    if (!ready) {
+      ready = true;
+      bool moved = false;
+      while (!feasible(w)) {
+        if (start < 0) {
+          w.stat.lps++;
+          return {Verdict::undecided};
+        }
+        moved = true;
+        drop_vertex(w, start);
+        start = start_at_lowest(w, without);
+      }
+      if (moved) continue;
+    }
+    if (tight >= 0) {
+      if (pivots > 0) w.stat.lps++;
+      return {Verdict::tight, tight};
+    }
+    double z = lp.objective[d];
+    for (int l = 0; l < d; l++) z += lp.objective[l] * lp.x[l];
+    if (z < -16.0 * limit && (z < -1e-9 || refreshed || edge.slot < 0)) {
+      w.stat.lps++;
+      return {Verdict::violated};
+    }
+    if (edge.slot < 0) {
+      if (refreshed || !refactor(w.dim, cell.form.data(), lp.basis.data(), lp.inverse.data(), lp.square.data())) {
+        w.stat.lps++;
+        return {Verdict::undecided};
+      }
+      refreshed = true;
+      for (int l = 0; l < d; l++) {
+        double v = 0.0;
+        for (int q = 0; q < d; q++)
+          if (lp.basis[q] >= 0) v -= lp.inverse[l * s + q] * cell.form[lp.basis[q] * stride + d];
+        lp.x[l] = v;
+      }
+      cell_slacks(w, lp.x.data(), lp.slack.data());
+      continue;
+    }
+    Step step{-1, 0.0};
+    if (pivots < most_graph_pivots)
+      step = ratio_test(w.dim, cell.columns.data(), cell.capacity, cell.count, lp.slack.data(), lp.inverse.data(),
+                        lp.basis.data(), edge, bland, lp.rate.data(), lp.reach.data());
+    if (step.row < 0 || !(step.length < 1e18)) {
+      w.stat.lps++;
+      double slope = 0.0;
+      for (int l = 0; l < d; l++) slope += lp.objective[l] * edge.sign * lp.inverse[l * s + edge.slot];
+      if (!alone || !(slope < -1e-9) || pivots >= most_graph_pivots) return {Verdict::undecided};
+      // without the row the cell is not bounded
+      for (int l = 0; l < d; l++) lp.x[l] += (z + 1.0) / -slope * edge.sign * lp.inverse[l * s + edge.slot];
+      return {Verdict::violated};
+    }
+    move(w.dim, cell.form.data(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(), edge, step,
+         lp.rate.data());
+    pivots++;
+    w.stat.pivots++;
+    if (step.row == index) {
+      w.stat.lps++;
+      bool full = true;
+      for (int q = 0; q < d; q++) full = full && lp.basis[q] >= 0;
+      if (full) keep_vertex(w, certify);
+      return {Verdict::tight, edge.slot};
+    }
+  }
+}
+
+// Proof that row a is a positive multiple of row b: exact cross products of small integers.
+template <int D> bool proportional(const Walk<D> &w, int a, int b) {
+  const std::int64_t ea = w.exponent_of_row(a), eb = w.exponent_of_row(b);
+  if (ea < 0 || eb < 0) return false;
+  const double *ra = w.form_of(a), *rb = w.form_of(b);
+  const double sa = w.orient[a] * power_of_two(ea), sb = w.orient[b] * power_of_two(eb);
+  int lead = 0;
+  while (lead <= w.d() && rb[lead] == 0.0) lead++;
+  if (lead > w.d()) return false;
+  const double ha = ra[lead] * sa, hb = rb[lead] * sb;
+  if (!(ha * hb > 0.0)) return false;
+  for (int l = 0; l <= w.d(); l++) {
+    const double va = ra[l] * sa, vb = rb[l] * sb;
+    const double most_a = std::fabs(va) > std::fabs(ha) ? std::fabs(va) : std::fabs(ha);
+    const double most_b = std::fabs(vb) > std::fabs(hb) ? std::fabs(vb) : std::fabs(hb);
+    if (!(most_a * most_b <= 0x1p53) || va * hb != vb * ha) return false;
+  }
+  return true;
+}
+
+}  // namespace polyrank

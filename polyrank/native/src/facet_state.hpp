@@ -1,0 +1,264 @@
+// The state of a walk over a run's regions.
+//
+// A row is a wall of the domain (0 .. walls - 1) or a unit (walls + unit); its affine form is
+// orient[row] times the row, positive on the current region. Rows of units are composed anew for every
+// cell of the layers below.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "certificate.hpp"
+#include "codewords.hpp"
+#include "dimension.hpp"
+#include "network.hpp"
+#include "path.hpp"
+
+namespace polyrank {
+
+// Values of CellRows::to of a facet: to be looked up; an edge that the neighbour has made already.
+// Otherwise the neighbour, domain_wall, missing, or pending: rationals must say.
+inline constexpr std::int64_t pending = -3, unknown = -4, known = -5;
+// In Found::odd: a row of an open region that is not proved redundant.
+inline constexpr std::int64_t candidate_row = -6;
+// In Found::edge_next: an edge that its target finds by itself, and the end of a list of edges.
+inline constexpr std::int32_t unlinked = -2, last_edge = -1;
+
+// What is known of a row of the cell: nothing yet, it carries a facet, it is redundant, it is a
+// multiple of another row.
+enum class Status : std::int8_t { open, facet, out, attached };
+
+struct GraphStatistics {  // in the order of polyrank/graph/arrays.py, STATISTICS
+  std::int64_t lps = 0, pivots = 0, by_residual = 0, by_integers = 0, by_enclosure = 0, by_interval = 0,
+               by_structure = 0, by_vertex = 0, by_recall = 0, by_segment = 0, from_neighbours = 0, rays = 0,
+               cells = 0, pending = 0, missing = 0;
+};
+
+// What a walk finds. Edges lead from a region to a later one. head[r] and edge_next are the lists of
+// the edges that lead to region r and that it need not find again; open marks regions that rationals
+// must settle. Odd rows are (region, target or missing or pending, row): facets that lead back,
+// nowhere, or where rationals must say; (region, candidate_row, row) are the rows of an open region
+// that may be facets (all, if none is named). A point belongs to the edge, or to the odd facet -1 - i,
+// that owner names; edges without one cross at the segment to the target's witness.
+struct Found {
+  std::vector<std::int32_t> edge_source, edge_target, edge_row, edge_next, head, wall_region, wall_row;
+  std::vector<std::int64_t> odd;    // three numbers each
+  std::vector<std::int64_t> owner;  // of the points
+  std::vector<double> point;        // k numbers each
+  std::vector<std::uint8_t> open;
+
+  std::int64_t edges() const { return static_cast<std::int64_t>(edge_source.size()); }
+  std::int64_t odds() const { return static_cast<std::int64_t>(odd.size() / 3); }
+};
+
+struct Attached {
+  int row, of;  // a row, and the row that it is a multiple of
+};
+
+// The rows of a cell, positive inside: first those that are always there (t >= 0 and the cube's walls,
+// which bound cones), then the candidates.
+struct CellRows {
+  std::int64_t capacity = 0;       // doubles from one column to the next, whole lanes
+  int always = 0, count = 0;       // rows that are always there; rows
+  Buffer<int> row;                 // which row it is; -1 for those that are always there
+  Buffer<int> position;            // of every row; -1 if it is not there
+  Buffer<Status> status;
+  Buffer<double> side;             // orientation of the row's columns, 0 where it is taken out
+  Buffer<double> columns;          // (d + 1, capacity)
+  Buffer<double> form;             // (capacity, stride)
+  Buffer<double> radius;           // error of a coefficient or of an evaluation
+  Buffer<std::int64_t> exponent;   // integers times 2^-exponent, -1 unknown
+  Buffer<bool> central, member;
+  Buffer<double> depth;            // values at the witness, positive
+  Buffer<double> value;            // scratch: values at another point, or steps along a ray
+  Buffer<std::int64_t> to;         // neighbour across a facet
+  Buffer<bool> has_point;          // a point beyond the facet is kept
+  Buffer<double> point;            // (capacity, k) those points
+  Buffer<std::uint64_t> side_word; // the sides of the rows, one bit each
+};
+
+// The linear program over the cell's rows; see simplex.hpp.
+struct Program {
+  Buffer<double> x, inverse, slack, rate, reach, rates, objective, square, direction, sizes, work;
+  Buffer<int> basis;
+};
+
+// Vertices of the cell that earlier programs ended in.
+struct VertexStore {
+  static constexpr int most = 128;
+
+  int words = 0;               // of 64 sides
+  int size = 0, turn = 0;      // vertices; the one that is overwritten next
+  int kept = -1;               // where the last program's vertex is
+  Buffer<double> x;            // (most, square)
+  Buffer<int> basis;           // (most, d)
+  Buffer<double> inverse;      // (most, d * square)
+  Buffer<std::uint64_t> word;  // (most, words): sides of the rows, those of its basis as turned
+  Buffer<std::uint64_t> mask;  // the rows that do not meet in it
+  Buffer<bool> simple;
+  std::vector<int> active;     // the vertices of the current region
+};
+
+// Farkas proofs of redundancy that earlier regions left, `most` per row.
+struct ProofStore {
+  static constexpr int most = 24;
+
+  Buffer<std::uint64_t> mask, word;  // (rows, most, words)
+  Buffer<std::int64_t> layer;        // (rows, most), -1: empty
+  Buffer<std::int64_t> stamp;
+  Buffer<int> turn;                  // per row
+};
+
+template <int D> struct Walk {
+  Dimension<D> dim;
+  Network net;
+  Listing run;
+  int layers, walls, own_walls, rows, words;  // words of 64 bits per layer
+  int chart;                                  // k, the dimension of the chart
+
+  Path<D> path;                  // rows of the units; bits and zeros of the current region
+  Buffer<double> wall_form;      // (walls, stride)
+  Buffer<double> wall_radius;
+  Buffer<double> orient;         // +-1 per row
+  Buffer<int> layer;             // of each unit
+  Buffer<std::uint64_t> word;    // (layers, words): the bits of each layer of the region
+  Buffer<std::int64_t> loaded;   // per layer: how often its rows were composed
+  Buffer<std::int64_t> bound;    // per layer: a bound of the rank of its rows
+  std::uint64_t hash = 0;        // of the codeword
+
+  CellRows cell;
+  Program lp;
+  VertexStore vertices;
+  ProofStore proofs;
+  Found found;
+  GraphStatistics stat;
+
+  std::vector<std::vector<int>> kept;     // (layers + 1): rows not proved redundant on the cell of the layers below
+  std::vector<std::vector<int>> cutting;  // (layers): units of a layer not proved redundant there
+  std::vector<Attached> attached;         // a stack
+  int height = 0;                         // of the stack
+  std::vector<int> attached_count;        // its height after each layer's sieve
+  std::vector<std::uint8_t> varying;      // OR of the differences to the regions that follow
+  std::vector<std::int64_t> flips;        // scratch
+  int level = -1;                         // layer whose cell is being settled
+  bool valid = false;                     // the state belongs to the region before
+  int gathered = 0;                       // rows of the last layer's cell, 0: not there
+
+  Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
+
+  Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own, std::int64_t last)
+      : dim(d),
+        net(network),
+        run(listing),
+        layers(static_cast<int>(last)),
+        walls(static_cast<int>(network.wall_rows.shape[0])),
+        own_walls(static_cast<int>(own)),
+        rows(walls + static_cast<int>(network.total())),
+        words(static_cast<int>((network.widest() + 63) / 64)),
+        chart(static_cast<int>(network.centre.shape[0])),
+        path(network, d) {
+    const std::int64_t units = network.total(), stride = dim.stride(), square = dim.square();
+    const int guards = walls - own_walls;  // t >= 0 and the cube's walls, which bound cones
+    const std::int64_t room = rows + guards, capacity = padded(room);
+    wall_form = Buffer<double>(walls * stride, 0.0);
+    wall_radius = Buffer<double>(walls, 0.0);
+    orient = Buffer<double>(rows, 1.0);
+    layer = Buffer<int>(units, 0);
+    word = Buffer<std::uint64_t>(network.layers() * words, 0);
+    loaded = Buffer<std::int64_t>(network.layers(), 0);
+    bound = Buffer<std::int64_t>(network.layers(), 0);
+    for (std::int64_t k = 0; k < network.layers(); k++)
+      for (std::int64_t g = network.unit_start(k); g < network.unit_start(k + 1); g++) layer[g] = static_cast<int>(k);
+    for (int m = 0; m < walls; m++) {
+      for (int l = 0; l <= dim.size(); l++) wall_form[m * stride + l] = network.wall_rows(m, l);
+      wall_radius[m] = network.wall_error(m) + gamma(dim.size() + 4);
+    }
+    cell.capacity = capacity;
+    cell.always = guards;
+    cell.row = Buffer<int>(room, -1);
+    cell.position = Buffer<int>(rows, -1);
+    cell.status = Buffer<Status>(room, Status::out);
+    cell.side = Buffer<double>(room, 0.0);
+    cell.columns = Buffer<double>((dim.size() + 1) * capacity, 0.0);
+    cell.form = Buffer<double>(room * stride, 0.0);
+    cell.radius = Buffer<double>(room, 0.0);
+    cell.exponent = Buffer<std::int64_t>(room, -1);
+    cell.central = Buffer<bool>(room, false);
+    cell.member = Buffer<bool>(room, false);
+    cell.depth = Buffer<double>(room, 0.0);
+    cell.value = Buffer<double>(room, 0.0);
+    cell.to = Buffer<std::int64_t>(room, 0);
+    cell.has_point = Buffer<bool>(room, false);
+    cell.point = Buffer<double>(room * chart, 0.0);
+    cell.side_word = Buffer<std::uint64_t>((room + 63) / 64, ~std::uint64_t{0});
+    for (int m = 0; m < guards; m++) {
+      const int wall = own_walls + m;
+      bool flat = true;
+      for (int l = 0; l <= dim.size(); l++) {
+        const double v = network.wall_rows(wall, l);
+        cell.form[m * stride + l] = v;
+        cell.columns[l * capacity + m] = v;
+        flat = flat && (l >= network.constant_column || v == 0.0);
+      }
+      cell.side[m] = 1.0;
+      cell.radius[m] = wall_radius[wall];
+      cell.exponent[m] = network.wall_exponent(wall);
+      cell.central[m] = is_central_wall(wall);
+      cell.member[m] = network.homogeneous && flat && cell.central[m];
+    }
+    lp.x = Buffer<double>(square, 0.0);
+    lp.basis = Buffer<int>(dim.size(), -1);
+    lp.inverse = Buffer<double>(dim.size() * square, 0.0);
+    lp.slack = Buffer<double>(room, 0.0);
+    lp.rate = Buffer<double>(room, 0.0);
+    lp.reach = Buffer<double>(room, 0.0);
+    lp.rates = Buffer<double>(square, 0.0);
+    lp.sizes = Buffer<double>(square, 0.0);
+    lp.objective = Buffer<double>(stride, 0.0);
+    lp.square = Buffer<double>(2 * dim.size() * square, 0.0);
+    lp.direction = Buffer<double>(square, 0.0);
+    lp.work = Buffer<double>(square, 0.0);
+    vertices.words = static_cast<int>((room + 63) / 64);
+    vertices.x = Buffer<double>(VertexStore::most * square, 0.0);
+    vertices.basis = Buffer<int>(VertexStore::most * dim.size(), 0);
+    vertices.inverse = Buffer<double>(VertexStore::most * dim.size() * square, 0.0);
+    vertices.word = Buffer<std::uint64_t>(VertexStore::most * vertices.words, 0);
+    vertices.mask = Buffer<std::uint64_t>(VertexStore::most * vertices.words, 0);
+    vertices.simple = Buffer<bool>(VertexStore::most, false);
+    vertices.active.reserve(VertexStore::most + 1);
+    proofs.mask = Buffer<std::uint64_t>(rows * ProofStore::most * words, 0);
+    proofs.word = Buffer<std::uint64_t>(rows * ProofStore::most * words, 0);
+    proofs.layer = Buffer<std::int64_t>(rows * ProofStore::most, -1);
+    proofs.stamp = Buffer<std::int64_t>(rows * ProofStore::most, 0);
+    proofs.turn = Buffer<int>(rows, 0);
+    kept.resize(static_cast<std::size_t>(layers + 1));
+    cutting.resize(static_cast<std::size_t>(layers));
+    attached.resize(static_cast<std::size_t>(rows + 1));
+    attached_count.assign(static_cast<std::size_t>(layers), 0);
+    varying.assign(static_cast<std::size_t>(listing.codes.bytes()), 0);
+    flips.assign(static_cast<std::size_t>(units + 1), 0);
+    p = Buffer<double>(square, 0.0);
+    q = Buffer<double>(square, 0.0);
+    inner = Buffer<double>(square, 0.0);
+    y = Buffer<double>(chart, 0.0);
+    found.head.assign(static_cast<std::size_t>(listing.codes.regions()), last_edge);
+    found.open.assign(static_cast<std::size_t>(listing.codes.regions()), 0);
+  }
+
+  int d() const { return dim.size(); }
+  bool is_unit(int row) const { return row >= walls; }
+  int layer_of(int row) const { return layer[row - walls]; }
+  const double *form_of(int row) const {
+    return is_unit(row) ? path.row(row - walls) : wall_form.data() + row * dim.stride();
+  }
+  double radius_of(int row) const { return is_unit(row) ? path.radius[row - walls] : wall_radius[row]; }
+  std::int64_t exponent_of_row(int row) const {
+    return is_unit(row) ? path.exponent[row - walls] : net.wall_exponent(row);
+  }
+  bool is_central_wall(int row) const { return net.wall_rows(row, dim.size()) == 0.0 && net.wall_error(row) == 0.0; }
+  // Rows as certificates read them.
+  Rows cell_rows() const { return {cell.form.data(), cell.radius.data()}; }
+};
+
+}  // namespace polyrank

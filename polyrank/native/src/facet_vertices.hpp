@@ -1,0 +1,218 @@
+// The vertices that programs met, and what they tell about the regions around them.
+//
+// A vertex is kept with the sides of the rows that do not meet in it. It is a vertex of every region of
+// the cell on the same side of those rows, whatever the side of the rows that meet in it, so that a few
+// machine words say which of the vertices belong to a region.
+//
+// At a *simple* vertex exactly d independent rows meet, by proof; each of them carries a facet of every
+// region around it.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "facet_state.hpp"
+#include "simplex.hpp"
+
+namespace polyrank {
+
+inline std::uint64_t bit_of(std::int64_t m) { return std::uint64_t{1} << (m & 63); }
+
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Lists the kept vertices that the current region has.
+template <int D> void select_vertices(Walk<D> &w) {
+  VertexStore &store = w.vertices;
+  const int words = (w.cell.count + 63) >> 6;
+  store.active.clear();
+  for (int v = 0; v < store.size; v++) {
+    const std::uint64_t *word = &store.word[v * store.words], *mask = &store.mask[v * store.words];
+    std::uint64_t apart = 0;
+    for (int c = 0; c < words; c++) apart |= (w.cell.side_word[c] ^ word[c]) & mask[c];
+    if (apart == 0) store.active.push_back(v);
+  }
+}
+
+// Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new.
+template <int D> void place_vertices(Walk<D> &w, int begin) {
+  VertexStore &store = w.vertices;
+  for (int v = 0; v < store.size; v++) {
+    const double *x = &store.x[v * w.dim.square()];
+    store.simple[v] = false;
+    for (int m = begin; m < w.cell.count; m++) {
+      double z = w.cell.columns[w.d() * w.cell.capacity + m];
+      for (int l = 0; l < w.d(); l++) z += w.cell.columns[l * w.cell.capacity + m] * x[l];
+      const bool inside = (w.cell.side_word[m >> 6] & bit_of(m)) != 0;
+      std::uint64_t &word = store.word[v * store.words + (m >> 6)];
+      store.mask[v * store.words + (m >> 6)] |= bit_of(m);
+      word = (z > 0.0) == inside ? word | bit_of(m) : word & ~bit_of(m);
+    }
+  }
+}
+
+// Puts the program to the interior point p with free slots.
+template <int D> void start_at_witness(Walk<D> &w) {
+  const int d = w.d(), s = w.dim.square();
+  for (int q = 0; q < d; q++) {
+    w.lp.basis[q] = -1;
+    w.lp.x[q] = w.p[q];
+    for (int l = 0; l < d; l++) w.lp.inverse[l * s + q] = l == q ? 1.0 : 0.0;
+  }
+}
+
+// The linear part of the objective at a kept vertex.
+template <int D> double objective_at(const Walk<D> &w, int v) {
+  double z = 0.0;
+  for (int l = 0; l < w.d(); l++) z += w.lp.objective[l] * w.vertices.x[v * w.dim.square() + l];
+  return z;
+}
+
+// Puts the program to the region's vertex where the objective is least; vertices on the row `without`
+// are left out. Returns its place among the region's vertices, or -1 with the program at the witness.
+template <int D> int start_at_lowest(Walk<D> &w, int without) {
+  VertexStore &store = w.vertices;
+  const int d = w.d(), s = w.dim.square();
+  int best = -1;
+  double low = infinity;
+  for (std::size_t i = 0; i < store.active.size(); i++) {
+    const int v = store.active[i];
+    bool on_it = false;
+    for (int q = 0; q < d && without >= 0; q++) on_it = on_it || store.basis[v * d + q] == without;
+    if (on_it) continue;
+    const double z = objective_at(w, v);
+    if (z < low) low = z, best = static_cast<int>(i);
+  }
+  if (best < 0) {
+    start_at_witness(w);
+    return -1;
+  }
+  const int v = store.active[static_cast<std::size_t>(best)];
+  for (int q = 0; q < d; q++) {
+    const int b = store.basis[v * d + q];
+    w.lp.basis[q] = b;
+    w.lp.x[q] = store.x[v * s + q];
+    const bool turned = ((w.cell.side_word[b >> 6] ^ store.word[v * store.words + (b >> 6)]) & bit_of(b)) != 0;
+    for (int l = 0; l < d; l++) {
+      const double edge = store.inverse[(v * d + l) * s + q];
+      w.lp.inverse[l * s + q] = turned ? -edge : edge;
+    }
+  }
+  return best;
+}
+
+// Takes a vertex off the region's list: it is none of its vertices after all.
+template <int D> void drop_vertex(Walk<D> &w, int place) {
+  w.vertices.active[static_cast<std::size_t>(place)] = w.vertices.active.back();
+  w.vertices.active.pop_back();
+}
+
+// The region's vertex that is the program's point up to rounding, or -1.
+template <int D> int listed_there(const Walk<D> &w) {
+  for (const int v : w.vertices.active) {
+    double apart = 0.0;
+    for (int l = 0; l < w.d(); l++) apart += std::fabs(w.vertices.x[v * w.dim.square() + l] - w.lp.x[l]);
+    if (apart < 1e-12) return v;
+  }
+  return -1;
+}
+
+// A place for a vertex of the region, put on its list.
+inline int next_place(VertexStore &store) {
+  int v = store.size;
+  if (v < VertexStore::most) {
+    store.size++;
+  } else {
+    v = store.turn;
+    store.turn = (v + 1) % VertexStore::most;
+    for (const int listed : store.active)
+      if (listed == v) return v;
+  }
+  store.active.push_back(v);
+  return v;
+}
+
+// Proves that exactly the rows of the basis meet in a vertex next to x, independent.
+//
+// With the edges e_q of the basis scaled to L1 size one and e their sum, x + delta (e - 2 e_c) is
+// strictly outside row c and strictly inside the other rows b of the basis if
+// delta (a_b.e_b - sum_{q != b} |a_b.e_q|) exceeds the value of row b at x. Rows outside the basis
+// change by at most d delta, half the least of them. A region on the same side of those has p strictly
+// inside every row; the segment from p to this point leaves it through row c alone, and with row b
+// turned around the same holds for -e_b.
+template <int D> bool is_simple(Walk<D> &w) {
+  const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
+  CellRows &cell = w.cell;
+  Program &lp = w.lp;
+  double size = 1.0;
+  for (int l = 0; l < d; l++) size = std::fabs(lp.x[l]) > size ? std::fabs(lp.x[l]) : size;
+  if (!(size <= 4.0)) return false;
+  const double factor = (d + 1) * inflate * size;
+  slacks(w.dim, cell.columns.data(), cell.capacity, cell.count, lp.x.data(), cell.value.data());
+  for (int q = 0; q < d; q++) {
+    lp.rates[q] = std::fabs(cell.value[lp.basis[q]]);
+    cell.value[lp.basis[q]] = infinity;
+  }
+  double least = 1.0;
+  for (int m = 0; m < cell.count; m++) {
+    const double z = cell.value[m] - cell.radius[m] * factor;
+    if (!(z > least)) least = z;
+    if (cell.side[m] == 0.0) return false;
+  }
+  if (!(least > 0.0)) return false;
+  const double delta = 0.5 * least / d;
+  for (int q = 0; q < d; q++) {
+    double length = 0.0;
+    for (int l = 0; l < d; l++) length += std::fabs(lp.inverse[l * s + q]);
+    lp.sizes[q] = length;
+  }
+  for (int c = 0; c < d; c++) {
+    const int b = lp.basis[c];
+    for (int q = 0; q < d; q++) {
+      double along = 0.0;
+      for (int l = 0; l < d; l++) along += cell.form[b * stride + l] * lp.inverse[l * s + q];
+      lp.work[q] = along / lp.sizes[q];
+    }
+    double left = lp.work[c];
+    for (int q = 0; q < d; q++)
+      if (q != c) left -= std::fabs(lp.work[q]);
+    const double r = cell.radius[b];
+    if (!(left > ((lp.rates[c] + r * factor) / delta + 4 * (d + 1) * r) * inflate)) return false;
+  }
+  return true;
+}
+
+// Keeps the vertex of the program; with `certify` tries to prove it simple.
+template <int D> void keep_vertex(Walk<D> &w, bool certify) {
+  VertexStore &store = w.vertices;
+  const int d = w.d(), s = w.dim.square(), count = w.cell.count;
+  int v = listed_there(w);
+  if (v >= 0 && !certify) return;
+  if (v < 0) v = next_place(store);
+  for (int c = 0; c < (count + 63) >> 6; c++) {
+    const int rows = count - 64 * c < 64 ? count - 64 * c : 64;
+    store.word[v * store.words + c] = w.cell.side_word[c];
+    store.mask[v * store.words + c] = ~std::uint64_t{0} >> (64 - rows);
+  }
+  for (int q = 0; q < d; q++) {
+    const int b = w.lp.basis[q];
+    store.mask[v * store.words + (b >> 6)] &= ~bit_of(b);
+    store.basis[v * d + q] = b;
+    store.x[v * s + q] = w.lp.x[q];
+    for (int l = 0; l < d; l++) store.inverse[(v * d + q) * s + l] = w.lp.inverse[q * s + l];
+  }
+  store.simple[v] = certify && is_simple(w);
+  store.kept = v;
+}
+
+// The undecided walls of the domain that carry a facet next to a simple vertex.
+template <int D> void wall_facets(Walk<D> &w, int v) {
+  for (int q = 0; q < w.d(); q++) {
+    const int m = w.vertices.basis[v * w.d() + q];
+    if (w.cell.status[m] != Status::open || w.cell.row[m] >= w.own_walls) continue;
+    w.cell.status[m] = Status::facet;
+    w.cell.to[m] = unknown;
+    w.cell.has_point[m] = false;
+  }
+}
+
+}  // namespace polyrank

@@ -1,0 +1,282 @@
+// The walk over a run's regions: the facets of every region, each with its proof.
+//
+// A region is the intersection of the walls of the domain and one half-space per unit. The walk goes
+// through the regions in the order of the file, which is that of a depth-first search, and keeps for
+// every prefix of layers the rows that are not proved redundant on the prefix's cell; a region's
+// candidates are those of the cell above and the units of its own layer that are not constant there.
+// What float and integer arithmetic cannot prove makes the region *open*: it is handed back and decided
+// in rational arithmetic.
+//
+// Since the network is continuous, only units that vanish on the facet change sign across it; where none
+// of them lies above another the neighbour's codeword is the region's with their bits flipped, and it is
+// looked up among the run's codewords.
+#pragma once
+
+#include "facets.hpp"
+#include "grouping.hpp"
+
+namespace polyrank {
+
+// What changed from the region before.
+struct Change {
+  int layer;       // the first layer that differs
+  int zero_layer;  // the last layer with a unit that vanishes identically, or -1
+};
+
+// Puts bits, zeros, orientations, words and hash to region r.
+template <int D> Change decode(Walk<D> &w, std::int64_t r, bool fresh) {
+  const CodeTable &codes = w.run.codes;
+  const std::int64_t bits = w.run.unit.shape[0];
+  Change change{fresh ? 0 : w.layers, -1};
+  if (fresh) {
+    w.hash = 0;
+    for (std::int64_t g = 0; g < w.net.total(); g++) {
+      w.path.bit[g] = 1;
+      w.path.zero[g] = 0;
+      w.orient[w.walls + g] = 1.0;
+    }
+    for (std::int64_t v = 0; v < w.word.size(); v++) w.word[v] = 0;
+  }
+  for (std::int64_t c = 0; c < codes.bytes(); c++) {
+    const int now = codes.code(r, c), x = fresh ? 255 : now ^ codes.code(r - 1, c);
+    if (x == 0) continue;
+    for (int j = 0; j < 8; j++) {
+      const std::int64_t b = 8 * c + j;
+      if (((x >> j) & 1) == 0 || b >= bits) continue;
+      const std::int64_t g = w.run.unit(b);
+      const int k = w.layer[g];
+      if (k < change.layer) change.layer = k;
+      const std::int64_t i = g - w.net.unit_start(k);
+      std::uint64_t &word = w.word[k * w.words + (i >> 6)];
+      const bool on = (now >> j) & 1;
+      w.path.bit[g] = on;
+      w.orient[w.walls + g] = on ? 1.0 : -1.0;
+      if (on || !fresh) {
+        word ^= bit_of(i);
+        w.hash ^= codes.key(b);
+      }
+    }
+  }
+  if (w.run.zero.shape[0] > 0)
+    for (std::int64_t b = 0; b < bits; b++) {
+      const std::int64_t g = w.run.unit(b);
+      const auto vanish = static_cast<std::int8_t>((w.run.zero(r, b >> 3) >> (b & 7)) & 1);
+      if (vanish) change.zero_layer = w.layer[g];
+      if (vanish != w.path.zero[g]) {
+        w.path.zero[g] = vanish;
+        if (w.layer[g] < change.layer) change.layer = w.layer[g];
+      }
+    }
+  return change;
+}
+
+// OR of the differences between region r and those after it with the same layers below k.
+template <int D> void load_varying(Walk<D> &w, std::int64_t r, int k) {
+  const CodeTable &codes = w.run.codes;
+  const std::int64_t bytes = codes.bytes();
+  std::uint8_t *__restrict const varying = w.varying.data();
+  const std::uint8_t *here = codes.code.row(r), *mask = w.run.mask.row(k);
+  for (std::int64_t c = 0; c < bytes; c++) varying[c] = 0;
+  for (std::int64_t s = r + 1; s < codes.regions(); s++) {
+    const std::uint8_t *there = codes.code.row(s);
+    for (std::int64_t c = 0; c < bytes; c++)
+      if ((there[c] ^ here[c]) & mask[c]) return;
+    for (std::int64_t c = 0; c < bytes; c++) varying[c] = static_cast<std::uint8_t>(varying[c] | (there[c] ^ here[c]));
+  }
+}
+
+// Units of layer k on the cell of the layers below: those not proved redundant there.
+template <int D> void sieve(Walk<D> &w, int k) {
+  const int d = w.d();
+  std::vector<int> &out = w.cutting[static_cast<std::size_t>(k)];
+  out.clear();
+  for (std::int64_t g = w.net.unit_start(k); g < w.net.unit_start(k + 1); g++) {
+    if (!w.net.hyperplane(g) || w.net.tie(g) >= 0 || w.path.zero[g]) continue;
+    const std::int64_t bit = w.run.bit(g);
+    if (!((w.varying[static_cast<std::size_t>(bit >> 3)] >> (bit & 7)) & 1)) {
+      const int row = w.walls + static_cast<int>(g);
+      const double *form = w.form_of(row);
+      double spread = 0.0;
+      bool slanted = false;
+      for (int l = 0; l < d; l++) {
+        spread += std::fabs(form[l]);
+        slanted = slanted || (l < d - 1 && form[l] != 0.0);
+      }
+      if (w.path.error[g] == 0.0 && (spread == 0.0 || (w.net.homogeneous && !slanted))) {
+        w.stat.by_structure++;
+        continue;
+      }
+      if (std::fabs(form[d]) > (spread + (d + 1) * w.radius_of(row)) * inflate) {
+        w.stat.by_interval++;
+        continue;
+      }
+      if (redundant_at_vertex(w, row)) {
+        w.stat.by_vertex++;
+        w.stat.by_residual++;
+        continue;
+      }
+      const Outcome outcome = minimise(w, row, -1, false, false);
+      if (outcome.verdict == Verdict::redundant) continue;
+      if (outcome.verdict == Verdict::proportional) {
+        attach(w, row, w.cell.row[outcome.other]);
+        continue;
+      }
+    }
+    out.push_back(static_cast<int>(g));
+  }
+}
+
+// What lies across a facet: domain_wall, a region, missing or pending; and the lowest row that carries it.
+struct Across {
+  std::int64_t to;
+  int lowest;
+};
+
+template <int D> Across cross(Walk<D> &w, int row, std::int64_t r, int zero_layer) {
+  const Listing &run = w.run;
+  int lowest = row, layer = -1;
+  bool mixed = false;
+  std::int64_t count = 0;
+  std::uint64_t value = w.hash;
+  for (int a = -1; a < w.height; a++) {
+    const int other = a < 0 ? row : w.attached[static_cast<std::size_t>(a)].row;
+    if (a >= 0 && root(w, other) != row) continue;
+    lowest = std::min(lowest, other);
+    if (!w.is_unit(other)) continue;
+    const std::int64_t g = other - w.walls;
+    mixed = mixed || zero_layer > w.layer[g] || (layer >= 0 && w.layer[g] != layer);
+    layer = w.layer[g];
+    for (std::int64_t f = run.flip_start(g); f < run.flip_start(g + 1); f++)
+      w.flips[static_cast<std::size_t>(count++)] = run.flip(f);
+    value ^= run.flip_key(g);
+  }
+  if (!w.is_unit(lowest)) return {domain_wall, lowest};
+  if (mixed) {  // a unit above another one vanishes on the facet: its row on the other side decides
+    w.stat.pending++;
+    return {pending, lowest};
+  }
+  return {run.codes.find(value, r, w.flips.data(), count), lowest};
+}
+
+template <int D> void keep_point(Walk<D> &w, std::int64_t owner, int m) {
+  w.found.owner.push_back(owner);
+  const double *point = w.cell.point.data() + static_cast<std::int64_t>(m) * w.chart;
+  w.found.point.insert(w.found.point.end(), point, point + w.chart);
+}
+
+template <int D> void keep_odd(Walk<D> &w, std::int64_t r, std::int64_t to, int row) {
+  w.found.odd.insert(w.found.odd.end(), {r, to, row});
+}
+
+// Writes the facets of region r.
+template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
+  CellRows &cell = w.cell;
+  Found &found = w.found;
+  for (int m = cell.always; m < cell.count; m++) {
+    if (cell.status[m] != Status::facet || cell.to[m] == known) continue;
+    int row = cell.row[m];
+    std::int64_t to = cell.to[m];
+    bool linked = to != unknown;
+    if (!linked) {
+      const Across across = cross(w, row, r, zero_layer);
+      linked = across.lowest == row && across.to >= 0 && is_alone(w, row);
+      to = across.to;
+      row = across.lowest;
+    }
+    if (to == domain_wall) {
+      found.wall_region.push_back(static_cast<std::int32_t>(r));
+      found.wall_row.push_back(row);
+    } else if (to > r) {
+      const auto e = static_cast<std::int32_t>(found.edges());
+      std::int32_t &head = found.head[static_cast<std::size_t>(to)];
+      found.edge_source.push_back(static_cast<std::int32_t>(r));
+      found.edge_target.push_back(static_cast<std::int32_t>(to));
+      found.edge_row.push_back(row);
+      found.edge_next.push_back(linked ? head : unlinked);
+      if (linked) head = e;
+      if (cell.has_point[m]) keep_point(w, e, m);
+    } else {
+      if (to < 0) keep_point(w, -1 - found.odds(), m);
+      keep_odd(w, r, to, row);
+      w.stat.missing += to == missing;
+    }
+  }
+}
+
+// Every candidate is undecided again.
+template <int D> void renew(Walk<D> &w) {
+  for (int m = w.cell.always; m < w.cell.count; m++) w.cell.status[m] = Status::open;
+}
+
+// Hands the rows that are left to the cells below.
+template <int D> void keep_rows(Walk<D> &w, int k) {
+  std::vector<int> &out = w.kept[static_cast<std::size_t>(k)];
+  out.clear();
+  for (int m = w.cell.always; m < w.cell.count; m++)
+    if (w.cell.status[m] == Status::facet) out.push_back(w.cell.row[m]);
+}
+
+// Facets of the regions begin .. end - 1.
+template <int D> void walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t r = begin; r < end; r++) {
+    const bool fresh = r == 0 || !w.valid;
+    const Change change = decode(w, r, fresh);
+    w.valid = true;
+    if (!load_witness(w, r, w.p.data())) {
+      w.found.open[static_cast<std::size_t>(r)] = 1;
+      w.gathered = 0;
+      w.valid = false;
+      continue;
+    }
+    w.height = 0;
+    bool done = true, consistent = false;
+    for (int k = fresh ? -1 : change.layer; k < w.layers && done; k++) {
+      const bool final = k == w.layers - 1;
+      w.level = k;
+      if (k < 0) {  // the domain itself
+        w.kept[0].clear();
+        for (int m = 0; m < w.own_walls; m++) w.kept[0].push_back(m);
+        gather_kept(w, 0);
+      } else if (k > change.layer || fresh) {
+        load_layer(w, k);
+        load_varying(w, r, k);
+        w.stat.cells++;
+        gather_kept(w, k);
+        sieve(w, k);
+        w.attached_count[static_cast<std::size_t>(k)] = w.height;
+        gather_cutting(w, k);
+      } else {
+        w.height = w.attached_count[static_cast<std::size_t>(k)];
+        if (final && w.gathered > 0) {
+          turn_rows(w);
+        } else {
+          gather_kept(w, k);
+          gather_cutting(w, k);
+        }
+      }
+      w.gathered = final ? w.cell.count : 0;
+      renew(w);
+      select_vertices(w);
+      consistent = final;
+      done = measure_depths(w);
+      if (done && final) {
+        done = known_facets(w, r, change.zero_layer);
+        consistent = done;
+      }
+      done = done && settle_rows(w, final, k + 1);
+      if (done && !final) keep_rows(w, k + 1);
+    }
+    if (done) {
+      emit_facets(w, r, change.zero_layer);
+      continue;
+    }
+    if (consistent && w.gathered > 0)
+      for (int m = w.cell.always; m < w.cell.count; m++)
+        if (w.cell.status[m] != Status::out) keep_odd(w, r, candidate_row, w.cell.row[m]);
+    if (w.gathered == 0) w.valid = false;
+    w.found.open[static_cast<std::size_t>(r)] = 1;
+    w.gathered = 0;
+  }
+}
+
+}  // namespace polyrank

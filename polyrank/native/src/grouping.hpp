@@ -1,0 +1,65 @@
+// The facets of every region one after the other, and the components of a graph.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "array.hpp"
+#include "codewords.hpp"
+
+namespace polyrank {
+
+inline constexpr std::int32_t domain_wall = -1;  // "neighbour" across a wall of the domain
+
+using Regions = Array<const std::int32_t, 1>;
+using Pairs = Array<const std::int32_t, 2>;  // (region, name)
+
+// Facets by region: those to later regions, to earlier ones, at walls, before nothing. start holds
+// regions + 1 zeros and receives the first facet of every region.
+inline void group_facets(Regions source, Regions target, Regions unit, Regions mirrored, Pairs walls,
+                         Pairs nowhere, Array<std::int64_t, 1> start, Array<std::int32_t, 1> facet_unit,
+                         Array<std::int32_t, 1> facet_to) {
+  const std::int64_t edges = source.shape[0], regions = start.shape[0] - 1;
+  for (std::int64_t e = 0; e < edges; e++) {
+    start(source(e) + 1)++;
+    start(target(e) + 1)++;
+  }
+  for (std::int64_t i = 0; i < walls.shape[0]; i++) start(walls(i, 0) + 1)++;
+  for (std::int64_t i = 0; i < nowhere.shape[0]; i++) start(nowhere(i, 0) + 1)++;
+  for (std::int64_t r = 0; r < regions; r++) start(r + 1) += start(r);
+  std::vector<std::int64_t> place(start.data, start.data + regions);
+  const auto put = [&](std::int32_t region, std::int32_t name, std::int32_t to) {
+    const std::int64_t f = place[static_cast<std::size_t>(region)]++;
+    facet_unit(f) = name;
+    facet_to(f) = to;
+  };
+  for (std::int64_t e = 0; e < edges; e++) put(source(e), unit(e), target(e));
+  for (std::int64_t e = 0; e < edges; e++) put(target(e), mirrored(e), source(e));
+  for (std::int64_t i = 0; i < walls.shape[0]; i++) put(walls(i, 0), walls(i, 1), domain_wall);
+  for (std::int64_t i = 0; i < nowhere.shape[0]; i++)
+    put(nowhere(i, 0), nowhere(i, 1), static_cast<std::int32_t>(missing));
+}
+
+// Components of a graph, by union-find with path halving.
+inline std::int64_t count_components(Regions source, Regions target, std::int64_t regions) {
+  std::vector<std::int32_t> parent(static_cast<std::size_t>(regions));
+  for (std::size_t r = 0; r < parent.size(); r++) parent[r] = static_cast<std::int32_t>(r);
+  const auto leader = [&](std::int32_t r) {
+    for (auto at = static_cast<std::size_t>(r); parent[at] != r; at = static_cast<std::size_t>(r)) {
+      parent[at] = parent[static_cast<std::size_t>(parent[at])];
+      r = parent[at];
+    }
+    return r;
+  };
+  std::int64_t components = regions;
+  for (std::int64_t e = 0; e < source.shape[0]; e++) {
+    const std::int32_t a = leader(source(e)), b = leader(target(e));
+    if (a == b) continue;
+    parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+    components--;
+  }
+  return components;
+}
+
+}  // namespace polyrank
