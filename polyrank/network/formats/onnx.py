@@ -1,6 +1,7 @@
 """ONNX models: the dataflow graph, evaluated on affine functions of the input, as a normal form.
 
-Operator sets 7 to 28 are read. What is exact, and what is assumed:
+Operator sets 6 to 28 are read, and files compressed with gzip as they are. What is exact, and what
+is assumed:
 
 - Every stored number is the dyadic rational that it encodes; divisions (``Div``, ``AveragePool``,
   ``ReduceMean``) are exact; the result is the real-number function of the graph, not the rounding
@@ -29,9 +30,11 @@ from polyrank.network.formats import (
     onnx_arithmetic,
     onnx_images,
     onnx_layout,
+    onnx_logic,
     onnx_piecewise,
     onnx_shape,
 )
+from polyrank.network.formats.gunzip import MAGIC, gunzip
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_graph import GraphModel, Node
 from polyrank.network.formats.options import LoadOptions
@@ -46,6 +49,7 @@ __all__ = ["OPERATORS", "network_from_graph", "read"]
 OPERATORS: Mapping[str, Operator] = {
     **onnx_shape.OPERATORS,
     **onnx_layout.OPERATORS,
+    **onnx_logic.OPERATORS,
     **onnx_arithmetic.OPERATORS,
     **onnx_images.OPERATORS,
     **onnx_piecewise.OPERATORS,
@@ -77,6 +81,7 @@ _REMEDY = {
     "ThresholdedRelu": "Relu with a bias is continuous",
 }
 _MAX_BYTES = 2**31
+_BOMB_BYTES, _BOMB_RATIO = 1 << 26, 200
 
 
 def read(path: Path, options: LoadOptions) -> Network:
@@ -103,8 +108,12 @@ def read(path: Path, options: LoadOptions) -> Network:
     from polyrank.network.formats.onnx_parse import parse_model  # noqa: PLC0415  (imports onnx)
 
     checked_file(path, max_bytes=_MAX_BYTES)
-    model = parse_model(path.read_bytes(), path.parent)
-    return network_from_graph(model, cut_final=options.cut_final, name=path.stem)
+    data, name = path.read_bytes(), path.stem
+    if data.startswith(MAGIC):
+        most = min(_MAX_BYTES, max(_BOMB_BYTES, _BOMB_RATIO * len(data)))
+        data, name = gunzip(data, max_bytes=most, name=path.name), Path(name).stem
+    model = parse_model(data, path.parent)
+    return network_from_graph(model, cut_final=options.cut_final, name=name)
 
 
 def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Network:
@@ -119,7 +128,11 @@ def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Netw
     producers = _producers(model)
     outputs = [_cut(producers, output, notes) if cut_final else output for output in model.outputs]
     tape, known = _inputs(model, notes)
-    for node in _needed(producers, outputs, known):
+    needed = _needed(producers, outputs, known)
+    for node in needed:  # before anything is folded: what is refused is refused at once
+        if node.op not in OPERATORS:
+            raise _refusal(node)
+    for node in needed:
         _evaluate(node, model, tape, known, notes)
     tensors = []
     for output in outputs:
@@ -230,9 +243,7 @@ def _needed(
 def _evaluate(
     node: Node, model: GraphModel, tape: Tape, known: dict[str, Value], notes: list[str]
 ) -> None:
-    operator = OPERATORS.get(node.op)
-    if operator is None:
-        raise _refusal(node)
+    operator = OPERATORS[node.op]
     values = tuple(known[name] if name else None for name in node.inputs)
     constant = not any(isinstance(value, Affine) for value in values)
     call = Call(node, values, model.opset, Tape(0) if constant else tape, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from flint import fmpq
@@ -59,12 +60,45 @@ def _signed_sum(call: Call, signs: Sequence[float]) -> list[Value]:
     return [call.tape.combine(list(zip(tensors, signs, strict=True)), shape, call.name)]
 
 
+def _spread(call: Call) -> Call:
+    """The call with its second argument shaped as operator sets before 7 broadcast it.
+
+    There ``broadcast = 1`` places the second shape inside of the first, at ``axis`` or at the
+    end; without it the shapes are equal.
+    """
+    if call.opset >= 7:
+        return call
+    first, second = call.value(0), call.value(1)
+    whole, part = shape_of(first), shape_of(second)
+    if not call.integer("broadcast", 0):
+        if whole != part:
+            raise FormatError(
+                f"{call.node.where}: the shapes {whole} and {part} differ, and operator set "
+                f"{call.opset} broadcasts only where the attribute says so"
+            )
+        return call
+    start = call.integer("axis", len(whole) - len(part))
+    start += len(whole) if start < 0 else 0
+    inner = whole[start : start + len(part)]
+    if (
+        start < 0
+        or len(inner) != len(part)
+        or any(b not in (1, a) for a, b in zip(inner, part, strict=True))
+    ):
+        raise FormatError(
+            f"{call.node.where}: the shape {part} does not lie in {whole} from axis {start} on"
+        )
+    shape = (*part, *(1,) * (len(whole) - start - len(part)))
+    second = second.reshaped(shape) if isinstance(second, Affine) else second.reshape(shape)
+    return replace(call, values=(first, second, *call.values[2:]))
+
+
 def _add(call: Call) -> list[Value]:
-    return _signed_sum(call, [1.0, 1.0])
+    return _signed_sum(_spread(call), [1.0, 1.0])
 
 
 def _sub(call: Call) -> list[Value]:
-    return _signed_sum(call, [1.0, -1.0])
+    return _signed_sum(_spread(call), [1.0, -1.0])
 
 
 def _sum(call: Call) -> list[Value]:
@@ -85,6 +119,7 @@ def _neg(call: Call) -> list[Value]:
 
 
 def _mul(call: Call) -> list[Value]:
+    call = _spread(call)
     left, right = call.value(0), call.value(1)
     if not isinstance(left, Affine) and not isinstance(right, Affine):
         if left.dtype.kind in "iu" and right.dtype.kind in "iu":
@@ -101,6 +136,7 @@ def _mul(call: Call) -> list[Value]:
 
 
 def _div(call: Call) -> list[Value]:
+    call = _spread(call)
     numerator = call.value(0)
     divisor = call.array(1, "the divisor")
     if bool((divisor == 0).any()):
@@ -153,8 +189,15 @@ def _transposed(value: Value) -> Value:
     return value.T
 
 
+def _flattened(value: Value) -> Value:
+    shape = (shape_of(value)[0], math.prod(shape_of(value)[1:]))
+    return value.reshaped(shape) if isinstance(value, Affine) else value.reshape(shape)
+
+
 def _gemm(call: Call) -> list[Value]:
     left, right = call.value(0), call.value(1)
+    if call.opset < 7 and len(shape_of(left)) > 2:  # as MATLAB writes it: images are flattened
+        left = _flattened(left)
     if len(shape_of(left)) != 2 or len(shape_of(right)) != 2:
         raise FormatError(
             f"{call.node.where}: expected two matrices, got shapes {shape_of(left)} and "

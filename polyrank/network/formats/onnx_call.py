@@ -120,7 +120,10 @@ class Call:
 
     def integers(self, position: int, what: str) -> list[int]:
         """The input, which must be a constant of integers, as a flat list."""
-        array = self.constant(position, what).ravel()
+        stored = self.array(position, what)
+        if stored.dtype.kind in "iu":
+            return [int(v) for v in stored.ravel()]
+        array = as_values(stored, f"{self.node.where}: {what}").ravel()
         if not is_float(array) or bool((array != np.floor(array)).any()):
             raise FormatError(f"{self.node.where}: {what} is not made of integers")
         return [int(v) for v in array]

@@ -103,7 +103,14 @@ def _transposed_windows(call: Call, spatial: Sequence[int], kernel: Sequence[int
         full = strides[k] * (spatial[k] - 1) + extra[k] + reach
         if wanted is not None or auto_pad in {"SAME_UPPER", "SAME_LOWER"}:
             size = wanted[-axes:][k] if wanted is not None else spatial[k] * strides[k]
-            total = max(0, full - size)
+            total = full - size
+            if total < 0:
+                raise UnsupportedError(
+                    f"{call.node.where}: along axis {k} the kernel reaches {full} cells of the "
+                    f"{size} that {'output_shape' if wanted is not None else auto_pad} asks for; "
+                    "where the missing ones go is read in different ways by different programs: "
+                    "export the model with explicit pads and output_padding"
+                )
             # the specification gives the odd cell to the front except for SAME_UPPER
             low = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
             high = total - low
@@ -141,7 +148,8 @@ def _global_average_pool(call: Call) -> list[Value]:
 
 
 def _batch_normalization(call: Call) -> list[Value]:
-    if call.integer("training_mode", 0):
+    old_training = call.opset < 7 and not call.integer("is_test", 0)
+    if call.integer("training_mode", 0) or old_training:
         raise UnsupportedError(f"{call.node.where} is in training mode; export it for inference")
     tensor = call.affine(0)
     channels = tensor.shape[1] if len(tensor.shape) > 1 else 1

@@ -22,7 +22,7 @@ from polyrank.network.graph.affine import MOST_ENTRIES
 
 __all__ = ["OPSETS", "parse_model"]
 
-OPSETS = range(7, 29)
+OPSETS = range(6, 29)
 """Versions of the default operator set that are read."""
 
 _FLOATS = {"FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"}
@@ -71,8 +71,8 @@ def _opset(model: Any) -> int:
         raise FormatError("this is not an ONNX model: it names no version of the operator set")
     if opset not in OPSETS:
         raise UnsupportedError(
-            f"the model uses operator set {opset}; {OPSETS[0]} to {OPSETS[-1]} are read; convert "
-            "it with onnx.version_converter.convert_version"
+            f"the model uses operator set {opset}; {OPSETS[0]} to {OPSETS[-1]} are read; export it "
+            "again with one of these, or try onnx.version_converter.convert_version"
         )
     return opset
 

@@ -56,6 +56,8 @@ def _leaky_relu(call: Call) -> list[Value]:
 def _prelu(call: Call) -> list[Value]:
     tensor = call.affine(0)
     slope = call.constant(1, "the slope")
+    if call.opset < 7 and slope.ndim == 1 and slope.size > 1 and len(tensor.shape) > 2:
+        slope = slope.reshape(-1, *(1,) * (len(tensor.shape) - 2))  # one for each channel
     shape = common_shape(call, [tensor.shape, slope.shape])
     if shape != tensor.shape:
         raise FormatError(

@@ -35,6 +35,11 @@ def _identity(call: Call) -> list[Value]:
 
 def _dropout(call: Call) -> list[Value]:
     value = call.value(0)
+    if call.opset < 7 and not call.integer("is_test", 0) and call.number("ratio", 0.5) != 0:
+        raise UnsupportedError(
+            f"{call.node.where} is in training mode, which is random; export the model for "
+            "inference (is_test = 1)"
+        )
     training = call.given(2)
     if training is not None and bool(np.asarray(call.array(2, "training_mode")).any()):
         ratio = 0.5 if call.given(1) is None else float(call.array(1, "ratio"))

@@ -40,7 +40,7 @@ def load(
     Parameters
     ----------
     path : str or path
-        ``.npz``, ``.safetensors``, ``.nnet``, ``.json``, ``.onnx``, ``.pt``/``.pth``,
+        ``.npz``, ``.safetensors``, ``.nnet``, ``.json``, ``.onnx`` (or ``.onnx.gz``), ``.pt``/``.pth``,
         ``.keras``/``.h5`` or ``.mat``.
     output_relu : bool
         Put a ReLU on the output layer as well.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from polyrank.errors import FormatError
+from polyrank.network.formats.gunzip import MAGIC
 from polyrank.network.formats.source import checked_file
 
 __all__ = ["FORMATS", "Format", "format_of", "format_to_write"]
@@ -40,13 +42,15 @@ FORMATS = (
     Format("safetensors", (".safetensors",), "safetensors", "safetensors", _CHOICE),
     Format("nnet", (".nnet",), "nnet", "nnet", frozenset({"raw"})),
     Format("json", (".json",), "json_network", "json_network", _CHOICE),
-    Format("onnx", (".onnx",), "onnx", "write_onnx"),
+    Format("onnx", (".onnx", ".onnx.gz"), "onnx", "write_onnx"),
     Format("torch", (".pt", ".pth"), "torch", None, _CHOICE),
     Format("keras", (".keras", ".h5", ".hdf5"), "keras"),
     Format("matlab", (".mat",), "matlab", None, _CHOICE),
 )
 _BY_NAME = {form.name: form for form in FORMATS}
 _BY_EXTENSION = {extension: form for form in FORMATS for extension in form.extensions}
+_SHERLOCK_BYTES = 1 << 14
+_SHERLOCK_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -63,9 +67,11 @@ def format_of(path: Path) -> Format:
         known.
     """
     size = checked_file(path)
-    by_extension = _BY_EXTENSION.get(path.suffix.lower())
+    by_extension = _BY_EXTENSION.get(_extension(path))
     by_content = _sniff(path, size)
     if by_extension is None:
+        if by_content is None or by_content.name == "nnet":
+            _refuse_others(path)
         if by_content is None:
             raise FormatError(
                 f"{path.name}: unknown format; expected one of {', '.join(_BY_EXTENSION)}"
@@ -87,11 +93,54 @@ def format_to_write(path: Path) -> Format:
     FormatError
         If no format with that extension can be written.
     """
-    form = _BY_EXTENSION.get(path.suffix.lower())
-    if form is None or form.writer is None:
+    form = _BY_EXTENSION.get(_extension(path))
+    if form is None or form.writer is None or _extension(path).endswith(".gz"):
         known = ", ".join(form.extensions[0] for form in FORMATS if form.writer)
         raise FormatError(f"{path.name}: cannot write this format; expected one of {known}")
     return form
+
+
+def _extension(path: Path) -> str:
+    """The extension in lower case; ``.onnx.gz`` is one."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return "".join(suffixes) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def _refuse_others(path: Path) -> None:
+    """Name a file that is known, but not read.
+
+    Raises
+    ------
+    FormatError
+        If it is one.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_SHERLOCK_BYTES)
+    if head.startswith(MAGIC):
+        raise FormatError(
+            f"{path.name}: the file is compressed with gzip; of networks only .onnx.gz is read so: "
+            "gunzip it first"
+        )
+    if _is_sherlock(head.decode("ascii", "replace")):
+        raise FormatError(
+            f"{path.name}: this is a network in the text format of Sherlock (inputs, outputs, "
+            "hidden layers, their sizes, then one number a line), which is not read; write its "
+            "matrices as .npz (W0, b0, W1, b1, …) or as .nnet"
+        )
+
+
+def _is_sherlock(text: str) -> bool:
+    """One number a line: inputs, outputs, hidden layers, a size for each, then the weights."""
+    lines = [line.strip() for line in text.split("\n")]
+    sizes: list[int] = []
+    for line in lines[:3]:
+        if not line.isdigit() or int(line) == 0:
+            return False
+        sizes.append(int(line))
+    hidden, rest = lines[3 : 3 + sizes[2]], lines[3 + sizes[2] :]
+    if len(hidden) < sizes[2] or not all(line.isdigit() for line in hidden) or len(rest) < 3:
+        return False
+    return all(_SHERLOCK_NUMBER.fullmatch(line) for line in rest[: min(len(rest) - 1, 50)])
 
 
 def _sniff(path: Path, size: int) -> Format | None:
@@ -99,7 +148,9 @@ def _sniff(path: Path, size: int) -> Format | None:
     with path.open("rb") as stream:
         head = stream.read(512)
     name: str | None = None
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith(MAGIC) and _extension(path) == ".onnx.gz":
+        name = "onnx"
+    elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         name = _sniff_zip(path)
     elif head.startswith(b"\x89HDF\r\n\x1a\n"):
         name = "keras"

@@ -93,6 +93,9 @@ class Tape:
         if self.inputs == 0:
             slopes = np.where(tensor.constant > 0, pos, neg)
             return Affine.fixed(multiply(tensor.constant, slopes).reshape(tensor.shape))
+        if tensor.level == 0:  # the units are a layer on all inputs: too large is said at once
+            entries = tensor.size * self.inputs
+            check_size(entries, f"layer {name!r}, which is dense,", MOST_LAYER_ENTRIES)
         block = Block(tensor, neg, pos, self._variables, tensor.level + 1, name)
         self._blocks.append(block)
         self._starts.append(block.start)

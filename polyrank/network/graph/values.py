@@ -41,6 +41,7 @@ __all__ = [
 Values = NDArray[Any]
 """A float64 array whose entries are exact, or an object array of ``fmpq``."""
 
+_MANY = 4096  # entries from which on it pays to look for equal ones
 _SPLITTER = float(2**27 + 1)
 _SMALLEST_NORMAL_EXPONENT = -1021  # of numpy.frexp, whose mantissas lie in [1/2, 1)
 
@@ -93,9 +94,17 @@ def as_rationals(values: Values) -> Values:
     """The same numbers as ``fmpq`` objects."""
     if not is_float(values):
         return values
-    result = np.empty(values.size, dtype=object)
-    result[:] = [fmpq_from_float(v) for v in values.ravel().tolist()]
-    return result.reshape(values.shape)
+    flat = values.ravel()
+    if flat.size < _MANY:
+        return _objects([fmpq_from_float(v) for v in flat.tolist()]).reshape(values.shape)
+    different, place = np.unique(flat, return_inverse=True)  # the weights of a kernel recur
+    return _objects([fmpq_from_float(v) for v in different.tolist()])[place].reshape(values.shape)
+
+
+def _objects(entries: list[fmpq]) -> Values:
+    result = np.empty(len(entries), dtype=object)
+    result[:] = entries
+    return result
 
 
 def settle(values: Values) -> Values:
@@ -126,7 +135,18 @@ def multiply(a: Values, b: Values) -> Values:
         product = float_product(a, b)
         if product is not None:
             return product
+        if a.shape == b.shape and a.size >= _MANY:
+            return _products_of_pairs(a.ravel(), b.ravel()).reshape(a.shape)
     return settle(np.asarray(as_rationals(a) * as_rationals(b), dtype=object))
+
+
+def _products_of_pairs(a: Values, b: Values) -> Values:
+    """The exact products of float64 numbers; equal pairs share one rational."""
+    left, place_left = np.unique(a, return_inverse=True)
+    right, place_right = np.unique(b, return_inverse=True)
+    pairs, place = np.unique(place_left * right.size + place_right, return_inverse=True)
+    factors = as_rationals(left)[pairs // right.size], as_rationals(right)[pairs % right.size]
+    return settle(np.asarray(factors[0] * factors[1], dtype=object))[place]
 
 
 def float_product(a: Values, b: Values) -> Values | None:
