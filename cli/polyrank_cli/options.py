@@ -36,7 +36,8 @@ NetworkArgument = Annotated[
     Path,
     typer.Argument(
         metavar="NETWORK",
-        help="Saved weights: .npz .safetensors .nnet .json .onnx[.gz] .pt .pth .keras .h5 .hdf5 .mat.",
+        help="Saved weights: .npz .safetensors .nnet .json .onnx .onnx.gz .pt .pth .keras .h5 "
+        ".hdf5 .mat.",
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]

@@ -33,6 +33,10 @@ _RIVALS = frozenset(
      "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var", "logsigma", "key",
      "query", "left", "right", "old", "new", "heads", "head", "baseline", "adversary"}
 )  # fmt: skip
+_BRANCHES = frozenset(
+    {"skip", "shortcut", "residual", "downsample", "gate", "attn", "attention", "recurrent", "rnn",
+     "lstm", "gru", "ih", "hh"}
+)  # fmt: skip
 _SMALL = frozenset({"q", "k", "v", "pi", "mu", "old", "new"})
 _LIST = re.compile(r".*(?:s|list)", re.IGNORECASE)
 _UNNAMED = "unnamed"
@@ -192,6 +196,14 @@ def check_one_network(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]])
     FormatError
         With the names of the parts and how to ask for one.
     """
+    branches = [key for key in keys if set(words_of(key)) & _BRANCHES]
+    if branches and len(keys) > 1:
+        rest = ",".join(key for key in keys if key not in branches)
+        raise FormatError(
+            f"the layer {branches[0]!r} is by its name a branch, not a link of a chain; weights do "
+            "not say where it joins; export the whole network to ONNX"
+            + (f", or read a chain beside it: --part {rest}" if rest else "")
+        )
     found = _networks(keys, sizes)
     if len(found) > 1:
         names = list(found)

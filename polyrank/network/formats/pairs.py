@@ -27,15 +27,23 @@ from polyrank.network.formats.module_names import (
     skeleton,
 )
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.stated import Stated
+from polyrank.network.formats.stated import Stated, words_of
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 
-__all__ = ["ArrayPair", "chosen_part", "network_from_arrays", "network_from_pairs", "pair_arrays"]
+__all__ = [
+    "ArrayPair",
+    "chosen_part",
+    "names_a_role",
+    "network_from_arrays",
+    "network_from_pairs",
+    "pair_arrays",
+]
 
 _ROLE = re.compile(
     r"(?P<prefix>|.*?[._/:\- ]|.*?(?=weight|kernel|bias))"
-    r"(?P<role>weights?|kernel|bias(?:es)?|W|w|b|B)(?P<suffix>[._/:\- ]?\d*)(?::0)?"
+    r"(?P<role>weights?|kernel|bias(?:es)?|coefs?_?|intercepts?_?|W|w|b|B)"
+    r"(?P<suffix>[._/:\- ]?\d*)(?::0)?"
 )
 _OWN = re.compile(r"(?P<role>W|b|slope_neg|slope_pos)(?P<index>\d+)")
 _SEARCH_STEPS = 10_000
@@ -121,6 +129,15 @@ def chosen_part(
     rest = list(dict.fromkeys(layers[k] for k in arrays if k not in used))
     left = f"; not read: {', '.join(rest[:8])}{', …' if len(rest) > 8 else ''}" if rest else ""
     return pieces, [f"read the part {options.part} as asked{left}"]
+
+
+def names_a_role(key: str) -> bool:
+    """Whether the name of an array ends as that of a weight or a bias does."""
+    return _ROLE.fullmatch(key) is not None
+
+
+def _is_table(name: str) -> bool:
+    return bool(set(words_of(name)) & {"embedding", "embeddings", "embed", "emb", "lookup"})
 
 
 def _layer_key(key: str) -> str:
@@ -231,7 +248,8 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     """Pairs of weight and bias in the order of the layers.
 
     Names that end in weight, kernel, W or bias, b (``fc1.weight``, ``layers/0/bias``) are paired
-    by what stands before; a ``kernel`` is ``(in, out)`` and is transposed. If no name says its
+    by what stands before; a ``kernel`` is ``(in, out)`` and is transposed, and so
+    are scikit-learn's ``coefs``. If no name says its
     role (``arr_0``, ``arr_1``, …), matrices and vectors alternate as they lie in the file.
 
     The order is that of the numbers in the names if they differ in nothing else; otherwise that
@@ -253,14 +271,19 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     weights: dict[str, NDArray[Any]] = {}
     biases: dict[str, NDArray[Any]] = {}
     modules: dict[str, str] = {}
+    tables: list[str] = []
+    # of scikit-learn's models only perceptrons have several, and theirs are (in, out)
+    several = sum(m is not None and m["role"].startswith("coef") for m in roles.values()) > 1
     for key, array in arrays.items():
         match = roles[key]
         if match is None:
+            check_one_network([k for k in dict.fromkeys(map(_layer_key, arrays)) if k != key], {})
             raise UnsupportedError(
                 f"the array {key!r} of shape {array.shape} is neither a weight nor a bias of a "
-                f"dense layer; export the whole network to ONNX, or remove the array"
+                f"dense layer; export the whole network to ONNX, remove the array, or name the "
+                "part beside it: --part"
             )
-        is_weight = match["role"][0] in "wWk"
+        is_weight = match["role"][0] in "wWkc"
         shared = _shared(match)
         numbered = any(letter.isdigit() for letter in match["suffix"])
         modules[shared] = "" if numbered else match["prefix"].strip("._/:- ")
@@ -268,11 +291,21 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
         if shared in table:
             raise FormatError(f"the layer {shared!r} has two of {match['role']}")
         if is_weight and array.ndim != 2:
+            check_one_network(list(dict.fromkeys(map(_layer_key, arrays))), {})
             raise UnsupportedError(
                 f"the weight {key!r} has shape {array.shape}: only dense layers (out, in) can be "
-                f"read from weights alone; export the whole network to ONNX"
+                f"read from weights alone; export the whole network to ONNX, or name the part "
+                "beside it: --part"
             )
-        table[shared] = array.T if match["role"] == "kernel" else array
+        if is_weight and shared not in biases and _is_table(shared):
+            tables.append(shared)
+        turned = match["role"] == "kernel" or (match["role"].startswith("coef") and several)
+        table[shared] = array.T if turned else array
+    if tables := [shared for shared in tables if shared not in biases]:
+        raise UnsupportedError(
+            f"{tables[0]!r} is by its name a table of vectors, of which an index chooses one: the "
+            "network takes no real numbers there; export what follows it, or choose it with --part"
+        )
     for shared in biases:
         if shared not in weights:
             raise FormatError(f"the bias of {shared!r} has no weight")

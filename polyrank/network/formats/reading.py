@@ -40,8 +40,8 @@ def load(
     Parameters
     ----------
     path : str or path
-        ``.npz``, ``.safetensors``, ``.nnet``, ``.json``, ``.onnx`` (or ``.onnx.gz``), ``.pt``/``.pth``,
-        ``.keras``/``.h5`` or ``.mat``.
+        ``.npz``, ``.safetensors``, ``.nnet``, ``.json``, ``.onnx``/``.onnx.gz``,
+        ``.pt``/``.pth``, ``.keras``/``.h5`` or ``.mat``.
     output_relu : bool
         Put a ReLU on the output layer as well.
     activation : str, optional

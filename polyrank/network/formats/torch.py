@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.pairs import names_a_role
 from polyrank.network.formats.source import check_entries
 from polyrank.network.formats.stated import stated_activations, words_of
 from polyrank.network.formats.torch_modules import (
@@ -131,7 +132,7 @@ def _networks(file: TorchFile, content: Any) -> dict[str, Any]:
             continue
         entries: list[tuple[Any, Any]] = []
         if isinstance(value, Mapping):
-            entries = list(value.items())
+            entries = [] if "param_groups" in value else list(value.items())
         elif isinstance(value, (list, tuple)) and len(value) <= _MOST_ENTRIES:
             entries = list(enumerate(value))
         if depth < _DEEPEST and len(waiting) + len(entries) <= _MOST_ENTRIES:
@@ -140,7 +141,12 @@ def _networks(file: TorchFile, content: Any) -> dict[str, Any]:
                 for key, inner in entries
                 if isinstance(key, (str, int)) and not _of_training(str(key))
             ]
-    return found
+    likely = {k: v for k, v in found.items() if is_module(v) or any(map(_names_a_role, v))}
+    return likely or found
+
+
+def _names_a_role(key: Any) -> bool:
+    return isinstance(key, str) and names_a_role(key)
 
 
 def _of_training(key: str) -> bool:

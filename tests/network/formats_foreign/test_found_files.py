@@ -6,6 +6,7 @@ tools that wrote them.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.forward import forward
 
 CASES = Path(__file__).parent / "data" / "cases"
+TORCH = CASES.parent / "torch"
+COMPUTED = json.loads((TORCH / "outputs.json").read_text())
 POINTS = np.random.default_rng(3).integers(-12, 13, (60, 2)) / 4
 GIVEN = np.array([[-3, -3], [-1, 2], [0.5, 0.25], [2, -1.5], [3, 3]])
 # what torch 2.13 computes in float64 at GIVEN, before and after one step of training
@@ -81,3 +84,25 @@ def test_a_relu_on_the_output_is_kept():
     hidden = np.maximum(POINTS @ W0.T + b0, 0)
     out = np.maximum(hidden @ np.array([[-3.0, -3, -2]]).T + 0.5, 0)
     np.testing.assert_array_equal(forward(network, POINTS), out)
+
+
+@pytest.mark.parametrize("name", sorted(COMPUTED["outputs"]))
+def test_files_of_torch_2_13_are_the_functions_that_torch_computes(name):
+    """Checkpoints of scripts and of Lightning, whole modules, ModuleLists, compiled modules."""
+    file, _, part = name.partition("|")
+    network = pr.load(TORCH / f"{file}.pt", part=part or None)
+    found = forward(network, np.array(COMPUTED["points"]))
+    np.testing.assert_allclose(found, COMPUTED["outputs"][name], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lightning_gelu.pt", "hyper_parameters.act: GELU"),
+        ("full_tanh.pt", "args.activation: tanh"),
+        ("ac.pt", "several sets of weights, actor, critic"),
+    ],
+)
+def test_files_of_torch_2_13_that_are_refused(name, message):
+    with pytest.raises((UnsupportedError, FormatError), match=message):
+        pr.load(TORCH / name)

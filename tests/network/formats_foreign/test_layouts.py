@@ -253,6 +253,46 @@ def test_what_belongs_to_other_parts_is_not_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arrays", "error", "message"),
+    [
+        (named("fc1 fc2 skip", [*A, B[0]]), FormatError, "'skip' is by its name a branch.*fc1,fc2"),
+        (named("blocks.0.fc blocks.0.shortcut blocks.1.fc", [*A, B[0]]), FormatError, "a branch"),
+        ({"weight_ih": A[0][0], "weight_hh": A[1][0]}, FormatError, "a branch"),
+        ({"rnn.weight_ih_l0": A[0][0], "rnn.weight_hh_l0": A[1][0]}, FormatError, "a branch"),
+        ({"embedding.weight": A[0][0], **named("fc", A[1:])}, UnsupportedError, "a table"),
+        ({**named("fc1 fc2", A), "log_std": A[0][1]}, UnsupportedError, "neither a weight nor"),
+        ({**named("actor.0 actor.2", A), **named("critic.0 critic.2", B), "log_std": A[0][1]},
+         FormatError, "several sets of weights, actor, critic"),
+        ({**named("actor.0 actor.2", A), **named("critic.0 critic.2", B),
+          "critic.norm.weight": A[0][1]}, FormatError, "several sets of weights, actor, critic"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["pt", "npz"])
+def test_layers_that_are_not_links_of_a_chain(tmp_path, arrays, error, message, form):
+    path = tmp_path / f"a.{form}"
+    if form == "pt":
+        zip_file(path, tensors(arrays))
+    else:
+        np.savez(path, **arrays)
+    with pytest.raises(error, match=message):
+        pr.load(path)
+
+
+def test_weights_of_scikit_learn(tmp_path):
+    """coefs_ of a perceptron are (in, out)."""
+    layers = {f"coefs_{k}": W.T for k, (W, _) in enumerate(A)}
+    layers |= {f"intercepts_{k}": b for k, (_, b) in enumerate(A)}
+    identity = {"activation": np.array("identity")}
+    for said, activations in (({}, "relu linear"), (identity, "linear linear")):
+        np.savez(tmp_path / "a.npz", **layers, **said)
+        same_function(pr.load(tmp_path / "a.npz"), A, activations)
+    said = {"activation": np.array("relu"), "out_activation_": np.array("softmax")}
+    np.savez(tmp_path / "a.npz", **layers, **said)
+    with pytest.raises(UnsupportedError, match="'softmax' is not piecewise linear"):
+        pr.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
     ("part", "message"),
     [("critics", "no part 'critics'; it has actor, critic"), (",", "needs the name of a part"),
      ("act", "no part 'act'"), ("actor.1", "no part 'actor.1'")],
@@ -343,6 +383,8 @@ def test_autoencoder_in_two_state_dicts(tmp_path):
          "loops": {"state_dict": {}}, "lr_schedulers": [{"gamma": 0.1}]},
         {"args": Instance("argparse", "Namespace", {"lr": 1.0, "act": "relu"})},
         {"normalizer": {"mean": Tensor(np.zeros(3)), "std": Tensor(np.ones(3))}},
+        {"data": {"x_train": Tensor(np.zeros((9, 3)))}, "losses": [Tensor(np.array(1.0))]},
+        {"adam": {"state": {0: {"exp_avg": Tensor(A[0][0])}}, "param_groups": [{"lr": 0.1}]}},
     ],
 )  # fmt: skip
 def test_checkpoints_as_training_scripts_write_them(tmp_path, extra):
