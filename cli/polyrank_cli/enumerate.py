@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
+from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def enumerate_command(
                 )
         except EnumerationInterrupted as interruption:
             _show(interruption.run, as_json=as_json)
-            kept = "" if output is None else f"; what was found is in {output}"
-            say(f"interrupted{kept}")
+            say_interrupted(output)
             raise typer.Exit(INTERRUPTED) from None
         closed = None
         if graph:

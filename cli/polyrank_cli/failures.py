@@ -10,7 +10,16 @@ import typer
 
 from polyrank.errors import PolyrankError, RunError
 
-__all__ = ["ERROR", "INTERRUPTED", "REJECTED", "UNDECIDED", "refuse_existing", "say", "sentences"]
+__all__ = [
+    "ERROR",
+    "INTERRUPTED",
+    "REJECTED",
+    "UNDECIDED",
+    "refuse_existing",
+    "say",
+    "say_interrupted",
+    "sentences",
+]
 
 # exit statuses; 0 is "certified" (or done) and 2, wrong usage, is typer's own
 ERROR = 1
@@ -22,6 +31,12 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 def say(message: str) -> None:
     """Print a message to stderr."""
     typer.echo(f"polyrank: {message}", err=True)
+
+
+def say_interrupted(output: Path | None) -> None:
+    """Say that a run was interrupted, and where its rows are."""
+    kept = "" if output is None else f"; what was found is in {output}"
+    say(f"interrupted{kept}")
 
 
 def refuse_existing(output: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyrank_cli.failures import UNDECIDED, say, sentences
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, shown_point
 
@@ -57,7 +57,7 @@ def minrank_command(
     or --limit), 1 error, 2 wrong usage, 130 interrupted.
     """
     # numpy, numba and flint load here, which is more than --help may take
-    from polyrank.minrank.minimum import minimum_rank  # noqa: PLC0415
+    from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
@@ -73,22 +73,29 @@ def minrank_command(
             loaded, _, note = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(note)
-        with announced_compilation(quiet=quiet):
-            found = minimum_rank(
-                loaded,
-                where,
-                layer=layer,
-                below=below,
-                limit=limit,
-                seconds=math.inf if time is None else time,
-                milp=milp,
-                seed=seed,
-                report=report,
-            )
+        interrupted = False
+        try:
+            with announced_compilation(quiet=quiet):
+                found = minimum_rank(
+                    loaded,
+                    where,
+                    layer=layer,
+                    below=below,
+                    limit=limit,
+                    seconds=math.inf if time is None else time,
+                    milp=milp,
+                    seed=seed,
+                    report=report,
+                )
+        except MinimumRankInterrupted as interruption:
+            interrupted, found = True, interruption.found
         if as_json:
-            typer.echo(json.dumps(found.summary()))
+            typer.echo(json.dumps({**found.summary(), "interrupted": interrupted}))
         else:
             _show(found)
+        if interrupted:
+            say("interrupted; what was proved until then is above")
+            raise typer.Exit(INTERRUPTED)
         if not found.certified:
             raise typer.Exit(UNDECIDED)
 

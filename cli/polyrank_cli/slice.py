@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say_interrupted, sentences
 from polyrank_cli.options import JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ def slice_command(
     The run's ranks are those of the map restricted to the slice; ambient.parquet beside it has
     those of the map on the whole input space, row by row. The points are taken exactly.
 
-    Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage.
+    Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage, 130 interrupted
+    (what was found stays in -o/--output, labelled as partial).
     """
     # numpy, numba and pyarrow load here, which is more than --help may take
+    from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
     from polyrank.sampling.slices import (  # noqa: PLC0415
         ambient_ranks,
@@ -87,17 +89,22 @@ def slice_command(
         check_inputs(data, loaded)
         chosen = chosen_points(data, numbers)
         domain = slice_through(chosen, extended=extended)
-        with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
-            run = pr.enumerate_regions(
-                loaded,
-                domain,
-                out=output,
-                through_layer=through_layer,
-                progress=progress,
-                notes={"slice": {"file": str((through or mnist or Path()).name), "rows": numbers}},
-                proof=proof,
-                network_file=reading.record(network),
-            )
+        try:
+            with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
+                run = pr.enumerate_regions(
+                    loaded,
+                    domain,
+                    out=output,
+                    through_layer=through_layer,
+                    progress=progress,
+                    notes={"slice": {"file": (through or mnist or Path()).name, "rows": numbers}},
+                    proof=proof,
+                    network_file=reading.record(network),
+                )
+        except EnumerationInterrupted as interruption:
+            _show(interruption.run, None, as_json=as_json)
+            say_interrupted(output)
+            raise typer.Exit(INTERRUPTED) from None
         around = None
         if ambient:
             around = ambient_ranks(run, loaded, workers=workers or os.cpu_count() or 1)

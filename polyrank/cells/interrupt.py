@@ -69,6 +69,21 @@ class DeferredInterrupt:
         if self._requested:
             raise KeyboardInterrupt
 
+    @property
+    def pressed(self) -> bool:
+        """Whether Ctrl-C was pressed since the context was entered."""
+        return self._requested
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A block inside :meth:`at_once` in which the first Ctrl-C waits for its end after all."""
+        before, self._unsafe = self._unsafe, True
+        try:
+            yield
+        finally:
+            self._unsafe = before
+        self.check()
+
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """A block in which the first Ctrl-C raises KeyboardInterrupt wherever it comes.

@@ -14,8 +14,9 @@ import highspy
 import numpy as np
 from flint import fmpq
 
+from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.minrank.cell import LiveCell
-from polyrank.minrank.programs import run, solver, unit_rows
+from polyrank.minrank.programs import run_until_interrupted, solver, unit_rows
 from polyrank.network.rational import nearest_float
 
 __all__ = ["FewestLive", "fewest_live_units"]
@@ -42,7 +43,10 @@ class FewestLive:
 
 
 def fewest_live_units(
-    cell: LiveCell, box: tuple[Sequence[fmpq], Sequence[fmpq]] | None, seconds: float
+    cell: LiveCell,
+    box: tuple[Sequence[fmpq], Sequence[fmpq]] | None,
+    seconds: float,
+    interrupt: DeferredInterrupt | None = None,
 ) -> FewestLive:
     """Ask HiGHS for a point with the fewest live switching units.
 
@@ -53,6 +57,8 @@ def fewest_live_units(
         The bounding box of the domain; None if it is unbounded.
     seconds : float
         Time limit of the solver.
+    interrupt : DeferredInterrupt, optional
+        What tells the solver that Ctrl-C was pressed.
     """
     k, m = cell.k, len(cell.switching)
     rows = unit_rows(cell.switching, k)
@@ -77,7 +83,7 @@ def fewest_live_units(
         big = max(top[i], 0.0) + _DELTA
         index = np.append(columns, np.int32(k + i))
         highs.addRow(-highspy.kHighsInf, -_DELTA - row[k], k + 1, index, np.append(row[:k], -big))
-    run(highs)
+    run_until_interrupted(highs, interrupt or DeferredInterrupt())
     info = highs.getInfo()
     status = highs.getModelStatus()
     known = status in (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
 from polyrank.cells.chart import chart as chart_of
+from polyrank.cells.interrupt import DeferredInterrupt, prompt_interrupts
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
@@ -32,7 +33,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
 
-__all__ = ["minimum_rank"]
+__all__ = ["MinimumRankInterrupted", "minimum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
 _TASKS = 512
@@ -40,6 +41,14 @@ _TASKS = 512
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
+
+
+class MinimumRankInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped the search; ``found`` is what was proved until then."""
+
+    def __init__(self, found: MinimumRank) -> None:
+        super().__init__(f"interrupted: the least rank is in [{found.lower}, {found.best.rank}]")
+        self.found = found
 
 
 def minimum_rank(
@@ -93,6 +102,8 @@ def minimum_rank(
         If there is no layer K.
     EmptyDomainError, DomainError
         As for an enumeration.
+    MinimumRankInterrupted
+        On Ctrl-C (it is a KeyboardInterrupt), once there is a region; it holds what is proved.
 
     Examples
     --------
@@ -153,6 +164,7 @@ class _Minimum:
     listed: dict[bytes, LowRegion] = field(default_factory=dict)
     highs: Any = field(default_factory=simplex_solver)
     last: LiveCells = field(init=False)
+    interrupt: DeferredInterrupt = field(default_factory=DeferredInterrupt)
 
     def __post_init__(self) -> None:
         self.last = LiveCells(self.network, self.chart)
@@ -161,6 +173,16 @@ class _Minimum:
     # the whole
 
     def run(self, seed: int, attempts: int) -> MinimumRank:
+        try:
+            with prompt_interrupts() as self.interrupt:
+                self._search(seed, attempts)
+        except KeyboardInterrupt:
+            # what has been proved stays proved; nothing else was half written
+            self.complete = self.below is not None and self.below <= self.lower
+            raise MinimumRankInterrupted(self._found()) from None
+        return self._found()
+
+    def _search(self, seed: int, attempts: int) -> None:
         self._tell()
         try:
             self._look_around(seed, attempts)
@@ -174,6 +196,8 @@ class _Minimum:
         except (_Settled, Unfinished):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
+
+    def _found(self) -> MinimumRank:
         order = sorted(self.listed.values(), key=lambda r: (r.rank, r.codeword.tobytes()))
         return MinimumRank(
             len(self.network.layers),
@@ -248,6 +272,7 @@ class _Minimum:
             self.report(self.lower, self.best.rank)
 
     def _in_time(self) -> None:
+        self.interrupt.check()  # the search hands on what it has before it leaves
         if time.perf_counter() > self.deadline:
             raise Unfinished
 
@@ -294,7 +319,7 @@ class _Minimum:
         box = None
         if self.chart.lower is not None and self.chart.upper is not None:
             box = self.chart.lower, self.chart.upper
-        found = fewest_live_units(cell, box, max(0.1, min(_SOLVER_SECONDS, left)))
+        found = fewest_live_units(cell, box, max(0.1, min(_SOLVER_SECONDS, left)), self.interrupt)
         self.solver_bound = found.bound
         if found.point is not None:
             point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])

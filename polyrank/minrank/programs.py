@@ -18,6 +18,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.lp.highs import silent_highs
 from polyrank.minrank.cell import IntRow
 
@@ -26,6 +27,7 @@ __all__ = [
     "Proposal",
     "SlackProgram",
     "run",
+    "run_until_interrupted",
     "simplex_solver",
     "solver",
     "unit_rows",
@@ -82,6 +84,23 @@ def run(highs: Any) -> bool:
         highs.setOptionValue("threads", 0)
         highs.run()
     return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+
+
+def run_until_interrupted(highs: Any, interrupt: DeferredInterrupt) -> bool:
+    """As :func:`run`, for a call that may last: Ctrl-C ends it with a KeyboardInterrupt.
+
+    HiGHS asks now and then whether to go on. Python sees the signal when it is asked, and must not
+    raise anything there: it would pass through HiGHS.
+    """
+
+    def asked(event: Any) -> None:
+        if interrupt.pressed:
+            event.interrupt()
+
+    for callback in (highs.cbMipInterrupt, highs.cbSimplexInterrupt):
+        callback.subscribe(asked)
+    with interrupt.held():
+        return run(highs)
 
 
 def simplex_solver() -> Any:

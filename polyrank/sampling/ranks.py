@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from flint import fmpq_mat
@@ -142,15 +143,22 @@ class CodewordRanks:
         lower = np.zeros((len(packed), depth), dtype=np.int32)
         upper = np.zeros_like(lower)
 
+        ended = Event()
+
         def work(rows: NDArray[np.int64]) -> None:
             words = ((r, unpack_bits(packed[r], total)) for r in rows.tolist())
             for r, found in self._walk(words):
+                if ended.is_set():
+                    return
                 lower[r] = [s.lower for s in found]
                 upper[r] = [s.upper for s in found]
 
         # products are small: threads of BLAS inside these would only wait for one another
         with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, parts))
+            try:
+                list(pool.map(work, parts))
+            finally:  # after Ctrl-C the pool waits for its threads
+                ended.set()
         return RankTable(lower, upper)
 
     def _walk(

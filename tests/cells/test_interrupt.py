@@ -133,3 +133,15 @@ def test_a_call_without_a_step_or_a_clock_that_stands_says_nothing() -> None:
     assert slices.steps == 4
     slices.measured(4, 0.0)
     assert slices.steps == 10
+
+
+def test_a_held_block_inside_waits_for_its_end() -> None:
+    with (
+        DeferredInterrupt() as interrupt,
+        interrupt.at_once(),
+        pytest.raises(KeyboardInterrupt),
+        interrupt.held(),
+    ):
+        assert not interrupt.pressed
+        _press()
+        assert interrupt.pressed

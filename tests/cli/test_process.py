@@ -7,32 +7,15 @@ import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import polyrank as pr
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "polyrank_cli.main", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        # a test run in the background may itself ignore Ctrl-C
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
+from tests.cli.processes import start
+from tests.conftest import ROOT
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,7 @@ import polyrank as pr
 from polyrank.errors import EmptyDomainError, NetworkError
 from polyrank.minrank import minimum as module
 from polyrank.minrank import programs
-from polyrank.minrank.minimum import minimum_rank
+from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank
 from polyrank.minrank.programs import Proposal
 from polyrank.network.forward import codewords
 from polyrank.network.normal_form import Layer, Network, relu_layer
@@ -489,3 +491,48 @@ def test_the_summary_is_json() -> None:
 def _line() -> tuple[Any, ...]:
     one = relu_layer([[3.0]], [-1.0])
     return one.weight, one.bias, one.slope_neg, one.slope_pos
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("told", [1, 2])
+def test_an_interrupt_leaves_what_is_proved(layer: int, told: int) -> None:
+    """Pressed at any report: an interval that holds the true value, and a region for its end."""
+    net = Network.from_arrays(
+        [np.random.default_rng(1).normal(size=s) for s in ((9, 4), (7, 9), (1, 7))],
+        [np.random.default_rng(2).normal(size=s) for s in (9, 7, 1)],
+    )
+    whole_search = minimum_rank(net, layer=layer)
+    assert whole_search.certified
+    seen: list[tuple[int, int]] = []
+
+    def report(lower: int, upper: int) -> None:
+        seen.append((lower, upper))
+        if len(seen) == told:
+            raise KeyboardInterrupt
+
+    with pytest.raises(MinimumRankInterrupted) as caught:
+        minimum_rank(net, layer=layer, below=3, report=report)
+    found = caught.value.found
+    lower, upper = seen[-1]
+    assert (found.lower, found.best.rank) == (lower, upper)
+    assert lower <= whole_search.lower <= upper
+    assert not found.complete
+    assert str(caught.value) == f"interrupted: the least rank is in [{lower}, {upper}]"
+
+
+def test_ctrl_c_in_the_solver_leaves_what_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HiGHS is at work when it is pressed: it is asked to stop, and nothing passes through it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        solve = programs.run
+
+        def pressed(highs: Any) -> bool:
+            os.kill(os.getpid(), signal.SIGINT)
+            return solve(highs)
+
+        monkeypatch.setattr(programs, "run", pressed)
+        with pytest.raises(MinimumRankInterrupted) as caught:
+            minimum_rank(random_layer(6, 24, 0), milp=True)
+        assert caught.value.found.solver_bound is None
+    finally:
+        signal.signal(signal.SIGINT, before)
