@@ -24,6 +24,7 @@ from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
 from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.cells.work import BUDGET, DONE, STATISTICS, Work, new_work
+from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
@@ -38,6 +39,8 @@ _SEGMENT = 50_000
 _FLUSH_SECONDS = 1.0
 _SEGMENT_END = b"\0"
 _CELLS = STATISTICS.index("cells")
+#: Options that an engine does not honour, and therefore refuses.
+_NOT_TAKEN = {"vertices": ("tasks", "budget", "rational"), "highs": ("budget",)}
 
 
 def search(
@@ -79,6 +82,12 @@ def search(
     proof : callable, optional
         Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
 
+    Raises
+    ------
+    UnsupportedError
+        If an engine is asked for an option that it does not honour: tasks, a budget or
+        ``rational=False`` with vertices, a budget with HiGHS.
+
     Returns
     -------
     SearchResult
@@ -89,6 +98,13 @@ def search(
     if engine == "auto":
         plain = tasks is None and budget is None and rational
         engine = chosen_engine(network, chart) if plain else "dictionary"
+    given = {"tasks": tasks is not None, "budget": budget is not None, "rational": not rational}
+    for option in _NOT_TAKEN.get(engine, ()):
+        if given[option]:
+            raise UnsupportedError(
+                f"the {engine} engine does not take the option {option!r}; leave it out, or use "
+                "engine='dictionary'"
+            )
     if engine == "vertices":
         return VertexSearch(network, chart, layers, sink=sink, progress=progress, proof=proof).run()
     if engine == "highs":

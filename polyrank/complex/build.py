@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.task import Batch
-from polyrank.cells.vertices.search import KeptCells, VertexSearch
+from polyrank.cells.vertices.core import KeptCells
+from polyrank.cells.vertices.search import VertexSearch
 from polyrank.complex.cell_complex import CellComplex, Signs
 from polyrank.complex.glue import glue
 from polyrank.errors import DomainError, UnsupportedError
@@ -84,7 +85,7 @@ def cell_complex(
     signs = Signs(
         glued.pos,
         glued.neg,
-        search.pool.word_start,
+        search.core.word_start,
         net.units,
         net.tie,
         net.tie_sign,
@@ -130,8 +131,7 @@ def _joined(kept: list[KeptCells]) -> KeptCells:
         offset = offset + part.first[-1]
     arrays = {
         name: np.concatenate([getattr(part, name) for part in kept])
-        for name in (
-            "x", "err", "pos", "neg", "label", "cycle", "edge", "facet_size", "facet_label",
-        )
-    }  # fmt: skip
+        for name in KeptCells._fields
+        if name != "first"
+    }
     return KeptCells(first=np.concatenate([*first, offset[None]]), **arrays)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from polyrank.cells.vertices.search import KeptCells
+from polyrank.cells.vertices.core import KeptCells
 from polyrank.errors import UncertifiedError
 
 __all__ = ["Glued", "glue"]

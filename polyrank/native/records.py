@@ -77,7 +77,7 @@ class Handle:
 def call(name: str, *arguments: Any, restype: Any = ctypes.c_int64) -> Any:
     """Call a function of the core; the interpreter's lock is released while it runs.
 
-    Arrays are passed as ``Array<T, ndim>``, records as pointers to their structures, handles as
+    Arrays are passed as ``Array<T, ndim>``, records and structures as pointers, handles as
     pointers, Python integers and booleans as ``int64_t``, floats as ``double``.
     """
     function = getattr(core(), name)
@@ -92,6 +92,8 @@ def _argument(value: Any) -> Any:
         return ctypes.byref(value.structure)
     if isinstance(value, Handle):
         return value.pointer
+    if isinstance(value, ctypes.Structure):
+        return ctypes.byref(value)
     if isinstance(value, float):
         return ctypes.c_double(value)
     return ctypes.c_int64(value)

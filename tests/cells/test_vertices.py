@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ from flint import fmpq
 import polyrank as pr
 from polyrank.cells.chart import Chart, chart
 from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.complex.build import cell_complex
 from polyrank.errors import EmptyDomainError, UnsupportedError
+from polyrank.native import library, records
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.proof.check import check
@@ -102,32 +102,62 @@ def test_a_ray_and_its_opposite(seed: int) -> None:
     assert _agrees(seed) == "asked"
 
 
-def test_plain_python_runs_the_same_source() -> None:
-    script = (
-        "import numpy as np, polyrank as pr\n"
-        "from polyrank.cells.chart import chart\n"
-        "from tests.cells.test_vertices import _with_vertices\n"
-        "rng = np.random.default_rng(3)\n"
-        "net = pr.Network.from_arrays([rng.normal(size=(5, 3)), rng.normal(size=(4, 5)),"
-        " rng.normal(size=(1, 4))], [rng.normal(size=5), rng.normal(size=4), np.zeros(1)])\n"
-        "for domain in (pr.Box(-1, 1), pr.WholeSpace()):\n"
-        "    found, _, _ = _with_vertices(net, chart(domain, 3))\n"
-        "    print(sorted((a.hex(), b.hex(), r) for (a, b), r in found.items()))\n"
+@pytest.mark.parametrize("domain", [pr.Box(-1, 1), pr.WholeSpace()], ids=["box", "space"])
+def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: Any) -> None:
+    """The build for any processor and, on x86-64, the one for AVX2: proofs, cells, witnesses."""
+    rng = np.random.default_rng(3)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(5, 3)), rng.normal(size=(40, 5)), rng.normal(size=(1, 40))],
+        [rng.normal(size=5), rng.normal(size=40), np.zeros(1)],
     )
-    texts = []
-    for disabled in ("0", "1"):
-        environment = {
-            **os.environ,
-            "NUMBA_DISABLE_JIT": disabled,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, env=environment
-        )
-        assert done.returncode == 0, done.stderr
-        texts.append(done.stdout)
-    assert texts[0] == texts[1]
-    assert texts[0].count("(") > 20
+    where = chart(domain, 3)
+
+    def everything() -> dict[str, bytes]:
+        out: dict[str, bytes] = defaultdict(bytes)
+
+        def add(**arrays: Any) -> None:
+            for name, data in arrays.items():  # batches end where time was up
+                out[name] += data if isinstance(data, bytes) else data.tobytes()
+
+        VertexSearch(
+            net,
+            where,
+            3,
+            sink=lambda b: add(codeword=b.codeword, rank=b.rank, witness=b.witness),
+            keep=lambda cells: add(x=cells.x, err=cells.err, pos=cells.pos, label=cells.label),
+            proof=lambda data: add(proof=data),
+        ).run()
+        return out
+
+    fast = everything()
+    baseline = library._open("polyrank_core")
+    monkeypatch.setattr(records, "core", lambda: baseline)
+    assert everything() == fast
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        ("vertices", {"tasks": []}),
+        ("vertices", {"budget": 7}),
+        ("vertices", {"rational": False}),
+        ("highs", {"budget": 7}),
+    ],
+)
+def test_options_that_an_engine_does_not_honour_are_refused(engine: str, options: Any) -> None:
+    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
+    (option,) = options
+    with pytest.raises(UnsupportedError, match=f"{engine} engine does not take .* '{option}'"):
+        regions(net, chart(pr.Box(-1, 1), 2), engine=engine, **options)
+
+
+def test_rows_of_the_domain_that_touch_nothing() -> None:
+    """A row that no vertex of the domain lies on is positive at every vertex, last or not."""
+    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
+    box = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    cells = cell_complex(net, pr.Polytope([*box, [1.0, 1.0]], [1.0, 1.0, 1.0, 1.0, 5.0]))
+    assert not cells.signs.on_walls(0)[:, 4].any()
+    assert cells.signs.on_walls(0).sum() == 12
 
 
 def test_auto_takes_vertices_in_low_dimension_only() -> None:

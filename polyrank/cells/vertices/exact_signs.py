@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyrank.cells.arrays import CubeMap, NetArrays, wall_rows
 from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells
-from polyrank.cells.vertices.pool import AT_INFINITY
+from polyrank.cells.vertices.root import AT_INFINITY
 from polyrank.errors import UncertifiedError
 from polyrank.network.normal_form import Network
 

@@ -1,4 +1,8 @@
-"""The domain as cells with vertices: a polytope of dimension k ≤ 3, or the cones that fill R^k."""
+"""The domain as cells with vertices: a polytope of dimension k ≤ 3, or the cones that fill R^k.
+
+A **label** names a hyperplane: ``g ≥ 0`` is unit g (over all layers), ``−1 − m`` row m of the
+domain, ``AT_INFINITY`` the far side of a cone, which no row describes. A vertex *is* its k labels.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,28 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays
 from polyrank.cells.chart import Chart
-from polyrank.cells.vertices.pool import AT_INFINITY, Pool
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["MOST_SUBSETS", "Root", "RootCell", "domain_root", "fill", "whole_space_root"]
+__all__ = [
+    "AT_INFINITY",
+    "MOST_SUBSETS",
+    "Root",
+    "RootArrays",
+    "RootCell",
+    "domain_root",
+    "root_arrays",
+    "whole_space_root",
+]
+
+AT_INFINITY = -(1 << 40)
 
 #: Most k-subsets of the domain's rows that are solved to find its vertices.
 MOST_SUBSETS = 20_000
@@ -220,59 +236,93 @@ def _cone(rays: list[int], chosen: list[int]) -> RootCell:
     return RootCell((0, a, b, c), (), facets)
 
 
-def fill(root: Root, pool: Pool, *, conic: bool) -> None:
-    """Write the root's vertices and open cells to an empty pool."""
-    d = pool.x.shape[1]
-    walls = int(pool.word_start[-2])
-    rows = max((max(t, default=-1) for t in root.tight), default=-1) + 1
-    for v, point in enumerate(root.points):
-        for l in range(d):
-            pool.x[v, l] = nearest_float(point[l])
-        exact = all(fmpq_from_float(float(pool.x[v, l])) == point[l] for l in range(d))
-        pool.err[v] = 0.0 if exact else 2.0**-53
-        pool.origin[v] = not any(point)
-        pool.ray[v] = root.directions[v]
-        pool.layers_done[v] = 0
-        pool.label[v] = AT_INFINITY
-        pool.label[v, : len(root.labels[v])] = root.labels[v]
-        pool.pos[v] = 0
-        pool.neg[v] = 0
-        for i in range(rows):
-            if i not in root.tight[v]:
-                pool.pos[v, walls + i // 64] |= np.uint64(1) << np.uint64(i % 64)
-        _integers(pool, v, point, conic=conic)
-    cycles, facets, lists = 0, 0, 0
-    for f, cell in enumerate(root.cells):
-        size = len(cell.vertices)
-        pool.vertex_first[f], pool.vertex_size[f] = cycles, size
-        pool.cycle[cycles : cycles + size] = cell.vertices
-        if cell.edges:
-            pool.edge[cycles : cycles + size] = cell.edges
-        cycles += size
-        pool.list_first[f], pool.list_size[f] = lists, len(cell.facets)
-        for label, cycle in cell.facets:
-            pool.facet_first[facets], pool.facet_size[facets] = cycles, len(cycle)
-            pool.facet_label[facets] = label
-            pool.cycle[cycles : cycles + len(cycle)] = cycle
-            pool.facets[lists] = facets
-            cycles, facets, lists = cycles + len(cycle), facets + 1, lists + 1
-        pool.layer[f], pool.fresh[f], pool.unit[f] = 0, True, -1
-        pool.share[f] = 1.0 / len(root.cells)
-    count = len(root.cells)
-    pool.top[:count] = (len(root.points), cycles, facets, lists)
-    pool.state[:] = 0
-    pool.state[0] = count
-    pool.conic[0] = conic
-    pool.out_state[:] = 0
+class RootArrays(NamedTuple):
+    """A root as the native core reads it: P vertices, C cells, F facets, Q entries of cycles."""
+
+    x: NDArray[np.float64]  # (P, d) approximate coordinates, |x| ≤ 1
+    err: NDArray[np.float64]  # (P,) bound of |x − true| in every coordinate
+    origin: NDArray[np.bool_]  # (P,) the vertex is exactly 0
+    ray: NDArray[np.bool_]  # (P,) a direction of the cell, not a point of it
+    integers: NDArray[np.int64]  # (P, d + 1) exact up to a positive factor, where known
+    has_integers: NDArray[np.bool_]  # (P,)
+    label: NDArray[np.int64]  # (P, 3)
+    off_wall: NDArray[np.uint64]  # (P, words) rows of the domain that are positive at the vertex
+    cell: NDArray[np.int64]  # (C, 4) first entry and number of its vertices, of its facets
+    cycle: NDArray[np.int64]  # (Q,) vertex lists
+    edge: NDArray[np.int64]  # (Q,) k ≤ 2: label of the edge from this entry to the next
+    facet: NDArray[np.int64]  # (F, 3) slice of ``cycle``, label
+    root_units: NDArray[np.int64]  # units of layer 1 whose cones fill R^k; empty for polytopes
+    conic: bool  # homogeneous coordinates: vertices up to a positive factor
+    walls: int  # rows of the domain that vertices have signs of: none on cones
 
 
-def _integers(pool: Pool, v: int, point: Vector, *, conic: bool) -> None:
+def root_arrays(root: Root, d: int, *, walls: int, conic: bool) -> RootArrays:
+    """Flatten a root.
+
+    Parameters
+    ----------
+    root : Root
+    d : int
+        Number of cube coordinates.
+    walls : int
+        Rows of the domain.
+    conic : bool
+        The cells are cones.
+    """
+    points = len(root.points)
+    x = np.array([[nearest_float(v) for v in p[:d]] for p in root.points]).reshape(points, d)
+    exact = [
+        all(fmpq_from_float(f) == v for f, v in zip(floats, point, strict=False))
+        for floats, point in zip(x.tolist(), root.points, strict=True)
+    ]
+    integers = [_integers(point, conic=conic) for point in root.points]
+    label = np.full((points, 3), AT_INFINITY, dtype=np.int64)
+    for v, labels in enumerate(root.labels):
+        label[v, : len(labels)] = labels
+    counted = 0 if conic else walls
+    words = max(1, (counted + 63) // 64)
+    off = np.zeros((points, words), dtype=np.uint64)
+    for v, tight in enumerate(root.tight):
+        for i in range(counted):
+            if i not in tight:
+                off[v, i // 64] |= np.uint64(1) << np.uint64(i % 64)
+    cell: list[tuple[int, ...]] = []
+    facet: list[tuple[int, ...]] = []
+    cycle: list[int] = []
+    edge: list[int] = []
+    for c in root.cells:
+        cell.append((len(cycle), len(c.vertices), len(facet), len(c.facets)))
+        cycle += c.vertices
+        edge += c.edges or [AT_INFINITY] * len(c.vertices)
+        for name, around in c.facets:
+            facet.append((len(cycle), len(around), name))
+            cycle += around
+            edge += [AT_INFINITY] * len(around)
+    return RootArrays(
+        x=x,
+        err=np.where(exact, 0.0, 2.0**-53),
+        origin=np.array([not any(point) for point in root.points]),
+        ray=np.array(root.directions),
+        integers=np.array([n or [0] * (d + 1) for n in integers], dtype=np.int64),
+        has_integers=np.array([n is not None for n in integers]),
+        label=label,
+        off_wall=off,
+        cell=np.array(cell, dtype=np.int64),
+        cycle=np.array(cycle, dtype=np.int64),
+        edge=np.array(edge, dtype=np.int64),
+        facet=np.array(facet, dtype=np.int64).reshape(-1, 3),
+        root_units=np.array(root.labels[0] if conic else (), dtype=np.int64),
+        conic=conic,
+        walls=counted,
+    )
+
+
+def _integers(point: Vector, *, conic: bool) -> list[int] | None:
     """Exact homogeneous integer coordinates, where they are small."""
     entries = [*point, fmpq(0) if conic else fmpq(1)]
     common = math.lcm(*(int(e.q) for e in entries))
     integers = [int(e.p) * (common // int(e.q)) for e in entries]
     shared = math.gcd(*integers)
-    small = shared != 0 and max(abs(n) for n in integers) // max(shared, 1) < 2**30
-    pool.has_integers[v] = small
-    if small:
-        pool.integers[v] = [n // shared for n in integers]
+    if shared == 0 or max(abs(n) for n in integers) // shared >= 2**30:
+        return None
+    return [n // shared for n in integers]
