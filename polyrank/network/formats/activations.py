@@ -51,11 +51,14 @@ RELU = Activation("relu", fmpq(0), fmpq(1))
 LINEAR = Activation("linear", fmpq(1), fmpq(1))
 
 _ONE = fmpq(1)
+_GAPS = str.maketrans("", "", "_- \t\n")
 _HARDTANH = Activation("hardtanh", _ONE, _ONE, (-_ONE, _ONE))
 _PLAIN: Mapping[str, Activation] = {
     "relu": RELU,
     "poslin": RELU,
     "rectifier": RELU,
+    "rectifiedlinear": RELU,
+    "rectifiedlinearunit": RELU,
     "linear": LINEAR,
     "identity": LINEAR,
     "none": LINEAR,
@@ -144,8 +147,8 @@ def activation(name: str, slope: float | str | None = None) -> Activation:
 
 
 def normalised(name: str) -> str:
-    """The name in lower case without ``_`` and ``-``."""
-    return name.strip().lower().replace("_", "").replace("-", "")
+    """The name in lower case without ``_``, ``-`` and spaces."""
+    return name.lower().translate(_GAPS)
 
 
 def exact_slope(slope: float | str) -> fmpq:

@@ -8,6 +8,7 @@ caller's choice, ReLU by default, and every assumption becomes a note.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from polyrank.errors import NetworkError
 from polyrank.network.formats.activations import (
@@ -58,9 +59,10 @@ def layer_activations(
         If a stated or given activation is unknown or not piecewise linear, or their number does
         not fit, or the caller contradicts the file.
     """
+    options, beside = _with_slope(options, stated)
     if stated is None or not (stated.names or stated.output):
         hidden, notes = hidden_activations(options, layers - 1, closed=closed)
-        return [*hidden, LINEAR], notes
+        return [*hidden, LINEAR], [*beside, *notes]
     where = f"the file states its activations ({stated.where}: {_shown(stated)})"
     if stated.names and (options.activation is not None or options.slope is not None):
         raise NetworkError(f"{where}: leave out --activation and --slope")
@@ -78,7 +80,7 @@ def layer_activations(
         )
     if inner is None:
         hidden, said = hidden_activations(options, layers - 1, closed=closed)
-        notes += said
+        notes += [*beside, *said]
     else:
         found = [_believed(name, stated, where) for name in inner]
         if len(found) == 1 and not (stated.several and layers <= 2):
@@ -94,6 +96,15 @@ def layer_activations(
         notes.append(f"the final {last} was cut off as asked")
         return [*hidden, LINEAR], notes
     return [*hidden, _believed(last, stated, f"{where}; on the output layer")], notes
+
+
+def _with_slope(options: LoadOptions, stated: Stated | None) -> tuple[LoadOptions, list[str]]:
+    """A slope beside the weights counts as the caller's, if neither names an activation."""
+    given = options.activation is not None or options.slope is not None
+    if stated is None or stated.slope is None or stated.names or given:
+        return options, []
+    note = f"negative_slope = {stated.slope} lies beside the weights in the file: taken as --slope"
+    return replace(options, slope=stated.slope), [note]
 
 
 def _shown(stated: Stated) -> str:

@@ -25,7 +25,7 @@ from polyrank.network.formats.matlab_reader import MatObject, read_mat
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import ArrayPair, network_from_arrays, network_from_pairs
 from polyrank.network.formats.recording import record_activation
-from polyrank.network.formats.stated import Stated, left_out, stated_activations
+from polyrank.network.formats.stated import Stated, left_out, stated_activations, without_slopes
 from polyrank.network.graph.sequence import Sequence as Chain
 from polyrank.network.graph.values import Values, as_rationals, as_values, multiply, settle
 from polyrank.network.normal_form import Network
@@ -64,7 +64,10 @@ def read(path: Path, options: LoadOptions) -> Network:
     }
     words = {key: value for key, value in variables.items() if key not in numeric}
     _check_objects(words, weights=bool(numeric))
-    says = stated_activations(words, options.part)
+    matrices = {key: value for key, value in numeric.items() if isinstance(value, np.ndarray)}
+    slopes = without_slopes(matrices)[1]
+    numeric = {key: value for key, value in numeric.items() if key not in slopes}
+    says = stated_activations({**words, **slopes}, options.part)
     notes += left_out(words, says, "the variable")
     stated = {key: numeric.pop(key) for key in _NORMALISATION if key in numeric}
     for weights, biases in _CELLS:

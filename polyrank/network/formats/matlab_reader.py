@@ -48,8 +48,8 @@ def read_mat(path: Path) -> dict[str, MatValue]:
     -------
     dict
         Arrays keep their class (single is float32) and MATLAB's shape; cells are flattened in
-        column-major order; a struct of one element is a dict, an object a :class:`MatObject`;
-        arrays of structs, sparse matrices and function handles are None.
+        column-major order; a struct is a dict, with lists in it if it has several elements; an
+        object is a :class:`MatObject`; sparse matrices and function handles are None.
 
     Raises
     ------
@@ -172,10 +172,11 @@ class _Reader:
             raw[k : k + length].split(b"\0")[0].decode("ascii", "replace")
             for k in range(0, len(raw), length)
         ]
-        if math.prod(shape) != 1:
-            return None
-        values = self.cell((len(names),), data, depth)
-        return dict(zip(names, values, strict=True))
+        count = math.prod(shape)
+        values = self.cell((len(names) * count,), data, depth)
+        if count == 1:
+            return dict(zip(names, values, strict=True))
+        return {name: values[k :: len(names)] for k, name in enumerate(names)}
 
     def text(self, name: str, shape: tuple[int, ...], data: memoryview) -> str:
         kind, content, _ = self.element(data)

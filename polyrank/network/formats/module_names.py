@@ -38,7 +38,7 @@ _BRANCHES = frozenset(
      "lstm", "gru", "ih", "hh"}
 )  # fmt: skip
 _SMALL = frozenset({"q", "k", "v", "pi", "mu", "old", "new"})
-_LIST = re.compile(r".*(?:s|list)", re.IGNORECASE)
+_LIST = re.compile(r".*(?:s|list)|hidden|linear|lin|fc|dense|layer", re.IGNORECASE)
 _UNNAMED = "unnamed"
 
 

@@ -28,7 +28,7 @@ from polyrank.network.formats.dense import DenseStep, dense_network
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
 from polyrank.network.formats.source import check_entries, checked_file
-from polyrank.network.formats.stated import left_out, stated_activations
+from polyrank.network.formats.stated import left_out, stated_activations, without_slopes
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
@@ -56,7 +56,8 @@ def read(path: Path, options: LoadOptions) -> Network:
         If its arrays are not a chain of dense layers.
     """
     arrays, texts = _contents(path)
-    stated = stated_activations(texts, options.part)
+    arrays, slopes = without_slopes(arrays)
+    stated = stated_activations({**texts, **slopes}, options.part)
     notes = left_out(texts, stated, "the array")
     if any(key.endswith(".linear.weights") for key in arrays) and all(
         _AFFINITREE.fullmatch(key) for key in arrays

@@ -171,14 +171,14 @@ def network_from_pairs(
     if slopes:
         if options.activation is not None or options.slope is not None:
             raise NetworkError("the file states its slopes: leave out --activation and --slope")
-        if stated is not None:
+        if stated is not None and stated.names:
             raise NetworkError(f"the file states its slopes, and activations too ({stated.where})")
         acts = [slopes[k] for k in range(len(pairs))]
     else:
         closed, assumed = closed_joints([pair.module for pair in pairs])
         acts, told = layer_activations(options, len(pairs), stated=stated, closed=closed)
         said += told
-        if stated is None and options.activation is None:
+        if (stated is None or not stated.names) and options.activation is None:
             said += assumed
     steps = []
     for pair, act in zip(pairs, acts, strict=True):

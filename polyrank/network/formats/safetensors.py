@@ -24,7 +24,7 @@ from polyrank.errors import FormatError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
 from polyrank.network.formats.source import check_entries, checked_file
-from polyrank.network.formats.stated import stated_activations
+from polyrank.network.formats.stated import stated_activations, without_slopes
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
 
@@ -47,12 +47,13 @@ def read(path: Path, options: LoadOptions) -> Network:
     NetworkError, UnsupportedError
         If its tensors are not a chain of dense layers.
     """
+    tensors, slopes = without_slopes(read_tensors(path))
     return network_from_arrays(
-        read_tensors(path),
+        tensors,
         options,
         name=path.stem,
         ordered=False,
-        stated=stated_activations(_metadata(path), options.part),
+        stated=stated_activations({**_metadata(path), **slopes}, options.part),
     )
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from polyrank.errors import FormatError
 from polyrank.network.formats.activations import UNMISTAKABLE, normalised
 
@@ -22,6 +24,7 @@ __all__ = [
     "name_and_slope",
     "speaks_of_activations",
     "stated_activations",
+    "without_slopes",
     "words_of",
 ]
 
@@ -133,7 +136,9 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
         If two entries contradict each other.
     """
     words = _flat_words(entries)
-    texts = {key: _split(value) for key, value in words.items() if not _is_number(value)}
+    texts = {
+        key: _split(value) for key, value in words.items() if isinstance(value, (str, list, tuple))
+    }
     lists = {key for key, value in words.items() if isinstance(value, (list, tuple))}
     slopes = {
         key: float(value)
@@ -150,7 +155,11 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
     if part is not None:
         speaking = _of_part(speaking, part)
         slopes = _of_part(slopes, part)
-    if not speaking:
+    flags = {key: ("relu",) for key, value in words.items() if value is True and _is_flag(key)}
+    if part is not None:
+        flags = _of_part(flags, part)
+    speaking |= flags
+    if not speaking and not slopes:
         return None
     final = {key: text for key, text in speaking.items() if set(words_of(key)) & _OUTPUT}
     inner = {key: text for key, text in speaking.items() if key not in final}
@@ -164,11 +173,30 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
         slope = next(iter(slopes.values()))
     elif slopes:
         raise FormatError(f"the file states two slopes: {_listed(slopes)}")
-    return Stated(names, several, outputs[0] if outputs else None, slope, tuple(speaking))
+    keys = tuple(speaking) or tuple(slopes)
+    return Stated(names, several, outputs[0] if outputs else None, slope, keys)
+
+
+def without_slopes(
+    arrays: Mapping[str, NDArray[Any]],
+) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
+    """The arrays that are no slopes, and the negative slopes that are stored as single numbers."""
+    slopes = {
+        key: float(array.ravel()[0])
+        for key, array in arrays.items()
+        if normalised(key) in _SLOPE and array.size == 1
+    }
+    return {key: array for key, array in arrays.items() if key not in slopes}, slopes
+
+
+def _is_flag(key: str) -> bool:
+    """Whether a key asks if the output has a ReLU: ``output_relu``, ``relu_last``."""
+    words = set(words_of(key))
+    return "relu" in words and bool(words & _OUTPUT)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _split(value: Any) -> tuple[str, ...]:

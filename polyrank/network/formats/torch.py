@@ -105,18 +105,7 @@ def _state(
     """The network of a state dict, with what lies beside it in the file."""
     arrays = _arrays(file, value, notes)
     said = _said({**beside, **{k: v for k, v in value.items() if k not in arrays}})
-    slope = beside.get("negative_slope")
     stated = stated_activations(said, options.part)
-    if (
-        isinstance(slope, float)
-        and options.activation is None
-        and options.slope is None
-        and (stated is None or not stated.names)
-    ):
-        options = replace(options, slope=slope)
-        notes.append(
-            f"negative_slope = {slope} lies beside the state dict in the file: taken as --slope"
-        )
     return network_from_state(arrays, options, name=name, notes=notes, stated=stated)
 
 

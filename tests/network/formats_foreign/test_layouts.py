@@ -461,6 +461,7 @@ STATED = [
     ({"activation": "nn.LeakyReLU(negative_slope=0.25)"}, "leaky leaky linear"),
     ({"activation": "<class 'torch.nn.modules.activation.ReLU'>"}, "relu relu linear"),
     ({"activation": "torch.nn.ReLU()"}, "relu relu linear"),
+    ({"activation": "Rectified Linear"}, "relu relu linear"),
 ]
 
 
@@ -509,6 +510,42 @@ def test_a_stated_final_activation_can_be_cut(tmp_path, write):
         network = pr.load(path, cut_final=True)
         same_function(network, THREE, "relu relu linear")
         assert any("was cut off as asked" in note for note in network.source["notes"])
+
+
+@pytest.mark.parametrize("write", [pt, flat_pt, npz, document, mat])
+def test_slopes_that_are_stated(tmp_path, write):
+    """As a number beside the weights; the caller may say otherwise."""
+    path = write(tmp_path / "net", named("0 2 4", THREE), {"negative_slope": 0.25})
+    network = pr.load(path)
+    same_function(network, THREE, "leaky leaky linear")
+    assert any("negative_slope = 0.25" in note for note in network.source["notes"])
+    same_function(pr.load(path, activation="relu"), THREE, "relu relu linear")
+    said = {"activation": "leaky_relu", "negative_slope": 0.25, "output_activation": "relu"}
+    path = write(tmp_path / "b", named("0 2 4", THREE), said)
+    same_function(pr.load(path), THREE, "leaky leaky relu")
+
+
+def test_slopes_as_tensors(tmp_path):
+    arrays = {**named("0 2 4", THREE), "negative_slope": np.array([0.25])}
+    save_file(arrays, tmp_path / "a.safetensors")
+    same_function(pr.load(tmp_path / "a.safetensors"), THREE, "leaky leaky linear")
+
+
+@pytest.mark.parametrize("key", ["output_relu", "relu_last", "final_relu"])
+def test_a_flag_for_the_output(tmp_path, key):
+    path = pt(tmp_path / "a", named("0 2 4", THREE), {key: True})
+    same_function(pr.load(path), THREE, "relu relu relu")
+    path = pt(tmp_path / "a", named("0 2 4", THREE), {key: False})
+    same_function(pr.load(path), THREE, "relu relu linear")
+
+
+def test_names_of_lists_of_layers(tmp_path):
+    for name in ("hidden", "fc", "linears", "layer_list"):
+        names = f"{name}.0 {name}.1 out"
+        same_function(
+            pr.load(zip_file(tmp_path / "a.pt", tensors(named(names, THREE)))), THREE,
+            "relu relu linear",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("write", [pt, flat_pt, npz, metadata])

@@ -219,6 +219,51 @@ def test_big_endian_and_short_elements(tmp_path):
     assert read_mat(path)["W1"].tolist() == [[7.0, 9.0]]
 
 
+def opaque(kind, name=b"net"):
+    """An object as MATLAB writes it: flags, name, system of classes, class, reference."""
+    reference = element(14, element(6, struct.pack("<II", 13, 0)) + element(5, struct.pack("<ii", 1, 1))
+                        + element(1, b"") + element(6, struct.pack("<I", 0xDD000000)))  # fmt: skip
+    words = (name, b"MCOS", kind)
+    body = element(6, struct.pack("<II", 17, 0)) + b"".join(element(1, w) for w in words)
+    return element(14, body + reference)
+
+
+@pytest.mark.parametrize("kind", [b"SeriesNetwork", b"dlnetwork", b"DAGNetwork", b"network"])
+def test_objects_of_matlab_are_named(tmp_path, kind):
+    path = tmp_path / "net.mat"
+    path.write_bytes(HEAD + opaque(kind))
+    with pytest.raises(
+        UnsupportedError, match=f"'net' is an object .* class {kind.decode()}.*ONNX"
+    ):
+        read(path, LoadOptions())
+    old = element(6, struct.pack("<II", 3, 0)) + element(5, struct.pack("<ii", 1, 1))
+    path.write_bytes(HEAD + element(14, old + element(1, b"net") + element(1, kind)))
+    with pytest.raises(UnsupportedError, match=f"class {kind.decode()}"):
+        read(path, LoadOptions())
+
+
+def test_objects_beside_weights(tmp_path):
+    """A table changes nothing; a string may be the name of an activation, and cannot be read."""
+    weights = matrix(shape=(1, 1), name=b"W1", data=ONE)
+    path = tmp_path / "net.mat"
+    path.write_bytes(HEAD + weights + opaque(b"table", b"log"))
+    network = read(path, LoadOptions())
+    assert "the variable log is not numeric and was left out" in network.source["notes"]
+    path.write_bytes(HEAD + weights + opaque(b"string", b"act"))
+    with pytest.raises(UnsupportedError, match="'act' is an object of the MATLAB class string"):
+        read(path, LoadOptions())
+
+
+def test_arrays_of_structs_name_the_activations(tmp_path):
+    layers = np.array([("tansig", 3), ("purelin", 1)], dtype=[("transferFcn", "O"), ("size", "O")])
+    path = saved(tmp_path, {"W1": W0, "b1": B0, "W2": W1, "b2": B1, "layers": layers})
+    with pytest.raises(UnsupportedError, match=r"layers\.transferFcn: tansig, purelin"):
+        read(path, LoadOptions())
+    layers["transferFcn"] = ["poslin", "poslin"]
+    path = saved(tmp_path, {"W1": W0, "b1": B0, "W2": W1, "b2": B1, "layers": layers})
+    assert read(path, LoadOptions()).bits == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("raw", "error", "message"),
     [
