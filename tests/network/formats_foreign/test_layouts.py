@@ -432,7 +432,7 @@ def mat(path, arrays, said):
         for k in range(3):
             array = arrays[f"{2 * k}.{role}"]
             cells[key][0, k] = array if role == "weight" else array[:, None]
-    words = {k: v if isinstance(v, str) else np.array(v, dtype=object) for k, v in said.items()}
+    words = {k: np.array(v, dtype=object) if isinstance(v, list) else v for k, v in said.items()}
     savemat(path.with_suffix(".mat"), {**cells, **words})
     return path.with_suffix(".mat")
 
@@ -440,7 +440,7 @@ def mat(path, arrays, said):
 def struct(path, arrays, said):
     one = {f"W{k + 1}": arrays[f"{2 * k}.weight"] for k in range(3)}
     one |= {f"b{k + 1}": arrays[f"{2 * k}.bias"] for k in range(3)}
-    words = {k: v if isinstance(v, str) else np.array(v, dtype=object) for k, v in said.items()}
+    words = {k: np.array(v, dtype=object) if isinstance(v, list) else v for k, v in said.items()}
     savemat(path.with_suffix(".mat"), {"net": {**one, **words}})
     return path.with_suffix(".mat")
 

@@ -221,8 +221,9 @@ def test_big_endian_and_short_elements(tmp_path):
 
 def opaque(kind, name=b"net"):
     """An object as MATLAB writes it: flags, name, system of classes, class, reference."""
-    reference = element(14, element(6, struct.pack("<II", 13, 0)) + element(5, struct.pack("<ii", 1, 1))
-                        + element(1, b"") + element(6, struct.pack("<I", 0xDD000000)))  # fmt: skip
+    head = element(6, struct.pack("<II", 13, 0)) + element(5, struct.pack("<ii", 1, 1))
+    number = element(6, struct.pack("<I", 0xDD000000))
+    reference = element(14, head + element(1, b"") + number)
     words = (name, b"MCOS", kind)
     body = element(6, struct.pack("<II", 17, 0)) + b"".join(element(1, w) for w in words)
     return element(14, body + reference)
