@@ -10,7 +10,13 @@ import typer
 
 from polyrank_cli.failures import sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+from polyrank_cli.options import (
+    JsonOption,
+    LowRankChoice,
+    ManifoldChoice,
+    NetworkArgument,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from polyrank.topology.layers import LayerHomology
@@ -31,12 +37,6 @@ def homology_command(
     coefficients: Annotated[
         str, typer.Option(metavar="Z|Q|P", help="Coefficients: Z, Q or a prime.")
     ] = "Z",
-    ambient: Annotated[
-        bool,
-        typer.Option(
-            "--ambient", help="Rank of the map on all of R^n instead of that on the manifold."
-        ),
-    ] = False,
     in_turn: Annotated[
         bool,
         typer.Option("--in-turn", help="Also collapse one component after another."),
@@ -47,6 +47,7 @@ def homology_command(
             "--points", help="With --json: list the cells of A, a rational point in each."
         ),
     ] = False,
+    chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -54,7 +55,7 @@ def homology_command(
     """Homology of MANIFOLD with the part collapsed on which NETWORK has low rank, exactly.
 
     M/A: all of the low-rank part A becomes one point. M/~: every component of A, or every class
-    of components with one image point, becomes a point of its own.
+    of components with one image point, becomes a point of its own. What A is: --low-rank.
     """
     # these load numba and pyarrow, which have no place in --help
     from polyrank.topology.layers import homology_object, homology_table  # noqa: PLC0415
@@ -73,7 +74,8 @@ def homology_command(
             rank=rank,
             layers=None if layer is None else list(dict.fromkeys(layer)),
             coefficients=coefficients,
-            ambient=ambient,
+            ambient=chosen.ambient,
+            reading=chosen.reading,
             in_turn=in_turn,
         )
         if as_json:
@@ -85,17 +87,18 @@ def homology_command(
 def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
     from polyrank.topology.layers import not_decided  # noqa: PLC0415
+    from polyrank.topology.low_rank import READINGS  # noqa: PLC0415
 
     space = found.manifold
     typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
     if space.note:
         typer.echo(space.note)
-    typer.echo(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...)")
-    if rows[0].part.ambient:
-        rule = f"the rank of J_K on R^n is at most {rank}"
-    else:
-        rule = f"the map through layer K has rank at most {rank}, below the cell's dimension"
-    typer.echo(f"A: closure of the maximal cells where {rule}")
+    whole = "" if space.degrees is None else f", those below {space.degrees} only"
+    typer.echo(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...{whole})")
+    part = rows[0].part
+    of = "J_K on R^n" if part.ambient else "the map through layer K on the cell"
+    typer.echo(f"A ({part.reading}): closure of {READINGS[part.reading]}")
+    typer.echo(f"rank: that of {of}, at most r = {rank}")
     table = []
     for row in rows:
         part, homology = row.part, row.homology

@@ -28,6 +28,7 @@ def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
     """The manifold of the command line."""
     # these load numpy and numba, which have no place in --help
     from polyrank.topology.files import read_manifold  # noqa: PLC0415
+    from polyrank.topology.merging import merged_points  # noqa: PLC0415
     from polyrank.topology.point_cloud import (  # noqa: PLC0415
         complex_of_points,
         read_labels,
@@ -41,12 +42,15 @@ def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
     radius = alpha if alpha is not None else rips
     if labels is not None and radius is None:
         raise typer.BadParameter("--labels goes with --alpha or --rips")
+    if cloud.max_dimension is not None and radius is None:
+        raise typer.BadParameter("--max-dimension goes with --alpha or --rips")
     if radius is not None:
         points = read_points(text)
         found = complex_of_points(
             points,
             radius,
             kind="alpha" if alpha is not None else "rips",
+            max_dimension=cloud.max_dimension,
             labels=None if labels is None else read_labels(labels),
             name=Path(text).stem,
         )
@@ -54,4 +58,6 @@ def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
         found = shape(text)
     else:
         found = read_manifold(text)
+    if cloud.merge_points:
+        found = merged_points(found)
     return found if cloud.label is None else found.of_class(cloud.label)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DomainChoice",
     "JsonOption",
+    "LowRankChoice",
     "ManifoldChoice",
     "NetworkArgument",
     "Only",
@@ -43,6 +45,13 @@ NetworkArgument = Annotated[
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")]
+
+
+class LowRankName(StrEnum):
+    """Readings of the low-rank part."""
+
+    collapsing = "collapsing"
+    all = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,31 @@ class DomainChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class LowRankChoice:
+    """Which cells are of low rank; see :func:`polyrank.topology.low_rank.low_rank_part`."""
+
+    low_rank: Annotated[
+        LowRankName | None,
+        typer.Option(
+            help="Which maximal cells of rank at most R make up A. collapsing: those whose image "
+            "has a lower dimension than the cell, which is what the map collapses; all: every "
+            "one, also those that the map embeds (default: collapsing; with --ambient, all).",
+        ),
+    ] = None
+    ambient: Annotated[
+        bool,
+        typer.Option(
+            "--ambient", help="Rank of the map on all of R^n instead of that on the manifold."
+        ),
+    ] = False
+
+    @property
+    def reading(self) -> Literal["collapsing", "all"] | None:
+        """The reading by name."""
+        return None if self.low_rank is None else self.low_rank.value
+
+
+@dataclass(frozen=True, slots=True)
 class ManifoldChoice:
     """How to read a manifold; see :func:`polyrank_cli.manifolds.chosen_manifold`."""
 
@@ -139,6 +173,22 @@ class ManifoldChoice:
         float | None,
         typer.Option(metavar="R", help="Vietoris-Rips complex of radius R of a point cloud."),
     ] = None
+    max_dimension: Annotated[
+        int | None,
+        typer.Option(
+            metavar="D",
+            help="With --alpha or --rips: leave out simplices above dimension D; homology is then "
+            "printed in degrees below D only (default: all of an alpha complex, up to 4 of a Rips "
+            "complex).",
+        ),
+    ] = None
+    merge_points: Annotated[
+        bool,
+        typer.Option(
+            "--merge-points",
+            help="Make points of a file with equal coordinates one vertex.",
+        ),
+    ] = False
     labels: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Class of every point of the cloud (.npy), for --class."),

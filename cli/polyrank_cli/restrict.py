@@ -11,7 +11,13 @@ import typer
 
 from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+from polyrank_cli.options import (
+    JsonOption,
+    LowRankChoice,
+    ManifoldChoice,
+    NetworkArgument,
+    Reading,
+)
 
 __all__ = ["restrict_command"]
 
@@ -27,6 +33,13 @@ def restrict_command(
     through_layer: Annotated[
         int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")
     ] = None,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            metavar="R", help="Also show the part A of rank at most R, layer by layer (--low-rank)."
+        ),
+    ] = None,
+    chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -37,10 +50,13 @@ def restrict_command(
     """
     # these load numba and pyarrow, which have no place in --help
     from polyrank.report.tables import plain_table  # noqa: PLC0415
+    from polyrank.topology.low_rank import low_rank_summary  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
     from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
+    if rank is None and (chosen.low_rank is not None or chosen.ambient):
+        raise typer.BadParameter("--low-rank and --ambient go with --rank")
     with sentences(), announced_compilation(quiet=False):
         refuse_existing(output)
         loaded = reading.load(network)
@@ -49,6 +65,13 @@ def restrict_command(
         found = restrict(loaded, space, through_layer=through_layer)
         shown = cells_manifest(found)
         shown["seconds"] = time.perf_counter() - begun
+        if rank is not None:
+            shown["low_rank"] = low_rank_summary(
+                found,
+                rank,
+                ambient=chosen.ambient,
+                reading=chosen.reading,
+            )
         if output is not None:
             save_cells(found, output)
         shown["output"] = None if output is None else str(output)
@@ -68,6 +91,15 @@ def restrict_command(
         for k, histogram in enumerate(shown["tangent_rank_histogram"], start=1):
             text = " ".join(f"{rank}:{count:,}" for rank, count in histogram.items())
             typer.echo(f"rank on the maximal cells through layer {k}: {text}")
+        if rank is not None:
+            part = shown["low_rank"]
+            typer.echo(f"A ({part['low_rank_cells']}), r = {rank}: {part['low_rank_cells_are']}")
+            lines = [
+                [str(k), " ".join(f"{c:,}" for c in row["cells"]), f"{row['components']:,}"]
+                for k, row in enumerate(part["layers"], start=1)
+            ]
+            head = ["layer", "maximal cells of A by dim", "components of A"]
+            typer.echo(plain_table(head, lines))
         typer.echo(
             f"certified: no cell is missing, none is invented; Euler characteristic "
             f"{shown['euler_characteristic']}, of the manifold "

@@ -18,13 +18,15 @@ from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.forward import affine_map
+from polyrank.network.modular import fitting_prime, layer_arrays, residues
 from polyrank.network.normal_form import Network
+from polyrank.network.rational import RationalArray
 from polyrank.regions.run import Run
 
 __all__ = ["linear_region_counts", "linear_regions", "map_residues"]
 
-#: Primes below 2**31: products of residues fit 64-bit integers.
-PRIMES = (2147483647, 2147483629)
+#: The largest prime that is used, below 2**31: products of residues fit 64-bit integers.
+PRIME = 2147483647
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -44,16 +46,6 @@ def _image(weight: Any, bias: Any, neg: Any, pos: Any, bit: Any, words: Any, h: 
     return out
 
 
-def _residue(entries: Any, p: int) -> list[int] | None:
-    out = []
-    for v in entries:
-        q = int(v.q) % p
-        if q == 0:
-            return None
-        out.append(int(v.p) % p * pow(q, -1, p) % p)
-    return out
-
-
 def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
     """Values of every region's affine map through a layer at a random point, modulo two primes.
 
@@ -69,33 +61,21 @@ def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
     if not run.bits:
         words = np.zeros((run.count, 1), dtype=np.uint8)
     out = []
-    for p in PRIMES:
-        y = random.integers(1, p, size=chart.k).tolist()
-        basis, origin = _residue(chart.basis.entries(), p), _residue(chart.origin.entries(), p)
-        if basis is None or origin is None:
-            raise RunError(f"a coordinate of the chart has a denominator divisible by {p}")
-        k = chart.k
-        x = [
-            (origin[i] + sum(basis[i * k + j] * y[j] for j in range(k))) % p for i in range(chart.n)
-        ]
-        h = np.tile(np.array(x, dtype=np.int64), (len(words), 1))
+    basis, origin = (RationalArray.from_fmpq_mat(m) for m in (chart.basis, chart.origin))
+    first = fitting_prime(PRIME, network, basis, origin)
+    for p in (first, fitting_prime(PRIME, network, basis, origin, below=first)):
+        y = random.integers(1, p, size=chart.k)
+        # residues are below 2**31, so that a product fits; each is reduced before it is added
+        x = (residues(origin, p)[:, 0] + (residues(basis, p) * y % p).sum(axis=1)) % p
+        h = np.tile(x, (len(words), 1))
         position = 0
         for part in network.layers[:layer]:
-            tables = [
-                _residue(values, p)
-                for values in (
-                    part.weight.entries(), part.bias.entries(), part.slope_neg.entries(),
-                    part.slope_pos.entries(),
-                )
-            ]  # fmt: skip
-            if any(t is None for t in tables):
-                raise RunError(f"a weight has a denominator divisible by {p}")
-            weight, bias, neg, pos = (np.array(t, dtype=np.int64) for t in tables)
+            weight, bias, neg, pos = (residues(a, p) for a in layer_arrays(part))
             bit = np.full(part.units, -1, dtype=np.int64)
             count = int(part.has_hyperplane.sum())
             bit[part.has_hyperplane] = position + np.arange(count)
             position += count
-            h = _image(weight.reshape(part.units, -1), bias, neg, pos, bit, words, h, p)
+            h = _image(weight, bias, neg, pos, bit, words, h, p)
         out.append(h)
     return np.concatenate(out, axis=1)
 
@@ -122,8 +102,8 @@ def linear_regions(
     k = run.layers if layer is None else layer
     if not 1 <= k <= run.layers:
         raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
-    residues = map_residues(run, network, k)
-    _, group = np.unique(residues, axis=0, return_inverse=True)
+    values = map_residues(run, network, k)
+    _, group = np.unique(values, axis=0, return_inverse=True)
     group = group.ravel()
     chart = chart_of_run(run, network)
     words = np.concatenate(list(run.codewords())) if graph.regions else np.zeros((0, 0))

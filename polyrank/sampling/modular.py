@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.network import modular
 from polyrank.native.records import call
 from polyrank.network.rational import RationalArray
 
@@ -28,19 +29,10 @@ Residues = NDArray[np.float64]
 
 def residues(array: RationalArray, prime: int) -> Residues | None:
     """An exact array modulo a prime, in its own shape; None where a denominator vanishes."""
-    if array.exact is not None:
-        out = []
-        for v in array.entries():
-            q = int(v.q) % prime
-            if not q:
-                return None
-            out.append(int(v.p) * pow(q, -1, prime) % prime)
-        return np.array(out, dtype=np.float64).reshape(array.shape)
-    # mantissa · 2^exponent with a 53-bit integer mantissa; 2 is invertible
-    mantissa, exponent = np.frexp(array.approx)
-    integers = (mantissa * 2.0**53).astype(np.int64) % prime
-    powers = np.array([pow(2, e - 53, prime) for e in range(-1100, 1100)], dtype=np.int64)
-    return np.asarray(integers * powers[exponent + 1100] % prime, dtype=np.float64)
+    try:
+        return modular.residues(array, prime).astype(np.float64)
+    except ValueError:
+        return None
 
 
 def product_mod(A: Residues, B: Residues, prime: int) -> Residues:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from polyrank.network.forward import affine_map, unpack_bits
+from polyrank.network.modular import fitting_prime
 from polyrank.network.normal_form import Network
 from polyrank.sampling.modular import (
     PRIMES,
@@ -77,7 +78,6 @@ class _Prime:
         self.weights = [residues(layer.weight, prime) for layer in network.layers]
         self.neg = [residues(layer.slope_neg, prime) for layer in network.layers]
         self.pos = [residues(layer.slope_pos, prime) for layer in network.layers]
-        self.good = all(v is not None for v in (*self.weights, *self.neg, *self.pos))
 
 
 class CodewordRanks:
@@ -99,7 +99,9 @@ class CodewordRanks:
 
     def __init__(self, network: Network, frequent: NDArray[np.float64] | None = None) -> None:
         self._network = network
-        self._primes = [v for v in (_Prime(network, p) for p in PRIMES) if v.good][:2]
+        first = fitting_prime(PRIMES[0], network)
+        second = fitting_prime(PRIMES[0], network, below=first)
+        self._primes = [_Prime(network, first), _Prime(network, second)]
         self._starts = np.concatenate([[0], np.cumsum(network.bits)]).astype(int)
         self._slopes = [
             (
@@ -111,8 +113,7 @@ class CodewordRanks:
         self._basis: NDArray[np.bool_] | None = None
         self._ratio: Residues | None = None
         self._basis_columns: NDArray[np.int64] | None = None
-        if self._primes:
-            self._first_basis(frequent)
+        self._first_basis(frequent)
 
     def _first_basis(self, frequent: NDArray[np.float64] | None) -> None:
         """Pivot rows of the first weight, the most frequently active units first."""

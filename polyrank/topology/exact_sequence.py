@@ -9,7 +9,7 @@ H(M): exactness over a field is an identity between these ranks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flint import fmpz_mat
 
@@ -54,6 +54,15 @@ class ExactSequence:
     connecting: tuple[int, ...]
     checked_over: str
     by_subgroups: bool
+
+    def below(self, degree: int | None) -> ExactSequence:
+        """The ranks in lower degrees; all of them for None."""
+        return replace(
+            self,
+            inclusion=self.inclusion[:degree],
+            projection=self.projection[:degree],
+            connecting=self.connecting[:degree],
+        )
 
 
 def long_exact_sequence(small: SmallComplex, manifold: Homology) -> ExactSequence:

@@ -5,7 +5,8 @@
             ``simplices_1``, ``simplices_2``, …; optionally ``labels`` (``labels_1``, …)
 ``.json``   ``{"points": [[…]], "facets": [[…]], "labels": […]}``; a point may be ``"1/3"``
 ``.off``    also ``nOFF`` and coloured faces (colours are skipped)
-``.obj``    ``v``, ``f``, ``l`` and ``p`` elements, absolute or relative indices
+``.obj``    ``v``, ``f``, ``l`` and ``p`` elements, absolute or relative indices, lines that a
+            backslash continues
 ``.ply``    ascii or binary; ``vertex`` with x, y[, z] and ``face`` (``edge``) elements
 ``.txt``    a facet list: a row of vertex numbers per line, or the library of triangulations of
             F. H. Lutz, ``facets:=[[1, 2, 3], …];``; a file without extension is read so, too
@@ -13,7 +14,8 @@
 
 A decimal number in text is the nearest float64, which is then exact. Polygons with more than three
 corners are divided into triangles from their first corner. A facet list without points is a
-subcomplex of the standard simplex: vertex i is the unit vector e_i. Nothing in a file is executed.
+subcomplex of the standard simplex: vertex i is the unit vector e_i. Vertices with equal coordinates
+stay different vertices; a note counts them. Nothing in a file is executed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from polyrank.errors import DomainError, FormatError
 from polyrank.network.formats.npz import read_arrays
 from polyrank.network.formats.source import read_text
 from polyrank.network.rational import RationalArray
-from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.manifold import Manifold, build_manifold, with_note
+from polyrank.topology.merging import coincident_note
 from polyrank.topology.ply import read_ply
 
 __all__ = ["facet_arrays", "read_manifold", "read_off"]
@@ -55,7 +58,7 @@ def read_manifold(path: str | Path) -> Manifold:
         ".json": _json,
         ".off": _off,
         ".obj": _obj,
-        ".ply": lambda f: _mesh(f, *read_ply(f)),
+        ".ply": _ply,
         ".txt": _facet_list,
     }
     plain = file.suffix == "" and file.is_file()
@@ -66,7 +69,7 @@ def read_manifold(path: str | Path) -> Manifold:
             "as torus:40"
         )
     try:
-        return reader(file)
+        found = reader(file)
     except (FormatError, DomainError) as error:
         message = str(error)
         if file.name in message:
@@ -74,6 +77,7 @@ def read_manifold(path: str | Path) -> Manifold:
         raise DomainError(f"{file.name}: {message}") from None
     except OSError as error:
         raise DomainError(f"cannot read {file}: {error.strerror or error}") from None
+    return with_note(found, coincident_note(found.points))
 
 
 def facet_arrays(
@@ -194,9 +198,8 @@ def _listed(file: Path, facets: list[list[int]]) -> Manifold:
     return build_manifold(_unit_vectors(shifted), facet_arrays(shifted)[0], file.stem, note=note)
 
 
-def _tokens(file: Path) -> list[list[str]]:
-    lines = read_text(file, max_bytes=_MAX_BYTES).splitlines()
-    return [row for line in lines if (row := line.split("#")[0].split())]
+def _tokens(text: str) -> list[list[str]]:
+    return [row for line in text.splitlines() if (row := line.split("#")[0].split())]
 
 
 def _numbers(row: Sequence[str], what: str) -> list[float]:
@@ -224,14 +227,18 @@ def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
     FormatError, DomainError
         If the file is missing, too large, truncated or not OFF.
     """
-    rows = _tokens(file)
-    head = rows[0][0] if rows else ""
-    matched = re.fullmatch(r"(ST)?C?N?4?n?OFF", head)
+    rows = _tokens(read_text(file, max_bytes=_MAX_BYTES))
+    first = rows[0][0] if rows else ""
+    # some exporters glue the counts to the keyword
+    matched = re.fullmatch(r"((?:ST)?C?N?4?n?OFF)(\d*)", first)
     if matched is None:
-        raise DomainError(f"an .off file starts with OFF, this one with {head[:20]!r}")
+        raise DomainError(f"an .off file starts with OFF, this one with {first[:20]!r}")
+    head, glued = matched.groups()
+    if rows[0][1:2] == ["BINARY"]:
+        raise DomainError("binary OFF is not read; write it as text")
     if "4" in head or "ST" in head or "N" in head.replace("OFF", ""):
         raise DomainError(f"the variant {head} is not read; write it as plain OFF")
-    flat = rows[0][1:], *rows[1:]
+    flat = [*([glued] if glued else []), *rows[0][1:]], *rows[1:]
     body = [row for row in flat if row]
     dimension = 3
     if "n" in head:
@@ -247,6 +254,11 @@ def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
             f"the header promises {vertices} vertices and {faces} faces, but only {len(body) - 1} "
             "lines follow: the file is truncated"
         )
+    short = next((r for r in body[1 : 1 + vertices] if len(r) < dimension), None)
+    if short is not None:
+        raise DomainError(
+            f"the vertex {' '.join(short)[:60]!r} does not have {dimension} coordinates"
+        )
     points = [_numbers(r[:dimension], "a vertex") for r in body[1 : 1 + vertices]]
     polygons: list[list[int]] = []
     for row in body[1 + vertices : 1 + vertices + faces]:
@@ -260,7 +272,8 @@ def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
 def _obj(file: Path) -> Manifold:
     points: list[list[float]] = []
     polygons: list[list[int]] = []
-    for row in _tokens(file):
+    text = read_text(file, max_bytes=_MAX_BYTES)
+    for row in _tokens(re.sub(r"\\[ \t]*(\r?\n|\Z)", " ", text)):
         if row[0] == "v":
             points.append(_numbers(row[1:4], "a vertex"))
         elif row[0] in {"f", "l", "p"}:
@@ -273,6 +286,11 @@ def _obj(file: Path) -> Manifold:
                 pieces = [list(pair) for pair in pairwise(own)]
             polygons += pieces
     return _mesh(file, points, polygons)
+
+
+def _ply(file: Path) -> Manifold:
+    points, polygons, note = read_ply(file)
+    return with_note(_mesh(file, points, polygons), note)
 
 
 def _mesh(file: Path, points: Sequence[Sequence[float]], polygons: Sequence[list[int]]) -> Manifold:

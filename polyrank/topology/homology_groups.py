@@ -55,6 +55,10 @@ class Homology:
         """All groups, degree 0 first."""
         return tuple(self.group(d) for d in range(len(self.betti)))
 
+    def below(self, degree: int | None) -> Homology:
+        """The groups of lower degrees; all of them for None."""
+        return Homology(self.coefficients, self.betti[:degree], self.torsion[:degree])
+
     def __str__(self) -> str:
         return ", ".join(self.groups)
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from polyrank.topology.elimination import parse_coefficients
 from polyrank.topology.homology_groups import Homology, coefficients_name
-from polyrank.topology.low_rank import LowRankPart, low_rank_part, low_rank_points
+from polyrank.topology.low_rank import (
+    READINGS,
+    LowRankPart,
+    LowRankReading,
+    low_rank_part,
+    low_rank_points,
+)
 from polyrank.topology.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
 from polyrank.topology.restriction import Restriction
 
@@ -43,9 +49,13 @@ def homology_table(
     layers: Sequence[int] | None = None,
     coefficients: str | int = "Z",
     ambient: bool = False,
+    reading: LowRankReading | None = None,
     in_turn: bool = False,
 ) -> list[LayerHomology]:
     """The low-rank parts ``A_r^K`` and their homology, layer by layer.
+
+    Where M is a skeleton of the complex that is meant, only the degrees that it decides are given:
+    cells above its dimension change no group of lower degree of M, of (M, A) or of a quotient.
 
     Parameters
     ----------
@@ -57,6 +67,9 @@ def homology_table(
     coefficients : "Z", "Q" or a prime
     ambient : bool
         Use the rank on R^n instead of that on the manifold.
+    reading : "collapsing" or "all", optional
+        Which maximal cells of low rank A is made of; see
+        :data:`polyrank.topology.low_rank.READINGS`.
     in_turn : bool
         List the homology after collapsing one component after another, too.
 
@@ -67,9 +80,10 @@ def homology_table(
     """
     parse_coefficients(coefficients)
     rows = []
+    degrees = restriction.manifold.degrees
     known: dict[tuple[bytes, ...], tuple[CollapsedHomology, tuple[Homology, ...] | None]] = {}
     for layer in layers or range(1, restriction.layers + 1):
-        part = low_rank_part(restriction, layer, rank, ambient=ambient)
+        part = low_rank_part(restriction, layer, rank, ambient=ambient, reading=reading)
         # the same part at two layers is computed once
         classes = part.class_of_component
         key = (*(m.tobytes() for m in part.mask), b"" if classes is None else classes.tobytes())
@@ -77,8 +91,9 @@ def homology_table(
             found = collapsed_homology(restriction.complex, part.mask, coefficients, classes)
             steps = None
             if in_turn and part.components <= MOST_STEPS:
-                steps = tuple(collapse_in_turn(restriction.complex, part.mask, coefficients))
-            known[key] = found, steps
+                every = collapse_in_turn(restriction.complex, part.mask, coefficients)
+                steps = tuple(h.below(degrees) for h in every)
+            known[key] = found.below(degrees), steps
         rows.append(LayerHomology(part, *known[key]))
     return rows
 
@@ -119,6 +134,7 @@ def homology_object(
             "note": manifold.note,
             "simplices": list(manifold.complex.cells),
             "ambient": manifold.ambient,
+            "degrees": manifold.degrees,
         },
         "cells": list(restriction.complex.cells),
         "euler_characteristic": restriction.complex.euler_characteristic,
@@ -140,7 +156,9 @@ def _row_object(restriction: Restriction, row: LayerHomology) -> dict[str, Any]:
     return {
         "layer": part.layer,
         "rank": part.rank,
-        "rank_of": "J_K on R^n" if part.ambient else "the map on the cell",
+        "rank_of": part.rank_of,
+        "low_rank_cells": part.reading,
+        "low_rank_cells_are": READINGS[part.reading],
         "cells": [int(m.sum()) for m in part.cells],
         "components": part.components,
         "classes": part.classes,

@@ -1,15 +1,18 @@
 """The low-rank part of a manifold: where a network can collapse it, exactly.
 
-``A_r^K`` is the closure of the union of the maximal cells on which the map through layer K has rank
-at most r: a subcomplex. *Tangent* rank (on the cell itself) is what collapses a piece of M: there,
-cells of full rank (such as isolated points, or the segments of a curve at r = 1) are left out.
-*Ambient* rank (of ``J_K`` on R^n, the ``R_r^K`` of Beshkov and Einevoll, equations 2-4) is offered
-beside it, for the codeword alone. A connected component of rank 0 goes to one point.
+``A_r^K`` is the closure of a union of maximal cells on which the map through layer K has rank at
+most r: a subcomplex. Two readings of "low rank" are offered by name, see :data:`READINGS`.
+*Tangent* rank (on the cell itself) is what collapses a piece of M; *ambient* rank (of ``J_K`` on
+R^n, the ``R_r^K`` of Beshkov and Einevoll, equations 2-4) is offered beside it, for the codeword
+alone. A connected component on which Φ_K has rank 0 goes to one point.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 from flint import fmpq
@@ -19,7 +22,25 @@ from polyrank.errors import DomainError
 from polyrank.topology.chain import Mask, closure, components, vertex_incidence
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["LowRankPart", "LowRankPoint", "low_rank_part", "low_rank_points"]
+__all__ = [
+    "READINGS",
+    "LowRankPart",
+    "LowRankPoint",
+    "low_rank_part",
+    "low_rank_points",
+    "low_rank_summary",
+]
+
+LowRankReading = Literal["collapsing", "all"]
+
+#: What the part of rank at most r is made of: one sentence for each reading.
+READINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "collapsing": "the maximal cells of rank at most r whose image has a lower dimension than "
+        "the cell: what the map collapses",
+        "all": "all maximal cells of rank at most r, also those that the map embeds",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +53,10 @@ class LowRankPart:
         K and r.
     ambient : bool
         Whether the rank is that of ``J_K`` on R^n instead of that on the cell.
+    reading : str
+        A key of :data:`READINGS`.
     cells : Mask
-        The maximal cells of rank at most r (of tangent rank also below their dimension).
+        The maximal cells that the reading chooses.
     mask : Mask
         Their closure: A.
     components : int
@@ -50,6 +73,7 @@ class LowRankPart:
     layer: int
     rank: int
     ambient: bool
+    reading: str
     cells: Mask
     mask: Mask
     components: int
@@ -64,6 +88,11 @@ class LowRankPart:
         if self.class_of_component is None:
             return None
         return len(np.unique(self.class_of_component))
+
+    @property
+    def rank_of(self) -> str:
+        """Of which map the rank is."""
+        return "J_K on R^n" if self.ambient else "the map on the cell"
 
     def samples(self, restriction: Restriction) -> NDArray[np.int64]:
         """The vertices of M that lie in A."""
@@ -86,7 +115,12 @@ class LowRankPart:
 
 
 def low_rank_part(
-    restriction: Restriction, layer: int, rank: int, *, ambient: bool = False
+    restriction: Restriction,
+    layer: int,
+    rank: int,
+    *,
+    ambient: bool = False,
+    reading: LowRankReading | None = None,
 ) -> LowRankPart:
     """The part of M where the map through one layer has rank at most r.
 
@@ -99,6 +133,9 @@ def low_rank_part(
         r ≥ 0.
     ambient : bool
         Use the rank of ``J_K`` on R^n.
+    reading : "collapsing" or "all", optional
+        See :data:`READINGS`. Default: ``"collapsing"``; with ``ambient``, ``"all"``, which is the
+        published ``R_r^K``.
 
     Returns
     -------
@@ -108,23 +145,25 @@ def low_rank_part(
     Raises
     ------
     DomainError
-        If there is no such layer, or the rank is negative.
+        If there is no such layer or reading, or the rank is negative.
     """
     restriction.check_layer(layer)
+    reading = reading or ("all" if ambient else "collapsing")
+    if reading not in READINGS:
+        raise DomainError(f"the reading {reading!r} is none of {', '.join(READINGS)}")
     if rank < 0:
         raise DomainError(f"the rank must be at least 0, got {rank}")
     ranks = restriction.ambient_rank if ambient else restriction.tangent_rank
+    collapsed = [own[:, layer - 1] < d for d, own in enumerate(restriction.tangent_rank)]
     chosen = tuple(
-        m & (r[:, layer - 1] <= (rank if ambient else min(rank, d - 1)))
-        for d, (m, r) in enumerate(zip(restriction.maximal, ranks, strict=True))
+        m & (r[:, layer - 1] <= rank) & (below | (reading == "all"))
+        for m, r, below in zip(restriction.maximal, ranks, collapsed, strict=True)
     )
     mask = closure(restriction.complex, chosen)
     count, of_vertex = components(restriction.complex, mask)
     deficient = 0
-    for d, (m, inside, own) in enumerate(
-        zip(restriction.maximal, chosen, restriction.tangent_rank, strict=True)
-    ):
-        deficient += int((m & ~inside & (own[:, layer - 1] < d)).sum())
+    for m, inside, below in zip(restriction.maximal, chosen, collapsed, strict=True):
+        deficient += int((m & ~inside & below).sum())
     images, classes = None, None
     if rank == 0:
         first = _first_vertices(of_vertex, count)
@@ -132,8 +171,33 @@ def low_rank_part(
         numbers: dict[tuple[fmpq, ...], int] = {}
         classes = np.array([numbers.setdefault(p, len(numbers)) for p in images], np.int64)
     return LowRankPart(
-        layer, rank, ambient, chosen, mask, count, of_vertex, images, classes, deficient
+        layer, rank, ambient, reading, chosen, mask, count, of_vertex, images, classes, deficient
     )
+
+
+def low_rank_summary(
+    restriction: Restriction,
+    rank: int,
+    *,
+    ambient: bool = False,
+    reading: LowRankReading | None = None,
+) -> dict[str, Any]:
+    """The low-rank part at every layer in numbers; JSON-serialisable."""
+    parts = [
+        low_rank_part(restriction, k, rank, ambient=ambient, reading=reading)
+        for k in range(1, restriction.layers + 1)
+    ]
+    name = parts[0].reading
+    return {
+        "rank": rank,
+        "rank_of": parts[0].rank_of,
+        "low_rank_cells": name,
+        "low_rank_cells_are": READINGS[name],
+        "layers": [
+            {"cells": [int(m.sum()) for m in part.cells], "components": part.components}
+            for part in parts
+        ],
+    }
 
 
 def _first_vertices(of_vertex: NDArray[np.int64], count: int) -> list[int]:

@@ -7,7 +7,7 @@ disjoint in R^n: M is the abstract complex with its piecewise-linear map to R^n.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from polyrank.errors import DomainError, NetworkError
 from polyrank.network.rational import RationalArray
 from polyrank.topology.chain import ChainComplex, closure, simplicial_complex
 
-__all__ = ["Manifold", "build_manifold"]
+__all__ = ["Manifold", "build_manifold", "maximal_cells", "with_note"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +38,9 @@ class Manifold:
         Class of every simplex: that of the facets that contain it, −1 if there are several or none.
     note : str
         What the complex approximates, if it does, and what was changed while reading; or empty.
+    degrees : int or None
+        M is the skeleton of this dimension of the complex that is meant: homology of degrees
+        0..degrees − 1 is that of the whole complex, and no other degree is shown. None: M is whole.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Manifold:
     complex: ChainComplex
     labels: tuple[NDArray[np.int64], ...]
     note: str = ""
+    degrees: int | None = None
 
     @property
     def dimension(self) -> int:
@@ -90,7 +94,8 @@ class Manifold:
         points = RationalArray.from_rationals(entries, (kept.size, self.ambient))
         labels = [np.full(len(f), label) for f in facets]
         name = f"{self.name}, class {label}"
-        return build_manifold(points, facets, name, labels=labels, note=self.note)
+        made = build_manifold(points, facets, name, labels=labels, note=self.note)
+        return replace(made, degrees=self.degrees)
 
 
 def maximal_cells(complex_: ChainComplex) -> tuple[NDArray[np.bool_], ...]:
@@ -99,6 +104,13 @@ def maximal_cells(complex_: ChainComplex) -> tuple[NDArray[np.bool_], ...]:
     for d, matrix in enumerate(complex_.boundary):
         out[d] &= np.diff(matrix.tocsr().indptr) == 0
     return tuple(out)
+
+
+def with_note(manifold: Manifold, note: str) -> Manifold:
+    """The same complex, with one more sentence in its note."""
+    if not note:
+        return manifold
+    return replace(manifold, note=f"{manifold.note}; {note}" if manifold.note else note)
 
 
 def build_manifold(

@@ -9,7 +9,7 @@ exact sequence: ``0 → H_1(S¹) → H_1(S¹, A) → H̃_0(A) = ℤ^(n−1) → 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,6 +48,19 @@ class CollapsedHomology:
     sequence: ExactSequence
     components: int
     classes: int | None
+
+    def below(self, degree: int | None) -> CollapsedHomology:
+        """The groups of lower degrees only; all of them for None."""
+        return replace(
+            self,
+            manifold=self.manifold.below(degree),
+            part=self.part.below(degree),
+            relative=self.relative.below(degree),
+            one_point=self.one_point.below(degree),
+            per_component=self.per_component.below(degree),
+            per_image=None if self.per_image is None else self.per_image.below(degree),
+            sequence=self.sequence.below(degree),
+        )
 
 
 def collapsed_homology(

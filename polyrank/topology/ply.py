@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn, Protocol
 
 from polyrank.errors import DomainError
 from polyrank.network.formats.source import checked_file
@@ -19,18 +20,45 @@ _TYPES = {
     "float": "f", "float32": "f", "double": "d", "float64": "d",
 }  # fmt: skip
 _INTEGERS = frozenset("bBhHiI")
+_CORNERS = ("vertex_indices", "vertex_index")
+#: What is read of the elements; all else, such as colours and normals, is skipped.
+_NEEDED = {
+    "vertex": frozenset("xyz"),
+    "face": frozenset(_CORNERS),
+    "edge": frozenset({"vertex1", "vertex2"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Property:
+    name: str
+    #: code of the type of a list's length; empty for a single value
+    length: str
+    code: str
 
 
 @dataclass(slots=True)
 class _Element:
     name: str
     count: int
-    #: (name, code of the length or "", code of the value)
-    properties: list[tuple[str, str, str]] = field(default_factory=list)
+    properties: list[_Property] = field(default_factory=list)
 
 
-def read_ply(file: Path) -> tuple[list[list[float]], list[list[int]]]:
-    """Vertices and polygons (an edge is a polygon of two corners).
+Row = dict[str, list[float]]
+
+
+class _Values(Protocol):
+    """Where the numbers of one entry after the other come from."""
+
+    def entry(self, element: _Element) -> Row:
+        """The values of the next entry, by property."""
+
+    def finish(self) -> str:
+        """Refuse a file that holds more than its header says; a note on what was skipped."""
+
+
+def read_ply(file: Path) -> tuple[list[list[float]], list[list[int]], str]:
+    """Vertices, polygons (an edge is a polygon of two corners), and a note on what was skipped.
 
     Raises
     ------
@@ -44,28 +72,34 @@ def read_ply(file: Path) -> tuple[list[list[float]], list[list[int]]]:
         raise DomainError("a .ply file starts with 'ply' and has an 'end_header'")
     body = data.find(b"\n", end) + 1 or len(data)
     order, elements = _header(data[:end].decode("ascii", "replace").splitlines())
-    values = _ascii(data[body:]) if order == "" else _binary(data[body:], order)
-    next(values)
+    values: _Values
+    if order == "":
+        values = _ascii(data[body:], data.count(b"\n", 0, body), elements)
+    else:
+        values = _Binary(data, body, order)
     points: list[list[float]] = []
     polygons: list[list[int]] = []
     for element in elements:
-        for _ in range(element.count):
-            row: dict[str, list[float]] = {}
-            for name, length, code in element.properties:
-                size = int(values.send(length)) if length else 1
-                if size < 0:
-                    raise DomainError(f"a list of the element {element.name} has length {size}")
-                row[name] = [values.send(code) for _ in range(size)]
+        for number in range(element.count):
+            row = values.entry(element)
             if element.name == "vertex":
                 points.append([row[c][0] for c in "xyz" if c in row])
             elif element.name == "face":
-                corners = row.get("vertex_indices") or row.get("vertex_index") or []
-                polygons.append([int(v) for v in corners])
+                corners = next((row[c] for c in _CORNERS if row.get(c)), [])
+                polygons.append(_whole(corners, f"face {number}"))
             elif element.name == "edge" and "vertex1" in row and "vertex2" in row:
-                polygons.append([int(row["vertex1"][0]), int(row["vertex2"][0])])
+                polygons.append(_whole([row["vertex1"][0], row["vertex2"][0]], f"edge {number}"))
+    note = values.finish()
     if any(not p for p in polygons):
         raise DomainError("a face has no vertex_indices")
-    return points, polygons
+    return points, polygons, note
+
+
+def _whole(corners: list[float], what: str) -> list[int]:
+    for v in corners:
+        if not float(v).is_integer():
+            raise DomainError(f"{what} names the vertex {v}: expected a whole number")
+    return [int(v) for v in corners]
 
 
 def _header(lines: list[str]) -> tuple[str, list[_Element]]:
@@ -82,9 +116,10 @@ def _header(lines: list[str]) -> tuple[str, list[_Element]]:
             elif words[0] == "element":
                 elements.append(_Element(words[1], int(words[2])))
             elif words[0] == "property" and words[1] == "list":
-                elements[-1].properties.append((words[4], _TYPES[words[2]], _TYPES[words[3]]))
+                made = _Property(words[4], _TYPES[words[2]], _TYPES[words[3]])
+                elements[-1].properties.append(made)
             elif words[0] == "property":
-                elements[-1].properties.append((words[2], "", _TYPES[words[1]]))
+                elements[-1].properties.append(_Property(words[2], "", _TYPES[words[1]]))
             else:
                 raise DomainError(f"the header line {line[:60]!r} is not understood")
         except (IndexError, KeyError, ValueError):
@@ -94,36 +129,152 @@ def _header(lines: list[str]) -> tuple[str, list[_Element]]:
     for element in elements:
         if element.count < 0 or (element.count and not element.properties):
             raise DomainError(f"the element {element.name} cannot have {element.count} entries")
-        if any(length not in _INTEGERS for _, length, _ in element.properties if length):
+        if any(p.length not in _INTEGERS for p in element.properties if p.length):
             raise DomainError(f"a list of the element {element.name} has no integer length")
-    if not any(e.name == "vertex" and {"x", "y"} <= {p[0] for p in e.properties} for e in elements):
+    if not any(
+        e.name == "vertex" and {"x", "y"} <= {p.name for p in e.properties} for e in elements
+    ):
         raise DomainError("there is no element vertex with x and y")
     return order, elements
 
 
-Values = Iterator[float]
+def _ascii(data: bytes, header_lines: int, elements: list[_Element]) -> _Values:
+    text = data.decode("latin-1")
+    rows = [(header_lines + i, w) for i, t in enumerate(text.split("\n"), 1) if (w := t.split())]
+    if len(rows) == sum(e.count for e in elements):
+        return _Lines(iter(rows))
+    return _Words(iter([(line, word) for line, words in rows for word in words]))
 
 
-def _ascii(data: bytes):  # type: ignore[no-untyped-def]
-    """A generator that is sent a type and answers with the next number."""
-    words = iter(data.split())
-    code = yield 0.0
-    while True:
-        word = next(words, None)
-        try:
-            code = yield (int(word) if code in _INTEGERS else float(word))  # type: ignore[arg-type]
-        except (ValueError, TypeError):
-            what = "the file is truncated" if word is None else f"{word[:20]!r} is not a number"
-            raise DomainError(what) from None
+def _number(line: int, word: str, code: str, what: str) -> float:
+    try:
+        return int(word) if code in _INTEGERS else float(word)
+    except ValueError:
+        kind = "an integer" if code in _INTEGERS else "a number"
+        raise DomainError(f"line {line}: {what} is {word[:20]!r}, expected {kind}") from None
 
 
-def _binary(data: bytes, order: str):  # type: ignore[no-untyped-def]
-    at = 0
-    code = yield 0.0
-    while True:
-        shape = struct.Struct(order + code)
-        if at + shape.size > len(data):
+def _length(line: int, value: float, element: _Element) -> int:
+    if value < 0:
+        raise DomainError(f"line {line}: a list of the element {element.name} has length {value}")
+    return int(value)
+
+
+class _Lines:
+    """One entry per line: what the header says too much or too little of can be skipped.
+
+    Exporters add colours to the rows and not to the header, or to the header and not to the rows.
+    That changes nothing where all that is read of an entry stands before it.
+    """
+
+    def __init__(self, rows: Iterator[tuple[int, list[str]]]) -> None:
+        self.rows = rows
+        self.longer = 0
+        self.shorter = 0
+
+    def entry(self, element: _Element) -> Row:
+        line, words = next(self.rows)
+        row: Row = {}
+        at = 0
+        needed = _NEEDED.get(element.name, frozenset())
+        for i, p in enumerate(element.properties):
+            what = f"{p.name} of a {element.name}"
+            if at == len(words):
+                missing = [q.name for q in element.properties[i:]]
+                if not needed.isdisjoint(missing):
+                    self._mismatch(line, element, words)
+                self.shorter += 1
+                return row
+            size = 1
+            if p.length:
+                size = _length(
+                    line, _number(line, words[at], p.length, f"the size of {what}"), element
+                )
+                at += 1
+            if at + size > len(words):
+                self._mismatch(line, element, words)
+            if p.name in needed:
+                row[p.name] = [_number(line, w, p.code, what) for w in words[at : at + size]]
+            at += size
+        self.longer += at < len(words)
+        return row
+
+    def _mismatch(self, line: int, element: _Element, words: list[str]) -> NoReturn:
+        names = " ".join(p.name for p in element.properties)
+        raise DomainError(
+            f"line {line}: {' '.join(words)[:60]!r} is no {element.name} with {names}, which the "
+            "header promises"
+        )
+
+    def finish(self) -> str:
+        parts = []
+        if self.longer:
+            parts.append(f"{self.longer} rows hold more than the header names, which was skipped")
+        if self.shorter:
+            parts.append(f"{self.shorter} rows lack properties of the header that are not needed")
+        return "; ".join(parts)
+
+
+class _Words:
+    """Entries that are not on lines of their own: the header must be right."""
+
+    def __init__(self, words: Iterator[tuple[int, str]]) -> None:
+        self.words = words
+
+    def _next(self, code: str, what: str) -> tuple[int, float]:
+        found = next(self.words, None)
+        if found is None:
             raise DomainError("the file is truncated")
-        (value,) = shape.unpack_from(data, at)
-        at += shape.size
-        code = yield value
+        return found[0], _number(*found, code, what)
+
+    def entry(self, element: _Element) -> Row:
+        row: Row = {}
+        for p in element.properties:
+            what = f"{p.name} of a {element.name}"
+            size = 1
+            if p.length:
+                size = _length(*self._next(p.length, f"the size of {what}"), element)
+            row[p.name] = [self._next(p.code, what)[1] for _ in range(size)]
+        return row
+
+    def finish(self) -> str:
+        left = next(self.words, None)
+        if left is not None:
+            raise DomainError(
+                f"line {left[0]}: {left[1][:20]!r} is more than the header promises; its counts or "
+                "properties (colours?) do not match the data"
+            )
+        return ""
+
+
+class _Binary:
+    def __init__(self, data: bytes, start: int, order: str) -> None:
+        self.data = data
+        self.at = start
+        self.order = order
+
+    def _take(self, code: str, count: int) -> list[float]:
+        shape = struct.Struct(f"{self.order}{count}{code}")
+        if self.at + shape.size > len(self.data):
+            raise DomainError("the file is truncated")
+        found = list(shape.unpack_from(self.data, self.at))
+        self.at += shape.size
+        return found
+
+    def entry(self, element: _Element) -> Row:
+        row: Row = {}
+        for p in element.properties:
+            size = int(self._take(p.length, 1)[0]) if p.length else 1
+            if size < 0:
+                raise DomainError(f"a list of the element {element.name} has length {size}")
+            row[p.name] = self._take(p.code, size)
+        return row
+
+    def finish(self) -> str:
+        left = len(self.data) - self.at
+        if self.data[self.at :].strip():
+            raise DomainError(
+                f"{left} bytes follow what the header promises; its counts or properties "
+                "(colours?) do not match the data"
+            )
+        return ""

@@ -9,24 +9,24 @@ upper one; where they meet the rank is proved, the rest is settled by eliminatio
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import DomainError
 from polyrank.network.forward import pack_bits
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Layer, Network
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.residues import (
-    PRIME,
     Residues,
     edge_residues,
     image_residues,
     modular_rank,
     product,
     reduced_layer,
+    topology_prime,
 )
 from polyrank.topology.subdivide import Subdivision
 
@@ -58,40 +58,61 @@ def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16
     distinct = np.where(signs[first] > 0, 1, -1).astype(np.int8)
     n = network.input_dim
     identity = fmpq_mat(n, n, [fmpq(int(i == j)) for i in range(n) for j in range(n)])
-    base = np.eye(n, dtype=np.int64)[None]
-    ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, lambda _: identity)
+    base = Bases(np.eye(n, dtype=np.int64)[None], np.array([n]), lambda _: identity)
+    prime = topology_prime(network)
+    ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, prime)
     return np.asarray(ranks[number.ravel()])
 
 
 def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]:
     """Ranks of Φ_K restricted to every cell: the dimension of its image.
 
+    A simplex of M may be degenerate in position (its vertices affinely dependent): a cell is a
+    set of barycentric coordinates, and its rank is that of Φ_K as a function of these.
+
     Returns
     -------
     list of int16 arrays, shape (f_d, L)
         Per dimension d; exact.
-
-    Raises
-    ------
-    DomainError
-        If a simplex of M is degenerate (its vertices are affinely dependent).
     """
     manifold = sub.vertices.manifold
     layers = _covered(network, sub.signs[0])
+    prime = topology_prime(network, manifold.points)
     out = [np.full((len(s), layers), -1, np.int16) for s in sub.signs]
     for d, simplices in enumerate(manifold.simplices):
         full = np.flatnonzero((sub.carrier[d] == d)[:, 0])
-        base = edge_residues(manifold, simplices)
-        _check_degenerate(manifold, d, base)
-        out[d][full] = _ranks(
-            network,
-            sub.signs[d][full],
-            sub.carrier[d][full, 1],
-            base,
-            partial(_edge_vectors, manifold, d),
-        )
-    _lower_cells(network, sub, out)
+        base = _edge_bases(manifold, d, edge_residues(manifold, simplices, prime), prime)
+        out[d][full] = _ranks(network, sub.signs[d][full], sub.carrier[d][full, 1], base, prime)
+    _lower_cells(network, sub, out, prime)
     return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bases:
+    """Matrices B_i by which the linear parts are multiplied from the right.
+
+    Attributes
+    ----------
+    residues : int64 array, shape (f, n, k)
+        Modulo the prime.
+    rank : int array, shape (f,)
+        Exact ranks.
+    exact : callable
+        The number i to B_i over ℚ.
+    """
+
+    residues: Residues
+    rank: NDArray[np.int64]
+    exact: Callable[[int], fmpq_mat]
+
+
+def _edge_bases(manifold: Manifold, d: int, base: Residues, prime: int) -> Bases:
+    """The edge vectors of the d-simplices; their rank is below d where one is degenerate."""
+    exact = partial(_edge_vectors, manifold, d)
+    rank = modular_rank(base, prime)
+    for i in np.flatnonzero(rank < min(d, manifold.ambient)).tolist():
+        rank[i] = int(exact(i).rank())
+    return Bases(base, rank, exact)
 
 
 def _covered(network: Network, signs: NDArray[np.int8]) -> int:
@@ -104,25 +125,26 @@ def _ranks(
     network: Network,
     signs: NDArray[np.int8],
     which: NDArray[np.int64],
-    base: Residues,
-    exact_base: Callable[[int], fmpq_mat],
+    base: Bases,
+    prime: int,
 ) -> NDArray[np.int16]:
     """Ranks of ``J_K B_i`` for sign vectors and the numbers i of base matrices B_i."""
     layers = _covered(network, signs)
     out = np.zeros((len(signs), layers), np.int16)
-    k = base.shape[2]
+    k = base.residues.shape[2]
     if not len(signs) or k == 0 or layers == 0:
         return out
     widest = max(layer.units for layer in network.layers[:layers])
     step = max(1, _BLOCK // (widest * k))
-    reduced = [reduced_layer(layer) for layer in network.layers[:layers]]
+    reduced = [reduced_layer(layer, prime) for layer in network.layers[:layers]]
+    sloped = [_nonzero_slopes(layer) for layer in network.layers[:layers]]
     random = np.random.default_rng(0)
-    mix = [random.integers(1, PRIME, size=(k, la.units)) for la in network.layers[:layers]]
+    mix = [random.integers(1, prime, size=(k, la.units)) for la in network.layers[:layers]]
     unsettled: set[int] = set()
     for start in range(0, len(signs), step):
         part = slice(start, start + step)
-        J = base[which[part]]
-        bound = np.full(len(J), k, np.int64)
+        J = base.residues[which[part]]
+        bound = base.rank[which[part]]
         column = 0
         for index, layer in enumerate(network.layers[:layers]):
             weight, _, low, high = reduced[index]
@@ -131,18 +153,19 @@ def _ranks(
             own = np.ones((len(J), layer.units), np.int8)
             own[:, split] = signs[part, column : column + count]
             column += count
-            J = product(weight, J)
-            slope = np.where((own > 0) | ~split, high, low)
-            J = J * slope[:, :, None] % PRIME
-            live = ((slope != 0) & ((own != 0) | ~split)).sum(axis=1)
+            J = product(weight, J, prime)
+            up = (own > 0) | ~split
+            J = J * np.where(up, high, low)[:, :, None] % prime
+            # a slope that is 0 modulo the prime need not be 0
+            live = (np.where(up, *sloped[index]) & ((own != 0) | ~split)).sum(axis=1)
             bound = np.minimum(bound, live)
             # a random projection to k rows keeps the rank, or lowers the lower bound
-            lower = modular_rank(product(mix[index], J))
+            lower = modular_rank(product(mix[index], J, prime), prime)
             proved = lower == bound
             unsettled.update((start + np.flatnonzero(~proved)).tolist())
             out[part, index] = lower
             bound = lower  # replaced below where this is not yet proved
-    _settle(network, signs, which, exact_base, out, unsettled)
+    _settle(network, signs, which, base.exact, out, unsettled)
     return out
 
 
@@ -186,17 +209,15 @@ def _edge_vectors(manifold: Manifold, d: int, simplex: int) -> fmpq_mat:
     return fmpq_mat(n, d, entries)
 
 
-def _check_degenerate(manifold: Manifold, d: int, base: Residues) -> None:
-    for i in np.flatnonzero(modular_rank(base) < d).tolist() if d else []:
-        if int(_edge_vectors(manifold, d, i).rank()) < d:
-            corners = manifold.simplices[d][i].tolist()
-            raise DomainError(
-                f"the simplex {corners} of {manifold.name} is degenerate: its vertices are "
-                "affinely dependent; remove it or move a vertex"
-            )
+def _nonzero_slopes(layer: Layer) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which slopes are not 0, exactly: on the positive side, and on the negative one."""
+    low, high = zip(*layer.slopes_exact, strict=True)
+    return np.array([v != 0 for v in high]), np.array([v != 0 for v in low])
 
 
-def _lower_cells(network: Network, sub: Subdivision, ranks: list[NDArray[np.int16]]) -> None:
+def _lower_cells(
+    network: Network, sub: Subdivision, ranks: list[NDArray[np.int16]], prime: int
+) -> None:
     """Ranks on cells inside larger cells, where M has none of that dimension itself.
 
     A facet of a cell of rank ρ has rank ρ or ρ − 1; it is ρ − 1 if a unit of a later layer, which
@@ -226,8 +247,8 @@ def _lower_cells(network: Network, sub: Subdivision, ranks: list[NDArray[np.int1
         low = np.maximum.accumulate(low[:, ::-1], axis=1)[:, ::-1].copy()
         undecided = np.flatnonzero((low < high).any(axis=1))
         if undecided.size:
-            images = images or image_residues(network, sub, low.shape[1])
-            _bound_by_images(sub, d, open_cells, undecided, low, high, images)
+            images = images or image_residues(network, sub, low.shape[1], prime)
+            _bound_by_images(sub, d, open_cells, undecided, low, high, images, prime)
         ranks[d][open_cells] = np.where(low == high, high, -1)
         for i in np.flatnonzero((low < high).any(axis=1)).tolist():
             c = int(open_cells[i])
@@ -247,6 +268,7 @@ def _bound_by_images(
     low: NDArray[np.int16],
     high: NDArray[np.int16],
     images: tuple[list[Residues], NDArray[np.bool_]],
+    prime: int,
 ) -> None:
     """Raise lower bounds to the rank of the images of the vertices modulo the prime."""
     residues, usable = images
@@ -256,9 +278,9 @@ def _bound_by_images(
         todo = np.flatnonzero((low[chosen, k] < high[chosen, k]) & fit)
         if todo.size:
             at = image[corners[todo]]
-            spread = (at[:, 1:] - at[:, :1]).transpose(0, 2, 1) % PRIME
+            spread = (at[:, 1:] - at[:, :1]).transpose(0, 2, 1) % prime
             rows = chosen[todo]
-            low[rows, k] = np.maximum(low[rows, k], modular_rank(spread))
+            low[rows, k] = np.maximum(low[rows, k], modular_rank(spread, prime))
 
 
 def _independent_vertices(sub: Subdivision, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -116,7 +116,8 @@ def _manifold(root: Path, entry: dict[str, Any], dimensions: int) -> Manifold:
         points = RationalArray.from_rationals(exact, points.shape)
     complex_, ordered = simplicial_complex(simplices)
     labels = tuple(t["label"].to_numpy().astype(np.int64) for t in tables)
-    return Manifold(entry["name"], points, ordered, complex_, labels, entry["note"])
+    degrees = entry.get("degrees")
+    return Manifold(entry["name"], points, ordered, complex_, labels, entry["note"], degrees)
 
 
 def _vertices(root: Path, manifold: Manifold, network: Network, decided: int) -> VertexTable:

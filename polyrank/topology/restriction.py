@@ -147,8 +147,7 @@ def restrict(
     Raises
     ------
     DomainError
-        If the manifold lies in another space than the network's inputs, a simplex is degenerate,
-        or there is no layer K.
+        If the manifold lies in another space than the network's inputs, or there is no layer K.
 
     Examples
     --------

@@ -50,6 +50,7 @@ def cells_manifest(restriction: Restriction) -> dict[str, Any]:
             "note": manifold.note,
             "simplices": list(manifold.complex.cells),
             "ambient": manifold.ambient,
+            "degrees": manifold.degrees,
             "classes": sorted({int(v) for own in manifold.labels for v in np.unique(own)} - {-1}),
         },
         "cells": list(complex_.cells),

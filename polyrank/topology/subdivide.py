@@ -263,14 +263,15 @@ def _new_vertices(
     sa, sb = values.sign[a], values.sign[b]
     equal = np.where(sa == 0, sb, np.where((sb == 0) | (sa == sb), sa, 0)).astype(np.int8)
     forced = (sa * sb) >= 0
-    vanish = (sa == 0) & (sb == 0)
+    split = sub.vertices.network.layers[layer - 1].has_hyperplane
+    # the signs of units without a hyperplane are those of floats: only exact zeros are zeros
+    vanish = (sa == 0) & (sb == 0) & (split | ((ea == 0) & (eb == 0)))
     vanish[:, unit] = True
     forced[:, unit] = True
     equal[:, unit] = 0
     z[vanish] = 0.0
     error[vanish] = 0.0
     sign = np.where(forced, equal, np.sign(z)).astype(np.int8)
-    split = sub.vertices.network.layers[layer - 1].has_hyperplane
     # the columns before this unit have been cut already: there, both ends lie on one side
     known = forced | (np.abs(z) > error) | ~split
     first = sub.vertices.count

@@ -16,13 +16,14 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import nearest_float
+from polyrank.network.rational import RationalArray, nearest_float
 from polyrank.topology.manifold import Manifold
 
 __all__ = ["LayerValues", "VertexTable", "activated", "affine_step", "exact_step"]
 
 U = 2.0**-53
 _TINY = 1e-290  # far above what underflow can lose in one sum of products
+_LEAST = 2.0**-1074  # the least positive float64
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
@@ -239,7 +240,9 @@ def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]
     """``W h + b`` with a rigorous bound of its error, for rows h with bounds ``error``.
 
     Rounding of a sum of m products in any order is at most ``m u / (1 − m u)`` times the sum of
-    their magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+    their magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), and
+    underflow adds at most 2^-1074 per operation. A bound of 0 is given only where the value is
+    exact; an overflow gives an infinite bound or nan.
     """
     weight, bias = layer.weight.approx, layer.bias.approx
     z = h @ weight.T + bias
@@ -247,7 +250,10 @@ def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]
     spread = error @ np.abs(weight).T
     terms = h.shape[1] + 8  # of the sum, its bias, the rounding of rational entries, slack
     bound = ((terms * U) * size + spread) * (1 + 4 * terms * U) + _TINY
-    if layer.weight.is_float:
+    if not layer.weight.is_float:
+        # a rational weight below 2^-1022 is rounded by up to 2^-1074, whatever its size
+        bound = bound + 2 * (np.abs(h) + error).sum(axis=1, keepdims=True) * _LEAST
+    else:
         # where no input counts, z is the bias; a product could underflow, this test cannot
         dead = (np.abs(h) + error) @ (weight != 0).astype(np.float64).T == 0
         rounding = 0.0 if layer.bias.is_float else 4 * U * np.abs(bias) + _TINY
@@ -256,17 +262,32 @@ def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]
 
 
 def activated(layer: Layer, values: LayerValues) -> tuple[Floats, Floats]:
-    """The activations after a layer, with bounds, from values and exact signs."""
+    """The activations after a layer, with bounds, from values and exact signs.
+
+    A bound is 0 only where the activation is exact: where the pre-activation or the slope is
+    exactly 0 (a slope rounded to 0 is not), or an exact pre-activation keeps its magnitude.
+    """
     split = layer.has_hyperplane
     up = (values.sign > 0) | ~split
     slope = np.where(up, layer.slope_pos.approx, layer.slope_neg.approx)
+    size = np.abs(slope)
     h = slope * values.z
-    error = np.abs(slope) * values.error
-    inexact = (slope != 1.0) & (slope != 0.0) & (slope != -1.0)
-    if not (layer.slope_pos.is_float and layer.slope_neg.is_float):
-        inexact |= slope != 0.0  # a rational slope is no smaller than 2^-500
-    error = np.where(inexact & (h != 0.0), error * (1 + 8 * U) + (8 * U) * np.abs(h) + _TINY, error)
-    nothing = (split & (values.sign == 0)) | (slope == 0.0)
+    error = size * values.error
+    vanishing, rounded = zip(*map(_slope_kinds, (layer.slope_neg, layer.slope_pos)), strict=True)
+    no_slope = np.where(up, vanishing[1], vanishing[0])
+    inexact = (size != 1.0) | np.where(up, rounded[1], rounded[0])
+    # a product with a slope is rounded, and where it underflows nothing of it is left
+    lost = (8 * U) * np.abs(h) + 2 * (np.abs(values.z) + values.error) * _LEAST + _TINY
+    error = np.where(inexact, error * (1 + 8 * U) + lost, error)
+    zero = (values.z == 0.0) & (values.error == 0.0)
+    nothing = np.where(split, values.sign == 0, zero) | no_slope
     h[nothing] = 0.0
     error[nothing] = 0.0
     return h, error
+
+
+def _slope_kinds(slopes: RationalArray) -> tuple[NDArray[np.bool_], bool]:
+    """Which slopes are exactly 0, and whether floats are only near the slopes."""
+    if slopes.is_float:
+        return slopes.approx == 0.0, False
+    return np.array([v == 0 for v in slopes.entries()], dtype=bool), True

@@ -77,7 +77,8 @@ def test_what_is_not_decided_is_said(polyrank, clip):
     assert "is a convention" in ran.out
     assert "a map of full rank everywhere may fold M" in ran.out
     ambient = polyrank("homology", clip, "circle:8", "--rank", "1", "--ambient", "--layer", "1")
-    assert "the rank of J_K on R^n is at most 1" in ambient.out
+    assert "rank: that of J_K on R^n, at most r = 1" in ambient.out
+    assert "A (all): closure of all maximal cells of rank at most r" in ambient.out
     assert (
         "homology of quotients"
         in json.loads(polyrank("homology", clip, "disk:8", "--json").out)["not_decided"][0]
@@ -116,3 +117,28 @@ def test_points_are_for_json(polyrank, clip):
 def test_a_layer_named_twice_is_one_row(polyrank, clip):
     ran = polyrank("homology", clip, "circle:8", "--layer", "1", "--layer", "1", "--json")
     assert len(json.loads(ran.out)["layers"]) == 1
+
+
+def test_both_readings_of_the_low_rank_part(polyrank, clip):
+    """At rank 1 every segment of a curve has low rank; those that go to a point are collapsed."""
+    shown = {}
+    for name in ("collapsing", "all"):
+        ran = polyrank("homology", clip, "circle:24", "--rank", "1", "--low-rank", name, "--json")
+        shown[name] = json.loads(ran.out)["layers"][1]
+        assert shown[name]["low_rank_cells"] == name
+        text = polyrank("homology", clip, "circle:24", "--rank", "1", "--low-rank", name).out
+        assert f"A ({name}): closure of {shown[name]['low_rank_cells_are']}" in text
+    assert shown["collapsing"]["H(M/A), one point"]["betti"] == [1, 4]
+    assert shown["all"]["H(M/A), one point"]["betti"] == [1, 0]
+    default = json.loads(polyrank("homology", clip, "circle:24", "--rank", "1", "--json").out)
+    assert default["layers"][1] == shown["collapsing"]
+
+
+def test_the_degrees_of_a_skeleton(polyrank, clip, tmp_path):
+    pytest.importorskip("gudhi")
+    np.save(tmp_path / "four.npy", np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.25]]))
+    cloud = ["homology", clip, tmp_path / "four.npy", "--rips", "2"]
+    assert "H(M): Z, 0, 0, 0   (degrees 0, 1, ...)" in polyrank(*cloud).out
+    ran = polyrank(*cloud, "--max-dimension", "2")
+    assert "H(M): Z, 0   (degrees 0, 1, ..., those below 2 only)" in ran.out
+    assert "homology is given in degrees below 2 only" in ran.out

@@ -66,9 +66,48 @@ def test_point_clouds(polyrank, plane, tmp_path):
         (["x.npy", "--alpha", "1", "--rips", "1"], 2, "exclude each other"),
         (["circle:8", "--labels", "l.npy"], 2, "--labels goes with --alpha or --rips"),
         (["x.npy", "--alpha", "1"], 1, "cannot read x.npy"),
+        (["circle:8", "--max-dimension", "2"], 2, "--max-dimension goes with --alpha or --rips"),
+        (["circle:8", "--low-rank", "all"], 2, "--low-rank and --ambient go with --rank"),
+        (["circle:8", "--rank", "1", "--low-rank", "some"], 2, "is not one of"),
+        (["circle:8", "--rank", "-1"], 1, "the rank must be at least 0"),
     ],
 )
 def test_refused(polyrank, plane, arguments, status, message):
     ran = polyrank("restrict", plane, *arguments)
     assert ran.status == status
     assert message in " ".join(ran.err.split())
+
+
+def test_the_low_rank_part(polyrank, plane):
+    """x ↦ three units on a circle: at rank 1 every segment has low rank, few are collapsed."""
+    ran = polyrank("restrict", plane, "circle:12", "--rank", "1", "--low-rank", "all", "--json")
+    part = json.loads(ran.out)["low_rank"]
+    cells = json.loads(ran.out)["cells"]
+    assert part["low_rank_cells"] == "all"
+    assert part["layers"][0] == {"cells": [0, cells[1]], "components": 1}
+    ran = polyrank("restrict", plane, "circle:12", "--rank", "0")
+    assert "A (collapsing), r = 0: the maximal cells of rank at most r whose image" in ran.out
+    assert "components of A" in ran.out
+
+
+def test_points_in_one_place_are_merged_on_request(polyrank, plane, tmp_path):
+    path = tmp_path / "square.json"
+    points = [[0, 0], [1, 0], [0, 1], [1, 0], [0, 1], [1, 1]]
+    path.write_text(json.dumps({"points": points, "facets": [[0, 1, 2], [3, 4, 5]]}))
+    ran = polyrank("restrict", plane, path)
+    assert "6 vertices lie in 4 places" in ran.out
+    assert "Euler characteristic 2" in ran.out
+    ran = polyrank("restrict", plane, path, "--merge-points")
+    assert "6 vertices were merged into 4 by coordinates" in ran.out
+    assert "Euler characteristic 1" in ran.out
+
+
+def test_a_triangle_on_a_line(polyrank, plane, tmp_path):
+    """Degenerate in position, an ordinary triangle of the complex."""
+    path = tmp_path / "flat.json"
+    path.write_text(json.dumps({"points": [[-1, 0], [0, 0], [2, 0]], "facets": [[0, 1, 2]]}))
+    ran = polyrank("restrict", plane, path, "--json")
+    assert ran.status == 0
+    shown = json.loads(ran.out)
+    assert shown["euler_characteristic"] == 1
+    assert "2" not in shown["tangent_rank_histogram"][0]

@@ -24,7 +24,8 @@ from polyrank.graph.store import (
     stored_network,
     to_networkx,
 )
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Network, relu_layer
+from polyrank.network.rational import RationalArray
 from tests.cli.conftest import polyrank as polyrank  # noqa: PLC0414  (the fixture)
 from tests.examples import LINEAR, layer, network
 
@@ -192,3 +193,17 @@ def test_the_command_line(polyrank: Any, tmp_path: Path) -> None:
     assert len(shown["facets"]) == len(shown["vertices"])
     assert "codeword" in polyrank("region", run, "0").out
     assert polyrank("region", run, "99").status == 1
+
+
+@pytest.mark.parametrize("q", [2147483647, 2147483629, 2147483647 * 2147483629 * 2147483587])
+def test_linear_regions_of_weights_with_any_denominator(q: int) -> None:
+    # |x| / q: two linear regions; relu(x / q) − relu(−x / q) = x / q: one
+    for last, expected in ((1, 2), (-1, 1)):
+        scaled = RationalArray.from_rationals([fmpq(1, q), fmpq(-1, q)], (2, 1))
+        net = network(
+            relu_layer(scaled, RationalArray.from_floats([0.0, 0.0])),
+            layer([[1, last]], [0], LINEAR),
+        )
+        regions = _regions(net)
+        counts = linear_region_counts(regions.run, net, regions.graph)
+        assert counts["linear_regions"] == expected

@@ -8,11 +8,10 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.errors import DomainError
 from polyrank.network.forward import affine_map, forward_exact
-from polyrank.network.normal_form import Network
+from polyrank.network.modular import fitting_prime, residues
+from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
-from polyrank.topology import residues as residues_module
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.ranks import ambient_ranks
 from polyrank.topology.residues import (
@@ -20,7 +19,7 @@ from polyrank.topology.residues import (
     image_residues,
     modular_rank,
     product,
-    residues,
+    topology_prime,
 )
 from polyrank.topology.restriction import Restriction, restrict
 from polyrank.topology.shapes import shape
@@ -104,7 +103,7 @@ def test_a_prime_that_hides_a_rank(monkeypatch):
     folded = Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
     line = build_manifold([[-1.0], [float(PRIME - 1)]], [[[0, 1]]])
     check_ranks(restrict(folded, line))
-    usable = image_residues(folded, subdivide(folded, line), 2)[1]
+    usable = image_residues(folded, subdivide(folded, line), 2, PRIME)[1]
     assert usable.tolist() == [True, True, False]
 
 
@@ -112,7 +111,7 @@ def test_a_prime_that_hides_a_rank(monkeypatch):
 def test_image_residues_are_the_exact_images(seed):
     net = random_network(2, 5, 4, 3, seed=seed)
     sub = subdivide(net, shape("disk:7"))
-    images, usable = image_residues(net, sub, 3)
+    images, usable = image_residues(net, sub, 3, PRIME)
     assert usable.all()
     for v in range(0, sub.vertices.count, 3):
         for k, image in enumerate(images, start=1):
@@ -126,26 +125,53 @@ def test_products_and_ranks_modulo_the_prime():
     A = rng.integers(0, PRIME, size=(4, 1200))
     B = rng.integers(0, PRIME, size=(3, 1200, 2))
     expected = (A.astype(object) @ B.astype(object)) % PRIME
-    assert (product(A, B) == expected).all()
-    assert modular_rank(
-        np.array([[[1, 2], [2, 4]], [[0, 1], [1, 0]], [[0, 0], [0, 0]]])
-    ).tolist() == [
-        1,
-        2,
-        0,
-    ]
+    assert (product(A, B, PRIME) == expected).all()
+    matrices = np.array([[[1, 2], [2, 4]], [[0, 1], [1, 0]], [[0, 0], [0, 0]]])
+    assert modular_rank(matrices, PRIME).tolist() == [1, 2, 0]
 
 
-def test_a_denominator_that_the_prime_divides():
-    with pytest.raises(DomainError, match="which is not supported"):
-        residues(RationalArray.from_rationals([fmpq(1, PRIME)], (1,)))
-    assert residues_module.PRIME == PRIME
+@pytest.mark.parametrize("where", ["weight", "bias", "slope", "point"])
+def test_denominators_that_the_prime_divides(where):
+    """Another prime is taken: every prime gives a lower bound of the rank."""
+    q = fmpq(1, PRIME)
+    values = {"weight": fmpq(3), "bias": fmpq(1, 5), "slope": fmpq(1, 7), "point": fmpq(2)}
+    values[where] = q
+    weight = RationalArray.from_rationals([values["weight"], 1, 1, values["weight"]], (2, 2))
+    first = relu_layer(
+        weight,
+        RationalArray.from_rationals([values["bias"], 0], (2,)),
+        slope=values["slope"],
+    )
+    net = Network((first, affine_layer([[1.0, -1.0]], [0.0])))
+    points = RationalArray.from_rationals([values["point"], 0, 0, 1, -1, -1], (3, 2))
+    found = restrict(net, build_manifold(points, [[[0, 1, 2]]]))
+    check_ranks(found)
+    assert topology_prime(net, points) < PRIME
 
 
-def test_degenerate_simplices_are_refused():
-    flat = build_manifold([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]], [[[0, 1, 2]]])
-    with pytest.raises(DomainError, match=r"the simplex \[0, 1, 2\] of manifold is degenerate"):
-        restrict(random_network(2, 2, 1), flat)
+def test_a_prime_below_all_that_divide_a_denominator():
+    thirds = RationalArray.from_rationals([fmpq(1, 3 * 5 * 11)], (1, 1))
+    net = Network.from_arrays([thirds], [[0.0]])
+    assert fitting_prime(13, net) == 13
+    assert fitting_prime(12, net) == 7
+    assert fitting_prime(13, net, below=13) == 7
+    with pytest.raises(ValueError, match="every odd prime up to 5 divides a denominator"):
+        fitting_prime(5, net)
+    with pytest.raises(ValueError, match="11 divides the denominator of 1/165"):
+        residues(thirds, 11)
+
+
+@pytest.mark.parametrize("slope", [PRIME, fmpq(PRIME, 3), -2 * PRIME])
+def test_a_slope_that_the_prime_divides_is_not_zero(slope):
+    """A unit whose slope is 0 modulo the prime is live, and the rank behind it 1."""
+    net = Network((relu_layer([[1.0]], [0.0], slope=slope), affine_layer([[1.0]], [0.0])))
+    found = restrict(net, build_manifold([[-1.0], [1.0]], [[[0, 1]]]))
+    check_ranks(found)
+    assert found.tangent_rank[1].tolist() == [[1, 1], [1, 1]]
+    assert found.ambient_rank[1].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_simplex_whose_edges_the_prime_hides():
     hidden: Manifold = build_manifold([[0.0], [float(PRIME)]], [[[0, 1]]])
     assert restrict(random_network(1, 2, 1), hidden).tangent_rank[1].max() == 1
 

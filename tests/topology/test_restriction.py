@@ -13,7 +13,7 @@ from polyrank.errors import DomainError, RefutedError
 from polyrank.network.forward import codeword_exact, forward_exact, unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.topology.homology_groups import homology
-from polyrank.topology.low_rank import low_rank_part
+from polyrank.topology.low_rank import READINGS, low_rank_part
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import Restriction, restrict
 from polyrank.topology.shapes import SHAPES, shape
@@ -164,3 +164,43 @@ def test_the_package_gives_its_names():
         assert callable(getattr(polyrank.topology, name))
     with pytest.raises(AttributeError, match="no attribute 'betti'"):
         _ = polyrank.topology.betti
+
+
+def test_two_readings_of_the_low_rank_part():
+    """x ↦ relu(x) on [−1, 1] and an isolated point: what is collapsed, and what has low rank."""
+    space = build_manifold([[-1.0], [1.0], [3.0]], [[[0, 1]], [[2]]])
+    net = Network.from_arrays([[[1.0]]], [[0.0]], output_relu=True)
+    found = restrict(net, space)
+    half = found.complex.cells[1]
+    assert half == 2
+    chosen = {
+        (reading, rank): [
+            int(m.sum()) for m in low_rank_part(found, 1, rank, reading=reading).cells
+        ]
+        for reading in READINGS
+        for rank in (0, 1)
+    }
+    # rank 0: the left half is collapsed, the point has rank 0; rank 1: the right half is embedded
+    assert chosen == {
+        ("collapsing", 0): [0, 1],
+        ("collapsing", 1): [0, 1],
+        ("all", 0): [1, 1],
+        ("all", 1): [1, 2],
+    }
+    both = low_rank_part(found, 1, 0, reading="all")
+    assert both.components == 2
+    assert both.images == ((fmpq(0),), (fmpq(3),))
+    assert (both.deficient, low_rank_part(found, 1, 1, reading="all").deficient) == (0, 0)
+    with pytest.raises(DomainError, match="the reading 'some' is none of collapsing, all"):
+        low_rank_part(found, 1, 0, reading="some")
+
+
+def test_readings_of_the_ambient_rank():
+    """A segment along the kernel of J: ambient rank 1, tangent rank 0; across it: both 1."""
+    space = build_manifold([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]], [[[0, 1], [0, 2]]])
+    found = restrict(Network.from_arrays([[[1.0, 0.0]]], [[0.0]]), space)
+    everything = low_rank_part(found, 1, 1, ambient=True)
+    assert everything.reading == "all"
+    assert [int(m.sum()) for m in everything.cells] == [0, 2]
+    only = low_rank_part(found, 1, 1, ambient=True, reading="collapsing")
+    assert only.cells[1].tolist() == [True, False]
