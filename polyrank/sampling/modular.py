@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.network import modular
 from polyrank.native.records import call
+from polyrank.network import modular
 from polyrank.network.rational import RationalArray
 
 __all__ = ["PRIMES", "inverse_mod", "pivots_mod", "product_mod", "residues"]
