@@ -10,9 +10,10 @@ import typer
 
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
-from polyrank_cli.rationals import ROUNDED, shown_point
+from polyrank_cli.rationals import ROUNDED, short_point, shown
 
 if TYPE_CHECKING:
+    from polyrank.minrank.deep import Depth
     from polyrank.minrank.result import MinimumRank
 
 __all__ = ["minrank_command"]
@@ -41,6 +42,10 @@ def minrank_command(
             show_default=False,
         ),
     ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also a witness with the least |z| as large as can be."),
+    ] = False,
     seed: Annotated[
         int, typer.Option(metavar="N", min=0, help="Of the heuristic for good regions.")
     ] = 0,
@@ -86,13 +91,14 @@ def minrank_command(
                     milp=milp,
                     seed=seed,
                     report=report,
+                    deep=deep,
                 )
         except MinimumRankInterrupted as interruption:
             interrupted, found = True, interruption.found
         if as_json:
             typer.echo(json.dumps({**found.summary(), "interrupted": interrupted}))
         else:
-            _show(found)
+            _show(found, deep=deep)
         if interrupted:
             say("interrupted; what was proved until then is above")
             raise typer.Exit(INTERRUPTED)
@@ -100,7 +106,7 @@ def minrank_command(
             raise typer.Exit(UNDECIDED)
 
 
-def _show(found: MinimumRank) -> None:
+def _show(found: MinimumRank, *, deep: bool) -> None:
     through = f"least rank through layer {found.layer}"
     if found.exact:
         typer.echo(f"certified: the {through} is exactly {found.lower}")
@@ -113,8 +119,14 @@ def _show(found: MinimumRank) -> None:
             f"HiGHS's own bound, not proved and not used: at least {found.solver_bound} live units"
         )
     typer.echo(f"best region: rank {found.best.rank}, codeword {found.best.word}")
-    witness = shown_point(found.best.witness)
-    typer.echo(f"witness: {witness}")
+    lines = [f"witness: {short_point(found.best.witness)}{_depth_text(found.depth)}"]
+    if deep and found.deep is None:
+        lines.append("deep witness: none was found in time")
+    elif found.deep is not None:
+        end = "; the region has points of any depth" if found.deep.unbounded else ""
+        depth = _depth_text(found.deep.depth)
+        lines.append(f"deep witness: {short_point(found.deep.point)}{depth}{end}")
+    typer.echo("\n".join(lines))
     if found.below is not None:
         which = "all of them" if found.complete else "more may exist"
         typer.echo(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
@@ -124,5 +136,12 @@ def _show(found: MinimumRank) -> None:
         f"{found.seconds:.2f} s; {found.cells:,} cells of the layers below, {found.pruned:,} "
         f"prefixes pruned, {found.nodes:,} nodes, {found.programs:,} linear programs"
     )
-    if "≈" in witness:
+    if any("≈" in line for line in lines):
         typer.echo(ROUNDED)
+
+
+def _depth_text(depth: Depth) -> str:
+    """The least pre-activation at a point, and where it is."""
+    if not depth.layer:
+        return ""
+    return f"; least |z| {shown(depth.value)} (layer {depth.layer} unit {depth.unit})"

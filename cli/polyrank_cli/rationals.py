@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flint import fmpq
 
-__all__ = ["ROUNDED", "root", "root_text", "shown", "shown_point"]
+__all__ = ["ROUNDED", "root", "root_text", "short_point", "shown", "shown_point"]
 
 _LONGEST = 24
 
@@ -26,6 +26,18 @@ def shown(value: fmpq) -> str:
 def shown_point(values: Iterable[fmpq]) -> str:
     """The coordinates of a point in brackets."""
     return f"({', '.join(map(shown, values))})"
+
+
+def short_point(values: Sequence[fmpq], most: int = 12) -> str:
+    """A point; of many coordinates only the first ones that are not zero, with their numbers."""
+    if len(values) <= most:
+        return shown_point(values)
+    there = [(j, v) for j, v in enumerate(values) if v != 0]
+    first = ", ".join(f"x{j} = {shown(v)}" for j, v in there[: most // 2])
+    if not there:
+        return f"0, in {len(values):,} coordinates"
+    rest = f", ... ({len(there) - most // 2:,} more)" if len(there) > most // 2 else ""
+    return f"{first}{rest}; the other {len(values) - len(there):,} of {len(values):,} are 0"
 
 
 def root_text(square: fmpq) -> str:

@@ -30,11 +30,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq, fmpq_mat, fmpz_mat
 from scipy.linalg import qr
+from threadpoolctl import threadpool_limits
 
 from polyrank.cells.chart import Chart, bounding_box, chart, simplified
 from polyrank.lp.farkas import integer_rows
+from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.domain import Domain
@@ -44,7 +46,6 @@ __all__ = ["Quotient", "chart_for", "quotient", "section"]
 
 #: Domains of at most this dimension keep the coordinates of their chart.
 PLAIN = 3
-_PRIMES = (9223372036854775783, 9223372036854775643, 9223372036854775549)
 
 
 def chart_for(network: Network, domain: Domain) -> Chart:
@@ -76,7 +77,10 @@ class Quotient:
     def basis_of_forms(self) -> fmpq_mat:
         """Rank M independent rows of M."""
         part = _columns(fmpq_mat(self.forms), self.axes)
-        rows = _pivots_exact(part.transpose().numer_denom()[0])
+        turned = part.transpose().numer_denom()[0]
+        rows = modular_pivots(turned)
+        if len(rows) < len(self.axes):
+            rows = _pivots(turned)
         k = self.forms.ncols()
         return fmpq_mat(len(rows), k, [self.forms[i, j] for i in rows for j in range(k)])
 
@@ -146,38 +150,18 @@ def _independent_columns(matrix: fmpz_mat, k: int) -> list[int]:
     most = min(matrix.nrows(), k)
     if most == 0:
         return []
-    entries = [int(v) for v in matrix.entries()]
-    best: list[int] = []
-    for prime in _PRIMES:
-        residues = nmod_mat(matrix.nrows(), k, [v % prime for v in entries], prime)
-        best = max(best, _pivots(residues), key=len)
-        if len(best) == most:
-            break
-    if len(best) < most and matrix.rank() != len(best):
-        best = _pivots_exact(matrix)
+    best = modular_pivots(matrix)
+    if len(best) < most and exact_rank(fmpq_mat(matrix)) != len(best):
+        best = _pivots(matrix)
     if len(best) == k:
         return best
     proposed = sorted(_stable_columns(matrix, len(best)))
-    chosen = [matrix[i, j] for i in range(matrix.nrows()) for j in proposed]
-    for prime in _PRIMES:
-        part = nmod_mat(matrix.nrows(), len(proposed), [int(v) % prime for v in chosen], prime)
-        if part.rank() == len(best):
-            return proposed
-    return best
+    part = _columns(fmpq_mat(matrix), proposed)
+    independent = len(modular_pivots(part.numer_denom()[0])) == len(best)
+    return proposed if independent else best
 
 
-def _pivots(matrix: nmod_mat) -> list[int]:
-    table, rank = matrix.rref()
-    out: list[int] = []
-    j = 0
-    for i in range(rank):
-        while int(table[i, j]) == 0:
-            j += 1
-        out.append(j)
-    return out
-
-
-def _pivots_exact(matrix: fmpz_mat) -> list[int]:
+def _pivots(matrix: fmpz_mat) -> list[int]:
     table, _, rank = matrix.rref()
     return [next(j for j in range(matrix.ncols()) if table[i, j] != 0) for i in range(rank)]
 
@@ -190,7 +174,8 @@ def _stable_columns(matrix: fmpz_mat, rank: int) -> list[int]:
         rows.append([nearest_float(fmpq(v, largest)) for v in row])
     table = np.array(rows)
     table /= np.linalg.norm(table, axis=1, keepdims=True)
-    order = qr(table, mode="r", pivoting=True)[1]
+    with threadpool_limits(1):  # threads cost more than they give where cores are busy
+        order = qr(table, mode="r", pivoting=True)[1]
     return [int(j) for j in order[:rank]]
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from flint import fmpq_mat, fmpz, fmpz_mat
 
+from polyrank.lp.deadline import elimination_seconds, look
 from polyrank.lp.farkas import Multipliers, Row
 
 __all__ = [
@@ -92,6 +93,7 @@ class Start:
 def solve_basis(cell: Cell, held: list[int], start: Start | None) -> State | None:
     """Solve the d × d system of a basis; None if it is singular."""
     d = cell.d
+    look(elimination_seconds(d, 2 * d))
     rows = [cell.rows[i] if i >= 0 or start is None else start.held_row(-1 - i, d) for i in held]
     entries: list[int] = []
     for k, row in enumerate(rows):

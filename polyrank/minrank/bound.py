@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from flint import fmpq, fmpq_mat
 
 from polyrank.cells.chart import Chart
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Layer, Network
 
 __all__ = ["ChainBound", "chain_bound"]
@@ -139,4 +140,4 @@ def _rank(matrix: fmpq_mat, rows: Sequence[int], columns: Sequence[int]) -> int:
     if not rows or not columns:
         return 0
     part = fmpq_mat(len(rows), len(columns), [matrix[i, j] for i in rows for j in columns])
-    return int(part.numer_denom()[0].rank())
+    return exact_rank(part)

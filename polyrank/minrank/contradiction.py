@@ -8,6 +8,7 @@ from flint import fmpq_mat
 
 from polyrank.errors import UncertifiedError
 from polyrank.lp.certificates import Infeasible
+from polyrank.lp.deadline import elimination_seconds, look
 from polyrank.lp.exact import farkas
 from polyrank.lp.exact_interior import interior_point
 from polyrank.lp.exact_simplex import Cell
@@ -73,6 +74,7 @@ def contradiction(rows: Sequence[IntRow], support: Sequence[int]) -> Multipliers
     if not support:
         return None
     first, *rest = support
+    look(elimination_seconds(len(rest), len(rows[first])))
     found = farkas(rows, rest, tuple(-v for v in rows[first]))
     if found is None or found.constant < 0:
         return None

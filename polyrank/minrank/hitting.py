@@ -19,6 +19,8 @@ import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.cells.interrupt import Slices
+from polyrank.lp.deadline import SLICE, look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.contradiction import decide
@@ -35,7 +37,7 @@ _BUDGET = 1 << 15
 
 
 class Unfinished(Exception):  # noqa: N818
-    """A proof ended before its end, by the time limit say; nothing is concluded from it."""
+    """A proof ended before its end; nothing is concluded from it."""
 
 
 @dataclass(slots=True)
@@ -45,8 +47,6 @@ class FlatSearch:
     Parameters
     ----------
     cell : LiveCell
-    deadline : float
-        ``time.perf_counter()`` at which to give up.
     prime : int
         Below 2**31.
     highs : optional
@@ -69,7 +69,6 @@ class FlatSearch:
     """
 
     cell: LiveCell
-    deadline: float
     prime: int
     highs: Any = None
     base: int = field(default=0, init=False)
@@ -115,20 +114,21 @@ class FlatSearch:
 
         Raises
         ------
-        Unfinished
-            If the deadline passes first.
+        OutOfTimeError
+            If the time limit passes first.
         """
         last = r - 1 - self.base
         if last < 0:
             return None
         flats = Flats(self._elements, last + 1)
+        slices = Slices(seconds=SLICE, most=_BUDGET)
         while True:
-            if time.perf_counter() > self.deadline:
-                raise Unfinished
-            before = flats.nodes
+            look()
+            before, began = flats.nodes, time.perf_counter()
             status = flats.advance(
-                self._covers, self._lengths, self._count, last, self.prime, _BUDGET
+                self._covers, self._lengths, self._count, last, self.prime, slices.steps
             )
+            slices.measured(flats.nodes - before, time.perf_counter() - began)
             self.nodes += flats.nodes - before
             if status == DONE:
                 return None
@@ -166,13 +166,16 @@ class FlatSearch:
         self._count += 1
 
 
-def points_with_few_live_units(
-    cell: LiveCell, attempts: int, seed: int, deadline: float
-) -> Iterator[fmpq_mat]:
+def points_with_few_live_units(cell: LiveCell, attempts: int, seed: int) -> Iterator[fmpq_mat]:
     """Points inside the walls that elastic programs propose to have few live units.
 
     Heuristic; proves nothing. Source: E. Candès, M. Wakin, S. Boyd, "Enhancing sparsity by
     reweighted l1 minimization", J. Fourier Anal. Appl. 14 (2008).
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time limit passes.
     """
     if not cell.switching:
         return
@@ -181,8 +184,7 @@ def points_with_few_live_units(
     for _ in range(attempts):
         weights: NDArray[np.float64] = rng.uniform(0.5, 1.5, len(cell.switching))
         for _ in range(8):
-            if time.perf_counter() > deadline:
-                return
+            look()
             found = program.solve(weights)
             if found is None:
                 break

@@ -83,9 +83,8 @@ def fewest_live_units(
         big = max(top[i], 0.0) + _DELTA
         index = np.append(columns, np.int32(k + i))
         highs.addRow(-highspy.kHighsInf, -_DELTA - row[k], k + 1, index, np.append(row[:k], -big))
-    run_until_interrupted(highs, interrupt or DeferredInterrupt())
+    status = run_until_interrupted(highs, interrupt or DeferredInterrupt())
     info = highs.getInfo()
-    status = highs.getModelStatus()
     known = status in (
         highspy.HighsModelStatus.kOptimal,
         highspy.HighsModelStatus.kTimeLimit,

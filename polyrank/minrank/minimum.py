@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,17 @@ from flint import fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
-from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.interrupt import DeferredInterrupt, prompt_interrupts
 from polyrank.cells.search import search
+from polyrank.cells.section import chart_for
 from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
+from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import ChainBound, chain_bound
 from polyrank.minrank.cell import IntRow, LiveCell, LiveCells, live_cell
+from polyrank.minrank.certain import points_with_all_off
+from polyrank.minrank.deep import deep_witness, depth_at
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
@@ -41,6 +45,8 @@ _TASKS = 512
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
+_DEEP_SECONDS = 1.0
+"""What a deep witness may take when the time for the search is used up."""
 
 
 class MinimumRankInterrupted(KeyboardInterrupt):
@@ -63,6 +69,7 @@ def minimum_rank(
     seed: int = 0,
     attempts: int = 10,
     report: Callable[[int, int], None] | None = None,
+    deep: bool = False,
 ) -> MinimumRank:
     """The least rank of the map through layer K over all regions of a domain.
 
@@ -90,6 +97,9 @@ def minimum_rank(
         Of the heuristic that looks for good regions first.
     report : callable, optional
         Told the proved lower bound and the best rank found, as they improve.
+    deep : bool
+        Also look for a deep point of the best region (:mod:`polyrank.minrank.deep`), within a
+        second more than ``seconds`` at most.
 
     Returns
     -------
@@ -119,14 +129,13 @@ def minimum_rank(
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain
     through = Network(network.layers[:layer], network.name)
-    chart = chart_of(where, network.input_dim)
+    chart = chart_for(network, where)
     chain = chain_bound(through, chart)
     state = _Minimum(
         through,
         chart,
         chain,
         begun,
-        begun + seconds,
         below,
         limit,
         milp,
@@ -134,7 +143,16 @@ def minimum_rank(
         lower=chain.root,
         best=region_at(through, chart, chart.interior),
     )
-    return state.run(seed, attempts)
+    with time_limit(begun + seconds - time.perf_counter()):
+        found = state.run(seed, attempts)
+    if not deep:
+        return found
+    left = begun + seconds - time.perf_counter()
+    with suppress(OutOfTimeError), time_limit(max(_DEEP_SECONDS, left)):
+        best = found.best
+        point = deep_witness(through, chart, best.codeword, best.chart_point)
+        return replace(found, deep=point, seconds=time.perf_counter() - begun)
+    return replace(found, seconds=time.perf_counter() - begun)
 
 
 @dataclass(slots=True)
@@ -145,7 +163,6 @@ class _Minimum:
     chart: Chart
     chain: ChainBound
     begun: float
-    deadline: float
     below: int | None
     limit: int
     milp: bool | None
@@ -193,17 +210,19 @@ class _Minimum:
                 if not self.undecided:
                     self._prove(self.best.rank)
             self.complete = self.below is not None and not (self.undecided or self.full)
-        except (_Settled, Unfinished):
+        except (_Settled, Unfinished, OutOfTimeError):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
 
     def _found(self) -> MinimumRank:
+        through, chart, best = self.network, self.chart, self.best
         order = sorted(self.listed.values(), key=lambda r: (r.rank, r.codeword.tobytes()))
         return MinimumRank(
             len(self.network.layers),
             self.below,
             self.lower,
-            self.best,
+            best,
+            depth_at(through, chart, best.codeword, best.chart_point),
             tuple(order),
             self.complete,
             self.solver_bound,
@@ -227,9 +246,13 @@ class _Minimum:
         return live_cell(first, self.chart, _NO_BITS, self.chart.interior)
 
     def _look_around(self, seed: int, attempts: int) -> None:
-        """Good regions first: few live units in layer 1, in layer K on some random cells."""
+        """Good regions first: no live unit or few in layer 1, few in layer K on some cells."""
         cell = self._first_cell()
-        for point in points_with_few_live_units(cell, attempts, seed, self.deadline):
+        for point in points_with_all_off(cell, self.highs):
+            self._at(point, cell.walls)
+            if self.best.rank == self.lower:
+                return
+        for point in points_with_few_live_units(cell, attempts, seed):
             if self.best.rank == self.lower:
                 return
             self._at(point, cell.walls)
@@ -237,7 +260,7 @@ class _Minimum:
             return
         rng = np.random.default_rng(seed)
         for power in range(_PROBES):
-            self._in_time()
+            look()
             step = np.ldexp(rng.normal(size=self.chart.k), power % 12 - 6)
             shift = fmpq_mat(self.chart.k, 1, [fmpq_from_float(float(v)) for v in step])
             region = self._at(self.chart.interior + shift, cell.walls)
@@ -245,7 +268,7 @@ class _Minimum:
                 continue
             word = region.codeword[: sum(self.network.bits[:-1])]
             around = self.last.cell(word, region.chart_point)
-            for point in points_with_few_live_units(around, 1, seed, self.deadline):
+            for point in points_with_few_live_units(around, 1, seed):
                 if self.best.rank == self.lower:
                     return
                 self._at(point, around.walls)
@@ -273,8 +296,7 @@ class _Minimum:
 
     def _in_time(self) -> None:
         self.interrupt.check()  # the search hands on what it has before it leaves
-        if time.perf_counter() > self.deadline:
-            raise Unfinished
+        look()
 
     # -----------------------------------------------------------------------------------------
     # one layer
@@ -282,7 +304,7 @@ class _Minimum:
     def _single(self, cell: LiveCell) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
-        flats = FlatSearch(cell, self.deadline, PRIMES[0], self.highs)
+        flats = FlatSearch(cell, PRIMES[0], self.highs)
         try:
             if self.milp:
                 self._ask_solver(cell)
@@ -315,11 +337,11 @@ class _Minimum:
 
     def _ask_solver(self, cell: LiveCell) -> None:
         self.solver_asked = True
-        left = (self.deadline - time.perf_counter()) / 4
         box = None
         if self.chart.lower is not None and self.chart.upper is not None:
             box = self.chart.lower, self.chart.upper
-        found = fewest_live_units(cell, box, max(0.1, min(_SOLVER_SECONDS, left)), self.interrupt)
+        seconds = min(_SOLVER_SECONDS, seconds_left() / 4)
+        found = fewest_live_units(cell, box, seconds, self.interrupt)
         self.solver_bound = found.bound
         if found.point is not None:
             point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])
@@ -330,7 +352,7 @@ class _Minimum:
         below = self._wanted()
         if below <= self.lower:
             return
-        patterns = PatternSearch(cell, self.deadline, self.highs)
+        patterns = PatternSearch(cell, self.highs)
         try:
             for point in patterns.search(below):
                 region = region_at(self.network, self.chart, point, cell.walls)
@@ -393,7 +415,7 @@ class _Minimum:
         """The last layer's units on one region of the layers below."""
         self.cells += 1
         cell = self.last.cell(word, inside)
-        flats = FlatSearch(cell, self.deadline, PRIMES[0], self.highs)
+        flats = FlatSearch(cell, PRIMES[0], self.highs)
         try:
             r = self.lower + 1
             while r <= self.best.rank and self._refuted(flats, r):

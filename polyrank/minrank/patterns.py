@@ -8,7 +8,6 @@ other regions are split by the first such unit. A node ends when its live units 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 import numpy as np
 from flint import fmpq_mat, nmod_mat
 
+from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.contradiction import decide
-from polyrank.minrank.hitting import Unfinished
 from polyrank.minrank.programs import SlackProgram
 
 __all__ = ["PatternSearch"]
@@ -37,7 +36,6 @@ class PatternSearch:
     """
 
     cell: LiveCell
-    deadline: float
     highs: Any = None
     nodes: int = field(default=0, init=False)
     programs: int = field(default=0, init=False)
@@ -60,15 +58,14 @@ class PatternSearch:
 
         Raises
         ------
-        Unfinished
-            If the deadline passes first.
+        OutOfTimeError
+            If the time limit passes first.
         """
         # depth first with an explicit stack: units that are on, units that are on or settled as off
         stack: list[tuple[tuple[int, ...], int]] = [((), 0)]
         while stack:
             on, settled = stack.pop()
-            if time.perf_counter() > self.deadline:
-                raise Unfinished
+            look()
             self.nodes += 1
             if self._rank(on) >= below:
                 continue

@@ -12,6 +12,7 @@ from polyrank.cells.chart import Chart
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, UNDECIDED, Task
 from polyrank.minrank.bound import ChainBound
 from polyrank.minrank.cell import Composed
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
 
 __all__ = ["Prefix", "Stage", "opened_prefix", "stages"]
@@ -84,7 +85,7 @@ def opened_prefix(
     rank = 0
     if live and chart.k:
         part = fmpq_mat(len(live), chart.k, [v for i in live for v in table[i][:-1]])
-        rank = int(part.numer_denom()[0].rank())
+        rank = exact_rank(part)
     point = tuple(inside.entries())
     task = Task(stage.layers - 1, decision, splits, (point,))
     return Prefix(rank - chain.loss[stage.layers], task)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.cells.interrupt import DeferredInterrupt
+from polyrank.lp.deadline import SLICE, look, seconds_left
 from polyrank.lp.highs import silent_highs
 from polyrank.minrank.cell import IntRow
 
@@ -26,6 +27,7 @@ __all__ = [
     "ElasticProgram",
     "Proposal",
     "SlackProgram",
+    "attempt",
     "run",
     "run_until_interrupted",
     "simplex_solver",
@@ -78,16 +80,42 @@ def solver(**options: Any) -> Any:
 
 
 def run(highs: Any) -> bool:
-    """Solve; whether HiGHS calls its answer optimal."""
+    """Solve a linear program in slices of time; whether HiGHS calls its answer optimal.
+
+    The simplex method goes on from the basis where a slice ended.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time limit of :mod:`polyrank.lp.deadline` passes.
+    """
+    slice_ = SLICE
+    while True:
+        look()
+        done = _steps(highs)
+        highs.setOptionValue("time_limit", highs.getRunTime() + min(slice_, seconds_left()))
+        status = attempt(highs)
+        if status != highspy.HighsModelStatus.kTimeLimit:
+            return bool(status == highspy.HighsModelStatus.kOptimal)
+        if _steps(highs) == done:  # a slice too short for the first step
+            slice_ *= 2
+
+
+def attempt(highs: Any) -> Any:
+    """Run HiGHS up to its own time limit; the status of the model."""
     if highs.run() == highspy.HighsStatus.kError:
         # someone else in this process may have started HiGHS with more threads, and it keeps them
         highs.setOptionValue("threads", 0)
         highs.run()
-    return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)
+    return highs.getModelStatus()
 
 
-def run_until_interrupted(highs: Any, interrupt: DeferredInterrupt) -> bool:
-    """As :func:`run`, for a call that may last: Ctrl-C ends it with a KeyboardInterrupt.
+def _steps(highs: Any) -> int:
+    return int(highs.getInfo().simplex_iteration_count)
+
+
+def run_until_interrupted(highs: Any, interrupt: DeferredInterrupt) -> Any:
+    """As :func:`attempt`, for a call that may last: Ctrl-C ends it with a KeyboardInterrupt.
 
     HiGHS asks now and then whether to go on. Python sees the signal when it is asked, and must not
     raise anything there: it would pass through HiGHS.
@@ -100,7 +128,7 @@ def run_until_interrupted(highs: Any, interrupt: DeferredInterrupt) -> bool:
     for callback in (highs.cbMipInterrupt, highs.cbSimplexInterrupt):
         callback.subscribe(asked)
     with interrupt.held():
-        return run(highs)
+        return attempt(highs)
 
 
 def simplex_solver() -> Any:

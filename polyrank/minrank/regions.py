@@ -8,9 +8,11 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from polyrank.cells.chart import Chart
+from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_rows, value_at
 from polyrank.minrank.cell import IntRow, region_rows
 from polyrank.minrank.result import LowRegion
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact
 from polyrank.network.normal_form import Network
 
@@ -42,12 +44,13 @@ def region_at(
     inside = [*integer_rows(chart.A, chart.b), *keep]
     near, power = y, 10
     while True:
+        look()
         if all(value_at(row, near) > 0 for row in inside):
             x = chart.origin + chart.basis * near
             bits = codeword_exact(network, x).bits
             if all(value_at(row, near) > 0 for row in region_rows(network, chart, bits)):
                 J, _ = affine_map(network, bits, basis=chart.basis)
-                rank = int(J.numer_denom()[0].rank()) if k else 0
+                rank = exact_rank(J) if k else 0
                 return LowRegion(bits, rank, tuple(x.entries()), near)
         step = [fmpq(int(v), 2**power) for v in rng.integers(-(2**20), 2**20, k)]
         near = y + fmpq_mat(k, 1, step)

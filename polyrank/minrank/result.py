@@ -9,6 +9,8 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.minrank.deep import DeepWitness, Depth
+
 __all__ = ["LowRegion", "MinimumRank"]
 
 
@@ -64,6 +66,8 @@ class MinimumRank:
         None if regions were not to be listed.
     lower : int
     best : LowRegion
+    depth : Depth
+        The least ``|z|`` at its witness.
     regions : tuple of LowRegion
         By rank, then codeword.
     complete : bool
@@ -75,12 +79,15 @@ class MinimumRank:
         Cells of the layers below whose units were searched; prefixes that the chain bound ended;
         nodes and linear programs of the searches.
     seconds : float
+    deep : DeepWitness or None
+        A deep point of the best region, if one was asked for and found in time.
     """
 
     layer: int
     below: int | None
     lower: int
     best: LowRegion
+    depth: Depth
     regions: tuple[LowRegion, ...]
     complete: bool
     solver_bound: int | None
@@ -89,6 +96,7 @@ class MinimumRank:
     nodes: int
     programs: int
     seconds: float
+    deep: DeepWitness | None = None
 
     @property
     def exact(self) -> bool:
@@ -107,7 +115,14 @@ class MinimumRank:
             "lower": self.lower,
             "upper": self.best.rank,
             "certified": self.certified,
-            "best": self.best.summary(),
+            "best": {**self.best.summary(), "least_pre_activation": _spelled(self.depth)},
+            "deep": None
+            if self.deep is None
+            else {
+                "witness": [str(v) for v in self.deep.point],
+                "least_pre_activation": _spelled(self.deep.depth),
+                "unbounded": self.deep.unbounded,
+            },
             "below": self.below,
             "regions": [region.summary() for region in self.regions],
             "complete": self.complete if self.below is not None else None,
@@ -118,3 +133,7 @@ class MinimumRank:
             "programs": self.programs,
             "seconds": self.seconds,
         }
+
+
+def _spelled(depth: Depth) -> dict[str, Any]:
+    return {"value": str(depth.value), "layer": depth.layer, "unit": depth.unit}

@@ -20,6 +20,7 @@ from polyrank.cells.chart import Chart
 from polyrank.cells.chart import chart as chart_of
 from polyrank.errors import DomainError
 from polyrank.lp.farkas import value_at, values_at
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
@@ -246,7 +247,7 @@ class _Search:
         table = self.ranks.table(pack_bits(word).reshape(1, -1))
         out: list[int] = table.lower[0].tolist()
         for k in np.flatnonzero(table.lower[0] != table.upper[0]).tolist():
-            out[k] = int(affine_map(self.network, word, k + 1)[0].rank())
+            out[k] = exact_rank(affine_map(self.network, word, k + 1)[0])
         return out
 
     def run(self, bits: NDArray[np.bool_], wanted: tuple[int, ...]) -> tuple[LowerRank, ...]:

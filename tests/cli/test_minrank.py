@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,41 @@ def test_slice(polyrank, plane, tmp_path):
     point = [pr.network.rational.to_fmpq(v) for v in shown["best"]["witness"]]
     assert point[1] == 5
     assert point[0] < -4
+
+
+def test_a_deep_witness(polyrank, plane):
+    """Three lines in general position: where all units are off, |z| has no bound."""
+    found = polyrank("minrank", plane, "--deep", "-q")
+    assert found.status == 0
+    lines = found.out.splitlines()
+    assert lines[2].startswith("witness: (")
+    assert "; least |z| " in lines[2]
+    assert lines[3].startswith("deep witness: (")
+    assert lines[3].endswith("the region has points of any depth")
+    shown = json.loads(polyrank("minrank", plane, "--deep", "--json", "-q").out)
+    value = pr.network.rational.to_fmpq(shown["deep"]["least_pre_activation"]["value"])
+    assert value >= 1
+    assert json.loads(polyrank("minrank", plane, "--json", "-q").out)["deep"] is None
+
+
+def test_a_deep_witness_out_of_time(polyrank, plane, monkeypatch):
+    monkeypatch.setattr(module, "_DEEP_SECONDS", 0.0)
+    found = polyrank("minrank", plane, "--deep", "--time", "0")
+    assert "deep witness: none was found in time" in found.out
+
+
+def test_witnesses_of_many_coordinates_are_short(polyrank, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "wide.npz"
+    np.savez(path, W0=rng.normal(size=(9, 500)), b0=rng.normal(size=9))
+    found = polyrank("minrank", path, "--output-relu", "-q")
+    assert found.status == 0
+    line = found.out.splitlines()[2]
+    assert line.startswith("witness: x")
+    assert re.search(r"\.\.\. \(\d more\); the other 49\d of 500 are 0; least \|z\|", line)
+    np.savez(path, W0=rng.normal(size=(1, 20)), b0=[-1.0])
+    line = polyrank("minrank", path, "--output-relu", "-q").out.splitlines()[2]
+    assert line.startswith(("witness: 0, in 20 coordinates", "witness: x"))
 
 
 def test_no_time_leaves_an_interval(polyrank, wide):

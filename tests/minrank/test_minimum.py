@@ -211,12 +211,14 @@ def test_prefixes_with_zero_and_constant_units(seed: int) -> None:
     net = network(first, second, third)
     for space in (whole(), box([-3, -3], [3, 2])):
         found = agrees(net, space, 3)
-        assert len(module.stages(net, module.chart_of(space.domain(), 2), _chain(net, space))) == 2
+        assert (
+            len(module.stages(net, module.chart_for(net, space.domain()), _chain(net, space))) == 2
+        )
         assert found.best.rank <= 2
 
 
 def _chain(net: Network, space: Space) -> Any:
-    return module.chain_bound(net, module.chart_of(space.domain(), net.input_dim))
+    return module.chain_bound(net, module.chart_for(net, space.domain()))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -524,13 +526,13 @@ def test_ctrl_c_in_the_solver_leaves_what_is_proved(monkeypatch: pytest.MonkeyPa
     """HiGHS is at work when it is pressed: it is asked to stop, and nothing passes through it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        solve = programs.run
+        solve = programs.attempt
 
-        def pressed(highs: Any) -> bool:
+        def pressed(highs: Any) -> Any:
             os.kill(os.getpid(), signal.SIGINT)
             return solve(highs)
 
-        monkeypatch.setattr(programs, "run", pressed)
+        monkeypatch.setattr(programs, "attempt", pressed)
         with pytest.raises(MinimumRankInterrupted) as caught:
             minimum_rank(random_layer(6, 24, 0), milp=True)
         assert caught.value.found.solver_bound is None

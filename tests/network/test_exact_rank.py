@@ -1,0 +1,55 @@
+"""The exact rank against FLINT's own elimination, on matrices that are made to be deficient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq, fmpq_mat, fmpz_mat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyrank.network import exact_rank as module
+from polyrank.network.exact_rank import exact_rank, modular_pivots
+
+
+@st.composite
+def products(draw: st.DrawFn) -> fmpq_mat:
+    """A product of two matrices: its rank is at most the inner dimension, which may be 0."""
+    m, n, r = draw(st.integers(0, 6)), draw(st.integers(0, 6)), draw(st.integers(0, 4))
+    entry = st.integers(-3, 3)
+    left = fmpq_mat(
+        m, r, [fmpq(draw(entry), draw(st.sampled_from([1, 2, 3]))) for _ in range(m * r)]
+    )
+    right = fmpq_mat(r, n, [fmpq(draw(entry), draw(st.sampled_from([1, 5]))) for _ in range(r * n)])
+    return left * right
+
+
+@given(products())
+def test_the_rank_is_that_of_elimination(matrix: fmpq_mat) -> None:
+    assert exact_rank(matrix) == (matrix.rank() if matrix.nrows() and matrix.ncols() else 0)
+
+
+@pytest.mark.parametrize("prime", module._PRIMES)
+def test_a_prime_that_divides_the_minors_is_no_upper_bound(prime: int) -> None:
+    assert exact_rank(fmpq_mat(2, 2, [fmpq(prime), 0, 0, fmpq(1)])) == 2
+    assert modular_pivots(fmpz_mat(2, 2, [prime, 0, 0, 1]), prime) == [1]
+
+
+def test_where_all_primes_are_unlucky_elimination_decides() -> None:
+    product = 1
+    for prime in module._PRIMES:
+        product *= prime
+    assert exact_rank(fmpq_mat(2, 2, [fmpq(product), fmpq(1), 0, fmpq(product)])) == 2
+    assert exact_rank(fmpq_mat(3, 2, [fmpq(1), 0, 0, fmpq(product), fmpq(1), fmpq(product)])) == 2
+
+
+def test_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PRIMES", (2,))
+    assert exact_rank(fmpq_mat(2, 2, [fmpq(2), fmpq(1), fmpq(2), fmpq(3)])) == 2
+
+
+def test_a_large_matrix_of_small_deficiency() -> None:
+    rng = np.random.default_rng(0)
+    left = fmpz_mat(60, 50, [int(v) for v in rng.integers(-(2**24), 2**24, 3000)])
+    right = fmpz_mat(50, 90, [int(v) for v in rng.integers(-(2**24), 2**24, 4500)])
+    assert exact_rank(fmpq_mat(left * right)) == 50
