@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
@@ -104,27 +104,24 @@ def enumerate_command(
             _show(interruption.run, as_json=as_json)
             say_interrupted(output)
             raise typer.Exit(INTERRUPTED) from None
-        closed = None
         if graph:
-            closed = _graph_and_show(run, loaded, as_json=as_json, quiet=quiet)
-        if closed is None:
+            _graph_and_show(run, loaded, as_json=as_json, quiet=quiet)
+        else:
             _show(run, as_json=as_json)
-        if closed is False:
-            raise typer.Exit(ERROR)
         if not run.certified:
             raise typer.Exit(UNDECIDED)
 
 
-def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> bool:
-    """Make, keep and print the graph of a run. Returns whether every facet leads somewhere."""
+def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> None:
+    """Make, keep and print the graph of a run, and leave with its status unless that is 0."""
     from polyrank.graph.build import region_graph  # noqa: PLC0415
     from polyrank.graph.store import save_graph  # noqa: PLC0415
     from polyrank.report.summary import run_object  # noqa: PLC0415
-    from polyrank_cli.graph import graph_object, show_graph  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
+    from polyrank_cli.graph import graph_object, leave, show_graph  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation, share_line  # noqa: PLC0415
 
-    with announced_compilation(quiet=quiet):
-        graph = region_graph(run, network)
+    with announced_compilation(quiet=quiet), share_line(quiet=quiet) as progress:
+        graph = region_graph(run, network, progress=progress)
     save_graph(graph, network, run)
     shown = graph_object(graph, run)
     if as_json:
@@ -132,7 +129,7 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
     else:
         _show(run, as_json=False)
         show_graph(graph, shown)
-    return graph.closure.closed
+    leave(graph, run)
 
 
 def _show(run: Run, *, as_json: bool) -> None:

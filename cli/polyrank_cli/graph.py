@@ -10,13 +10,13 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, UNDECIDED, sentences
-from polyrank_cli.options import JsonOption, Reading, RunArgument
+from polyrank_cli.options import JsonOption, QuietOption, Reading, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
     from polyrank.regions.run import Run
 
-__all__ = ["graph_command", "graph_object", "show_graph"]
+__all__ = ["graph_command", "graph_object", "leave", "show_graph"]
 
 
 def graph_command(
@@ -40,8 +40,12 @@ def graph_command(
         typer.Option(metavar="K", help="Count linear regions and affine maps through layer K."),
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Find the facets of every region of RUN and the edges between regions, certified.
+
+    Of a run that is not certified it is the graph of the listed regions: facets that lead to others
+    are counted.
 
     Exit status: 0 if every facet leads to a listed region or to the wall, 3 if the run itself is
     not certified, 1 if the closure check fails or something cannot be read.
@@ -56,8 +60,9 @@ def graph_command(
         save_graph,
         stored_network,
     )
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
+    from polyrank_cli.progress import announced_compilation, share_line  # noqa: PLC0415
 
+    quiet = quiet or as_json
     with sentences():
         opened = pr.open_run(run)
         if network is not None:
@@ -69,8 +74,8 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            with announced_compilation(quiet=as_json):
-                graph = region_graph(opened, loaded)
+            with announced_compilation(quiet=quiet), share_line(quiet=quiet) as progress:
+                graph = region_graph(opened, loaded, progress=progress)
             save_graph(graph, loaded, opened)
         if export is not None:
             export_graph(graph, opened, export)
@@ -82,9 +87,18 @@ def graph_command(
             typer.echo(json.dumps(shown))
         else:
             show_graph(graph, shown)
-    if not graph.closure.closed:
+    leave(graph, opened)
+
+
+def leave(graph: RegionGraph, run: Run) -> None:
+    """Exit with the status of a graph, unless that is 0.
+
+    A run that is not certified does not claim that its list is complete: a facet that leads to
+    another region contradicts a certified run only.
+    """
+    if not graph.closure.symmetric or (run.certified and not graph.closure.closed):
         raise typer.Exit(ERROR)
-    if not opened.certified:
+    if not run.certified:
         raise typer.Exit(UNDECIDED)
 
 
@@ -99,7 +113,9 @@ def graph_object(graph: RegionGraph, run: Run) -> dict[str, Any]:
         "edges": graph.edges,
         "facets": closure.facets,
         "wall_facets": closure.wall_facets,
+        "certified_run": run.certified,
         "closed": closure.closed,
+        "missing": closure.missing,
         "gaps": [
             {
                 "region": gap.region,
@@ -119,18 +135,25 @@ def graph_object(graph: RegionGraph, run: Run) -> dict[str, Any]:
 def show_graph(graph: RegionGraph, shown: dict[str, Any]) -> None:
     """Print what :func:`graph_object` says."""
     closure, regions = graph.closure, max(1, graph.regions)
+    partial = not shown["certified_run"]
+    if partial:
+        typer.echo(
+            "the run is not certified: this is the graph of the regions that it lists, and all "
+            "numbers are theirs alone"
+        )
     typer.echo(
-        f"{graph.regions:,} regions, {graph.edges:,} edges, mean degree "
-        f"{2 * graph.edges / regions:.2f}"
+        f"{graph.regions:,} {'listed ' if partial else ''}regions, {graph.edges:,} edges, mean "
+        f"degree {2 * graph.edges / regions:.2f}"
     )
     typer.echo(f"{closure.facets:,} facets, {closure.wall_facets:,} of them on the domain's wall")
     if closure.closed:
         typer.echo("closed: every facet leads to a listed region or to the wall")
-    elif not closure.gaps:
+    elif not closure.symmetric:
         typer.echo("NOT CLOSED: a facet was found from one side only")
     else:
-        typer.echo(f"NOT CLOSED: behind {len(closure.gaps):,} facets no region is listed")
-        for gap in closure.gaps[:10]:
+        beyond = f"behind {closure.missing:,} facets no region is listed"
+        typer.echo(f"not closed, as expected: {beyond}" if partial else f"NOT CLOSED: {beyond}")
+        for gap in closure.gaps[: 3 if partial else 10]:
             word = "".join(map(str, gap.codeword))
             typer.echo(f"  beyond bit {gap.unit} of region {gap.region}: codeword {word}")
     typer.echo(f"components: {closure.components}")

@@ -20,6 +20,7 @@ from polyrank_cli.failures import say
 __all__ = ["announced_compilation", "progress_line"]
 
 _SECONDS_BETWEEN = 0.1
+_TREE = "the tree"
 
 
 class _Announce(event.Listener):  # type: ignore[misc]
@@ -49,7 +50,9 @@ def announced_compilation(*, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def progress_line(*, quiet: bool) -> Iterator[Callable[[SearchProgress], None] | None]:
+def progress_line(
+    *, quiet: bool, whole: str = _TREE
+) -> Iterator[Callable[[SearchProgress], None] | None]:
     """A line on a terminal's stderr that shows how far the search is; None when piped or quiet."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -65,19 +68,36 @@ def progress_line(*, quiet: bool) -> Iterator[Callable[[SearchProgress], None] |
             if now - shown < _SECONDS_BETWEEN:
                 return
             shown = now
-            live.update(_line(state), refresh=True)
+            live.update(_line(state, whole), refresh=True)
 
         yield update
 
 
-def _line(state: SearchProgress) -> Table:
+@contextmanager
+def share_line(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """The same line for a walk over regions; what it yields takes (regions done, regions)."""
+    begun = time.perf_counter()
+    with progress_line(quiet=quiet, whole="the regions") as update:
+        if update is None:
+            yield None
+            return
+        show = update
+
+        def walked(done: int, regions: int) -> None:
+            share = done / max(1, regions)
+            show(SearchProgress(done, share, 0, time.perf_counter() - begun))
+
+        yield walked
+
+
+def _line(state: SearchProgress, whole: str) -> Table:
     rate = state.regions / state.seconds if state.seconds > 0 else 0.0
     line = Table.grid(padding=(0, 2))
     line.add_row(
         ProgressBar(total=1.0, completed=state.share, width=24),
-        f"{100 * state.share:.1f}% of the tree",
+        f"{100 * state.share:.1f}% of {whole}",
         f"{state.regions:,} regions",
         f"{rate:,.0f}/s",
-        f"{state.undecided:,} undecided",
+        f"{state.undecided:,} undecided" if whole == _TREE else "",
     )
     return line

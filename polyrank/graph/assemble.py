@@ -95,6 +95,7 @@ def assemble(
         closure=Closure(
             facets=len(to),
             wall_facets=len(facets.walls),
+            missing=len(facets.nowhere),
             gaps=gaps,
             symmetric=symmetric,
             components=components,

@@ -24,7 +24,8 @@ from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]
 
-_GAPS = 1000
+#: Facets that lead to no listed region are counted; so many are described, in rationals.
+_GAPS = 100
 
 
 def region_graph(
@@ -86,8 +87,10 @@ class _Builder:
         if not self.cube.dim:
             found.is_open[:] = True
         opened = np.flatnonzero(found.is_open)
-        for r in opened.tolist():
+        for done, r in enumerate(opened.tolist(), start=self.regions - len(opened) + 1):
             self._settle(r)
+            if progress is not None:
+                progress(done, self.regions)
         stat: dict[str, int | float] = {**walk.statistics(), "open": len(opened)}
         del walk
         graph = self._assembled(found, stat)
@@ -121,6 +124,9 @@ class _Builder:
                 continue
             if to == CANDIDATE:
                 self.candidates.setdefault(r, set()).add(row)
+                continue
+            if to == MISSING and len(self.gaps) >= _GAPS:  # as most facets of a partial run
+                self.nowhere.append((r, row))
                 continue
             q = tuple(fmpq_from_float(v) for v in point_of[i])
             bits, zero = self._bits(r)

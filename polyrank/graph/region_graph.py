@@ -50,10 +50,24 @@ class Closure:
     all. A region that is missing lies, by the connectedness of the domain's interior minus
     the cells of codimension two, behind a facet of a listed one. The proof rests on the facets
     alone, not on the search that made the list.
+
+    Attributes
+    ----------
+    facets, wall_facets : int
+        All facets of the listed regions, each counted at both; those on the domain's wall.
+    missing : int
+        Facets behind which no region is listed.
+    gaps : tuple of Gap
+        The first of them.
+    symmetric : bool
+        Every facet between two listed regions was found to be one of both.
+    components : int
+        Components of the graph of the listed regions.
     """
 
     facets: int
     wall_facets: int
+    missing: int
     gaps: tuple[Gap, ...]
     symmetric: bool
     components: int
@@ -61,7 +75,7 @@ class Closure:
     @property
     def closed(self) -> bool:
         """No facet leads nowhere, and every facet is one of both its regions."""
-        return not self.gaps and self.symmetric
+        return not self.missing and self.symmetric
 
     @property
     def connected(self) -> bool:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from scipy.sparse import save_npz
 
 from polyrank.errors import RunError, UnsupportedError
-from polyrank.graph.region_graph import Closure, Gap, RegionGraph
+from polyrank.graph.region_graph import MISSING, Closure, Gap, RegionGraph
 from polyrank.network.formats import load, save
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
@@ -143,6 +143,7 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
             "closure": {
                 "facets": closure.facets,
                 "wall_facets": closure.wall_facets,
+                "missing": closure.missing,
                 "symmetric": closure.symmetric,
                 "components": closure.components,
                 "gaps": [
@@ -198,8 +199,8 @@ def load_graph(run: Run) -> RegionGraph:
             for gap in closure["gaps"]
         )
         checked = Closure(
-            closure["facets"], closure["wall_facets"], gaps, closure["symmetric"],
-            closure["components"],
+            closure["facets"], closure["wall_facets"], int((to == MISSING).sum()), gaps,
+            closure["symmetric"], closure["components"],
         )  # fmt: skip
         k = int(entry["dimension"])
         source, target, crossed = (edges.column(n).to_numpy() for n in ("source", "target", "unit"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import load_npz
+
+import polyrank as pr
+from polyrank.graph import build
+from polyrank.graph.store import load_graph
 
 
 @pytest.fixture
@@ -110,6 +115,68 @@ def test_a_region_that_is_missing_is_named(polyrank: Any, run: Path) -> None:
     assert "NOT CLOSED" in done.out
     word = table["codeword"][0].as_py()[0]
     assert f"codeword {word & 1}{word >> 1 & 1}{word >> 2 & 1}" in done.out
+
+
+def _partial(tmp_path: Path, *, rows: int) -> tuple[Path, int]:
+    """What a killed run leaves, and how many regions there are."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "W0": rng.normal(size=(12, 3)), "b0": rng.normal(size=12),
+        "W1": rng.normal(size=(8, 12)), "b1": rng.normal(size=8),
+        "W2": rng.normal(size=(1, 8)), "b2": rng.normal(size=1),
+    }  # fmt: skip
+    np.savez(tmp_path / "net.npz", **arrays)
+    net = pr.load(tmp_path / "net.npz")
+    whole = pr.enumerate_regions(net, out=tmp_path / "whole", engine="dictionary").count
+    path = tmp_path / "partial"
+    shutil.copytree(tmp_path / "whole", path)
+    (shard,) = (path / "regions").glob("*.parquet")
+    pq.write_table(pq.read_table(shard).slice(0, rows), shard)
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["status"], manifest["certified"] = "running", False
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    return path, whole
+
+
+def test_the_graph_of_a_partial_run_counts_what_leads_elsewhere(
+    polyrank: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the facets of the whole run: those between a listed and an unlisted region."""
+    monkeypatch.setattr(build, "_GAPS", 4)
+    rows = 150
+    path, whole = _partial(tmp_path, rows=rows)
+    net = tmp_path / "net.npz"
+    polyrank("graph", tmp_path / "whole", "--network", net)
+    graph = load_graph(pr.open_run(tmp_path / "whole"))
+    inside = (graph.source < rows) & (graph.target < rows)
+    missing = int(((graph.source < rows) != (graph.target < rows)).sum())
+    assert whole > rows
+    assert missing > 4
+    made = polyrank("graph", path, "--network", net, "--json")
+    assert made.status == 3, made.err  # no claim is contradicted
+    shown = json.loads(made.out)
+    assert (shown["regions"], shown["edges"]) == (rows, int(inside.sum()))
+    assert (shown["missing"], len(shown["gaps"])) == (missing, 4)
+    assert (shown["closed"], shown["certified_run"]) == (False, False)
+    again = polyrank("graph", path)
+    assert again.status == 3
+    assert f"not closed, as expected: behind {missing:,} facets no region is listed" in again.out
+    assert "the run is not certified: this is the graph of the regions that it lists" in again.out
+    assert f"{rows:,} listed regions" in again.out
+
+
+def test_the_walk_shows_its_progress_on_a_terminal_only(
+    polyrank: Any, plane: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    polyrank("enumerate", plane, "-o", run, "-q")
+    assert "of the regions" not in polyrank("graph", run).err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for options, shown in (["--quiet"], False), (["--json"], False), ([], True):
+        shutil.rmtree(run / "graph")
+        found = polyrank("graph", run, *options)
+        assert found.status == 0
+        assert ("% of the regions" in found.err) == shown
 
 
 def test_nearest_point(polyrank: Any, run: Path) -> None:

@@ -141,6 +141,7 @@ def test_more_gaps_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     run = pr.enumerate_regions(net, pr.Box(-2, 2))
     graph = region_graph(Run.in_memory(run.manifest, run.table.slice(0, 3)), net)
     assert len(graph.closure.gaps) == 2
+    assert graph.closure.missing == (graph.facet_to == -2).sum()
     assert not graph.closure.closed
     assert (graph.facet_to == -2).sum() > 2
 
