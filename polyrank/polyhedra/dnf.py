@@ -16,10 +16,14 @@ _MOST_CASES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Inequality:
-    """``Σ a · x_i ≤ bound`` over the pairs ``(i, a)`` in ``terms``; increasing i, a ≠ 0."""
+    """``Σ a · x_i ≤ bound`` over the pairs ``(i, a)`` in ``terms``; increasing i, a ≠ 0.
+
+    ``strict`` says that it was written with ``<``.
+    """
 
     terms: tuple[tuple[int, fmpq], ...]
     bound: fmpq
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def test_the_union_of_the_cases_is_the_formula(
         (HEAD + "(assert (<= X_0 1)", "line 2: the file ends with 1 open brackets"),
         ("()", r"unknown command \(\)"),
         ("((and))", "unknown command a formula"),
-        ("(vnnlib-version <2.0>)", "unknown command 'vnnlib-version'"),
+        (HEAD + "(vnnlib-version <2.0>)", "unknown command 'vnnlib-version'"),
         (f"({'x' * 90})", "unknown command 'x{40}'…"),
         ("(declare-const X_0)", "'X_0' must be declared as a Real constant"),
         ("(declare-const)", r"\(\) must be declared"),
@@ -282,7 +282,7 @@ def test_hostile_texts_end_soon(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", [HEAD + "(assert (and" + " (and)" * 4000, "(exit)" * 4000])
 def test_the_number_of_words_is_bounded(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyrank.polyhedra.vnnlib._MOST_TOKENS", 10_000)
+    monkeypatch.setattr("polyrank.polyhedra.vnnlib_reader._MOST_TOKENS", 10_000)
     with pytest.raises(DomainError, match="more than 10000 words"):
         parse_vnnlib(text)
 
@@ -293,10 +293,10 @@ def test_deep_sums_are_read() -> None:
 
 
 def test_too_many_variables_or_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyrank.polyhedra.vnnlib._MOST_VARIABLES", 3)
+    monkeypatch.setattr("polyrank.polyhedra.vnnlib_1.MOST_VARIABLES", 3)
     with pytest.raises(DomainError, match="more than 3 variables"):
         parse_vnnlib(HEAD + "(declare-const X_2 Real)")
-    monkeypatch.setattr("polyrank.polyhedra.vnnlib._LARGEST_POLYTOPE", 3)
+    monkeypatch.setattr("polyrank.polyhedra.vnnlib_reader._LARGEST_POLYTOPE", 3)
     with pytest.raises(DomainError, match="more than 3 coefficients"):
         parse_vnnlib(HEAD + "(assert (and (<= X_0 1) (<= X_1 1)))")
 
