@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
 from polyrank.cells.chart import Chart
+from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
-from polyrank.cells.kernel import load_task, run
-from polyrank.cells.output import export_open
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
 from polyrank.cells.vertices.search import VertexSearch, root_of
-from polyrank.cells.work import BUDGET, DONE, STATISTICS, Work, new_work
 from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
@@ -38,7 +36,6 @@ _SEGMENT = 50_000
 #: Regions that were found one by one in rationals are handed on after at most this time.
 _FLUSH_SECONDS = 1.0
 _SEGMENT_END = b"\0"
-_CELLS = STATISTICS.index("cells")
 #: Options that an engine does not honour, and therefore refuses.
 _NOT_TAKEN = {"vertices": ("tasks", "budget", "rational"), "highs": ("budget",)}
 
@@ -154,7 +151,7 @@ class _Search:
         self.net: NetArrays = net_arrays(network, chart, self.cube, layers)
         row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
         output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
-        self.work: Work = new_work(self.net, self.cube.dim, output=output, log=proof is not None)
+        self.core = Dictionary(self.net, self.cube.dim, output=output, log=proof is not None)
         self.proof = proof
         self.exact = ExactCells(network, chart, self.cube, self.net, layers)
         self.layers = layers
@@ -194,8 +191,8 @@ class _Search:
                 self._flush_leaves()  # what was found is kept
                 raise
             self._flush_leaves()
-        stat = dict(zip(STATISTICS, self.work.stat.tolist(), strict=True))
-        ladder = {name: stat[name] for name in STATISTICS if name not in ("tests", "pivots")}
+        stat = self.core.statistics
+        ladder = {name: n for name, n in stat.items() if name not in ("tests", "pivots")}
         ladder["by_rationals"] = self.exact_tests
         ladder["exact_cells"] = self.exact_cells
         return SearchResult(
@@ -256,26 +253,30 @@ class _Search:
         if self.proof is not None:
             left = _SEGMENT if left is None else min(left, _SEGMENT)
             self.proof(self._segment_head(entry.task))
-        self.work.done_share[0] = 0.0
         base = self.share
-        before = int(self.work.stat[_CELLS])
+        before = self.core.cells
         hard: list[_Entry] = []
         used = 0
         while True:
             steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
             called, already = time.perf_counter(), used
-            code = run(self.net, self.work, self.layers, max(1, steps))
-            used = int(self.work.stat[_CELLS]) - before
+            code = self.core.run(max(1, steps))
+            used = self.core.cells - before
             self.slices.measured(used - already, time.perf_counter() - called)
-            self._drain_output()
-            self._drain_log()
-            hard += self._drain_hard()
-            self.share = base + entry.share * float(self.work.done_share[0])
+            batch, handed_back, log = self.core.take()
+            if batch is not None:
+                self._flush_leaves()  # rows keep the order of the proof
+                self.regions += len(batch.rank)
+                self.sink(batch)
+            if self.proof is not None:
+                self.proof(log)
+            hard += map(_questioned, handed_back)
+            self.share = base + entry.share * self.core.done_share
             self._safe_point()
             if code == DONE or (code == BUDGET and left is not None and used >= left):
                 break
         if code != DONE:
-            rest = entry.share * (1.0 - float(self.work.done_share[0]))
+            rest = entry.share * (1.0 - self.core.done_share)
             cells = self._open_cells()
             self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
         self.queue.extend(hard)
@@ -308,12 +309,6 @@ class _Search:
             + task.splits.astype(np.uint8).tobytes()
         )
 
-    def _drain_log(self) -> None:
-        if self.proof is not None:
-            size = int(self.work.log_state[0])
-            self.work.log_state[0] = 0
-            self.proof(self.work.log[:size].tobytes())
-
     def _load(self, task: Task) -> bool:
         """Put a task into the kernel; False where no point of it is provable in float."""
         if self.cube.dim == 0:  # the domain is a point
@@ -332,9 +327,7 @@ class _Search:
             return False
         k, d = self.chart.k, self.cube.dim
         return bool(
-            load_task(
-                self.net,
-                self.work,
+            self.core.load(
                 task.layer,
                 task.decision,
                 task.splits,
@@ -345,53 +338,10 @@ class _Search:
 
     def _open_cells(self) -> list[Task]:
         """The kernel's open cells as tasks; its stack is emptied."""
-        work = self.work
-        count = int(work.state[0])
-        total = int(self.net.unit_start[-1])
-        layer = np.zeros(count, dtype=np.int64)
-        decision = np.zeros((count, total), dtype=np.int8)
-        splits = np.zeros((count, total), dtype=np.int8)
-        points = np.zeros((count, self.chart.k))
-        export_open(self.net, work, layer, decision, splits, points)
         return [
-            Task(
-                int(layer[f]),
-                decision[f].copy(),
-                splits[f].copy(),
-                (tuple(fmpq_from_float(v) for v in points[f].tolist()),),
-            )
-            for f in range(count)
+            Task(layer, decision, splits, (tuple(map(fmpq_from_float, point)),))
+            for layer, decision, splits, point in self.core.take_open()
         ]
-
-    def _drain_output(self) -> None:
-        rows = int(self.work.state[2])
-        if not rows:
-            return
-        self._flush_leaves()  # rows keep the order of the proof
-        self.work.state[2] = 0
-        self.regions += rows
-        self.sink(
-            Batch(
-                self.work.out_bit[:rows].copy(),
-                self.work.out_zero[:rows].copy(),
-                self.work.out_rank[:rows].copy(),
-                self.work.out_point[:rows].copy(),
-            )
-        )
-
-    def _drain_hard(self) -> list[_Entry]:
-        """Cells that the kernel handed back, with the units that it could not decide."""
-        work = self.work
-        count = int(work.state[3])
-        work.state[3] = 0
-        out = []
-        for r in range(count):
-            layer = int(work.hard_layer[r])
-            point = tuple(fmpq_from_float(v) for v in work.hard_point[r].tolist())
-            task = Task(layer, work.hard_bit[r].copy(), work.hard_split[r].copy(), (point,))
-            flags = np.flatnonzero(work.hard_flag[r][: int(self.net.units[layer])])
-            out.append(_Entry(task, 0.0, flags.tolist()))
-        return out
 
     def _settle_exactly(self, entry: _Entry) -> None:
         with self.interrupt.at_once():
@@ -428,7 +378,7 @@ class _Search:
                 witness[i] = y
             else:
                 exact[i] = leaf.point
-        width = self.work.out_bit.shape[1]
+        width = self.core.code_bytes
         self.regions += r
         self.leaves = []
         self.flushed = time.perf_counter()
@@ -441,6 +391,12 @@ class _Search:
                 exact,
             )
         )
+
+
+def _questioned(cell: HardCell) -> _Entry:
+    """A cell that the core handed back, with the units that it could not decide."""
+    point = tuple(map(fmpq_from_float, cell.point))
+    return _Entry(Task(cell.layer, cell.decision, cell.splits, (point,)), 0.0, cell.questions)
 
 
 def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

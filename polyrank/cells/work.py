@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import NetArrays
 from polyrank.cells.compose import gamma
+from polyrank.cells.statistics import STATISTICS
 from polyrank.lp.jit import kernel
 
 __all__ = [
@@ -55,28 +56,6 @@ DONE, OUTPUT_FULL, HARD_FULL, BUDGET, LOG_FULL = 0, 1, 2, 3, 4
 # verdicts of one test
 MISSES, CUTS, OPEN = 0, 1, 2
 
-#: Names of the counters in ``Work.stat``.
-STATISTICS = (
-    "tests",
-    "pivots",
-    "by_residual",
-    "by_enclosure",
-    "by_integers",
-    "by_interval",
-    "by_structure",
-    "by_points",
-    "by_vertex",
-    "cuts",
-    "hard",
-    "cells",
-    "regions",
-    "rank_minors",
-    "rank_cached",
-    "rank_integers",
-    "rank_open",
-    "points_dropped",
-    "refactored",
-)
 (
     S_TESTS, S_PIVOTS, S_RESIDUAL, S_ENCLOSURE, S_INTEGERS, S_INTERVAL, S_STRUCTURE, S_POINTS,
     S_VERTEX, S_CUTS, S_HARD, S_CELLS, S_REGIONS, S_MINORS, S_CACHED, S_RANK_INTEGER,

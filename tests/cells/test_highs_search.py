@@ -524,7 +524,7 @@ def test_a_vertex_must_be_in_the_cell_and_negative() -> None:
 def test_the_second_engine_does_without_the_first() -> None:
     code = (
         "import sys, polyrank.cells.highs_search;"
-        "print([m for m in ('polyrank.cells.kernel', 'polyrank.cells.exact_cells',"
+        "print([m for m in ('polyrank.cells.dictionary', 'polyrank.cells.exact_cells',"
         "'polyrank.lp.simplex', 'polyrank.lp.certify') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -13,9 +13,9 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.cells import kernel as kernel_module
 from polyrank.cells import search as search_module
 from polyrank.cells.chart import chart
+from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.task import UNDECIDED, Task, prefix_text
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
@@ -209,27 +209,22 @@ def test_full_buffers_change_nothing(monkeypatch: Any) -> None:
     network = _he([3, 6, 6, 1], seed=3)
     where = chart(pr.Box(-1, 1), 3)
     whole, _ = regions(network, where)
-    original = search_module.new_work
 
-    def tiny(net: Any, dim: int, *, output: int, log: bool) -> Any:
-        work = original(net, dim, output=3, hard=2, log=log)
-        return work._replace(
-            point=work.point[:9].copy(),
-            point_y=work.point_y[:9].copy(),
-            point_sign=work.point_sign[:9].copy(),
-        )
+    def tiny(net: Any, dim: int, **options: Any) -> Dictionary:
+        return Dictionary(net, dim, **{**options, "output": 3, "hard": 2, "points": 9})
 
-    monkeypatch.setattr(search_module, "new_work", tiny)
+    monkeypatch.setattr(search_module, "Dictionary", tiny)
     found, result = regions(network, where)
     assert found == whole
     assert result.certified
+    assert result.ladder["points_dropped"] > 0
 
 
 def test_ctrl_c_passes_through(monkeypatch: Any) -> None:
     def interrupted(*args: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(search_module, "run", interrupted)
+    monkeypatch.setattr(Dictionary, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         regions(_he([2, 3, 1]), chart(pr.Box(-1, 1), 2))
 
@@ -245,27 +240,38 @@ def test_progress_reaches_the_end() -> None:
     assert shares[-1] == pytest.approx(1.0)
 
 
-_PLAIN = """
+_SEARCHES = """
 import numpy as np, polyrank as pr
+from polyrank.native import library
 from polyrank.cells.chart import chart
 from tests.cells.exact_only import regions
 from tests.cells.test_search_paths import _domain, _network
-for seed in range(6):
+if PORTABLE:
+    library.core = lambda core=library._open("polyrank_core"): core
+    from polyrank.native import records
+    records.core = library.core
+for seed in range(30):
     rng = np.random.default_rng(seed)
     network = _network(rng)
-    found, result = regions(network, chart(_domain(rng, network.input_dim), network.input_dim))
+    steps = []
+    where = chart(_domain(rng, network.input_dim), network.input_dim)
+    found, result = regions(network, where, proof=steps.append)
     print(sorted((a.hex(), b.hex(), r) for (a, b), r in found.items()), result.tests, result.pivots)
+    print(b"".join(steps).hex())
 """
 
 
-def test_kernels_as_plain_python_give_the_same_output(pytestconfig: Any) -> None:
+def test_the_core_for_any_processor_gives_the_same_bytes(pytestconfig: Any) -> None:
     outputs = []
-    for flag in ("0", "1"):
+    for portable in (False, True):
         path = os.pathsep.join([str(pytestconfig.rootpath), str(pytestconfig.rootpath / "cli")])
-        env = {**os.environ, "NUMBA_DISABLE_JIT": flag, "PYTHONPATH": path}
         done = subprocess.run(
-            [sys.executable, "-c", _PLAIN], env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", _SEARCHES.replace("PORTABLE", str(portable))],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
-    assert kernel_module.run is not None
+    assert len(outputs[0]) > 10_000

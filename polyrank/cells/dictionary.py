@@ -1,0 +1,251 @@
+"""The dictionary search of the native core, as an object.
+
+``polyrank/native/src/search.hpp`` has the method.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.cells.arrays import NetArrays
+from polyrank.cells.statistics import STATISTICS
+from polyrank.cells.task import Batch
+from polyrank.native.records import Handle, Record, call
+
+__all__ = ["BUDGET", "DONE", "HARD_FULL", "LOG_FULL", "OUTPUT_FULL", "Dictionary", "HardCell"]
+
+#: Why a run returned.
+DONE, OUTPUT_FULL, HARD_FULL, BUDGET, LOG_FULL = 0, 1, 2, 3, 4
+
+_POINTERS = (
+    "bit", "zero", "rank", "point", "hard_layer", "hard_bit", "hard_split", "hard_flag",
+    "hard_point", "log", "statistics",
+)  # fmt: skip
+_FIELDS = (
+    "open", "regions", "code_bytes", "bit", "zero", "rank", "point", "hard", "hard_layer",
+    "hard_bit", "hard_split", "hard_flag", "hard_point", "log_size", "log", "done_share",
+    "statistics",
+)  # fmt: skip
+
+
+class _View(ctypes.Structure):
+    """``SearchView`` of the core."""
+
+    _fields_ = [
+        (
+            name,
+            ctypes.c_void_p
+            if name in _POINTERS
+            else ctypes.c_double
+            if name == "done_share"
+            else ctypes.c_int64,
+        )
+        for name in _FIELDS
+    ]
+
+
+class _Sizes(NamedTuple):
+    """``SearchSizes`` of the core."""
+
+    output: int
+    hard: int
+    points: int
+    log: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HardCell:
+    """A cell that float and integer arithmetic does not decide.
+
+    Attributes
+    ----------
+    layer : int
+        Layer whose units are being decided.
+    decision, splits : ndarray of int8, shape (N,)
+        As in :class:`~polyrank.cells.task.Task`.
+    questions : list of int
+        Units of the layer that are not decided.
+    point : list of float
+        An interior point in the chart.
+    """
+
+    layer: int
+    decision: NDArray[np.int8]
+    splits: NDArray[np.int8]
+    questions: list[int]
+    point: list[float]
+
+
+class Dictionary:
+    """One search: a stack of open cells in the core, and buffers of what it has found.
+
+    Parameters
+    ----------
+    net : NetArrays
+    dim : int
+        Dimension of the cube.
+    output, hard : int
+        Rows of the buffers of regions and of hard cells.
+    points : int
+        Greatest number of interior points that are kept; 0: as many as seem useful.
+    log : bool
+        Whether a proof log is written.
+    """
+
+    def __init__(
+        self,
+        net: NetArrays,
+        dim: int,
+        *,
+        output: int = 16384,
+        hard: int = 256,
+        points: int = 0,
+        log: bool = False,
+    ) -> None:
+        self._net = Record(net)
+        sizes = Record(_Sizes(output, hard, points, int(log)))
+        pointer = call(
+            "polyrank_search_new",
+            self._net,
+            dim,
+            sizes,
+            restype=Handle.pointer_type,
+        )
+        self._handle = Handle(pointer, "polyrank_search_free")
+        self._layers = len(net.units)
+        self._units = int(net.unit_start[-1])
+        self._widest = int(net.units.max())
+        self._chart_dim = len(net.centre)
+        self._view = _View()
+        self._look()
+
+    def _look(self) -> None:
+        call("polyrank_search_view", self._handle, ctypes.addressof(self._view))
+
+    @property
+    def code_bytes(self) -> int:
+        """Bytes of a codeword."""
+        return int(self._view.code_bytes)
+
+    @property
+    def open_cells(self) -> int:
+        """Cells on the stack."""
+        return int(self._view.open)
+
+    @property
+    def done_share(self) -> float:
+        """Share of the current task's tree that is done."""
+        return float(self._view.done_share)
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The counters, since the search was made."""
+        counts = self._array("statistics", np.int64, (len(STATISTICS),)).tolist()
+        return dict(zip(STATISTICS, counts, strict=True))
+
+    @property
+    def cells(self) -> int:
+        """Cells worked on, since the search was made."""
+        return int(
+            self._array("statistics", np.int64, (len(STATISTICS),))[STATISTICS.index("cells")]
+        )
+
+    def load(
+        self,
+        layer: int,
+        decision: NDArray[np.int8],
+        splits: NDArray[np.int8],
+        cube_points: NDArray[np.float64],
+        chart_points: NDArray[np.float64],
+    ) -> bool:
+        """Put a task on the empty stack.
+
+        Parameters
+        ----------
+        layer : int
+            0-based layer whose units are being decided, −1 for the root.
+        decision, splits : ndarray of int8, shape (N,)
+            As in :class:`~polyrank.cells.task.Task`.
+        cube_points, chart_points : ndarray, shapes (p, d), (p, k)
+            Points strictly inside the cell: cube coordinates (to one rounding each) of the exact
+            float64 chart points.
+
+        Returns
+        -------
+        bool
+            False where float arithmetic cannot prove a point to be inside.
+        """
+        return bool(
+            call(
+                "polyrank_search_load",
+                self._handle,
+                layer,
+                decision,
+                splits,
+                cube_points,
+                chart_points,
+            )
+        )
+
+    def run(self, budget: int) -> int:
+        """Work on at most ``budget`` open cells; says why it returned."""
+        code = int(call("polyrank_search_run", self._handle, self._layers, budget))
+        self._look()
+        return code
+
+    def take(self) -> tuple[Batch | None, list[HardCell], bytes]:
+        """The regions, the hard cells and the steps of the proof since the last call."""
+        view, k = self._view, self._chart_dim
+        batch = None
+        if view.regions:
+            rows = view.regions
+            batch = Batch(
+                self._array("bit", np.uint8, (rows, view.code_bytes)).copy(),
+                self._array("zero", np.uint8, (rows, view.code_bytes)).copy(),
+                self._array("rank", np.int16, (rows, self._layers)).copy(),
+                self._array("point", np.float64, (rows, k)).copy(),
+            )
+        hard = []
+        if view.hard:
+            layers = self._array("hard_layer", np.int64, (view.hard,)).tolist()
+            bits = self._array("hard_bit", np.int8, (view.hard, self._units)).copy()
+            splits = self._array("hard_split", np.int8, (view.hard, self._units)).copy()
+            flags = self._array("hard_flag", np.bool_, (view.hard, self._widest))
+            points = self._array("hard_point", np.float64, (view.hard, k)).tolist()
+            hard = [
+                HardCell(layer, bit, split, np.flatnonzero(flag).tolist(), point)
+                for layer, bit, split, flag, point in zip(
+                    layers, bits, splits, flags, points, strict=True
+                )
+            ]
+        steps = self._array("log", np.uint8, (view.log_size,)).tobytes() if view.log_size else b""
+        if batch is not None or hard or steps:
+            call("polyrank_search_drained", self._handle)
+            self._look()
+        return batch, hard, steps
+
+    def take_open(
+        self,
+    ) -> list[tuple[int, NDArray[np.int8], NDArray[np.int8], list[float]]]:
+        """Layer, decisions, splits and an interior point of every open cell; empties the stack."""
+        count = self.open_cells
+        layer = np.zeros(count, dtype=np.int64)
+        decision = np.zeros((count, self._units), dtype=np.int8)
+        splits = np.zeros((count, self._units), dtype=np.int8)
+        points = np.zeros((count, self._chart_dim))
+        call("polyrank_search_take_open", self._handle, layer, decision, splits, points)
+        self._look()
+        return list(zip(layer.tolist(), decision, splits, points.tolist(), strict=True))
+
+    def _array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The view's array of that name; it is the core's memory."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if size == 0:
+            return np.zeros(shape, dtype=dtype)
+        memory = (ctypes.c_char * size).from_address(getattr(self._view, name))
+        return np.frombuffer(memory, dtype=dtype).reshape(shape)

@@ -1,0 +1,56 @@
+// A dictionary search whatever its dimension, and how one is made.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "network.hpp"
+#include "statistics.hpp"
+
+namespace polyrank {
+
+// What Python reads between two calls of run(): counts, and where the results lie.
+struct SearchView {
+  std::int64_t open;     // cells on the stack
+  std::int64_t regions;  // rows of the next four
+  std::int64_t code_bytes;
+  const std::uint8_t *bit;
+  const std::uint8_t *zero;
+  const std::int16_t *rank;
+  const double *point;
+  std::int64_t hard;  // rows of the next five
+  const std::int64_t *hard_layer;
+  const std::int8_t *hard_bit;
+  const std::int8_t *hard_split;
+  const bool *hard_flag;
+  const double *hard_point;
+  std::int64_t log_size;
+  const std::uint8_t *log;
+  double done_share;
+  const Statistics *statistics;
+};
+
+struct SearchSizes {
+  std::int64_t output;  // rows of results
+  std::int64_t hard;    // rows of cells that are handed back
+  std::int64_t points;  // interior points, 0: as many as seem useful
+  std::int64_t log;     // whether a proof log is written
+};
+
+class AnySearch {
+public:
+  virtual ~AnySearch() = default;
+  virtual bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+                    std::int64_t count, const double *cube_points, const double *chart_points) = 0;
+  virtual int run(std::int64_t layers, std::int64_t budget) = 0;
+  virtual void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
+                         double *chart_points) = 0;
+  virtual SearchView view() const = 0;
+  virtual void drained() = 0;  // results and log have been read
+};
+
+// The dimensions are compiled in several units; each returns null for the others.
+std::unique_ptr<AnySearch> small_search(const Network &net, std::int64_t d, SearchSizes sizes);
+std::unique_ptr<AnySearch> large_search(const Network &net, std::int64_t d, SearchSizes sizes);
+
+}  // namespace polyrank

@@ -1,0 +1,128 @@
+// Open cells of a search with the interior points that they own, and cells that are handed back.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "path.hpp"
+
+namespace polyrank {
+
+struct OpenCell {
+  std::int64_t layer;        // whose units are being decided
+  std::int64_t rows;         // constraints of the parent
+  std::int64_t unit;         // unit (in the layer) of the row to add, or -1
+  std::int64_t side;         // +1 or -1
+  std::int64_t first, last;  // its interior points
+  double share;              // of the tree
+  bool has_vertex;           // a vertex with its basis and inverse is stored with it
+};
+
+// The stack. A search is depth first: at most one open cell for every unit and layer.
+class OpenCells {
+public:
+  std::int64_t count = 0;
+
+  OpenCells(const Network &net, std::int64_t d) : d_(d), widest_(net.widest()), square_(padded(d)) {
+    const std::int64_t most = net.total() + net.layers() + 2;
+    cells_ = Buffer<OpenCell>(most);
+    bits_ = Buffer<std::int8_t>(most * widest_);
+    splits_ = Buffer<std::int8_t>(most * widest_);
+    basis_ = Buffer<int>(most * d);
+    x_ = Buffer<double>(most * d);
+    inverse_ = Buffer<double>(most * d * square_);
+  }
+
+  OpenCell &push() { return cells_[count++]; }
+  OpenCell &operator[](std::int64_t f) { return cells_[f]; }
+  std::int8_t *bits(std::int64_t f) { return bits_.data() + f * widest_; }  // as in Decision
+  std::int8_t *splits(std::int64_t f) { return splits_.data() + f * widest_; }
+  int *basis(std::int64_t f) { return basis_.data() + f * d_; }
+  double *x(std::int64_t f) { return x_.data() + f * d_; }
+  double *inverse(std::int64_t f) { return inverse_.data() + f * d_ * square_; }
+
+private:
+  std::int64_t d_, widest_, square_;
+  Buffer<OpenCell> cells_;
+  Buffer<std::int8_t> bits_, splits_;
+  Buffer<int> basis_;
+  Buffer<double> x_, inverse_;
+};
+
+// Interior points: cube coordinates, chart coordinates (the exact witnesses) and the signs of the
+// layer's units (0: unknown).
+struct Points {
+  std::int64_t d, chart_dim, widest;
+  std::int64_t capacity;
+  std::int64_t end = 0;  // place of the next point
+
+  Points(const Network &net, std::int64_t dim, std::int64_t most)
+      : d(dim), chart_dim(net.centre.shape[0]), widest(net.widest()) {
+    const std::int64_t bytes = 8 * (d + chart_dim) + widest;
+    const std::int64_t cells = net.total() + net.layers() + 2;
+    capacity = std::max(4 * widest + 64, std::min(cells * (widest + 2), most_bytes / bytes));
+    if (most > 0) capacity = most;
+    cube_ = Buffer<double>(capacity * d);
+    chart_ = Buffer<double>(capacity * chart_dim);
+    signs_ = Buffer<std::int8_t>(capacity * widest);
+  }
+
+  double *cube(std::int64_t r) { return cube_.data() + r * d; }
+  double *chart(std::int64_t r) { return chart_.data() + r * chart_dim; }
+  std::int8_t *signs(std::int64_t r) { return signs_.data() + r * widest; }
+
+  void put(std::int64_t r, const double *cube_point, const double *chart_point) {
+    std::copy_n(cube_point, d, cube(r));
+    std::copy_n(chart_point, chart_dim, chart(r));
+    std::fill_n(signs(r), widest, std::int8_t{0});
+  }
+
+  // Exchanges two points; only the first n signs matter.
+  void swap(std::int64_t r, std::int64_t s, std::int64_t n) {
+    if (r == s) return;
+    std::swap_ranges(cube(r), cube(r) + d, cube(s));
+    std::swap_ranges(chart(r), chart(r) + chart_dim, chart(s));
+    std::swap_ranges(signs(r), signs(r) + n, signs(s));
+  }
+
+private:
+  static constexpr std::int64_t most_bytes = std::int64_t{1} << 28;
+  Buffer<double> cube_, chart_;
+  Buffer<std::int8_t> signs_;
+};
+
+// Cells that float and integer arithmetic do not decide.
+struct HardCells {
+  std::int64_t count = 0, capacity, widest;
+  Buffer<std::int64_t> layer;
+  Buffer<std::int8_t> bit;    // (capacity, units) as in Decision
+  Buffer<std::int8_t> split;  // (capacity, units)
+  Buffer<bool> flag;          // (capacity, widest) the layer's units in question
+  Buffer<double> point;       // (capacity, chart_dim) an interior point
+
+  HardCells(const Network &net, std::int64_t most)
+      : capacity(most),
+        widest(net.widest()),
+        layer(most),
+        bit(most * net.total()),
+        split(most * net.total()),
+        flag(most * widest, false),
+        point(most * net.centre.shape[0]) {}
+};
+
+// The decisions of all units for a cell of layer k: the path's above it, its own, then undecided.
+template <int D>
+inline void write_prefix(const Path<D> &path, std::int64_t k, const std::int8_t *bits,
+                         const std::int8_t *split, std::int8_t *all_bits, std::int8_t *all_splits) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
+  for (std::int64_t g = 0; g < path.units; g++) {
+    const bool here = g >= a && g < a + n;
+    all_bits[g] = g < a  ? (path.zero[g] == 1 ? std::int8_t{identically_zero} : path.bit[g])
+                  : here ? bits[g - a]
+                         : std::int8_t{undecided};
+    all_splits[g] = g < a ? path.split[g] : here ? split[g - a] : std::int8_t{0};
+  }
+}
+
+}  // namespace polyrank

@@ -1,0 +1,52 @@
+// The dictionary search for Python: an opaque handle.
+#include <exception>
+
+#include "any_search.hpp"
+#include "array.hpp"
+#include "interface.hpp"
+
+using polyrank::AnySearch;
+using polyrank::Array;
+
+// Null where memory runs out.
+POLYRANK_API AnySearch *polyrank_search_new(const polyrank::Network *net, std::int64_t dim,
+                                            const polyrank::SearchSizes *sizes) {
+  try {
+    auto search = polyrank::small_search(*net, dim, *sizes);
+    if (!search) search = polyrank::large_search(*net, dim, *sizes);
+    return search.release();
+  } catch (const std::exception &) {
+    return nullptr;
+  }
+}
+
+POLYRANK_API void polyrank_search_free(AnySearch *search) { delete search; }
+
+// Points have one row each: cube coordinates and, exactly, chart coordinates.
+POLYRANK_API std::int64_t polyrank_search_load(AnySearch *search, std::int64_t layer,
+                                               Array<const std::int8_t, 1> bits,
+                                               Array<const std::int8_t, 1> split,
+                                               Array<const double, 2> cube_points,
+                                               Array<const double, 2> chart_points) {
+  return search->load(layer, bits.data, split.data, cube_points.shape[0], cube_points.data,
+                      chart_points.data);
+}
+
+POLYRANK_API std::int64_t polyrank_search_run(AnySearch *search, std::int64_t layers,
+                                              std::int64_t budget) {
+  return search->run(layers, budget);
+}
+
+// One row for every open cell.
+POLYRANK_API void polyrank_search_take_open(AnySearch *search, Array<std::int64_t, 1> layer,
+                                            Array<std::int8_t, 2> decision,
+                                            Array<std::int8_t, 2> splits,
+                                            Array<double, 2> chart_points) {
+  search->take_open(layer.data, decision.data, splits.data, chart_points.data);
+}
+
+POLYRANK_API void polyrank_search_view(const AnySearch *search, polyrank::SearchView *view) {
+  *view = search->view();
+}
+
+POLYRANK_API void polyrank_search_drained(AnySearch *search) { search->drained(); }

@@ -1,0 +1,16 @@
+// The dictionary search in more dimensions, and in any number of them.
+#include "search_of.hpp"
+
+namespace polyrank {
+
+std::unique_ptr<AnySearch> large_search(const Network &net, std::int64_t d, SearchSizes sizes) {
+  switch (d) {
+    case 7: return std::make_unique<SearchOf<7>>(net, d, sizes);
+    case 8: return std::make_unique<SearchOf<8>>(net, d, sizes);
+    case 9: return std::make_unique<SearchOf<9>>(net, d, sizes);
+    case 10: return std::make_unique<SearchOf<10>>(net, d, sizes);
+    default: return std::make_unique<SearchOf<0>>(net, d, sizes);
+  }
+}
+
+}  // namespace polyrank

@@ -1,0 +1,17 @@
+// The dictionary search in few dimensions.
+#include "search_of.hpp"
+
+namespace polyrank {
+
+std::unique_ptr<AnySearch> small_search(const Network &net, std::int64_t d, SearchSizes sizes) {
+  switch (d) {
+    case 2: return std::make_unique<SearchOf<2>>(net, d, sizes);
+    case 3: return std::make_unique<SearchOf<3>>(net, d, sizes);
+    case 4: return std::make_unique<SearchOf<4>>(net, d, sizes);
+    case 5: return std::make_unique<SearchOf<5>>(net, d, sizes);
+    case 6: return std::make_unique<SearchOf<6>>(net, d, sizes);
+    default: return nullptr;
+  }
+}
+
+}  // namespace polyrank

@@ -1,0 +1,525 @@
+// The dictionary search: depth first over the cells of every layer's arrangement.
+//
+// A *cell* is a set of decided units of the current layer inside a region of the layers below. The
+// search keeps a stack of open cells. Processing a cell (settle) decides for every undecided unit
+// whether its hyperplane
+//
+// * **cuts** the cell: interior points of both signs are known, or
+// * **misses** it: Farkas multipliers prove that one side is empty.
+//
+// Units that miss are never looked at again below this cell; among those that cut one is chosen and
+// splits the cell in two. The interior points found on the way stay with the half that they lie in,
+// and a unit that has points of both signs in a half needs no LP there. A cell with no undecided
+// unit is a region of the layer: the next layer's rows are composed on it, or it is a result.
+//
+// What float and integer arithmetic cannot prove makes the cell *hard*: it is handed back, with the
+// units in question, and the caller decides it in rational arithmetic. Nothing is dropped.
+//
+// A search can be stopped between any two cells, its open cells exported as tasks and resumed
+// elsewhere.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cells.hpp"
+#include "constraints.hpp"
+#include "output.hpp"
+#include "points.hpp"
+#include "simplex.hpp"
+
+namespace polyrank {
+
+// Why a call of run() returned; polyrank/cells/search.py knows the numbers.
+enum class Stop : int { done = 0, output_full = 1, hard_full = 2, budget = 3, log_full = 4 };
+
+enum class Verdict { misses, cuts, open };
+
+template <int D> class Search {
+public:
+  Path<D> path;
+  Constraints<D> cell;
+  OpenCells open;
+  Points points;
+  Regions regions;
+  HardCells hard;
+  double done_share = 0.0;  // share of the tree below the task that is done
+
+  Search(const Network &net, std::int64_t d, std::int64_t output, std::int64_t hard_rows,
+         std::int64_t most_points, bool log)
+      : path(net, d),
+        cell(net, d),
+        open(net, d),
+        points(net, d, most_points),
+        regions(net, output),
+        hard(net, hard_rows),
+        dim_(d) {
+    const std::int64_t widest = net.widest();
+    if (log)
+      path.log = ProofLog(log_bytes + log_reserve(net.total(), d), cell.walls + net.total() + 1);
+    x_ = Buffer<double>(d, 0.0);
+    basis_ = Buffer<int>(d, 0);
+    inverse_ = Buffer<double>(d * dim_.square(), 0.0);
+    slack_ = Buffer<double>(cell.capacity, 0.0);
+    rate_ = Buffer<double>(cell.capacity, 0.0);
+    reach_ = Buffer<double>(cell.capacity, 0.0);
+    rates_ = Buffer<double>(dim_.square(), 0.0);
+    objective_ = Buffer<double>(dim_.stride(), 0.0);
+    square_ = Buffer<double>(2 * d * dim_.square(), 0.0);
+    candidate_ = Buffer<double>(d, 0.0);
+    chart_point_ = Buffer<double>(net.centre.shape[0], 0.0);
+    bits_ = Buffer<std::int8_t>(widest, 0);
+    split_ = Buffer<std::int8_t>(widest, 0);
+    above_ = Buffer<std::int8_t>(widest, 0);
+    below_ = Buffer<std::int8_t>(widest, 0);
+    flagged_ = Buffer<std::int8_t>(widest, 0);
+  }
+
+  // Puts a task on the empty stack: the layer whose units are being decided (-1 for the root), the
+  // decisions of all units, which of them bound the cell, and `count` points strictly inside it, in
+  // cube coordinates (to one rounding each) and exactly in the chart. False where float arithmetic
+  // cannot prove any point to be inside.
+  bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+            std::int64_t count, const double *cube_points, const double *chart_points);
+
+  // Processes open cells until none is left, a buffer is full or `budget` cells are done.
+  Stop run(std::int64_t layers, std::int64_t budget);
+
+  // Copies the open cells, bottom of the stack first, and empties the stack.
+  //
+  // A cell's layers below its own are those of the current path: the search is depth first, so only
+  // layers above the topmost open cell's have been overwritten since it was pushed.
+  void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
+                 double *chart_points);
+
+private:
+  static constexpr int most_pivots = 400;
+  static constexpr int bland_after = 30;
+  static constexpr std::int64_t log_bytes = std::int64_t{1} << 22;
+
+  Dimension<D> dim_;
+  // state of the linear program: the point, its basis and the inverse of the basis matrix
+  Buffer<double> x_;
+  Buffer<int> basis_;
+  Buffer<double> inverse_;
+  // scratch
+  Buffer<double> slack_, rate_, reach_, rates_, objective_, square_, candidate_, chart_point_;
+  Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
+  Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
+
+  struct Settled {
+    int cutting;      // first unit that cuts, -1 for none
+    bool hard;        // some unit is not decided
+    bool has_vertex;  // the vertex in x_ is valid
+  };
+
+  void set_objective(std::int64_t g, int side) {
+    const double s = side > 0 ? 1.0 : -1.0;
+    const double *row = path.row(g);
+    for (int l = 0; l <= dim_.size(); l++) objective_[l] = s * row[l];
+  }
+
+  Verdict emptiness_test(std::int64_t k, std::int64_t rows, std::int64_t i, int side,
+                         std::int64_t base, bool fresh);
+  bool proved_empty(std::int64_t k, std::int64_t g);
+  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base);
+  bool optimal_at_vertex(std::int64_t g, int side);
+  Settled settle(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
+                 bool has_vertex);
+  void split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
+                  bool has_vertex, int i, double share);
+  void emit_hard(std::int64_t k, std::int64_t point);
+};
+
+// Proof of objective >= 0 on the cell from the current basis.
+template <int D> bool Search<D>::proved_empty(std::int64_t k, std::int64_t g) {
+  if (by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+                  path.radius[g])) {
+    path.stat.by_residual++;
+    return true;
+  }
+  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), rates_.data(),
+                  objective_.data(), path.exponent[g], square_.data())) {
+    path.stat.by_integers++;
+    return true;
+  }
+  if (!path.net.central(k)) return false;
+  int dimension = dim_.size();
+  if (k > 0)
+    dimension = path.bound[static_cast<std::size_t>(k - 1)] + (path.net.homogeneous ? 1 : 0);
+  if (!by_enclosure(dim_, cell.rows(), basis_.data(), inverse_.data(), rates_.data(),
+                    objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
+                    dimension))
+    return false;
+  path.stat.by_enclosure++;
+  return true;
+}
+
+// Whether unit i of layer k takes the sign -side inside the cell: minimises side · z_i from the
+// current basis. `fresh` says that x_ and its basis are valid; otherwise the search starts at the
+// interior point `base` with free slots. Misses: proved that side · z_i >= 0 on the cell. Cuts: a
+// proven point was appended behind the last one.
+template <int D>
+Verdict Search<D>::emptiness_test(std::int64_t k, std::int64_t rows, std::int64_t i, int side,
+                                  std::int64_t base, bool fresh) {
+  const int d = dim_.size(), s = dim_.square();
+  const std::int64_t g = path.net.unit_start(k) + i;
+  path.stat.tests++;
+  set_objective(g, side);
+  if (!fresh) {
+    for (int q = 0; q < d; q++) {
+      basis_[q] = -1;
+      x_[q] = points.cube(base)[q];
+      for (int l = 0; l < d; l++) inverse_[l * s + q] = l == q ? 1.0 : 0.0;
+    }
+  }
+  const int count = static_cast<int>(rows);
+  bool slack_valid = false, refreshed = false, tried = false;
+  const double limit = sign_limit(path, g);
+  for (int pivots = 0;;) {
+    double z = objective_[d];
+    for (int l = 0; l < d; l++) z += objective_[l] * x_[l];
+    if (z < -limit) {
+      tried = true;
+      if (add_point(g, rows, base)) {
+        path.stat.cuts++;
+        return Verdict::cuts;
+      }
+    }
+    const bool bland = pivots > bland_after;
+    const Edge edge =
+        choose_edge(dim_, inverse_.data(), basis_.data(), objective_.data(), bland, rates_.data());
+    if (edge.slot < 0) {
+      for (int q = 0; q < d; q++)
+        if (basis_[q] >= count)
+          return Verdict::open;  // never prove anything from a row that is not the cell's
+      if ((z > -4.0 * limit || !tried) && proved_empty(k, g)) return Verdict::misses;
+      if (refreshed) return Verdict::open;
+      refreshed = true;
+      path.stat.refactored++;
+      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+        return Verdict::open;
+      // the vertex itself: A x = -b on the basis rows
+      for (int l = 0; l < d; l++) {
+        double v = 0.0;
+        for (int q = 0; q < d; q++)
+          if (basis_[q] >= 0) v -= inverse_[l * s + q] * cell.row(basis_[q])[d];
+        x_[l] = v;
+      }
+      slack_valid = false;
+      continue;
+    }
+    if (pivots >= most_pivots) return Verdict::open;
+    if (!slack_valid)
+      slacks(dim_, cell.columns.data(), cell.capacity, count, x_.data(), slack_.data());
+    slack_valid = true;
+    const Step step =
+        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), inverse_.data(),
+                   basis_.data(), edge, bland, rate_.data(), reach_.data());
+    if (step.row < 0 || !(step.length < 1e18)) {
+      if (refreshed) return Verdict::open;
+      refreshed = true;
+      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+        return Verdict::open;
+      continue;
+    }
+    move(dim_, cell.table.data(), count, slack_.data(), inverse_.data(), basis_.data(), x_.data(),
+         edge, step, rate_.data());
+    pivots++;
+    path.stat.pivots++;
+  }
+}
+
+// Tries to make an interior point on the other side of unit g from the vertex x_, on the way from
+// the interior point `base`. Appends it behind the last point when it is proven.
+template <int D> bool Search<D>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base) {
+  const int d = dim_.size();
+  const double *from = points.cube(base);
+  const double zb = value_at(path, g, from), zv = value_at(path, g, x_.data());
+  double t0 = 0.0;
+  if ((zb > 0.0) != (zv > 0.0)) t0 = zb / (zb - zv);
+  if (!(t0 >= 0.0 && t0 <= 1.0)) t0 = 0.0;
+  const double limit = sign_limit(path, g);
+  for (const double share : {0.5, 0.875, 0.125}) {
+    const double t = t0 + (1.0 - t0) * share;
+    for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x_[l] - from[l]);
+    if (!round_to_chart(path.net, candidate_.data(), chart_point_.data())) continue;
+    const double z = value_at(path, g, candidate_.data());
+    if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
+    if (!strictly_inside(cell, rows, candidate_.data())) continue;
+    points.put(points.end, candidate_.data(), chart_point_.data());
+    return true;
+  }
+  return false;
+}
+
+// Whether the current vertex is the optimum of side · z of unit g, proved by residual.
+template <int D> bool Search<D>::optimal_at_vertex(std::int64_t g, int side) {
+  set_objective(g, side);
+  reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
+  for (int q = 0; q < dim_.size(); q++)
+    if (rates_[q] < 0.0) return false;
+  return by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+                     path.radius[g]);
+}
+
+// Decides every undecided unit of the layer on this cell; `last` is the end of its points.
+template <int D>
+typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows, std::int64_t first,
+                                              std::int64_t &last, bool has_vertex) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
+  const int d = dim_.size();
+  for (std::int64_t i = 0; i < n; i++) above_[i] = below_[i] = flagged_[i] = 0;
+  for (std::int64_t r = first; r < last; r++) {
+    const std::int8_t *sign = points.signs(r);
+    for (std::int64_t i = 0; i < n; i++) {
+      above_[i] = static_cast<std::int8_t>(above_[i] | (sign[i] > 0));
+      below_[i] = static_cast<std::int8_t>(below_[i] | (sign[i] < 0));
+    }
+  }
+  bool hard_units = false;
+  for (std::int64_t i = 0; i < n; i++) {
+    if (bits_[i] >= 0) continue;
+    if (above_[i] && below_[i]) {
+      path.stat.by_points++;
+      continue;
+    }
+    const int sides = !above_[i] && !below_[i] ? 2 : 1;
+    int missed = 0;
+    const std::int64_t mark = path.log.size;
+    for (int turn = 0; turn < sides; turn++) {
+      const int side = sides == 1 ? (above_[i] ? 1 : -1) : (turn == 0 ? 1 : -1);
+      // a base point on the known side
+      std::int64_t base = first;
+      for (std::int64_t r = first; r < last; r++)
+        if (points.signs(r)[i] == side) {
+          base = r;
+          break;
+        }
+      points.end = last;
+      const Verdict verdict = emptiness_test(k, rows, i, side, base, has_vertex);
+      has_vertex = verdict != Verdict::open;
+      for (int q = 0; q < d; q++) has_vertex = has_vertex && basis_[q] >= 0;
+      if (verdict == Verdict::cuts && last + 1 >= points.capacity) {
+        // no room for the point that proves it: let exact arithmetic split the cell
+        path.stat.points_dropped++;
+        flagged_[i] = 1;
+      } else if (verdict == Verdict::cuts) {
+        std::int8_t *sign = points.signs(last);
+        proven_signs(path, a, n, points.cube(last), sign, bits_.data());
+        for (std::int64_t j = 0; j < n; j++) {
+          if (bits_[j] >= 0) continue;
+          above_[j] = static_cast<std::int8_t>(above_[j] | (sign[j] > 0));
+          below_[j] = static_cast<std::int8_t>(below_[j] | (sign[j] < 0));
+        }
+        last++;
+      } else if (verdict == Verdict::misses) {
+        missed++;
+        path.log.miss(i, side, basis_.data(), d);
+        if (sides == 1) {
+          bits_[i] = side > 0 ? positive : negative;
+          break;
+        }
+      } else {
+        flagged_[i] = 1;
+      }
+    }
+    if (sides == 2 && bits_[i] < 0) {
+      // both sides empty needs the row to vanish: exact arithmetic must say so
+      if (flagged_[i] || missed == 2)
+        flagged_[i] = 1;
+      else if (missed == 1)
+        bits_[i] = above_[i] ? positive : negative;
+    }
+    if (flagged_[i]) {
+      if (above_[i] && below_[i])
+        flagged_[i] = 0;
+      else
+        hard_units = true;
+    }
+    if (bits_[i] < 0) path.log.size = mark;
+    if (bits_[i] < 0 || !has_vertex) continue;
+    // other units whose optimum is this very vertex need no search
+    for (std::int64_t j = i + 1; j < n; j++) {
+      if (bits_[j] >= 0 || above_[j] == below_[j]) continue;
+      const int side = above_[j] ? 1 : -1;
+      if (!optimal_at_vertex(a + j, side)) continue;
+      bits_[j] = side > 0 ? positive : negative;
+      path.stat.by_vertex++;
+      path.log.miss(j, side, basis_.data(), d);
+    }
+  }
+  int cutting = -1;
+  for (std::int64_t i = 0; i < n && cutting < 0; i++)
+    if (bits_[i] < 0 && !flagged_[i]) cutting = static_cast<int>(i);
+  return {cutting, hard_units, has_vertex};
+}
+
+// Splits the cell by the cutting unit i and pushes both halves.
+template <int D>
+void Search<D>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
+                           bool has_vertex, int i, double share) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k), g = a + i;
+  path.log.unit(LogStep::split, i);
+  // points of the negative side first, the others after; points on neither side are dropped
+  std::int64_t low = first;
+  for (std::int64_t r = first; r < last; r++)
+    if (points.signs(r)[i] < 0) points.swap(r, low++, n);
+  std::int64_t high = low;
+  for (std::int64_t r = low; r < last; r++)
+    if (points.signs(r)[i] > 0) points.swap(r, high++, n);
+  const double z = has_vertex ? value_at(path, g, x_.data()) : path.row(g)[dim_.size()];
+  const double limit = path.radius[g] * (dim_.size() + 1);
+  for (const int side : {-1, 1}) {
+    OpenCell &half = open.push();
+    half.layer = k;
+    half.rows = rows;
+    half.unit = i;
+    half.side = side;
+    half.first = side < 0 ? first : low;
+    half.last = side < 0 ? low : high;
+    half.share = share * 0.5;
+    half.has_vertex = has_vertex && z * side >= -limit;
+    const std::int64_t f = open.count - 1;
+    std::copy_n(bits_.data(), n, open.bits(f));
+    std::copy_n(split_.data(), n, open.splits(f));
+    open.bits(f)[i] = side > 0 ? positive : negative;
+    open.splits(f)[i] = 1;
+    if (half.has_vertex) {
+      std::copy_n(basis_.data(), dim_.size(), open.basis(f));
+      std::copy_n(x_.data(), dim_.size(), open.x(f));
+      std::copy_n(inverse_.data(), dim_.size() * dim_.square(), open.inverse(f));
+    }
+  }
+}
+
+// Hands the cell back: path bits, this layer's decisions, the units in question, a point.
+template <int D> void Search<D>::emit_hard(std::int64_t k, std::int64_t point) {
+  const std::int64_t n = path.net.units(k), r = hard.count;
+  hard.layer[r] = k;
+  std::int8_t *bit = hard.bit.data() + r * path.units, *split = hard.split.data() + r * path.units;
+  write_prefix(path, k, bits_.data(), split_.data(), bit, split);
+  for (std::int64_t i = 0; i < hard.widest; i++) {
+    hard.flag[r * hard.widest + i] = i < n && flagged_[i] != 0;
+  }
+  std::copy_n(points.chart(point), points.chart_dim, hard.point.data() + r * points.chart_dim);
+  hard.count++;
+  path.stat.hard++;
+}
+
+template <int D>
+bool Search<D>::load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+                     std::int64_t count, const double *cube_points, const double *chart_points) {
+  const Network &net = path.net;
+  const std::int64_t start = layer >= 0 ? layer : 0;
+  open.count = 0;
+  done_share = 0.0;
+  std::int64_t rows = cell.walls;
+  first_layer(path);
+  for (std::int64_t k = 0; k <= start; k++) {
+    if (k > 0) next_layer(path, k);
+    const std::int64_t a = net.unit_start(k);
+    for (std::int64_t i = 0; i < net.units(k); i++)
+      if (layer >= 0 && split[a + i] == 1)
+        push_row(cell, path, rows++, a + i, bits[a + i] == 1 ? 1 : -1);
+    if (k < start) finish_layer(path, k, bits + a, split + a);
+  }
+  const std::int64_t k = points.chart_dim;
+  std::int64_t inside = 0;
+  for (std::int64_t p = 0; p < count; p++)
+    if (strictly_inside(cell, rows, cube_points + p * dim_.size()))
+      points.put(inside++, cube_points + p * dim_.size(), chart_points + p * k);
+  if (inside == 0) return false;
+  OpenCell &task = open.push();
+  const std::int64_t a = net.unit_start(start), n = net.units(start);
+  if (layer < 0) {
+    enter_layer(path, 0, open.bits(0), open.splits(0));
+  } else {
+    std::copy_n(bits + a, n, open.bits(0));
+    std::copy_n(split + a, n, open.splits(0));
+  }
+  for (std::int64_t p = 0; p < inside; p++)
+    proven_signs(path, a, n, points.cube(p), points.signs(p), open.bits(0));
+  task = OpenCell{start, rows, -1, 0, 0, inside, 1.0, false};
+  return true;
+}
+
+template <int D> Stop Search<D>::run(std::int64_t layers, std::int64_t budget) {
+  const Network &net = path.net;
+  const int d = dim_.size();
+  const std::int64_t log_limit = path.log.capacity() - log_reserve(path.units, d);
+  for (; open.count > 0; budget--) {
+    if (regions.count >= regions.capacity) return Stop::output_full;
+    if (hard.count >= hard.capacity) return Stop::hard_full;
+    if (path.log.on() && path.log.size > log_limit) return Stop::log_full;
+    if (budget <= 0) return Stop::budget;
+    const std::int64_t f = --open.count;
+    const OpenCell now = open[f];
+    path.stat.cells++;
+    std::int64_t k = now.layer, rows = now.rows, last = now.last;
+    bool undecided_units = false, has_vertex = now.has_vertex;
+    for (std::int64_t i = 0; i < net.units(k); i++) {
+      bits_[i] = open.bits(f)[i];
+      split_[i] = open.splits(f)[i];
+      undecided_units = undecided_units || bits_[i] < 0;
+    }
+    if (now.unit >= 0)
+      push_row(cell, path, rows++, net.unit_start(k) + now.unit, static_cast<int>(now.side));
+    if (has_vertex) {
+      std::copy_n(open.basis(f), d, basis_.data());
+      std::copy_n(open.x(f), d, x_.data());
+      std::copy_n(open.inverse(f), d * dim_.square(), inverse_.data());
+    }
+    for (;;) {
+      if (undecided_units) {
+        if (net.central(k)) mark_rows(cell, path, k, rows);
+        const Settled settled = settle(k, rows, now.first, last, has_vertex);
+        has_vertex = settled.has_vertex;
+        if (settled.hard) {
+          emit_hard(k, now.first);
+          path.log.step(LogStep::defer);
+          done_share += now.share;
+          break;
+        }
+        if (settled.cutting >= 0) {
+          split_cell(k, rows, now.first, last, has_vertex, settled.cutting, now.share);
+          break;
+        }
+      }
+      finish_layer(path, k, bits_.data(), split_.data());
+      if (k + 1 == layers) {
+        emit_region(path, regions, points.chart(now.first));
+        path.log.step(LogStep::leaf);
+        done_share += now.share;
+        break;
+      }
+      k++;
+      path.log.step(LogStep::next);
+      next_layer(path, k);
+      enter_layer(path, k, bits_.data(), split_.data());
+      undecided_units = false;
+      for (std::int64_t i = 0; i < net.units(k); i++)
+        undecided_units = undecided_units || bits_[i] < 0;
+      if (!undecided_units) continue;
+      last = std::min(last, now.first + 8);
+      for (std::int64_t p = now.first; p < last; p++)
+        proven_signs(path, net.unit_start(k), net.units(k), points.cube(p), points.signs(p),
+                     bits_.data());
+    }
+  }
+  return Stop::done;
+}
+
+template <int D>
+void Search<D>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
+                          double *chart_points) {
+  for (std::int64_t f = 0; f < open.count; f++) {
+    layer[f] = open[f].layer;
+    write_prefix(path, open[f].layer, open.bits(f), open.splits(f), decision + f * path.units,
+                 splits + f * path.units);
+    std::copy_n(points.chart(open[f].first), points.chart_dim, chart_points + f * points.chart_dim);
+  }
+  open.count = 0;
+}
+
+}  // namespace polyrank
