@@ -14,7 +14,7 @@ that shows it, so that touching hyperplanes can be decided in integers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import frexp, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from flint import fmpq, fmpq_mat, fmpz
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
+from polyrank.cells.compose import ZERO_ROW
 from polyrank.cells.dependence import directions, ties, weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
@@ -29,10 +30,9 @@ from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_fl
 
 __all__ = ["CubeMap", "NetArrays", "cube_map", "exact_first_rows", "net_arrays", "wall_rows"]
 
-#: Smallest and largest weight magnitude (after exact row scaling) that the float rungs accept.
-SMALLEST_WEIGHT = 2.0**-500
+#: Weights and slopes are 0 or within 2**±_LARGEST_WEIGHT, biases that are no floats within more.
+_LARGEST_WEIGHT, _LARGEST_BIAS = 500, 1000
 _NARROWEST = fmpq(1, 2**900)
-_LARGEST_POWER = 900
 #: Largest integer magnitude at which float64 sums are exact.
 EXACT_LIMIT = 2**53
 
@@ -111,11 +111,13 @@ def cube_map(network: Network, chart: Chart) -> CubeMap:
                     f"reaches 2**{_power_above(far)}; the search accepts widths above 2**-900 and "
                     "bounds below 2**900: rescale the input"
                 )
-            width = nearest_float(extent)
-            grid = 2.0 ** (np.floor(np.log2(width)) - 12)
-            c = float(np.rint(nearest_float((lo + hi) / 2) / grid) * grid)
+            _, e = frexp(nearest_float(extent))
+            grid = 2.0 ** (e - 13)
+            c = nearest_float((lo + hi) / 2)
+            if abs(c) < 2.0 ** (e + 39):  # farther out floats are coarser than the grid
+                c = round(c / grid) * grid
             reach = max(hi - fmpq_from_float(c), fmpq_from_float(c) - lo)
-            h = 2.0 ** (np.floor(np.log2(width)) - 2)
+            h = 2.0 ** (e - 3)
             while fmpq_from_float(h) < reach:
                 h *= 2.0
             centre[l], half[l] = c, h
@@ -182,11 +184,14 @@ def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
 
 
 class FloatRows(NamedTuple):
-    """Normalised float rows: ``true row = scale · (row ± error)``, entries of magnitude ≤ 1."""
+    """Normalised float rows: ``true row = 2**power · (row ± error)``, entries of magnitude ≤ 1.
+
+    The power of a row that is exactly zero is ``ZERO_ROW``.
+    """
 
     rows: NDArray[np.float64]
     error: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    power: NDArray[np.int64]
     exponent: NDArray[np.int64]
 
 
@@ -213,12 +218,6 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
     power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)
     for i in np.flatnonzero(~dyadic).tolist():
         power[i] = _power_above(max([abs(v) for v in entries[i]]))
-    if not free_scale and (far := np.flatnonzero(np.abs(power) > _LARGEST_POWER)).size:
-        i = int(far[0])
-        raise UnsupportedError(
-            f"unit {i + 1} of layer 1 has magnitude 2**{power[i]} on the domain; the search "
-            f"accepts 2**-{_LARGEST_POWER} to 2**{_LARGEST_POWER}: rescale it or the input"
-        )
     rows = np.ldexp(given, -power[:, None])
     exact = dyadic & (np.ldexp(rows, power[:, None]) == given).all(axis=1)
     for i in np.flatnonzero(~exact).tolist():
@@ -230,7 +229,7 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
     return FloatRows(
         rows=rows,
         error=np.where(exact, 0.0, 2.0**-53),
-        scale=np.where(live, 1.0 if free_scale else 2.0**power, 0.0),
+        power=np.where(live, 0 if free_scale else power, ZERO_ROW).astype(np.int64),
         exponent=np.where(exact & (shift <= 53), shift, -1).astype(np.int64),
     )
 
@@ -285,7 +284,7 @@ class NetArrays(NamedTuple):
     weight_rank: NDArray[np.int64]  # per layer: an upper bound of the rank of the weight matrix
     first_rows: NDArray[np.float64]
     first_error: NDArray[np.float64]
-    first_scale: NDArray[np.float64]
+    first_power: NDArray[np.int64]
     first_exponent: NDArray[np.int64]
     wall_rows: NDArray[np.float64]
     wall_error: NDArray[np.float64]
@@ -303,8 +302,7 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     Raises
     ------
     UnsupportedError
-        If a weight or slope, or a unit of layer 1 on the domain, is too large or too small for
-        float64 products.
+        If a weight, a slope or a rational bias is too large or too small for float64 products.
     """
     chosen = network.layers[:layers]
     units = np.array([layer.units for layer in chosen], dtype=np.int64)
@@ -315,7 +313,9 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     exact_weight = [True]
     for k, layer in enumerate(chosen):
         for what in ("weight", "slope_neg", "slope_pos"):
-            _check_range(k + 1, what, getattr(layer, what))
+            _check_range(k + 1, what, getattr(layer, what), _LARGEST_WEIGHT)
+        if layer.bias.exact is not None:
+            _check_range(k + 1, "bias", layer.bias, _LARGEST_BIAS)
     for k, layer in enumerate(chosen[1:], start=1):
         w = np.ascontiguousarray(layer.weight.approx.T)
         weights.append(w.ravel())
@@ -350,7 +350,7 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
         weight_rank=np.array([weight_rank(layer, chart.k) for layer in chosen], dtype=np.int64),
         first_rows=first_float.rows,
         first_error=first_float.error,
-        first_scale=first_float.scale,
+        first_power=first_float.power,
         first_exponent=first_float.exponent,
         wall_rows=walls.rows,
         wall_error=walls.error,
@@ -363,20 +363,21 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
     )
 
 
-def _check_range(layer: int, what: str, array: RationalArray) -> None:
-    """Refuse magnitudes at which float64 products could overflow or vanish."""
-    sizes = np.abs(array.approx[array.approx != 0.0])
-    vanished = array.exact is not None and any(
-        v != 0 and f == 0.0
-        for v, f in zip(array.entries(), array.approx.ravel().tolist(), strict=True)
-    )
-    if vanished or (
-        sizes.size and not SMALLEST_WEIGHT <= sizes.min() <= sizes.max() <= 1 / SMALLEST_WEIGHT
-    ):
-        smallest = 0.0 if vanished else sizes.min()
+def _check_range(layer: int, what: str, array: RationalArray, most: int) -> None:
+    """Refuse entries that are neither 0 nor within 2**±most: float64 products could vanish."""
+    low, high = 2.0**-most, 2.0**most
+    sizes = np.abs(array.approx)
+    outside = (sizes > high) | ((sizes < low) & (sizes > 0.0))
+    if array.exact is not None:
+        # a rational below 2**-1074 has the float 0.0
+        unit = fmpq(1, 2**most)
+        outside |= np.array([0 < abs(v) < unit for v in array.entries()]).reshape(sizes.shape)
+    if outside.any():
+        at = tuple(int(i) for i in np.argwhere(outside)[0])
+        entry = list(array.entries())[int(np.flatnonzero(outside)[0])]
         raise UnsupportedError(
-            f"layer {layer} has entries of {what} of magnitude {smallest:g} to {sizes.max():g}; "
-            "the search accepts 2**-500 to 2**500: rescale units by powers of two"
+            f"layer {layer}: {what}{list(at)} has magnitude 2**{_power_above(abs(entry))}; the "
+            f"search accepts 0 and 2**-{most} to 2**{most}: rescale units by powers of two"
         )
 
 
@@ -422,7 +423,7 @@ def _exact_layers(
         grid = max(shift + s + p, r)
         new_bound = []
         for i in range(layer.units):
-            total = abs(int(layer.bias.approx[i] * 2.0**r)) << (grid - r)
+            total = abs(int(fmpq_from_float(layer.bias.approx[i]) * 2**r)) << (grid - r)
             for j in range(below.units):
                 w = abs(layer.weight.approx[i, j])
                 if w != 0.0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyrank.cells.compose import compose, exponent_of, gamma
+from polyrank.cells.compose import ZERO_ROW, compose, gamma
 from polyrank.cells.log_steps import LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_ZERO
 from polyrank.cells.proof_log import log_unit
 from polyrank.cells.work import (
@@ -28,7 +28,7 @@ def first_layer(net, work):
         for l in range(d + 1):
             work.rows[i, l] = net.first_rows[i, l]
         work.error[i] = net.first_error[i]
-        work.scale[i] = net.first_scale[i]
+        work.power[i] = net.first_power[i]
         work.exponent[i] = net.first_exponent[i]
         work.radius[i] = work.error[i] + gamma(d + 4)
 
@@ -48,18 +48,18 @@ def next_layer(net, work, k):
     weight = net.weight[start : start + n_in * n_out].reshape(n_in, n_out)
     compose(
         weight, net.bias[b : b + n_out], net.exact_weight[k], net.exact_arithmetic[k], work.slope,
-        work.rows[a : a + n_in], work.error[a : a + n_in], work.scale[a : a + n_in],
+        work.rows[a : a + n_in], work.error[a : a + n_in], work.power[a : a + n_in],
         net.constant_column if net.constant_column < d + 1 else d, n_in, n_out,
-        work.rows[b : b + n_out], work.error[b : b + n_out], work.scale[b : b + n_out],
-        work.compose_work, work.magnitude,
+        work.rows[b : b + n_out], work.error[b : b + n_out], work.power[b : b + n_out],
+        work.factor, work.compose_work, work.magnitude,
     )  # fmt: skip
     rounding = gamma(d + 4)
     for i in range(n_out):
         work.radius[b + i] = work.error[b + i] + rounding
         work.exponent[b + i] = -1
         if net.exact_arithmetic[k]:
-            if work.scale[b + i] > 0.0:
-                work.exponent[b + i] = net.lsb[k] + exponent_of(work.scale[b + i]) - 1
+            if work.power[b + i] != ZERO_ROW:
+                work.exponent[b + i] = net.lsb[k] + work.power[b + i]
             else:
                 work.exponent[b + i] = 0
     work.subset_count[k, 0] = 0
@@ -208,7 +208,7 @@ def region_rank(net, work, k):
     for i in range(n):
         g = a + i
         slope = net.slope_pos[g] if work.layer_bit[g] == 1 else net.slope_neg[g]
-        if slope != 0.0 and work.layer_zero[g] == 0 and work.scale[g] != 0.0:
+        if slope != 0.0 and work.layer_zero[g] == 0 and work.power[g] != ZERO_ROW:
             fresh = net.direction[g] >= 0
             if fresh and net.direction[g] != i:
                 # rows of one direction add one to the rank at most

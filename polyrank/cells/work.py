@@ -75,12 +75,13 @@ class Work(NamedTuple):
     # rows of the current layers on the current path
     rows: NDArray[np.float64]  # (N, d + 1) normalised rows
     error: NDArray[np.float64]  # (N,) coefficient error bounds
-    scale: NDArray[np.float64]  # (N,)
+    power: NDArray[np.int64]  # (N,) true row = 2**power · (row ± error)
     radius: NDArray[np.float64]  # (N,) error + rounding of one evaluation
     exponent: NDArray[np.int64]  # (N,) integer exponent or −1
     compose_work: NDArray[np.float64]
     magnitude: NDArray[np.float64]
     slope: NDArray[np.float64]
+    factor: NDArray[np.float64]
     # constraints of the current cell
     columns: NDArray[np.float64]  # (d + 1, C)
     table: NDArray[np.float64]  # (C, d + 1)
@@ -189,12 +190,13 @@ def new_work(
     work = Work(
         rows=np.zeros((total, dim + 1)),
         error=np.zeros(total),
-        scale=np.zeros(total),
+        power=np.zeros(total, dtype=i),
         radius=np.zeros(total),
         exponent=np.full(total, -1, dtype=i),
         compose_work=np.zeros((dim + 1, width)),
         magnitude=np.zeros(width),
         slope=np.zeros(width),
+        factor=np.zeros(width),
         columns=np.zeros((dim + 1, capacity)),
         table=np.zeros((capacity, dim + 1)),
         row_radius=np.zeros(capacity),

@@ -18,7 +18,10 @@ c ≥ 0 on the cell. Three proofs, cheapest first:
 * :func:`by_integers`: rows are exact integers; with D = |det| the multipliers D λ are integers,
   and the identity is verified in 64-bit integers. Decides every touching case that fits.
 
-No fastmath here: the bounds assume IEEE arithmetic, round to nearest.
+No fastmath here: the bounds assume IEEE arithmetic, round to nearest. Rows and points are at most 1
+in magnitude and every bound has a term of at least 2**-53 of it, so a product that underflows (off
+by 2**-1075) is covered by the inflation. Multipliers may be of any size: infinities and NaN fail
+every comparison here, which is written so that they do.
 """
 
 from __future__ import annotations
@@ -104,8 +107,9 @@ def by_enclosure(
         r = objective[l]
         for q in range(d):
             r -= rates[q] * table[basis[q], l]
-        if abs(r) > rho:
-            rho = abs(r)
+        if not abs(r) < np.inf:
+            return False
+        rho = max(rho, abs(r))
     rho = (rho + total) * INFLATE
     # ‖F‖∞ with F[l, k] = δ − Σ_q A[q, l] X[k, q] (row sums over k)
     norm = 0.0
@@ -119,8 +123,9 @@ def by_enclosure(
                 f -= table[basis[q], l] * inverse[k, q]
                 e += radius[basis[q]] * abs(inverse[k, q])
             row_sum += abs(f) + e
-        if row_sum > norm:
-            norm = row_sum
+        if not row_sum < 0.5:  # nor NaN
+            return False
+        norm = max(norm, row_sum)
     norm *= INFLATE
     if not norm < 0.5:
         return False
@@ -186,13 +191,13 @@ def by_integers(table, exponent, basis, rates, objective, objective_exponent, wo
                 for l in range(c, d):
                     work[q, l] -= f * work[c, l]
     det = np.rint(det)
-    if det < 1.0:
+    if not det >= 1.0:
         return False
     objective_scale = 2.0**objective_exponent
     limit = 2.0**60 / (d + 2)
     for l in range(d + 1):
         value = objective[l] * objective_scale
-        if abs(value) * det > limit or abs(value) > 2.0**53:
+        if not (abs(value) * det <= limit and abs(value) <= 2.0**53):
             return False
         total = np.int64(value) * np.int64(det)
         for q in range(d):
@@ -200,7 +205,7 @@ def by_integers(table, exponent, basis, rates, objective, objective_exponent, wo
             scale = 2.0 ** exponent[b]
             mu = np.rint(rates[q] * (det * objective_scale / scale))
             entry = table[b, l] * scale
-            if mu < 0.0 or mu > 2.0**53 or abs(entry) > 2.0**53 or mu * abs(entry) > limit:
+            if not (0.0 <= mu <= 2.0**53 and abs(entry) <= 2.0**53 and mu * abs(entry) <= limit):
                 return False
             total -= np.int64(mu) * np.int64(entry)
         if l < d:
@@ -353,7 +358,7 @@ def integer_rank(rows, exponent, index, count, width, integers):
             scale = 2.0 ** exponent[r]
             for l in range(width):
                 v = rows[r, l] * scale
-                if abs(v) > 2.0**53:
+                if not abs(v) <= 2.0**53:
                     return -1
                 integers[i, l] = np.int64(v) % p
         found = _rank_modulo(integers, count, width, p)

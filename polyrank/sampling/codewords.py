@@ -273,9 +273,10 @@ def _filtered(
         vanishes = np.zeros(h.shape, dtype=bool)
         for step, layer in zip(layers, network.layers, strict=True):
             z = h @ step.weight + step.bias
-            spread = (np.abs(h) * kind.type(step.gamma) + error * kind.type(1 + step.gamma)) @ (
-                step.bound
-            )
+            relative = np.abs(h) * kind.type(step.gamma) + error * kind.type(1 + step.gamma)
+            # γ|h| may underflow, and a large weight brings what is lost back into range
+            relative[(h != 0) | (error != 0)] += 4 * np.finfo(kind).smallest_subnormal
+            spread = relative @ step.bound
             slack = kind.type(1 + 4 * step.gamma)
             reach = kind.type(8 * roundoff) * (np.abs(z) + np.abs(step.bias))
             radius = (spread + reach) * slack + kind.type(step.tiny)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.compose import compose, gamma
+from polyrank.cells.compose import ZERO_ROW, compose, gamma
 from polyrank.lp import certify
 from polyrank.lp.certificates import Violation
 from polyrank.lp.exact import Cell, nonnegative
@@ -257,6 +257,81 @@ def test_integer_rank_is_exact_or_silent(scale: int) -> None:
     assert certify.integer_rank(row, np.array([60]), index, 1, 1, scratch) == -1
 
 
+def _composed(
+    weight: Any, bias: Any, slope: Any, rows: Any, error: Any, power: Any, *, exact: bool = False
+) -> tuple[Any, Any, Any]:
+    n_in, n_out, width = *weight.shape, rows.shape[1]
+    out_rows, out_error = np.zeros((n_out, width)), np.zeros(n_out)
+    out_power = np.zeros(n_out, dtype=np.int64)
+    compose(
+        weight, bias, True, exact, slope, rows, error, power, width - 1, n_in, n_out,
+        out_rows, out_error, out_power, np.zeros(n_in), np.zeros((width, n_out)), np.zeros(n_out),
+    )  # fmt: skip
+    return out_rows, out_error, out_power
+
+
+def _unit(power: int) -> fmpq:
+    """``2**power``, 0 for the power of a zero row."""
+    if power == ZERO_ROW:
+        return fmpq(0)
+    return fmpq(2) ** int(power) if power >= 0 else 1 / fmpq(2) ** int(-power)
+
+
+def _of_any_size(rng: np.random.Generator, low: int, high: int) -> float:
+    if rng.random() < 0.25:
+        return 0.0
+    mantissa = rng.choice([1.0, 1.5, rng.uniform(1, 2)])
+    return float(np.ldexp(mantissa * rng.choice([-1.0, 1.0]), int(rng.integers(low, high + 1))))
+
+
+def test_composite_rows_of_any_magnitude_lie_within_their_error_bounds() -> None:
+    """Weights and slopes of 2**±500, biases down to subnormals, scales of 2**±2000."""
+    rng = np.random.default_rng(5)
+    sizes = [(-500, 499), (-3, 3), (-20, 20), (-500, -450)]
+    zero_rows = 0
+    for _ in range(1500):
+        n_in, n_out, width = (
+            int(rng.integers(1, 7)),
+            int(rng.integers(1, 8)),
+            int(rng.integers(2, 6)),
+        )
+        low, high = sizes[rng.integers(4)]
+        weight = np.array(
+            [[_of_any_size(rng, low, high) for _ in range(n_out)] for _ in range(n_in)]
+        )
+        low, high = sizes[rng.integers(4)]
+        slope = np.array([_of_any_size(rng, low, high) for _ in range(n_in)])
+        choices = [(-1010, 1020), (-3, 3), (-1074, -1074)]
+        bias = np.array([_of_any_size(rng, *choices[rng.integers(3)]) for _ in range(n_out)])
+        rows, error = np.zeros((n_in, width)), np.zeros(n_in)
+        power = np.full(n_in, ZERO_ROW)
+        below = [[fmpq(0)] * width for _ in range(n_in)]
+        for j in np.flatnonzero(rng.random(n_in) < 0.85).tolist():
+            power[j] = rng.choice([0, rng.integers(-2000, 2000), rng.integers(-300, 300)])
+            rows[j] = [_of_any_size(rng, int(rng.choice([-5, -1070])), -1) for _ in range(width)]
+            error[j] = rng.choice([0.0, 2.0**-50, 1.0, 1e-300])
+            off = [fmpq(int(rng.integers(-1, 2))) * fmpq_from_float(error[j]) for _ in range(width)]
+            below[j] = [
+                _unit(power[j]) * (fmpq_from_float(v) + e)
+                for v, e in zip(rows[j], off, strict=True)
+            ]
+        out_rows, out_error, out_power = _composed(weight, bias, slope, rows, error, power)
+        assert np.isfinite(out_rows).all()
+        assert np.abs(out_rows).max() <= 1.0
+        assert out_error.min() >= 0.0
+        assert out_error.max() <= 1.0
+        factors = [fmpq_from_float(s) for s in slope]
+        for i in range(n_out):
+            zero_rows += out_power[i] == ZERO_ROW
+            for l in range(width):
+                total = fmpq_from_float(bias[i]) if l == width - 1 else fmpq(0)
+                for j in range(n_in):
+                    total += fmpq_from_float(weight[j, i]) * factors[j] * below[j][l]
+                gap = abs(total - _unit(out_power[i]) * fmpq_from_float(out_rows[i, l]))
+                assert gap <= _unit(out_power[i]) * fmpq_from_float(out_error[i])
+    assert zero_rows > 100
+
+
 @pytest.mark.parametrize("kind", ["normal", "cancelling", "dynamic", "tiny", "inexact", "integer"])
 def test_composite_rows_lie_within_their_error_bounds(kind: str) -> None:
     rng = np.random.default_rng(11)
@@ -283,21 +358,17 @@ def test_composite_rows_lie_within_their_error_bounds(kind: str) -> None:
         rows = np.array([[int(v.p) / int(v.q) for v in row] for row in exact_below])
         rows = np.maximum(np.minimum(rows, 2.0), -2.0) / 2
         error = np.full(n_in, 2.0**-53 if kind == "inexact" else 0.0)
-        out_rows, out_error, out_scale = (
-            np.zeros((n_out, d + 1)), np.zeros(n_out), np.zeros(n_out),
-        )  # fmt: skip
-        compose(
-            weight, bias, True, kind == "integer", slope, rows, error, np.full(n_in, 2.0), d,
-            n_in, n_out, out_rows, out_error, out_scale, np.zeros((d + 1, n_out)),
-            np.zeros(n_out),
-        )  # fmt: skip
+        power = np.ones(n_in, dtype=np.int64)
+        out_rows, out_error, out_power = _composed(
+            weight, bias, slope, rows, error, power, exact=kind == "integer"
+        )
         for i in range(n_out):
             for l in range(d + 1):
                 total = fmpq_from_float(bias[i]) if l == d else fmpq(0)
                 for j in range(n_in):
                     w = fmpq_from_float(weight[j, i]) * fmpq_from_float(slope[j])
                     total += w * exact_below[j][l]
-                scale = fmpq_from_float(out_scale[i])
+                scale = _unit(out_power[i])
                 difference = abs(total - scale * fmpq_from_float(out_rows[i, l]))
                 assert difference <= scale * fmpq_from_float(out_error[i])
             if kind == "integer":

@@ -144,8 +144,10 @@ template <int D> bool is_simple(Walk<D> &w) {
   CellRows &cell = w.cell;
   Program &lp = w.lp;
   double size = 1.0;
-  for (int l = 0; l < d; l++) size = std::fabs(lp.x[l]) > size ? std::fabs(lp.x[l]) : size;
-  if (!(size <= 4.0)) return false;
+  for (int l = 0; l < d; l++) {
+    if (!(std::fabs(lp.x[l]) <= 4.0)) return false;  // nor NaN
+    size = std::fabs(lp.x[l]) > size ? std::fabs(lp.x[l]) : size;
+  }
   const double factor = (d + 1) * inflate * size;
   slacks(w.dim, cell.columns.data(), cell.capacity, cell.count, lp.x.data(), cell.value.data());
   for (int q = 0; q < d; q++) {

@@ -56,7 +56,7 @@ template <class S> bool accepted(S &s, Label g, int side, const int *basis) {
         inverse[l * dim.square() + n] -= c[l][q] * s.rows.row(basis[q])[n];
   }
   for (int q = 0; q < D; q++)
-    if (rates[q] < -1e-9) return false;
+    if (!(rates[q] >= -1e-9)) return false;
   const double radius = s.path.radius[g];
   const Rows rows{s.rows.table.data(), s.rows.radius.data()};
   if (s.conic) {
@@ -65,7 +65,7 @@ template <class S> bool accepted(S &s, Label g, int side, const int *basis) {
   } else if (by_residual(dim, rows, basis, rates, objective, radius)) {
     // the checker solves for the multipliers: they have to be provably >= 0 themselves
     for (int q = 0; q < D; q++)
-      if (rates[q] < 1e-6) return false;
+      if (!(rates[q] >= 1e-6)) return false;
     return true;
   }
   double work[D * dim.square()];

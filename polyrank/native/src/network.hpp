@@ -26,7 +26,7 @@ struct Network {
       weight_rank;  // per layer: an upper bound of the rank of the weight matrix
   Array<const double, 2> first_rows;
   Array<const double, 1> first_error;
-  Array<const double, 1> first_scale;
+  Array<const std::int64_t, 1> first_power;  // zero_row where a row is exactly zero
   Array<const std::int64_t, 1> first_exponent;
   Array<const double, 2> wall_rows;
   Array<const double, 1> wall_error;

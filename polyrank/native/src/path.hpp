@@ -55,11 +55,11 @@ template <int D> struct Path {
   std::int64_t units;          // of all layers
   std::int64_t column_stride;  // doubles from one column of `columns` to the next
 
-  // affine forms of every layer on the path: true row = scale · (row ± error)
+  // affine forms of every layer on the path: true row = 2^power · (row ± error)
   Buffer<double> rows;            // (units, stride) normalised rows
   Buffer<double> columns;         // (d + 1, column_stride) the same column by column
   Buffer<double> error;           // (units,) coefficient error bounds
-  Buffer<double> scale;           // (units,)
+  Buffer<std::int64_t> power;     // (units,) zero_row where the row is exactly zero
   Buffer<double> radius;          // (units,) error + rounding of one evaluation
   Buffer<std::int64_t> exponent;  // (units,) row · 2^exponent is integer; -1 where unknown
 
@@ -75,7 +75,7 @@ template <int D> struct Path {
   ProofLog log;
 
   // scratch
-  Buffer<double> slope, magnitude;
+  Buffer<double> slope, factor, magnitude;
   Buffer<double> rank_rows, rank_radius, rank_work, rank_largest, rank_inverse;
   Buffer<int> rank_index, chosen, chosen_column;
   Buffer<bool> used;
@@ -90,7 +90,7 @@ template <int D> struct Path {
         rows(units * dim.stride(), 0.0),
         columns((d + 1) * column_stride, 0.0),
         error(units, 0.0),
-        scale(units, 0.0),
+        power(units, zero_row),
         radius(units, 0.0),
         exponent(units, -1),
         bit(units, 0),
@@ -102,6 +102,7 @@ template <int D> struct Path {
                        width = network.linear_columns > 1 ? network.linear_columns : 1;
     for (std::int64_t k = 0; k < network.layers(); k++) sets.emplace_back(network.units(k));
     slope = Buffer<double>(widest, 0.0);
+    factor = Buffer<double>(widest, 0.0);
     magnitude = Buffer<double>(widest, 0.0);
     rank_rows = Buffer<double>(widest * padded(width), 0.0);
     rank_radius = Buffer<double>(widest, 0.0);
@@ -133,7 +134,7 @@ template <int D> inline void first_layer(Path<D> &path) {
       path.columns[l * path.column_stride + i] = net.first_rows(i, l);
     }
     path.error[i] = net.first_error(i);
-    path.scale[i] = net.first_scale(i);
+    path.power[i] = net.first_power(i);
     path.exponent[i] = net.first_exponent(i);
     path.radius[i] = path.error[i] + gamma(d + 4);
   }
@@ -154,16 +155,15 @@ template <int D> inline void next_layer(Path<D> &path, std::int64_t k) {
                      n_in,
                      n_out};
   compose(path.dim, map, path.slope.data(),
-          LayerRows{path.rows.data() + a * stride, &path.error[a], &path.scale[a]},
-          LayerRows{path.rows.data() + b * stride, &path.error[b], &path.scale[b]},
-          path.columns.data() + b, path.column_stride, path.magnitude.data());
+          LayerRows{path.rows.data() + a * stride, &path.error[a], &path.power[a]},
+          LayerRows{path.rows.data() + b * stride, &path.error[b], &path.power[b]},
+          path.columns.data() + b, path.column_stride, path.factor.data(), path.magnitude.data());
   const double rounding = gamma(d + 4);
   for (int i = 0; i < n_out; i++) {
     path.radius[b + i] = path.error[b + i] + rounding;
     path.exponent[b + i] = -1;
     if (net.exact_arithmetic(k))
-      path.exponent[b + i] =
-          path.scale[b + i] > 0.0 ? net.lsb(k) + exponent_of(path.scale[b + i]) - 1 : 0;
+      path.exponent[b + i] = path.power[b + i] != zero_row ? net.lsb(k) + path.power[b + i] : 0;
   }
   path.sets[static_cast<std::size_t>(k)].filled = 0;
   path.sets[static_cast<std::size_t>(k)].next = 0;
@@ -306,7 +306,7 @@ template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
   for (std::int64_t i = 0; i < n; i++) {
     const std::int64_t g = a + i;
     if (!(path.active[static_cast<std::size_t>(i >> 6)] >> (i & 63) & 1) || path.zero[g] != 0 ||
-        path.scale[g] == 0.0)
+        path.power[g] == zero_row)
       continue;
     bool fresh = net.direction(g) >= 0;
     if (fresh && net.direction(g) != i)

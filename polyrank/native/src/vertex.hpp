@@ -169,14 +169,14 @@ template <class S> void refine(const S &s, Vertex<S::K, S::D> &vertex) {
       row_defect += std::fabs(sum) + big * gamma(n + 3);
     }
     row_defect += size;
-    if (e > worst) worst = e;
-    if (row_defect > defect) defect = row_defect;
+    if (!(e < no_bound && row_defect < 0.5)) {  // nor NaN
+      vertex.err = no_bound;
+      return;
+    }
+    worst = std::max(worst, e);
+    defect = std::max(defect, row_defect);
   }
-  vertex.err = no_bound;
-  if (defect < 0.5) {
-    const double e = worst / (1.0 - defect) * inflate;
-    if (e < no_bound) vertex.err = e;
-  }
+  vertex.err = worst / (1.0 - defect) * inflate;
 }
 
 // Choose between the two opposite vectors that a cone's vertex could be, or give up its bound.
