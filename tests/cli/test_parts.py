@@ -38,7 +38,7 @@ def test_every_verb_asks_for_a_part(polyrank, pair, command):
 
 def test_a_run_remembers_its_part(polyrank, pair, tmp_path):
     run = tmp_path / "run"
-    found = polyrank("enumerate", pair, "--part", "critic", "--json", "-o", run)
+    found = polyrank("enumerate", pair, "--part", "critic", "--json", "--proof", "-o", run)
     assert json.loads(found.out)["regions"] == 2  # one hyperplane
     assert '"part": "critic"' in (run / "manifest.json").read_text()
     assert polyrank("check", run).status == 0

@@ -248,9 +248,10 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     """Pairs of weight and bias in the order of the layers.
 
     Names that end in weight, kernel, W or bias, b (``fc1.weight``, ``layers/0/bias``) are paired
-    by what stands before; a ``kernel`` is ``(in, out)`` and is transposed, and so
-    are scikit-learn's ``coefs``. If no name says its
-    role (``arr_0``, ``arr_1``, …), matrices and vectors alternate as they lie in the file.
+    by what stands before. A ``kernel`` is ``(in, out)`` and is transposed, and so are the ``coefs``
+    of scikit-learn, variables of TensorFlow (``fc/w:0``) and modules of Haiku
+    (``mlp/~/linear_0/w``). If no name says its role (``arr_0``, ``arr_1``, …), matrices and vectors
+    alternate as they lie in the file.
 
     The order is that of the numbers in the names if they differ in nothing else; otherwise that
     of the file if it has one; otherwise the only order in which the shapes chain.
@@ -299,7 +300,12 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
             )
         if is_weight and shared not in biases and _is_table(shared):
             tables.append(shared)
-        turned = match["role"] == "kernel" or (match["role"].startswith("coef") and several)
+        turned = (
+            match["role"] == "kernel"
+            or (match["role"].startswith("coef") and several)
+            or key.endswith(":0")  # a variable of TensorFlow
+            or "/~/" in key  # a module of Haiku
+        )
         table[shared] = array.T if turned else array
     if tables := [shared for shared in tables if shared not in biases]:
         raise UnsupportedError(

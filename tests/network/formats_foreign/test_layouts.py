@@ -13,11 +13,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from scipy.io import savemat
 
 import polyrank as pr
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.network.formats.module_names import _BRANCHES, _staged
 from polyrank.network.forward import forward
 from tests.network.formats_foreign.torch_files import (
     Instance,
@@ -276,6 +279,84 @@ def test_layers_that_are_not_links_of_a_chain(tmp_path, arrays, error, message, 
         np.savez(path, **arrays)
     with pytest.raises(error, match=message):
         pr.load(path)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "turned"),
+    [
+        ("params/Dense_{}/kernel", "params/Dense_{}/bias", True),
+        ("Dense_{}.kernel", "Dense_{}.bias", True),
+        ("dense_{}/kernel:0", "dense_{}/bias:0", True),
+        ("model/fc{}/w:0", "model/fc{}/b:0", True),
+        ("fully_connected_{}/weights:0", "fully_connected_{}/biases:0", True),
+        ("mlp/~/linear_{}/w", "mlp/~/linear_{}/b", True),
+        ("layer{}/W", "layer{}/b", False),
+        ("weight_{}", "bias_{}", False),
+        ("weights_{}", "biases_{}", False),
+        ("weights{}", "biases{}", False),
+        ("net_W{}", "net_b{}", False),
+        ("layers.{}.weight", "layers.{}.bias", False),
+        ("arr_{}w", "arr_{}b", False),
+    ],
+)
+@pytest.mark.parametrize("square", [True, False])
+def test_names_of_other_libraries(tmp_path, weight, bias, turned, square):
+    """Square matrices chain both ways: only the names say which way they are stored."""
+    network = matrices(3, 3, 3, 3) if square else THREE
+    arrays = {}
+    for k, (W, b) in enumerate(network):
+        arrays[weight.format(k)] = W.T if turned else W
+        arrays[bias.format(k)] = b
+    np.savez(tmp_path / "a.npz", **arrays)
+    same_function(pr.load(tmp_path / "a.npz"), network, "relu relu linear")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "parts"),
+    [
+        ("actor_{}{}", "critic_{}{}", ("actor", "critic")),
+        ("actor/{}{}", "critic/{}{}", ("actor", "critic")),
+        ("{}{}", "target_{}{}", ("unnamed", "target")),
+        ("net1_{}{}", "net2_{}{}", ("net1", "net2")),
+        ("model/pi_fc{1}/{0}", "model/vf_fc{1}/{0}", ("pi", "vf")),
+        ("params/actor/Dense_{1}/{0}", "params/critic/Dense_{1}/{0}", ("actor", "params.critic")),
+    ],
+)
+def test_several_networks_in_arrays(tmp_path, first, second, parts):
+    arrays = {}
+    for pattern, network in ((first, A), (second, B)):
+        for k, (W, b) in enumerate(network):
+            arrays[pattern.format("W", k)] = W
+            arrays[pattern.format("b", k)] = b
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(FormatError, match="several sets of weights"):
+        pr.load(tmp_path / "a.npz")
+    for part, network in zip(parts, (A, B), strict=True):
+        same_function(pr.load(tmp_path / "a.npz", part=part), network, "relu linear")
+
+
+NAMES = st.from_regex(r"[a-z]{2,8}(_[a-z]{2,6})?", fullmatch=True)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=NAMES, second=NAMES, inner=st.sampled_from(["0 2", "fc1 fc2", "lin out"]))
+def test_two_modules_of_any_name_are_never_chained_unasked(tmp_path, first, second, inner):
+    """Only names that say their order (encoder, decoder) join two modules with several layers."""
+    assume(first != second and not _staged([first, second]))
+    assume(not {*first.split("_"), *second.split("_")} & _BRANCHES)
+    one, two = (" ".join(f"{name}.{k}" for k in inner.split()) for name in (first, second))
+    path = zip_file(tmp_path / "a.pt", tensors({**named(one, A), **named(two, B)}))
+    with pytest.raises(FormatError, match=f"several sets of weights, {first}, {second},"):
+        pr.load(path)
+    same_function(pr.load(path, part=second), B, "relu linear")
+    alone = zip_file(tmp_path / "b.pt", tensors(named(one, A)))
+    assert pr.load(alone).widths == (3, 3, 3)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "pytorch_model.bin", "checkpoint", "best.tar"])
+def test_torch_files_of_other_extensions(tmp_path, name):
+    content = {"state_dict": tensors(named("net.0 net.2", A)), "epoch": 2}
+    same_function(pr.load(zip_file(tmp_path / name, content)), A, "relu linear")
 
 
 def test_weights_of_scikit_learn(tmp_path):
