@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import REJECTED, refuse_existing, say, sentences
+from polyrank_cli.failures import REJECTED, UNDECIDED, refuse_existing, say, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ class Arithmetic(StrEnum):
 
     float32 = "float32"
     float64 = "float64"
+
+
+class OnTies(StrEnum):
+    """What happens to points on a hyperplane."""
+
+    strict = "strict"
+    inactive = "inactive"
 
 
 def sample_command(
@@ -60,6 +67,13 @@ def sample_command(
     arithmetic: Annotated[
         Arithmetic, typer.Option(help="First arithmetic; open signs go to the next one.")
     ] = Arithmetic.float64,
+    ties: Annotated[
+        OnTies,
+        typer.Option(
+            help="Points on a hyperplane: set aside, or taken with the bit 1 iff z > 0, as in the "
+            "paper."
+        ),
+    ] = OnTies.strict,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads (default: all cores).")
     ] = None,
@@ -75,8 +89,11 @@ def sample_command(
     """Sample NETWORK: certified codewords, their exact ranks at every layer, histograms.
 
     With --run, every sampled codeword must be a region of the run. Points on a hyperplane are
-    recognised exactly and set aside. Exit status: 0, or 4 if the sample contradicts the run (the
-    exact point is printed).
+    recognised exactly and lie in no open region: they are set aside, unless --ties inactive takes
+    them with the codeword that has 1 where z > 0.
+
+    Exit status: 0, 3 if no point is left that has a rank, 4 if the sample contradicts the run (the
+    exact point is printed), 1 error, 2 wrong usage.
     """
     # numpy, numba and pyarrow load here, which is more than --help may take
     from polyrank.cells.chart import chart  # noqa: PLC0415
@@ -137,6 +154,7 @@ def sample_command(
             workers=workers or os.cpu_count() or 1,
             on_new=check,
             keep=keep,
+            ties=ties.value,
         )
         extra: dict[str, Any] = {
             "drawn": named[0].removeprefix("--"),
@@ -160,15 +178,36 @@ def sample_command(
                     f"({', '.join(found.point)})"
                 )
             raise typer.Exit(REJECTED)
+        if not len(estimate.packed):
+            say(_nothing_left(estimate))
+            raise typer.Exit(UNDECIDED)
+
+
+def _nothing_left(estimate: Estimate) -> str:
+    text = (
+        f"NO POINT IS LEFT, so that there is no codeword and no rank: of {estimate.points:,} "
+        f"points {estimate.outside:,} are outside the domain and {estimate.on_hyperplane:,} lie "
+        "on a hyperplane"
+    )
+    if estimate.on_hyperplane and estimate.ties == "strict":
+        text += "; --ties inactive takes these with the bit 1 iff z > 0"
+    return text
 
 
 def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None) -> None:
     facts = estimate.summary()
     typer.echo(
         f"{facts['points']:,} points, {facts['distinct_codewords']:,} distinct codewords, "
-        f"{facts['on_hyperplane']:,} points on a hyperplane set aside, "
+        f"{facts['on_hyperplane']:,} points on a hyperplane "
+        f"{'set aside' if estimate.ties == 'strict' else 'taken with the bit 1 iff z > 0'}, "
         f"{facts['outside_domain']:,} outside the domain"
     )
+    alone = facts["codewords_of_points_on_hyperplanes_only"]
+    if alone:
+        typer.echo(
+            f"{alone:,} of the codewords have points on hyperplanes only: theirs need not be the "
+            "codeword of a region"
+        )
     typer.echo(
         f"{facts['exact_points']:,} points decided in exact arithmetic, "
         f"{facts['corrected_bits']:,} bits of the float pass corrected"

@@ -148,9 +148,9 @@ class RunCheck:
             if ((stated < low) | (stated > high)).any():
                 key = word.tobytes()
                 reason = f"the run states ranks {stated.tolist()}, proved are {low.tolist()}"
-                self.contradictions.append(
-                    Contradiction(reason, self._text(key), self._points[key])
-                )
+                # a codeword of points on hyperplanes alone has no point inside its region
+                point = self._points.get(key, ())
+                self.contradictions.append(Contradiction(reason, self._text(key), point))
         measure = self._volumes(volumes)
         total = None if measure is None else sum(measure, fmpq(0))
         embedding = self.chart.k if m is None else m

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +20,11 @@ from polyrank.network.normal_form import Network
 from polyrank.sampling.codewords import CodewordFilter
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 
-__all__ = ["Estimate", "sample"]
+__all__ = ["Estimate", "Ties", "sample"]
 
 Blocks = Iterable[NDArray[np.float64]]
 OnNew = Callable[[bytes, NDArray[np.float64]], None]
+Ties = Literal["strict", "inactive"]
 Keep = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 
 _CHUNK = 4096
@@ -33,8 +34,10 @@ _CHUNK = 4096
 class Estimate:
     """What a sample of points saw.
 
-    **Proves**: every codeword listed is that of a region (a sample lies strictly inside it), with
-    ranks in the intervals stated. **Does not prove** anything about codewords that are not listed.
+    **Proves**: every codeword listed of which not all samples are ``tied`` is that of a region (a
+    sample lies strictly inside it), with ranks in the intervals stated; of the others, which
+    ``ties="strict"`` does not list, it is the codeword of a point on a hyperplane, and the ranks
+    are those of that codeword. **Does not prove** anything about codewords that are not listed.
 
     Attributes
     ----------
@@ -43,10 +46,14 @@ class Estimate:
         The distinct codewords, sorted bytewise.
     counts, first : ndarray of int64, shape (r,)
         How many samples lie in the region, and the number of the first of them.
+    tied : ndarray of int64, shape (r,)
+        How many samples with this codeword lie on a hyperplane; 0 with ``ties="strict"``.
     ranks : RankTable
+    ties : {"strict", "inactive"}
+        What was done with samples on a hyperplane: set aside, or counted under their own codeword.
     points, outside, on_hyperplane, corrected_bits, exact_points : int
-        Samples; those outside the domain; those set aside because they lie on a hyperplane; bits
-        in which the plain float pass was wrong; samples that the float filter left to integers.
+        Samples; those outside the domain; those on a hyperplane; bits in which the plain float pass
+        was wrong; samples that the float filter left to integers.
     seconds : dict
     """
 
@@ -54,7 +61,9 @@ class Estimate:
     packed: NDArray[np.uint8]
     counts: NDArray[np.int64]
     first: NDArray[np.int64]
+    tied: NDArray[np.int64]
     ranks: RankTable
+    ties: Ties
     points: int
     outside: int
     on_hyperplane: int
@@ -69,7 +78,10 @@ class Estimate:
         return np.asarray(out, dtype=np.int64)
 
     def summary(self) -> dict[str, Any]:
-        """Counts and histograms, JSON-serialisable; ranks that are not proved are named open."""
+        """Counts and histograms, JSON-serialisable; ranks that are not proved are named open.
+
+        ``ranks_exact`` is null where no sample is left that has a rank.
+        """
         depth = len(self.network.layers)
         layers = []
         for k in range(depth):
@@ -89,12 +101,14 @@ class Estimate:
             "points": self.points,
             "outside_domain": self.outside,
             "on_hyperplane": self.on_hyperplane,
+            "ties": self.ties,
             "corrected_bits": self.corrected_bits,
             "exact_points": self.exact_points,
             "distinct_codewords": len(self.packed),
+            "codewords_of_points_on_hyperplanes_only": int((self.tied == self.counts).sum()),
             "codeword_sizes": _histogram(self.sizes, self.counts),
             "ranks": layers,
-            "ranks_exact": self.ranks.exact,
+            "ranks_exact": self.ranks.exact if len(self.packed) else None,
             "seconds": self.seconds,
         }
 
@@ -115,6 +129,7 @@ class Estimate:
             "samples": self.counts,
             "first_point": self.first,
             "active_units": self.sizes,
+            "on_hyperplane": self.tied,
         }
         for k in range(len(self.network.layers)):
             columns[f"rank_{k + 1}_lower"] = self.ranks.lower[:, k]
@@ -138,6 +153,7 @@ def sample(
     workers: int = 1,
     on_new: OnNew | None = None,
     keep: Keep | None = None,
+    ties: Ties = "strict",
 ) -> Estimate:
     """Certified codewords and exact ranks of samples.
 
@@ -152,21 +168,28 @@ def sample(
     workers : int
         Threads of the rank computation.
     on_new : callable, optional
-        Called with every new codeword (bytes) and its first point.
+        Called with the codeword (bytes) of every region that is hit, and the first point in it.
     keep : callable, optional
         Which points of a block lie in the domain; default: all.
+    ties : {"strict", "inactive"}
+        Points on a hyperplane lie in no open region: they are counted and set aside (strict), or
+        taken with the codeword that has 1 exactly where z > 0 (inactive; Beshkov and Einevoll,
+        "A rank decomposition for the topological classification of neural representations").
 
     Raises
     ------
     NetworkError
         If points do not fit the network or are not finite.
     """
+    if ties not in get_args(Ties):
+        raise ValueError(f"ties={ties!r} is not one of {', '.join(get_args(Ties))}")
     begun = time.perf_counter()
     certifier = CodewordFilter(network, dtype)
     width = (sum(network.bits) + 7) // 8
     seen: dict[bytes, int] = {}
     counts: list[int] = []
     first: list[int] = []
+    tied: list[int] = []
     total = outside = planes = corrected = exactly = 0
     for block in blocks:
         numbers = np.arange(total, total + len(block))
@@ -176,22 +199,24 @@ def sample(
             outside += int((~inside).sum())
             block, numbers = block[inside], numbers[inside]  # noqa: PLW2901
         for part in certifier.blocks(block):
-            good = np.flatnonzero(~part.on_hyperplane)
-            words, where, number = np.unique(
-                _as_void(part.packed[good]), return_index=True, return_counts=True
-            )
-            for word, index, times in zip(words, where, number, strict=True):
-                key = word.tobytes() if width else b""
-                known = seen.get(key)
-                if known is None:
+            for on_plane in (False,) if ties == "strict" else (False, True):
+                good = np.flatnonzero(part.on_hyperplane == on_plane)
+                words, where, number = np.unique(
+                    _as_void(part.packed[good]), return_index=True, return_counts=True
+                )
+                for word, index, times in zip(words, where, number, strict=True):
+                    key = word.tobytes() if width else b""
                     row = part.start + int(good[index])
-                    seen[key] = len(counts)
-                    counts.append(int(times))
-                    first.append(int(numbers[row]))
-                    if on_new is not None:
+                    known = seen.setdefault(key, len(counts))
+                    if known == len(counts):
+                        counts.append(0)
+                        tied.append(0)
+                        first.append(int(numbers[row]))
+                    if on_new is not None and not on_plane and counts[known] == tied[known]:
                         on_new(key, block[row])
-                else:
                     counts[known] += int(times)
+                    tied[known] += int(times) if on_plane else 0
+                    first[known] = min(first[known], int(numbers[row]))
             planes += int(part.on_hyperplane.sum())
             corrected += part.corrected_bits
             exactly += part.exact_points
@@ -213,7 +238,9 @@ def sample(
         packed,
         tally,
         np.array(first, dtype=np.int64)[order],
+        np.array(tied, dtype=np.int64)[order],
         table,
+        ties,
         total,
         outside,
         planes,

@@ -58,6 +58,57 @@ def test_points(polyrank, plane, tmp_path):
     assert (shown["points"], shown["outside_domain"], shown["on_hyperplane"]) == (3, 1, 1)
 
 
+@pytest.fixture
+def pool(tmp_path):
+    """(x, y) -> relu(max(x, y) - 1) as a MaxPool reads it: y + relu(x - y)."""
+    path = tmp_path / "pool.npz"
+    np.savez(
+        path,
+        W0=np.array([[1.0, -1.0], [0.0, 1.0], [0.0, -1.0]]), b0=np.zeros(3),
+        W1=np.array([[1.0, 1.0, -1.0]]), b1=np.array([-1.0]),
+        W2=np.array([[1.0]]), b2=np.zeros(1),
+    )  # fmt: skip
+    return path
+
+
+def test_no_point_left_is_said_loudly_and_not_with_status_0(polyrank, pool, tmp_path):
+    """A black background: every point has ties, as the images of a MaxPool network."""
+    path = tmp_path / "black.npy"
+    np.save(path, np.array([[0.0, 0.0], [2.0, 2.0], [0.0, 0.0], [3.0, 0.0]]))
+    found = polyrank("sample", pool, "--points", path, "--json")
+    assert found.status == 3
+    shown = json.loads(found.out)
+    assert (shown["points"], shown["on_hyperplane"], shown["distinct_codewords"]) == (4, 4, 0)
+    assert shown["ranks_exact"] is None
+    assert "NO POINT IS LEFT" in found.err
+    assert "of 4 points 0 are outside the domain and 4 lie on a hyperplane" in found.err
+    assert "--ties inactive takes these with the bit 1 iff z > 0" in found.err
+    taken = polyrank("sample", pool, "--points", path, "--ties", "inactive", "--json")
+    assert taken.status == 0
+    shown = json.loads(taken.out)
+    # by hand: (0, 0) has no unit on; (2, 2) has relu(y) and the second layer; (3, 0) relu(x - y)
+    assert (shown["ties"], shown["distinct_codewords"], shown["on_hyperplane"]) == (
+        "inactive",
+        3,
+        4,
+    )
+    assert shown["ranks_exact"] is True
+    assert shown["ranks"][1]["by_samples"] == {"0": 2, "1": 2}
+    text = polyrank("sample", pool, "--points", path, "--ties", "inactive")
+    assert text.status == 0
+    assert "4 points on a hyperplane taken with the bit 1 iff z > 0" in text.out
+    assert "3 of the codewords have points on hyperplanes only" in text.out
+
+
+def test_nothing_inside_the_domain_is_said_as_well(polyrank, plane, tmp_path):
+    path = tmp_path / "far.npy"
+    np.save(path, np.array([[9.0, 9.0]]))
+    found = polyrank("sample", plane, "--points", path, "--box", "-1", "1")
+    assert found.status == 3
+    assert "of 1 points 1 are outside the domain and 0 lie on a hyperplane" in found.err
+    assert "--ties" not in found.err
+
+
 @pytest.mark.parametrize(
     ("array", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 import polyrank as pr
 from polyrank.cells.chart import chart
 from polyrank.errors import RunError
-from polyrank.network.forward import codeword_exact, pack_bits
+from polyrank.network.forward import codeword_exact, pack_bits, unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.regions.run import Run
 from polyrank.sampling.codewords import restricted_network
@@ -22,7 +23,7 @@ from polyrank.sampling.crosscheck import RunCheck
 from polyrank.sampling.estimate import sample
 from polyrank.sampling.numerical import numerical_ranks
 from polyrank.sampling.points import normal_blocks, uniform_blocks
-from tests.oracles import regions_by_generators
+from tests.oracles import affine_maps, bits_at, exact_layers, exact_rank, regions_by_generators
 from tests.strategies import problems, realistic_network
 
 PLANE = Network.from_arrays(
@@ -234,3 +235,70 @@ def test_nothing_and_no_units():
     estimate = sample(line, [np.zeros((3, 2))])
     assert estimate.counts.tolist() == [3]
     assert estimate.ranks.lower.tolist() == [[1]]
+
+
+@settings(max_examples=60)
+@given(problem=problems(max_inputs=3, max_bits=9))
+def test_points_on_hyperplanes_count_under_their_own_codeword(problem):
+    """Points of a small grid, where ties are common: bits and ranks of the point by the oracle."""
+    network, _ = problem
+    n = network.input_dim
+    grid = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * n), axis=-1).reshape(-1, n)
+    layers = exact_layers(network)
+    truth: dict[bytes, list[int]] = {}
+    for i, point in enumerate(grid.tolist()):
+        bits, strict = bits_at(layers, tuple(map(Fraction, point)))
+        entry = truth.setdefault(pack_bits(np.array(bits, bool)).tobytes(), [0, 0, i])
+        entry[0] += 1
+        entry[1] += not strict
+    estimate = sample(network, [grid[:7], grid[7:]], ties="inactive")
+    found = zip(
+        estimate.packed, estimate.counts.tolist(), estimate.tied.tolist(), estimate.first.tolist(),
+        estimate.ranks.lower.tolist(), estimate.ranks.upper.tolist(), strict=True,
+    )  # fmt: skip
+    assert len(estimate.packed) == len(truth)
+    for word, count, tied, first, lower, upper in found:
+        assert [count, tied, first] == truth[word.tobytes()]
+        bits = unpack_bits(word, sum(network.bits))
+        maps = affine_maps(layers, bits.tolist(), n)
+        ranks = [exact_rank([row[:n] for row in rows]) for rows in maps]
+        assert lower == upper == ranks
+    assert estimate.on_hyperplane == sum(tied for _, tied, _ in truth.values())
+    strictly = sample(network, [grid])
+    assert strictly.tied.sum() == 0
+    assert strictly.counts.sum() == len(grid) - estimate.on_hyperplane
+
+
+def test_a_run_hears_of_points_inside_its_regions_only():
+    """|x| on the line: at 0 both units are off, which is no region; 0 may come first."""
+    net = Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    run = pr.enumerate_regions(net)
+    assert run.certified
+    for order in ([0.0, 0.0, 1.0, -2.0, 0.0], [3.0, 0.0, -1.0]):
+        check = RunCheck(run, net)
+        estimate = sample(
+            check.sampled, [np.array([[v]]) for v in order], on_new=check, ties="inactive"
+        )
+        compared = check.finish(estimate)
+        assert (compared.hit, compared.unlisted, compared.contradictions) == (2, 0, ())
+        shown = estimate.summary()
+        assert shown["codewords_of_points_on_hyperplanes_only"] == 1
+        assert (shown["distinct_codewords"], shown["ties"]) == (3, "inactive")
+    # one codeword, met on its boundary first and inside later: the run hears of the second
+    line = Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    heard = []
+    sample(
+        line,
+        [np.zeros((1, 1)), np.array([[-1.0]]), np.array([[-2.0]])],
+        on_new=lambda word, point: heard.append(point.tolist()),
+        ties="inactive",
+    )
+    assert heard == [[-1.0]]
+
+
+def test_nothing_left_has_no_exact_ranks():
+    estimate = sample(PLANE, [np.zeros((3, 2))])
+    assert (estimate.on_hyperplane, len(estimate.packed)) == (3, 0)
+    assert estimate.summary()["ranks_exact"] is None
+    with pytest.raises(ValueError, match="ties='loose' is not one of strict, inactive"):
+        sample(PLANE, [], ties="loose")
