@@ -18,6 +18,7 @@ __all__ = [
     "UNMISTAKABLE",
     "Activation",
     "activation",
+    "is_known",
     "normalised",
 ]
 
@@ -144,6 +145,12 @@ def activation(name: str, slope: float | str | None = None) -> Activation:
         f"unknown activation {name!r}: expected one of relu, leaky_relu, prelu, abs, linear, "
         f"hardtanh, relu6, hard_sigmoid"
     )
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is that of an activation, piecewise linear or not."""
+    key = normalised(name)
+    return key in _PLAIN or key in SLOPED or key in _CURVED or key in _BROKEN
 
 
 def normalised(name: str) -> str:

@@ -74,8 +74,15 @@ def read(path: Path, options: LoadOptions) -> Network:
     if not isinstance(document, dict):
         raise FormatError('expected a JSON object with "layers", or with "W0", "b0", …')
     document = _chosen(document, options.part)
-    stated = stated_activations({k: v for k, v in document.items() if speaks_of_activations(k)})
-    document = {k: v for k, v in document.items() if not speaks_of_activations(k)}
+    own = _KEYS | {"weights", "biases"}
+    beside = {k: v for k, v in document.items() if k not in own and not _SHORT.fullmatch(k)}
+    stated = stated_activations(beside)
+    used = () if stated is None or not stated.sure else stated.keys
+    document = {
+        k: v
+        for k, v in document.items()
+        if k not in used and not (v is None and speaks_of_activations(k))
+    }
     if "layers" not in document and any(_SHORT.fullmatch(key) for key in document):
         document = {"layers": _long_form(document)}
     elif "layers" not in document and isinstance(document.get("weights"), list):

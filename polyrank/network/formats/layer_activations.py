@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from polyrank.errors import NetworkError
+from polyrank.errors import NetworkError, UnsupportedError
 from polyrank.network.formats.activations import (
     FINAL_ACTIVATIONS,
     LINEAR,
@@ -59,12 +59,18 @@ def layer_activations(
         If a stated or given activation is unknown or not piecewise linear, or their number does
         not fit, or the caller contradicts the file.
     """
+    given = options.activation is not None or options.slope is not None
+    if stated is not None and not stated.sure:
+        if given:  # the caller knows what the words mean
+            stated = None
+        else:
+            _check_unsure(stated)
     options, beside = _with_slope(options, stated)
     if stated is None or not (stated.names or stated.output):
         hidden, notes = hidden_activations(options, layers - 1, closed=closed)
         return [*hidden, LINEAR], [*beside, *notes]
     where = f"the file states its activations ({stated.where}: {_shown(stated)})"
-    if stated.names and (options.activation is not None or options.slope is not None):
+    if stated.names and given:
         raise NetworkError(f"{where}: leave out --activation and --slope")
     notes = [f"{where}: they are believed"]
     last = stated.output
@@ -96,6 +102,23 @@ def layer_activations(
         notes.append(f"the final {last} was cut off as asked")
         return [*hidden, LINEAR], notes
     return [*hidden, _believed(last, stated, f"{where}; on the output layer")], notes
+
+
+def _check_unsure(stated: Stated) -> None:
+    """Refuse words that may be the activations, unless they change nothing.
+
+    Raises
+    ------
+    NetworkError, UnsupportedError
+        If it matters whether they are.
+    """
+    names = [normalised(name_and_slope(word)[0]) for word in stated.names]
+    if names == ["relu"] and not stated.several and stated.output is None:
+        return
+    raise UnsupportedError(
+        f"the file says {_shown(stated)} under {stated.where}, which may be its activations: if "
+        "they are not, say --activation relu; if they are, --activation with their names"
+    )
 
 
 def _with_slope(options: LoadOptions, stated: Stated | None) -> tuple[LoadOptions, list[str]]:

@@ -3,7 +3,8 @@
 A string array of an ``.npz``, a cell of names in a ``.mat``, an entry beside a state dict or the
 metadata of a ``.safetensors`` file: what is said there is believed, and never replaced by the
 default. Words count if their key speaks of activations (``activation``, ``act_fcns``,
-``transferFcn``), or if every one of them can only be the name of an activation.
+``transferFcn``). Under other keys they are evidence that is weighed: names that can only be those
+of activations are not passed over, but the caller may say that they mean something else.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError
-from polyrank.network.formats.activations import UNMISTAKABLE, normalised
+from polyrank.network.formats.activations import UNMISTAKABLE, is_known, normalised
 
 __all__ = [
     "Stated",
@@ -29,9 +30,15 @@ __all__ = [
 ]
 
 _SPEAKING = frozenset(
-    {"act", "acts", "activ", "activation", "activations", "nonlin", "nonlinearity",
-     "nonlinearities", "nonlinear", "transfer", "actfun", "actfcn", "actfn", "actfunc",
-     "activationfcn", "activationfn"}
+    {"activ", "activation", "activations", "nonlin", "nonlinearity", "nonlinearities", "actfun",
+     "actfcn", "actfn", "actfunc", "activationfcn", "activationfn", "actfuncs", "actfcns"}
+)  # fmt: skip
+_MAYBE = frozenset({"act", "acts", "transfer", "nonlinear"})  # act is also short for action
+_FUNCTION = frozenset({"fn", "fns", "fcn", "fcns", "fun", "func", "funcs", "function", "functions"})
+_OF_OTHERS = frozenset(
+    {"checkpoint", "checkpointing", "dropout", "regularizer", "regulariser", "norm", "bits",
+     "quant", "quantizer", "quantization", "memory", "offload", "loss", "penalty", "dtype",
+     "action"}
 )  # fmt: skip
 _OUTPUT = frozenset({"out", "output", "outputs", "final", "last"})
 _SLOPE = frozenset({"negativeslope", "leakyslope", "leakyreluslope", "leakyrelunegativeslope"})
@@ -61,6 +68,8 @@ class Stated:
         A negative slope that stands beside the names.
     keys : tuple of str
         Where they were found.
+    sure : bool
+        Whether a key speaks of activations; otherwise only the words are those of activations.
     """
 
     names: tuple[str, ...]
@@ -68,6 +77,7 @@ class Stated:
     output: str | None
     slope: float | None
     keys: tuple[str, ...]
+    sure: bool = True
 
     @property
     def where(self) -> str:
@@ -93,7 +103,11 @@ def words_of(name: str) -> list[str]:
 
 def speaks_of_activations(key: str) -> bool:
     """Whether a key is one under which activations, or the slope of one, are named."""
-    return bool(set(words_of(key)) & _SPEAKING) or normalised(key) in _SLOPE
+    words = set(words_of(key))
+    if words & _OF_OTHERS:
+        return False
+    named = words & _SPEAKING or (words & _MAYBE and words & _FUNCTION)
+    return bool(named) or normalised(key) in _SLOPE
 
 
 def _flat_words(entries: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
@@ -145,13 +159,10 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
         for key, value in words.items()
         if _is_number(value) and normalised(key.rpartition(".")[2]) in _SLOPE
     }
-    speaking = {key: text for key, text in texts.items() if set(words_of(key)) & _SPEAKING}
+    speaking = {key: text for key, text in texts.items() if _speaks(key, text)}
+    sure = bool(speaking)
     if not speaking:
-        speaking = {
-            key: text
-            for key, text in texts.items()
-            if text and all(normalised(name_and_slope(word)[0]) in UNMISTAKABLE for word in text)
-        }
+        speaking = {key: text for key, text in texts.items() if _unmistakable(key, text)}
     if part is not None:
         speaking = _of_part(speaking, part)
         slopes = _of_part(slopes, part)
@@ -159,6 +170,7 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
     if part is not None:
         flags = _of_part(flags, part)
     speaking |= flags
+    sure = sure or bool(flags)
     if not speaking and not slopes:
         return None
     final = {key: text for key, text in speaking.items() if set(words_of(key)) & _OUTPUT}
@@ -173,8 +185,14 @@ def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> S
         slope = next(iter(slopes.values()))
     elif slopes:
         raise FormatError(f"the file states two slopes: {_listed(slopes)}")
-    keys = tuple(speaking) or tuple(slopes)
-    return Stated(names, several, outputs[0] if outputs else None, slope, keys)
+    return Stated(
+        names,
+        several,
+        outputs[0] if outputs else None,
+        slope,
+        (*speaking, *slopes),
+        sure or not speaking,
+    )
 
 
 def without_slopes(
@@ -187,6 +205,25 @@ def without_slopes(
         if normalised(key) in _SLOPE and array.size == 1
     }
     return {key: array for key, array in arrays.items() if key not in slopes}, slopes
+
+
+def _names(text: tuple[str, ...]) -> list[str]:
+    return [normalised(name_and_slope(word)[0] or "linear") for word in text]
+
+
+def _speaks(key: str, text: tuple[str, ...]) -> bool:
+    if speaks_of_activations(key):
+        return True
+    words = set(words_of(key))
+    return bool(words & _MAYBE) and not words & _OF_OTHERS and all(map(is_known, _names(text)))
+
+
+def _unmistakable(key: str, text: tuple[str, ...]) -> bool:
+    """Whether words under another key are names of activations, and one can be nothing else."""
+    names = _names(text)
+    if set(words_of(key)) & _OF_OTHERS:
+        return False
+    return any(name in UNMISTAKABLE for name in names) and all(map(is_known, names))
 
 
 def _is_flag(key: str) -> bool:
@@ -230,10 +267,10 @@ def _hidden(inner: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], bool
 
 
 def _one(entries: Mapping[str, tuple[str, ...]], what: str) -> tuple[str, ...] | None:
-    different = set(entries.values())
+    different = {tuple(_names(text)) for text in entries.values()}
     if len(different) > 1:
         raise FormatError(f"the file states the activations of {what} twice: {_listed(entries)}")
-    return next(iter(different), None)
+    return next(iter(entries.values()), None)
 
 
 def _listed(entries: Mapping[str, Any]) -> str:

@@ -19,14 +19,14 @@ from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import names_a_role
 from polyrank.network.formats.source import check_entries
-from polyrank.network.formats.stated import stated_activations, words_of
+from polyrank.network.formats.stated import speaks_of_activations, stated_activations, words_of
 from polyrank.network.formats.torch_modules import (
     EXPORT,
     is_module,
     module_class,
     sequential_layers,
 )
-from polyrank.network.formats.torch_pickle import Name, Record
+from polyrank.network.formats.torch_pickle import Name, Persistent, Record
 from polyrank.network.formats.torch_state import network_from_state
 from polyrank.network.formats.torch_tensors import TorchFile, open_torch
 from polyrank.network.normal_form import Network
@@ -38,6 +38,11 @@ _TRAINING = frozenset(
      "loops", "scaler"}
 )  # fmt: skip
 _DEEPEST, _MOST_ENTRIES = 4, 10_000
+_USUAL: Mapping[str, Mapping[str, float]] = {
+    "Hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "ReLU6": {"min_val": 0.0, "max_val": 6.0},
+}
+"""What activations are made with if nothing is said."""
 
 
 def read(path: Path, options: LoadOptions) -> Network:
@@ -202,35 +207,58 @@ def _said(entries: Mapping[Any, Any]) -> dict[str, Any]:
     for key, value in list(entries.items())[:_MOST_ENTRIES]:
         if not isinstance(key, (str, int)) or _of_training(str(key)):
             continue
-        said = _words(value)
+        said = _words(value, str(key))
         if said is not None:
             found[str(key)] = said
     return found
 
 
-def _words(value: Any, depth: int = 0) -> Any:
+def _words(value: Any, key: str, depth: int = 0) -> Any:
     if isinstance(value, (str, int, float)):
         return value
     if depth > _DEEPEST:
         return None
-    kind = value if isinstance(value, Name) else module_class(value)
-    if kind is not None and kind.module.startswith(("torch.nn", "torch.functional")):
-        slope = value.state.get("negative_slope") if isinstance(value, Record) and isinstance(
-            value.state, Mapping) else None  # fmt: skip
-        return f"{kind.name}({slope})" if isinstance(slope, float) else kind.name
+    kind = module_class(value)
+    match value:
+        case Persistent(content=("module", Name() as named, *_)) | (Name() as named):
+            kind = named
+    if kind is not None and (kind.module.startswith("torch.nn") or speaks_of_activations(key)):
+        return _called(kind, value)
     if isinstance(value, Record) and isinstance(value.state, Mapping):
         value = value.state  # a Namespace, a configuration
     if isinstance(value, Mapping):
         pairs = list(value.items())[:_MOST_ENTRIES]
         return {
-            str(k): _words(v, depth + 1)
+            str(k): _words(v, str(k), depth + 1)
             for k, v in pairs
             if isinstance(k, (str, int)) and not _of_training(str(k))
         }
     if isinstance(value, (list, tuple)) and len(value) <= _MOST_ENTRIES:
-        words = [_words(v, depth + 1) for v in value]
+        words = [_words(v, key, depth + 1) for v in value]
         return words if all(isinstance(w, str) for w in words) else None
     return None
+
+
+def _called(kind: Name, value: Any) -> str:
+    """A class, or an instance of one with what it was made with: ``LeakyReLU(0.2)``."""
+    if not isinstance(value, Record):
+        return kind.name
+    if not isinstance(value.state, Mapping):  # an enumeration
+        return next((v for v in value.arguments if isinstance(v, str)), kind.name)
+    usual = _USUAL.get(kind.name, {})
+    made = {
+        k: v
+        for k, v in value.state.items()
+        if isinstance(k, str) and k[:1] != "_" and k not in {"training", "inplace"}
+        if usual.get(k, _DEEPEST) != v
+    }
+    if value.state.get("_parameters"):
+        made["weight"] = "learned"
+    if not made:
+        return kind.name
+    if set(made) == {"negative_slope"}:
+        return f"{kind.name}({made['negative_slope']})"
+    return f"{kind.name}({', '.join(f'{k}={v}' for k, v in made.items())})"
 
 
 def _one_module(found: dict[str, Any], options: LoadOptions) -> tuple[dict[str, Any], LoadOptions]:

@@ -663,6 +663,64 @@ def test_classes_and_instances_that_are_not_piecewise_linear(tmp_path):
             pr.load(pt(tmp_path / "net", named("0 2 4", THREE), said))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        Instance("mynets", "Sine", {}),
+        Instance(ACTIVATION, "Hardtanh", {"min_val": -2.0, "max_val": 2.0, "inplace": False}),
+        module(ACTIVATION, "PReLU", _parameters={"weight": Tensor(np.array([0.1]))}),
+        Instance(ACTIVATION, "ELU", {"alpha": 1.0}),
+        [Instance(ACTIVATION, "ReLU", {}), Instance(ACTIVATION, "Tanh", {}), "linear"],
+    ],
+)
+@pytest.mark.parametrize("key", ["activation", "act_fn", "nonlinearity", "hidden_activation"])
+def test_objects_that_are_no_plain_activation(tmp_path, key, value):
+    path = pt(tmp_path / "net", named("0 2 4", THREE), {key: value})
+    with pytest.raises(NetworkError, match="activation"):
+        pr.load(path)
+
+
+def test_objects_that_are_plain_activations(tmp_path):
+    for value, name in (
+        (Instance(ACTIVATION, "Hardtanh", {"min_val": -1.0, "max_val": 1.0}), "hardtanh"),
+        (module(ACTIVATION, "ReLU", inplace=True), "relu"),
+        (module(ACTIVATION, "LeakyReLU", negative_slope=0.25, inplace=False), "leaky"),
+    ):
+        path = pt(tmp_path / "net", named("0 2 4", THREE), {"activation": value})
+        same_function(pr.load(path), THREE, f"{name} {name} linear")
+
+
+@pytest.mark.parametrize("write", [pt, npz, metadata])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"act_space": "box"}, {"act_type": "discrete"}, {"activation_checkpointing": "none"},
+        {"transfer_learning": "yes"}, {"nonlinear_solver": "newton"}, {"hidden": "relu"},
+        {"action_type": "tanh"}, {"loss": "mse"}, {"output_loss": "sigmoid"}, {"act": "relu"},
+        {"activation": "ReLU", "act_fn": "relu"},
+    ],
+)  # fmt: skip
+def test_other_words_do_not_change_the_network(tmp_path, write, said):
+    same_function(
+        pr.load(write(tmp_path / "net", named("0 2 4", THREE), said)), THREE, "relu relu linear"
+    )
+
+
+@pytest.mark.parametrize("write", [pt, npz, metadata])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"hidden": "tanh"}, {"types": ["sigmoid", "linear"]}, {"kinds": ["relu", "relu", "relu"]},
+        {"layer_types": ["linear", "relu", "linear"]}, {"function": "leaky_relu"},
+    ],
+)  # fmt: skip
+def test_words_that_may_be_activations_are_asked_about(tmp_path, write, said):
+    path = write(tmp_path / "net", named("0 2 4", THREE), said)
+    with pytest.raises(UnsupportedError, match="may be its activations.*--activation relu"):
+        pr.load(path)
+    same_function(pr.load(path, activation="abs"), THREE, "abs abs linear")
+
+
 def test_each_part_has_its_own_activation(tmp_path):
     arrays = {**named("actor.0 actor.2", A), **named("critic.0 critic.2", B)}
     said = {"actor_activation": "abs", "critic_activation": "tanh"}
