@@ -246,27 +246,28 @@ def test_points_on_hyperplanes_count_under_their_own_codeword(problem):
     grid = np.stack(np.meshgrid(*[np.arange(-2.0, 3.0)] * n), axis=-1).reshape(-1, n)
     layers = exact_layers(network)
     truth: dict[bytes, list[int]] = {}
+    unequal = 0  # points where no pre-activation is 0
     for i, point in enumerate(grid.tolist()):
         bits, strict = bits_at(layers, tuple(map(Fraction, point)))
-        entry = truth.setdefault(pack_bits(np.array(bits, bool)).tobytes(), [0, 0, i])
-        entry[0] += 1
-        entry[1] += not strict
+        truth.setdefault(pack_bits(np.array(bits, bool)).tobytes(), []).append(i)
+        unequal += strict
     estimate = sample(network, [grid[:7], grid[7:]], ties="inactive")
-    found = zip(
-        estimate.packed, estimate.counts.tolist(), estimate.tied.tolist(), estimate.first.tolist(),
-        estimate.ranks.lower.tolist(), estimate.ranks.upper.tolist(), strict=True,
-    )  # fmt: skip
-    assert len(estimate.packed) == len(truth)
-    for word, count, tied, first, lower, upper in found:
-        assert [count, tied, first] == truth[word.tobytes()]
-        bits = unpack_bits(word, sum(network.bits))
-        maps = affine_maps(layers, bits.tolist(), n)
+    assert {w.tobytes() for w in estimate.packed} == set(truth)
+    for i, word in enumerate(estimate.packed):
+        points = truth[word.tobytes()]
+        assert (estimate.counts[i], estimate.first[i]) == (len(points), points[0])
+        maps = affine_maps(layers, unpack_bits(word, sum(network.bits)).tolist(), n)
         ranks = [exact_rank([row[:n] for row in rows]) for rows in maps]
-        assert lower == upper == ranks
-    assert estimate.on_hyperplane == sum(tied for _, tied, _ in truth.values())
-    strictly = sample(network, [grid])
+        assert estimate.ranks.lower[i].tolist() == estimate.ranks.upper[i].tolist() == ranks
+    assert estimate.on_hyperplane == estimate.tied.sum() <= len(grid) - unequal
+    strictly = sample(network, [grid])  # a unit that vanishes around the point is no hyperplane
+    inside = dict(zip(map(bytes, strictly.packed), strictly.counts.tolist(), strict=True))
+    assert strictly.on_hyperplane == estimate.on_hyperplane
     assert strictly.tied.sum() == 0
-    assert strictly.counts.sum() == len(grid) - estimate.on_hyperplane
+    for word, count, tied in zip(
+        map(bytes, estimate.packed), estimate.counts.tolist(), estimate.tied.tolist(), strict=True
+    ):
+        assert count - tied == inside.get(word, 0)
 
 
 def test_a_run_hears_of_points_inside_its_regions_only():
