@@ -1,13 +1,17 @@
 """The native core is the one that its sources make, and is refused otherwise."""
 
+import itertools
+import platform
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import polyrank as pr
 from polyrank.errors import PolyrankError
-from polyrank.native import library
+from polyrank.graph.build import region_graph
+from polyrank.native import library, records
 from polyrank.native.records import array
 
 SOURCES = Path(library.__file__).parent / "src"
@@ -40,3 +44,26 @@ def test_a_missing_core_is_named():
 def test_an_array_that_is_not_contiguous_is_refused():
     with pytest.raises(ValueError, match="strides"):
         array(np.zeros((4, 4)).T[::2])
+
+
+def test_both_builds_compute_the_same_bits(monkeypatch):
+    """The core for any processor and that for AVX2: same regions, order, witnesses, edges."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip("there is one build of the core on this machine")
+    cases = [([2, 6, 6, 1], pr.Box(-1, 1)), ([3, 7, 4, 1], pr.Box(-1, 1)), ([4, 6, 5, 1], None)]
+    found = []
+    for name in ("polyrank_core", "polyrank_core_avx2"):
+        monkeypatch.setattr(records, "core", lambda name=name: library._open(name))
+        runs = []
+        for seed, (widths, domain) in enumerate(cases):
+            rng = np.random.default_rng(seed)
+            shapes = list(itertools.pairwise(widths))
+            net = pr.Network.from_arrays(
+                [rng.normal(size=(b, a)) for a, b in shapes],
+                [rng.normal(size=b) for _, b in shapes],
+            )
+            run = pr.enumerate_regions(net, domain) if domain else pr.enumerate_regions(net)
+            graph = region_graph(run, net)
+            runs.append((run.table.to_pydict(), graph.source.tolist(), graph.beyond.tolist()))
+        found.append(runs)
+    assert found[0] == found[1]

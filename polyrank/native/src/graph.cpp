@@ -46,10 +46,12 @@ POLYRANK_API void *polyrank_graph_new(const Network *net, const Listing *run, st
   try {
     const auto make = [&]<int D>() -> AnyWalk * { return new WalkOf<D>(*net, *run, d, own_walls, layers); };
     switch (d) {
+#ifndef POLYRANK_ANY_DIMENSION
       case 3: return make.template operator()<3>();
       case 4: return make.template operator()<4>();
       case 5: return make.template operator()<5>();
       case 6: return make.template operator()<6>();
+#endif
       default: return make.template operator()<0>();
     }
   } catch (const std::bad_alloc &) {
