@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-__all__ = ["SLICE_SECONDS", "DeferredInterrupt", "Slices", "prompt_interrupts"]
+__all__ = ["SLICE_SECONDS", "DeferredInterrupt", "Slices", "answered", "prompt_interrupts"]
 
 #: How long compiled code may keep Python from seeing a signal, as far as it can be foreseen.
 SLICE_SECONDS = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FASTEST_GROWTH = 4
+_Result = TypeVar("_Result")
 
 
 class DeferredInterrupt:
@@ -107,6 +108,32 @@ def prompt_interrupts() -> Iterator[DeferredInterrupt]:
     outer = DeferredInterrupt()
     with outer, outer.at_once():
         yield outer
+
+
+def answered(work: Callable[[], _Result]) -> _Result:
+    """The result of one long call of compiled code, during which Ctrl-C acts at once.
+
+    The work runs in another thread. After an interrupt it is left to itself: it must release
+    Python's lock, and write to nothing but arrays of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    done: list[_Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(SLICE_SECONDS)
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
 class Slices:

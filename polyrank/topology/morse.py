@@ -14,16 +14,21 @@ homology of complexes and maps (2014).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.cells.interrupt import answered
 from polyrank.native.records import Handle, call
 from polyrank.topology.chain import ChainComplex
 
 __all__ = ["critical_complex"]
+
+_LARGE = 100_000  # cells: less takes a tenth of a second
+_Result = TypeVar("_Result")
 
 
 def _match(*tables: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -48,6 +53,11 @@ def _flow(*tables: NDArray[np.int64]) -> NDArray[np.int64] | None:
     out = np.empty((3, int(size[0])), np.int64)
     call("polyrank_morse_boundary_entries", boundary, out)
     return out
+
+
+def _patient(large: bool, work: Callable[[], _Result]) -> _Result:
+    """The result of work, in a way that answers Ctrl-C if it can last."""
+    return answered(work) if large else work()
 
 
 def _flow_in_integers(
@@ -113,14 +123,15 @@ def critical_complex(
     label = np.zeros(total, np.int64) if labels is None else np.concatenate(labels)
     faces = _incidences(complex_, offset, down=True)
     cofaces = _incidences(complex_, offset, down=False)
-    mate, key = _match(*faces, *cofaces, label)
+    large = total > _LARGE
+    mate, key = _patient(large, lambda: _match(*faces, *cofaces, label))
     key += (label.max(initial=0) - label) * (4 * total + 4)
     cell_at = np.argsort(key, kind="stable")
     order = np.empty(total, np.int64)
     order[cell_at] = np.arange(total)
     left = np.flatnonzero(mate < 0)
     arguments = (*faces, mate, order, cell_at, dimension, left[left >= offset[1]])
-    flow = _flow(*arguments)
+    flow = _patient(large, lambda: _flow(*arguments))
     entries: list[Entry] = (
         _flow_in_integers(*arguments) if flow is None else list(zip(*flow.tolist(), strict=True))
     )

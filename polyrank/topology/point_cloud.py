@@ -9,27 +9,20 @@ whole complex would be too large or on request, the manifold says how many degre
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
-from polyrank.errors import DomainError, FormatError, UnsupportedError
+from polyrank.errors import DomainError, FormatError
+from polyrank.topology.cliques import cliques_of
 from polyrank.topology.files import read_off
 from polyrank.topology.manifold import Manifold, build_manifold, with_note
 from polyrank.topology.merging import coincident_note
 
 __all__ = ["complex_of_points", "read_labels", "read_points"]
-
-_MAX_SIMPLICES = 5_000_000
-_RIPS_DIMENSION = 4  # a Rips complex is built up to this dimension, if not told otherwise …
-_RIPS_SIMPLICES = 100_000  # … and, above dimension 2, while it has at most so many simplices
 
 
 def complex_of_points(
@@ -68,12 +61,6 @@ def complex_of_points(
     DomainError
         If the points, the radius or the dimension are not usable, or the complex is too large.
     """
-    try:
-        import gudhi  # noqa: PLC0415
-    except ImportError:
-        raise UnsupportedError(
-            "complexes of point clouds need gudhi: pip install 'polyrank[topology]'"
-        ) from None
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2 or 0 in array.shape or not np.isfinite(array).all():
         raise DomainError(f"points must be a finite matrix (V, n), got shape {array.shape}")
@@ -85,27 +72,10 @@ def complex_of_points(
         raise DomainError(
             "the point cloud holds a point twice, which an alpha complex cannot; remove copies"
         )
-    if kind == "alpha":
-        how = f"alpha complex of radius {radius:g}"
-        tree = _apart(
-            lambda: gudhi.AlphaComplex(points=array).create_simplex_tree(
-                max_alpha_square=float(radius) ** 2
-            )
-        )
-        top = max_dimension or array.shape[1]
-        degrees = top if tree.dimension() > top else None
-    else:
-        how = f"Vietoris-Rips complex of radius {radius:g}"
-        edges = _apart(
-            lambda: gudhi.RipsComplex(
-                points=array, max_edge_length=2.0 * float(radius)
-            ).create_simplex_tree(max_dimension=1)
-        )
-        tree, degrees = _expanded(edges, max_dimension, how)
-        top = tree.dimension() if degrees is None else degrees
-    if tree.num_simplices() > _MAX_SIMPLICES:
-        raise _too_large(how, f"{tree.num_simplices():,}")
-    arrays = _apart(lambda: _facets(tree, top))
+    found = cliques_of(array, float(radius), kind, max_dimension)
+    arrays, degrees = list(found.simplices), found.degrees
+    name_of_kind = "alpha" if kind == "alpha" else "Vietoris-Rips"
+    how = f"{name_of_kind} complex of radius {radius:g}"
     note = f"{how} of {len(array)} points: an approximation of what they were sampled from"
     if degrees is not None:
         note += (
@@ -114,91 +84,6 @@ def complex_of_points(
         )
     made = build_manifold(array, arrays, name, labels=_classes(arrays, labels, array), note=note)
     return with_note(replace(made, degrees=degrees), coincident_note(made.points))
-
-
-def _too_large(how: str, count: str) -> DomainError:
-    return DomainError(
-        f"the {how} has {count} simplices, more than {_MAX_SIMPLICES:,}; use a smaller radius, "
-        "fewer points or a lower largest dimension"
-    )
-
-
-def _expanded(edges: Any, max_dimension: int | None, how: str) -> tuple[Any, int | None]:
-    """The Rips complex of a graph, dimension by dimension, as far as it is asked for and fits.
-
-    Returns
-    -------
-    tree : gudhi.SimplexTree
-    degrees : int or None
-        The dimension above which simplices are missing; None if there are none above.
-    """
-    limit = max_dimension or _RIPS_DIMENSION
-    tree = edges
-    for dimension in range(2, limit + 2):
-        # one dimension beyond the limit shows whether anything is left out there
-        top = tree.dimension()
-        if top < dimension - 1:
-            return tree, None  # no simplex of the dimension before: none of this one either
-        beyond = dimension > limit
-        most = _MAX_SIMPLICES
-        if beyond or (max_dimension is None and dimension > 2):
-            most = _RIPS_SIMPLICES
-        if tree.num_simplices() + _next_bound(tree, top) > most:
-            if beyond or (max_dimension is None and dimension > 2):
-                return tree, top
-            raise _too_large(how, f"too many, possibly {_next_bound(tree, top):,}")
-        before, tree = tree, edges.copy()
-        _apart(partial(tree.expansion, dimension))
-        if beyond:
-            return before, (limit if tree.dimension() > limit else None)
-    return tree, None
-
-
-def _next_bound(tree: Any, top: int) -> int:
-    """At least as many as there are cliques of one more vertex than the largest simplices have."""
-    graph = [s for s, _ in tree.get_skeleton(1) if len(s) == 2]
-    if not graph:
-        return 0
-    a, b = np.array(graph).T
-    size = int(b.max()) + 1
-    both = sparse.csr_array(
-        (np.ones(2 * len(a), np.int64), (np.r_[a, b], np.r_[b, a])), (size, size)
-    )
-    if top == 1:  # exactly: every triangle is seen from each of its edges
-        return int((both @ both).multiply(both).sum()) // 6
-    common = int(((both @ both).multiply(both)).max())
-    return _count(tree, top) * max(0, common - top + 1) // (top + 2)
-
-
-def _count(tree: Any, dimension: int) -> int:
-    return sum(1 for s, _ in tree.get_skeleton(dimension) if len(s) == dimension + 1)
-
-
-def _facets(tree: Any, top: int) -> list[NDArray[np.int64]]:
-    facets: list[list[list[int]]] = [[] for _ in range(top + 1)]
-    for simplex, _ in tree.get_skeleton(top):
-        facets[len(simplex) - 1].append(simplex)
-    return [np.array(rows, dtype=np.int64) for rows in facets if rows]
-
-
-def _apart(work: Callable[[], Any]) -> Any:
-    """The result of work in another thread, so that Ctrl-C is answered while gudhi computes."""
-    result: list[Any] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
-            failure.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
-    if failure:
-        raise failure[0]
-    return result[0]
 
 
 def _classes(

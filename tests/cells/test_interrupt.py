@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from polyrank.cells.interrupt import DeferredInterrupt, Slices, prompt_interrupts
+from polyrank.cells.interrupt import DeferredInterrupt, Slices, answered, prompt_interrupts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -145,3 +146,24 @@ def test_a_held_block_inside_waits_for_its_end() -> None:
         assert not interrupt.pressed
         _press()
         assert interrupt.pressed
+
+
+def test_a_long_call_in_another_thread_is_answered():
+    """Ctrl-C ends the wait at once; results and errors of the work come back."""
+    assert answered(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        answered(lambda: 1 / 0)
+    begun = time.perf_counter()
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        answered(lambda: time.sleep(3))
+    assert time.perf_counter() - begun < 2
+
+
+def test_elsewhere_the_work_is_simply_done():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(answered(threading.current_thread)))
+    thread.start()
+    thread.join()
+    assert found == [thread]

@@ -301,7 +301,7 @@ def test_refused_clouds(points, radius, message):
 
 def test_too_many_simplices(monkeypatch):
     pytest.importorskip("gudhi")
-    monkeypatch.setattr("polyrank.topology.point_cloud._MAX_SIMPLICES", 5)
+    monkeypatch.setattr("polyrank.topology.cliques._MAX_SIMPLICES", 5)
     with pytest.raises(DomainError, match="more than 5; use a smaller radius"):
         complex_of_points(ring(12), 0.3)
 

@@ -10,7 +10,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.errors import DomainError
-from polyrank.topology import point_cloud
+from polyrank.topology import cliques
 from polyrank.topology.homology_groups import homology
 from polyrank.topology.layers import homology_object, homology_table
 from polyrank.topology.merging import merged_points
@@ -117,11 +117,11 @@ def test_a_cross_polytope_has_a_class_in_the_degree_that_needs_its_simplices():
 
 def test_a_rips_complex_stops_where_it_grows_too_large(monkeypatch):
     points = np.random.default_rng(0).random((12, 2))
-    monkeypatch.setattr(point_cloud, "_RIPS_SIMPLICES", 600)
+    monkeypatch.setattr(cliques, "_RIPS_SIMPLICES", 600)
     made = complex_of_points(points, 5.0, kind="rips")
     assert (made.degrees, made.dimension) == (2, 2)
     assert made.complex.cells == (12, 66, 220)
-    monkeypatch.setattr(point_cloud, "_MAX_SIMPLICES", 200)
+    monkeypatch.setattr(cliques, "_MAX_SIMPLICES", 200)
     with pytest.raises(DomainError, match="use a smaller radius, fewer points or a lower largest"):
         complex_of_points(points, 5.0, kind="rips")
     with pytest.raises(DomainError, match="more than 200"):
@@ -146,10 +146,45 @@ def test_refused_dimensions():
         complex_of_points([[0.0], [1.0]], 1.0, max_dimension=0)
 
 
-def test_what_gudhi_raises_is_raised_here():
-    with pytest.raises(ZeroDivisionError):
-        point_cloud._apart(lambda: 1 / 0)
-    assert point_cloud._apart(lambda: 7) == 7
+@pytest.mark.parametrize("kind", ["alpha", "rips"])
+@pytest.mark.parametrize("top", [None, 1, 2])
+def test_a_process_of_its_own_finds_the_same(kind, top, monkeypatch):
+    points = np.random.default_rng(5).random((40, 3))
+    here = cliques.cliques_of(points, 0.2, kind, top)
+    monkeypatch.setattr(cliques, "_AT_ONCE", 0)
+    there = cliques.cliques_of(points, 0.2, kind, top)
+    assert here.degrees == there.degrees
+    assert len(here.simplices) == len(there.simplices)
+    for one, other in zip(here.simplices, there.simplices, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_what_the_process_refuses_and_how_it_ends(monkeypatch):
+    monkeypatch.setattr(cliques, "_AT_ONCE", 0)
+    crowd = np.random.default_rng(0).random((400, 2))
+    with pytest.raises(
+        DomainError, match="the rips complex has too many, possibly 10,586,800 simp"
+    ):
+        cliques.cliques_of(crowd, 5.0, "rips", None)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(cliques.sys, "executable", "/bin/false")
+    with pytest.raises(DomainError, match="its process ended with status 1"):
+        cliques.cliques_of(crowd, 5.0, "alpha", None)
+
+
+def test_an_interrupt_ends_the_process(monkeypatch):
+    """The exception that comes while the process works is passed on, and the process killed."""
+    monkeypatch.setattr(cliques, "_AT_ONCE", 0)
+    seen = []
+
+    def interrupted(process, *_):
+        seen.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cliques.subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cliques.cliques_of(np.random.default_rng(0).random((50, 3)), 5.0, "alpha", None)
+    assert seen[0].returncode == -9
 
 
 def test_bounds_of_the_next_dimension():
@@ -160,12 +195,12 @@ def test_bounds_of_the_next_dimension():
         max_dimension=1
     )
     near = {tuple(sorted(s)) for s, _ in tree.get_skeleton(1) if len(s) == 2}
-    cliques = [
+    counts = [
         sum(set(combinations(c, 2)) <= near for c in combinations(range(14), size))
         for size in (3, 4, 5)
     ]
-    assert point_cloud._next_bound(tree, 1) == cliques[0]
-    for top, count in ((2, cliques[1]), (3, cliques[2])):
+    assert cliques.next_bound(tree, 1) == counts[0]
+    for top, count in ((2, counts[1]), (3, counts[2])):
         grown = tree.copy()
         grown.expansion(top)
-        assert point_cloud._next_bound(grown, top) >= count
+        assert cliques.next_bound(grown, top) >= count
