@@ -149,7 +149,8 @@ def _show(run: Run, *, as_json: bool) -> None:
     typer.echo(verdict(run))
     typer.echo(depth(run))
     for layer, histogram in enumerate(run.manifest["rank_histogram"], start=1):
-        typer.echo(f"rank through layer {layer}: {format_histogram(histogram)}")
+        listed = "" if run.certified else " of the listed regions"
+        typer.echo(f"rank through layer {layer}{listed}: {format_histogram(histogram)}")
     elapsed = seconds(run)
     if elapsed is not None:
         compiling = run.manifest["timings"]["compile"]

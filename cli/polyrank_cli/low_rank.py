@@ -10,7 +10,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import JsonOption, RunArgument
-from polyrank_cli.rationals import root, root_text, shown_point
+from polyrank_cli.rationals import ROUNDED, root, root_text, shown_point
 
 if TYPE_CHECKING:
     from polyrank.graph.nearest import NearestPoint
@@ -38,8 +38,8 @@ def low_rank_command(
     """Components of the low-rank part of RUN, which needs its graph (``polyrank graph``).
 
     Two numbers: components through facets, and of the closed set, whose regions may touch in a
-    vertex only. With --nearest the distance is exact; it is marked where a nearer point is not
-    excluded.
+    vertex only. The image is printed where the map is constant on a component. With --nearest the
+    distance is exact; it is marked where a nearer point is not excluded.
 
     Exit status: 0, 3 if the run is not certified, so that there may be more, 1 error, 2 wrong
     usage.
@@ -68,6 +68,7 @@ def low_rank_command(
             shown: dict[str, Any] = {
                 "layer": part.layer,
                 "below": part.below,
+                "certified_run": opened.certified,
                 "regions": part.regions,
                 "facet_components": len(part.components),
                 "contact_components": part.contact_components,
@@ -78,7 +79,8 @@ def low_rank_command(
                         "bounded": c.bounded,
                         "touches_wall": c.touches_wall,
                         "contact": c.contact,
-                        "images": [[str(v) for v in image] for image in c.images],
+                        "image": None if c.image is None else [str(v) for v in c.image],
+                        "rank_0_images": [[str(v) for v in image] for image in c.images],
                     }
                     for c in part.components
                 ],
@@ -87,6 +89,11 @@ def low_rank_command(
                 shown["nearest"] = None if near is None else _nearest_object(near)
             typer.echo(json.dumps(shown))
         else:
+            if not opened.certified:
+                typer.echo(
+                    "the run is not certified: at least these regions are of low rank; others may "
+                    "join components, and extend them to infinity or to the wall"
+                )
             through = part.contact_components
             typer.echo(
                 f"rank below {part.below} through layer {part.layer}: {part.regions:,} regions, "
@@ -102,15 +109,19 @@ def low_rank_command(
                     words[c.bounded],
                     words[c.touches_wall],
                     "-" if c.contact is None else str(c.contact),
-                    " ".join("(" + ", ".join(map(str, i)) + ")" for i in c.images) or "-",
+                    "-" if c.image is None else shown_point(c.image),
                 ]
                 for number, c in enumerate(part.components)
             ]
             header = ["component", "regions", "ranks", "bounded", "wall", "contact", "image"]
             if table:
-                typer.echo(plain_table(header, table))
+                text = plain_table(header, table)
+                typer.echo(text)
+                if "≈" in text:
+                    typer.echo(ROUNDED)
             if nearest is not None:
-                typer.echo("nearest: there is none" if near is None else _nearest_text(near))
+                none = "there is none" if opened.certified else "no listed region is of low rank"
+                typer.echo(f"nearest: {none}" if near is None else _nearest_text(near))
     if not opened.certified:
         raise typer.Exit(UNDECIDED)
 

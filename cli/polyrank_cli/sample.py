@@ -224,10 +224,12 @@ def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None
             f"places of {numerical['compared']:,} codewords"
         )
     if compared is not None:
-        typer.echo(f"regions hit: {compared.hit:,} of {compared.regions:,}")
+        listed = "" if compared.certified_run else " listed; the run is not certified"
+        typer.echo(f"regions hit: {compared.hit:,} of {compared.regions:,}{listed}")
         if compared.volume_missed is not None:
             share = compared.summary()["volume_missed"]
-            typer.echo(f"share of volume missed: {share:.6g}")
+            of = "volume" if compared.certified_run else "the listed regions' volume"
+            typer.echo(f"share of {of} missed: {share:.6g}")
         if not compared.certified_run and compared.unlisted:
             typer.echo(
                 f"{compared.unlisted:,} codewords are not listed; the run is not certified, so "
@@ -235,9 +237,10 @@ def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None
             )
         for entry in compared.layers:
             typer.echo(
-                f"layer {entry['layer']}: low-rank regions missed "
-                f"{entry['low_rank_regions_missed']:,} of {entry['low_rank_regions']:,}; minimum "
-                f"rank sampled {entry['sampled_min_rank']}, listed {entry['listed_min_rank']}"
+                f"layer {entry['layer']}: {'' if compared.certified_run else 'listed '}low-rank "
+                f"regions missed {entry['low_rank_regions_missed']:,} of "
+                f"{entry['low_rank_regions']:,}; minimum rank sampled {entry['sampled_min_rank']}, "
+                f"listed {entry['listed_min_rank']}"
             )
     seconds = estimate.seconds
     typer.echo(f"{seconds['forward']:.2f} s forward, {seconds['ranks']:.2f} s ranks")

@@ -142,10 +142,11 @@ def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
     typer.echo(depth(run))
     for k in layers:
         on_slice = format_histogram({str(r): n for r, n in run.rank_histogram(k).items()})
-        typer.echo(f"rank through layer {k} along the slice: {on_slice}")
+        listed = "" if run.certified else ", listed regions"
+        typer.echo(f"rank through layer {k} along the slice{listed}: {on_slice}")
         if around is not None:
             whole = " ".join(f"{r}:{n}" for r, n in around.histogram(k).items())
-            typer.echo(f"rank through layer {k} on the input space: {whole}")
+            typer.echo(f"rank through layer {k} on the input space{listed}: {whole}")
     if around is not None and around.in_hyperplane.any():
         typer.echo(
             f"{int(around.in_hyperplane.sum())} regions lie in a hyperplane of the input space: "

@@ -49,7 +49,7 @@ def summary_command(
             typer.echo(f"{network['name']} {'-'.join(map(str, network['widths']))}")
             typer.echo(verdict(opened))
             typer.echo(depth(opened))
-            typer.echo(layers_table(layers))
+            typer.echo(layers_table(layers, certified=opened.certified))
     if opened.status != "finished":
         raise typer.Exit(ERROR)
     if not opened.certified:

@@ -47,10 +47,18 @@ class LowRankComponent:
     images: tuple[tuple[fmpq, ...], ...]
     contact: int | None
 
+    @property
+    def image(self) -> tuple[fmpq, ...] | None:
+        """The point that all of it is mapped to; None unless every region has rank 0."""
+        return self.images[0] if set(self.ranks) == {0} and len(self.images) == 1 else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRankPart:
     """The closure of the part of the domain with rank below a bound at a layer.
+
+    Of a run that is not certified it is that of the listed regions: there may be more, which may
+    join components and take them to infinity or to the wall.
 
     Attributes
     ----------

@@ -41,7 +41,8 @@ class NearestPoint:
     distance_squared : fmpq
         Exact squared Euclidean distance to the input.
     proved : bool
-        No other point of the low-rank part is nearer.
+        No other point of the low-rank part is nearer. Never of a run that is not certified, where
+        a region that is not listed may be.
     programs : int
         Number of quadratic programs; the other regions were left out by a bound.
 
@@ -126,7 +127,7 @@ def nearest_low_rank(
         y=y,
         x=x,
         distance_squared=distance,
-        proved=all(bound >= distance for bound in doubtful),
+        proved=run.certified and all(bound >= distance for bound in doubtful),
         programs=programs,
     )
 

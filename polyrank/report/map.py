@@ -14,6 +14,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.linear_regions import linear_regions
 from polyrank.report.picture import EDGE, figure_size, finish_axes, picture_file
 from polyrank.report.polygons import Point, class_pieces, low_rank_border, polygons
+from polyrank.report.summary import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,7 +145,8 @@ def draw_map(
         inside = np.asarray(((dots >= low) & (dots <= high)).all(axis=1), dtype=bool)
         handles += _scattered(axes, dots, kinds, inside)
     finish_axes(axes, regions.chart, (x0, x1, y0, y1))
-    axes.set_title(f"{run.network['name']}: {_counted(run.count)}, {what}", loc="left", fontsize=11)
+    listed = what if run.certified else f"{what} of those listed"
+    axes.set_title(f"{run.network['name']}: {counted(run)}, {listed}", loc="left", fontsize=11)
     figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
     return figure
 

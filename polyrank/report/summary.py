@@ -10,12 +10,20 @@ from polyrank.errors import RunError
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
 
-__all__ = ["depth", "format_histogram", "layer_summary", "run_object", "seconds", "verdict"]
+__all__ = [
+    "counted",
+    "depth",
+    "format_histogram",
+    "layer_summary",
+    "run_object",
+    "seconds",
+    "verdict",
+]
 
 
 def verdict(run: Run) -> str:
     """One sentence on what the run proves; it says "certified" only of a certified run."""
-    listed = f"{run.count:,} region{'' if run.count == 1 else 's'}"
+    listed = _listed(run)
     if run.certified:
         return f"certified: exactly {listed}"
     if run.status != "finished":
@@ -31,6 +39,15 @@ def verdict(run: Run) -> str:
         + ("" if at_most is None else f" and at most {_large(at_most)}")
         + f"; {_undecided(run.undecided)}"
     )
+
+
+def counted(run: Run) -> str:
+    """The number of regions in a title: ``at least``, unless it is proved."""
+    return _listed(run) if run.certified else f"at least {_listed(run)}"
+
+
+def _listed(run: Run) -> str:
+    return f"{run.count:,} region{'' if run.count == 1 else 's'}"
 
 
 def depth(run: Run) -> str:
@@ -66,8 +83,10 @@ def run_object(run: Run) -> dict[str, Any]:
     dict
         ``regions``, ``undecided``, ``certified``, ``status``, ``regions_at_most`` (null without a
         bound), ``rank_histogram`` (one ``{rank: count}`` per layer, output last), ``min_rank``
-        (per layer), ``through_layer`` and ``network_layers`` (layers enumerated, layers of the
-        network), ``seconds`` (without compilation), ``tests``, ``pivots``, ``ladder``,
+        (per layer, over the listed regions), ``min_rank_at_least`` (per layer, what is proved of
+        all regions: the same if the run is certified, else 0), ``through_layer`` and
+        ``network_layers`` (layers enumerated, layers of the network), ``seconds`` (without
+        compilation), ``tests``, ``pivots``, ``ladder``,
         ``domain``, ``dimension``, ``lineality`` (of it: directions that nothing depends on),
         ``network`` (name, hash, widths, bits, source), ``engine``,
         ``options``, ``notes``, ``versions``, ``timings`` and ``output`` (the directory or null).
@@ -82,6 +101,7 @@ def run_object(run: Run) -> dict[str, Any]:
         "regions_at_most": run.count_interval[1],
         "rank_histogram": manifest["rank_histogram"],
         "min_rank": list(run.min_rank),
+        "min_rank_at_least": list(run.min_rank) if run.certified else [0] * run.layers,
         "through_layer": run.layers,
         "network_layers": run.network_layers,
         "seconds": seconds(run),
@@ -127,7 +147,7 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
     -----
     Source of the low-rank regions: Beshkov and Einevoll, "A rank decomposition for the
     topological classification of neural representations", equations 2-4. Of a run that is not
-    certified, every number is a lower bound.
+    certified, every count is a lower bound, and ``min_rank`` an upper one.
     """
     m = run.dimension if embedding_dim is None else embedding_dim
     if embedding_dim is not None and not 1 <= m <= run.dimension:

@@ -27,12 +27,18 @@ def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _is_number(entry: str) -> bool:
-    return entry == "-" or entry.replace(",", "").isdigit()
+    return entry == "-" or entry.lstrip("≥≤ ").replace(",", "").isdigit()
 
 
-def layers_table(layers: Sequence[Mapping[str, Any]]) -> str:
-    """The rows of :func:`polyrank.report.summary.layer_summary` as text."""
-    header = ["layer", "units", "bits", "regions of layers 1..K", "min rank", "low-rank", "ranks"]
+def layers_table(layers: Sequence[Mapping[str, Any]], *, certified: bool) -> str:
+    """The rows of :func:`polyrank.report.summary.layer_summary` as text.
+
+    Regions, low-rank ones and ranks are those of layers 1..K. Of a run that is not certified the
+    counts are marked as lower bounds, the least rank as an upper one.
+    """
+    least, most = ("", "") if certified else ("≥ ", "≤ ")
+    header = ["layer", "units", "bits", "regions of layers 1..K", "min rank", "low-rank"]
+    header.append("ranks" if certified else "ranks (at least)")
     return plain_table(
         header,
         [
@@ -40,10 +46,10 @@ def layers_table(layers: Sequence[Mapping[str, Any]]) -> str:
                 str(row["layer"]),
                 f"{row['units']:,}",
                 f"{row['bits']:,}",
-                f"{row['decomposition']:,}",
-                "-" if row["min_rank"] is None else str(row["min_rank"]),
-                f"{row['low_rank']:,}",
-                format_histogram(row["rank_histogram"]),
+                f"{least}{row['decomposition']:,}",
+                "-" if row["min_rank"] is None else f"{most}{row['min_rank']}",
+                f"{least}{row['decomposition_low_rank']:,}",
+                format_histogram(row["decomposition_rank_histogram"]),
             ]
             for row in layers
         ],

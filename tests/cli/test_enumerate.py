@@ -103,6 +103,12 @@ def test_layerwise_summary(polyrank, tmp_path):
     ]  # fmt: skip
     assert layers[0]["decomposition_rank_histogram"] == {"0": 1, "1": 1}
     assert (layers[0]["low_rank"], layers[0]["decomposition_low_rank"]) == (1, 1)
+    text = polyrank("summary", tmp_path / "run").out.splitlines()
+    assert [line.split() for line in text[-3:]] == [
+        ["1", "1", "1", "2", "0", "1", "0:1", "1:1"],  # of the two regions of layer 1 themselves
+        ["2", "1", "1", "3", "0", "2", "0:2", "1:1"],
+        ["3", "1", "0", "3", "0", "2", "0:2", "1:1"],
+    ]
 
 
 def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):

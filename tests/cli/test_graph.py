@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,66 @@ def test_the_graph_of_a_partial_run_counts_what_leads_elsewhere(
     assert f"not closed, as expected: behind {missing:,} facets no region is listed" in again.out
     assert "the run is not certified: this is the graph of the regions that it lists" in again.out
     assert f"{rows:,} listed regions" in again.out
+
+
+def test_numbers_of_a_partial_run_are_bounds_or_named_listed(polyrank: Any, tmp_path: Path) -> None:
+    path, _ = _partial(tmp_path, rows=150)
+    net = tmp_path / "net.npz"
+    truth = pr.open_run(tmp_path / "whole")
+    assert polyrank("graph", path, "--network", net).status == 3
+    summary = polyrank("summary", path)
+    assert "partial: at least 150 regions" in summary.out
+    head, _, *rows = summary.out.splitlines()[-5:]
+    assert head.endswith("ranks (at least)")
+    for k, row in enumerate(rows, start=1):
+        found = re.fullmatch(r" +\d+ +\d+ +\d+ +≥ ([\d,]+) +≤ (\d+) +≥ ([\d,]+) +(.*)", row)
+        assert found, row
+        own = truth.at_layer(k).column(f"rank_{k}").to_numpy()
+        assert int(found[1].replace(",", "")) <= len(own)
+        assert int(found[2]) >= own.min()
+        assert int(found[3].replace(",", "")) <= (own < 3).sum()
+        for entry in found[4].split():
+            rank, count = entry.replace(",", "").split(":")
+            assert int(count) <= (own == int(rank)).sum()
+    shown = json.loads(polyrank("summary", path, "--json").out)
+    assert shown["min_rank_at_least"] == [0, 0, 0]
+    assert all(u >= v for u, v in zip(shown["min_rank"], truth.min_rank, strict=True) if v)
+    whole = json.loads(polyrank("summary", tmp_path / "whole", "--json").out)
+    assert whole["min_rank_at_least"] == whole["min_rank"] == list(truth.min_rank)
+    low = polyrank("low-rank", path, "--below", "3", "--layer", "1")
+    assert low.status == 3
+    assert "the run is not certified: at least these regions are of low rank" in low.out
+    none = polyrank("low-rank", path, "--below", "0", "--layer", "1", "--nearest", "0,0,0")
+    assert "no listed region is of low rank" in none.out
+    sampled = polyrank("sample", net, "--normal", "200", "--run", path)
+    assert "of 150 listed; the run is not certified" in sampled.out
+    assert "listed low-rank regions missed" in sampled.out
+
+
+def test_a_nearest_point_is_not_the_least_one_of_a_partial_run(polyrank: Any, run: Path) -> None:
+    pytest.importorskip("cvxpy")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["status"], manifest["certified"] = "running", False
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    found = polyrank("low-rank", run, "--below", "1", "--nearest", "3/4,1")
+    assert found.status == 3
+    assert "proved upper bound, a nearer may exist" in found.out
+
+
+def test_an_image_is_printed_where_the_map_is_constant(
+    polyrank: Any, run: Path, plane: Path
+) -> None:
+    """Rank 0 and 1 together: the plane's six regions of rank < 2 at layer 1 are no one point."""
+    one = json.loads(polyrank("low-rank", run, "--below", "1", "--layer", "1", "--json").out)
+    (component,) = one["components"]
+    assert (component["ranks"], component["image"]) == ({"0": 1}, ["0", "0", "0"])
+    assert "(0, 0, 0)" in polyrank("low-rank", run, "--below", "1", "--layer", "1").out
+    both = json.loads(polyrank("low-rank", run, "--below", "2", "--layer", "1", "--json").out)
+    mixed = next(c for c in both["components"] if "0" in c["ranks"])
+    assert set(mixed["ranks"]) == {"0", "1"}
+    assert (mixed["image"], mixed["rank_0_images"]) == (None, [["0", "0", "0"]])
+    text = polyrank("low-rank", run, "--below", "2", "--layer", "1").out
+    assert "(0, 0, 0)" not in text
 
 
 def test_the_walk_shows_its_progress_on_a_terminal_only(

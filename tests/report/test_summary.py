@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from polyrank.report.summary import format_histogram, verdict
+from polyrank.report.summary import counted, format_histogram, verdict
 from polyrank.report.tables import plain_table
 
 
@@ -43,6 +43,7 @@ def run(**fields):
 def test_verdict(fields, sentence):
     assert verdict(run(**fields)) == sentence
     assert fields.get("certified") or "exactly" not in sentence
+    assert counted(run(**fields)).startswith("at least ") != fields.get("certified", False)
 
 
 def test_plain_table():
