@@ -25,7 +25,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,21 +198,50 @@ def _listed(file: Path, facets: list[list[int]]) -> Manifold:
     return build_manifold(_unit_vectors(shifted), facet_arrays(shifted)[0], file.stem, note=note)
 
 
-def _tokens(text: str) -> list[list[str]]:
-    return [row for line in text.splitlines() if (row := line.split("#")[0].split())]
+class _Row(list[str]):
+    """The words of a line, and where it is, for messages."""
+
+    def __init__(self, words: Sequence[str], line: int) -> None:
+        super().__init__(words)
+        self.line = line
+
+    def rest(self) -> _Row:
+        """The row without its first word."""
+        return _Row(self[1:], self.line)
+
+    def fail(self, message: str) -> NoReturn:
+        """Refuse the row."""
+        raise DomainError(f"line {self.line}: {message}, got {' '.join(self)[:60]!r}")
+
+    def numbers(self, start: int, stop: int, what: str) -> list[float]:
+        """Some words as numbers."""
+        try:
+            return [float(v) for v in self[start:stop]]
+        except ValueError:
+            self.fail(f"{what}: expected numbers")
+
+    def integers(self, words: Sequence[str], what: str) -> list[int]:
+        """Some words as integers."""
+        if not all(re.fullmatch(r"[+-]?\d{1,9}", v) for v in words):
+            self.fail(f"{what}: expected integers")
+        return [int(v) for v in words]
 
 
-def _numbers(row: Sequence[str], what: str) -> list[float]:
-    try:
-        return [float(v) for v in row]
-    except ValueError:
-        raise DomainError(f"{what}: expected numbers, got {' '.join(row)[:60]!r}") from None
-
-
-def _integers(row: Sequence[str], what: str) -> list[int]:
-    if not all(re.fullmatch(r"[+-]?\d{1,9}", v) for v in row):
-        raise DomainError(f"{what}: expected integers, got {' '.join(row)[:60]!r}")
-    return [int(v) for v in row]
+def _rows(text: str, *, continued: bool = False) -> list[_Row]:
+    """The lines that hold words, without comments; a backslash at the end may continue a line."""
+    rows: list[_Row] = []
+    begun: _Row | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split("#")[0].split()
+        row = begun if begun is not None else _Row([], number)
+        more = continued and bool(words) and words[-1].endswith("\\")
+        if more:
+            words[-1] = words[-1][:-1]
+        row += [w for w in words if w]
+        begun = row if more else None
+        if not more and row:
+            rows.append(row)
+    return [*rows, begun] if begun else rows
 
 
 def _off(file: Path) -> Manifold:
@@ -227,7 +256,7 @@ def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
     FormatError, DomainError
         If the file is missing, too large, truncated or not OFF.
     """
-    rows = _tokens(read_text(file, max_bytes=_MAX_BYTES))
+    rows = _rows(read_text(file, max_bytes=_MAX_BYTES))
     first = rows[0][0] if rows else ""
     # some exporters glue the counts to the keyword
     matched = re.fullmatch(r"((?:ST)?C?N?4?n?OFF)(\d*)", first)
@@ -238,34 +267,35 @@ def read_off(file: Path) -> tuple[list[list[float]], list[list[int]]]:
         raise DomainError("binary OFF is not read; write it as text")
     if "4" in head or "ST" in head or "N" in head.replace("OFF", ""):
         raise DomainError(f"the variant {head} is not read; write it as plain OFF")
-    flat = [*([glued] if glued else []), *rows[0][1:]], *rows[1:]
+    flat = _Row([*([glued] if glued else []), *rows[0][1:]], rows[0].line), *rows[1:]
     body = [row for row in flat if row]
     dimension = 3
     if "n" in head:
         if not body:
             raise DomainError("the file ends after its header")
-        dimension = _integers(body[0][:1], "the dimension")[0]
-        body = [row for row in (body[0][1:], *body[1:]) if row]
+        (dimension,) = body[0].integers(body[0][:1], "the dimension")
+        body = [row for row in (body[0].rest(), *body[1:]) if row]
     if not body or len(body[0]) < 2:
         raise DomainError("the counts of vertices and faces are missing")
-    vertices, faces = _integers(body[0][:2], "the counts")
-    if vertices < 0 or faces < 0 or len(body) < 1 + vertices + faces:
+    vertices, faces = body[0].integers(body[0][:2], "the counts")
+    left = len(body) - 1 - vertices - faces
+    if vertices < 0 or faces < 0 or left != 0:
+        cut = "the file is truncated" if left < 0 else "its counts are wrong"
         raise DomainError(
-            f"the header promises {vertices} vertices and {faces} faces, but only {len(body) - 1} "
-            "lines follow: the file is truncated"
+            f"the header promises {vertices} vertices and {faces} faces, but {len(body) - 1} "
+            f"lines follow: {cut}"
         )
-    short = next((r for r in body[1 : 1 + vertices] if len(r) < dimension), None)
-    if short is not None:
-        raise DomainError(
-            f"the vertex {' '.join(short)[:60]!r} does not have {dimension} coordinates"
-        )
-    points = [_numbers(r[:dimension], "a vertex") for r in body[1 : 1 + vertices]]
+    points: list[list[float]] = []
+    for row in body[1 : 1 + vertices]:
+        if len(row) < dimension:
+            row.fail(f"expected a vertex with {dimension} coordinates")
+        points.append(row.numbers(0, dimension, "a vertex"))
     polygons: list[list[int]] = []
-    for row in body[1 + vertices : 1 + vertices + faces]:
-        size = _integers(row[:1], "a face")[0]
+    for row in body[1 + vertices :]:
+        (size,) = row.integers(row[:1], "a face")
         if size < 1 or len(row) < 1 + size:
-            raise DomainError(f"the face {' '.join(row)[:60]!r} does not have {size} corners")
-        polygons.append(_integers(row[1 : 1 + size], "a face"))
+            row.fail(f"expected a face with {size} corners")
+        polygons.append(row.integers(row[1 : 1 + size], "a face"))
     return points, polygons
 
 
@@ -273,13 +303,13 @@ def _obj(file: Path) -> Manifold:
     points: list[list[float]] = []
     polygons: list[list[int]] = []
     text = read_text(file, max_bytes=_MAX_BYTES)
-    for row in _tokens(re.sub(r"\\[ \t]*(\r?\n|\Z)", " ", text)):
+    for row in _rows(text, continued=True):
         if row[0] == "v":
-            points.append(_numbers(row[1:4], "a vertex"))
+            points.append(row.numbers(1, 4, "a vertex"))
         elif row[0] in {"f", "l", "p"}:
-            corners = _integers([v.split("/")[0] for v in row[1:]], "an element")
+            corners = row.integers([v.split("/")[0] for v in row[1:]], "an element")
             if not corners or 0 in corners:
-                raise DomainError(f"the element {' '.join(row)[:60]!r}: vertices count from 1")
+                row.fail("an element: expected vertices, which count from 1")
             own = [v - 1 if v > 0 else len(points) + v for v in corners]
             pieces = [own] if row[0] == "f" else [[v] for v in own]
             if row[0] == "l":

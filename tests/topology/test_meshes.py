@@ -63,7 +63,10 @@ def test_off_glued_to_its_numbers(tmp_path, text):
     [
         ("OFFx 3 1 0\n" + TRIANGLE, "starts with OFF, this one with 'OFFx'"),
         ("OFF BINARY\n", "binary OFF is not read"),
-        ("OFF\n3 1 0\n0 0\n1 0\n0 1\n3 0 1 2\n", "the vertex '0 0' does not have 3 coordinates"),
+        (
+            "OFF\n3 1 0\n0 0\n1 0\n0 1\n3 0 1 2\n",
+            "line 3: expected a vertex with 3 coordinates, got '0 0'",
+        ),
     ],
 )
 def test_refused_off(tmp_path, text, message):
