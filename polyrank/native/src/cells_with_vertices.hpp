@@ -23,6 +23,7 @@
 #include "path.hpp"
 #include "points.hpp"
 #include "proof_log.hpp"
+#include "running_rows.hpp"
 #include "split.hpp"
 #include "vertex.hpp"
 #include "vertex_pool.hpp"
@@ -136,6 +137,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
   Path<D> path;
   Regions output;
   Constraints<D> rows;
+  RunningRows<D> next_rows;
   VertexPool<K, D> pool;
   Questions questions;
   VertexCounts counts;
@@ -145,7 +147,10 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
   double done_share = 0.0;
   std::vector<std::int32_t> word_start;  // first word of each layer, of the walls, end
   std::vector<std::uint64_t> counted;    // units with a hyperplane of their own, and all rows
+  std::vector<std::uint64_t> no_plane;   // units without a hyperplane
+  std::vector<std::uint64_t> live_pos, live_neg;  // units whose slope on that side is not 0
   std::vector<SignWord> gathered;        // OR of the signs over the cell on top, per layer
+  std::vector<std::uint64_t> bounding;   // units of the path's layers that bound the region
   std::vector<std::int32_t> root_units;  // units of layer 1 whose cones fill R^K
   std::vector<int> row_of;               // row of the proof's cell that a unit on the path is
   std::vector<int> tight;                // scratch of certified
@@ -164,6 +169,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
         path(network, D),
         output(network, options.output),
         rows(network, D),
+        next_rows(network),
         layer_scratch(network.widest()),
         row_of(static_cast<std::size_t>(network.total()), 0),
         bits(static_cast<std::size_t>(network.widest()), 0),
@@ -180,6 +186,8 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
     word_start.push_back(words);
     counted.assign(static_cast<std::size_t>(words), 0);
     gathered.assign(static_cast<std::size_t>(words), SignWord{0, 0});
+    for (auto *array : {&no_plane, &live_pos, &live_neg, &bounding})
+      array->assign(static_cast<std::size_t>(words), 0);
     for (int k = 0; k < layers; k++) {
       bool every = true, none = true;
       for (std::int64_t i = 0; i < net.units(k); i++) {
@@ -187,7 +195,12 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
         const bool own = net.hyperplane(g) && net.tie(g) < 0;
         every = every && own;
         none = none && !net.hyperplane(g);
-        if (own) counted[static_cast<std::size_t>(word_start[k] + (i >> 6))] |= std::uint64_t{1} << (i & 63);
+        const std::uint64_t bit = std::uint64_t{1} << (i & 63);
+        const std::int64_t w = word_start[k] + (i >> 6);
+        if (own) counted[w] |= bit;
+        if (!net.hyperplane(g)) no_plane[w] |= bit;
+        if (net.slope_pos(g) != 0.0) live_pos[w] |= bit;
+        if (net.slope_neg(g) != 0.0) live_neg[w] |= bit;
       }
       plain.push_back(every);
       bare.push_back(none);
@@ -210,6 +223,35 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
     return layer;
   }
   std::int32_t walls_word() const { return word_start[layers]; }
+  // The side of a unit of the path that does not vanish on the cell on top.
+  bool is_above(Label g) const {
+    const int layer = layer_of(g);
+    const std::int64_t i = g - net.unit_start(layer);
+    return (gathered[word_start[layer] + (i >> 6)].pos >> (i & 63) & 1) != 0;
+  }
+
+  // Room for the cells f and f + 1.
+  void reserve_cell(std::size_t f) {
+    pool.reserve_cell(f);
+    next_rows.reserve(f + 2);
+  }
+
+  // Bits, zeros and bounding units of the path's layers below k as bytes.
+  void write_path(int k) {
+    for (int layer = 0; layer < k; layer++)
+      if (plain[layer]) write_layer(layer);
+  }
+
+  void write_layer(int k) {
+    const std::int64_t a = net.unit_start(k);
+    for (std::int64_t i = 0; i < net.units(k); i++) {
+      const std::int64_t w = word_start[k] + (i >> 6);
+      const SignWord all = gathered[w];
+      path.bit[a + i] = all.pos >> (i & 63) & 1;
+      path.zero[a + i] = ~(all.pos | all.neg) >> (i & 63) & 1;
+      path.split[a + i] = bounding[w] >> (i & 63) & 1;
+    }
+  }
 
   void load(const Root &root) {
     const auto small = [](std::int64_t n) { return static_cast<std::int32_t>(n); };
@@ -246,7 +288,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
       pool.cells.push_back({{small(root.cell(f, 0)), small(root.cell(f, 1)), small(root.cell(f, 2)),
                              small(root.cell(f, 3))},
                             top, 0, -1, 0, 0, true, 1.0 / static_cast<double>(cells)});
-    pool.reserve_cell(pool.cells.size());
+    reserve_cell(pool.cells.size());
   }
 
 private:
@@ -273,21 +315,45 @@ template <class S> int gather(S &s, int k, const Faces &cell) {
   return cut;
 }
 
+// Adds to the next layer's rows the units of layer k that no longer cut cell f.
+template <class S> void add_decided(S &s, int k, std::size_t f) {
+  if (k + 1 >= s.layers) return;
+  const std::int32_t w0 = s.word_start[k];
+  const std::int64_t a = s.net.unit_start(k);
+  std::uint64_t *pending = s.pool.pending_of(f);
+  for (std::int32_t w = w0; w < s.word_start[k + 1]; w++) {
+    const SignWord all = s.gathered[w];
+    // multiples of other units wait for these
+    const std::uint64_t ready = pending[w - w0] & ~(all.pos & all.neg) & (s.counted[w] | s.no_plane[w]);
+    pending[w - w0] &= ~ready;
+    const std::uint64_t up = all.pos | s.no_plane[w];
+    for (std::uint64_t rest = ready & ((up & s.live_pos[w]) | (~up & s.live_neg[w])); rest != 0;
+         rest &= rest - 1) {
+      const int i = std::countr_zero(rest);
+      const std::int64_t j = (w - w0) * 64 + i;
+      const bool above = (up >> i & 1) != 0;
+      s.next_rows.note(s.path, k + 1, j, above ? s.net.slope_pos(a + j) : s.net.slope_neg(a + j));
+    }
+  }
+  s.next_rows.add(f, k + 1);
+}
+
 // The region's bits, zeros and bounding units of layer k on the path, and its rank.
 template <class S> void close_layer(S &s, int k, std::size_t f) {
   const Network &net = s.net;
-  const std::int32_t w0 = s.word_start[k];
+  const std::int32_t w0 = s.word_start[k], w1 = s.word_start[k + 1];
   const std::uint64_t *walls = s.pool.split_of(f);
   const auto a = net.unit_start(k);
   const int n = static_cast<int>(net.units(k));
   if (s.plain[k]) {
-    for (int i = 0; i < n; i++) {
-      const SignWord all = s.gathered[w0 + (i >> 6)];
-      s.path.bit[a + i] = all.pos >> (i & 63) & 1;
-      s.path.zero[a + i] = ~(all.pos | all.neg) >> (i & 63) & 1;
-      s.path.split[a + i] = walls[i >> 6] >> (i & 63) & 1;
+    for (std::int32_t w = w0; w < w1; w++) {
+      const SignWord all = s.gathered[w];
+      s.bounding[w] = walls[w - w0];
+      s.path.active[w - w0] =
+          ((all.pos & s.live_pos[w]) | (~all.pos & s.live_neg[w])) & (all.pos | all.neg);
     }
-    region_rank(s.path, k);
+    if (!s.all_plain) s.write_layer(k);
+    rank_of_active(s.path, k);
     return;
   }
   for (int i = 0; i < n; i++) {
@@ -301,6 +367,16 @@ template <class S> void close_layer(S &s, int k, std::size_t f) {
                                            : 2;
   }
   finish_layer(s.path, k, s.bits.data(), s.split.data());
+  if (k + 1 >= s.layers) return;
+  std::uint64_t *pending = s.pool.pending_of(f);
+  for (std::int32_t w = 0; w < w1 - w0; w++) {
+    for (std::uint64_t rest = pending[w]; rest != 0; rest &= rest - 1) {
+      const std::int64_t j = 64 * w + std::countr_zero(rest);
+      s.next_rows.note(s.path, k + 1, j, s.path.slope_of(a + j));
+    }
+    pending[w] = 0;
+  }
+  s.next_rows.add(f, k + 1);
 }
 
 // Proof that the candidate lies strictly on the cell's side of one of its facets.
@@ -310,7 +386,7 @@ template <class S> bool strictly_beyond(const S &s, Label label) {
   const Hyperplane plane = hyperplane_of(s, label);
   double z = plane.row[D];
   for (int l = 0; l < D; l++) z += plane.row[l] * s.candidate[l];
-  if (label >= 0 && s.path.bit[label] == 0) z = -z;
+  if (label >= 0 && !s.is_above(label)) z = -z;
   return z > plane.radius * (D + 1) * inflate;
 }
 
@@ -441,6 +517,56 @@ template <class S> void accept(S &s) {
   s.pool.cells.pop_back();
 }
 
+// Bounds of the signs of layer k's units, and what needs no vertex: units without a hyperplane, tied
+// ones, constant rows, the cube's bound.
+template <class S> void enter(S &s, int k) {
+  constexpr int D = S::D;
+  const Network &net = s.net;
+  const std::int64_t a = net.unit_start(k), n = net.units(k), stride = s.path.column_stride;
+  LayerScratch &scratch = s.layer_scratch;
+  const double *columns = s.path.columns.data() + a, *radii = s.path.radius.data() + a;
+  for (std::int64_t w = 0; 64 * w < n; w++) {
+    Mask special{};
+    const std::int64_t base = 64 * w, end = n - base < 64 ? n - base : 64;
+    for (std::int64_t i = 0; i < end; i += lane_count) {
+      Lanes spread{}, flat{}, c, v, radius;
+      for (int l = 0; l < D; l++) {
+        load(v, columns + l * stride + base + i);
+        absolute(v, v);
+        spread += v;
+        if (l == D - 2) flat = spread;
+      }
+      load(c, columns + D * stride + base + i);
+      absolute(c, c);
+      load(radius, radii + base + i);
+      store(scratch.reach.data() + base + i, radius * (D + 1) * inflate);
+      store(scratch.sums.data() + base + i, (spread + D * radius) * inflate);
+      const Lanes zero{};
+      Mask found = (c > (spread + (D + 1) * radius) * inflate) | (spread == zero);
+      if (S::homogeneous) found |= flat == zero;
+      Mask bit;
+      load_bits(bit, i);
+      special |= found & bit;
+    }
+    std::uint64_t valid = end == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << end) - 1;
+    std::uint64_t chosen = static_cast<std::uint64_t>(special[0] | special[1] | special[2] | special[3]);
+    const std::int64_t at = s.word_start[k] + w;
+    chosen = (chosen | ~s.counted[at]) & valid;
+    LayerScratch::Known known{valid & ~chosen, 0, 0};
+    for (; chosen != 0; chosen &= chosen - 1) {
+      const std::int64_t i = base + std::countr_zero(chosen);
+      const std::uint64_t bit = chosen & -chosen;
+      switch (decide_unit(s.path, k, i)) {
+        case undecided: known.ask |= bit; break;
+        case positive: known.up |= bit & ~s.no_plane[at]; break;
+        case negative: known.down |= bit; break;
+        default: break;
+      }
+    }
+    scratch.known[static_cast<std::size_t>(w)] = known;
+  }
+}
+
 // Rows of the layer of the cell on top, its signs at the cell's vertices, its open units; false where
 // a question is open.
 template <class S> bool open_layer(S &s, std::size_t f) {
@@ -448,10 +574,16 @@ template <class S> bool open_layer(S &s, std::size_t f) {
   OpenPolytope &cell = pool.cells[f];
   const int layer = cell.layer;
   const std::int64_t mark = s.path.log.size;
-  if (layer > 0) next_layer(s.path, layer);
-  enter_layer(s.path, layer, s.bits.data(), s.split.data());
-  if (!s.bare[layer])
-    evaluate_layer(s, layer, s.bits.data(), cell.faces.vertex_first, cell.faces.vertex_size);
+  if (layer > 0 && !s.next_rows.rows(f, layer, s.path)) {
+    s.write_path(layer);
+    next_layer(s.path, layer);
+  }
+  if (s.bare[layer]) {
+    std::fill(s.layer_scratch.known.begin(), s.layer_scratch.known.end(), LayerScratch::Known{});
+  } else {
+    enter(s, layer);
+    evaluate_layer(s, layer, cell.faces.vertex_first, cell.faces.vertex_size);
+  }
   if (!s.questions.open.empty()) {
     s.path.log.size = mark;
     return false;
@@ -460,15 +592,14 @@ template <class S> bool open_layer(S &s, std::size_t f) {
     auto &vertex = pool.vertices[pool.cycle[cell.faces.vertex_first + p]];
     vertex.layers_done = std::max(vertex.layers_done, layer + 1);
   }
-  std::uint64_t *open = pool.open_of(f), *split = pool.split_of(f);
-  const int n = static_cast<int>(s.net.units(layer));
-  for (int w = 0; 64 * w < n; w++) {
-    std::uint64_t word = 0;
-    for (int i = 0; i < std::min(n - 64 * w, 64); i++)
-      word |= static_cast<std::uint64_t>(s.bits[64 * w + i] == undecided) << i;
-    open[w] = word;
+  std::uint64_t *open = pool.open_of(f), *split = pool.split_of(f), *pending = pool.pending_of(f);
+  const std::int64_t n = s.net.units(layer);
+  for (std::int64_t w = 0; 64 * w < n; w++) {
+    open[w] = s.layer_scratch.known[static_cast<std::size_t>(w)].ask;
     split[w] = 0;
+    pending[w] = n - 64 * w >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << (n - 64 * w)) - 1;
   }
+  s.next_rows.clear(f, layer + 1);
   if (layer == 0 && s.conic)
     // cone f of R^K is made by these units
     for (const std::int32_t g : s.root_units) {
@@ -496,7 +627,7 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
     if (logging && log.size > log_limit) return Stop::log_full;
     if (budget <= 0) return Stop::budget;
     pool.reserve_halves(pool.cells[f].faces);
-    pool.reserve_cell(f);
+    s.reserve_cell(f);
     budget--;
     s.questions.cursor = 0;
     s.questions.open.clear();
@@ -511,6 +642,7 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
     }
     const int cut = gather(s, layer, pool.cells[f].faces);
     if (logging && log_misses(s, layer, f)) return Stop::certify;
+    add_decided(s, layer, f);
     const std::int64_t mark = log.size;
     if (cut >= 0) {
       const Cut by{layer, cut, s.word_start[layer] + (cut >> 6), std::uint64_t{1} << (cut & 63)};
@@ -535,6 +667,8 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
       split[cut >> 6] |= by.bit;
       std::copy_n(open, pool.layer_words, pool.open_of(f + 1));
       std::copy_n(split, pool.layer_words, pool.split_of(f + 1));
+      std::copy_n(pool.pending_of(f), pool.layer_words, pool.pending_of(f + 1));
+      s.next_rows.copy(f, f + 1, layer + 1);
       pool.cells[f] = {halves.half[0], pool.top, layer, cut, -1, whole.rows, false, whole.share * 0.5};
       pool.cells.push_back(
           {halves.half[1], pool.top, layer, cut, 1, whole.rows, false, whole.share * 0.5});
@@ -559,6 +693,7 @@ template <class S> void open_segment(S &s) {
   auto &pool = s.pool;
   const std::size_t f = pool.cells.size() - 1;
   OpenPolytope &cell = pool.cells[f];
+  s.write_path(cell.layer);
   int rows = static_cast<int>(s.rows.walls);
   const int made = static_cast<int>(s.root_units.size());
   for (int k = 0; k <= cell.layer; k++) {

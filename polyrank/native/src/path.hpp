@@ -169,54 +169,52 @@ template <int D> inline void next_layer(Path<D> &path, std::int64_t k) {
   path.sets[static_cast<std::size_t>(k)].next = 0;
 }
 
-// Decides what needs no LP: no hyperplane, tied, constant rows, the cube's bound.
-template <int D> inline void enter_layer(Path<D> &path, std::int64_t k, std::int8_t *bits,
-                                         std::int8_t *split) {
+// What needs no LP about unit i of layer k: no hyperplane, tied, constant rows, the cube's bound.
+template <int D> inline Decision decide_unit(Path<D> &path, std::int64_t k, std::int64_t i) {
   const Network &net = path.net;
   const int d = path.dim.size();
-  const std::int64_t a = net.unit_start(k);
-  for (std::int64_t i = 0; i < net.units(k); i++) {
-    const std::int64_t g = a + i;
+  const std::int64_t g = net.unit_start(k) + i;
+  if (!net.hyperplane(g)) return positive;
+  if (net.tie(g) >= 0) {
+    path.stat.by_structure++;
+    return tied;
+  }
+  const auto constant = [&](double c) {
+    path.log.unit(c > 0.0 ? LogStep::cube_positive : LogStep::cube_negative, i);
+    return c > 0.0 ? positive : negative;
+  };
+  const double *row = path.row(g);
+  double spread = 0.0;
+  for (int l = 0; l < d; l++) spread += std::fabs(row[l]);
+  const double c = row[d];
+  if (spread == 0.0 && path.error[g] == 0.0) {
+    path.stat.by_structure++;
+    if (c != 0.0) return constant(c);
+    path.log.unit(LogStep::zero, i);
+    return identically_zero;
+  }
+  if (net.homogeneous && path.error[g] == 0.0) {
+    bool slanted = false;
+    for (int l = 0; l < d - 1; l++) slanted = slanted || row[l] != 0.0;
+    if (!slanted) {
+      // a multiple of t, which is positive
+      path.stat.by_structure++;
+      return constant(row[d - 1]);
+    }
+  }
+  if (std::fabs(c) > (spread + (d + 1) * path.radius[g]) * inflate) {
+    path.stat.by_interval++;
+    return constant(c);
+  }
+  return undecided;
+}
+
+// The same for all units of layer k.
+template <int D>
+inline void enter_layer(Path<D> &path, std::int64_t k, std::int8_t *bits, std::int8_t *split) {
+  for (std::int64_t i = 0; i < path.net.units(k); i++) {
     split[i] = 0;
-    bits[i] = undecided;
-    if (!net.hyperplane(g)) {
-      bits[i] = positive;
-      continue;
-    }
-    if (net.tie(g) >= 0) {
-      bits[i] = tied;
-      path.stat.by_structure++;
-      continue;
-    }
-    const double *row = path.row(g);
-    double spread = 0.0;
-    for (int l = 0; l < d; l++) spread += std::fabs(row[l]);
-    const double c = row[d];
-    if (spread == 0.0 && path.error[g] == 0.0) {
-      bits[i] = c == 0.0 ? identically_zero : c > 0.0 ? positive : negative;
-      path.stat.by_structure++;
-      path.log.unit(c == 0.0  ? LogStep::zero
-                    : c > 0.0 ? LogStep::cube_positive
-                              : LogStep::cube_negative,
-                    i);
-      continue;
-    }
-    if (net.homogeneous && path.error[g] == 0.0) {
-      bool slanted = false;
-      for (int l = 0; l < d - 1; l++) slanted = slanted || row[l] != 0.0;
-      if (!slanted) {
-        // a multiple of t, which is positive
-        bits[i] = row[d - 1] > 0.0 ? positive : negative;
-        path.stat.by_structure++;
-        path.log.unit(bits[i] == positive ? LogStep::cube_positive : LogStep::cube_negative, i);
-        continue;
-      }
-    }
-    if (std::fabs(c) > (spread + (d + 1) * path.radius[g]) * inflate) {
-      bits[i] = c > 0.0 ? positive : negative;
-      path.stat.by_interval++;
-      path.log.unit(c > 0.0 ? LogStep::cube_positive : LogStep::cube_negative, i);
-    }
+    bits[i] = decide_unit(path, k, i);
   }
 }
 
@@ -281,21 +279,15 @@ template <int D> inline bool independent_again(Path<D> &path, std::int64_t k, in
 
 }  // namespace detail
 
-// Rank of the map through layer k on the path's region: proved, or -1 with an upper bound.
-template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
+// Rank of the map through layer k on the path's region: proved, or -1 with an upper bound. `active`
+// holds the units of the layer that have a slope there and are not identically zero.
+template <int D> inline void rank_of_active(Path<D> &path, std::int64_t k) {
   const Network &net = path.net;
   const std::size_t at = static_cast<std::size_t>(k);
   const std::int64_t a = net.unit_start(k), n = net.units(k);
   IndependentSets &sets = path.sets[at];
   int bound = k == 0 ? static_cast<int>(net.linear_columns) : path.bound[at - 1];
   if (net.weight_rank(k) < bound) bound = static_cast<int>(net.weight_rank(k));
-  for (std::int64_t w = 0; w < sets.words; w++) {
-    std::uint64_t word = 0;
-    const std::int64_t end = n - 64 * w < 64 ? n - 64 * w : 64;
-    for (std::int64_t i = 0; i < end; i++)
-      word |= static_cast<std::uint64_t>(path.slope_of(a + 64 * w + i) != 0.0) << i;
-    path.active[static_cast<std::size_t>(w)] = word;
-  }
   if (bound == 0 || detail::cached_rank(path, k, bound) ||
       detail::independent_again(path, k, bound)) {
     path.bound[at] = bound;
@@ -305,7 +297,7 @@ template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
   int live = 0;
   for (std::int64_t i = 0; i < n; i++) {
     const std::int64_t g = a + i;
-    if (!(path.active[static_cast<std::size_t>(i >> 6)] >> (i & 63) & 1) || path.zero[g] != 0 ||
+    if (!(path.active[static_cast<std::size_t>(i >> 6)] >> (i & 63) & 1) ||
         path.power[g] == zero_row)
       continue;
     bool fresh = net.direction(g) >= 0;
@@ -349,6 +341,21 @@ template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
   } else {
     path.stat.rank_open++;
   }
+}
+
+// The same, from the path's bits.
+template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
+  for (std::int64_t w = 0; 64 * w < n; w++) {
+    std::uint64_t word = 0;
+    const std::int64_t end = n - 64 * w < 64 ? n - 64 * w : 64;
+    for (std::int64_t i = 0; i < end; i++) {
+      const std::int64_t g = a + 64 * w + i;
+      word |= static_cast<std::uint64_t>(path.slope_of(g) != 0.0 && path.zero[g] == 0) << i;
+    }
+    path.active[static_cast<std::size_t>(w)] = word;
+  }
+  rank_of_active(path, k);
 }
 
 // Writes the bits of a region of layer k to the path and determines its rank.

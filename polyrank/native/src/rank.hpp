@@ -19,6 +19,35 @@ struct RankScratch {
   bool *used;       // (rows,)
 };
 
+// Proves that a 2 x 2 or 3 x 3 matrix with rows a_i +- radius_i is regular, by its determinant.
+//
+// It is linear in every row and at most the product of the rows' 1-norms S_i: row by row, the errors
+// change it by at most sum_i n radius_i prod_{j != i} (S_j + n radius_j), and its own rounding is at
+// most gamma prod S_i with gamma for the operations of a term.
+inline bool regular(const double *rows, const double *radius, int size, int stride) {
+  const double *a = rows, *b = rows + stride, *c = rows + 2 * stride;
+  double det, bound;
+  if (size == 2) {
+    det = a[0] * b[1] - a[1] * b[0];
+    const double s = std::fabs(a[0]) + std::fabs(a[1]), t = std::fabs(b[0]) + std::fabs(b[1]);
+    const double p = 2.0 * radius[0], q = 2.0 * radius[1];
+    bound = p * (t + q) + q * (s + p) + gamma(4) * (s * t);
+  } else {
+    det = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) +
+          a[2] * (b[0] * c[1] - b[1] * c[0]);
+    double s[3], n[3];
+    for (int i = 0; i < 3; i++) {
+      const double *row = rows + i * stride;
+      n[i] = 3.0 * radius[i];
+      s[i] = std::fabs(row[0]) + std::fabs(row[1]) + std::fabs(row[2]) + n[i];
+    }
+    bound = n[0] * (s[1] * s[2]) + n[1] * (s[0] * s[2]) + n[2] * (s[0] * s[1]) +
+            gamma(8) * (s[0] * s[1] * s[2]);
+  }
+  // the last term covers products that underflow
+  return std::fabs(det) > bound * inflate + 0x1p-1000;
+}
+
 // Proves that some `size` of the first `count` rows are linearly independent, and which: `chosen`.
 //
 // Complete pivoting picks a size × size minor A, and ||I - A X|| < 1 (maximal row sum) for an
@@ -34,6 +63,10 @@ inline bool independent(const double *rows, const double *radius, int count, int
           return true;
         }
     return false;
+  }
+  if (count == size && width == size && size <= 3 && regular(rows, radius, size, stride)) {
+    for (int q = 0; q < size; q++) chosen[q] = q;
+    return true;
   }
   double *__restrict const work = scratch.work;
   double *const largest = scratch.largest;

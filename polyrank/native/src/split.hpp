@@ -25,9 +25,11 @@ struct Halves {
   Faces half[2];
 };
 
-// An edge that the hyperplane cuts, as the first facet runs along it, and the new vertex.
+// An edge that the hyperplane cuts, as the first of its two facets runs along it, the label of that
+// facet, and the new vertex. The second facet runs the other way and completes the vertex's labels.
 struct CutEdge {
   std::int32_t from, to, vertex;
+  Label label;
 };
 
 template <class S> int side_of(S &s, std::int32_t v, const Cut &cut) {
@@ -38,7 +40,8 @@ template <class S> int side_of(S &s, std::int32_t v, const Cut &cut) {
 template <class S> void split_segment(S &s, const Cut &cut, const Faces &cell, Halves &out) {
   auto &pool = s.pool;
   const std::int32_t u = pool.cycle[cell.vertex_first], w = pool.cycle[cell.vertex_first + 1];
-  const std::int32_t v = cut_edge(s, cut.layer, cut.unit, u, w, at_infinity, at_infinity);
+  const std::int32_t v = pool.top.vertices++;
+  cut_edge(s, cut.layer, cut.unit, u, w, at_infinity, at_infinity, v);
   for (int part = 0; part < 2; part++) {
     const std::int32_t q = pool.top.entries;
     pool.top.entries += 2;
@@ -72,7 +75,8 @@ template <class S> void split_polygon(S &s, const Cut &cut, const Faces &cell, H
       pool.edge[b++] = here == 0 && there < 0 ? g : label;
     }
     if (here * there < 0) {
-      const std::int32_t v = cut_edge(s, cut.layer, cut.unit, u, w, label, at_infinity);
+      const std::int32_t v = pool.top.vertices++;
+      cut_edge(s, cut.layer, cut.unit, u, w, label, at_infinity, v);
       pool.cycle[a] = v;
       pool.edge[a++] = here < 0 ? g : label;
       pool.cycle[b] = v;
@@ -82,18 +86,6 @@ template <class S> void split_polygon(S &s, const Cut &cut, const Faces &cell, H
   }
   out.half[0] = {low, a - low, 0, 0};
   out.half[1] = {high, b - high, 0, 0};
-}
-
-// Label of the cell's facet in which w is followed by u.
-template <class S> Label other_label(S &s, const Faces &cell, std::int32_t u, std::int32_t w) {
-  const auto &pool = s.pool;
-  for (std::int32_t q = cell.list_first; q < cell.list_first + cell.list_size; q++) {
-    const Facet &facet = pool.facets[pool.lists[q]];
-    const std::int32_t *at = &pool.cycle[facet.first];
-    for (std::int32_t j = 0; j < facet.size; j++)
-      if (at[j] == w && at[j + 1 < facet.size ? j + 1 : 0] == u) return facet.label;
-  }
-  return at_infinity;
 }
 
 // Clip the facets, then close both halves with the section.
@@ -107,13 +99,18 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
   pool.top.lists = high + cell.list_size + 1;
   std::int32_t a = low, b = high, start = -1, links = 0;
   crossings.clear();
+  std::int8_t *const sides = pool.side.data();
+  for (std::int32_t j = 0; j < cell.vertex_size; j++) {
+    const std::int32_t v = pool.cycle[cell.vertex_first + j];
+    sides[v] = static_cast<std::int8_t>(side_of(s, v, cut));
+  }
   for (std::int32_t q = cell.list_first; q < cell.list_first + cell.list_size; q++) {
     const std::int32_t c = pool.lists[q];
     const Facet facet = pool.facets[c];
     const std::int32_t first = facet.first, size = facet.size;
     std::int32_t above = 0, below = 0;
     for (std::int32_t j = 0; j < size; j++) {
-      const int side = side_of(s, pool.cycle[first + j], cut);
+      const int side = sides[pool.cycle[first + j]];
       above += side > 0;
       below += side < 0;
     }
@@ -124,7 +121,7 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
         for (std::int32_t j = 0; j < size; j++) {
           const std::int32_t u = pool.cycle[first + j];
           const std::int32_t w = pool.cycle[first + (j + 1 < size ? j + 1 : 0)];
-          if (side_of(s, u, cut) == 0 && side_of(s, w, cut) == 0) {
+          if (sides[u] == 0 && sides[w] == 0) {
             pool.follows[w] = u;
             start = w;
             links++;
@@ -140,11 +137,11 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
     const std::int32_t p0 = pool.top.entries, m0 = p0 + size + 1;
     pool.top.entries = m0 + size + 1;
     std::int32_t p = p0, m = m0, enter = -1, leave = -1;
-    int here = side_of(s, pool.cycle[first], cut);
+    int here = sides[pool.cycle[first]];
     for (std::int32_t j = 0; j < size; j++) {
       const std::int32_t u = pool.cycle[first + j];
       const std::int32_t w = pool.cycle[first + (j + 1 < size ? j + 1 : 0)];
-      const int there = side_of(s, w, cut);
+      const int there = sides[w];
       if (here >= 0) pool.cycle[p++] = u;
       if (here <= 0) pool.cycle[m++] = u;
       if (here == 0) {
@@ -157,12 +154,12 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
         for (const CutEdge &edge : crossings)
           if (edge.from == w && edge.to == u) {
             v = edge.vertex;
+            cut_edge(s, cut.layer, cut.unit, w, u, edge.label, facet.label, v);
             break;
           }
         if (v < 0) {
-          const Label other = other_label(s, cell, u, w);
-          v = cut_edge(s, cut.layer, cut.unit, u, w, facet.label, other);
-          crossings.push_back({u, w, v});
+          v = pool.top.vertices++;
+          crossings.push_back({u, w, v, facet.label});
         }
         pool.cycle[p++] = v;
         pool.cycle[m++] = v;
@@ -205,7 +202,7 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
     std::int32_t n = at;
     for (std::int32_t j = 0; j < cell.vertex_size; j++) {
       const std::int32_t u = pool.cycle[cell.vertex_first + j];
-      const int side = side_of(s, u, cut);
+      const int side = sides[u];
       if (side == 0 || (side > 0) == (part == 1)) pool.cycle[n++] = u;
     }
     for (const CutEdge &edge : crossings) pool.cycle[n++] = edge.vertex;

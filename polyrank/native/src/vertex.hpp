@@ -240,16 +240,14 @@ void cut_integers(const S &s, Label g, const Vertex<S::K, S::D> &u, const Vertex
   vertex.has_integers = common > 0;
 }
 
-// The vertex where unit i of layer k cuts the edge (u, w); `first` and `second` label that edge.
-//
-// The unit has strictly opposite signs at u and w. Returns the new vertex.
+// Makes v the vertex where unit i of layer k cuts the edge (u, w); `first` and `second` label that
+// edge. The unit has strictly opposite signs at u and w.
 template <class S>
-std::int32_t cut_edge(S &s, int k, int i, std::int32_t u, std::int32_t w, Label first,
-                      Label second) {
+void cut_edge(S &s, int k, int i, std::int32_t u, std::int32_t w, Label first, Label second,
+              std::int32_t v) {
   constexpr int K = S::K, D = S::D;
   auto &pool = s.pool;
   const auto g = static_cast<Label>(s.net.unit_start(k) + i);
-  const std::int32_t v = pool.top.vertices++;
   auto &vertex = pool.vertices[v];
   const auto &from = pool.vertices[u], &to = pool.vertices[w];
   vertex.label[0] = g;
@@ -318,7 +316,6 @@ std::int32_t cut_edge(S &s, int k, int i, std::int32_t u, std::int32_t w, Label 
     signs[word] = {pos, neg};
   }
   vertex.layers_done = k + 1;
-  return v;
 }
 
 }  // namespace polyrank::vertices

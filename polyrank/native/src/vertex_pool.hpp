@@ -72,10 +72,12 @@ template <int K, int D> struct VertexPool {
   std::vector<Facet> facets;
   std::vector<std::int32_t> lists;  // facet lists
   std::vector<std::int32_t> follows;  // per vertex: the chain of the section
+  std::vector<std::int8_t> side;    // per vertex: of the hyperplane that cuts
   std::vector<OpenPolytope> cells;      // open cells, the next one last
   // per open cell, `layer_words` each
   std::vector<std::uint64_t> open_units;   // units of the layer whose sign the proof does not have
   std::vector<std::uint64_t> split_units;  // units of the layer that bound the cell
+  std::vector<std::uint64_t> pending;      // units that the next layer's rows do not have yet
   Tops top{};
   std::int32_t words = 0;
   std::int32_t layer_words = 0;
@@ -83,6 +85,7 @@ template <int K, int D> struct VertexPool {
   SignWord *signs_of(std::int32_t v) { return &signs[static_cast<std::size_t>(v) * words]; }
   std::uint64_t *open_of(std::size_t f) { return &open_units[f * layer_words]; }
   std::uint64_t *split_of(std::size_t f) { return &split_units[f * layer_words]; }
+  std::uint64_t *pending_of(std::size_t f) { return &pending[f * layer_words]; }
 
   // Room for so many more of each.
   void reserve(std::int32_t more_vertices, std::int32_t more_entries, std::int32_t more_facets,
@@ -93,7 +96,10 @@ template <int K, int D> struct VertexPool {
     const auto most = static_cast<std::size_t>(top.vertices + more_vertices);
     grow(vertices, most);
     grow(signs, most * words);
-    if constexpr (K == 3) grow(follows, most);
+    if constexpr (K == 3) {
+      grow(follows, most);
+      grow(side, most);
+    }
     grow(cycle, top.entries + more_entries);
     if constexpr (K <= 2) grow(edge, top.entries + more_entries);
     if constexpr (K == 3) {
@@ -107,6 +113,7 @@ template <int K, int D> struct VertexPool {
     if (open_units.size() >= (f + 2) * layer_words) return;
     open_units.resize(2 * (f + 2) * layer_words);
     split_units.resize(open_units.size());
+    pending.resize(open_units.size());
   }
 
   // Room for the halves of a cell, whatever the cut.

@@ -79,77 +79,53 @@ template <class S> int asked_sign(S &s, int k, int i, std::int32_t v) {
   return 0;
 }
 
+// The bits 1 << i .. 1 << (i + 3), for i < 64 a multiple of four.
+POLYRANK_INLINE void load_bits(Mask &to, std::int64_t i) { to = Mask{1, 2, 4, 8} << i; }
+
 // Signs of layer k's units at a cell's vertices that do not have them yet.
 //
 // Signs are random, so nothing here branches on them: comparisons become bits, and only what no
-// comparison proved is looked at again.
-template <class S>
-void evaluate_layer(S &s, int k, const std::int8_t *bits, std::int32_t first, std::int32_t size) {
+// comparison proved is looked at again. The bounds are those that `enter` left.
+template <class S> void evaluate_layer(S &s, int k, std::int32_t first, std::int32_t size) {
   constexpr int D = S::D;
   auto &pool = s.pool;
-  auto &scratch = s.layer_scratch;
-  const int n = static_cast<int>(s.net.units(k));
-  const auto a = s.net.unit_start(k);
+  const auto &scratch = s.layer_scratch;
+  const std::int64_t n = s.net.units(k), a = s.net.unit_start(k);
   const std::int32_t w0 = s.word_start[k], w1 = s.word_start[k + 1];
-  bool prepared = false;
+  const double *columns = s.path.columns.data() + a;
   for (std::int32_t p = first; p < first + size; p++) {
     const std::int32_t v = pool.cycle[p];
     auto &vertex = pool.vertices[v];
     if (vertex.layers_done > k) continue;
-    if (!prepared) {
-      prepared = true;
-      for (int i = 0; i < n; i++) {
-        const double *row = s.path.row(a + i);
-        double sum = 0.0;
-        for (int l = 0; l < D; l++) sum += std::fabs(row[l]);
-        const double r = s.path.radius[a + i];
-        scratch.reach[i] = r * (D + 1) * inflate;
-        scratch.sums[i] = (sum + D * r) * inflate;
-      }
-      for (std::int32_t w = w0; w < w1; w++) {
-        std::uint64_t ask = 0, up = 0, down = 0;
-        const int base = (w - w0) * 64, count = std::min(n - base, 64);
-        for (int i = 0; i < count; i++) {
-          const std::uint64_t bit = std::uint64_t{1} << i;
-          const int b = bits[base + i];
-          if (b == -1)
-            ask |= bit;
-          else if (s.net.hyperplane(a + base + i)) {
-            if (b == 1)
-              up |= bit;
-            else if (b == 0)
-              down |= bit;
-          }
-        }
-        scratch.known[w - w0] = {ask, up, down};
-      }
-    }
-    const double e = vertex.err;
     s.counts.layer_signs += n;
     const bool zero = vertex.origin && s.net.central(k);
     SignWord *signs = pool.signs_of(v);
     for (std::int32_t w = w0; w < w1; w++) {
       std::uint64_t pos = 0, neg = 0;
-      const int base = (w - w0) * 64, count = std::min(n - base, 64);
-      const auto [ask, up, down] = scratch.known[w - w0];
+      const std::int64_t base = (w - w0) * 64, count = n - base < 64 ? n - base : 64;
+      const auto [ask, up, down] = scratch.known[static_cast<std::size_t>(w - w0)];
       if (!zero) {
-        const double *reach = &scratch.reach[base], *sums = &scratch.sums[base];
-        const double *column[D + 1];
-        for (int l = 0; l <= D; l++) column[l] = &s.path.columns[l * s.path.column_stride + a + base];
-        for (int i = 0; i < count; i++) {
-          double z = column[D][i];
-          for (int l = 0; l < D; l++) z += column[l][i] * vertex.x[l];
-          const double limit = reach[i] + sums[i] * e;
-          const std::uint64_t bit = std::uint64_t{1} << i;
-          pos |= z > limit ? bit : 0;
-          neg |= z < -limit ? bit : 0;
+        Mask above{}, below{};
+        for (std::int64_t i = 0; i < count; i += lane_count) {
+          Lanes z, c, limit, spread;
+          load(z, columns + D * s.path.column_stride + base + i);
+          for (int l = 0; l < D; l++) {
+            load(c, columns + l * s.path.column_stride + base + i);
+            z += c * vertex.x[l];
+          }
+          load(limit, scratch.reach.data() + base + i);
+          load(spread, scratch.sums.data() + base + i);
+          limit += spread * vertex.err;
+          Mask bit;
+          load_bits(bit, i);
+          above |= (z > limit) & bit;
+          below |= (z < -limit) & bit;
         }
-        pos &= ask;
-        neg &= ask;
+        pos = static_cast<std::uint64_t>(above[0] | above[1] | above[2] | above[3]) & ask;
+        neg = static_cast<std::uint64_t>(below[0] | below[1] | below[2] | below[3]) & ask;
         for (std::uint64_t rest = ask & ~(pos | neg); rest != 0; rest &= rest - 1) {
-          const int i = std::countr_zero(rest);
-          const int sign = asked_sign(s, k, base + i, v);
-          const std::uint64_t bit = std::uint64_t{1} << i;
+          const int sign = asked_sign(s, k, static_cast<int>(base + std::countr_zero(rest)), v);
+          const std::uint64_t bit = rest & -rest;
           if (sign > 0)
             pos |= bit;
           else if (sign < 0)

@@ -146,6 +146,7 @@ template <int K, bool H> struct EngineOf final : Engine {
     auto &pool = search.pool;
     const std::size_t f = pool.cells.size() - 1;
     const OpenPolytope &cell = pool.cells[f];
+    search.write_path(cell.layer);
     for (std::int32_t p = 0; p < cell.faces.vertex_size; p++) {
       const std::int32_t v = pool.cycle[cell.faces.vertex_first + p];
       out.vertex(p) = v;
