@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.options import LoadOptions
@@ -112,6 +116,21 @@ def test_activations_are_recorded():
 def test_what_is_not_a_dense_network_is_refused(arrays, error, message):
     with pytest.raises(error, match=message):
         net(arrays)
+
+
+PIECES = st.sampled_from(
+    ["a", "0", "1", "2", ".", "/", "_", "weight", "bias", "W", "b", "actor", "critic", "encoder",
+     "decoder", "head", "q", "net", "kernel", ":0", "~", "", " ", "é", "embed", "coefs_"]
+)  # fmt: skip
+KEYS = st.lists(st.lists(PIECES, max_size=7).map("".join), min_size=1, max_size=8, unique=True)
+
+
+@settings(max_examples=400)
+@given(keys=KEYS, ordered=st.booleans(), part=st.none() | st.lists(PIECES, max_size=4).map("".join))
+def test_any_names_give_a_network_or_a_sentence(keys, ordered, part):
+    arrays = {key: (np.eye(2) if k % 2 == 0 else np.ones(2)) for k, key in enumerate(keys)}
+    with suppress(NetworkError):  # any other exception fails the test
+        net(arrays, ordered=ordered, part=part)
 
 
 def test_pairs_keep_the_bias_of_their_weight():

@@ -40,6 +40,7 @@ _BRANCHES = frozenset(
 _SMALL = frozenset({"q", "k", "v", "pi", "mu", "old", "new"})
 _LIST = re.compile(r".*(?:s|list)|hidden|linear|lin|fc|dense|layer", re.IGNORECASE)
 _UNNAMED = "unnamed"
+_DEEPEST = 50
 
 
 def natural(key: str) -> list[tuple[int, str]]:
@@ -53,7 +54,7 @@ def skeleton(key: str) -> str:
 
 
 def _path(key: str) -> tuple[str, ...]:
-    return tuple(part for part in re.split(r"[./]", key) if part)
+    return tuple(part for part in re.split(r"[./]", key) if part) or (key,)
 
 
 def _rooted(keys: Sequence[str]) -> tuple[int, list[tuple[str, ...]]]:
@@ -68,6 +69,8 @@ def _rooted(keys: Sequence[str]) -> tuple[int, list[tuple[str, ...]]]:
 def _groups(keys: Sequence[str]) -> dict[str, list[str]]:
     """The keys under each module of the first level at which there is more than one."""
     depth, paths = _rooted(keys)
+    if len({path[: depth + 1] for path in paths}) == 1 and any(len(p) > depth + 1 for p in paths):
+        depth += 1  # a module with weights of its own and modules inside
     groups: dict[str, list[str]] = {}
     for key, path in zip(keys, paths, strict=True):
         groups.setdefault(".".join(path[: depth + 1]), []).append(key)
@@ -136,9 +139,15 @@ def _staged(names: Sequence[str]) -> bool:
     return None not in ranks and len(set(ranks)) == len(ranks)
 
 
-def _networks(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> dict[str, list[str]]:
+def _networks(
+    keys: Sequence[str], sizes: Mapping[str, tuple[int, int]], depth: int = 0
+) -> dict[str, list[str]]:
     """The networks among layers, by name; a single entry if they are one."""
+    if depth > _DEEPEST:
+        raise FormatError(f"the modules of {keys[0][:60]!r} are nested deeper than {_DEEPEST}")
     groups = _groups(keys)
+    if len(groups) == 1:
+        return {"": list(keys)}
     modules = {name: members for name, members in groups.items() if len(members) > 1}
     if not modules:
         whole = {members[0]: name for name, members in groups.items()}
@@ -147,7 +156,7 @@ def _networks(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> dict
             whole[members[0]] if len(members) == 1 and len(families) > 1 else name: members
             for name, members in families.items()
         }
-    inner = {name: _networks(members, sizes) for name, members in modules.items()}
+    inner = {name: _networks(members, sizes, depth + 1) for name, members in modules.items()}
     heads = [_rivals(name.rpartition(".")[2]) for name in groups if name not in modules]
     apart = (
         any(len(parts) > 1 for parts in inner.values())

@@ -8,7 +8,7 @@ nothing in the file can run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,9 +117,13 @@ def _state(
 def _networks(file: TorchFile, content: Any) -> dict[str, Any]:
     """The modules and the state dicts of a file by dotted names; the whole file has the name ''."""
     found: dict[str, Any] = {}
+    seen: set[int] = set()
     waiting: list[tuple[str, Any, int]] = [("", content, 0)]
     while waiting:
         name, value, depth = waiting.pop(0)
+        if id(value) in seen:
+            continue  # one object under two names is one network
+        seen.add(id(value))
         state = _as_state(file, value)
         if state is not None or (is_module(value) and (not name or value.state["_modules"])):
             found[name] = value if state is None else state
@@ -204,20 +208,21 @@ def _beside(content: Any, *keys: str) -> dict[Any, Any]:
 def _said(entries: Mapping[Any, Any]) -> dict[str, Any]:
     """Texts and numbers in nested entries; a class or an instance of torch.nn is its name."""
     found: dict[str, Any] = {}
-    for key, value in list(entries.items())[:_MOST_ENTRIES]:
+    left = iter(range(_MOST_ENTRIES))  # what is shared many times is not written out many times
+    for key, value in entries.items():
         if not isinstance(key, (str, int)) or _of_training(str(key)):
             continue
-        said = _words(value, str(key))
+        said = _words(value, str(key), left)
         if said is not None:
             found[str(key)] = said
     return found
 
 
-def _words(value: Any, key: str, depth: int = 0) -> Any:
+def _words(value: Any, key: str, left: Iterator[int], depth: int = 0) -> Any:
+    if next(left, None) is None or depth > _DEEPEST:
+        return None
     if isinstance(value, (str, int, float)):
         return value
-    if depth > _DEEPEST:
-        return None
     kind = module_class(value)
     match value:
         case Persistent(content=("module", Name() as named, *_)) | (Name() as named):
@@ -229,12 +234,12 @@ def _words(value: Any, key: str, depth: int = 0) -> Any:
     if isinstance(value, Mapping):
         pairs = list(value.items())[:_MOST_ENTRIES]
         return {
-            str(k): _words(v, str(k), depth + 1)
+            str(k): _words(v, str(k), left, depth + 1)
             for k, v in pairs
             if isinstance(k, (str, int)) and not _of_training(str(k))
         }
     if isinstance(value, (list, tuple)) and len(value) <= _MOST_ENTRIES:
-        words = [_words(v, key, depth + 1) for v in value]
+        words = [_words(v, key, left, depth + 1) for v in value]
         return words if all(isinstance(w, str) for w in words) else None
     return None
 

@@ -259,6 +259,28 @@ def test_instances_of_other_classes_are_only_written_down(tmp_path, pickled):
         pr.load(zipped(tmp_path / "a.pt", pickled))
 
 
+def test_names_without_end(tmp_path):
+    """Keys that nest deeply, repeat, or are parts of each other."""
+    deep = {"a." * k + "b.weight": Tensor(np.eye(2)) for k in range(1, 100)}
+    with pytest.raises(FormatError, match="nested deeper than 50"):
+        pr.load(zip_file(tmp_path / "a.pt", OrderedDict(deep)))
+    for names in (["a", "a.b"], ["a.weight", "a..weight"], ["0.x.y0", "0.x.y0.z"], [".", ".."]):
+        content = OrderedDict((f"{name}.weight", Tensor(np.eye(2))) for name in names)
+        with suppress(NetworkError):
+            pr.load(zip_file(tmp_path / "b.pt", content))
+
+
+def test_settings_that_are_shared_without_end(tmp_path):
+    """A dict of two references to a dict of two references …: nothing is written out."""
+    inner: dict[str, Any] = {str(k): "relu" for k in range(3000)}
+    for _ in range(4):
+        inner = {str(k): inner for k in range(3000)}
+    start = time.monotonic()
+    content = {"config": inner, "state_dict": state(**STATE)}
+    pr.load(zip_file(tmp_path / "a.pt", content))
+    assert time.monotonic() - start < 20
+
+
 def test_large_pickle(tmp_path, monkeypatch):
     monkeypatch.setattr("polyrank.network.formats.torch_tensors._MAX_PICKLE", 10)
     with pytest.raises(FormatError, match=r"data\.pkl has \d+ bytes"):
