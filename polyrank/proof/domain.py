@@ -231,6 +231,11 @@ def _box(
     lower, upper = (_rationals("bounding box", chart[side]) for side in ("lower", "upper"))
     if len(lower) != k or len(upper) != k:
         raise ProofRejectedError("the bounding box of the manifest has another dimension")
+    axes: dict[int, list[list[IntRow]]] = {}
+    for wall in walls:
+        places = [l for l, v in enumerate(wall[:-1]) if v]
+        if len(places) == 1:
+            axes.setdefault(places[0], []).append([wall])
     for l in range(k):
         if lower[l] >= upper[l]:
             raise ProofRejectedError(f"the bounding box is flat: {lower[l]} <= y{l} <= {upper[l]}")
@@ -240,10 +245,10 @@ def _box(
                 chosen = [[walls[_index(i)] for i in hints[l if sign > 0 else k + l]]]
             except (IndexError, TypeError, ValueError, KeyError):
                 chosen = []
-            chosen += [[wall] for wall in walls if not any(wall[:l] + wall[l + 1 : -1])]
+            chosen += axes.get(l, [])
             if not any(proved(goal, rows, bounded=False) for rows in chosen):
                 # a domain that is a box reaches all of its sides
-                is_box = all(sum(map(bool, wall[:-1])) == 1 for wall in walls)
+                is_box = sum(map(len, axes.values())) == len(walls)
                 raise (ProofRejectedError if is_box else NotDecidedError)(
                     f"nothing proves y{l} {'>=' if sign > 0 else '<='} {bound} on the domain"
                 )

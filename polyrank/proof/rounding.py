@@ -41,6 +41,7 @@ _MORE = 1 + 2.0**-30  # for what rounds bounds themselves
 _TINY = 2.0**-900  # more than all that underflow can do to the coefficient of a row
 _LOST = 2.0**-1000  # more than it can do to a sum of products
 _CHUNK = 1 << 12
+_CACHED = 1 << 17  # numbers
 
 
 class _Weights:
@@ -59,6 +60,7 @@ class _Weights:
         self.slopes: Floats = np.array(slopes).reshape(here.units, 2)
         #: which slopes are not 0; a float cannot say it
         self.live: Flags = np.array([[v != 0 for v in pair] for pair in here.slopes]).reshape(-1, 2)
+        self.chunk = max(32, _CACHED // (here.units * (layers.k + 1)))
         self.fits = _fit(table, self.shift) and _fit(here.slopes, self.slope_shift)
 
 
@@ -140,7 +142,11 @@ class Rounding:
             if k and group:
                 below = np.array([r.below.index for r in group if r.below is not None])
                 self.shifts[start : start + len(group)] = self.shifts[below]
-                self._enter(group, below - below_start, spread, slice(column, end))
+                units, chunk = (end - column) // len(group), self.weights[k - 1].chunk
+                for i in range(0, len(group), chunk):  # as many as stay in the cache
+                    part, at = group[i : i + chunk], column + i * units
+                    span = slice(at, at + len(part) * units)
+                    self._enter(part, below[i : i + chunk] - below_start, spread, span)
             elif group:
                 self._start(slice(column, end))
             if k < layers.depth:

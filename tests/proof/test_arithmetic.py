@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat, fmpz_mat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.network.normal_form import Network, affine_layer, relu_layer
-from polyrank.network.rational import fmpq_from_float
+from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
+from polyrank.network.rational import RationalArray, fmpq_from_float
 from polyrank.polyhedra.system import identity
-from polyrank.proof.farkas import is_nonnegative, proves
+from polyrank.proof.farkas import is_nonnegative, proved, proves
 from polyrank.proof.layers import Layers, Problem, Region
 from polyrank.proof.proposals import eliminated, inverses
 from polyrank.proof.rounding import Rounded, Rounding, by_cone, by_identity, ranks_at_least
+from polyrank.proof.rows import Frame, Listed, _rounded
 from tests.proof.runs import random_network
 
 
@@ -68,6 +71,96 @@ def test_rounded_rows_are_within_their_error(number: int) -> None:
             row = [fmpq_from_float(v) * 2**9 for v in rounding.values[:, i].tolist()]
             gap = sum(abs(v - w) for v, w in zip(row, wall, strict=True))
             assert gap <= fmpq_from_float(float(rounding.errors[i])) * 2**9
+
+
+def _scaled(dice: np.random.Generator) -> Network:
+    """Layers whose rows, columns, biases and slopes lie anywhere between 2^-1000 and 2^1000."""
+    widths = [int(dice.integers(1, 4)), *dice.integers(1, 5, size=3).tolist()]
+    span = int(dice.choice([0, 60, 300, 520, 1000]))
+
+    def draw(*shape: int) -> RationalArray:
+        values = dice.integers(-3, 4, size=shape)
+        powers = dice.integers(-span, span + 1, size=shape)
+        entries = [
+            fmpq(int(v)) * fmpq(2) ** int(e)
+            for v, e in zip(values.ravel(), powers.ravel(), strict=True)
+        ]
+        return RationalArray.from_rationals(entries, shape)
+
+    return Network(tuple(Layer(draw(b, a), draw(b), draw(b), draw(b)) for a, b in pairwise(widths)))
+
+
+def _nonnegative_on_the_cube(goal: list[int], rows: list[list[int]]) -> bool:
+    """By the vertices of the part of the cube where all rows are ≥ 0."""
+    d = len(goal) - 1
+    sides = [[sign * (l == j) for l in range(d)] + [1] for j in range(d) for sign in (1, -1)]
+    for chosen in combinations([*rows, *sides], d):
+        matrix = fmpq_mat(fmpz_mat([row[:-1] for row in chosen]))
+        if matrix.det() == 0:
+            continue
+        vertex = matrix.solve(fmpq_mat(d, 1, [fmpq(-row[-1]) for row in chosen])).entries()
+
+        def at(row: list[int], vertex: list[fmpq] = vertex) -> fmpq:
+            return sum((a * v for a, v in zip(row[:-1], vertex, strict=True)), fmpq(row[-1]))
+
+        if at(goal) < 0 and all(at(row) >= 0 for row in [*rows, *sides]):
+            return False
+    return True
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 10**9), st.booleans())
+def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
+    """Underflow and overflow have bounds: ranks, signs at points and steps against rationals."""
+    dice = np.random.default_rng(seed)
+    net = _scaled(dice)
+    n = net.input_dim
+    layers = Layers(net, len(net.layers), fmpq_mat(n, 1), identity(n))
+    # where the domain is unbounded, steps are about forms in (u, t), and t is ≥ 0
+    d = n if bounded else n + 1
+    axes = [tuple(int(l == j) for j in range(n + 1)) for l in range(d)]
+    walls = (*axes, tuple([1] * n + [int(fmpq(2) ** int(dice.integers(0, 1200)))]))
+    problem = Problem(layers, walls, len(walls), d, bounded, central=False)
+    rounding = Rounding(problem)
+    line = [Region(layers, None, 0, 0)]
+    for layer in layers.layers:
+        line.append(Region(layers, line[-1], int(dice.integers(1 << layer.units)), 0))
+    rounding.take(line)
+    for region in line:
+        assert region.rank == Region(layers, region.below, region.positive, 0).rank
+    points = [
+        [fmpq(int(v)) * fmpq(2) ** int(e) for v, e in zip(*pair, strict=True)]
+        for pair in zip(
+            dice.integers(-3, 4, size=(8, n)), dice.integers(-1100, 10, size=(8, n)), strict=True
+        )
+    ]
+    frame = Frame((fmpq(0),) * n, (fmpq(2) ** int(dice.choice([0, -400, -880, -1050, -1090])),) * n)
+    listed = Listed([], [], [], *_rounded(points, frame), points, frame)
+    for region in line[:-1]:
+        for unit in range(region.here.units):
+            number = problem.number(region.layer, unit, positive=bool(dice.integers(2)))
+            row = problem.row(region, number)
+            at = np.full(len(points), region.index)
+            inside = rounding.inside(
+                at, np.full(len(points), number), listed.rounded, listed.errors
+            )
+            for i, yes in enumerate(inside.tolist()):
+                value = sum(a * v for a, v in zip(row, listed.exact(i), strict=True))
+                assert not yes or value > 0
+            # the goal by d rows: walls, and units of this layer
+            rows = dice.integers(0, len(walls), size=d) * 2
+            if dice.integers(2):
+                rows[:1] = problem.number(
+                    region.layer, int(dice.integers(region.here.units)), positive=True
+                )
+            sure = rounding.prove(at[:1], np.array([number]), rows[:, None])
+            if sure[0]:
+                exact = [problem.row(region, int(r)) for r in rows]
+                assert any(row)
+                if bounded:
+                    assert _nonnegative_on_the_cube(row, exact)
+                else:
+                    assert proved(row, exact, bounded=False) or fmpz_mat(exact).rank() < d
 
 
 @given(st.integers(0, 10**9), st.integers(1, 4), st.booleans(), st.booleans())
