@@ -2,27 +2,34 @@
 
 A mutant that the checker accepts is looked at again, without the checker: either network, domain
 and table state the same as before (only the order of rows or the way of the proof differ), or the
-mutated claims are enumerated anew, by the other engine, and found to be true.
+mutated claims are enumerated anew, by the other engine, and found to be true. What it accepts as
+*not decided* claims less: every row is a region with its ranks, and, unless check says that this is
+not verified, the bounds of their number hold.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import polyrank as pr
-from polyrank.errors import PolyrankError
+from polyrank.cells.task import prefix_text
+from polyrank.errors import DomainError, NetworkError, PolyrankError
 from polyrank.network.rational import to_fmpq
-from polyrank.polyhedra.domain import domain_from_dict
-from polyrank.proof.check import check
-from tests.checks import check_run
+from polyrank.proof.check import Report, check
+from polyrank.proof.format import LEAF, NotDecidedError, head_of
+from tests.checks import check_run, rows_of
+from tests.oracles import exact_layers, regions_of_layers, restrict
 from tests.proof.runs import Copy, degenerate_network, random_network, write
 
 Mutation = Callable[[Copy, random.Random], Any]
@@ -129,6 +136,59 @@ def alter_rank(copy: Copy, dice: random.Random) -> None:
     values = _cells(table, column)
     values[dice.randrange(len(values))] += dice.choice([-1, 1])
     copy.write_table(_with(table, column, values), honest=dice.random() < 0.8)
+
+
+@mutation(6)
+def alter_columns(copy: Copy, dice: random.Random) -> None:
+    """The same or other values in columns of another kind."""
+    table = copy.table
+    dim = table.schema.field("witness").type.list_size
+    kind = dice.randrange(7)
+    if kind == 0:
+        words = [w + dice.choice([b"", b"\0"]) for w in _cells(table, "codeword")]
+        table = _typed(table, "codeword", words, pa.binary())
+    elif kind == 1:
+        words = _cells(table, "codeword")
+        words[dice.randrange(len(words))] = None
+        table = _typed(table, "codeword", words, table.schema.field("codeword").type)
+    elif kind == 2:
+        points = [(p or [0.0] * dim) * dice.choice([1, 2]) for p in _cells(table, "witness")]
+        points[0] = points[0][: dice.randrange(dim + 1)]
+        table = _typed(table, "witness", points, pa.list_(pa.float64()))
+    elif kind == 3:
+        ranks = [v + dice.choice([0.0, 0.5]) for v in _cells(table, "rank_1")]
+        table = _typed(table, "rank_1", ranks, pa.float64())
+    elif kind == 4:
+        ranks = _cells(table, "rank_1")
+        ranks[dice.randrange(len(ranks))] = None
+        table = _typed(table, "rank_1", ranks, pa.int16())
+    elif kind == 5:
+        spelled = [None] * table.num_rows
+        spelled[dice.randrange(len(spelled))] = [dice.choice(["0", "1/3", "x"])] * dim
+        table = _with(table, "witness_exact", spelled)
+    else:
+        table = table.append_column("opinion", pa.nulls(table.num_rows))
+    copy.write_table(table, honest=False)
+
+
+def _typed(table: pa.Table, column: str, values: list[Any], kind: pa.DataType) -> pa.Table:
+    at = table.schema.get_field_index(column)
+    return table.set_column(at, pa.field(column, kind), pa.array(values, kind))
+
+
+@mutation(5)
+def shrink_witness(copy: Copy, dice: random.Random) -> None:
+    """Coordinates below the smallest normal number, or no number at all, spelled as fractions."""
+    table = copy.table
+    points, spelled = _cells(table, "witness"), _cells(table, "witness_exact")
+    row = dice.randrange(len(points))
+    point = spelled[row] or [str(to_fmpq(v)) for v in points[row]]
+    factor = to_fmpq(2) ** dice.choice([-1, -200, -1060, -1074, -1100, -2000])
+    at = dice.randrange(len(point))
+    point[at] = str(to_fmpq(point[at]) * factor * dice.choice([1, -1]))
+    points[row], spelled[row] = None, point
+    table = _with(table, "witness", points)
+    copy.write_table(_with(table, "witness_exact", spelled))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -247,6 +307,65 @@ def alter_slope(copy: Copy, dice: random.Random) -> None:
     copy.edit_network(change, honest=dice.random() < 0.7)
 
 
+@mutation(5)
+def alter_slope_size(copy: Copy, dice: random.Random) -> None:
+    """Slopes so small or so far apart that their quotient is no float, or 0, or of another sign."""
+
+    def change(stored: dict[str, Any]) -> None:
+        layer = dice.choice(stored["layers"])
+        units = len(layer["weight"])
+        layer.pop("activation", None)
+        layer.pop("slope", None)
+        sizes = [dice.choice([0.0, 2.0**-1074, 2.0**-600, 1.0, 2.0**600, -1.0]) for _ in range(2)]
+        layer.setdefault("slope_neg", [0.0] * units)
+        layer.setdefault("slope_pos", [1.0] * units)
+        at = dice.randrange(units)
+        for side, size in zip(("slope_neg", "slope_pos"), sizes, strict=True):
+            layer[side] = [
+                size if i == at or dice.random() < 0.5 else v for i, v in enumerate(layer[side])
+            ]
+
+    copy.edit_network(change, honest=dice.random() < 0.8)
+
+
+@mutation(4)
+def scale_everything(copy: Copy, dice: random.Random) -> None:
+    """A box, its chart, the biases and all witnesses by one tiny factor, but for one of them."""
+    factor = to_fmpq(2) ** dice.choice([-1074, -1070, -1000, -500])
+    off = dice.randrange(5)
+
+    def times(value: Any) -> Any:
+        if isinstance(value, list):
+            return [times(v) for v in value]
+        return str(to_fmpq(value) * factor)
+
+    def manifest(entry: dict[str, Any]) -> None:
+        if entry["domain"]["kind"] != "box":
+            return
+        for side in ("lower", "upper"):
+            if off != 0:
+                entry["domain"][side] = times(entry["domain"][side])
+            if off != 1:
+                entry["chart"][side] = times(entry["chart"][side])
+
+    def network(stored: dict[str, Any]) -> None:
+        for layer in stored["layers"] if off != 2 else stored["layers"][:1]:
+            layer["bias"] = times(layer["bias"])
+
+    copy.edit(manifest)
+    copy.edit_network(network, honest=True)
+    table = copy.table
+    exact = [
+        times(text or [str(to_fmpq(v)) for v in y])
+        for y, text in zip(_cells(table, "witness"), _cells(table, "witness_exact"), strict=True)
+    ]
+    if off == 3:
+        row = dice.randrange(len(exact))
+        exact[row] = [str(-to_fmpq(v)) for v in exact[row]]
+    table = _with(table, "witness", [None] * table.num_rows)
+    copy.write_table(_with(table, "witness_exact", exact))
+
+
 def _moved(dice: random.Random, value: str) -> str:
     by = to_fmpq(dice.choice(["1", "-1", "1/1000", "-1/1000", "1/2"]))
     return str(to_fmpq(value) + by)
@@ -320,6 +439,101 @@ def alter_manifest(copy: Copy, dice: random.Random) -> None:
     copy.edit(change)
 
 
+@mutation(4)
+def alter_options(copy: Copy, dice: random.Random) -> None:
+    """Another depth than that of the run, in the options alone or wherever it is stated."""
+    consistent, by = dice.random() < 0.6, dice.choice([-1, 1])
+
+    def change(manifest: dict[str, Any]) -> None:
+        layers = manifest["layers"] + by
+        manifest["options"]["through_layer"] = dice.choice([layers, None, True]) if by else None
+        if consistent:
+            manifest["options"]["through_layer"] = layers
+            manifest["layers"] = layers
+            manifest["rank_histogram"] = (manifest["rank_histogram"] * 2)[:layers]
+            manifest["bits"] = sum(manifest["network"]["bits"][:layers])
+
+    copy.edit(change)
+    if consistent and by < 0 and dice.random() < 0.7:
+        copy.write_table(copy.table.drop_columns(f"rank_{copy.manifest['layers'] + 1}"))
+
+
+@mutation(3)
+def alter_chart_proof(copy: Copy, dice: random.Random) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        chart = manifest["chart"]
+        kind = dice.randrange(4)
+        if kind == 0:
+            del chart["proof"]
+        elif kind == 1:
+            chart["proof"]["box"] = [[dice.randrange(6)] for _ in range(dice.randrange(8))]
+        elif kind == 2:
+            chart["lineality"] = dice.choice([1, -1, 1.0, "0", True])
+        else:
+            size = dice.randrange(4)
+            values = [dice.choice(["1", "-1", "1/3", "0"]) for _ in range(size)]
+            chart["proof"]["equalities"] = {
+                "indices": [dice.randrange(6) for _ in range(size)], "values": values
+            }  # fmt: skip
+
+    copy.edit(change)
+
+
+@mutation(3)
+def alter_hash(copy: Copy, dice: random.Random) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        text = manifest["network"]["hash"]
+        at = dice.randrange(len(text))
+        other = dice.choice(sorted(set("0123456789abcdef") - {text[at]}))
+        manifest["network"]["hash"] = dice.choice(
+            [text[:at], text + "0", text[:at] + other + text[at + 1 :]]
+        )
+
+    copy.edit(change)
+
+
+@mutation(3)
+def delete_proof(copy: Copy, dice: random.Random) -> None:
+    """The log, or what the manifest says of it; half of the time a row goes with it."""
+    kind = dice.randrange(3)
+    if kind == 0:
+        for part in (copy.path / "proof").iterdir():
+            part.unlink()
+    else:
+        copy.edit(lambda m: m["proof"].update(parts=[]) if kind == 1 else m.pop("proof"))
+    if dice.random() < 0.5:
+        drop_row(copy, dice)
+
+
+@mutation(6)
+def alter_undecided(copy: Copy, dice: random.Random) -> None:
+    """A prefix of a run that leaves cells open; elsewhere, a run that says that it does."""
+    file = copy.path / "undecided.json"
+    units = copy.manifest["network"]["widths"][1 : copy.manifest["layers"] + 1]
+    if file.exists():
+        prefixes = json.loads(file.read_text())["prefixes"]
+    else:
+        prefixes = ["|".join("?" * n for n in units)]
+        copy.edit(lambda m: (m.update(certified=False), m["counts"].update(undecided=1)))
+    kind = dice.randrange(4)
+    at = dice.randrange(len(prefixes))
+    if kind == 0:
+        prefixes = prefixes[:at] + prefixes[at + 1 :]
+    elif kind == 1:
+        prefixes.append(prefixes[at])
+    else:
+        letter = dice.randrange(len(prefixes[at]))
+        new = dice.choice("01z=?|")
+        prefixes[at] = prefixes[at][:letter] + new + prefixes[at][letter + 1 :]
+    file.write_text(json.dumps({"prefixes": prefixes}))
+    if dice.random() < 0.7:
+        copy.edit(
+            lambda m: (
+                m["counts"].update(undecided=len(prefixes)), m.update(certified=not prefixes)
+            )
+        )  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------
 # the experiment
 
@@ -342,40 +556,98 @@ SUBJECTS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         {},
     ),
     "highs": (random_network(17, 2, 5, 4, 1), pr.Box(-1, 1), {"engine": "highs", "cells": 4}),
+    "first layers": (random_network(18, 2, 5, 4, 3, 1), None, {"through_layer": 2, "cells": 8}),
+    "undecided": (
+        random_network(11, 2, 5, 4, 1),
+        pr.Box(-1, 1),
+        {"cells": 6, "engine": "dictionary"},
+    ),
 }
 
 
 def _claims(copy: Copy) -> Any:
     """What a run states, apart from order of rows, witnesses and the log."""
     manifest = copy.manifest
+    manifest["undecided"] = pr.open_run(copy.path).count_interval
     table = copy.table
     columns = [c for c in table.schema.names if not c.startswith("witness")]
     rows = sorted(map(repr, table.select(columns).to_pylist()))
-    keys = ("domain", "layers", "bits", "certified", "counts", "rank_histogram", "network")
+    keys = (
+        "domain", "layers", "bits", "certified", "counts", "rank_histogram", "network", "undecided",
+    )  # fmt: skip
     chart = [manifest["chart"][key] for key in ("origin", "basis")]
     return rows, chart, [manifest[key] for key in keys]
 
 
-def _true(copy: Copy) -> bool:
+def _true(copy: Copy, report: Report) -> bool:
     """Whether the mutated claims are those of another enumeration of the mutated question."""
-    manifest = copy.manifest
     net = pr.load(copy.path / "network.json")
-    domain = domain_from_dict(manifest["domain"])
-    fresh = pr.enumerate_regions(net, domain, through_layer=manifest["layers"], engine="highs")
-    columns = [c for c in copy.table.schema.names if not c.startswith("witness")]
-    mine, other = (
-        sorted(map(repr, table.select(columns).to_pylist())) for table in (copy.table, fresh.table)
-    )
-    report = check_run(net, domain, pr.open_run(copy.path))
-    return fresh.certified and mine == other and bool(report.ok)
+    run = pr.open_run(copy.path)
+    layers, bits = run.layers, sum(net.bits[: run.layers])
+    mine = Counter((row.bits, row.zero, row.ranks) for row in rows_of(run.table, bits, layers))
+    try:
+        fresh = pr.enumerate_regions(net, run.domain, through_layer=layers, engine="highs")
+        assert fresh.certified
+        rows = rows_of(fresh.table, bits, layers)
+        other = Counter((row.bits, row.zero, row.ranks) for row in rows)
+        within = layers < len(net.layers) or bool(check_run(net, run.domain, run).ok)
+    except (DomainError, NetworkError):  # outside of what the engines accept
+        within, other = True, Counter(_oracle(net, run))
+    if report.complete:
+        return within and mine == other
+    least, most = run.count_interval
+    bounded = least <= other.total() <= (other.total() if most is None else most)
+    return mine <= other and ("certified" in report.unverified or bounded)
+
+
+def _oracle(net: pr.Network, run: pr.Run) -> Iterator[tuple[Any, ...]]:
+    """The regions by an independent method in fractions, in the coordinates of the chart."""
+    origin, basis = _fractions(run.origin), _fractions(run.basis)
+    system = run.domain.system(net.input_dim)
+    assert system.n == system.k
+    rows = []
+    for row, (bound,) in zip(_fractions(system.A), _fractions(system.b), strict=True):
+        normal = [sum(a * v for a, v in zip(row, c, strict=True)) for c in zip(*basis, strict=True)]
+        rows.append((*normal, bound - sum(a * v for a, (v,) in zip(row, origin, strict=True))))
+    layers = restrict(exact_layers(net)[: run.layers], tuple(v for (v,) in origin), basis)
+    regions = regions_of_layers(layers, run.coordinates, tuple(r for r in rows if any(r[:-1])))
+    for region in regions.values():
+        yield region.bits, tuple(int(sign == 0) for sign in region.signs), region.ranks
+
+
+def _fractions(matrix: Any) -> tuple[tuple[Fraction, ...], ...]:
+    return tuple(tuple(Fraction(int(v.p), int(v.q)) for v in row) for row in matrix.tolist())
+
+
+def _write(folder: Path, name: str) -> None:
+    net, domain, options = SUBJECTS[name]
+    write(folder, net, domain, **options)
+    if name == "undecided":
+        _leave_open(folder)
+
+
+def _leave_open(folder: Path) -> None:
+    """Take the subtree of the last rows away, and call its cell undecided."""
+    copy = Copy(folder, folder.parent / "whole")
+    starts = np.cumsum([0, *copy.manifest["network"]["widths"][1:]])
+    heads = [head_of(segment, int(starts[-1])) for segment in copy.segments]
+    with_leaves = [
+        LEAF in segment[head.size :] for segment, head in zip(copy.segments, heads, strict=True)
+    ]
+    last = max(range(len(heads)), key=lambda i: heads[i].row * with_leaves[i])
+    copy.write_segments([s for i, s in enumerate(copy.segments) if i != last])
+    copy.write_table(copy.table.slice(0, heads[last].row))
+    prefix = prefix_text(np.array(heads[last].decision, np.int8), starts)
+    copy.edit(lambda m: (m.update(certified=False), m["counts"].update(undecided=1)))
+    (copy.path / "undecided.json").write_text(json.dumps({"prefixes": [prefix]}))
+    Copy(copy.path, folder)
 
 
 def experiment(folder: Path, name: str, trials: int, seed: int) -> Counter[tuple[str, str]]:
     """Mutate a run ``trials`` times; the outcome of each, by mutation."""
-    net, domain, options = SUBJECTS[name]
-    write(folder / "run", net, domain, **options)
+    _write(folder / "run", name)
     original = Copy(folder / "run", folder / "original")
-    assert check(original.path).complete
+    assert check(original.path).complete == (name != "undecided")
     stated = _claims(original)
     dice = random.Random(f"{name} {seed}")
     names = list(MUTATIONS)
@@ -388,16 +660,20 @@ def experiment(folder: Path, name: str, trials: int, seed: int) -> Counter[tuple
         try:
             # every fifth one on exact rows alone
             report = check(copy.path, exact=trial % 5 == 0)
+        except NotDecidedError:
+            outcome[kind, "not decided"] += 1
+            continue
         except PolyrankError:
             outcome[kind, "rejected"] += 1
             continue
         where = f"{name}, seed {seed}, trial {trial}: {kind} was accepted"
-        assert report.complete, where
-        if _claims(copy) == stated and kind != "alter_witness":
+        assert report.complete == (not report.doubt), where
+        verified = "certified" not in report.unverified
+        if verified and _claims(copy) == stated and kind not in WITNESSES:
             outcome[kind, "equivalent"] += 1
         else:
-            assert _true(copy), where
-            outcome[kind, "true"] += 1
+            assert _true(copy, report), where
+            outcome[kind, "true" if report.complete else "not decided"] += 1
     return outcome
 
 
@@ -405,11 +681,14 @@ def summary(outcome: Counter[tuple[str, str]]) -> str:
     """One line per mutation."""
     lines = [f"{sum(outcome.values())} mutations"]
     for kind in MUTATIONS:
-        counts = ", ".join(f"{outcome[kind, o]} {o}" for o in ("rejected", "equivalent", "true"))
+        counts = ", ".join(f"{outcome[kind, o]} {o}" for o in OUTCOMES)
         lines.append(f"  {kind}: {counts}")
     return "\n".join(lines)
 
 
+OUTCOMES = ("rejected", "not decided", "equivalent", "true")
+# witnesses are no part of the claims that are compared, but have to be inside
+WITNESSES = ("alter_witness", "shrink_witness")
 # never accepted, whatever the dice say: the claim is another one
 ALWAYS_REJECTED = (
     "flip_codeword_bit",
@@ -419,6 +698,7 @@ ALWAYS_REJECTED = (
     "alter_rank",
     "drop_segment",
     "alter_manifest",
+    "alter_columns",
 )
 
 
@@ -433,11 +713,14 @@ def _run(folder: Path, trials: int, seed: int) -> Counter[tuple[str, str]]:
     for kind in ALWAYS_REJECTED:
         assert total[kind, "rejected"] > 0
         assert total[kind, "equivalent"] == total[kind, "true"] == 0, kind
+    for kind in ("alter_hash", "delete_proof"):
+        assert total[kind, "not decided"] > 0
+        assert total[kind, "equivalent"] == total[kind, "true"] == 0, kind
     return total
 
 
 def test_every_mutation_that_changes_a_claim_is_rejected(tmp_path: Path) -> None:
-    _run(tmp_path, 140, 1)
+    _run(tmp_path, 110, 1)
 
 
 @pytest.mark.slow
