@@ -85,6 +85,7 @@ def cliques_of(
             answer, said = process.communicate(question.getvalue())
         except BaseException:
             process.kill()
+            process.wait()
             raise
     if process.returncode != 0:
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
