@@ -21,7 +21,7 @@ from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
-from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.cells.vertices.search import VertexSearch, takes
 from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
@@ -122,7 +122,7 @@ def search(
 
 def chosen_engine(network: Network, chart: Chart) -> str:
     """The engine that ``auto`` stands for: vertices where they can be used, or dictionaries."""
-    return "dictionary" if root_of(network, chart) is None else "vertices"
+    return "vertices" if takes(network, chart) else "dictionary"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,13 @@ def array(value: np.ndarray[Any, Any]) -> ctypes.Structure:
     return out
 
 
+@cache
+def _structure(kind: Any, members: tuple[Any, ...]) -> type[ctypes.Structure]:
+    """The C structure of a named tuple with members of these types."""
+    fields = list(zip(kind._fields, members, strict=True))
+    return type(kind.__name__, (ctypes.Structure,), {"_fields_": fields})
+
+
 class Record:
     """A named tuple of arrays, 64-bit integers and doubles, with its C structure beside it.
 
@@ -46,18 +54,16 @@ class Record:
     __slots__ = ("arrays", "structure")
 
     def __init__(self, values: Any) -> None:
-        members = [
-            (
-                name,
-                _array_types[value.ndim]
-                if isinstance(value, np.ndarray)
-                else _SCALARS[np.asarray(value).dtype.kind],
-            )
-            for name, value in zip(type(values)._fields, values, strict=True)
-        ]
-        kind = type(type(values).__name__, (ctypes.Structure,), {"_fields_": members})
+        members = tuple(
+            _array_types[value.ndim]
+            if isinstance(value, np.ndarray)
+            else _SCALARS[np.asarray(value).dtype.kind]
+            for value in values
+        )
         self.arrays = values
-        self.structure = kind(*(array(v) if isinstance(v, np.ndarray) else v for v in values))
+        self.structure = _structure(type(values), members)(
+            *(array(v) if isinstance(v, np.ndarray) else v for v in values)
+        )
 
 
 class Handle:

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -80,12 +81,15 @@ def shard_files(directory: Path) -> list[Path]:
 def versions() -> dict[str, str]:
     """Versions of polyrank, Python and the libraries that take part in a verdict."""
     found = {"polyrank": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return found | {name: _installed(name) for name in _LIBRARIES}
+
+
+@cache
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def network_entry(network: Network) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class _TopSizes(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_int64)
         for name in (
-            "layer", "fresh", "rows", "vertices", "labels", "questions", "certify_unit",
+            "layer", "fresh", "cone", "rows", "vertices", "labels", "questions", "certify_unit",
             "certify_side",
         )
     ]  # fmt: skip
@@ -140,6 +140,8 @@ class TopCell:
     layer : int
     fresh : bool
         Its layer is not entered yet.
+    cone : int
+        Number of the root's cell that it lies in.
     rows : int
         Rows of the proof's cell; ``row_unit`` has their units, −1 for the domain's.
     vertex : (v,) int64 array
@@ -163,6 +165,7 @@ class TopCell:
 
     layer: int
     fresh: bool
+    cone: int
     rows: int
     certify_unit: int
     certify_side: int
@@ -214,9 +217,9 @@ class VertexCore:
         )  # fmt: skip
         self._handle = Handle(pointer, "polyrank_vertices_free")
 
-    def run(self, base: int, steps: int) -> int:
-        """Go on until ``base`` cells are left open, at most so many steps; why it stopped."""
-        code = int(call("polyrank_vertices_run", self._handle, base, steps))
+    def run(self, base: int, steps: int, seconds: float) -> int:
+        """Go on until ``base`` cells are left open, so many steps or seconds; why it stopped."""
+        code = int(call("polyrank_vertices_run", self._handle, base, steps, seconds))
         if code < 0:
             raise MemoryError("the cells with their vertices do not fit into memory")
         return code
@@ -308,5 +311,11 @@ class VertexCore:
         )
         call("polyrank_vertices_top", self._handle, Record(arrays))
         return TopCell(
-            size.layer, bool(size.fresh), size.rows, size.certify_unit, size.certify_side, *arrays
+            size.layer,
+            bool(size.fresh),
+            size.cone,
+            size.rows,
+            size.certify_unit,
+            size.certify_side,
+            *arrays,
         )

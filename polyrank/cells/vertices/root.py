@@ -72,18 +72,8 @@ def domain_root(walls: fmpq_mat, chart: Chart) -> Root | None:
     k, m = chart.k, walls.nrows()
     if math.comb(m, k) > MOST_SUBSETS:
         return None
-    rows = [[walls[i, l] for l in range(k + 1)] for i in range(m)]
-    found: dict[Vector, tuple[int, ...]] = {}
-    for chosen in itertools.combinations(range(m), k):
-        matrix = fmpq_mat(k, k, [v for i in chosen for v in rows[i][:k]])
-        if matrix.det() == 0:
-            continue
-        point = matrix.solve(fmpq_mat(k, 1, [-rows[i][k] for i in chosen]))
-        vertex = tuple(point.entries())
-        if vertex in found:
-            continue
-        if all(_value(row, vertex) >= 0 for row in rows):
-            found[vertex] = chosen
+    rows = walls.tolist()
+    found = _corners(rows, k) or _vertices(rows, k)
     points = tuple(found)
     tight = tuple(frozenset(i for i, row in enumerate(rows) if _value(row, p) == 0) for p in points)
     labels = tuple(tuple(-1 - i for i in found[p]) for p in points)
@@ -95,6 +85,44 @@ def domain_root(walls: fmpq_mat, chart: Chart) -> Root | None:
     else:
         cell = _polyhedron(rows, points, tight)
     return Root(points, labels, (False,) * len(points), tight, (cell,))
+
+
+def _corners(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
+    """Vertices of a box that two rows bound in each coordinate, as :func:`_vertices`; else none."""
+    if len(rows) != 2 * k:
+        return {}
+    bounds: list[dict[int, fmpq]] = [{} for _ in range(k)]
+    for i, row in enumerate(rows):
+        axes = [l for l in range(k) if row[l] != 0]
+        if len(axes) != 1:
+            return {}
+        bounds[axes[0]][i] = -row[k] / row[axes[0]]
+    if any(len(sides) != 2 for sides in bounds):
+        return {}
+    chosen = sorted(tuple(sorted(sides)) for sides in itertools.product(*bounds))
+    at = [next(l for l in range(k) if i in bounds[l]) for i in range(2 * k)]
+    found: dict[Vector, tuple[int, ...]] = {}
+    for sides in chosen:
+        place = {at[i]: bounds[at[i]][i] for i in sides}
+        found[tuple(place[l] for l in range(k))] = sides
+    return found
+
+
+def _vertices(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
+    """Vertices of a polytope, each with the first k rows that define it."""
+    m = len(rows)
+    found: dict[Vector, tuple[int, ...]] = {}
+    for chosen in itertools.combinations(range(m), k):
+        matrix = fmpq_mat(k, k, [v for i in chosen for v in rows[i][:k]])
+        if matrix.det() == 0:
+            continue
+        point = matrix.solve(fmpq_mat(k, 1, [-rows[i][k] for i in chosen]))
+        vertex = tuple(point.entries())
+        if vertex in found:
+            continue
+        if all(_value(row, vertex) >= 0 for row in rows):
+            found[vertex] = chosen
+    return found
 
 
 def _value(row: Sequence[fmpq], point: Vector) -> fmpq:

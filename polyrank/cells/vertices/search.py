@@ -18,7 +18,7 @@ from polyrank.cells.arrays import (
     wall_rows,
 )
 from polyrank.cells.chart import Chart
-from polyrank.cells.interrupt import DeferredInterrupt, Slices
+from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
 from polyrank.cells.log_steps import LOG_SPLIT
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
@@ -32,7 +32,6 @@ from polyrank.cells.task import (
 )
 from polyrank.cells.vertices.core import (
     ASK,
-    BUDGET,
     CERTIFY,
     DONE,
     WITNESS,
@@ -43,6 +42,7 @@ from polyrank.cells.vertices.core import (
 from polyrank.cells.vertices.exact_signs import ExactSigns, Vector
 from polyrank.cells.vertices.root import (
     AT_INFINITY,
+    MOST_SUBSETS,
     Root,
     domain_root,
     root_arrays,
@@ -53,12 +53,13 @@ from polyrank.errors import UncertifiedError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
-__all__ = ["MOST_DIMENSIONS", "VertexSearch", "root_of"]
+__all__ = ["MOST_DIMENSIONS", "VertexSearch", "root_of", "takes"]
 
 MOST_DIMENSIONS = 3
 #: Cells per proof segment; segments are what a checker can take apart and check in parallel.
 _SEGMENT = 100_000
 _SEGMENT_END = b"\0"
+_MOST_STEPS = 1 << 40
 _OUTPUT_BYTES = 1 << 24
 _OUTPUT_ROWS = 65536
 
@@ -78,6 +79,13 @@ def root_of(network: Network, chart: Chart) -> Root | None:
         return None
     net = net_arrays(network, chart, cube, 1)
     return whole_space_root(exact_first_rows(network.layers[0], chart, cube), net, cube)
+
+
+def takes(network: Network, chart: Chart) -> bool:
+    """Whether :func:`root_of` gives a root, without listing the vertices of a polytope."""
+    if 1 <= chart.k <= MOST_DIMENSIONS and chart.bounded:
+        return math.comb(chart.A.nrows(), chart.k) <= MOST_SUBSETS
+    return root_of(network, chart) is not None
 
 
 def _why_not(chart: Chart) -> str:
@@ -164,7 +172,6 @@ class VertexSearch:
         self.exact_points: dict[int, Vector] = {}
         self._exact: ExactSigns | None = None
         self.started = time.perf_counter()
-        self.slices = Slices()
 
     @property
     def exact(self) -> ExactSigns:
@@ -218,11 +225,8 @@ class VertexSearch:
             self._head(self.proof)
             base, last = self.core.status.open_cells - 1, self._cells + _SEGMENT
         while True:
-            before, called = self._cells, time.perf_counter()
-            steps = max(1, int(min(self.slices.steps, last - before)))
-            code = self.core.run(base, steps)
-            taken = steps if code == BUDGET else self._cells - before
-            self.slices.measured(taken, time.perf_counter() - called)
+            steps = max(1, int(min(_MOST_STEPS, last - self._cells)))
+            code = self.core.run(base, steps, SLICE_SECONDS)
             if code == ASK:
                 with interrupt.at_once():
                     signs = self._answers()
@@ -252,14 +256,13 @@ class VertexSearch:
         self.core.open_segment()
         top, net = self.core.top, self.net
         total = int(net.unit_start[-1])
-        f = self.core.status.open_cells - 1
         layer = top.layer
         decision = np.full(total, UNDECIDED, dtype=np.int8)
         splits = np.zeros(total, dtype=np.int8)
         late: list[int] = []  # units of layer 1 that cut cone f of R^k off what was open
         if top.fresh:  # the domain itself or such a cone: others end at cells with decisions
             units = self.root.labels[0] if self.conic else ()
-            sides = [f >> (len(units) - 1 - j) & 1 for j in range(len(units))]
+            sides = [top.cone >> (len(units) - 1 - j) & 1 for j in range(len(units))]
             early = max((j + 1 for j, above in enumerate(sides) if not above), default=0)
             late = list(units[early:])
             layer = 0 if early else -1

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -84,7 +85,7 @@ struct KeptCells {
 enum class Stop : int {
   done = 0,
   output_full = 1,
-  budget = 3,
+  budget = 3,    // or the time is up
   log_full = 4,
   ask = 10,      // answer the questions and call again
   witness = 12,  // the cell on top is a region; accept it with a witness
@@ -287,7 +288,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
     for (std::int64_t f = 0; f < cells; f++)
       pool.cells.push_back({{small(root.cell(f, 0)), small(root.cell(f, 1)), small(root.cell(f, 2)),
                              small(root.cell(f, 3))},
-                            top, 0, -1, 0, 0, true, 1.0 / static_cast<double>(cells)});
+                            top, 0, -1, 0, 0, small(f), true, 1.0 / static_cast<double>(cells)});
     reserve_cell(pool.cells.size());
   }
 
@@ -613,9 +614,13 @@ template <class S> bool open_layer(S &s, std::size_t f) {
   return true;
 }
 
-// Process open cells until `base` are left, a buffer is full or a question is open. `budget` is how
-// many steps may be taken.
-template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
+// Process open cells until `base` are left, a buffer is full, a question is open, so many steps are
+// taken (`budget`), or so many seconds have passed.
+template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  constexpr int steps_between_looks = 16;
+  int steps = 0;
   auto &pool = s.pool;
   ProofLog &log = s.path.log;
   const bool logging = log.on();
@@ -626,6 +631,10 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
     if (s.output.count >= s.output.capacity) return Stop::output_full;
     if (logging && log.size > log_limit) return Stop::log_full;
     if (budget <= 0) return Stop::budget;
+    if (++steps == steps_between_looks) {
+      if (Clock::now() > end) return Stop::budget;
+      steps = 0;
+    }
     pool.reserve_halves(pool.cells[f].faces);
     s.reserve_cell(f);
     budget--;
@@ -669,9 +678,10 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget) {
       std::copy_n(split, pool.layer_words, pool.split_of(f + 1));
       std::copy_n(pool.pending_of(f), pool.layer_words, pool.pending_of(f + 1));
       s.next_rows.copy(f, f + 1, layer + 1);
-      pool.cells[f] = {halves.half[0], pool.top, layer, cut, -1, whole.rows, false, whole.share * 0.5};
+      const double share = whole.share * 0.5;
+      pool.cells[f] = {halves.half[0], pool.top, layer, cut, -1, whole.rows, whole.cone, false, share};
       pool.cells.push_back(
-          {halves.half[1], pool.top, layer, cut, 1, whole.rows, false, whole.share * 0.5});
+          {halves.half[1], pool.top, layer, cut, 1, whole.rows, whole.cone, false, share});
       continue;
     }
     close_layer(s, layer, f);
@@ -703,7 +713,7 @@ template <class S> void open_segment(S &s) {
       int side = 0;
       if (cell.fresh && s.conic && cell.layer == 0) {
         for (int j = 0; j < made; j++)
-          if (s.root_units[j] == i) side = f >> (made - 1 - j) & 1 ? 1 : -1;
+          if (s.root_units[j] == i) side = cell.cone >> (made - 1 - j) & 1 ? 1 : -1;
       } else if (k < cell.layer) {
         if (s.path.split[a + i] == 1) side = s.path.bit[a + i] == 1 ? 1 : -1;
       } else if (!cell.fresh && (pool.split_of(f)[i >> 6] & bit) != 0) {

@@ -63,6 +63,20 @@ public:
     plain_[to] = plain_[from];
   }
 
+  // Where the sums of a cell are kept outside of a search.
+  std::vector<double> sums(std::size_t cell) const {
+    return std::vector<double>(slot(cell), slot(cell) + slot_size());
+  }
+  bool plain(std::size_t cell) const { return plain_[cell] != 0; }
+  void set(std::size_t cell, const std::vector<double> &sums, bool plain) {
+    std::copy(sums.begin(), sums.end(), slot(cell));
+    plain_[cell] = plain;
+  }
+  void move(std::size_t from, std::size_t to) {
+    std::copy_n(slot(from), slot_size(), slot(to));
+    plain_[to] = plain_[from];
+  }
+
   // Notes that unit j of layer k - 1 has this slope on a cell; `add` adds what was noted.
   void note(const Path<D> &path, std::int64_t k, std::int64_t j, double slope) {
     const std::int64_t g = net_.unit_start(k - 1) + j;

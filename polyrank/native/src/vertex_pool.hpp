@@ -60,6 +60,7 @@ struct OpenPolytope {
   std::int32_t unit;                // unit (in layer) whose side the cell is and whose row the
   std::int32_t side;                // proof's cell does not have yet, or -1
   std::int32_t rows;                // rows of the proof's cell above this one
+  std::int32_t cone;                // number of the root cell that it lies in
   bool fresh;                       // the layer's rows are not composed yet
   double share;                     // of the tree
 };

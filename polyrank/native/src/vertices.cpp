@@ -4,6 +4,7 @@
 #include <new>
 
 #include "cells_with_vertices.hpp"
+#include "vertex_task.hpp"
 #include "interface.hpp"
 
 namespace polyrank::vertices {
@@ -43,7 +44,7 @@ struct KeptArrays {
 
 // The cell on top, the path that leads to it and what is asked about it.
 struct TopSizes {
-  std::int64_t layer, fresh, rows, vertices, labels, questions, certify_unit, certify_side;
+  std::int64_t layer, fresh, cone, rows, vertices, labels, questions, certify_unit, certify_side;
 };
 
 struct TopArrays {
@@ -58,9 +59,21 @@ struct TopArrays {
   Array<std::int8_t, 1> bit, zero, split;
 };
 
+// A task of any dimension.
+struct AnyTask {
+  virtual ~AnyTask() = default;
+};
+
+template <int K, int D> struct TaskOf final : AnyTask {
+  VertexTask<K, D> task;
+  explicit TaskOf(VertexTask<K, D> &&taken) : task(std::move(taken)) {}
+};
+
 struct Engine {
   virtual ~Engine() = default;
-  virtual Stop run(std::int64_t base, std::int64_t budget) = 0;
+  virtual AnyTask *take(std::int64_t cell) = 0;
+  virtual void load(const AnyTask &task) = 0;
+  virtual Stop run(std::int64_t base, std::int64_t budget, double seconds) = 0;
   virtual void accept(const double *point) = 0;
   virtual void open_segment() = 0;
   virtual void answer(const std::int8_t *signs, std::int64_t count) = 0;
@@ -77,11 +90,18 @@ struct Engine {
 template <int K, bool H> struct EngineOf final : Engine {
   VertexSearch<K, H> search;
 
+  using Task = TaskOf<VertexSearch<K, H>::K, VertexSearch<K, H>::D>;
+
   EngineOf(const Network &net, const Root &root, const VertexOptions &options)
       : search(net, root, options) {}
 
-  Stop run(std::int64_t base, std::int64_t budget) override {
-    return vertices::run(search, base, budget);
+  AnyTask *take(std::int64_t cell) override {
+    return new Task(take_task(search, static_cast<std::size_t>(cell)));
+  }
+  void load(const AnyTask &task) override { load_task(search, static_cast<const Task &>(task).task); }
+
+  Stop run(std::int64_t base, std::int64_t budget, double seconds) override {
+    return vertices::run(search, base, budget, seconds);
   }
   void accept(const double *point) override {
     std::copy_n(point, K, search.chart_point);
@@ -137,7 +157,7 @@ template <int K, bool H> struct EngineOf final : Engine {
   }
   void top_sizes(TopSizes &out) const override {
     const OpenPolytope &cell = search.pool.cells.back();
-    out = {cell.layer, cell.fresh, cell.rows, cell.faces.vertex_size,
+    out = {cell.layer, cell.fresh, cell.cone, cell.rows, cell.faces.vertex_size,
            K == 3 ? cell.faces.list_size : cell.faces.vertex_size,
            static_cast<std::int64_t>(search.questions.open.size()), search.to_certify.unit,
            search.to_certify.side};
@@ -205,10 +225,34 @@ POLYRANK_API void *polyrank_vertices_new(const polyrank::Network *net, const pol
 
 POLYRANK_API void polyrank_vertices_free(void *search) { delete static_cast<Engine *>(search); }
 
-// A member of Stop, or -1 where memory ran out.
-POLYRANK_API std::int64_t polyrank_vertices_run(void *search, std::int64_t base, std::int64_t budget) {
+// Takes an open cell, counted from the bottom of the stack, out of a search; null where memory ran out.
+POLYRANK_API void *polyrank_vertices_take(void *search, std::int64_t cell) {
   try {
-    return static_cast<std::int64_t>(static_cast<Engine *>(search)->run(base, budget));
+    return static_cast<Engine *>(search)->take(cell);
+  } catch (const std::bad_alloc &) {
+    return nullptr;
+  }
+}
+
+POLYRANK_API void polyrank_vertices_free_task(void *task) {
+  delete static_cast<polyrank::vertices::AnyTask *>(task);
+}
+
+// Gives a cell to a search of the same problem that has none open; 0 where memory ran out.
+POLYRANK_API std::int64_t polyrank_vertices_load(void *search, const void *task) {
+  try {
+    static_cast<Engine *>(search)->load(*static_cast<const polyrank::vertices::AnyTask *>(task));
+    return 1;
+  } catch (const std::bad_alloc &) {
+    return 0;
+  }
+}
+
+// A member of Stop, or -1 where memory ran out.
+POLYRANK_API std::int64_t polyrank_vertices_run(void *search, std::int64_t base, std::int64_t budget,
+                                                double seconds) {
+  try {
+    return static_cast<std::int64_t>(static_cast<Engine *>(search)->run(base, budget, seconds));
   } catch (const std::bad_alloc &) {
     return -1;
   }
