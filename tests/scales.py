@@ -220,5 +220,9 @@ def count(agrees: Callable[[int], str], start: int, total: int) -> Counter[str]:
 if __name__ == "__main__":
     room, total = sys.argv[1], int(sys.argv[2])
     first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    outcomes = count(import_module(ROOMS[room]).agrees, first, total)
-    sys.stdout.write(f"{room}: {dict(outcomes)}\n")
+    agrees = import_module(ROOMS[room]).agrees
+    outcomes: Counter[str] = Counter()
+    for start in range(first, first + total, 500):
+        outcomes += count(agrees, start, min(500, first + total - start))
+        sys.stdout.write(f"{room}, {sum(outcomes.values())} of {total}: {dict(outcomes)}\n")
+        sys.stdout.flush()

@@ -27,6 +27,7 @@ from polyrank.lp.exact_simplex import (
     to_vertex,
 )
 from polyrank.lp.farkas import Multipliers, Row, coprime, value_at
+from polyrank.lp.short_points import short_point
 
 __all__ = [
     "Cell",
@@ -341,7 +342,7 @@ def strictly_inside(
 
     On the segment from the violation to the strictly interior point, as far along as a power of
     two allows. Every point of it but the violation itself is strictly interior (Rockafellar,
-    Convex Analysis, theorem 6.1).
+    Convex Analysis, theorem 6.1). Long coordinates are shortened around it.
 
     Raises
     ------
@@ -356,7 +357,8 @@ def strictly_inside(
     step = fmpq(1, 2)
     while low + step * (high - low) >= 0:
         step /= 2
-    return violation + (interior - violation) * step
+    inside = violation + (interior - violation) * step
+    return short_point([*cell.rows, tuple(-v for v in objective)], inside)
 
 
 def _feasible_point(cell: Cell) -> fmpq_mat | Infeasible:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, value_at, values_at
+from polyrank.lp.short_points import short_point
 from polyrank.network.normal_form import Network
 from polyrank.sampling.cells_at import Row
 
@@ -149,9 +150,7 @@ def _pairs(point: fmpq_mat, direction: fmpq_mat) -> list[tuple[fmpq, fmpq]]:
 def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fmpq_mat:
     """A point close to ``point + ε direction``, strictly inside every row, with short coordinates.
 
-    The rows are those of the neighbour; those that vanish at the point grow in the direction. The
-    coordinates are rounded to 64 bits where that stays inside: numbers that grew from region to
-    region would slow a walk down without end.
+    The rows are those of the neighbour; those that vanish at the point grow in the direction.
 
     Raises
     ------
@@ -169,14 +168,4 @@ def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fm
         # p / q > 2 to the power bits(p) - bits(q) - 1
         length = fmpq(1, 1 << (1 + int(least.q).bit_length() - int(least.p).bit_length()))
     inside = point + direction * length
-    short = fmpq_mat(k, 1, [_rounded(v) for v in inside.entries()])
-    return short if all(v > 0 for v in values_at(rows, short)) else inside
-
-
-def _rounded(value: fmpq) -> fmpq:
-    """The first 64 bits of a number of any magnitude."""
-    p, q = int(value.p), int(value.q)
-    shift = 64 - p.bit_length() + q.bit_length()
-    if shift < 0:
-        return fmpq((p // (q << -shift)) << -shift)
-    return fmpq((p << shift) // q, 1 << shift)
+    return short_point(rows, inside)

@@ -289,7 +289,7 @@ def test_composite_rows_of_any_magnitude_lie_within_their_error_bounds() -> None
     rng = np.random.default_rng(5)
     sizes = [(-500, 499), (-3, 3), (-20, 20), (-500, -450)]
     zero_rows = 0
-    for _ in range(1500):
+    for _ in range(500):
         n_in, n_out, width = (
             int(rng.integers(1, 7)),
             int(rng.integers(1, 8)),
@@ -329,7 +329,7 @@ def test_composite_rows_of_any_magnitude_lie_within_their_error_bounds() -> None
                     total += fmpq_from_float(weight[j, i]) * factors[j] * below[j][l]
                 gap = abs(total - _unit(out_power[i]) * fmpq_from_float(out_rows[i, l]))
                 assert gap <= _unit(out_power[i]) * fmpq_from_float(out_error[i])
-    assert zero_rows > 100
+    assert zero_rows > 30
 
 
 @pytest.mark.parametrize("kind", ["normal", "cancelling", "dynamic", "tiny", "inexact", "integer"])
