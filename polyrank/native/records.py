@@ -61,7 +61,8 @@ class Record:
             for value in values
         )
         self.arrays = values
-        self.structure = _structure(type(values), members)(
+        kind: Any = type(values)
+        self.structure = _structure(kind, members)(
             *(array(v) if isinstance(v, np.ndarray) else v for v in values)
         )
 
