@@ -22,14 +22,23 @@ from flint import fmpq, fmpq_mat, fmpz
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
-from polyrank.cells.compose import ZERO_ROW
 from polyrank.cells.dependence import directions, ties, weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 
-__all__ = ["CubeMap", "NetArrays", "cube_map", "exact_first_rows", "net_arrays", "wall_rows"]
+__all__ = [
+    "ZERO_ROW",
+    "CubeMap",
+    "NetArrays",
+    "cube_map",
+    "exact_first_rows",
+    "net_arrays",
+    "wall_rows",
+]
 
+#: The power of a row that is exactly zero, in every coefficient (``zero_row`` of the native core).
+ZERO_ROW = -(1 << 40)
 #: Weights and slopes are 0 or within 2**±_LARGEST_WEIGHT, biases that are no floats within more.
 _LARGEST_WEIGHT, _LARGEST_BIAS = 500, 1000
 _NARROWEST = fmpq(1, 2**900)

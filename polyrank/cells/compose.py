@@ -13,13 +13,12 @@ import math
 
 import numpy as np
 
+from polyrank.cells.arrays import ZERO_ROW
 from polyrank.lp.jit import kernel, shared
 
-__all__ = ["UNIT_ROUNDOFF", "ZERO_ROW", "compose", "exponent_of", "gamma", "power_of_two"]
+__all__ = ["UNIT_ROUNDOFF", "compose", "exponent_of", "gamma", "power_of_two"]
 
 UNIT_ROUNDOFF = 2.0**-53
-#: The ``power`` of a row that is exactly zero, in every coefficient.
-ZERO_ROW = -(1 << 40)
 #: Factors of a layer within 2**±FACTOR_RANGE are used as they are; others are brought below one.
 FACTOR_RANGE = 300
 #: Rows below 2**−300, and biases far from their layer, are composed again on their own scale.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polyrank.cells.compose import ZERO_ROW, compose, gamma
+from polyrank.cells.arrays import ZERO_ROW
+from polyrank.cells.compose import compose, gamma
 from polyrank.cells.log_steps import LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_ZERO
 from polyrank.cells.proof_log import log_unit
 from polyrank.cells.work import (

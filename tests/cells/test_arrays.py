@@ -9,9 +9,15 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 import polyrank as pr
-from polyrank.cells.arrays import cube_map, exact_first_rows, float_rows, net_arrays, wall_rows
+from polyrank.cells.arrays import (
+    ZERO_ROW,
+    cube_map,
+    exact_first_rows,
+    float_rows,
+    net_arrays,
+    wall_rows,
+)
 from polyrank.cells.chart import chart
-from polyrank.cells.compose import ZERO_ROW
 from polyrank.cells.dependence import weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer

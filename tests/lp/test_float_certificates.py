@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.compose import ZERO_ROW, compose, gamma
+from polyrank.cells.arrays import ZERO_ROW
+from polyrank.cells.compose import compose, gamma
 from polyrank.lp import certify
 from polyrank.lp.certificates import Violation
 from polyrank.lp.exact import Cell, nonnegative
