@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Tensor", "legacy_file", "linear", "module", "sequential", "state", "zip_file"]
+__all__ = ["Called", "Tensor", "legacy_file", "linear", "module", "sequential", "state", "zip_file"]
 
 STORAGES = {
     "f4": "FloatStorage", "f8": "DoubleStorage", "f2": "HalfStorage", "i8": "LongStorage",
@@ -79,7 +79,8 @@ def _class(module: str, name: str) -> type:
 MODULES = (
     "torch", "torch._utils", "torch.nn", "torch.nn.modules", "torch.nn.modules.container",
     "torch.nn.modules.linear", "torch.nn.modules.activation", "torch.nn.modules.batchnorm",
-    "torch.nn.modules.dropout", "torch.nn.modules.conv", "mynets",
+    "torch.nn.modules.dropout", "torch.nn.modules.conv", "torch.nn.parallel",
+    "torch.nn.parallel.data_parallel", "mynets", "argparse",
 )  # fmt: skip
 
 
@@ -138,6 +139,9 @@ class _Pickler(pickle._Pickler):
                 )
             self.save_reduce(*made, obj=value)
             return
+        if isinstance(value, Called):
+            self.save_reduce(_class(value.module, value.name), value.arguments, obj=None)
+            return
         if isinstance(value, Instance):
             made_class = _class(value.module, value.name)
             self.save_reduce(_newobj, (made_class,), value.state, obj=None)
@@ -157,6 +161,13 @@ class Instance:
 
     def __init__(self, module: str, name: str, state: Mapping[str, Any]) -> None:
         self.module, self.name, self.state = module, name, dict(state)
+
+
+class Called:
+    """What a call of a class with plain arguments makes, such as a member of an enumeration."""
+
+    def __init__(self, module: str, name: str, *arguments: Any) -> None:
+        self.module, self.name, self.arguments = module, name, arguments
 
 
 def module(where: str, name: str, **state: Any) -> Instance:
