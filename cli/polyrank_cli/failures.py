@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ ERROR = 1
 UNDECIDED = 3
 REJECTED = 4  # by polyrank check
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
+_DIGITS = 60
 
 
 def say(message: str) -> None:
@@ -51,13 +53,20 @@ def refuse_existing(output: Path | None) -> None:
         raise RunError(f"{output} exists already; name a new directory or remove that one")
 
 
+def _legible(message: str) -> str:
+    """A message in which numbers of hundreds of digits are cut: ``100000... (401 digits)``."""
+    return re.sub(
+        rf"\d{{{_DIGITS},}}", lambda found: f"{found[0][:6]}... ({len(found[0])} digits)", message
+    )
+
+
 @contextmanager
 def sentences() -> Iterator[None]:
     """Turn what can go wrong with files, memory and the keyboard into an exit status."""
     try:
         yield
     except PolyrankError as error:
-        say(f"error: {error}")
+        say(f"error: {_legible(str(error))}")
         raise typer.Exit(ERROR) from None
     except BrokenPipeError:
         raise  # the reader of our output has gone; typer leaves quietly

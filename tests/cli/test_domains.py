@@ -110,3 +110,9 @@ def test_vnnlib_cases(tmp_path):
         chosen_domain(DomainChoice(vnnlib=path))
     with pytest.raises(DomainError, match="has no case 2"):
         chosen_domain(DomainChoice(vnnlib=path, case=2))
+
+
+def test_numbers_of_hundreds_of_digits_are_cut_in_messages(polyrank, plane):
+    found = polyrank("enumerate", plane, "--box", "1e400", "2")
+    assert found.status == 1
+    assert "the lower bound 100000... (401 digits) is above the upper bound 2" in found.err

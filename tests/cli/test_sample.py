@@ -136,3 +136,13 @@ def test_wrong_usage(polyrank, plane, tmp_path):
     flat = polyrank("sample", plane, "--points", path, "--box", "0,0", "0,1")
     assert flat.status == 1
     assert "flat" in flat.err
+
+
+def test_a_run_of_other_options_names_them(polyrank, plane, tmp_path):
+    run = tmp_path / "run"
+    options = ("--output-relu", "--activation", "leaky_relu", "--slope", "1/8")
+    assert polyrank("enumerate", plane, *options, "-o", run, "-q").status == 0
+    found = polyrank("sample", plane, "--normal", "9", "--run", run)
+    assert found.status == 1
+    assert "with the same options (--output-relu, activation leaky_relu, slope 1/8)" in found.err
+    assert polyrank("sample", plane, "--normal", "9", "--run", run, *options).status == 0
