@@ -16,21 +16,6 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
-def _drop_stale_kernels() -> None:
-    """Numba's cache sees a change of a kernel's own file only, not of the kernels it calls."""
-    kernels = ("njit(", "polyrank.lp.jit import")
-    texts = {f: f.read_text() for f in (ROOT / "polyrank").rglob("*.py")}
-    sources = [f for f, text in texts.items() if any(k in text for k in kernels)]
-    newest = max(f.stat().st_mtime for f in sources)
-    for source in sources:
-        for cached in (source.parent / "__pycache__").glob(f"{source.stem}.*.nb[ic]"):
-            if cached.stat().st_mtime < newest:
-                cached.unlink(missing_ok=True)
-
-
-_drop_stale_kernels()
-
-
 def shared(path: str) -> Path:
     """Path of a file or folder of the shared data; skips the test, with the reason, without it.
 

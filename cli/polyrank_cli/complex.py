@@ -61,7 +61,7 @@ def complex_command(
 
     Exit status: 0 certified, 1 error, 2 wrong usage, 130 interrupted.
     """
-    # numpy, numba and pyarrow load here, which is more than --help may take
+    # numpy and pyarrow load here, which is more than --help may take
     from flint import fmpq  # noqa: PLC0415
 
     from polyrank.complex.build import cell_complex  # noqa: PLC0415
@@ -73,7 +73,6 @@ def complex_command(
     from polyrank.report.picture import picture_file  # noqa: PLC0415
     from polyrank.topology.levels import level_homology  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     if level is not None and boundary is not None:
         raise typer.BadParameter("--level and --boundary each name a subset; give one of them")
@@ -81,7 +80,7 @@ def complex_command(
         raise typer.BadParameter("--of says which output --level means; give both")
     pair = None if boundary is None else _pair(boundary)
     value = None if level is None else _exact(level)
-    with sentences(), announced_compilation(quiet=False):
+    with sentences():
         refuse_existing(output)
         if mesh is not None:
             mesh_file(mesh)

@@ -67,11 +67,11 @@ def enumerate_command(
     Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage, 130 interrupted
     (what was found stays in -o/--output, labelled as partial).
     """
-    # numpy, numba and pyarrow load here, which is more than --help may take
+    # numpy and pyarrow load here, which is more than --help may take
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
+    from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
     if proof and output is None:
         raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
@@ -88,7 +88,7 @@ def enumerate_command(
             if not quiet:
                 say(notes["convention"])
         try:
-            with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
+            with progress_line(quiet=quiet) as progress:
                 run = pr.enumerate_regions(
                     loaded,
                     where,
@@ -118,9 +118,9 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
     from polyrank.graph.store import save_graph  # noqa: PLC0415
     from polyrank.report.summary import run_object  # noqa: PLC0415
     from polyrank_cli.graph import graph_object, leave, show_graph  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation, share_line  # noqa: PLC0415
+    from polyrank_cli.progress import share_line  # noqa: PLC0415
 
-    with announced_compilation(quiet=quiet), share_line(quiet=quiet) as progress:
+    with share_line(quiet=quiet) as progress:
         graph = region_graph(run, network, progress=progress)
     save_graph(graph, network, run)
     shown = graph_object(graph, run)
@@ -153,9 +153,7 @@ def _show(run: Run, *, as_json: bool) -> None:
         typer.echo(f"rank through layer {layer}{listed}: {format_histogram(histogram)}")
     elapsed = seconds(run)
     if elapsed is not None:
-        compiling = run.manifest["timings"]["compile"]
-        once = f" and {compiling:.0f} s to compile, once" if compiling else ""
         tests = run.manifest["search"]["tests"]  # 0 where vertices decided everything
-        typer.echo(f"{elapsed:.2f} s{once}" + (f"; {tests:,} tests" if tests else ""))
+        typer.echo(f"{elapsed:.2f} s" + (f"; {tests:,} tests" if tests else ""))
     if run.path is not None:
         typer.echo(f"written to {run.path}")

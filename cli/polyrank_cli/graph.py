@@ -50,7 +50,7 @@ def graph_command(
     Exit status: 0 if every facet leads to a listed region or to the wall, 3 if the run itself is
     not certified, 1 if the closure check fails or something cannot be read.
     """
-    # these load numba and pyarrow, which have no place in --help
+    # these load numpy and pyarrow, which have no place in --help
     from polyrank.graph.build import region_graph  # noqa: PLC0415
     from polyrank.graph.linear_regions import linear_region_counts  # noqa: PLC0415
     from polyrank.graph.store import (  # noqa: PLC0415
@@ -60,7 +60,7 @@ def graph_command(
         save_graph,
         stored_network,
     )
-    from polyrank_cli.progress import announced_compilation, share_line  # noqa: PLC0415
+    from polyrank_cli.progress import share_line  # noqa: PLC0415
 
     quiet = quiet or as_json
     with sentences():
@@ -74,7 +74,7 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            with announced_compilation(quiet=quiet), share_line(quiet=quiet) as progress:
+            with share_line(quiet=quiet) as progress:
                 graph = region_graph(opened, loaded, progress=progress)
             save_graph(graph, loaded, opened)
         if export is not None:

@@ -57,14 +57,13 @@ def homology_command(
     M/A: all of the low-rank part A becomes one point. M/~: every component of A, or every class
     of components with one image point, becomes a point of its own. What A is: --low-rank.
     """
-    # these load numba and pyarrow, which have no place in --help
+    # these load numpy and pyarrow, which have no place in --help
     from polyrank.topology.layers import homology_object, homology_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     if points and not as_json:
         raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
-    with sentences(), announced_compilation(quiet=False):
+    with sentences():
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         depth = max(layer) if layer else None

@@ -26,7 +26,7 @@ ManifoldArgument = Annotated[
 
 def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
     """The manifold of the command line."""
-    # these load numpy and numba, which have no place in --help
+    # these load numpy, which have no place in --help
     from polyrank.topology.files import read_manifold  # noqa: PLC0415
     from polyrank.topology.merging import merged_points  # noqa: PLC0415
     from polyrank.topology.point_cloud import (  # noqa: PLC0415

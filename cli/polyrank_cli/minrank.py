@@ -61,11 +61,10 @@ def minrank_command(
     Exit status: 0 if the bounds meet and the list of --below is complete, 3 if not (the time limit
     or --limit), 1 error, 2 wrong usage, 130 interrupted.
     """
-    # numpy, numba and flint load here, which is more than --help may take
+    # numpy and flint load here, which is more than --help may take
     from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     def report(lower: int, upper: int) -> None:
         if not quiet:
@@ -80,19 +79,18 @@ def minrank_command(
                 say(note)
         interrupted = False
         try:
-            with announced_compilation(quiet=quiet):
-                found = minimum_rank(
-                    loaded,
-                    where,
-                    layer=layer,
-                    below=below,
-                    limit=limit,
-                    seconds=math.inf if time is None else time,
-                    milp=milp,
-                    seed=seed,
-                    report=report,
-                    deep=deep,
-                )
+            found = minimum_rank(
+                loaded,
+                where,
+                layer=layer,
+                below=below,
+                limit=limit,
+                seconds=math.inf if time is None else time,
+                milp=milp,
+                seed=seed,
+                report=report,
+                deep=deep,
+            )
         except MinimumRankInterrupted as interruption:
             interrupted, found = True, interruption.found
         if as_json:

@@ -1,4 +1,4 @@
-"""The progress line of a terminal, and the word about the first compilation."""
+"""The progress line of a terminal."""
 
 from __future__ import annotations
 
@@ -6,47 +6,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from numba.core import event
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from polyrank.cells.task import SearchProgress
-from polyrank_cli.failures import say
 
-__all__ = ["announced_compilation", "progress_line"]
+__all__ = ["progress_line", "share_line"]
 
 _SECONDS_BETWEEN = 0.1
 _TREE = "the tree"
-
-
-class _Announce(event.Listener):  # type: ignore[misc]
-    """Says once that numba compiles; it never fires when the kernels come from the cache."""
-
-    def __init__(self) -> None:
-        self.said = False
-
-    def on_start(self, event: Any) -> None:
-        del event
-        if not self.said:
-            self.said = True
-            say("compiling the kernels; this happens once, they are cached")
-
-    def on_end(self, event: Any) -> None:
-        del event
-
-
-@contextmanager
-def announced_compilation(*, quiet: bool) -> Iterator[None]:
-    """Announce a compilation that starts inside the block."""
-    if quiet:
-        yield
-        return
-    with event.install_listener("numba:compile", _Announce()):
-        yield
 
 
 @contextmanager

@@ -48,16 +48,15 @@ def restrict_command(
 
     Exit status: 0 certified, 1 error, 2 wrong usage, 130 interrupted.
     """
-    # these load numba and pyarrow, which have no place in --help
+    # these load numpy and pyarrow, which have no place in --help
     from polyrank.report.tables import plain_table  # noqa: PLC0415
     from polyrank.topology.low_rank import low_rank_summary  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
-    from polyrank_cli.progress import announced_compilation  # noqa: PLC0415
 
     if rank is None and (chosen.low_rank is not None or chosen.ambient):
         raise typer.BadParameter("--low-rank and --ambient go with --rank")
-    with sentences(), announced_compilation(quiet=False):
+    with sentences():
         refuse_existing(output)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)

@@ -95,7 +95,7 @@ def sample_command(
     Exit status: 0, 3 if no point is left that has a rank, 4 if the sample contradicts the run (the
     exact point is printed), 1 error, 2 wrong usage.
     """
-    # numpy, numba and pyarrow load here, which is more than --help may take
+    # numpy and pyarrow load here, which is more than --help may take
     from polyrank.cells.chart import chart  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415

@@ -67,7 +67,7 @@ def slice_command(
     Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage, 130 interrupted
     (what was found stays in -o/--output, labelled as partial).
     """
-    # numpy, numba and pyarrow load here, which is more than --help may take
+    # numpy and pyarrow load here, which is more than --help may take
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
     from polyrank.sampling.slices import (  # noqa: PLC0415
@@ -76,7 +76,7 @@ def slice_command(
         chosen_points,
         slice_through,
     )
-    from polyrank_cli.progress import announced_compilation, progress_line  # noqa: PLC0415
+    from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
     if (through is None) == (mnist is None):
         raise typer.BadParameter("give exactly one of --through and --mnist")
@@ -90,7 +90,7 @@ def slice_command(
         chosen = chosen_points(data, numbers)
         domain = slice_through(chosen, extended=extended)
         try:
-            with announced_compilation(quiet=quiet), progress_line(quiet=quiet) as progress:
+            with progress_line(quiet=quiet) as progress:
                 run = pr.enumerate_regions(
                     loaded,
                     domain,

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
+from polyrank.native.records import call
 from polyrank.network.forward import affine_map
 from polyrank.network.modular import fitting_prime, layer_arrays, residues
 from polyrank.network.normal_form import Network
@@ -27,23 +27,6 @@ __all__ = ["linear_region_counts", "linear_regions", "map_residues"]
 
 #: The largest prime that is used, below 2**31: products of residues fit 64-bit integers.
 PRIME = 2147483647
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _image(weight: Any, bias: Any, neg: Any, pos: Any, bit: Any, words: Any, h: Any, p: Any) -> Any:
-    """One layer on residues: ``h (r, inputs)`` to ``(r, units)``."""
-    rows, units, inputs = h.shape[0], weight.shape[0], weight.shape[1]
-    out = np.zeros((rows, units), dtype=np.int64)
-    for r in range(rows):
-        for i in range(units):
-            z = bias[i]
-            for j in range(inputs):
-                z = (z + weight[i, j] * h[r, j]) % p
-            s = pos[i]
-            if bit[i] >= 0 and (words[r, bit[i] >> 3] >> (bit[i] & 7)) & 1 == 0:
-                s = neg[i]
-            out[r, i] = z * s % p
-    return out
 
 
 def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
@@ -75,7 +58,9 @@ def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
             count = int(part.has_hyperplane.sum())
             bit[part.has_hyperplane] = position + np.arange(count)
             position += count
-            h = _image(weight, bias, neg, pos, bit, words, h, p)
+            image = np.empty((len(words), part.units), dtype=np.int64)
+            call("polyrank_residue_layer", weight, bias, neg, pos, bit, words, h, p, image)
+            h = image
         out.append(h)
     return np.concatenate(out, axis=1)
 

@@ -9,8 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from numba.core.event import TimingListener, install_listener
-
 from polyrank.cells.search import SearchProgress, chosen_engine, search
 from polyrank.cells.section import chart_for
 from polyrank.errors import NetworkError, RunError
@@ -144,9 +142,8 @@ def enumerate_regions(
             progress(state)
 
     charted = time.perf_counter()
-    compiling = TimingListener()
     try:
-        with sink, proof_files(log), install_listener("numba:compile", compiling):
+        with sink, proof_files(log):
             if own_file and directory is not None:
                 save(network, directory / NETWORK_NAME)
             found = search(
@@ -159,15 +156,13 @@ def enumerate_regions(
                 proof=None if log is None else log.write,
             )
             ended = time.perf_counter()
-            compiled = compiling.duration if compiling.done else 0.0
             return sink.finish(
                 undecided=found.undecided,
                 certified=found.certified,
                 search={"tests": found.tests, "pivots": found.pivots, "ladder": dict(found.ladder)},
                 timings={
                     "chart": charted - begun,
-                    "compile": compiled,
-                    "search": ended - charted - compiled,
+                    "search": ended - charted,
                     "total": ended - begun,
                 },
                 proof=None if log is None else log.finish(),

@@ -44,7 +44,7 @@ _OLDER = {1: "its network hash does not tell some networks apart"}
 
 Status = Literal["running", "interrupted", "failed", "finished"]
 
-_LIBRARIES = ("numpy", "numba", "python-flint", "pyarrow", "highspy")
+_LIBRARIES = ("numpy", "python-flint", "pyarrow", "highspy")
 
 # what a manifest must hold to be read; the entries of a list or mapping are of the inner kind
 _SHAPE: dict[str, Any] = {

@@ -68,11 +68,9 @@ def _large(value: int) -> str:
 
 
 def seconds(run: Run) -> float | None:
-    """Wall time of the enumeration without compilation; None of a run that did not finish."""
+    """Wall time of the enumeration; None of a run that did not finish."""
     timings: Mapping[str, float] = run.manifest["timings"]
-    if "total" not in timings:
-        return None
-    return timings["total"] - timings.get("compile", 0.0)
+    return timings.get("total")
 
 
 def run_object(run: Run) -> dict[str, Any]:

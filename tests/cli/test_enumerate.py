@@ -233,16 +233,3 @@ def test_progress_on_a_terminal_only(polyrank, plane, monkeypatch):
     assert "0.0% of the tree" in found.err
     assert "7 regions" in found.err
     assert "0 undecided" in found.err
-
-
-def test_compilation_is_announced_once(capsys):
-    from numba import njit
-
-    from polyrank_cli.progress import announced_compilation
-
-    with announced_compilation(quiet=False):
-        assert njit(lambda x: x + 1)(1) == 2
-        assert njit(lambda x: x + 2)(1) == 3
-    with announced_compilation(quiet=True):
-        assert njit(lambda x: x + 3)(1) == 4
-    assert capsys.readouterr().err.count("compiling the kernels") == 1

@@ -11,7 +11,7 @@ import pytest
 import polyrank as pr
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ["numpy", "numba", "pyarrow", "flint", "scipy", "onnx", "highspy", "pandas"]
+HEAVY = ["numpy", "pyarrow", "flint", "scipy", "onnx", "highspy", "pandas"]
 
 
 def python(code: str) -> str:

@@ -10,12 +10,37 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 from polyrank.cells.arrays import ZERO_ROW
-from polyrank.cells.compose import compose, gamma
-from polyrank.lp import certify
 from polyrank.lp.certificates import Violation
 from polyrank.lp.exact import Cell, nonnegative
 from polyrank.lp.farkas import integer_row
+from polyrank.native.records import call
 from polyrank.network.rational import fmpq_from_float
+
+
+def gamma(n: int) -> float:
+    """Higham's γ_n, rounded up, as the core takes it."""
+    return n * 2.0**-53 * (1.0 + 2.0**-30)
+
+
+def _call(name: str, *arguments: Any) -> int:
+    """A proof of the core on plain arrays."""
+    found = call(
+        name, *(np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a for a in arguments)
+    )
+    assert found >= 0 or name == "polyrank_integer_rank"
+    return int(found)
+
+
+def by_residual(*arguments: Any) -> bool:
+    return bool(_call("polyrank_by_residual", *arguments))
+
+
+def by_enclosure(*arguments: Any) -> bool:
+    return bool(_call("polyrank_by_enclosure", *arguments))
+
+
+def by_integers(*arguments: Any) -> bool:
+    return bool(_call("polyrank_by_integers", *arguments))
 
 
 def _exact(row: Any) -> list[fmpq]:
@@ -76,7 +101,7 @@ def test_by_residual_is_sound(gap: float, error: float) -> None:
             rates = rates * (1 + rng.choice([0, 1e-15, 1e-9, 0.1], d))  # mutated multipliers
         radius = np.full(d, error + gamma(d + 4))
         basis = np.arange(d)
-        if certify.by_residual(rows, radius, basis, rates, goal, error + gamma(d + 4)):
+        if by_residual(rows, radius, basis, rates, goal, error + gamma(d + 4)):
             accepted += 1
             exact_rows, exact_goal = _perturbed(rng, rows, np.full(d, error), goal, error)
             assert _holds(exact_rows, exact_goal)
@@ -106,7 +131,7 @@ def test_by_enclosure_is_sound(error: float) -> None:
         solved = goal[:d] @ inverse
         radius = np.full(d, error + gamma(d + 4))
         central, member = np.ones(d, dtype=bool), np.zeros(d, dtype=bool)
-        if certify.by_enclosure(
+        if by_enclosure(
             rows, radius, np.arange(d), inverse, solved, goal, error, central, member, d
         ):
             accepted += 1
@@ -118,7 +143,7 @@ def test_by_enclosure_is_sound(error: float) -> None:
             assert all(v > 0 for v in exact.entries())
             # a row that is not central is never part of such a proof
             central[int(rng.integers(d))] = False
-            assert not certify.by_enclosure(
+            assert not by_enclosure(
                 rows, radius, np.arange(d), inverse, solved, goal, error, central, member, d
             )
     assert accepted > 50 if error < 0.1 else accepted < 50
@@ -134,7 +159,7 @@ def test_by_enclosure_takes_zero_multipliers_only_from_structure() -> None:
 
     def accepted(member: list[bool], dimension: int) -> bool:
         return bool(
-            certify.by_enclosure(
+            by_enclosure(
                 rows, radius, np.arange(2), inverse, solved, goal, 1e-15, central,
                 np.array(member), dimension,
             )
@@ -145,7 +170,7 @@ def test_by_enclosure_takes_zero_multipliers_only_from_structure() -> None:
     assert not accepted([False, False], 1)
     assert not accepted([False, True], 1)
     free = np.array([0, -1])
-    assert not certify.by_enclosure(
+    assert not by_enclosure(
         rows, radius, free, inverse, solved, goal, 1e-15, central, np.ones(2, dtype=bool), 1
     )
 
@@ -169,9 +194,8 @@ def test_by_integers_is_exact(scale: int) -> None:
         objective = goal / 2.0**power
         rates = np.linalg.solve(rows[:, :d].T, objective[:d])
         exponent = np.full(d, power)
-        work = np.zeros((d, 2 * d))
         basis = np.arange(d)
-        verdict = certify.by_integers(rows, exponent, basis, rates, objective, power, work)
+        verdict = by_integers(rows, exponent, basis, rates, objective, power)
         matrix = fmpq_mat(d, d, [int(v) for v in integers[:, :d].T.ravel()])
         exact = matrix.solve(fmpq_mat(d, 1, [int(v) for v in goal[:d]]))
         constant = int(goal[d]) - sum(
@@ -183,22 +207,21 @@ def test_by_integers_is_exact(scale: int) -> None:
             assert verdict == true
         counts[int(verdict)] += 1
         # inexact rows are refused, and so are multipliers that are not the solution
-        assert not certify.by_integers(rows, np.full(d, -1), basis, rates, objective, power, work)
-        assert not certify.by_integers(rows, exponent, basis, rates, objective, -1, work)
-        assert not certify.by_integers(rows, exponent, basis, rates + 1.0, objective, power, work)
-        assert not certify.by_integers(rows, exponent, basis - 1, rates, objective, power, work)
+        assert not by_integers(rows, np.full(d, -1), basis, rates, objective, power)
+        assert not by_integers(rows, exponent, basis, rates, objective, -1)
+        assert not by_integers(rows, exponent, basis, rates + 1.0, objective, power)
+        assert not by_integers(rows, exponent, basis - 1, rates, objective, power)
     assert counts[0]
     assert counts[1] or scale > 1000
 
 
 def test_by_integers_refuses_singular_and_overlarge() -> None:
     rows = np.array([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]])
-    work = np.zeros((2, 4))
     ones, basis, goal = np.ones(2), np.arange(2), np.array([0.5, 0.5, 0.0])
-    assert not certify.by_integers(rows, np.array([1, 1]), basis, ones, goal, 1, work)
+    assert not by_integers(rows, np.array([1, 1]), basis, ones, goal, 1)
     rows = np.array([[0.5, 0.25, 0.0], [0.25, -0.5, 0.0]])
-    assert not certify.by_integers(rows, np.array([60, 60]), basis, ones, goal, 1, work)
-    assert not certify.by_integers(rows, np.array([2, 2]), basis, ones, goal, 80, work)
+    assert not by_integers(rows, np.array([60, 60]), basis, ones, goal, 1)
+    assert not by_integers(rows, np.array([2, 2]), basis, ones, goal, 80)
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-15, 1e-2])
@@ -213,12 +236,9 @@ def test_independent_proves_the_rank_of_every_matrix_within_the_radius(error: fl
         rows = rows / max(1, np.abs(rows).max()) + rng.choice([0, 1e-17, 1e-13]) * rng.normal(
             size=(count, width)
         )
-        chosen, columns = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
-        proved = certify.independent(
-            rows, np.full(count, error + gamma(width + 4)), count, size, chosen,
-            np.zeros((count, width)), np.zeros((size, 2 * size)), columns,
-            np.zeros(count, dtype=bool),
-        )  # fmt: skip
+        chosen = np.zeros(size, dtype=np.int64)
+        radius = np.full(count, error + gamma(width + 4))
+        proved = _call("polyrank_independent", rows, radius, chosen)
         verdicts[int(proved)] += 1
         if not proved:
             continue
@@ -243,30 +263,25 @@ def test_integer_rank_is_exact_or_silent(scale: int) -> None:
         )
         # all rows through a power of two: magnitude at most one, exponent says how to undo it
         power = int(np.abs(integers).max() + 1).bit_length()
-        rank = certify.integer_rank(
-            integers / 2.0**power, np.full(count, power), np.arange(count), count, width,
-            np.zeros((count, width), dtype=np.int64),
-        )  # fmt: skip
+        rank = _call("polyrank_integer_rank", integers / 2.0**power, np.full(count, power))
         exact = fmpq_mat(count, width, [int(v) for v in integers.ravel()]).rank()
         silent += rank < 0
         assert rank in (-1, exact)
     assert silent < 150
     row = np.array([[0.5]])
-    scratch = np.zeros((1, 1), dtype=np.int64)
-    index = np.zeros(1, dtype=np.int64)
-    assert certify.integer_rank(row, np.array([-1]), index, 1, 1, scratch) == -1
-    assert certify.integer_rank(row, np.array([60]), index, 1, 1, scratch) == -1
+    assert _call("polyrank_integer_rank", row, np.array([-1])) == -1
+    assert _call("polyrank_integer_rank", row, np.array([60])) == -1
 
 
 def _composed(
     weight: Any, bias: Any, slope: Any, rows: Any, error: Any, power: Any, *, exact: bool = False
 ) -> tuple[Any, Any, Any]:
-    n_in, n_out, width = *weight.shape, rows.shape[1]
+    n_out, width = weight.shape[1], rows.shape[1]
     out_rows, out_error = np.zeros((n_out, width)), np.zeros(n_out)
     out_power = np.zeros(n_out, dtype=np.int64)
-    compose(
-        weight, bias, True, exact, slope, rows, error, power, width - 1, n_in, n_out,
-        out_rows, out_error, out_power, np.zeros(n_in), np.zeros((width, n_out)), np.zeros(n_out),
+    assert _call(
+        "polyrank_compose", weight, bias, exact, slope, rows, error, power, out_rows, out_error,
+        out_power,
     )  # fmt: skip
     return out_rows, out_error, out_power
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import NetArrays
+from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.vertices.root import RootArrays
-from polyrank.cells.work import STATISTICS
 from polyrank.native.records import Handle, Record, call
 
 __all__ = [

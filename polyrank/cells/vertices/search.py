@@ -20,6 +20,7 @@ from polyrank.cells.arrays import (
 from polyrank.cells.chart import Chart
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
 from polyrank.cells.log_steps import LOG_SPLIT
+from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
     NEGATIVE,
@@ -48,7 +49,6 @@ from polyrank.cells.vertices.root import (
     root_arrays,
     whole_space_root,
 )
-from polyrank.cells.work import STATISTICS
 from polyrank.errors import UncertifiedError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
