@@ -1,7 +1,7 @@
 """Cost of a proof: writing it, its size, and checking it against certified enumeration.
 
 Run ``python -m benchmarks.check [--markdown FILE] [name ...]``. Times are CPU seconds of one
-process, kernels compiled beforehand, the best of two. *enumerate* is the certified enumeration
+process, the best of two. *enumerate* is the certified enumeration
 without a proof, *with proof* the same run with its log; "check /" are the checker's times over
 these two. The engine is the one that ``auto`` takes where the name does not say another. A step is
 one decision of the log; *degenerate* cases (every vertex on many hyperplanes, all touching cases at
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--engine", default="auto")
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
-    for engine in ("auto", "dictionary"):  # compile
+    for engine in ("auto", "dictionary"):  # load
         pr.enumerate_regions(he([2, 3, 1]), pr.Box(0, "1/1024"), engine=engine)
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
     print("\n".join(lines))

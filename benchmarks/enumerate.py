@@ -4,7 +4,7 @@
     python benchmarks/enumerate.py --only 3-16-16 5-20 --repeat 5
     python benchmarks/enumerate.py --markdown results.md --json results.json
 
-Every case runs in processes of its own, after a warm-up that loads the compiled kernels:
+Every case runs in processes of its own, after a warm-up that loads the core:
 
 search       the search alone, regions counted and dropped; processor time, best of the repeats
 write        the same into a run directory on disk (Parquet, zstd); processor time

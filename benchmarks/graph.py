@@ -2,7 +2,7 @@
 
     python benchmarks/graph.py [--repeat 3] [--only NAME ...] [--markdown RESULTS.md]
 
-Processor time in one process, compilation (once, before) excluded; the best of the repeats. Exact
+Processor time in one process; the best of the repeats. Exact
 ranks, certificates and the region table belong to the enumeration's time; the closure check and the
 facet lists to the graph's. ``lps`` are linear programs that had to move, ``at a vertex`` those that
 a vertex met before settled, ``recalled`` redundant rows that a remembered Farkas proof settled.
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     small = cases.he([2, 4, 1])
-    region_graph(pr.enumerate_regions(small, pr.Box(-1, 1)), small)  # compiles
+    region_graph(pr.enumerate_regions(small, pr.Box(-1, 1)), small)
     table = [HEADER, ["---"] * len(HEADER)]
     print(", ".join(HEADER))
     chosen = [c for c in cases.CASES if not options.only or c.name in options.only]

@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--time", type=float, default=300.0, help="limit per case, seconds")
     limit = parser.parse_args().time
-    minimum_rank(random_layer(3, 8, 0))  # compiles
+    minimum_rank(random_layer(3, 8, 0))  # loads
     print(
         "| input, units | seed | domain | regions on R^n | enumeration, estimated | least rank "
         "| proved | s | nodes | LPs | HiGHS alone: live units |"

@@ -1,7 +1,7 @@
 """Restriction of manifolds and exact homology: sizes, seconds, memory.
 
 Run from the checkout: ``python -m benchmarks.topology``. A 3-15-15-1 network is trained here on
-the torus (which side of a wavy surface a point is on), with a fixed seed. Compilation is excluded.
+the torus (which side of a wavy surface a point is on), with a fixed seed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def measure(name: str, network: Network, manifold: Manifold, rank: int) -> None:
 
 
 def main() -> None:
-    homology(shape("torus:5").complex)  # compile
+    homology(shape("torus:5").complex)  # loads
     print(
         "| case | simplices | cells | cut s | µs/cell | exact | ranks s | homology s, all layers | "
         "witnesses s (rational) | peak MB | components, last layer | M/A | M/~ |"

@@ -1,7 +1,7 @@
 """Cells with vertices against dictionaries, and the whole complex: ``benchmarks/vertices.py``.
 
 Processor time of one core, both engines by turns in one process; certificates and exact ranks
-included, compilation excluded. Every row's regions are compared by count between the engines.
+included. Every row's regions are compared by count between the engines.
 """
 
 from __future__ import annotations
