@@ -35,6 +35,7 @@ def summary_command(
         depth,
         layer_summary,
         run_object,
+        seen,
         verdict,
     )
     from polyrank.report.tables import layers_table  # noqa: PLC0415
@@ -49,6 +50,8 @@ def summary_command(
             typer.echo(f"{network['name']} {'-'.join(map(str, network['widths']))}")
             typer.echo(verdict(opened))
             typer.echo(depth(opened))
+            if seen(opened):
+                typer.echo(seen(opened))
             typer.echo(layers_table(layers, certified=opened.certified))
     if opened.status != "finished":
         raise typer.Exit(ERROR)

@@ -153,21 +153,22 @@ def exact_first_rows(layer: Layer, chart: Chart, cube: CubeMap) -> fmpq_mat:
 
 
 def _to_cube_rows(linear: fmpq_mat, constant: fmpq_mat, cube: CubeMap) -> fmpq_mat:
-    m, k = linear.nrows(), linear.ncols()
-    d = cube.dim
-    out = fmpq_mat(m, d + 1)
+    out = fmpq_mat(linear.nrows(), cube.dim + 1)
     centre = [fmpq_from_float(c) for c in cube.centre]
     half = [fmpq_from_float(h) for h in cube.half_width]
-    for i in range(m):
-        c = constant[i, 0]
-        for l in range(k):
-            v = linear[i, l]
-            if v != 0:
-                c += v * centre[l]
-                out[i, l] = v * half[l]
+    for i, bias in enumerate(constant.entries()):
+        there = _nonzero(linear, i)
+        for l, v in there:
+            out[i, l] = v * half[l]
         if cube.kind != "central":
-            out[i, cube.constant_column] = c
+            out[i, cube.constant_column] = sum((v * centre[l] for l, v in there), bias)
     return out
+
+
+def _nonzero(matrix: fmpq_mat, i: int) -> list[tuple[int, fmpq]]:
+    """The entries of row i that are not 0: of the walls of a box in R^784 one is, not 784."""
+    row = ((l, matrix[i, l]) for l in range(matrix.ncols()))
+    return [(l, v) for l, v in row if v != 0]
 
 
 def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
@@ -177,18 +178,19 @@ def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
     homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of cones.
     """
     own = _to_cube_rows(-chart.A, chart.b, cube)
+    if cube.kind == "bounded":
+        return own
     rows = [[own[i, l] for l in range(own.ncols())] for i in range(own.nrows())]
     d = cube.dim
     if cube.kind == "homogeneous":
         rows.append([fmpq(int(l == d - 1)) for l in range(d + 1)])
-    if cube.kind != "bounded":
-        for l in range(d):
-            for sign in (-1, 1):
-                if cube.kind == "homogeneous" and l == d - 1 and sign == 1:
-                    continue
-                row = [fmpq(0)] * (d + 1)
-                row[l], row[d] = fmpq(sign), fmpq(1)
-                rows.append(row)
+    for l in range(d):
+        for sign in (-1, 1):
+            if cube.kind == "homogeneous" and l == d - 1 and sign == 1:
+                continue
+            row = [fmpq(0)] * (d + 1)
+            row[l], row[d] = fmpq(sign), fmpq(1)
+            rows.append(row)
     return fmpq_mat(len(rows), d + 1, [v for row in rows for v in row])
 
 
@@ -211,28 +213,31 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
     row is first multiplied up to coprime integers, which usually makes it exact.
     """
     m, width = matrix.nrows(), matrix.ncols()
-    entries = matrix.tolist()
-    if free_scale:
-        entries = [_coprime(row) if any(row) else row for row in entries]
-    given = np.array([nearest_float(v) for row in entries for v in row]).reshape(m, width)
-    dyadic = np.array(
-        [
-            all(isfinite(f) and fmpq_from_float(f) == v for f, v in zip(floats, row, strict=True))
-            for floats, row in zip(given.tolist(), entries, strict=True)
-        ],
-        dtype=np.bool_,
-    )
+    given = np.zeros((m, width))
+    dyadic = np.ones(m, dtype=np.bool_)
+    entries: list[list[tuple[int, fmpq]]] = []
+    for i in range(m):
+        there = _nonzero(matrix, i)
+        if free_scale and there:
+            whole = _coprime([v for _, v in there])
+            there = [(l, v) for (l, _), v in zip(there, whole, strict=True)]
+        entries.append(there)
+        for l, v in there:
+            f = nearest_float(v)
+            given[i, l] = f
+            dyadic[i] &= isfinite(f) and fmpq_from_float(f) == v
     # 2**power is the least power of two that no entry exceeds
     mantissa, power = np.frexp(np.abs(given).max(axis=1, initial=0.0))
     power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)
     for i in np.flatnonzero(~dyadic).tolist():
-        power[i] = _power_above(max([abs(v) for v in entries[i]]))
+        power[i] = _power_above(max(abs(v) for _, v in entries[i]))
     rows = np.ldexp(given, -power[:, None])
     exact = dyadic & (np.ldexp(rows, power[:, None]) == given).all(axis=1)
     for i in np.flatnonzero(~exact).tolist():
         e = int(power[i])
         unit = fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)
-        rows[i] = [nearest_float(v / unit) for v in entries[i]]
+        for l, v in entries[i]:
+            rows[i, l] = nearest_float(v / unit)
     shift = _binary_places(rows).max(axis=1, initial=0)
     live = rows.any(axis=1)
     return FloatRows(

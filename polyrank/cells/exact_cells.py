@@ -85,9 +85,7 @@ class ExactCells:
         self._arrays = arrays
         self._cube = cube
         walls = wall_rows(chart, cube)
-        self._walls: list[Row] = [
-            integer_row([walls[i, l] for l in range(walls.ncols())]) for i in range(walls.nrows())
-        ]
+        self._walls: list[Row] = [integer_row(row) for row in walls.tolist()]
         self._first = exact_first_rows(network.layers[0], chart, cube)
         self._weights: dict[int, fmpq_mat] = {}
         self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
@@ -23,6 +23,7 @@ from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
 from polyrank.cells.vertices.search import VertexSearch, takes
 from polyrank.errors import UnsupportedError
+from polyrank.lp.farkas import integer_rows, values_at
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
@@ -222,16 +223,13 @@ class _Search:
 
     def _generic(self, interior: tuple[fmpq, ...]) -> tuple[fmpq, ...] | None:
         """An interior float64 point in general position beside the given one (often a centre)."""
-        bounds = self.chart.b.entries()
+        rows = integer_rows(self.chart.A, self.chart.b)
         for shift in range(3, 40, 4):
             point = [
                 fmpq_from_float(nearest_float(v + fmpq(int(h * 2**20), 2**20) / 2**shift))
                 for v, h in zip(interior, self._scatter(), strict=True)
             ]
-            if all(
-                sum((self.chart.A[i, l] * point[l] for l in range(len(point))), fmpq(0)) < b
-                for i, b in enumerate(bounds)
-            ):
+            if all(v > 0 for v in values_at(rows, fmpq_mat(len(point), 1, point))):
                 return tuple(point)
         return None
 

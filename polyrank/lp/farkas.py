@@ -110,10 +110,12 @@ def values_at(rows: Sequence[Row], point: fmpq_mat) -> list[fmpq]:
     coordinates = point.entries()
     values: list[fmpq] = []
     for row in rows:
+        if len(row) != len(coordinates) + 1:
+            raise ValueError(f"a row of {len(row)} entries at a point of R^{len(coordinates)}")
         total = fmpq(int(row[-1]))
-        for a, u in zip(row[:-1], coordinates, strict=True):
+        for j, a in enumerate(row[:-1]):
             if a:
-                total += int(a) * u
+                total += int(a) * coordinates[j]
         values.append(total)
     return values
 
@@ -126,11 +128,22 @@ def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
     >>> integer_row([fmpq(1, 2), fmpq(-1, 3)])
     (3, -2)
     """
-    pairs = [(int(v.p), int(v.q)) if v != 0 else (0, 1) for v in entries]
-    denominator = math.lcm(*{q for _, q in pairs})
-    if denominator == 1:
-        return coprime([p for p, _ in pairs])
-    return coprime([p * (denominator // q) for p, q in pairs])
+    row = list(entries)
+    return _integers(len(row), [(j, v) for j, v in enumerate(row) if v != 0])
+
+
+def _integers(length: int, there: list[tuple[int, fmpq]]) -> tuple[int, ...]:
+    """The coprime row of some length whose entries that are not 0 are multiples of the given ones.
+
+    Rows of boxes have one or two such entries, in however many dimensions.
+    """
+    values = [(int(v.p), int(v.q)) for _, v in there]
+    denominator = math.lcm(*(q for _, q in values))
+    out = [0] * length
+    integers = coprime([p * (denominator // q) for p, q in values])
+    for (j, _), integer in zip(there, integers, strict=True):
+        out[j] = integer
+    return tuple(out)
 
 
 def integer_row_from_floats(entries: Iterable[float]) -> tuple[int, ...]:
@@ -154,8 +167,10 @@ def coprime(row: Sequence[int]) -> tuple[int, ...]:
 
 def integer_rows(A: fmpq_mat, b: fmpq_mat) -> list[tuple[int, ...]]:
     """The rows ``b_i − A_i·y ≥ 0`` of the system ``A y ≤ b``, each in coprime integers."""
-    bounds = b.entries()
-    rows = A.tolist() if A.ncols() else [[] for _ in bounds]
-    return [
-        integer_row([*(-v for v in row), bound]) for row, bound in zip(rows, bounds, strict=True)
-    ]
+    k, bounds = A.ncols(), b.entries()
+    rows = A.tolist() if k else [[] for _ in bounds]
+    out = []
+    for row, bound in zip(rows, bounds, strict=True):
+        there = [(j, -v) for j, v in enumerate(row) if v != 0]
+        out.append(_integers(k + 1, [*there, (k, bound)] if bound != 0 else there))
+    return out

@@ -52,8 +52,8 @@ def polygons(
     chart, count = regions.chart, regions.graph.regions
     if chart.k != 2:
         raise UnsupportedError(
-            f"the domain has dimension {chart.k}; only two dimensions are drawn: enumerate a "
-            "slice (--slice) to look at a network with more inputs"
+            f"the domain has dimension {chart.dimension}; only two dimensions are drawn: enumerate "
+            "a slice (--slice) to look at a network with more inputs"
         )
     if count > _LIMIT:
         raise UnsupportedError(f"{count:,} regions are too many to draw; the limit is {_LIMIT:,}")

@@ -50,6 +50,16 @@ def _listed(run: Run) -> str:
     return f"{run.count:,} region{'' if run.count == 1 else 's'}"
 
 
+def seen(run: Run) -> str:
+    """On how many dimensions of the domain the regions depend; empty if on all of them."""
+    if not run.lineality:
+        return ""
+    return (
+        f"regions depend on {run.coordinates:,} of the domain's {run.dimension:,} dimensions; "
+        "along the others neither the first layer nor the domain changes"
+    )
+
+
 def depth(run: Run) -> str:
     """Of which layers the regions are: ``layers 1..K of L``."""
     text = f"layers 1..{run.layers} of {run.network_layers}"

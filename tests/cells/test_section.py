@@ -27,6 +27,7 @@ from polyrank.cells.chart import chart
 from polyrank.cells.section import chart_for, quotient, section
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
+from polyrank.graph.linear_regions import linear_regions
 from polyrank.graph.low_rank import low_rank_part
 from polyrank.lp.farkas import value_at
 from polyrank.network.forward import affine_map, codeword_exact
@@ -365,6 +366,24 @@ def test_samples_of_the_whole_space_against_a_run_in_a_section() -> None:
     listener = RunCheck(run, net)
     assert listener.chart.k == 5
     assert listener.sampled.input_dim == 5
+
+
+def test_linear_regions_are_the_same_in_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 regions of the plane; the sum of layer 2 joins some of them."""
+    rng = np.random.default_rng(6)
+    projection = rng.integers(-2, 3, (2, 5))
+    net = Network.from_arrays(
+        [rng.integers(-2, 3, (4, 2)) @ projection, rng.integers(-2, 3, (3, 4)), [[1, 1, 1]]],
+        [rng.integers(-2, 3, 4), rng.integers(-2, 3, 3), [0]],
+    )
+    found = []
+    for plain in (3, 1000):
+        monkeypatch.setattr(section_module, "PLAIN", plain)
+        run = pr.enumerate_regions(net)
+        assert run.coordinates == (2 if plain == 3 else 5)
+        graph = region_graph(run, net)
+        found.append([linear_regions(run, net, graph, k)[0] for k in (1, 2, 3)])
+    assert found[0] == found[1]
 
 
 def _generic(seed: int, *widths: int) -> Network:

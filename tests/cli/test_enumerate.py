@@ -233,3 +233,28 @@ def test_progress_on_a_terminal_only(polyrank, plane, monkeypatch):
     assert "0.0% of the tree" in found.err
     assert "7 regions" in found.err
     assert "0 undecided" in found.err
+
+
+def test_a_network_that_sees_few_dimensions(polyrank, tmp_path):
+    """Three units on R^40: the run is in R^3, says so, and all verbs speak of R^40."""
+    rng = np.random.default_rng(0)
+    net = tmp_path / "few.npz"
+    np.savez(net, W0=rng.normal(size=(3, 40)), b0=rng.normal(size=3), W1=np.ones((1, 3)), b1=[0.0])
+    run = tmp_path / "run"
+    assert polyrank("enumerate", net, "-o", run, "--proof", "--graph", "-q").status == 0
+    shown = polyrank("summary", run)
+    assert "certified: exactly 8 regions" in shown.out
+    assert "regions depend on 3 of the domain's 40 dimensions" in shown.out
+    facts = json.loads(polyrank("summary", run, "--json").out)
+    assert (facts["dimension"], facts["lineality"]) == (40, 37)
+    assert polyrank("check", run).status == 0
+    region = json.loads(polyrank("region", run, "0", "--json").out)
+    assert (region["bounded"], region["volume"], region["lineality"]) == (False, None, 37)
+    assert "a linear space of dimension 37" in polyrank("region", run, "0").out
+    low = json.loads(polyrank("low-rank", run, "--json").out)
+    assert (low["below"], low["regions"]) == (40, 8)
+    refused = polyrank("plot", run, "-o", tmp_path / "map.png")
+    assert "the domain has dimension 40; only two dimensions are drawn" in refused.err
+    sampled = polyrank("sample", net, "--normal", "500", "--run", run, "--json")
+    assert sampled.status == 0
+    assert json.loads(sampled.out)["cross_check"]["unlisted_codewords"] == 0
