@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from polyrank.topology.layers import homology_table
     from polyrank.topology.low_rank import LowRankPart, low_rank_part
     from polyrank.topology.manifold import Manifold, build_manifold
+    from polyrank.topology.merging import merged_points
     from polyrank.topology.pair import collapse_in_turn, collapsed_homology
     from polyrank.topology.point_cloud import complex_of_points
     from polyrank.topology.reading import open_cells
@@ -40,6 +41,7 @@ __all__ = [
     "homology",
     "homology_table",
     "low_rank_part",
+    "merged_points",
     "open_cells",
     "read_manifold",
     "restrict",
@@ -60,6 +62,7 @@ _HOME = {
     "homology": "homology_groups",
     "homology_table": "layers",
     "low_rank_part": "low_rank",
+    "merged_points": "merging",
     "open_cells": "reading",
     "read_manifold": "files",
     "restrict": "restriction",

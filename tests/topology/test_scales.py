@@ -135,13 +135,36 @@ def scaled_manifold(rng: np.random.Generator, scale: int) -> Manifold:
     return build_manifold(points, facets)
 
 
-@pytest.mark.parametrize("spread", [20, 250, 499])
+def thirds(array: RationalArray) -> RationalArray:
+    """Numbers that no float holds."""
+    return RationalArray.from_rationals([v / 3 for v in array.entries()], array.shape)
+
+
+def with_thirds(rng: np.random.Generator, net: Network, manifold: Manifold):
+    """Some weights, some biases and perhaps the points divided by 3."""
+    layers = [
+        Layer(
+            thirds(la.weight) if rng.random() < 0.5 else la.weight,
+            thirds(la.bias) if rng.random() < 0.5 else la.bias,
+            la.slope_neg,
+            la.slope_pos,
+        )
+        for la in net.layers
+    ]
+    if rng.random() < 0.5:
+        manifold = build_manifold(thirds(manifold.points), [manifold.simplices[-1]])
+    return Network(tuple(layers)), manifold
+
+
+@pytest.mark.parametrize("spread", [20, 250, 498])
 @pytest.mark.parametrize("scale", [-899, -500, -300, 0, 300, 500, 899])
 def test_every_scale(scale, spread):
     for seed in range(6):
         rng = np.random.default_rng([seed, scale + 1000, spread])
         manifold = scaled_manifold(rng, scale)
         net = random_scaled(rng, manifold, spread)
+        if seed % 2:
+            net, manifold = with_thirds(rng, net, manifold)
         check_against_oracle(net, manifold)
         found = restrict(net, manifold)
         check_ranks(found)
