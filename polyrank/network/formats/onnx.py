@@ -129,9 +129,7 @@ def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Netw
     outputs = [_cut(producers, output, notes) if cut_final else output for output in model.outputs]
     tape, known = _inputs(model, notes)
     needed = _needed(producers, outputs, known)
-    for node in needed:  # before anything is folded: what is refused is refused at once
-        if node.op not in OPERATORS:
-            raise _refusal(node)
+    _look_at_all(needed, {name for name, value in known.items() if isinstance(value, Affine)})
     for node in needed:
         _evaluate(node, model, tape, known, notes)
     tensors = []
@@ -145,6 +143,28 @@ def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Netw
         raise UnsupportedError(f"the output {outputs[0]!r} is empty")
     layers = tape.lower(result, producers[outputs[-1]].name if outputs[-1] in producers else name)
     return Network(layers, name, {"notes": notes, "opset": model.opset})
+
+
+def _look_at_all(nodes: list[Node], variable: set[str]) -> None:
+    """Refuse, before anything is folded, what is refused whatever the numbers are.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        Every one after those that it reads.
+    variable : set of str
+        The tensors that depend on the network's input; grows.
+    """
+    for node in nodes:
+        if node.op not in OPERATORS:
+            raise _refusal(node)
+        reads = [name in variable for name in node.inputs]
+        if any(reads) and node.op in onnx_logic.OPERATORS:
+            raise onnx_logic.refusal(node)
+        if node.op in {"Mul", "MatMul", "Gemm"} and reads[:2] == [True, True]:
+            raise onnx_arithmetic.refusal(node)
+        if any(reads) and node.op not in {"Shape", "Size"}:
+            variable.update(node.outputs[: 1 if node.op == "Dropout" else None])
 
 
 def _producers(model: GraphModel) -> dict[str, Node]:

@@ -11,6 +11,7 @@ from flint import fmpq
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.onnx_call import Call, Operator, Value, shape_of
+from polyrank.network.formats.onnx_graph import Node
 from polyrank.network.graph import Affine, LinearMap
 from polyrank.network.graph.affine import check_size, gather
 from polyrank.network.graph.linear import (
@@ -26,7 +27,16 @@ from polyrank.network.graph.values import (
     settle,
 )
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "common_shape", "reduced_axes", "reduced_shape", "refusal", "scaled"]
+
+
+def refusal(node: Node) -> UnsupportedError:
+    """What is said of a product of two values that are not constant."""
+    what = "values" if node.op == "Mul" else "matrices"
+    return UnsupportedError(
+        f"{node.where} multiplies two {what} that depend on the network's input; that is not "
+        "piecewise linear"
+    )
 
 
 def common_shape(call: Call, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -127,10 +137,7 @@ def _mul(call: Call) -> list[Value]:
         return [multiply(as_values(left, call.node.where), as_values(right, call.node.where))]
     if isinstance(right, Affine):
         if isinstance(left, Affine):
-            raise UnsupportedError(
-                f"{call.node.where} multiplies two values that depend on the network's input; "
-                "that is not piecewise linear"
-            )
+            raise refusal(call.node)
         return [scaled(call, right, as_values(left, call.node.where))]
     return [scaled(call, left, as_values(right, call.node.where))]
 
@@ -165,10 +172,7 @@ def _dequantize(call: Call) -> list[Value]:
 
 def _multiplied(call: Call, left: Value, right: Value) -> Affine:
     if isinstance(left, Affine) and isinstance(right, Affine):
-        raise UnsupportedError(
-            f"{call.node.where} multiplies two matrices that depend on the network's input; that "
-            "is not piecewise linear"
-        )
+        raise refusal(call.node)
     if isinstance(right, Affine):
         constant = as_values(left, call.node.where)
         linear = product(right.shape, constant, constant_left=True, where=call.node.where)

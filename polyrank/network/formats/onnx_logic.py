@@ -12,21 +12,27 @@ from numpy.typing import NDArray
 from polyrank.errors import UnsupportedError
 from polyrank.network.formats.onnx_arithmetic import common_shape
 from polyrank.network.formats.onnx_call import Call, Operator, Value
+from polyrank.network.formats.onnx_graph import Node
 from polyrank.network.graph import Affine
 from polyrank.network.graph.values import as_rationals, as_values
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "refusal"]
 
 Comparison = Callable[[Any, Any], Any]
 _ARGUMENTS = ("the first argument", "the second argument")
 
 
+def refusal(node: Node) -> UnsupportedError:
+    """What is said of a comparison of values that are not constant."""
+    return UnsupportedError(
+        f"{node.where} asks a question of values that depend on the network's input; its answer "
+        "is not continuous"
+    )
+
+
 def _constants(call: Call, count: int) -> list[NDArray[Any]]:
     if any(isinstance(call.value(k), Affine) for k in range(count)):
-        raise UnsupportedError(
-            f"{call.node.where} asks a question of values that depend on the network's input; its "
-            "answer is not continuous"
-        )
+        raise refusal(call.node)
     return [np.asarray(call.array(k, _ARGUMENTS[k])) for k in range(count)]
 
 

@@ -297,6 +297,32 @@ def test_operators_are_looked_at_before_anything_is_folded(tmp_path, op):
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ([node("Mul", ["r", "r"], ["y"])], "multiplies two values"),
+        ([node("MatMul", ["r", "r"], ["y"])], "multiplies two matrices"),
+        ([node("Equal", ["r", "c"], ["q"]), node("Where", ["q", "r", "c"], ["y"])], "a question"),
+    ],
+)
+def test_products_and_questions_are_seen_at_once(tmp_path, last, message):
+    parts = {k: np.abs(RNG.normal(size=32)).astype(np.float32) for k in "gbmv"}
+    model = build(
+        [
+            node("Conv", ["x", "k"], ["f"], pads=[2] * 4),
+            node("BatchNormalization", ["f", "g", "b", "m", "v"], ["n"]),
+            node("Relu", ["n"], ["r"]),
+            *last,
+        ],
+        {"x": [1, 1, 50, 50]},
+        {"k": RNG.normal(size=(32, 1, 5, 5)).astype(np.float32), "c": parts["g"][:1], **parts},
+    )
+    start = time.monotonic()
+    with pytest.raises(UnsupportedError, match=message):
+        loaded(model, tmp_path)
+    assert time.monotonic() - start < 3
+
+
 def test_the_late_refusal_is_early():
     start = time.monotonic()
     with pytest.raises(UnsupportedError, match=r"'prob' \(Sigmoid\) is not piecewise linear"):
