@@ -85,7 +85,7 @@ def cell_complex(
     signs = Signs(
         glued.pos,
         glued.neg,
-        search.core.word_start,
+        search.worker.core.word_start,
         net.units,
         net.tie,
         net.tie_sign,

@@ -229,6 +229,16 @@ class VertexCore:
         if not call("polyrank_vertices_accept", self._handle, point):
             raise MemoryError("the kept cells do not fit into memory")
 
+    def take_cell(self, cell: int) -> Handle:
+        """Take an open cell, counted from the bottom of the stack, out of the search."""
+        pointer = call("polyrank_vertices_take", self._handle, cell, restype=Handle.pointer_type)
+        return Handle(pointer, "polyrank_vertices_free_task")
+
+    def load_cell(self, task: Handle) -> None:
+        """Go on from a cell of another search of the same problem; none is open here."""
+        if not call("polyrank_vertices_load", self._handle, task):
+            raise MemoryError("a cell with its vertices does not fit into memory")
+
     def answer(self, signs: NDArray[np.int8]) -> None:
         """After ``ASK``: the signs of the questions, in their order."""
         if not call("polyrank_vertices_answer", self._handle, signs):

@@ -1,0 +1,186 @@
+"""Threads that share a tree of work; what they find comes out in the order of the tree.
+
+Work is a list of nodes. A node waits, is worked on, or is done, and holds what was found in it. A
+worker takes the first node that waits; what it leaves open, or gives away because another worker
+has nothing to do, becomes nodes behind its own. What is found is handed on from the first node
+alone, so that its order does not depend on how many threads there are or on who was faster.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+__all__ = ["OrderedWork", "Worker"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: How long the main thread sleeps at most before it looks for an interrupt and reports.
+_LOOK_SECONDS = 0.05
+
+
+class Node(Generic[T, R]):
+    """A task, and what was found in it so far."""
+
+    __slots__ = ("done", "found", "next", "task")
+
+    def __init__(self, task: T | None) -> None:
+        self.task = task  # None once a worker has it
+        self.found: deque[R] = deque()
+        self.done = False
+        self.next: Node[T, R] | None = None
+
+
+class Share(Generic[T, R]):
+    """A worker's way to its node and to the others."""
+
+    __slots__ = ("_node", "_work")
+
+    def __init__(self, work: OrderedWork[T, R], node: Node[T, R]) -> None:
+        self._work = work
+        self._node = node
+
+    @property
+    def wanted(self) -> bool:
+        """Another worker has nothing to do."""
+        return self._work.idle > 0
+
+    @property
+    def stopped(self) -> bool:
+        """The work is to end."""
+        return self._work.stopped
+
+    def found(self, results: Iterable[R]) -> None:
+        """Hand on what was found, in order."""
+        with self._work.changed:
+            self._node.found.extend(results)
+            self._work.changed.notify_all()
+
+    def give(self, tasks: Sequence[T]) -> None:
+        """Leave work to others: it follows all that is still found in this node."""
+        with self._work.changed:
+            self._work.insert(self._node, tasks)
+            self._work.changed.notify_all()
+
+
+class Worker(Protocol[T, R]):
+    """What a thread runs."""
+
+    def work(self, task: T, share: Share[T, R]) -> None:
+        """Work on a task until it is done, given away, or stopped."""
+
+
+class OrderedWork(Generic[T, R]):
+    """A tree of work.
+
+    Parameters
+    ----------
+    tasks : iterable
+        In the order in which their results are to come.
+    """
+
+    def __init__(self, tasks: Iterable[T]) -> None:
+        self.changed = threading.Condition()
+        self.idle = 0
+        self.stopped = False
+        self._active = 0
+        self._error: BaseException | None = None
+        self._first: Node[T, R] = Node(None)  # done, so that every node has one before it
+        self._first.done = True
+        self.insert(self._first, list(tasks))
+
+    def insert(self, node: Node[T, R], tasks: Sequence[T]) -> None:
+        """Put tasks behind a node."""
+        for task in reversed(tasks):
+            new: Node[T, R] = Node(task)
+            new.next, node.next = node.next, new
+
+    def run(
+        self, workers: Sequence[Worker[T, R]], sink: Callable[[R], None], check: Callable[[], None]
+    ) -> None:
+        """Work until all is done, one thread per worker.
+
+        Parameters
+        ----------
+        workers : sequence
+        sink : callable
+            Receives what is found, in order, in this thread.
+        check : callable
+            Called between; an exception from it, or from the sink, ends the work.
+        """
+        threads = [threading.Thread(target=self._thread, args=(w,), daemon=True) for w in workers]
+        for thread in threads:
+            thread.start()
+        try:
+            while self._hand_on(sink):
+                check()
+        finally:
+            with self.changed:
+                self.stopped = True
+                self.changed.notify_all()
+            for thread in threads:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def rest(self) -> list[R]:
+        """What was found and not handed on when the work was ended, in order."""
+        out: list[R] = []
+        node: Node[T, R] | None = self._first
+        while node is not None:
+            out.extend(node.found)
+            node.found.clear()
+            node = node.next
+        return out
+
+    def _hand_on(self, sink: Callable[[R], None]) -> bool:
+        """Pass on what the first nodes found; False when all is done."""
+        with self.changed:
+            while not self._first.found and self._first.done and self._first.next is not None:
+                self._first = self._first.next
+            if not self._first.found:
+                if self._error is not None or (self._first.done and self._first.next is None):
+                    return False
+                self.changed.wait(_LOOK_SECONDS)
+            results = list(self._first.found)
+            self._first.found.clear()
+        for result in results:
+            sink(result)
+        return True
+
+    def _next(self) -> tuple[Node[T, R], T] | None:
+        """The first node that waits, sleeping until there is one; None at the end of the work."""
+        with self.changed:
+            self.idle += 1
+            try:
+                while not self.stopped:
+                    node: Node[T, R] | None = self._first
+                    while node is not None and node.task is None:
+                        node = node.next
+                    if node is not None and node.task is not None:
+                        self._active += 1
+                        task, node.task = node.task, None
+                        return node, task
+                    if self._active == 0:
+                        return None
+                    self.changed.wait()
+            finally:
+                self.idle -= 1
+            return None
+
+    def _thread(self, worker: Worker[T, R]) -> None:
+        while (chosen := self._next()) is not None:
+            node, task = chosen
+            try:
+                worker.work(task, Share(self, node))
+            except BaseException as error:  # noqa: BLE001  (raised again in the main thread)
+                with self.changed:
+                    self._error = self._error or error
+                    self.stopped = True
+            with self.changed:
+                node.done = True
+                self._active -= 1
+                self.changed.notify_all()
