@@ -59,6 +59,14 @@ def enumerate_command(
         bool,
         typer.Option("--graph", help="Make the region graph too, in -o/--output (polyrank graph)."),
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Threads (with vertices); the run does not depend on them. Default: all cores.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -99,6 +107,7 @@ def enumerate_command(
                     notes=notes,
                     proof=proof,
                     network_file=reading.record(network),
+                    jobs=jobs,
                 )
         except EnumerationInterrupted as interruption:
             _show(interruption.run, as_json=as_json)

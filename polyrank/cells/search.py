@@ -21,6 +21,7 @@ from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.cells.threads import available_threads
 from polyrank.cells.vertices.search import VertexSearch, takes
 from polyrank.errors import UnsupportedError
 from polyrank.lp.farkas import integer_rows, values_at
@@ -38,7 +39,11 @@ _SEGMENT = 50_000
 _FLUSH_SECONDS = 1.0
 _SEGMENT_END = b"\0"
 #: Options that an engine does not honour, and therefore refuses.
-_NOT_TAKEN = {"vertices": ("tasks", "budget", "rational"), "highs": ("budget",)}
+_NOT_TAKEN = {
+    "vertices": ("tasks", "budget", "rational"),
+    "highs": ("budget", "jobs"),
+    "dictionary": ("jobs",),
+}
 
 
 def search(
@@ -53,6 +58,7 @@ def search(
     tasks: Sequence[Task] | None = None,
     budget: int | None = None,
     proof: Callable[[bytes], None] | None = None,
+    jobs: int | None = None,
 ) -> SearchResult:
     """Enumerate the activation regions of a network on a chart.
 
@@ -79,12 +85,15 @@ def search(
         Stop after about this many cells and hand back the open ones.
     proof : callable, optional
         Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
+    jobs : int, optional
+        Number of threads; what is found, its order and the proof do not depend on it. Default: as
+        many as :func:`~polyrank.cells.threads.available_threads`, where the engine can use them.
 
     Raises
     ------
     UnsupportedError
         If an engine is asked for an option that it does not honour: tasks, a budget or
-        ``rational=False`` with vertices, a budget with HiGHS.
+        ``rational=False`` with vertices, a budget with HiGHS, several jobs without vertices.
 
     Returns
     -------
@@ -96,15 +105,24 @@ def search(
     if engine == "auto":
         plain = tasks is None and budget is None and rational
         engine = chosen_engine(network, chart) if plain else "dictionary"
-    given = {"tasks": tasks is not None, "budget": budget is not None, "rational": not rational}
+    given = {
+        "tasks": tasks is not None,
+        "budget": budget is not None,
+        "rational": not rational,
+        "jobs": jobs is not None and jobs != 1,
+    }
     for option in _NOT_TAKEN.get(engine, ()):
         if given[option]:
+            other = "vertices" if option == "jobs" else "dictionary"
             raise UnsupportedError(
                 f"the {engine} engine does not take the option {option!r}; leave it out, or use "
-                "engine='dictionary'"
+                f"engine={other!r}"
             )
     if engine == "vertices":
-        return VertexSearch(network, chart, layers, sink=sink, progress=progress, proof=proof).run()
+        threads = available_threads() if jobs is None else jobs
+        return VertexSearch(
+            network, chart, layers, sink=sink, progress=progress, proof=proof, jobs=threads
+        ).run()
     if engine == "highs":
         from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
 

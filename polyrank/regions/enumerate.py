@@ -45,6 +45,7 @@ def enumerate_regions(
     notes: Mapping[str, Any] | None = None,
     proof: bool = False,
     network_file: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
 ) -> Run:
     """Enumerate the activation regions of a network on a domain, certified.
 
@@ -72,6 +73,9 @@ def enumerate_regions(
     network_file : mapping, optional
         ``path`` and ``options`` with which :func:`polyrank.load` reads the network again. By
         default a run with a proof holds the network as ``network.json``.
+    jobs : int, optional
+        Number of threads; the run does not depend on it. Default: all processors that this process
+        may use, where the engine can use them (vertices).
 
     Returns
     -------
@@ -108,6 +112,8 @@ def enumerate_regions(
     """
     begun, started = time.perf_counter(), datetime.now(UTC)
     layers = _layers(network, through_layer)
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
     if engine not in get_args(Engine):
         raise ValueError(f"engine {engine!r} is not one of {', '.join(get_args(Engine))}")
     directory = None if out is None else Path(out)
@@ -154,6 +160,7 @@ def enumerate_regions(
                 sink=lambda batch: sink.write(ranks.settle(batch)),
                 progress=between,
                 proof=None if log is None else log.write,
+                jobs=jobs,
             )
             ended = time.perf_counter()
             return sink.finish(

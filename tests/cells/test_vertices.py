@@ -142,6 +142,8 @@ def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: An
         ("vertices", {"budget": 7}),
         ("vertices", {"rational": False}),
         ("highs", {"budget": 7}),
+        ("highs", {"jobs": 2}),
+        ("dictionary", {"jobs": 2}),
     ],
 )
 def test_options_that_an_engine_does_not_honour_are_refused(engine: str, options: Any) -> None:

@@ -145,7 +145,7 @@ class TopCell:
     rows : int
         Rows of the proof's cell; ``row_unit`` has their units, −1 for the domain's.
     vertex : (v,) int64 array
-        Numbers of its vertices: those of the root come first.
+        Numbers of its vertices among the root's, −1 for others.
     vertex_label : (v, 3) int64 array
     pos, neg : (v, W) uint64 arrays
         Signs of its vertices.
@@ -153,8 +153,8 @@ class TopCell:
         Labels of its facets.
     open_units, split_units : uint64 arrays
         Units of the layer whose sign is not in the proof yet, and those that bound the cell.
-    question : (q, 5) int64 array
-        Vertex, unit, labels of the vertex: signs that are asked for.
+    question : (q, 6) int64 array
+        Vertex, unit, number among the root's vertices, labels: signs that are asked for.
     row_of : (N,) int64 array
         Row of the proof's cell that a unit on the path is.
     bit, zero, split : (N,) int8 arrays
@@ -312,7 +312,7 @@ class VertexCore:
             np.empty(size.labels, dtype=i),
             np.empty(self._layer_words, dtype=u),
             np.empty(self._layer_words, dtype=u),
-            np.empty((size.questions, 5), dtype=i),
+            np.empty((size.questions, 6), dtype=i),
             np.empty(size.rows, dtype=i),
             np.empty(self._units, dtype=i),
             np.empty(self._units, dtype=np.int8),

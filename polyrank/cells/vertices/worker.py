@@ -273,7 +273,7 @@ class VertexWorker:
         self, top: TopCell, number: int, labels: NDArray[np.int64], decision: NDArray[np.int8]
     ) -> Vector:
         """Exact coordinates of a vertex of the cell on top."""
-        if number < len(self.problem.root.points):
+        if number >= 0:
             return (*self.problem.root.points[number], fmpq(1 if not self.problem.conic else 0))
         sides: dict[int, int] = {}
         if self.problem.conic:
@@ -296,9 +296,9 @@ class VertexWorker:
         decision = _decision(top)
         vertices: dict[int, Vector] = {}
         out = np.zeros(len(top.question), dtype=np.int8)
-        for q, (v, unit) in enumerate(top.question[:, :2].tolist()):
+        for q, (v, unit, number) in enumerate(top.question[:, :3].tolist()):
             if v not in vertices:
-                vertices[v] = self._vertex(top, v, top.question[q, 2:], decision)
+                vertices[v] = self._vertex(top, number, top.question[q, 3:], decision)
             out[q] = self.exact.sign(vertices[v], unit, decision)
         return out
 

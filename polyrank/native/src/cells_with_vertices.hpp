@@ -266,6 +266,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
       for (int q = 0; q < K; q++) vertex.label[q] = inner_label(root.label(v, q));
       vertex.err = root.err(v);
       vertex.layers_done = 0;
+      vertex.root = v;
       vertex.has_integers = root.has_integers(v);
       vertex.origin = root.origin(v);
       vertex.ray = root.ray(v);

@@ -254,6 +254,7 @@ void cut_edge(S &s, int k, int i, std::int32_t u, std::int32_t w, Label first, L
   if constexpr (K >= 2) vertex.label[1] = first;
   if constexpr (K == 3) vertex.label[2] = second;
   vertex.ray = from.ray && to.ray;
+  vertex.root = -1;
   const double *row = s.path.row(g);
   double zu = row[D], zw = row[D];
   for (int l = 0; l < D; l++) {

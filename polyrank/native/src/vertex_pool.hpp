@@ -33,6 +33,7 @@ template <int K, int D> struct Vertex {
   std::int64_t integers[D + 1];     // exact up to a positive factor, where known
   Label label[K];
   std::int32_t layers_done;         // layers whose signs are there
+  std::int32_t root;                // its number among the root's vertices, or -1
   bool has_integers;
   bool origin;                      // the vertex is exactly 0
   bool ray;                         // a direction of the cell, not a point of it

@@ -48,12 +48,12 @@ struct TopSizes {
 };
 
 struct TopArrays {
-  Array<std::int64_t, 1> vertex;        // numbers of its vertices
+  Array<std::int64_t, 1> vertex;        // numbers of its vertices among the root's, or -1
   Array<std::int64_t, 2> vertex_label;  // (vertices, 3)
   Array<std::uint64_t, 2> pos, neg;     // (vertices, words)
   Array<std::int64_t, 1> label;         // of its facets
   Array<std::uint64_t, 1> open_units, split_units;
-  Array<std::int64_t, 2> question;      // (questions, 5) vertex, unit, labels of the vertex
+  Array<std::int64_t, 2> question;      // (questions, 6) vertex, unit, number in the root, labels
   Array<std::int64_t, 1> row_unit;      // of each row of the proof's cell, -1 for walls
   Array<std::int64_t, 1> row_of;        // of each unit on the path
   Array<std::int8_t, 1> bit, zero, split;
@@ -169,7 +169,7 @@ template <int K, bool H> struct EngineOf final : Engine {
     search.write_path(cell.layer);
     for (std::int32_t p = 0; p < cell.faces.vertex_size; p++) {
       const std::int32_t v = pool.cycle[cell.faces.vertex_first + p];
-      out.vertex(p) = v;
+      out.vertex(p) = pool.vertices[v].root;
       for (int q = 0; q < 3; q++) out.vertex_label(p, q) = label_of(v, q);
       for (std::int32_t w = 0; w < pool.words; w++) {
         out.pos(p, w) = pool.signs_of(v)[w].pos;
@@ -187,7 +187,8 @@ template <int K, bool H> struct EngineOf final : Engine {
       const auto [vertex, unit] = search.questions.open[static_cast<std::size_t>(q)];
       out.question(q, 0) = vertex;
       out.question(q, 1) = unit;
-      for (int j = 0; j < 3; j++) out.question(q, 2 + j) = label_of(vertex, j);
+      out.question(q, 2) = pool.vertices[vertex].root;
+      for (int j = 0; j < 3; j++) out.question(q, 3 + j) = label_of(vertex, j);
     }
     std::copy_n(search.rows.unit.data(), out.row_unit.size(), out.row_unit.data);
     std::copy_n(search.row_of.data(), out.row_of.size(), out.row_of.data);

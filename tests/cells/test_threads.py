@@ -1,0 +1,181 @@
+"""Several threads on one tree: the same regions in the same order, and the same proof."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polyrank as pr
+from polyrank.cells import threads
+from polyrank.cells.chart import Chart, chart
+from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.vertices import search as search_module
+from polyrank.cells.vertices import worker as worker_module
+from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.errors import EmptyDomainError
+from polyrank.network.normal_form import Network
+from polyrank.proof.check import check
+from tests.cells.test_search_paths import _domain, _network
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads at once, short proof segments, tasks of few cells, shared at every chance."""
+    monkeypatch.setattr(search_module, "_ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(search_module, "_SEGMENT", 7)
+    monkeypatch.setattr(worker_module, "_TASK_CELLS", 23)
+    monkeypatch.setattr(worker_module, "_SHARE_SECONDS", 0.0)
+
+
+def _everything(network: Network, where: Chart, jobs: int, *, proof: bool) -> dict[str, bytes]:
+    out: dict[str, bytes] = defaultdict(bytes)
+
+    def add(**arrays: Any) -> None:
+        for name, data in arrays.items():
+            out[name] += data if isinstance(data, bytes) else data.tobytes()
+
+    result = VertexSearch(
+        network,
+        where,
+        len(network.layers),
+        sink=lambda b: add(
+            codeword=b.codeword,
+            zero=b.zero,
+            witness=b.witness,
+            exact=repr(sorted(b.witness_exact.values(), key=str)).encode()
+            if b.witness_exact
+            else b"",
+        ),
+        keep=lambda cells: add(x=cells.x, pos=cells.pos, label=cells.label),
+        proof=(lambda data: add(proof=data)) if proof else None,
+        jobs=jobs,
+    ).run()
+    assert result.certified
+    out["regions"] = str(result.regions).encode()
+    return out
+
+
+@pytest.mark.parametrize("proof", [False, True])
+def test_degenerate_networks_on_several_threads(eager: None, proof: bool) -> None:
+    """All of R^n, boxes, polytopes, slices; questions are answered in every thread."""
+    compared = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        net = _network(rng)
+        try:
+            where = chart(_domain(rng, net.input_dim), net.input_dim)
+        except EmptyDomainError:
+            continue
+        if root_of(net, where) is None:
+            continue
+        expected = _everything(net, where, 1, proof=proof)
+        for jobs in (2, 5):
+            assert _everything(net, where, jobs, proof=proof) == expected, f"seed {seed}"
+        compared += 1
+    assert compared > 30
+
+
+@pytest.mark.parametrize("domain", [pr.Box(-1, 1), pr.WholeSpace()], ids=["box", "space"])
+def test_a_proof_made_by_threads_is_accepted(eager: None, domain: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(9, 3)), rng.normal(size=(7, 9)), rng.normal(size=(1, 7))],
+        [rng.normal(size=9), rng.normal(size=7), np.zeros(1)],
+    )
+    runs = [
+        pr.enumerate_regions(net, domain, out=tmp_path / str(jobs), proof=True, jobs=jobs)
+        for jobs in (1, 4)
+    ]
+    assert runs[0].table == runs[1].table
+    assert check(tmp_path / "4").complete
+
+
+def test_an_error_in_a_thread_reaches_the_caller(eager: None, monkeypatch: Any) -> None:
+    net = pr.Network.from_arrays(
+        [np.random.default_rng(0).normal(size=(40, 2)), np.ones((1, 40))], [np.zeros(40) + 0.1, [0]]
+    )
+    search = VertexSearch(net, chart(pr.Box(-1, 1), 2), 2, sink=lambda batch: None, jobs=3)
+
+    def fails(self: Any, task: Any, share: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(worker_module.VertexWorker, "work", fails)
+    with pytest.raises(MemoryError, match="no room"):
+        search.run()
+
+
+def test_an_interrupt_keeps_what_was_found(eager: None) -> None:
+    """Ctrl-C comes to the main thread; all threads end, and their regions are handed on."""
+    rng = np.random.default_rng(0)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(60, 2)), np.ones((1, 60))], [rng.normal(size=60), [0]]
+    )
+    found: list[Any] = []
+
+    def sink(batch: Any) -> None:
+        found.append(batch)
+        signal.raise_signal(signal.SIGINT)
+
+    search = VertexSearch(net, chart(pr.Box(-1, 1), 2), 2, sink=sink, jobs=3)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        search.run()
+    assert threading.active_count() == before
+    assert sum(len(batch.rank) for batch in found) == search.regions > 0
+
+
+class _Count:
+    """Counts down: a task (start, stop) is a range of numbers, found one by one or given away."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+
+    def work(self, task: tuple[int, int], share: Share[tuple[int, int], int]) -> None:
+        self.tasks += 1
+        start, stop = task
+        while start < stop and not share.stopped:
+            if share.wanted and stop - start > 8:
+                middle = (start + stop) // 2
+                share.give([(middle, stop)])
+                stop = middle
+            share.found([start])
+            start += 1
+            time.sleep(0)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_results_come_in_order(jobs: int) -> None:
+    work: OrderedWork[tuple[int, int], int] = OrderedWork([(0, 10), (10, 3000), (3000, 3001)])
+    workers = [_Count() for _ in range(jobs)]
+    found: list[int] = []
+    work.run(workers, found.append, lambda: None)
+    assert found == list(range(3001))
+    assert sum(w.tasks for w in workers) >= 3
+
+
+def test_available_threads(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "_QUOTA", tmp_path / "cpu.max")
+    assert threads.available_threads() == 8
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert threads.available_threads() == 8
+    (tmp_path / "cpu.max").write_text("250000 100000\n")
+    assert threads.available_threads() == 3
+    for text, count in (("2", 2), ("0", 3), ("many", 3)):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert threads.available_threads() == count
+
+
+def test_no_thread_at_all_is_refused() -> None:
+    net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
+    with pytest.raises(ValueError, match="jobs is 0"):
+        pr.enumerate_regions(net, pr.Box(-1, 1), jobs=0)
