@@ -158,8 +158,8 @@ def open_torch(path: Path) -> TorchFile:
 
 def _zipped(path: Path, size: int) -> TorchFile:
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {info.filename: info for info in archive.infolist()}
+        archive = zipfile.ZipFile(path)
+        entries = {info.filename: info for info in archive.infolist()}
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise FormatError(f"the zip is damaged or cut off: {error}") from None
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]
@@ -180,7 +180,7 @@ def _zipped(path: Path, size: int) -> TorchFile:
         if name not in entries:
             raise FormatError(f"the zip has no entry {name!r}")
         try:
-            with zipfile.ZipFile(path) as archive, archive.open(name) as part:
+            with archive.open(name) as part:
                 return part.read(entries[name].file_size)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError) as err:
             raise FormatError(f"the zip is damaged at {name!r}: {err}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import time
 import zipfile
 from collections import OrderedDict, defaultdict
 from fractions import Fraction
@@ -72,6 +73,18 @@ def test_options_choose_the_activation(tmp_path, write):
     assert pr.load(path, slope="1/100").layers[0].slopes_exact[0][0] == fmpq(1, 100)
     assert pr.load(path, activation="abs").layers[0].slopes_exact[0][0] == -1
     assert pr.load(path, output_relu=True).layers[1].slopes_exact[0][0] == 0
+
+
+def test_a_thousand_layers_take_no_time(tmp_path):
+    """The directory of the zip is read once, not once for every tensor."""
+    content = OrderedDict()
+    for k in range(1000):
+        content[f"net.{2 * k}.weight"] = Tensor(np.eye(2))
+        content[f"net.{2 * k}.bias"] = Tensor(np.ones(2))
+    path = zip_file(tmp_path / "a.pt", content)
+    start = time.monotonic()
+    assert len(pr.load(path).layers) == 1000
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(
