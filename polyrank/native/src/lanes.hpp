@@ -27,4 +27,18 @@ POLYRANK_INLINE void absolute(Lanes &to, const Lanes &from) {
   to = (Lanes)((Mask)from & INT64_MAX);
 }
 
+// Which of the next lanes of integers are negative.
+POLYRANK_INLINE void negative_lanes(Mask &to, const int *from) {
+  typedef int Integers __attribute__((vector_size(4 * lane_count)));
+  Integers v;
+  std::memcpy(&v, from, sizeof v);
+  to = __builtin_convertvector(v, Mask) < 0;
+}
+
+// Largest lane; NaN is passed over.
+POLYRANK_INLINE double largest(const Lanes &v) {
+  const double a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+  return a > b ? a : b;
+}
+
 }  // namespace polyrank

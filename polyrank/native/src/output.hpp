@@ -1,6 +1,7 @@
 // What leaves a search: regions, row by row.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "path.hpp"
@@ -11,6 +12,8 @@ struct Regions {
   std::int64_t count = 0;
   std::int64_t capacity = 0;
   std::int64_t code_bytes = 1;
+  std::int64_t planes = 0;  // units with a hyperplane
+  bool leading = true;      // they come before all others
   std::int64_t layers = 0;
   std::int64_t chart_dim = 0;
   Buffer<std::uint8_t>
@@ -22,8 +25,10 @@ struct Regions {
   Regions() = default;
   Regions(const Network &net, std::int64_t rows)
       : capacity(rows), layers(net.layers()), chart_dim(net.centre.shape[0]) {
-    std::int64_t planes = 0;
-    for (std::int64_t g = 0; g < net.total(); g++) planes += net.hyperplane(g);
+    for (std::int64_t g = 0; g < net.total(); g++) {
+      if (net.hyperplane(g)) leading = leading && planes == g;
+      planes += net.hyperplane(g);
+    }
     code_bytes = planes > 8 ? (planes + 7) / 8 : 1;
     bit = Buffer<std::uint8_t>(rows * code_bytes);
     zero = Buffer<std::uint8_t>(rows * code_bytes);
@@ -37,13 +42,23 @@ template <int D> inline void emit_region(Path<D> &path, Regions &out, const doub
   const Network &net = path.net;
   std::uint8_t *bit = out.bit.data() + out.count * out.code_bytes,
                *zero = out.zero.data() + out.count * out.code_bytes;
-  for (std::int64_t c = 0; c < out.code_bytes; c++) bit[c] = zero[c] = 0;
   std::int64_t place = 0;
-  for (std::int64_t g = 0; g < path.units; g++) {
-    if (!net.hyperplane(g)) continue;
-    bit[place >> 3] = static_cast<std::uint8_t>(bit[place >> 3] | path.bit[g] << (place & 7));
-    zero[place >> 3] = static_cast<std::uint8_t>(zero[place >> 3] | path.zero[g] << (place & 7));
-    place++;
+  if (out.leading) {
+    for (; place < out.code_bytes; place++) {
+      const std::int64_t left = out.planes - 8 * place;
+      const std::uint64_t mask = left < 8 ? (1u << left) - 1u : 255u;
+      bit[place] = static_cast<std::uint8_t>(detail::packed(&path.bit[8 * place]) & mask);
+      zero[place] = static_cast<std::uint8_t>(detail::packed(&path.zero[8 * place]) & mask);
+    }
+  } else {
+    std::fill_n(bit, out.code_bytes, std::uint8_t{0});
+    std::fill_n(zero, out.code_bytes, std::uint8_t{0});
+    for (std::int64_t g = 0; g < path.units; g++) {
+      if (!net.hyperplane(g)) continue;
+      bit[place >> 3] = static_cast<std::uint8_t>(bit[place >> 3] | path.bit[g] << (place & 7));
+      zero[place >> 3] = static_cast<std::uint8_t>(zero[place >> 3] | path.zero[g] << (place & 7));
+      place++;
+    }
   }
   for (std::int64_t l = 0; l < out.layers; l++)
     out.rank[out.count * out.layers + l] =

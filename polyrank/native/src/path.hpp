@@ -2,9 +2,11 @@
 // layer on it, what needs no linear program, and ranks.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -76,11 +78,13 @@ template <int D> struct Path {
 
   // scratch
   Buffer<double> slope, factor, magnitude;
-  Buffer<double> rank_rows, rank_radius, rank_work, rank_largest, rank_inverse;
+  Buffer<double> rank_rows, rank_radius, rank_work, rank_largest, rank_lower, rank_inverse;
   Buffer<int> rank_index, chosen, chosen_column;
   Buffer<bool> used;
   Buffer<std::int64_t> residues;
-  std::vector<std::uint64_t> active;  // units of the layer with a non-zero slope
+  Buffer<std::int8_t> live_on, live_off;    // per unit: 1 where the slope there is not zero
+  std::vector<std::uint64_t> active;        // units of the layer with a non-zero slope
+  std::vector<std::uint64_t> chosen_units;  // a set of units of the layer
 
   Path(const Network &network, std::int64_t d)
       : dim(d),
@@ -93,8 +97,8 @@ template <int D> struct Path {
         power(units, zero_row),
         radius(units, 0.0),
         exponent(units, -1),
-        bit(units, 0),
-        zero(units, 0),
+        bit(units + 8, 0),
+        zero(units + 8, 0),
         split(units, 0),
         rank(static_cast<std::size_t>(network.layers()), 0),
         bound(static_cast<std::size_t>(network.layers()), 0) {
@@ -108,6 +112,7 @@ template <int D> struct Path {
     rank_radius = Buffer<double>(widest, 0.0);
     rank_work = Buffer<double>(widest * padded(width), 0.0);
     rank_largest = Buffer<double>(widest, 0.0);
+    rank_lower = Buffer<double>(widest * width, 0.0);
     rank_inverse = Buffer<double>(2 * width * width, 0.0);
     rank_index = Buffer<int>(widest, 0);
     chosen = Buffer<int>(width, 0);
@@ -115,6 +120,13 @@ template <int D> struct Path {
     used = Buffer<bool>(widest, false);
     residues = Buffer<std::int64_t>(widest * width, 0);
     active.assign(static_cast<std::size_t>((widest + 63) / 64), 0);
+    chosen_units = active;
+    live_on = Buffer<std::int8_t>(units + 8, 0);
+    live_off = Buffer<std::int8_t>(units + 8, 0);
+    for (std::int64_t g = 0; g < units; g++) {
+      live_on[g] = network.slope_pos(g) != 0.0;
+      live_off[g] = network.slope_neg(g) != 0.0;
+    }
   }
 
   const double *row(std::int64_t g) const { return rows.data() + g * dim.stride(); }
@@ -220,10 +232,38 @@ inline void enter_layer(Path<D> &path, std::int64_t k, std::int8_t *bits, std::i
 
 namespace detail {
 
-inline bool subset(const std::uint64_t *set, const std::vector<std::uint64_t> &of,
-                   std::int64_t words) {
+// The lowest bits of eight bytes, as the bits of one.
+inline std::uint64_t packed(const std::int8_t *bytes) {
+  std::uint64_t v = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&v, bytes, 8);
+    return ((v & 0x0101010101010101) * 0x0102040810204080) >> 56;
+  }
+  for (int i = 0; i < 8; i++) v |= static_cast<std::uint64_t>(bytes[i] & 1) << i;
+  return v;
+}
+
+// The units of layer k with a non-zero slope that are not identically zero, into `active`.
+template <int D> inline void find_active(Path<D> &path, std::int64_t k) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
+  for (std::int64_t w = 0; 64 * w < n; w++) {
+    std::uint64_t word = 0;
+    const std::int64_t end = n - 64 * w < 64 ? n - 64 * w : 64;
+    for (std::int64_t i = 0; i < end; i += 8) {
+      const std::int64_t g = a + 64 * w + i;
+      const std::uint64_t on = packed(&path.bit[g]);
+      const std::uint64_t live =
+          (on & packed(&path.live_on[g])) | (~on & packed(&path.live_off[g]));
+      word |= (live & ~packed(&path.zero[g])) << i;
+    }
+    if (end < 64) word &= (std::uint64_t{1} << end) - 1;
+    path.active[static_cast<std::size_t>(w)] = word;
+  }
+}
+
+inline bool subset(const std::uint64_t *set, const std::uint64_t *of, std::int64_t words) {
   for (std::int64_t w = 0; w < words; w++)
-    if (set[w] & ~of[static_cast<std::size_t>(w)]) return false;
+    if (set[w] & ~of[w]) return false;
   return true;
 }
 
@@ -231,7 +271,23 @@ inline bool subset(const std::uint64_t *set, const std::vector<std::uint64_t> &o
 template <int D> inline bool cached_rank(Path<D> &path, std::int64_t k, std::int64_t size) {
   const IndependentSets &sets = path.sets[static_cast<std::size_t>(k)];
   for (int c = 0; c < sets.filled; c++)
-    if (sets.size[c] == size && subset(sets.set(c), path.active, sets.words)) {
+    if (sets.size[c] == size && subset(sets.set(c), path.active.data(), sets.words)) {
+      path.stat.rank_cached++;
+      return true;
+    }
+  return false;
+}
+
+// Whether the first `live` units of the index are part of a set that was proved independent on
+// these rows before.
+template <int D> inline bool within_independent(Path<D> &path, std::int64_t k, int live) {
+  IndependentSets &sets = path.sets[static_cast<std::size_t>(k)];
+  std::fill(path.chosen_units.begin(), path.chosen_units.end(), 0);
+  for (int r = 0; r < live; r++)
+    path.chosen_units[static_cast<std::size_t>(path.rank_index[r] >> 6)] |=
+        std::uint64_t{1} << (path.rank_index[r] & 63);
+  for (int c = 0; c < sets.filled; c++)
+    if (sets.size[c] > live && subset(path.chosen_units.data(), sets.set(c), sets.words)) {
       path.stat.rank_cached++;
       return true;
     }
@@ -239,8 +295,8 @@ template <int D> inline bool cached_rank(Path<D> &path, std::int64_t k, std::int
 }
 
 template <int D> inline RankScratch rank_scratch(Path<D> &path) {
-  return {path.rank_work.data(), path.rank_largest.data(), path.rank_inverse.data(),
-          path.chosen_column.data(), path.used.data()};
+  return {path.rank_work.data(),    path.rank_largest.data(),  path.rank_lower.data(),
+          path.rank_inverse.data(), path.chosen_column.data(), path.used.data()};
 }
 
 // Copies a unit's linear part to row r of the rank's matrix.
@@ -262,7 +318,7 @@ template <int D> inline bool independent_again(Path<D> &path, std::int64_t k, in
   const std::int64_t a = path.net.unit_start(k);
   const int count = sets.filled;
   for (int c = count; c < count + 8 && c < IndependentSets::capacity; c++) {
-    if (sets.size[c] != size || !subset(sets.set(c), path.active, sets.words)) continue;
+    if (sets.size[c] != size || !subset(sets.set(c), path.active.data(), sets.words)) continue;
     int r = 0;
     for (std::int64_t w = 0; w < sets.words; w++)
       for (std::uint64_t left = sets.set(c)[w]; left; left &= left - 1)
@@ -316,6 +372,10 @@ template <int D> inline void rank_of_active(Path<D> &path, std::int64_t k) {
     }
   }
   path.bound[at] = bound;
+  if (live == bound && detail::within_independent(path, k, live)) {
+    path.rank[at] = bound;
+    return;
+  }
   for (int r = 0; r < live; r++) detail::take_row(path, r, a + path.rank_index[r]);
   if (detail::proved_independent(path, live, bound)) {
     path.rank[at] = bound;
@@ -345,16 +405,7 @@ template <int D> inline void rank_of_active(Path<D> &path, std::int64_t k) {
 
 // The same, from the path's bits.
 template <int D> inline void region_rank(Path<D> &path, std::int64_t k) {
-  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
-  for (std::int64_t w = 0; 64 * w < n; w++) {
-    std::uint64_t word = 0;
-    const std::int64_t end = n - 64 * w < 64 ? n - 64 * w : 64;
-    for (std::int64_t i = 0; i < end; i++) {
-      const std::int64_t g = a + 64 * w + i;
-      word |= static_cast<std::uint64_t>(path.slope_of(g) != 0.0 && path.zero[g] == 0) << i;
-    }
-    path.active[static_cast<std::size_t>(w)] = word;
-  }
+  detail::find_active(path, k);
   rank_of_active(path, k);
 }
 

@@ -14,6 +14,7 @@ namespace polyrank {
 struct RankScratch {
   double *work;     // (rows, stride)
   double *largest;  // (rows,) largest magnitude of each row of `work`
+  double *lower;    // (rows, width) multipliers of the elimination
   double *inverse;  // (width, 2 width)
   int *column;      // (width,) pivot columns
   bool *used;       // (rows,)
@@ -50,9 +51,13 @@ inline bool regular(const double *rows, const double *radius, int size, int stri
 
 // Proves that some `size` of the first `count` rows are linearly independent, and which: `chosen`.
 //
-// Complete pivoting picks a size × size minor A, and ||I - A X|| < 1 (maximal row sum) for an
-// approximate inverse X, errors included, makes the exact minor regular. radius[i] bounds the error
-// of every coefficient of row i.
+// Complete pivoting picks a size × size minor A = L U - E with |E| <= gamma |L| |U| (Higham,
+// Accuracy and Stability of Numerical Algorithms, Theorem 9.3). With R the errors of the rows, A +
+// R is regular if || |U^-1| |L^-1| (|E| + |R|) || < 1 (maximal row sum), and the inverse of a
+// triangular matrix is bounded by that of its comparison matrix. Where that bound is too coarse,
+// ||I - A X|| < 1 for an approximate inverse X, errors included, proves the same. radius[i] bounds
+// the error of every coefficient of row i. Rows are padded with zeros to `stride`, a multiple of
+// the lanes.
 inline bool independent(const double *rows, const double *radius, int count, int width, int stride,
                         int size, int *chosen, const RankScratch &scratch) {
   if (size == 1) {
@@ -68,23 +73,23 @@ inline bool independent(const double *rows, const double *radius, int count, int
     for (int q = 0; q < size; q++) chosen[q] = q;
     return true;
   }
-  double *__restrict const work = scratch.work;
-  double *const largest = scratch.largest;
+  double *const work = scratch.work, *const lower = scratch.lower;
   for (int i = 0; i < count; i++) {
-    double most = 0.0;
-    for (int l = 0; l < width; l++) {
-      const double v = rows[i * stride + l];
-      work[i * stride + l] = v;
-      most = std::fabs(v) > most ? std::fabs(v) : most;
+    Lanes most{}, v, a;
+    for (int l = 0; l < stride; l += lane_count) {
+      load(v, rows + i * stride + l);
+      store(work + i * stride + l, v);
+      absolute(a, v);
+      most = a > most ? a : most;
     }
-    largest[i] = most;
+    scratch.largest[i] = largest(most);
     scratch.used[i] = false;
   }
   for (int step = 0; step < size; step++) {
     double best = 0.0;
     int bi = -1, bl = -1;
     for (int i = 0; i < count; i++)
-      if (!scratch.used[i] && largest[i] > best) best = largest[i], bi = i;
+      if (!scratch.used[i] && scratch.largest[i] > best) best = scratch.largest[i], bi = i;
     if (bi < 0 || best <= 4.0 * radius[bi]) return false;
     for (int l = width - 1; l >= 0; l--)
       if (std::fabs(work[bi * stride + l]) == best) bl = l;
@@ -97,16 +102,49 @@ inline bool independent(const double *rows, const double *radius, int count, int
       if (scratch.used[i]) continue;
       double *const row = work + i * stride;
       const double f = row[bl] / pivot[bl];
+      lower[i * width + step] = f;
       if (f == 0.0) continue;
-      double most = 0.0;
-      for (int l = 0; l < width; l++) row[l] -= f * pivot[l];
-      row[bl] = 0.0;
-      for (int l = 0; l < width; l++) most = std::fabs(row[l]) > most ? std::fabs(row[l]) : most;
-      largest[i] = most;
+      Lanes most{}, v, p, a;
+      for (int l = 0; l < stride; l += lane_count) {
+        load(v, row + l);
+        load(p, pivot + l);
+        v -= f * p;
+        if (bl >= l && bl < l + lane_count) v[bl - l] = 0.0;
+        store(row + l, v);
+        absolute(a, v);
+        most = a > most ? a : most;
+      }
+      scratch.largest[i] = largest(most);
     }
   }
+  // the comparison matrices, applied to the row sums of the errors
+  double *const bound = scratch.largest;
+  double *const upper = scratch.inverse;  // row sums of |U|
+  for (int k = 0; k < size; k++) {
+    upper[k] = 0.0;
+    for (int j = k; j < size; j++)
+      upper[k] += std::fabs(work[chosen[k] * stride + scratch.column[j]]);
+  }
+  const double rounding = gamma(size + 2);
+  for (int i = 0; i < size; i++) {
+    const double *const l = lower + chosen[i] * width;
+    double errors = upper[i], known = 0.0;
+    for (int k = 0; k < i; k++) {
+      errors += std::fabs(l[k]) * upper[k];
+      known += std::fabs(l[k]) * bound[k];
+    }
+    bound[i] = size * (radius[chosen[i]] + 0x1p-1000) + rounding * errors + known;
+  }
+  bool proved = true;
+  for (int i = size - 1; i >= 0; i--) {
+    const double *const u = work + chosen[i] * stride;
+    for (int j = i + 1; j < size; j++) bound[i] += std::fabs(u[scratch.column[j]]) * bound[j];
+    bound[i] /= std::fabs(u[scratch.column[i]]);
+    proved = proved && bound[i] * inflate < 1.0;
+  }
+  if (proved) return true;
   // approximate inverse by Gauss-Jordan without pivoting (the order is a pivot order)
-  double *__restrict const inverse = scratch.inverse;
+  double *const inverse = scratch.inverse;
   const int w = 2 * size;
   for (int i = 0; i < size; i++)
     for (int j = 0; j < size; j++) {

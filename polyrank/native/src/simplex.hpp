@@ -30,22 +30,53 @@ struct Step {
   double length;
 };
 
+namespace detail {
+
+// One or two blocks of lanes of sum_l columns[l] · direction[l], added to `start` where there is
+// one.
+template <int D, int Blocks>
+POLYRANK_INLINE void combine_block(Dimension<D> dim, const double *columns, std::int64_t capacity,
+                                   const double *direction, const double *start, double *out) {
+  Lanes sum[Blocks], a;
+  for (int b = 0; b < Blocks; b++) {
+    if (start) {
+      load(sum[b], start + b * lane_count);
+      load(a, columns + b * lane_count);
+      sum[b] += a * direction[0];
+    } else {
+      load(sum[b], columns + b * lane_count);
+      sum[b] *= direction[0];
+    }
+  }
+  for (int l = 1; l < dim.size(); l++)
+    for (int b = 0; b < Blocks; b++) {
+      load(a, columns + l * capacity + b * lane_count);
+      sum[b] += a * direction[l];
+    }
+  for (int b = 0; b < Blocks; b++) store(out + b * lane_count, sum[b]);
+}
+
+template <int D>
+POLYRANK_INLINE void combine(Dimension<D> dim, const double *columns, std::int64_t capacity,
+                             int rows, const double *direction, const double *start, double *out) {
+  int m = 0;
+  for (; m + lane_count < rows; m += 2 * lane_count)
+    combine_block<D, 2>(dim, columns + m, capacity, direction, start ? start + m : nullptr,
+                        out + m);
+  if (m < rows)
+    combine_block<D, 1>(dim, columns + m, capacity, direction, start ? start + m : nullptr,
+                        out + m);
+}
+
+}  // namespace detail
+
 // Slacks a_m.x + b_m of the first `rows` rows at x. `columns` holds the rows column by column, the
 // constants last, `capacity` (a multiple of the lanes) doubles from one column to the next; `out`
 // has room for whole lanes.
 template <int D>
 inline void slacks(Dimension<D> dim, const double *columns, std::int64_t capacity, int rows,
                    const double *x, double *out) {
-  const int d = dim.size();
-  for (int m = 0; m < rows; m += lane_count) {
-    Lanes sum, a;
-    load(sum, columns + d * capacity + m);
-    for (int l = 0; l < d; l++) {
-      load(a, columns + l * capacity + m);
-      sum += a * x[l];
-    }
-    store(out + m, sum);
-  }
+  detail::combine(dim, columns, capacity, rows, x, columns + dim.size() * capacity, out);
 }
 
 // Reduced costs of the objective along the edges, into `rates` (whole lanes): at an optimum they
@@ -64,13 +95,16 @@ template <int D> inline void reduced_costs(Dimension<D> dim, const double *inver
 }
 
 // Picks the edge along which the linear form `objective` falls: the steepest relative to its length
-// in the 1-norm or, with `bland`, the one of lowest row index. Free slots are filled first.
+// in the 1-norm or, with `bland`, the one of lowest row index. Free slots are filled first. `basis`
+// has room for whole lanes.
 template <int D>
 inline Edge choose_edge(Dimension<D> dim, const double *inverse, const int *basis,
                         const double *objective, bool bland, double *rates) {
   const int d = dim.size(), s = dim.square();
-  Edge best{-1, 1.0};
-  double best_rate = 0.0;
+  Lanes most{}, at{}, lane = {0.0, 1.0, 2.0, 3.0};
+  fill(at, -1.0);
+  int lowest = -1;
+  bool free_slot = false;
   for (int q0 = 0; q0 < s; q0 += lane_count) {
     Lanes r{}, size{}, v, a;
     for (int l = 0; l < d; l++) {
@@ -81,22 +115,32 @@ inline Edge choose_edge(Dimension<D> dim, const double *inverse, const int *basi
     }
     store(rates + q0, r);
     r /= size;
-    for (int j = 0; j < lane_count && q0 + j < d; j++) {
-      const int q = q0 + j;
-      const double rate = r[j];
-      if (basis[q] < 0) {
-        // A free slot must be filled; prefer the steepest one, either way along its line.
-        const double gain = std::fabs(rate) + 1e3;
-        if (gain > best_rate) best = {q, rate > 0.0 ? -1.0 : 1.0}, best_rate = gain;
-      } else if (rate < -rate_tolerance) {
-        const bool better =
-            bland ? best.slot < 0 || (basis[best.slot] >= 0 && basis[q] < basis[best.slot])
-                  : -rate > best_rate;
-        if (better) best = {q, 1.0}, best_rate = -rate;
+    // What is gained along an edge: nothing, how steeply it falls, or, for a free slot, which must
+    // be filled either way along its line, far more than that.
+    Lanes gain = r < -rate_tolerance ? -r : Lanes{};
+    absolute(a, r);
+    Mask free;
+    negative_lanes(free, basis + q0);
+    gain = free ? a + 1e3 : gain;
+    const Mask better = gain > most;
+    most = better ? gain : most;
+    at = better ? lane + q0 : at;
+    if (bland)
+      for (int j = 0; j < lane_count && q0 + j < d; j++) {
+        free_slot = free_slot || basis[q0 + j] < 0;
+        if (gain[j] > 0.0 && (lowest < 0 || basis[q0 + j] < basis[lowest])) lowest = q0 + j;
       }
-    }
   }
-  return best;
+  double best = 0.0, slot = -1.0;
+  for (int j = 0; j < lane_count; j++) {
+    const bool better = most[j] > best || (most[j] == best && at[j] < slot);
+    best = better ? most[j] : best;
+    slot = better ? at[j] : slot;
+  }
+  int q = static_cast<int>(slot);
+  if (bland && !free_slot) q = lowest;
+  if (q < 0) return {-1, 0.0};
+  return {q, basis[q] < 0 && rates[q] > 0.0 ? -1.0 : 1.0};
 }
 
 // First row met along `sign` times column `slot` of the inverse. `rate` receives a_m.direction and
@@ -109,17 +153,12 @@ inline Step ratio_test(Dimension<D> dim, const double *columns, std::int64_t cap
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const int d = dim.size(), s = dim.square();
   double size = 0.0;
-  for (int l = 0; l < d; l++) size += std::fabs(edge.sign * inverse[l * s + edge.slot]);
-  for (int m = 0; m < rows; m += lane_count) {
-    Lanes sum, a;
-    load(sum, columns + m);
-    sum *= edge.sign * inverse[edge.slot];
-    for (int l = 1; l < d; l++) {
-      load(a, columns + l * capacity + m);
-      sum += a * (edge.sign * inverse[l * s + edge.slot]);
-    }
-    store(rate + m, sum);
+  LocalRow<D> direction(dim);
+  for (int l = 0; l < d; l++) {
+    direction[l] = edge.sign * inverse[l * s + edge.slot];
+    size += std::fabs(direction[l]);
   }
+  detail::combine(dim, columns, capacity, rows, &direction[0], nullptr, rate);
   for (int m = rows; m < padded(rows); m++) rate[m] = 0.0;
   for (int q = 0; q < d; q++)
     if (basis[q] >= 0 && q != edge.slot) rate[basis[q]] = 0.0;
@@ -139,8 +178,21 @@ inline Step ratio_test(Dimension<D> dim, const double *columns, std::int64_t cap
   }
   double first = infinity;
   for (int j = 0; j < lane_count; j++) first = least[j] < first ? least[j] : first;
-  // Only rows about as near as the nearest one can win.
+  // Only rows about as near as the nearest one can win; it is mostly alone.
   const double window = first * (1.0 + 1e-11) + 1e-299;
+  Mask near{};
+  Lanes last{}, lane = {0.0, 1.0, 2.0, 3.0};
+  for (int m = 0; m < rows; m += lane_count) {
+    Lanes t;
+    load(t, reach + m);
+    const Mask here = t <= window;
+    near -= here;
+    last = here ? lane + m : last;
+  }
+  if (near[0] + near[1] + near[2] + near[3] == 1 && first < infinity) {
+    const int row = static_cast<int>(last[0] + last[1] + last[2] + last[3]);
+    return {row, reach[row]};
+  }
   Step best{-1, infinity};
   double steepest = 0.0;
   for (int m = 0; m < rows; m++) {
@@ -160,8 +212,7 @@ template <int D>
 inline void move(Dimension<D> dim, const double *table, int rows, double *slack, double *inverse,
                  int *basis, double *x, Edge edge, Step step, const double *rate) {
   const int d = dim.size(), s = dim.square();
-  const double along = edge.sign * step.length;
-  for (int l = 0; l < d; l++) x[l] += along * inverse[l * s + edge.slot];
+  const double along = edge.sign * step.length, pivot = edge.sign * rate[step.row];
   for (int m = 0; m < rows; m += lane_count) {
     Lanes z, r;
     load(z, slack + m);
@@ -170,9 +221,17 @@ inline void move(Dimension<D> dim, const double *table, int rows, double *slack,
     store(slack + m, z);
   }
   slack[step.row] = 0.0;
-  const double pivot = edge.sign * rate[step.row];
-  for (int l = 0; l < d; l++) inverse[l * s + edge.slot] /= pivot;
-  const double *row = table + step.row * dim.stride();
+  LocalRow<D> column(dim);
+  for (int l = 0; l < d; l++) column[l] = inverse[l * s + edge.slot];
+  for (int l = 0; l < d; l++) x[l] += along * column[l];
+  for (int l = 0; l < d; l += lane_count) {
+    Lanes v;
+    load(v, &column[l]);
+    v /= pivot;
+    store(&column[l], v);
+  }
+  for (int l = 0; l < d; l++) inverse[l * s + edge.slot] = column[l];
+  const double *row = table + static_cast<std::int64_t>(step.row) * dim.stride();
   for (int q0 = 0; q0 < s; q0 += lane_count) {
     Lanes a{}, v;
     for (int l = 0; l < d; l++) {
@@ -182,7 +241,7 @@ inline void move(Dimension<D> dim, const double *table, int rows, double *slack,
     if (edge.slot >= q0 && edge.slot < q0 + lane_count) a[edge.slot - q0] = 0.0;
     for (int l = 0; l < d; l++) {
       load(v, inverse + l * s + q0);
-      v -= a * inverse[l * s + edge.slot];
+      v -= a * column[l];
       store(inverse + l * s + q0, v);
     }
   }
