@@ -10,22 +10,28 @@
 // radius therefore bounds coefficient errors and evaluation errors at once.
 //
 // Emptiness of one side is proved by Farkas multipliers: s.z = c + sum_q lambda_q row_q with
-// lambda >= 0 and c >= 0 on the cell. Three proofs, cheapest first:
+// lambda >= 0 and c >= 0 on the cell. Four proofs, cheapest first:
 //
 // * by_residual: the identity holds up to a residual that the cube bounds, and c exceeds it.
 // * by_integers: rows are exact integers; with D = |det| the multipliers D lambda are integers, and
-//   the identity is verified in integers. Decides every touching case that fits.
+//   the identity is verified in integers. Decides every touching case that fits into 64 bits.
+// * by_residues: the same for larger integers; what is not enclosed away from zero vanishes modulo
+//   enough primes.
 // * by_enclosure: all constants vanish structurally (central rows), the basis matrix is proved
 //   regular and every exact lambda_q is enclosed away from zero. Decides sup = 0.
 //
 // Every comparison is written so that a NaN proves nothing.
 #pragma once
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <utility>
 
 #include "compose.hpp"
 #include "dimension.hpp"
 #include "network.hpp"
+#include "residue.hpp"
 
 namespace polyrank {
 
@@ -65,28 +71,31 @@ inline bool by_residual(Dimension<D> dim, Rows rows, const int *basis, const dou
   return c >= (spread + (d + 1) * error) * inflate;
 }
 
-// Proves that the exact multipliers are >= 0; constants must vanish structurally.
+// How far exact multipliers can be from approximate ones.
 //
-// The caller guarantees that the constant of the objective is exactly zero, and central[row] that a
-// row's is; a row with a positive multiplier must be central. With A the exact basis matrix (rows),
-// X the approximate inverse and F = I - A^T X^T, ||F|| < 1 (maximal row sum) makes A regular, and
-// the exact lambda differs from the approximate one by X^T (I - F)^-1 rho with rho the residual,
-// hence by at most sum_k |X_kq| ||rho|| / (1 - ||F||).
-//
-// A multiplier that is not enclosed away from zero is accepted only when structure proves it to be
-// zero: the objective lies in a linear space of dimension <= `dimension` (the row space of the
-// previous layer on this region), member[row] says that a row lies in it too, and `dimension` many
-// basis rows with enclosed positive multipliers are members. Being independent they span the space,
-// so the objective is their combination and, A being regular, every other multiplier is exactly
-// zero.
+// With A the exact basis matrix (rows), X the approximate inverse and F = I - A^T X^T, ||F|| < 1
+// (maximal row sum) makes A regular, and the exact lambda differs from the approximate one by
+// X^T (I - F)^-1 rho with rho the residual, hence by at most sum_k |X_kq| ||rho|| / (1 - ||F||).
+struct Enclosure {
+  bool regular;
+  double rounding;  // bound of the error of each coefficient of the residual
+  double scale;     // |lambda*_q - lambda_q| <= scale · sum_k |X_kq|
+
+  template <int D> double width(Dimension<D> dim, const double *inverse, int q) const {
+    double sum = 0.0;
+    for (int k = 0; k < dim.size(); k++) sum += std::fabs(inverse[k * dim.square() + q]);
+    return sum * (scale * inflate);
+  }
+};
+
 template <int D>
-inline bool by_enclosure(Dimension<D> dim, Rows rows, const int *basis, const double *inverse,
-                         const double *rates, const double *objective, double objective_radius,
-                         const bool *central, const bool *member, int dimension) {
+inline Enclosure enclose(Dimension<D> dim, Rows rows, const int *basis, const double *inverse,
+                         const double *rates, const double *objective, double objective_radius) {
+  constexpr Enclosure failed{false, 0.0, 0.0};
   const int d = dim.size(), stride = dim.stride(), s = dim.square();
   double total = objective_radius;
   for (int q = 0; q < d; q++) {
-    if (basis[q] < 0) return false;
+    if (basis[q] < 0) return failed;
     total += std::fabs(rates[q]) * rows.radius[basis[q]];
   }
   double rho = 0.0, norm = 0.0;
@@ -113,20 +122,40 @@ inline bool by_enclosure(Dimension<D> dim, Rows rows, const int *basis, const do
       sum += a + e;
     }
     for (int j = 0; j < lane_count && l0 + j < d; j++) {
-      rho = std::fabs(r[j]) > rho ? std::fabs(r[j]) : rho;
-      if (!(sum[j] * inflate < 0.5)) return false;
+      const double size = std::fabs(r[j]);
+      if (!(size < 0x1p1000) || !(sum[j] * inflate < 0.5)) return failed;
+      rho = size > rho ? size : rho;
       norm = sum[j] > norm ? sum[j] : norm;
     }
   }
   rho = (rho + total) * inflate;
   norm *= inflate;
-  const double scale = rho / (1.0 - norm) * inflate;
+  return {true, total, rho / (1.0 - norm) * inflate};
+}
+
+// Proves that the exact multipliers are >= 0; constants must vanish structurally.
+//
+// The caller guarantees that the constant of the objective is exactly zero, and central[row] that a
+// row's is; a row with a positive multiplier must be central.
+//
+// A multiplier that is not enclosed away from zero is accepted only when structure proves it to be
+// zero: the objective lies in a linear space of dimension <= `dimension` (the row space of the
+// previous layer on this region), member[row] says that a row lies in it too, and `dimension` many
+// basis rows with enclosed positive multipliers are members. Being independent they span the space,
+// so the objective is their combination and, A being regular, every other multiplier is exactly
+// zero.
+template <int D>
+inline bool by_enclosure(Dimension<D> dim, Rows rows, const int *basis, const double *inverse,
+                         const double *rates, const double *objective, double objective_radius,
+                         const bool *central, const bool *member, int dimension) {
+  const int d = dim.size();
+  const Enclosure enclosure =
+      enclose(dim, rows, basis, inverse, rates, objective, objective_radius);
+  if (!enclosure.regular) return false;
   int positive = 0;
   bool members = true;
   for (int q = 0; q < d; q++) {
-    double width = 0.0;
-    for (int k = 0; k < d; k++) width += std::fabs(inverse[k * s + q]);
-    width *= scale * inflate;
+    const double width = enclosure.width(dim, inverse, q);
     if (rates[q] > width) {
       if (!central[basis[q]]) return false;
       positive++;
@@ -218,6 +247,100 @@ inline bool by_integers(Dimension<D> dim, const double *table, const std::int64_
                         std::int64_t objective_exponent, double *work) {
   return integer_proof(dim, table, exponent, basis, rates, objective, objective_exponent, work)
       .proved;
+}
+
+// Proves objective >= 0 where rows are exact integers, of any size: signs by enclosure, zeros by
+// residues.
+//
+// By Cramer's rule the multipliers mu_q = D lambda_q with D = |det A|, and the constant D c of
+// objective = sum_q lambda_q row_q + c, are determinants of integers, at most H = the product of
+// the norms of all rows involved (Hadamard; a norm is at least one). What is enclosed away from
+// zero has a proved sign. What is not must vanish modulo primes whose product exceeds H: it is
+// exactly zero. `work` has room for 2 (d + 1)^2 numbers.
+template <int D>
+inline bool by_residues(Dimension<D> dim, Rows rows, const std::int64_t *exponent, const int *basis,
+                        const double *inverse, const double *rates, const double *objective,
+                        double objective_radius, std::int64_t objective_exponent,
+                        std::int64_t *work) {
+  const int d = dim.size(), stride = dim.stride(), n = d + 1;
+  if (objective_exponent < 0) return false;
+  for (int q = 0; q < d; q++)
+    if (basis[q] < 0 || exponent[basis[q]] < 0) return false;
+  const Enclosure enclosure =
+      enclose(dim, rows, basis, inverse, rates, objective, objective_radius);
+  if (!enclosure.regular) return false;
+  double constant = objective[d], doubt = enclosure.rounding;
+  std::uint64_t open = 0;  // bit q: lambda_q may be zero; bit d: the constant may
+  if (d > 62) return false;
+  for (int q = 0; q < d; q++) {
+    const double width = enclosure.width(dim, inverse, q), b = rows.table[basis[q] * stride + d];
+    if (!(rates[q] >= -width)) return false;
+    if (!(rates[q] > width)) open |= std::uint64_t{1} << q;
+    constant -= rates[q] * b;
+    doubt += width * std::fabs(b);
+  }
+  doubt *= inflate;
+  if (!(constant >= -doubt)) return false;
+  if (!(constant > doubt)) open |= std::uint64_t{1} << d;
+  if (open == 0) return true;
+  // coprime powers of two: column q holds basis row q, the last column the objective
+  std::int64_t *const integers = work, *const residues = work + n * n;
+  double bound = 1.0 + 0x1p-30;
+  for (int q = 0; q < n; q++) {
+    const double *row = q < d ? rows.table + basis[q] * stride : objective;
+    const double scale = power_of_two(q < d ? exponent[basis[q]] : objective_exponent);
+    std::uint64_t bits = 0;
+    for (int l = 0; l < n; l++) {
+      const double v = row[l] * scale;
+      if (!(std::fabs(v) <= 0x1p53)) return false;
+      integers[l * n + q] = static_cast<std::int64_t>(v);
+      bits |= static_cast<std::uint64_t>(integers[l * n + q]);
+    }
+    if (bits == 0) return false;
+    const int shift = std::countr_zero(bits);
+    double norm = 0.0;
+    for (int l = 0; l < n; l++) {
+      integers[l * n + q] >>= shift;
+      norm += static_cast<double>(integers[l * n + q]) * static_cast<double>(integers[l * n + q]);
+    }
+    bound *= std::sqrt(norm) * inflate;
+  }
+  double product = 1.0;
+  for (const std::int64_t p : word_primes) {
+    if (product > bound) return true;
+    const Modulus mod(p);
+    for (int i = 0; i < n * n; i++) {
+      const std::int64_t v = integers[i] % p;
+      residues[i] = v < 0 ? v + p : v;
+    }
+    // Gauss-Jordan without divisions; the last row, of the constants, is reduced along
+    std::uint64_t vanish = 0;
+    int place[64];
+    std::uint64_t used = 0;
+    for (int q = 0; q < d; q++) {
+      int pivot = 0;
+      while (pivot < d && ((used >> pivot & 1) || residues[pivot * n + q] == 0)) pivot++;
+      if (pivot == d) return false;  // the prime divides the determinant
+      used |= std::uint64_t{1} << pivot;
+      place[q] = pivot;
+      const auto head = static_cast<std::uint64_t>(residues[pivot * n + q]);
+      for (int i = 0; i < n; i++) {
+        const auto f = static_cast<std::uint64_t>(residues[i * n + q]);
+        if (i == pivot || f == 0) continue;
+        for (int l = q; l < n; l++) {
+          const auto u = static_cast<std::uint64_t>(residues[i * n + l]);
+          const auto v = static_cast<std::uint64_t>(residues[pivot * n + l]);
+          residues[i * n + l] = static_cast<std::int64_t>(mod(u * head + (mod.prime - f) * v));
+        }
+      }
+    }
+    for (int q = 0; q < d; q++)
+      if (residues[place[q] * n + d] == 0) vanish |= std::uint64_t{1} << q;
+    if (residues[d * n + d] == 0) vanish |= std::uint64_t{1} << d;
+    if (open & ~vanish) return false;
+    product *= static_cast<double>(p) * (1.0 - 0x1p-50);
+  }
+  return product > bound;
 }
 
 }  // namespace polyrank

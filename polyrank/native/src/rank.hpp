@@ -7,6 +7,7 @@
 #include "compose.hpp"
 #include "dimension.hpp"
 #include "network.hpp"
+#include "residue.hpp"
 
 namespace polyrank {
 
@@ -209,8 +210,6 @@ inline int rank_modulo(std::int64_t *residues, int count, int width, std::int64_
 // `residues` has room for count × width.
 inline int integer_rank(const double *rows, int stride, const std::int64_t *exponent,
                         const int *index, int count, int width, std::int64_t *residues) {
-  // primes just below 2^31: residues multiply within 64-bit integers
-  constexpr std::int64_t primes[] = {2147483647, 2147483629, 2147483587, 2147483579};
   double largest = 1.0;
   for (int i = 0; i < count; i++) {
     const int r = index[i];
@@ -226,7 +225,8 @@ inline int integer_rank(const double *rows, int stride, const std::int64_t *expo
   }
   int rank = 0;
   double product = 1.0;
-  for (const std::int64_t p : primes) {
+  for (int turn = 0; turn < 4; turn++) {
+    const std::int64_t p = word_primes[turn];
     for (int i = 0; i < count; i++) {
       const int r = index[i];
       const double scale = power_of_two(exponent[r]);

@@ -9,6 +9,30 @@ namespace polyrank {
 
 inline constexpr std::int64_t mersenne31 = 2147483647;
 
+// The largest primes below 2^31.
+inline constexpr std::int64_t word_primes[] = {
+    2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497,
+    2147483489, 2147483477, 2147483423, 2147483399, 2147483353, 2147483323, 2147483269, 2147483249,
+    2147483237, 2147483179, 2147483171, 2147483137, 2147483123, 2147483077, 2147483069, 2147483059};
+
+// Reduction modulo a prime below 2^31 by a multiplication (Barrett).
+struct Modulus {
+  std::uint64_t prime, reciprocal;
+
+  explicit constexpr Modulus(std::int64_t p)
+      : prime(static_cast<std::uint64_t>(p)), reciprocal(~std::uint64_t{0} / prime) {}
+
+  // value modulo the prime. With m = floor((2^64 - 1) / p), value m / 2^64 > value / p - 1, so that
+  // the quotient is at most one too small.
+  std::uint64_t operator()(std::uint64_t value) const {
+    __extension__ typedef unsigned __int128 Wide;
+    const std::uint64_t q =
+        static_cast<std::uint64_t>((static_cast<Wide>(value) * reciprocal) >> 64);
+    const std::uint64_t r = value - q * prime;
+    return r >= prime ? r - prime : r;
+  }
+};
+
 // A number in [0, 2^63) modulo the prime; modulo 2^31 - 1 without a division.
 inline std::int64_t residue(std::int64_t value, std::int64_t prime) {
   if (prime == mersenne31) {

@@ -66,6 +66,7 @@ public:
     rates_ = Buffer<double>(dim_.square(), 0.0);
     objective_ = Buffer<double>(dim_.stride(), 0.0);
     square_ = Buffer<double>(2 * d * dim_.square(), 0.0);
+    integers_ = Buffer<std::int64_t>(2 * (d + 1) * (d + 1));
     candidate_ = Buffer<double>(d, 0.0);
     chart_point_ = Buffer<double>(net.centre.shape[0], 0.0);
     bits_ = Buffer<std::int8_t>(widest, 0);
@@ -104,6 +105,7 @@ private:
   Buffer<double> inverse_;
   // scratch
   Buffer<double> slack_, rate_, reach_, rates_, objective_, square_, candidate_, chart_point_;
+  Buffer<std::int64_t> integers_;
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
 
@@ -140,6 +142,12 @@ template <int D> bool Search<D>::proved_empty(std::int64_t k, std::int64_t g) {
   }
   if (by_integers(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), rates_.data(),
                   objective_.data(), path.exponent[g], square_.data())) {
+    path.stat.by_integers++;
+    return true;
+  }
+  if (by_residues(dim_, cell.rows(), cell.exponent.data(), basis_.data(), inverse_.data(),
+                  rates_.data(), objective_.data(), path.radius[g], path.exponent[g],
+                  integers_.data())) {
     path.stat.by_integers++;
     return true;
   }
