@@ -43,6 +43,10 @@ def by_integers(*arguments: Any) -> bool:
     return bool(_call("polyrank_by_integers", *arguments))
 
 
+def by_residues(*arguments: Any) -> bool:
+    return bool(_call("polyrank_by_residues", *arguments))
+
+
 def _exact(row: Any) -> list[fmpq]:
     return [fmpq_from_float(float(v)) for v in row]
 
@@ -222,6 +226,74 @@ def test_by_integers_refuses_singular_and_overlarge() -> None:
     rows = np.array([[0.5, 0.25, 0.0], [0.25, -0.5, 0.0]])
     assert not by_integers(rows, np.array([60, 60]), basis, ones, goal, 1)
     assert not by_integers(rows, np.array([2, 2]), basis, ones, goal, 80)
+
+
+def _exact_verdict(integers: Any, goal: Any) -> bool:
+    """Whether the goal is a combination with multipliers ≥ 0 plus a constant ≥ 0, exactly."""
+    d = len(goal) - 1
+    matrix = fmpq_mat(d, d, [int(v) for v in integers[:, :d].T.ravel()])
+    exact = matrix.solve(fmpq_mat(d, 1, [int(v) for v in goal[:d]])).entries()
+    constant = int(goal[d]) - sum(
+        (v * int(b) for v, b in zip(exact, integers[:, d], strict=True)), fmpq(0)
+    )
+    return all(v >= 0 for v in exact) and constant >= 0
+
+
+@pytest.mark.parametrize("bits", [3, 20, 34, 48])
+def test_by_residues_is_exact_whatever_the_size_of_the_integers(bits: int) -> None:
+    """Goals that touch: zero multipliers, zero constants, and the same off by one unit."""
+    rng = np.random.default_rng(bits)
+    counts = [0, 0]
+    for _ in range(300):
+        d = int(rng.integers(1, 7))
+        most = int(rng.integers(1, bits + 1))
+        integers = rng.integers(-(2**most), 2**most + 1, (d, d + 1))
+        matrix = fmpq_mat(d, d, [int(v) for v in integers[:, :d].ravel()])
+        if matrix.det() == 0:
+            continue
+        goal = rng.integers(0, 3, d) @ integers
+        goal[d] += rng.integers(-1, 2)
+        if rng.random() < 0.3:
+            goal[rng.integers(d + 1)] += rng.integers(-1, 2)
+        power = bits + 6
+        rows, objective = integers / 2.0**power, goal / 2.0**power
+        inverse = np.linalg.inv(rows[:, :d])
+        rates = objective[:d] @ inverse
+        radius, exponent, basis = np.full(d, gamma(d + 4)), np.full(d, power), np.arange(d)
+
+        cell = (rows, radius, exponent, basis, inverse)
+        verdict = by_residues(*cell, rates, objective, gamma(d + 4), power)
+        true = _exact_verdict(integers, goal)
+        assert not verdict or true
+        counts[int(verdict)] += 1
+        if verdict:
+            # no numbers, inexact rows and free slots prove nothing
+            assert not by_residues(*cell, rates * np.nan, objective, gamma(d + 4), power)
+            assert not by_residues(*cell, rates, objective, gamma(d + 4), -1)
+            inexact = (rows, radius, np.full(d, -1), basis, inverse)
+            assert not by_residues(*inexact, rates, objective, gamma(d + 4), power)
+            free = (rows, radius, exponent, basis - 1, inverse)
+            assert not by_residues(*free, rates, objective, gamma(d + 4), power)
+    assert counts[0] > 20
+    assert counts[1] > 40
+
+
+def test_by_residues_is_silent_where_its_primes_do_not_suffice() -> None:
+    d = 18
+    rows = np.zeros((d, d + 1))
+    rows[:, :d] = np.eye(d) * (1 - 2.0**-50)
+    rows[:, d] = 2.0**-50
+    goal = rows[0] * 1.0  # touches: one multiplier is one, the others and the constant are zero
+    rates = np.eye(d)[0]
+    inverse = np.eye(d) / (1 - 2.0**-50)
+    verdicts = [
+        by_residues(
+            rows[:n, [*range(n), d]], np.full(n, gamma(n + 4)), np.full(n, 53), np.arange(n),
+            inverse[:n, :n], rates[:n], goal[[*range(n), d]], gamma(n + 4), 53,
+        )
+        for n in (2, 6, d)
+    ]  # fmt: skip
+    assert verdicts == [True, True, False]
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-15, 1e-2])

@@ -85,17 +85,32 @@ POLYRANK_API std::int64_t polyrank_by_integers(Matrix rows, Integers exponent, I
   });
 }
 
+// As by_enclosure and by_integers.
+POLYRANK_API std::int64_t polyrank_by_residues(Matrix rows, Reals radius, Integers exponent, Integers basis, Matrix inverse,
+                                               Reals rates, Reals objective, double objective_radius,
+                                               std::int64_t objective_exponent) {
+  return proved([&] {
+    const Dimension<0> dim(basis.shape[0]);
+    const Buffer<double> table = padded_copy(rows, dim.stride()), goal = padded_copy(objective, dim.stride());
+    const Buffer<double> square = padded_copy(inverse, dim.square()), multipliers = padded_copy(rates, dim.square());
+    Buffer<std::int64_t> work(2 * (dim.size() + 1) * (dim.size() + 1), 0);
+    return by_residues(dim, Rows{table.data(), radius.data}, exponent.data, copy_of<int>(basis).data(), square.data(),
+                       multipliers.data(), goal.data(), objective_radius, objective_exponent, work.data());
+  });
+}
+
 // rows (n, d + 1); chosen (size,) receives the independent rows.
 POLYRANK_API std::int64_t polyrank_independent(Matrix rows, Reals radius, Array<std::int64_t, 1> chosen) {
   return proved([&] {
     const std::int64_t count = rows.shape[0], width = rows.shape[1], stride = padded(width), size = chosen.shape[0];
     const Buffer<double> table = padded_copy(rows, stride);
-    Buffer<double> work(count * stride, 0.0), largest(count, 0.0), inverse(2 * width * width, 0.0);
+    Buffer<double> work(count * stride, 0.0), largest(count, 0.0), lower(count * width, 0.0);
+    Buffer<double> inverse(2 * width * width, 0.0);
     Buffer<int> column(width, 0), picked(width, 0);
     Buffer<bool> used(count, false);
     const bool found =
         independent(table.data(), radius.data, static_cast<int>(count), static_cast<int>(width), static_cast<int>(stride),
-                    static_cast<int>(size), picked.data(), {work.data(), largest.data(), inverse.data(), column.data(), used.data()});
+                    static_cast<int>(size), picked.data(), {work.data(), largest.data(), lower.data(), inverse.data(), column.data(), used.data()});
     std::copy_n(picked.data(), size, chosen.data);
     return found;
   });

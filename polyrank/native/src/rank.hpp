@@ -23,9 +23,9 @@ struct RankScratch {
 
 // Proves that a 2 x 2 or 3 x 3 matrix with rows a_i +- radius_i is regular, by its determinant.
 //
-// It is linear in every row and at most the product of the rows' 1-norms S_i: row by row, the errors
-// change it by at most sum_i n radius_i prod_{j != i} (S_j + n radius_j), and its own rounding is at
-// most gamma prod S_i with gamma for the operations of a term.
+// It is linear in every row and at most the product of the rows' 1-norms S_i: row by row, the
+// errors change it by at most sum_i n radius_i prod_{j != i} (S_j + n radius_j), and its own
+// rounding is at most gamma prod S_i with gamma for the operations of a term.
 inline bool regular(const double *rows, const double *radius, int size, int stride) {
   const double *a = rows, *b = rows + stride, *c = rows + 2 * stride;
   double det, bound;

@@ -53,20 +53,22 @@ inline std::int64_t inverse_residue(std::int64_t value, std::int64_t prime) {
   return result;
 }
 
-// One layer on residues: values (r, inputs) to out (r, units). Unit i has the slope pos(i) on row r where
-// bit(i) is -1 or set in the row's words, neg(i) elsewhere.
+// One layer on residues: values (r, inputs) to out (r, units). Unit i has the slope pos(i) on row r
+// where bit(i) is -1 or set in the row's words, neg(i) elsewhere.
 struct ResidueLayer {
   Array<const std::int64_t, 2> weight;
   Array<const std::int64_t, 1> bias, neg, pos, bit;
 };
 
-inline void apply(const ResidueLayer &layer, Array<const std::uint8_t, 2> words, Array<const std::int64_t, 2> values,
-                  std::int64_t prime, Array<std::int64_t, 2> out) {
+inline void apply(const ResidueLayer &layer, Array<const std::uint8_t, 2> words,
+                  Array<const std::int64_t, 2> values, std::int64_t prime,
+                  Array<std::int64_t, 2> out) {
   for (std::int64_t r = 0; r < values.shape[0]; r++)
     for (std::int64_t i = 0; i < layer.weight.shape[0]; i++) {
       const std::int64_t *weight = layer.weight.row(i), *value = values.row(r), b = layer.bit(i);
       std::int64_t z = layer.bias(i);
-      for (std::int64_t j = 0; j < values.shape[1]; j++) z = residue(z + weight[j] * value[j], prime);
+      for (std::int64_t j = 0; j < values.shape[1]; j++)
+        z = residue(z + weight[j] * value[j], prime);
       const bool on = b < 0 || ((words(r, b >> 3) >> (b & 7)) & 1);
       out(r, i) = residue(z * (on ? layer.pos(i) : layer.neg(i)), prime);
     }
