@@ -73,6 +73,7 @@ def complex_command(
     from polyrank.report.picture import picture_file  # noqa: PLC0415
     from polyrank.topology.levels import level_homology  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
     if level is not None and boundary is not None:
         raise typer.BadParameter("--level and --boundary each name a subset; give one of them")
@@ -90,11 +91,15 @@ def complex_command(
         loaded = reading.load(network)
         begun = time.perf_counter()
         chosen: LevelSet | None = None
-        if value is not None:
-            chosen = level_set(loaded, where, value, output=of or 0)
-        elif pair is not None:
-            chosen = decision_boundary(loaded, where, *pair)
-        cells = cell_complex(loaded, where) if chosen is None else chosen.complex
+        with progress_line(quiet=as_json) as progress:
+            if value is not None:
+                chosen = level_set(loaded, where, value, output=of or 0, progress=progress)
+            elif pair is not None:
+                chosen = decision_boundary(loaded, where, *pair, progress=progress)
+            if chosen is None:
+                cells = cell_complex(loaded, where, progress=progress)
+            else:
+                cells = chosen.complex
         found = _object(cells)
         if chosen is not None:
             groups = level_homology(chosen, coefficients)

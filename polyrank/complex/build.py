@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.cells.chart import chart as chart_of
-from polyrank.cells.task import Batch
+from polyrank.cells.task import Batch, SearchProgress
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.search import VertexSearch
 from polyrank.complex.cell_complex import CellComplex, Signs
@@ -20,7 +22,11 @@ __all__ = ["cell_complex"]
 
 
 def cell_complex(
-    network: Network, domain: Domain, *, through_layer: int | None = None
+    network: Network,
+    domain: Domain,
+    *,
+    through_layer: int | None = None,
+    progress: Callable[[SearchProgress], None] | None = None,
 ) -> CellComplex:
     """Every cell of the arrangement that a network cuts a bounded domain into, dimension 1 to 3.
 
@@ -31,6 +37,8 @@ def cell_complex(
         Bounded; of dimension 1 to 3, or a slice or simplex of that dimension in any R^n.
     through_layer : int, optional
         The decomposition by the first K layers. Default: all.
+    progress : callable, optional
+        Called now and then with the state of the search.
 
     Raises
     ------
@@ -73,6 +81,7 @@ def cell_complex(
         where,
         layers,
         sink=lambda batch: batches.append(ranks.settle(batch)),
+        progress=progress,
         keep=kept.append,
     )
     search.run()

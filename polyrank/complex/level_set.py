@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from polyrank.cells.task import SearchProgress
 from polyrank.complex.build import cell_complex
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import NetworkError
@@ -19,6 +20,8 @@ from polyrank.network.rational import RationalArray, to_fmpq
 from polyrank.polyhedra.domain import Domain
 
 __all__ = ["LevelSet", "decision_boundary", "level_set", "subcomplex"]
+
+Progress = Callable[[SearchProgress], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +52,14 @@ class LevelSet:
         return sum((-1) ** d * n for d, n in enumerate(self.f_vector))
 
 
-def level_set(network: Network, domain: Domain, level: Any = 0, *, output: int = 0) -> LevelSet:
+def level_set(
+    network: Network,
+    domain: Domain,
+    level: Any = 0,
+    *,
+    output: int = 0,
+    progress: Progress | None = None,
+) -> LevelSet:
     """``{x : output_i(x) = level}``.
 
     Parameters
@@ -61,6 +71,8 @@ def level_set(network: Network, domain: Domain, level: Any = 0, *, output: int =
         Number, fraction or decimal text.
     output : int
         0-based output.
+    progress : callable, optional
+        Called now and then with the state of the search.
 
     Raises
     ------
@@ -69,10 +81,17 @@ def level_set(network: Network, domain: Domain, level: Any = 0, *, output: int =
     """
     value = to_fmpq(level)
     row = _selected(network, {output: 1})
-    return _where_zero(network, domain, row, -value, f"output {output} = {value}")
+    return _where_zero(network, domain, row, -value, f"output {output} = {value}", progress)
 
 
-def decision_boundary(network: Network, domain: Domain, first: int, second: int) -> LevelSet:
+def decision_boundary(
+    network: Network,
+    domain: Domain,
+    first: int,
+    second: int,
+    *,
+    progress: Progress | None = None,
+) -> LevelSet:
     """``{x : output_first(x) = output_second(x)}``, 0-based.
 
     Raises
@@ -83,7 +102,8 @@ def decision_boundary(network: Network, domain: Domain, first: int, second: int)
     if first == second:
         raise NetworkError(f"a boundary is between two outputs, got {first} twice")
     row = _selected(network, {first: 1, second: -1})
-    return _where_zero(network, domain, row, fmpq(0), f"output {first} = output {second}")
+    name = f"output {first} = output {second}"
+    return _where_zero(network, domain, row, fmpq(0), name, progress)
 
 
 def _selected(network: Network, entries: dict[int, int]) -> list[fmpq]:
@@ -98,7 +118,12 @@ def _selected(network: Network, entries: dict[int, int]) -> list[fmpq]:
 
 
 def _where_zero(
-    network: Network, domain: Domain, row: Sequence[fmpq], shift: fmpq, description: str
+    network: Network,
+    domain: Domain,
+    row: Sequence[fmpq],
+    shift: fmpq,
+    description: str,
+    progress: Progress | None,
 ) -> LevelSet:
     """The form as a unit of one more layer: cells where its sign is 0 are the level set."""
     unit = Layer(
@@ -107,7 +132,8 @@ def _where_zero(
         RationalArray.from_floats([0.0]),
         RationalArray.from_floats([1.0]),
     )
-    cells = cell_complex(Network((*network.layers, unit), network.name), domain)
+    longer = Network((*network.layers, unit), network.name)
+    cells = cell_complex(longer, domain, progress=progress)
     mask = tuple(cells.signs.of_units(d)[:, -1] == 0 for d in range(cells.dimension + 1))
     return LevelSet(cells, mask, description)
 

@@ -80,3 +80,16 @@ def test_nothing_is_written_where_something_stands_in_the_way(polyrank, plane, t
     found = polyrank("complex", plane, "--box", "-1", "1", "-o", cells)
     assert found.status == 1
     assert "exists already; name a new directory" in found.err
+
+
+@pytest.mark.parametrize("options", [[], ["--level", "1"], ["--boundary", "0,1"]])
+def test_the_search_shows_its_progress_on_a_terminal_only(polyrank, tmp_path, monkeypatch, options):
+    path = tmp_path / "two.npz"
+    np.savez(path, W0=np.eye(2), b0=np.zeros(2), W1=np.eye(2), b1=np.zeros(2))
+    arguments = ("complex", path, "--box", "-1", "2", *options)
+    assert "of the tree" not in polyrank(*arguments).err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert "of the tree" not in polyrank(*arguments, "--json").err
+    found = polyrank(*arguments)
+    assert found.status == 0
+    assert "100.0% of the tree" in found.err
