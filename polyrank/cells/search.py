@@ -21,7 +21,6 @@ from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
-from polyrank.cells.threads import available_threads
 from polyrank.cells.vertices.search import VertexSearch, takes
 from polyrank.errors import UnsupportedError
 from polyrank.lp.farkas import integer_rows, values_at
@@ -119,9 +118,8 @@ def search(
                 f"engine={other!r}"
             )
     if engine == "vertices":
-        threads = available_threads() if jobs is None else jobs
         return VertexSearch(
-            network, chart, layers, sink=sink, progress=progress, proof=proof, jobs=threads
+            network, chart, layers, sink=sink, progress=progress, proof=proof, jobs=jobs
         ).run()
     if engine == "highs":
         from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)

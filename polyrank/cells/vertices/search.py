@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
-from polyrank.cells.arrays import cube_map, exact_first_rows, net_arrays, wall_rows
+from polyrank.cells.arrays import CubeMap, cube_map, exact_first_rows, net_arrays, wall_rows
 from polyrank.cells.chart import Chart
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
 from polyrank.cells.ordered_work import OrderedWork
 from polyrank.cells.task import Batch, SearchProgress, SearchResult
+from polyrank.cells.threads import available_threads
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.exact_signs import ExactSigns
 from polyrank.cells.vertices.root import (
@@ -37,15 +39,15 @@ _OUTPUT_BYTES = 1 << 24
 _OUTPUT_ROWS = 65536
 
 
-def root_of(network: Network, chart: Chart) -> Root | None:
+def root_of(network: Network, chart: Chart, cube: CubeMap | None = None) -> Root | None:
     """The domain as cells with vertices; None where this search cannot take it.
 
     It takes domains of dimension 1 to 3 that are polytopes of not too many rows, or all of R^k
-    where layer 1 has k independent hyperplanes.
+    where layer 1 has k independent hyperplanes. ``cube`` is the chart's map, where it is known.
     """
     if not 1 <= chart.k <= MOST_DIMENSIONS:
         return None
-    cube = cube_map(network, chart)
+    cube = cube or cube_map(network, chart)
     if cube.kind == "bounded":
         return domain_root(wall_rows(chart, cube), chart)
     if chart.A.nrows():
@@ -89,8 +91,9 @@ class VertexSearch:
         Receives, before each batch, its cells with their faces.
     root : Root, optional
         What :func:`root_of` gave for this network and domain.
-    jobs : int
-        Number of threads. Regions, their order and the proof do not depend on it.
+    jobs : int, optional
+        Number of threads. Regions, their order and the proof do not depend on it. None: as many as
+        :func:`~polyrank.cells.threads.available_threads`.
 
     Raises
     ------
@@ -109,10 +112,10 @@ class VertexSearch:
         proof: Callable[[bytes], None] | None = None,
         keep: Callable[[KeptCells], None] | None = None,
         root: Root | None = None,
-        jobs: int = 1,
+        jobs: int | None = 1,
     ) -> None:
         self.cube = cube_map(network, chart)
-        root = root_of(network, chart) if root is None else root
+        root = root or root_of(network, chart, self.cube)
         if root is None:
             raise UnsupportedError(
                 f"the vertices engine cannot take this domain: {_why_not(chart)}; "
@@ -196,15 +199,22 @@ class VertexSearch:
             raise
 
     def _together(self) -> bool:
-        """All workers on one tree; False where one was enough."""
+        """All workers on one tree; False where one goes on alone."""
         core = self.worker.core
-        if not self.problem.log and self.worker.step(0, math.inf, _ALONE_SECONDS):
-            self._hand_on(self.worker.take())
-            return True
-        self._hand_on(self.worker.take())
+        if not self.problem.log:
+            try:
+                done = self.worker.step(0, math.inf, _ALONE_SECONDS)
+            finally:
+                self._hand_on(self.worker.take())
+            if done:
+                return True
+        jobs = available_threads() if self.jobs is None else self.jobs
+        if jobs == 1:
+            return False
         cells = range(core.status.open_cells)
         work: OrderedWork[Handle, Found] = OrderedWork([core.take_cell(0) for _ in cells][::-1])
-        self.workers += [VertexWorker(self.problem, _SEGMENT) for _ in range(self.jobs - 1)]
+        self.worker.at_once = nullcontext  # interrupts come to the main thread
+        self.workers += [VertexWorker(self.problem, _SEGMENT) for _ in range(jobs - 1)]
         try:
             work.run(self.workers, self._hand_on, self.interrupt.check)
         except KeyboardInterrupt:

@@ -125,7 +125,7 @@ class VertexWorker:
         self.asked = 0
         self.witnesses = 0
         self._segment = segment
-        self._at_once = at_once
+        self.at_once = at_once
         self._exact_points: dict[int, Vector] = {}
         self._exact: ExactSigns | None = None
         self._shared = 0.0
@@ -160,16 +160,16 @@ class VertexWorker:
             steps = max(1, int(min(_MOST_STEPS, last - self.cells)))
             code = self.core.run(base, steps, seconds)
             if code == ASK:
-                with self._at_once():
+                with self.at_once():
                     signs = self._answers()
                 self.core.answer(signs)
                 self.asked += len(signs)
             elif code == WITNESS:
-                with self._at_once():
+                with self.at_once():
                     point = self._interior_point()
                 self._accept(point)
             elif code == CERTIFY:
-                with self._at_once():
+                with self.at_once():
                     rows = self._certificate()
                 self.core.certify(rows)
                 self.asked += 1
