@@ -25,23 +25,23 @@ what is shown to be false, or a log that is no proof.
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
 ================================  =====  ===========================================================
-:mod:`polyrank.proof.format`         64  what is claimed: the steps of the log
-:mod:`polyrank.proof.farkas`         25  a sign is proved by multipliers
+:mod:`polyrank.proof.format`          66  what is claimed: the steps of the log
+:mod:`polyrank.proof.farkas`          25  a sign is proved by multipliers
 :mod:`polyrank.proof.layers`        142  exact rows and ranks on every region
-:mod:`polyrank.proof.claims`         97  the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`        202  the steps of a segment
-:mod:`polyrank.proof.tally`          39  all segments are one tree
-:mod:`polyrank.proof.domain`        141  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`        000  the manifest says what was found
-:mod:`polyrank.proof.rounding`      276  many claims at once, with bounds of rounding errors; not
+:mod:`polyrank.proof.claims`          97  the claim of a step, of a leaf and its row of the table
+:mod:`polyrank.proof.replay`        240  the steps of a segment
+:mod:`polyrank.proof.tally`           44  all segments are one tree
+:mod:`polyrank.proof.domain`        180  the coordinates of the run are those of the domain
+:mod:`polyrank.proof.stated`         96  the manifest says what was found
+:mod:`polyrank.proof.rounding`      304  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
 
 These decide in integers, and the last one with rigorous bounds. Beside them stand the network and
 domain as read by ``polyrank.network`` and ``polyrank.polyhedra``, and the table as read by
-:mod:`polyrank.proof.rows`. :mod:`polyrank.proof.proposals` proposes multipliers and is not trusted;
-this module opens files and puts reports together; without a log, or with a sample,
-:mod:`polyrank.proof.witnesses` takes the place of ``replay``.
+:mod:`polyrank.proof.rows`, which compares its columns first. Multipliers are proposed by
+:mod:`polyrank.proof.proposals`, which is not trusted; this module opens files and puts reports
+together; without a log :mod:`polyrank.proof.witnesses` takes the place of ``replay``.
 """
 
 from __future__ import annotations
