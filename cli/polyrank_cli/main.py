@@ -41,7 +41,7 @@ app = typer.Typer(
         "exact ranks."
     ),
     epilog=(
-        "Exit status: 0 certified, 1 error, 2 wrong usage, 3 not decided or undecided cells remain, "
+        "Exit status: 0 certified, 1 error, 2 wrong usage, 3 undecided, "
         "4 rejected by check or contradicted by a sample, 130 interrupted."
     ),
 )
