@@ -25,7 +25,12 @@ from polyrank.cells.chart import Chart
 from polyrank.cells.dependence import directions, ties, weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.network.rational import (
+    RationalArray,
+    fmpq_from_float,
+    nearest_float,
+    nearest_ratio,
+)
 
 __all__ = [
     "ZERO_ROW",
@@ -213,19 +218,31 @@ def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
     row is first multiplied up to coprime integers, which usually makes it exact.
     """
     m, width = matrix.nrows(), matrix.ncols()
-    given = np.zeros((m, width))
+    given = [[0.0] * width for _ in range(m)]
     dyadic = np.ones(m, dtype=np.bool_)
     entries: list[list[tuple[int, fmpq]]] = []
-    for i in range(m):
+    for i, floats in enumerate(given):
         there = _nonzero(matrix, i)
         if free_scale and there:
             whole = _coprime([v for _, v in there])
             there = [(l, v) for (l, _), v in zip(there, whole, strict=True)]
         entries.append(there)
         for l, v in there:
-            f = nearest_float(v)
-            given[i, l] = f
-            dyadic[i] &= isfinite(f) and fmpq_from_float(f) == v
+            ratio = int(v.p), int(v.q)
+            f = floats[l] = nearest_ratio(*ratio)
+            if not (isfinite(f) and f.as_integer_ratio() == ratio):
+                dyadic[i] = False
+    return _normalised(np.array(given).reshape(m, width), dyadic, entries, free_scale=free_scale)
+
+
+def _normalised(
+    given: NDArray[np.float64],
+    dyadic: NDArray[np.bool_],
+    entries: list[list[tuple[int, fmpq]]],
+    *,
+    free_scale: bool,
+) -> FloatRows:
+    """Rows from their nearest floats, which are exact in the dyadic ones."""
     # 2**power is the least power of two that no entry exceeds
     mantissa, power = np.frexp(np.abs(given).max(axis=1, initial=0.0))
     power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)

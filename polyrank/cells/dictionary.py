@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ __all__ = ["BUDGET", "DONE", "HARD_FULL", "LOG_FULL", "OUTPUT_FULL", "Dictionary
 #: Why a run returned.
 DONE, OUTPUT_FULL, HARD_FULL, BUDGET, LOG_FULL = 0, 1, 2, 3, 4
 
+_CELLS = STATISTICS.index("cells")
 _POINTERS = (
     "bit", "zero", "rank", "point", "hard_layer", "hard_bit", "hard_split", "hard_flag",
     "hard_point", "log", "statistics",
@@ -123,6 +125,8 @@ class Dictionary:
         self._chart_dim = len(net.centre)
         self._view = _View()
         self._look()
+        # the counters stay where they are as long as the search lives
+        self._counters = (ctypes.c_int64 * len(STATISTICS)).from_address(self._view.statistics)
 
     def _look(self) -> None:
         call("polyrank_search_view", self._handle, ctypes.addressof(self._view))
@@ -145,15 +149,12 @@ class Dictionary:
     @property
     def statistics(self) -> dict[str, int]:
         """The counters, since the search was made."""
-        counts = self._array("statistics", np.int64, (len(STATISTICS),)).tolist()
-        return dict(zip(STATISTICS, counts, strict=True))
+        return dict(zip(STATISTICS, self._counters, strict=True))
 
     @property
     def cells(self) -> int:
         """Cells worked on, since the search was made."""
-        return int(
-            self._array("statistics", np.int64, (len(STATISTICS),))[STATISTICS.index("cells")]
-        )
+        return int(self._counters[_CELLS])
 
     def load(
         self,
@@ -244,7 +245,7 @@ class Dictionary:
 
     def _array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         """The view's array of that name; it is the core's memory."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * np.dtype(dtype).itemsize
         if size == 0:
             return np.zeros(shape, dtype=dtype)
         memory = (ctypes.c_char * size).from_address(getattr(self._view, name))

@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -84,11 +85,18 @@ class ExactCells:
         self._layers = network.layers[:layers]
         self._arrays = arrays
         self._cube = cube
-        walls = wall_rows(chart, cube)
-        self._walls: list[Row] = [integer_row(row) for row in walls.tolist()]
-        self._first = exact_first_rows(network.layers[0], chart, cube)
+        self._domain = chart
         self._weights: dict[int, fmpq_mat] = {}
         self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
+
+    @cached_property
+    def _walls(self) -> list[Row]:
+        walls = wall_rows(self._domain, self._cube)
+        return [integer_row(row) for row in walls.tolist()]
+
+    @cached_property
+    def _first(self) -> fmpq_mat:
+        return exact_first_rows(self._layers[0], self._domain, self._cube)
 
     def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
         """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""

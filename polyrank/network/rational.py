@@ -26,6 +26,7 @@ __all__ = [
     "fmpq_from_float",
     "fmpq_from_text",
     "nearest_float",
+    "nearest_ratio",
     "to_fmpq",
 ]
 
@@ -102,10 +103,15 @@ def to_fmpq(value: Any) -> fmpq:
 
 def nearest_float(value: fmpq) -> float:
     """The float64 nearest to a rational (ties to even); overflow gives an infinity."""
+    return nearest_ratio(int(value.p), int(value.q))
+
+
+def nearest_ratio(numerator: int, denominator: int) -> float:
+    """The float64 nearest to a ratio with positive denominator, as :func:`nearest_float`."""
     try:
-        return int(value.p) / int(value.q)
+        return numerator / denominator
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return float("inf") if numerator > 0 else float("-inf")
 
 
 def as_float(value: fmpq) -> float | None:
