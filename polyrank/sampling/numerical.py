@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from polyrank.network.forward import unpack_bits
 from polyrank.sampling.estimate import Estimate
@@ -41,28 +42,29 @@ def numerical_ranks(estimate: Estimate, *, limit: int = 1000) -> dict[str, Any]:
     rows = np.unique(np.linspace(0, max(0, len(estimate.packed) - 1), count).astype(int))
     rows = rows[rows < len(estimate.packed)]
     found: list[dict[str, int]] = []
-    for r in rows.tolist():
-        bits = unpack_bits(estimate.packed[r], sum(network.bits))
-        J = np.eye(network.input_dim)
-        position = 0
-        for k, layer in enumerate(network.layers):
-            on = np.ones(layer.units, dtype=bool)
-            on[layer.has_hyperplane] = bits[position : position + network.bits[k]]
-            position += network.bits[k]
-            slope = np.where(on, layer.slope_pos.approx, layer.slope_neg.approx)
-            with np.errstate(all="ignore"):
-                J = slope[:, None] * (layer.weight.approx @ J)
-            # overflow has no singular values
-            numerical = int(np.linalg.matrix_rank(J)) if np.isfinite(J).all() else -1
-            low, high = int(estimate.ranks.lower[r, k]), int(estimate.ranks.upper[r, k])
-            if not low <= numerical <= high:
-                found.append(
-                    {
-                        "codeword": r,
-                        "layer": k + 1,
-                        "numerical": numerical,
-                        "lower": low,
-                        "upper": high,
-                    }
-                )
+    with threadpool_limits(limits=1):  # threads would only wait for one another
+        for r in rows.tolist():
+            bits = unpack_bits(estimate.packed[r], sum(network.bits))
+            J = np.eye(network.input_dim)
+            position = 0
+            for k, layer in enumerate(network.layers):
+                on = np.ones(layer.units, dtype=bool)
+                on[layer.has_hyperplane] = bits[position : position + network.bits[k]]
+                position += network.bits[k]
+                slope = np.where(on, layer.slope_pos.approx, layer.slope_neg.approx)
+                with np.errstate(all="ignore"):
+                    J = slope[:, None] * (layer.weight.approx @ J)
+                # overflow has no singular values
+                numerical = int(np.linalg.matrix_rank(J)) if np.isfinite(J).all() else -1
+                low, high = int(estimate.ranks.lower[r, k]), int(estimate.ranks.upper[r, k])
+                if not low <= numerical <= high:
+                    found.append(
+                        {
+                            "codeword": r,
+                            "layer": k + 1,
+                            "numerical": numerical,
+                            "lower": low,
+                            "upper": high,
+                        }
+                    )
     return {"compared": len(rows), "of": len(estimate.packed), "disagreements": found}
