@@ -24,8 +24,8 @@ from polyrank.network.formats.keras_layers import EXPORT, LayerConfig, Recorder
 from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import checked_file
-from polyrank.network.graph import Affine, Tape
-from polyrank.network.graph.affine import check_size
+from polyrank.network.lowering import Affine, Tape
+from polyrank.network.lowering.affine import check_size
 from polyrank.network.normal_form import Network
 
 __all__ = ["read"]

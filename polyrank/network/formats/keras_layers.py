@@ -18,12 +18,12 @@ from polyrank.network.formats.activations import (
     activation,
     normalised,
 )
-from polyrank.network.graph import Affine, LinearMap, Tape
-from polyrank.network.graph.affine import gather, stack
-from polyrank.network.graph.linear import product
-from polyrank.network.graph.normalisation import folded_normalisation
-from polyrank.network.graph.piecewise import clip
-from polyrank.network.graph.values import Values, as_values
+from polyrank.network.lowering import Affine, LinearMap, Tape
+from polyrank.network.lowering.affine import gather, stack
+from polyrank.network.lowering.linear import product
+from polyrank.network.lowering.normalisation import folded_normalisation
+from polyrank.network.lowering.piecewise import clip
+from polyrank.network.lowering.values import Values, as_values
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["EXPORT", "LayerConfig", "Recorder"]

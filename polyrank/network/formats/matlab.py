@@ -26,8 +26,8 @@ from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import ArrayPair, network_from_arrays, network_from_pairs
 from polyrank.network.formats.recording import record_activation
 from polyrank.network.formats.stated import Stated, left_out, stated_activations, without_slopes
-from polyrank.network.graph.sequence import Sequence as Chain
-from polyrank.network.graph.values import Values, as_rationals, as_values, multiply, settle
+from polyrank.network.lowering.sequence import Sequence as Chain
+from polyrank.network.lowering.values import Values, as_rationals, as_values, multiply, settle
 from polyrank.network.normal_form import Network
 
 __all__ = ["read"]

@@ -39,9 +39,9 @@ from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_graph import GraphModel, Node
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.source import checked_file
-from polyrank.network.graph import Affine, Tape
-from polyrank.network.graph.affine import check_size, stack
-from polyrank.network.graph.values import is_float
+from polyrank.network.lowering import Affine, Tape
+from polyrank.network.lowering.affine import check_size, stack
+from polyrank.network.lowering.values import is_float
 from polyrank.network.normal_form import Network
 
 __all__ = ["OPERATORS", "network_from_graph", "read"]

@@ -12,13 +12,13 @@ from flint import fmpq
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.onnx_call import Call, Operator, Value, shape_of
 from polyrank.network.formats.onnx_graph import Node
-from polyrank.network.graph import Affine, LinearMap
-from polyrank.network.graph.affine import check_size, gather
-from polyrank.network.graph.linear import (
+from polyrank.network.lowering import Affine, LinearMap
+from polyrank.network.lowering.affine import check_size, gather
+from polyrank.network.lowering.linear import (
     means,
     product,
 )
-from polyrank.network.graph.values import (
+from polyrank.network.lowering.values import (
     Values,
     add,
     as_rationals,

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_graph import Node
-from polyrank.network.graph import Affine, Tape
-from polyrank.network.graph.affine import gather
-from polyrank.network.graph.values import Values, as_values, is_float
+from polyrank.network.lowering import Affine, Tape
+from polyrank.network.lowering.affine import gather
+from polyrank.network.lowering.values import Values, as_values, is_float
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["Call", "Operator", "Value", "float32", "rearranged", "shape_of"]

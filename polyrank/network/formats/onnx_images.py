@@ -10,10 +10,10 @@ import numpy as np
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_arithmetic import scaled
 from polyrank.network.formats.onnx_call import Call, Operator, Value
-from polyrank.network.graph import Affine
-from polyrank.network.graph.linear import averages, convolution, means, transposed_convolution
-from polyrank.network.graph.normalisation import folded_normalisation
-from polyrank.network.graph.windows import Windows, place_windows
+from polyrank.network.lowering import Affine
+from polyrank.network.lowering.linear import averages, convolution, means, transposed_convolution
+from polyrank.network.lowering.normalisation import folded_normalisation
+from polyrank.network.lowering.windows import Windows, place_windows
 
 __all__ = ["OPERATORS", "images_of", "windows_of"]
 

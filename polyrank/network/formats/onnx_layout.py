@@ -15,9 +15,9 @@ from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_arithmetic import common_shape
 from polyrank.network.formats.onnx_call import Call, Operator, Value, rearranged, shape_of
 from polyrank.network.formats.onnx_shape import numbering
-from polyrank.network.graph import LinearMap
-from polyrank.network.graph.affine import check_size, stack
-from polyrank.network.graph.values import Values, as_rationals, as_values
+from polyrank.network.lowering import LinearMap
+from polyrank.network.lowering.affine import check_size, stack
+from polyrank.network.lowering.values import Values, as_rationals, as_values
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["OPERATORS"]

@@ -13,8 +13,8 @@ from polyrank.errors import UnsupportedError
 from polyrank.network.formats.onnx_arithmetic import common_shape
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_graph import Node
-from polyrank.network.graph import Affine
-from polyrank.network.graph.values import as_rationals, as_values
+from polyrank.network.lowering import Affine
+from polyrank.network.lowering.values import as_rationals, as_values
 
 __all__ = ["OPERATORS", "refusal"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_graph import GraphModel, Node
-from polyrank.network.graph.affine import MOST_ENTRIES
+from polyrank.network.lowering.affine import MOST_ENTRIES
 
 __all__ = ["OPSETS", "parse_model"]
 

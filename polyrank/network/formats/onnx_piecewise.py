@@ -16,10 +16,10 @@ from polyrank.network.formats.onnx_arithmetic import (
 )
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_images import images_of, windows_of
-from polyrank.network.graph import Affine
-from polyrank.network.graph.affine import gather
-from polyrank.network.graph.linear import means
-from polyrank.network.graph.piecewise import (
+from polyrank.network.lowering import Affine
+from polyrank.network.lowering.affine import gather
+from polyrank.network.lowering.linear import means
+from polyrank.network.lowering.piecewise import (
     absolute,
     clip,
     hard_sigmoid,
@@ -28,8 +28,8 @@ from polyrank.network.graph.piecewise import (
     negated,
     tournament,
 )
-from polyrank.network.graph.values import Values, as_rationals
-from polyrank.network.graph.windows import window_entries
+from polyrank.network.lowering.values import Values, as_rationals
+from polyrank.network.lowering.windows import window_entries
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["OPERATORS"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.network.formats.onnx_call import Call, Operator, Value, rearranged, shape_of
-from polyrank.network.graph import Affine
-from polyrank.network.graph.affine import check_size, stack
+from polyrank.network.lowering import Affine
+from polyrank.network.lowering.affine import check_size, stack
 
 __all__ = ["OPERATORS"]
 

@@ -1,4 +1,4 @@
-"""Activations and batch normalisations as steps of a :class:`~polyrank.network.graph.Sequence`.
+"""Activations and batch normalisations as steps of a :class:`~polyrank.network.lowering.Sequence`.
 
 Shared by the formats that store dense layers together with something else.
 """
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
 from polyrank.network.formats.activations import Activation
-from polyrank.network.graph.normalisation import folded_normalisation
-from polyrank.network.graph.sequence import Sequence
-from polyrank.network.graph.values import as_values
+from polyrank.network.lowering.normalisation import folded_normalisation
+from polyrank.network.lowering.sequence import Sequence
+from polyrank.network.lowering.values import as_values
 
 __all__ = ["record_activation", "record_normalisation"]
 

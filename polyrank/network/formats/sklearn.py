@@ -12,8 +12,8 @@ from flint import fmpq
 
 from polyrank.errors import NetworkError, UnsupportedError
 from polyrank.network.formats.dense import with_output_relu
-from polyrank.network.graph.sequence import Sequence
-from polyrank.network.graph.values import as_rationals, as_values, multiply, settle
+from polyrank.network.lowering.sequence import Sequence
+from polyrank.network.lowering.values import as_rationals, as_values, multiply, settle
 from polyrank.network.normal_form import Network
 
 __all__ = ["from_sklearn"]

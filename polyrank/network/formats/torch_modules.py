@@ -18,7 +18,7 @@ from polyrank.network.formats.activations import FINAL_ACTIVATIONS, normalised
 from polyrank.network.formats.recording import record_normalisation
 from polyrank.network.formats.torch_pickle import Name, Persistent, Record
 from polyrank.network.formats.torch_tensors import TorchFile
-from polyrank.network.graph.sequence import Sequence
+from polyrank.network.lowering.sequence import Sequence
 from polyrank.network.normal_form import Layer
 from polyrank.network.rational import to_fmpq
 

@@ -25,7 +25,7 @@ from polyrank.network.formats.pairs import chosen_part, network_from_arrays
 from polyrank.network.formats.recording import record_activation, record_normalisation
 from polyrank.network.formats.stated import Stated
 from polyrank.network.formats.torch_modules import EXPORT
-from polyrank.network.graph.sequence import Sequence
+from polyrank.network.lowering.sequence import Sequence
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 

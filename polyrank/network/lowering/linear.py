@@ -9,9 +9,9 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError
-from polyrank.network.graph.affine import LinearMap, check_size
-from polyrank.network.graph.values import Values, as_values
-from polyrank.network.graph.windows import Windows, window_entries
+from polyrank.network.lowering.affine import LinearMap, check_size
+from polyrank.network.lowering.values import Values, as_values
+from polyrank.network.lowering.windows import Windows, window_entries
 
 __all__ = ["averages", "convolution", "means", "product", "transposed_convolution"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polyrank.network.graph.affine import Affine, LinearMap
-from polyrank.network.graph.tape import Tape
+from polyrank.network.lowering.affine import Affine, LinearMap
+from polyrank.network.lowering.tape import Tape
 
 __all__ = ["Affine", "LinearMap", "Tape"]

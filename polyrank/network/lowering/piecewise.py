@@ -11,9 +11,9 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.network.graph.affine import Affine, LinearMap, gather, stack
-from polyrank.network.graph.tape import Tape
-from polyrank.network.graph.values import Values, as_values, multiply
+from polyrank.network.lowering.affine import Affine, LinearMap, gather, stack
+from polyrank.network.lowering.tape import Tape
+from polyrank.network.lowering.values import Values, as_values, multiply
 
 __all__ = ["absolute", "clip", "hard_sigmoid", "maximum", "minimum", "negated", "tournament"]
 

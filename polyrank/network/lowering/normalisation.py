@@ -6,7 +6,7 @@ import numpy as np
 from flint import fmpq
 
 from polyrank.errors import NetworkError
-from polyrank.network.graph.values import Values, add, multiply, nearest_root
+from polyrank.network.lowering.values import Values, add, multiply, nearest_root
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["folded_normalisation"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError
-from polyrank.network.graph.affine import check_size
+from polyrank.network.lowering.affine import check_size
 
 __all__ = ["Windows", "place_windows", "window_entries"]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrank.errors import NetworkError
-from polyrank.network.graph.values import (
+from polyrank.network.lowering.values import (
     add,
     as_rationals,
     as_values,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
-from polyrank.network.graph.values import (
+from polyrank.network.lowering.values import (
     Values,
     add,
     as_rationals,

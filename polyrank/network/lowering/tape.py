@@ -19,7 +19,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
-from polyrank.network.graph.affine import (
+from polyrank.network.lowering.affine import (
     MOST_LAYER_ENTRIES,
     Affine,
     LinearMap,
@@ -29,7 +29,7 @@ from polyrank.network.graph.affine import (
     gather,
     stack,
 )
-from polyrank.network.graph.values import (
+from polyrank.network.lowering.values import (
     Values,
     as_rationals,
     as_values,

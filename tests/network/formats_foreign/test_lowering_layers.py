@@ -10,11 +10,11 @@ from flint import fmpq
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.forward import forward_exact
-from polyrank.network.graph.affine import Affine, LinearMap, check_size, gather, stack
-from polyrank.network.graph.piecewise import clip, maximum, tournament
-from polyrank.network.graph.sequence import Sequence
-from polyrank.network.graph.tape import Tape
-from polyrank.network.graph.windows import place_windows, window_entries
+from polyrank.network.lowering.affine import Affine, LinearMap, check_size, gather, stack
+from polyrank.network.lowering.piecewise import clip, maximum, tournament
+from polyrank.network.lowering.sequence import Sequence
+from polyrank.network.lowering.tape import Tape
+from polyrank.network.lowering.windows import place_windows, window_entries
 from polyrank.network.rational import to_fmpq
 from tests.network.formats_foreign.onnx_models import build, loaded, node
 

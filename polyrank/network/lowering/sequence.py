@@ -8,11 +8,11 @@ import numpy as np
 from flint import fmpq
 
 from polyrank.errors import NetworkError
-from polyrank.network.graph.affine import Affine, LinearMap
-from polyrank.network.graph.linear import product
-from polyrank.network.graph.piecewise import clip
-from polyrank.network.graph.tape import Tape
-from polyrank.network.graph.values import Values, as_values
+from polyrank.network.lowering.affine import Affine, LinearMap
+from polyrank.network.lowering.linear import product
+from polyrank.network.lowering.piecewise import clip
+from polyrank.network.lowering.tape import Tape
+from polyrank.network.lowering.values import Values, as_values
 from polyrank.network.normal_form import Layer
 
 __all__ = ["Sequence"]
