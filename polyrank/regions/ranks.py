@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.chart import Chart
 from polyrank.cells.task import Batch
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 
@@ -143,7 +144,7 @@ class ExactRanks:
                 columns,
                 [slopes[i] * image[i, j] for i in range(rows) for j in range(columns)],
             )
-        return int(image.rank())
+        return exact_rank(image)
 
 
 def _entries(array: RationalArray) -> list[fmpq]:

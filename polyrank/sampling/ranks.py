@@ -21,6 +21,7 @@ from flint import fmpq_mat
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, unpack_bits
 from polyrank.network.modular import fitting_prime
 from polyrank.network.normal_form import Network
@@ -290,9 +291,9 @@ class CodewordRanks:
                 weight = layers[k].weight_exact
                 chosen = range(inputs) if below is None else below.live.tolist()
                 entries = [weight[i, j] for i in live.tolist() for j in chosen]
-                lower = upper = _rank(fmpq_mat(len(live), len(chosen), entries))
+                lower = upper = exact_rank(fmpq_mat(len(live), len(chosen), entries))
             else:
-                lower = upper = _rank(affine_map(self._network, bits, k + 1)[0])
+                lower = upper = exact_rank(affine_map(self._network, bits, k + 1)[0])
         elif lower + 1 >= upper and len(self._primes) > 1:
             # an unlucky prime loses one; two primes are hardly ever unlucky together
             lower = max(lower, self._again(below if whole else None, k, bits, live, upper))
@@ -337,7 +338,3 @@ def _known(array: Residues | None) -> Residues:
     if array is None:
         raise ValueError("a denominator of the network is divisible by the prime")
     return array
-
-
-def _rank(matrix: fmpq_mat) -> int:
-    return int(matrix.numer_denom()[0].rank())
