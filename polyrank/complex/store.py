@@ -14,6 +14,7 @@ from flint import fmpq
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import RunError
 from polyrank.network.formats.writing import save
+from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import chart_entry, network_entry, versions
 
 __all__ = ["COMPLEX_FORMAT", "cells_table", "write_complex"]
@@ -77,7 +78,6 @@ def write_complex(
     RunError
         If the directory exists or cannot be written.
     """
-    target = Path(path)
     manifest = {
         "format": COMPLEX_FORMAT,
         "network": network_entry(cells.network),
@@ -92,16 +92,9 @@ def write_complex(
     }
     if volume is not None:
         manifest["volume"] = str(volume)
-    try:
-        target.mkdir(parents=True)
+    with new_directory(path) as target:
         for d in range(cells.dimension + 1):
             pq.write_table(cells_table(cells, d), target / f"cells-{d}.parquet", compression="zstd")
         save(cells.network, target / "network.json")
         (target / "complex.json").write_text(json.dumps(manifest, indent=1))
-    except FileExistsError:
-        raise RunError(
-            f"{target} exists already; name a new directory or remove that one"
-        ) from None
-    except OSError as problem:
-        raise RunError(f"{target} cannot be written: {problem.strerror or problem}") from problem
     return manifest

@@ -23,6 +23,7 @@ from polyrank.graph.region_graph import MISSING, Closure, Gap, RegionGraph
 from polyrank.network.formats import load, save
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
+from polyrank.regions.directory import disk_errors
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -124,7 +125,7 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
     draft = run.path / f"{GRAPH_NAME}.partial"
     final = run.path / GRAPH_NAME
     closure = graph.closure
-    try:
+    with disk_errors(draft):
         if draft.exists():
             shutil.rmtree(draft)
         draft.mkdir()
@@ -162,8 +163,6 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
         if final.exists():
             shutil.rmtree(final)
         draft.rename(final)
-    except OSError as error:
-        raise RunError(f"cannot write {draft}: {error.strerror or error}") from error
     return final
 
 

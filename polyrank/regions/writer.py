@@ -12,12 +12,10 @@ what a run leaves that ends by itself does not depend on the clock.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polyrank.errors import RunError
+from polyrank.regions.directory import disk_errors, new_directory
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.manifest import FORMAT_VERSION, Status, write_manifest
 from polyrank.regions.run import REGIONS_NAME, UNDECIDED_NAME, Run, read_shards
@@ -97,13 +96,7 @@ class RunWriter:
         self._histogram = RankHistogram(layers)
         self._run: Run | None = None
         if directory is not None:
-            with _disk_errors(directory):
-                try:
-                    directory.mkdir(parents=True)
-                except FileExistsError:
-                    raise RunError(
-                        f"{directory} exists already; name a new directory or remove that one"
-                    ) from None
+            with new_directory(directory):
                 (directory / REGIONS_NAME).mkdir()
                 write_manifest(directory, self._entry("running"))
 
@@ -139,7 +132,7 @@ class RunWriter:
         self._unsaved.append(table)
         self._unsaved_rows += table.num_rows
         if self._pending_rows >= self._rows_per_group:
-            with _disk_errors(self._directory):
+            with disk_errors(self._directory):
                 self._flush(whole_groups=True)
         self.save()
 
@@ -165,7 +158,7 @@ class RunWriter:
         # forget first: an interrupt here may leave these rows out of this file, but never twice
         self._unsaved, self._unsaved_rows = [], 0
         self._saved.append(file)
-        with _disk_errors(self._root):
+        with disk_errors(self._root):
             pq.write_table(
                 table, draft, compression="none", use_dictionary=False, write_statistics=False
             )
@@ -243,7 +236,7 @@ class RunWriter:
             entry = self._entry(status, len(prefixes), certified, search, timings, error)
             self._run = Run.in_memory(entry, table, prefixes)
             return self._run
-        with _disk_errors(self._directory):
+        with disk_errors(self._directory):
             self._flush(whole_groups=False)
             self._close_shard()
             if status != "finished":
@@ -373,15 +366,3 @@ def _write_durably(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextmanager
-def _disk_errors(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            message = f"the disk is full while writing {directory}; free some space or use another"
-        else:
-            message = f"cannot write {directory}: {error.strerror or error}"
-        raise RunError(message) from error

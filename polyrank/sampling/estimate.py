@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
-from polyrank.errors import RunError
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
+from polyrank.regions.directory import new_directory
 from polyrank.sampling.codewords import CodewordFilter
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 
@@ -118,12 +118,8 @@ class Estimate:
         Raises
         ------
         RunError
-            If the directory exists.
+            If the directory exists, or cannot be written.
         """
-        try:
-            directory.mkdir(parents=True)
-        except FileExistsError:
-            raise RunError(f"{directory} exists already; name a new directory") from None
         columns: dict[str, Any] = {
             "codeword": pa.array([w.tobytes() for w in self.packed], pa.binary()),
             "samples": self.counts,
@@ -134,9 +130,10 @@ class Estimate:
         for k in range(len(self.network.layers)):
             columns[f"rank_{k + 1}_lower"] = self.ranks.lower[:, k]
             columns[f"rank_{k + 1}_upper"] = self.ranks.upper[:, k]
-        pq.write_table(pa.table(columns), directory / "codewords.parquet", compression="zstd")
         text = json.dumps({**self.summary(), **(extra or {})}, indent=1)
-        (directory / "estimate.json").write_text(text, encoding="utf-8")
+        with new_directory(directory):
+            pq.write_table(pa.table(columns), directory / "codewords.parquet", compression="zstd")
+            (directory / "estimate.json").write_text(text, encoding="utf-8")
 
 
 def _histogram(values: NDArray[Any], weights: NDArray[np.int64]) -> dict[str, int]:

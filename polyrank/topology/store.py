@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.network.forward import pack_bits
+from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.topology.chain import vertex_incidence
 from polyrank.topology.manifold import Manifold
@@ -78,14 +77,7 @@ def save_cells(restriction: Restriction, directory: str | Path) -> Path:
     RunError
         If the directory exists or cannot be written.
     """
-    root = Path(directory)
-    try:
-        try:
-            root.mkdir(parents=True)
-        except FileExistsError:
-            raise RunError(
-                f"{root} exists already; name a new directory or remove that one"
-            ) from None
+    with new_directory(directory) as root:
         pq.write_table(_vertices(restriction), root / "vertices.parquet", compression="zstd")
         for d in range(len(restriction.signs)):
             table = _cells(restriction, d)
@@ -96,10 +88,6 @@ def save_cells(restriction: Restriction, directory: str | Path) -> Path:
         # last, so that a directory without a manifest is one that was not finished
         text = json.dumps(cells_manifest(restriction), indent=1) + "\n"
         (root / "manifest.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        reason = "the disk is full" if full else str(error.strerror or error)
-        raise RunError(f"cannot write {root}: {reason}") from None
     return root
 
 
