@@ -66,16 +66,20 @@ struct Points {
     cube_ = Buffer<double>(capacity * d);
     chart_ = Buffer<double>(capacity * chart_dim);
     signs_ = Buffer<std::int8_t>(capacity * widest);
+    exact_ = Buffer<bool>(capacity);
   }
 
   double *cube(std::int64_t r) { return cube_.data() + r * d; }
   double *chart(std::int64_t r) { return chart_.data() + r * chart_dim; }
   std::int8_t *signs(std::int64_t r) { return signs_.data() + r * widest; }
+  // Cube coordinates are the point itself, and its cell is so thin that signs need that.
+  bool &exact(std::int64_t r) { return exact_[r]; }
 
   void put(std::int64_t r, const double *cube_point, const double *chart_point) {
     std::copy_n(cube_point, d, cube(r));
     std::copy_n(chart_point, chart_dim, chart(r));
     std::fill_n(signs(r), widest, std::int8_t{0});
+    exact_[r] = false;
   }
 
   // Exchanges two points; only the first n signs matter.
@@ -84,12 +88,14 @@ struct Points {
     std::swap_ranges(cube(r), cube(r) + d, cube(s));
     std::swap_ranges(chart(r), chart(r) + chart_dim, chart(s));
     std::swap_ranges(signs(r), signs(r) + n, signs(s));
+    std::swap(exact_[r], exact_[s]);
   }
 
 private:
   static constexpr std::int64_t most_bytes = std::int64_t{1} << 28;
   Buffer<double> cube_, chart_;
   Buffer<std::int8_t> signs_;
+  Buffer<bool> exact_;
 };
 
 // Cells that float and integer arithmetic do not decide.

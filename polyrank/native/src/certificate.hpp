@@ -15,8 +15,7 @@
 // * by_residual: the identity holds up to a residual that the cube bounds, and c exceeds it.
 // * by_integers: rows are exact integers; with D = |det| the multipliers D lambda are integers, and
 //   the identity is verified in integers. Decides every touching case that fits into 64 bits.
-// * by_residues: the same for larger integers; what is not enclosed away from zero vanishes modulo
-//   enough primes.
+// * by_residues: the same for larger integers, by determinants modulo enough primes.
 // * by_enclosure: all constants vanish structurally (central rows), the basis matrix is proved
 //   regular and every exact lambda_q is enclosed away from zero. Decides sup = 0.
 //
@@ -249,45 +248,32 @@ inline bool by_integers(Dimension<D> dim, const double *table, const std::int64_
       .proved;
 }
 
-// Proves objective >= 0 where rows are exact integers, of any size: signs by enclosure, zeros by
+// Proves objective >= 0 where rows are exact integers, of any size: signs of determinants by
 // residues.
 //
-// By Cramer's rule the multipliers mu_q = D lambda_q with D = |det A|, and the constant D c of
-// objective = sum_q lambda_q row_q + c, are determinants of integers, at most H = the product of
-// the norms of all rows involved (Hadamard; a norm is at least one). What is enclosed away from
-// zero has a proved sign. What is not must vanish modulo primes whose product exceeds H: it is
-// exactly zero. `work` has room for 2 (d + 1)^2 numbers.
+// By Cramer's rule the multipliers of objective = sum_q lambda_q row_q + c are lambda_q = mu_q / D
+// with D = det A, and D, mu_q and D c are determinants of integers, at most H = the product of the
+// norms of all rows involved (Hadamard; a norm is at least one). Modulo primes whose product
+// exceeds 8 H their signs are read off; no float is asked. `work` has room for residue_work(d)
+// numbers.
+inline constexpr std::int64_t residue_work(std::int64_t d) {
+  return 2 * (d + 1) * (d + 1) + (d + 2) * (SignOfResidues::most + 3);
+}
+
 template <int D>
-inline bool by_residues(Dimension<D> dim, Rows rows, const std::int64_t *exponent, const int *basis,
-                        const double *inverse, const double *rates, const double *objective,
-                        double objective_radius, std::int64_t objective_exponent,
+inline bool by_residues(Dimension<D> dim, const double *table, const std::int64_t *exponent,
+                        const int *basis, const double *objective, std::int64_t objective_exponent,
                         std::int64_t *work) {
-  const int d = dim.size(), stride = dim.stride(), n = d + 1;
-  if (objective_exponent < 0) return false;
+  constexpr int most = SignOfResidues::most;
+  const int d = dim.size(), stride = dim.stride(), n = d + 1, numbers = d + 2;
+  if (objective_exponent < 0 || d > 63) return false;
   for (int q = 0; q < d; q++)
     if (basis[q] < 0 || exponent[basis[q]] < 0) return false;
-  const Enclosure enclosure =
-      enclose(dim, rows, basis, inverse, rates, objective, objective_radius);
-  if (!enclosure.regular) return false;
-  double constant = objective[d], doubt = enclosure.rounding;
-  std::uint64_t open = 0;  // bit q: lambda_q may be zero; bit d: the constant may
-  if (d > 62) return false;
-  for (int q = 0; q < d; q++) {
-    const double width = enclosure.width(dim, inverse, q), b = rows.table[basis[q] * stride + d];
-    if (!(rates[q] >= -width)) return false;
-    if (!(rates[q] > width)) open |= std::uint64_t{1} << q;
-    constant -= rates[q] * b;
-    doubt += width * std::fabs(b);
-  }
-  doubt *= inflate;
-  if (!(constant >= -doubt)) return false;
-  if (!(constant > doubt)) open |= std::uint64_t{1} << d;
-  if (open == 0) return true;
-  // coprime powers of two: column q holds basis row q, the last column the objective
-  std::int64_t *const integers = work, *const residues = work + n * n;
-  double bound = 1.0 + 0x1p-30;
+  // column q holds basis row q, the last one the objective, all divided by powers of two
+  std::int64_t *const integers = work;
+  double bound = 8.0 * (1.0 + 0x1p-30);
   for (int q = 0; q < n; q++) {
-    const double *row = q < d ? rows.table + basis[q] * stride : objective;
+    const double *row = q < d ? table + basis[q] * stride : objective;
     const double scale = power_of_two(q < d ? exponent[basis[q]] : objective_exponent);
     std::uint64_t bits = 0;
     for (int l = 0; l < n; l++) {
@@ -305,42 +291,73 @@ inline bool by_residues(Dimension<D> dim, Rows rows, const std::int64_t *exponen
     }
     bound *= std::sqrt(norm) * inflate;
   }
+  std::uint64_t *const m = reinterpret_cast<std::uint64_t *>(work + n * n);
+  std::uint64_t *const found = m + n * n;  // (numbers, most): D, mu_q and D c per prime
+  std::uint64_t *const scale =
+      found + numbers * most;  // of the rows: diagonal, all heads, constants
+  std::uint64_t *const prefix = scale + numbers, *const inverse = prefix + numbers;
+  int primes[most], place[64], count = 0;
   double product = 1.0;
-  for (const std::int64_t p : word_primes) {
-    if (product > bound) return true;
+  for (int prime = 0; prime < most && !(product > bound); prime++) {
+    const std::int64_t p = word_primes[prime];
     const Modulus mod(p);
     for (int i = 0; i < n * n; i++) {
       const std::int64_t v = integers[i] % p;
-      residues[i] = v < 0 ? v + p : v;
+      m[i] = static_cast<std::uint64_t>(v < 0 ? v + p : v);
     }
     // Gauss-Jordan without divisions; the last row, of the constants, is reduced along
-    std::uint64_t vanish = 0;
-    int place[64];
-    std::uint64_t used = 0;
-    for (int q = 0; q < d; q++) {
+    std::uint64_t used = 0, odd = 0;
+    scale[d] = scale[n] = 1;
+    int q = 0;
+    for (; q < d; q++) {
       int pivot = 0;
-      while (pivot < d && ((used >> pivot & 1) || residues[pivot * n + q] == 0)) pivot++;
-      if (pivot == d) return false;  // the prime divides the determinant
+      while (pivot < d && ((used >> pivot & 1) || m[pivot * n + q] == 0)) pivot++;
+      if (pivot == d) break;  // the prime divides the determinant
+      for (int r = 0; r < q; r++) odd ^= place[r] > pivot;
       used |= std::uint64_t{1} << pivot;
       place[q] = pivot;
-      const auto head = static_cast<std::uint64_t>(residues[pivot * n + q]);
+      const std::uint64_t head = m[pivot * n + q];
+      scale[q] = head;
       for (int i = 0; i < n; i++) {
-        const auto f = static_cast<std::uint64_t>(residues[i * n + q]);
+        const std::uint64_t f = m[i * n + q];
         if (i == pivot || f == 0) continue;
-        for (int l = q; l < n; l++) {
-          const auto u = static_cast<std::uint64_t>(residues[i * n + l]);
-          const auto v = static_cast<std::uint64_t>(residues[pivot * n + l]);
-          residues[i * n + l] = static_cast<std::int64_t>(mod(u * head + (mod.prime - f) * v));
-        }
+        for (int l = q; l < n; l++)
+          m[i * n + l] = mod(m[i * n + l] * head + (mod.prime - f) * m[pivot * n + l]);
+        std::uint64_t &factor = i == d ? scale[n] : scale[d];
+        factor = mod(factor * head);
+        for (int r = 0; r < q; r++)
+          if (place[r] == i) scale[r] = mod(scale[r] * head);
       }
     }
-    for (int q = 0; q < d; q++)
-      if (residues[place[q] * n + d] == 0) vanish |= std::uint64_t{1} << q;
-    if (residues[d * n + d] == 0) vanish |= std::uint64_t{1} << d;
-    if (open & ~vanish) return false;
+    if (q < d) continue;
+    // all inverses from one
+    std::uint64_t all = 1;
+    for (int i = 0; i < numbers; i++) {
+      prefix[i] = all;
+      all = mod(all * scale[i]);
+    }
+    std::uint64_t rest =
+        static_cast<std::uint64_t>(inverse_residue(static_cast<std::int64_t>(all), p));
+    for (int i = numbers - 1; i >= 0; i--) {
+      inverse[i] = mod(rest * prefix[i]);
+      rest = mod(rest * scale[i]);
+    }
+    std::uint64_t det = odd ? mod.prime - 1 : 1;
+    for (int r = 0; r < d; r++) det = mod(det * scale[r]);
+    det = mod(det * inverse[d]);
+    found[d * most + count] = det;
+    for (int r = 0; r < d; r++)
+      found[r * most + count] = mod(mod(det * m[place[r] * n + d]) * inverse[r]);
+    found[n * most + count] = mod(mod(det * m[d * n + d]) * inverse[n]);
+    primes[count++] = prime;
     product *= static_cast<double>(p) * (1.0 - 0x1p-50);
   }
-  return product > bound;
+  if (!(product > bound)) return false;
+  const int sign = SignOfResidues::sign(primes, count, found + d * most);
+  if (sign == 0) return false;
+  for (int i = 0; i < numbers; i++)
+    if (i != d && sign * SignOfResidues::sign(primes, count, found + i * most) < 0) return false;
+  return true;
 }
 
 }  // namespace polyrank

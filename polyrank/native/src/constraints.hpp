@@ -17,6 +17,7 @@ template <int D> struct Constraints {
   Buffer<double> radius;
   Buffer<std::int64_t> exponent;
   Buffer<std::int64_t> unit;  // unit of the row among all layers, -1 for walls
+  Buffer<bool> exact;         // the row has no error
   Buffer<bool> central;       // the constant is exactly zero
   Buffer<bool> member;        // lies in the row space of the layer below (see by_enclosure)
 
@@ -29,6 +30,7 @@ template <int D> struct Constraints {
         radius(capacity, 0.0),
         exponent(capacity, -1),
         unit(capacity, -1),
+        exact(capacity, false),
         central(capacity, false),
         member(capacity, false) {
     for (std::int64_t m = 0; m < walls; m++) {
@@ -40,6 +42,7 @@ template <int D> struct Constraints {
       }
       radius[m] = net.wall_error(m) + gamma(d + 4);
       exponent[m] = net.wall_exponent(m);
+      exact[m] = net.wall_error(m) == 0.0;
       central[m] = net.wall_rows(m, d) == 0.0 && net.wall_error(m) == 0.0;
       member[m] = net.homogeneous && flat && central[m];
     }
@@ -58,6 +61,7 @@ template <int D> inline void push_row(Constraints<D> &cell, const Path<D> &path,
     cell.columns[l * cell.capacity + m] = cell.table[m * cell.dim.stride() + l] = s * row[l];
   cell.radius[m] = path.radius[g];
   cell.exponent[m] = path.exponent[g];
+  cell.exact[m] = path.error[g] == 0.0;
   cell.unit[m] = g;
 }
 

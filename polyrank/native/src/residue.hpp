@@ -19,6 +19,7 @@ inline constexpr std::int64_t word_primes[] = {
 struct Modulus {
   std::uint64_t prime, reciprocal;
 
+  constexpr Modulus() : prime(1), reciprocal(0) {}
   explicit constexpr Modulus(std::int64_t p)
       : prime(static_cast<std::uint64_t>(p)), reciprocal(~std::uint64_t{0} / prime) {}
 
@@ -34,7 +35,7 @@ struct Modulus {
 };
 
 // A number in [0, 2^63) modulo the prime; modulo 2^31 - 1 without a division.
-inline std::int64_t residue(std::int64_t value, std::int64_t prime) {
+inline constexpr std::int64_t residue(std::int64_t value, std::int64_t prime) {
   if (prime == mersenne31) {
     value = (value & mersenne31) + (value >> 31);
     value = (value & mersenne31) + (value >> 31);
@@ -44,7 +45,7 @@ inline std::int64_t residue(std::int64_t value, std::int64_t prime) {
 }
 
 // The inverse of a residue that is not zero, by Fermat's little theorem.
-inline std::int64_t inverse_residue(std::int64_t value, std::int64_t prime) {
+inline constexpr std::int64_t inverse_residue(std::int64_t value, std::int64_t prime) {
   std::int64_t result = 1, base = value;
   for (std::int64_t power = prime - 2; power > 0; power >>= 1) {
     if (power & 1) result = residue(result * base, prime);
@@ -52,6 +53,51 @@ inline std::int64_t inverse_residue(std::int64_t value, std::int64_t prime) {
   }
   return result;
 }
+
+// An integer from its residues modulo several of `word_primes`: only its sign is wanted.
+//
+// Mixed radix (Garner): the integer, or the integer plus the product P of the primes if it is
+// negative, is v_1 + v_2 p_1 + v_3 p_1 p_2 + ... with 0 <= v_i < p_i. Where its magnitude is below
+// P / 8, the last digit is in the first or in the last eighth.
+class SignOfResidues {
+public:
+  static constexpr int most = sizeof(word_primes) / sizeof(word_primes[0]);
+
+  // `primes[i]`: index of the i-th prime that is used; `residues` are overwritten.
+  static int sign(const int *primes, int count, std::uint64_t *residues) {
+    bool zero = true;
+    for (int j = 0; j < count; j++) {
+      const Modulus mod(word_primes[primes[j]]);
+      std::uint64_t v = residues[j];
+      for (int i = 0; i < j; i++)
+        v = mod((v + mod.prime - mod(residues[i])) *
+                static_cast<std::uint64_t>(inverse_.of[primes[i]][primes[j]]));
+      residues[j] = v;
+      zero = zero && v == 0;
+    }
+    if (zero) return 0;
+    return residues[count - 1] > mod_half(primes[count - 1]) ? -1 : 1;
+  }
+
+private:
+  struct Table {
+    std::int64_t of[most][most];  // inverse of the first prime modulo the second
+  };
+  static constexpr Table inverses() {
+    Table table{};
+    for (int i = 0; i < most; i++)
+      for (int j = 0; j < most; j++)
+        if (i != j)
+          table.of[i][j] = inverse_residue(word_primes[i] % word_primes[j], word_primes[j]);
+    return table;
+  }
+  static std::uint64_t mod_half(int prime) {
+    return static_cast<std::uint64_t>(word_primes[prime]) / 2;
+  }
+  static const Table inverse_;
+};
+
+inline constexpr SignOfResidues::Table SignOfResidues::inverse_ = SignOfResidues::inverses();
 
 // One layer on residues: values (r, inputs) to out (r, units). Unit i has the slope pos(i) on row r
 // where bit(i) is -1 or set in the row's words, neg(i) elsewhere.

@@ -66,7 +66,7 @@ public:
     rates_ = Buffer<double>(dim_.square(), 0.0);
     objective_ = Buffer<double>(dim_.stride(), 0.0);
     square_ = Buffer<double>(2 * d * dim_.square(), 0.0);
-    integers_ = Buffer<std::int64_t>(2 * (d + 1) * (d + 1));
+    integers_ = Buffer<std::int64_t>(residue_work(d));
     candidate_ = Buffer<double>(d, 0.0);
     chart_point_ = Buffer<double>(net.centre.shape[0], 0.0);
     bits_ = Buffer<std::int8_t>(widest, 0);
@@ -124,7 +124,8 @@ private:
   Verdict emptiness_test(std::int64_t k, std::int64_t rows, std::int64_t i, int side,
                          std::int64_t base, bool fresh);
   bool proved_empty(std::int64_t k, std::int64_t g);
-  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base);
+  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly);
+  void find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits);
   bool optimal_at_vertex(std::int64_t g, int side);
   Settled settle(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
                  bool has_vertex);
@@ -145,9 +146,8 @@ template <int D> bool Search<D>::proved_empty(std::int64_t k, std::int64_t g) {
     path.stat.by_integers++;
     return true;
   }
-  if (by_residues(dim_, cell.rows(), cell.exponent.data(), basis_.data(), inverse_.data(),
-                  rates_.data(), objective_.data(), path.radius[g], path.exponent[g],
-                  integers_.data())) {
+  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), objective_.data(),
+                  path.exponent[g], integers_.data())) {
     path.stat.by_integers++;
     return true;
   }
@@ -189,7 +189,7 @@ Verdict Search<D>::emptiness_test(std::int64_t k, std::int64_t rows, std::int64_
     for (int l = 0; l < d; l++) z += objective_[l] * x_[l];
     if (z < -limit) {
       tried = true;
-      if (add_point(g, rows, base)) {
+      if (add_point(g, rows, base, false)) {
         path.stat.cuts++;
         return Verdict::cuts;
       }
@@ -202,7 +202,12 @@ Verdict Search<D>::emptiness_test(std::int64_t k, std::int64_t rows, std::int64_
         if (basis_[q] >= count)
           return Verdict::open;  // never prove anything from a row that is not the cell's
       if ((z > -4.0 * limit || !tried) && proved_empty(k, g)) return Verdict::misses;
-      if (refreshed) return Verdict::open;
+      if (refreshed) {
+        // a cell so thin that only exact values show a point of it on the other side
+        if (!(z < 0.0) || !add_point(g, rows, base, true)) return Verdict::open;
+        path.stat.cuts++;
+        return Verdict::cuts;
+      }
       refreshed = true;
       path.stat.refactored++;
       if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
@@ -239,8 +244,10 @@ Verdict Search<D>::emptiness_test(std::int64_t k, std::int64_t rows, std::int64_
 }
 
 // Tries to make an interior point on the other side of unit g from the vertex x_, on the way from
-// the interior point `base`. Appends it behind the last point when it is proven.
-template <int D> bool Search<D>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base) {
+// the interior point `base`. Appends it behind the last point when it is proven; `exactly`: by
+// exact values where bounds do not suffice.
+template <int D>
+bool Search<D>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly) {
   const int d = dim_.size();
   const double *from = points.cube(base);
   const double zb = value_at(path, g, from), zv = value_at(path, g, x_.data());
@@ -252,13 +259,29 @@ template <int D> bool Search<D>::add_point(std::int64_t g, std::int64_t rows, st
     const double t = t0 + (1.0 - t0) * share;
     for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x_[l] - from[l]);
     if (!round_to_chart(path.net, candidate_.data(), chart_point_.data())) continue;
-    const double z = value_at(path, g, candidate_.data());
-    if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
-    if (!strictly_inside(cell, rows, candidate_.data())) continue;
+    if (exactly) {
+      if (path.error[g] != 0.0 || !is_exact_point(path.net, candidate_.data(), chart_point_.data()))
+        continue;
+      if (exact_sign(dim_, path.row(g), candidate_.data()) != (zv > 0.0 ? 1 : -1)) continue;
+      if (!exactly_inside(cell, rows, candidate_.data())) continue;
+    } else {
+      const double z = value_at(path, g, candidate_.data());
+      if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
+      if (!strictly_inside(cell, rows, candidate_.data())) continue;
+    }
     points.put(points.end, candidate_.data(), chart_point_.data());
+    points.exact(points.end) = exactly;
     return true;
   }
   return false;
+}
+
+// Proven signs of layer k's undecided units at point r.
+template <int D>
+void Search<D>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
+  const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
+  proven_signs(path, a, n, points.cube(r), points.signs(r), bits);
+  if (points.exact(r)) exact_signs(path, a, n, points.cube(r), points.signs(r), bits);
 }
 
 // Whether the current vertex is the optimum of side · z of unit g, proved by residual.
@@ -314,7 +337,7 @@ typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows,
         flagged_[i] = 1;
       } else if (verdict == Verdict::cuts) {
         std::int8_t *sign = points.signs(last);
-        proven_signs(path, a, n, points.cube(last), sign, bits_.data());
+        find_signs(k, last, bits_.data());
         for (std::int64_t j = 0; j < n; j++) {
           if (bits_[j] >= 0) continue;
           above_[j] = static_cast<std::int8_t>(above_[j] | (sign[j] > 0));
@@ -437,6 +460,13 @@ bool Search<D>::load(std::int64_t layer, const std::int8_t *bits, const std::int
   for (std::int64_t p = 0; p < count; p++)
     if (strictly_inside(cell, rows, cube_points + p * dim_.size()))
       points.put(inside++, cube_points + p * dim_.size(), chart_points + p * k);
+  for (std::int64_t p = 0; inside == 0 && p < count; p++) {
+    const double *u = cube_points + p * dim_.size(), *y = chart_points + p * k;
+    if (!is_exact_point(net, u, y) || !exactly_inside(cell, rows, u)) continue;
+    points.put(0, u, y);
+    points.exact(0) = true;
+    inside = 1;
+  }
   if (inside == 0) return false;
   OpenCell &task = open.push();
   const std::int64_t a = net.unit_start(start), n = net.units(start);
@@ -446,8 +476,7 @@ bool Search<D>::load(std::int64_t layer, const std::int8_t *bits, const std::int
     std::copy_n(bits + a, n, open.bits(0));
     std::copy_n(split + a, n, open.splits(0));
   }
-  for (std::int64_t p = 0; p < inside; p++)
-    proven_signs(path, a, n, points.cube(p), points.signs(p), open.bits(0));
+  for (std::int64_t p = 0; p < inside; p++) find_signs(start, p, open.bits(0));
   task = OpenCell{start, rows, -1, 0, 0, inside, 1.0, false};
   return true;
 }
@@ -510,9 +539,7 @@ template <int D> Stop Search<D>::run(std::int64_t layers, std::int64_t budget) {
         undecided_units = undecided_units || bits_[i] < 0;
       if (!undecided_units) continue;
       last = std::min(last, now.first + 8);
-      for (std::int64_t p = now.first; p < last; p++)
-        proven_signs(path, net.unit_start(k), net.units(k), points.cube(p), points.signs(p),
-                     bits_.data());
+      for (std::int64_t p = now.first; p < last; p++) find_signs(k, p, bits_.data());
     }
   }
   return Stop::done;
