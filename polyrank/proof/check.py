@@ -199,11 +199,11 @@ def check(
     if entry is None or missing or not parts:
         _check_rows(setting, progress)
         if entry is not None:
+            gap = f"{missing[0]} cannot be read" if missing else "the manifest names no part"
+            reason = "; ".join(filter(None, (gap, _unfinished(setting.manifest))))
             raise NotDecidedError(
-                "the proof is missing: "
-                + (f"{missing[0]} cannot be read" if missing else "the manifest names no part")
-                + f"; the {setting.table.count:,} rows hold by themselves, but nothing shows that "
-                "no region is missing"
+                f"the proof is missing: {reason}; the {setting.table.count:,} rows hold by "
+                "themselves, but nothing shows that no region is missing"
             )
         return _report(setting, Tally(root_of(setting.problem)), 0, started)
     few = None if sample is None or sample >= entry["segments"] else sample
@@ -221,6 +221,12 @@ def check(
     return _report(setting, tally, total, started, sampled=sample is not None)
 
 
+def _unfinished(manifest: Mapping[str, Any]) -> str:
+    """Why a run that did not finish cannot be complete; empty for one that did."""
+    status = manifest["status"]
+    return "" if status == "finished" else f"the run did not finish (its status is {status!r})"
+
+
 def _report(
     setting: _Setting, tally: Tally, total: int, started: float, *, sampled: bool = False
 ) -> Report:
@@ -228,12 +234,10 @@ def _report(
     manifest, problem = setting.manifest, setting.problem
     undecided = int(manifest["counts"]["undecided"])
     whole = bool(total) and tally.segments == total
-    doubt = ""
-    if manifest["status"] != "finished":
-        doubt = f"the run did not finish (its status is {manifest['status']!r})"
-    elif not total:
+    doubt = _unfinished(manifest)
+    if not doubt and not total:
         doubt = "there is no proof log, so the absence of others was not re-derived"
-    elif not setting.certified:
+    elif not doubt and not setting.certified:
         doubt = f"{undecided} cells are undecided, so there may be more"
     return Report(
         regions=setting.table.count,

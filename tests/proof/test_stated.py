@@ -170,11 +170,16 @@ def test_a_proof_that_was_deleted(copy: Copy) -> None:
     part.unlink()
     for change, reason in (
         (lambda m: None, "the proof is missing: part-000000.bin.zst cannot be read; the 4 rows"),
-        (lambda m: m["proof"].update(parts=[]), "the manifest names no part"),
+        (lambda m: m["proof"].update(parts=[]), "the manifest names no part; the 4 rows"),
+        (
+            lambda m: m.update(status="running"),
+            r"names no part; the run did not finish \(its status is 'running'\); the 4 rows",
+        ),
     ):
         copy.edit(change)
         with pytest.raises(NotDecidedError, match=reason):
             check(copy.path)
+    copy.edit(lambda m: m.update(status="finished"))
     copy.edit(lambda m: m.pop("proof"))
     report = check(copy.path)
     assert (report.complete, report.open) == (False, False)
