@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.arrays import CubeMap, NetArrays
 from polyrank.cells.chart import Chart
-from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.network.rational import nearest_ratio
 
 __all__ = [
     "AT_INFINITY",
@@ -73,39 +73,62 @@ def domain_root(walls: fmpq_mat, chart: Chart) -> Root | None:
     if math.comb(m, k) > MOST_SUBSETS:
         return None
     rows = walls.tolist()
-    found = _corners(rows, k) or _vertices(rows, k)
-    points = tuple(found)
-    tight = tuple(frozenset(i for i, row in enumerate(rows) if _value(row, p) == 0) for p in points)
-    labels = tuple(tuple(-1 - i for i in found[p]) for p in points)
+    box = _box(rows, k)
+    if box is not None:
+        found, sides, corners = box
+        tight = tuple(frozenset(chosen) for chosen in found.values())
+        cell = _cell(sides, corners, tight, k)
+    else:
+        found = _vertices(rows, k)
+        tight = tuple(
+            frozenset(i for i, row in enumerate(rows) if _value(row, p) == 0) for p in found
+        )
+        cell = _cell(rows, list(found), tight, k)
+    labels = tuple(tuple(-1 - i for i in chosen) for chosen in found.values())
+    return Root(tuple(found), labels, (False,) * len(found), tight, (cell,))
+
+
+def _cell(
+    rows: Sequence[Sequence[Any]],
+    points: Sequence[Sequence[Any]],
+    tight: Sequence[frozenset[int]],
+    k: int,
+) -> RootCell:
+    """The faces of a polytope from its rows, vertices and which rows hold with equality there."""
     if k == 1:
         order = sorted(range(2), key=lambda v: points[v][0])
-        cell = RootCell(tuple(order), (AT_INFINITY, AT_INFINITY), ())
-    elif k == 2:
-        cell = _polygon(rows, points, tight)
-    else:
-        cell = _polyhedron(rows, points, tight)
-    return Root(points, labels, (False,) * len(points), tight, (cell,))
+        return RootCell(tuple(order), (AT_INFINITY, AT_INFINITY), ())
+    return (_polygon if k == 2 else _polyhedron)(rows, points, tight)
 
 
-def _corners(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
-    """Vertices of a box that two rows bound in each coordinate, as :func:`_vertices`; else none."""
+def _box(
+    rows: list[list[fmpq]], k: int
+) -> tuple[dict[Vector, tuple[int, ...]], list[list[int]], list[tuple[int, ...]]] | None:
+    """Vertices of a box that two rows bound in each coordinate, as :func:`_vertices` has them.
+
+    Beside them its rows and vertices as those of the unit cube, whose faces it has.
+    """
     if len(rows) != 2 * k:
-        return {}
+        return None
     bounds: list[dict[int, fmpq]] = [{} for _ in range(k)]
+    at = []
     for i, row in enumerate(rows):
         axes = [l for l in range(k) if row[l] != 0]
         if len(axes) != 1:
-            return {}
+            return None
+        at.append(axes[0])
         bounds[axes[0]][i] = -row[k] / row[axes[0]]
     if any(len(sides) != 2 for sides in bounds):
-        return {}
-    chosen = sorted(tuple(sorted(sides)) for sides in itertools.product(*bounds))
-    at = [next(l for l in range(k) if i in bounds[l]) for i in range(2 * k)]
+        return None
+    lower = [rows[i][l] > 0 for i, l in enumerate(at)]
     found: dict[Vector, tuple[int, ...]] = {}
-    for sides in chosen:
-        place = {at[i]: bounds[at[i]][i] for i in sides}
-        found[tuple(place[l] for l in range(k))] = sides
-    return found
+    corners = []
+    for sides in sorted(tuple(sorted(sides)) for sides in itertools.product(*bounds)):
+        by_axis = {at[i]: i for i in sides}
+        found[tuple(bounds[l][by_axis[l]] for l in range(k))] = sides
+        corners.append(tuple(int(not lower[by_axis[l]]) for l in range(k)))
+    unit = [[(1 if lower[i] else -1) * (l == at[i]) for l in range(k)] for i in range(2 * k)]
+    return found, unit, corners
 
 
 def _vertices(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
@@ -130,7 +153,7 @@ def _value(row: Sequence[fmpq], point: Vector) -> fmpq:
 
 
 def _polygon(
-    rows: list[list[fmpq]], points: tuple[Vector, ...], tight: tuple[frozenset[int], ...]
+    rows: Sequence[Sequence[Any]], points: Sequence[Sequence[Any]], tight: Sequence[frozenset[int]]
 ) -> RootCell:
     """The cycle of a polygon, anticlockwise: every facet's row has its inside on the left."""
     following: dict[int, tuple[int, int]] = {}
@@ -153,7 +176,7 @@ def _closed(following: dict[int, tuple[int, int]]) -> RootCell:
 
 
 def _polyhedron(
-    rows: list[list[fmpq]], points: tuple[Vector, ...], tight: tuple[frozenset[int], ...]
+    rows: Sequence[Sequence[Any]], points: Sequence[Sequence[Any]], tight: Sequence[frozenset[int]]
 ) -> RootCell:
     """The facets of a polyhedron as cycles, anticlockwise seen from outside."""
     sets = [frozenset(v for v, at in enumerate(tight) if i in at) for i in range(len(rows))]
@@ -177,7 +200,7 @@ def _polyhedron(
                 a[0] * t[2] - a[2] * t[0],
                 a[1] * t[0] - a[0] * t[1],
             ]
-            if sum((left[l] * rows[j][l] for l in range(3)), fmpq(0)) < 0:
+            if sum(left[l] * rows[j][l] for l in range(3)) < 0:
                 u, w = w, u
             following.setdefault(u, (w, -1 - j))
         facets.append((-1 - i, _closed(following).vertices))
@@ -298,11 +321,10 @@ def root_arrays(root: Root, d: int, *, walls: int, conic: bool) -> RootArrays:
         The cells are cones.
     """
     points = len(root.points)
-    x = np.array([[nearest_float(v) for v in p[:d]] for p in root.points]).reshape(points, d)
-    exact = [
-        all(fmpq_from_float(f) == v for f, v in zip(floats, point, strict=False))
-        for floats, point in zip(x.tolist(), root.points, strict=True)
-    ]
+    ratios = [[(int(v.p), int(v.q)) for v in p[:d]] for p in root.points]
+    near = [[nearest_ratio(*ratio) for ratio in p] for p in ratios]
+    x = np.array(near).reshape(points, d)
+    exact = [[f.as_integer_ratio() for f in p] == q for p, q in zip(near, ratios, strict=True)]
     integers = [_integers(point, conic=conic) for point in root.points]
     label = np.full((points, 3), AT_INFINITY, dtype=np.int64)
     for v, labels in enumerate(root.labels):
