@@ -66,14 +66,13 @@ template <class S> void split_polygon(S &s, const Cut &cut, const Faces &cell, H
     const Label label = pool.edge[first + j];
     const std::int32_t w = pool.cycle[first + (j + 1 < size ? j + 1 : 0)];
     const int there = side_of(s, w, cut);
-    if (here <= 0) {
-      pool.cycle[a] = u;
-      pool.edge[a++] = here == 0 && there > 0 ? g : label;
-    }
-    if (here >= 0) {
-      pool.cycle[b] = u;
-      pool.edge[b++] = here == 0 && there < 0 ? g : label;
-    }
+    // signs are random: both halves are written, and what is not theirs is written over
+    pool.cycle[a] = u;
+    pool.edge[a] = here == 0 && there > 0 ? g : label;
+    a += here <= 0;
+    pool.cycle[b] = u;
+    pool.edge[b] = here == 0 && there < 0 ? g : label;
+    b += here >= 0;
     if (here * there < 0) {
       const std::int32_t v = pool.top.vertices++;
       cut_edge(s, cut.layer, cut.unit, u, w, label, at_infinity, v);
@@ -134,16 +133,19 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
       pool.lists[a++] = c;
       continue;
     }
-    const std::int32_t p0 = pool.top.entries, m0 = p0 + size + 1;
-    pool.top.entries = m0 + size + 1;
+    // at most one vertex more than before, and one place to write what is not theirs
+    const std::int32_t p0 = pool.top.entries, m0 = p0 + size + 2;
+    pool.top.entries = m0 + size + 2;
     std::int32_t p = p0, m = m0, enter = -1, leave = -1;
     int here = sides[pool.cycle[first]];
     for (std::int32_t j = 0; j < size; j++) {
       const std::int32_t u = pool.cycle[first + j];
       const std::int32_t w = pool.cycle[first + (j + 1 < size ? j + 1 : 0)];
       const int there = sides[w];
-      if (here >= 0) pool.cycle[p++] = u;
-      if (here <= 0) pool.cycle[m++] = u;
+      pool.cycle[p] = u;
+      p += here >= 0;
+      pool.cycle[m] = u;
+      m += here <= 0;
       if (here == 0) {
         if (there > 0)
           enter = u;
@@ -203,7 +205,8 @@ void split_polyhedron(S &s, const Cut &cut, const Faces &cell, std::vector<CutEd
     for (std::int32_t j = 0; j < cell.vertex_size; j++) {
       const std::int32_t u = pool.cycle[cell.vertex_first + j];
       const int side = sides[u];
-      if (side == 0 || (side > 0) == (part == 1)) pool.cycle[n++] = u;
+      pool.cycle[n] = u;
+      n += part == 1 ? side >= 0 : side <= 0;
     }
     for (const CutEdge &edge : crossings) pool.cycle[n++] = edge.vertex;
     pool.top.entries = n;
