@@ -98,7 +98,7 @@ class Rows:
             try:
                 footer = pq.read_metadata(shard)
                 columns = footer.schema.to_arrow_schema()
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise ProofRejectedError(f"{shard.name} cannot be read: {error}") from None
             if not columns.equals(schema):
                 raise ProofRejectedError(
@@ -147,7 +147,7 @@ class Rows:
             try:
                 with pq.ParquetFile(shard) as file:
                     found = file.read_row_group(number).combine_chunks()
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise ProofRejectedError(f"{shard.name} cannot be read: {error}") from None
             self._cache[group] = found
             if len(self._cache) > _CACHED_GROUPS:
@@ -189,6 +189,8 @@ class Rows:
 def _difference(found: pa.Schema, expected: pa.Schema) -> str:
     """How the columns of a shard are not those that are expected."""
     for field in expected:
+        if found.names.count(field.name) > 1:
+            return f"has the column {field.name} twice"
         if field.name not in found.names:
             return f"lacks the column {field.name}"
         mine = found.field(field.name)

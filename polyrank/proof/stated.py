@@ -51,6 +51,8 @@ from polyrank.network.normal_form import Network
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.layers import Layers
 from polyrank.proof.rows import Rows
+from polyrank.regions.manifest import shard_files
+from polyrank.regions.run import UNDECIDED_NAME
 
 __all__ = ["check_network", "check_table", "check_undecided", "sealed", "unverified"]
 
@@ -170,4 +172,15 @@ def unverified(path: Path, manifest: Mapping[str, Any], *, whole: bool) -> tuple
             names += [f"{field}.{key}" for key in value if key not in keys]
         elif field not in _VERIFIED and value not in (None, {}):
             names.append(field)
-    return (*names, *sorted(p.name for p in path.iterdir() if p.name not in _FILES))
+    return (*names, *_not_read(path, manifest))
+
+
+def _not_read(path: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files of the directory that are no part of the run that its manifest states."""
+    entry = manifest.get("proof")
+    read = {*shard_files(path), *(path / part for part in (entry or {}).get("parts", ()))}
+    if manifest["counts"]["undecided"]:
+        read.add(path / UNDECIDED_NAME)
+    beside = [p for p in path.iterdir() if p.name not in _FILES or p.name == UNDECIDED_NAME]
+    inside = [p for name in ("regions", "proof") for p in (path / name).glob("*")]
+    return sorted(p.relative_to(path).as_posix() for p in (*beside, *inside) if p not in read)

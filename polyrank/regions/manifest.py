@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from polyrank import __version__
 from polyrank.errors import RunError
+from polyrank.network.rational import to_fmpq
 
 if TYPE_CHECKING:
     from polyrank.cells.chart import Chart
@@ -45,6 +46,9 @@ _OLDER = {1: "its network hash does not tell some networks apart"}
 Status = Literal["running", "interrupted", "failed", "finished"]
 
 _LIBRARIES = ("numpy", "python-flint", "pyarrow", "highspy")
+
+_MOST = 2**62  # no count of regions, and no width, is larger
+_MOST_BITS = 2**33  # of a codeword of Arrow
 
 # what a manifest must hold to be read; the entries of a list or mapping are of the inner kind
 _SHAPE: dict[str, Any] = {
@@ -198,16 +202,50 @@ def _inconsistent(manifest: Mapping[str, Any]) -> str | None:
         return "network"
     if manifest["status"] not in get_args(Status):
         return "status"
-    if min(manifest["bits"], *manifest["counts"].values()) < 0:
+    if not all(0 <= b <= w <= _MOST for b, w in _sizes(network)):
+        return "network"
+    if not 0 <= manifest["bits"] <= _MOST_BITS:
+        return "bits"
+    if not all(0 <= n <= _MOST for n in manifest["counts"].values()):
         return "counts"
-    lineality = manifest["chart"].get("lineality", 0)
-    if not _is(lineality, int) or lineality < 0:
-        return "chart.lineality"
+    wrong = _inconsistent_chart(manifest["chart"])
+    if wrong is not None:
+        return f"chart.{wrong}"
     through = options.get("through_layer") if isinstance(options, dict) else options
     whole = layers == len(network["bits"])
     if not (whole if through is None else _is(through, int) and through == layers):
         return "options.through_layer"
     return None
+
+
+def _sizes(network: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Bits and units of each layer; the input has no bits."""
+    return list(zip([0, *network["bits"]], network["widths"], strict=True))
+
+
+def _inconsistent_chart(chart: Mapping[str, Any]) -> str | None:
+    """Name of an entry of the chart whose shape is not that of the others, or no rational."""
+    origin, basis = chart["origin"], chart["basis"]
+    if not all(map(_is_rational, origin)):
+        return "origin"
+    k = len(basis[0]) if basis else 0
+    fits = len(basis) == len(origin) and all(len(row) == k for row in basis)
+    if not (fits and all(_is_rational(v) for row in basis for v in row)):
+        return "basis"
+    lineality = chart.get("lineality", 0)
+    if not _is(lineality, int) or not 0 <= lineality <= _MOST:
+        return "lineality"
+    return None
+
+
+def _is_rational(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        to_fmpq(value)
+    except (ValueError, ZeroDivisionError):
+        return False
+    return True
 
 
 def _is(value: Any, kind: type) -> bool:

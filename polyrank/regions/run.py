@@ -327,14 +327,14 @@ def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterat
             with pq.ParquetFile(shard) as file:
                 for group in range(file.num_row_groups):
                     yield from file.read_row_group(group, columns=columns).to_batches()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{shard} cannot be read: {error}") from None
 
 
 def _footer(shard: Path) -> pq.FileMetaData:
     try:
         return pq.read_metadata(shard)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(f"{shard} cannot be read: {error}") from None
 
 

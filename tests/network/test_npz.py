@@ -72,6 +72,29 @@ def test_text_arrays_are_left_out_and_said(tmp_path):
     assert net.source["notes"][0] == "the array comment is not numeric and was left out"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"activation": "tanh", "epochs": 7}',
+        '{"model": {"hidden": [16], "activations": ["tanh", "linear"]}}',
+        "{'hidden_activation': 'tanh', 'bias': True}",
+        ' {"hparams": {"nonlinearity": "torch.nn.Tanh()"}}',
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_text_that_spells_settings_is_read(tmp_path, text, several):
+    text = np.array([text] if several else text)
+    path = saved(tmp_path, W0=W0, b0=b0, W1=np.ones((1, len(b0))), config=text)
+    with pytest.raises(UnsupportedError, match=r"states its activations \(config\..*[tT]anh"):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["{", "{1, 2}", "{" * 50_000, "{'a': " * 5_000, "{}", "[[" * 9])
+def test_a_text_that_spells_nothing_is_left_out(tmp_path, text):
+    net = load(saved(tmp_path, W0=W0, b0=b0, config=np.array(text)))
+    assert "the array config is not numeric and was left out" in net.source["notes"]
+
+
 def test_a_pickle_is_refused_and_never_run(tmp_path):
     flag = tmp_path / "ran"
 

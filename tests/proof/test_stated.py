@@ -13,6 +13,7 @@ import sys
 import time
 import tokenize
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,22 @@ def test_the_columns_are_compared_first(
         check(copy.path)
 
 
+def test_a_column_twice(copy: Copy) -> None:
+    table = copy.table
+    copy.write_table(table.append_column("rank_1", table["rank_1"]), honest=False)
+    with pytest.raises(ProofRejectedError, match="has the column rank_1 twice"):
+        check(copy.path)
+
+
+def test_names_of_columns_that_are_no_text(copy: Copy) -> None:
+    (shard,) = (copy.path / "regions").iterdir()
+    shard.write_bytes(shard.read_bytes().replace(b"codeword", b"codewor\xf4"))
+    with pytest.raises(ProofRejectedError, match=r"part-000000.parquet cannot be read: .*0xf4"):
+        check(copy.path)
+    with pytest.raises(RunError, match=r"part-000000.parquet cannot be read: .*0xf4"):
+        pr.open_run(copy.path)
+
+
 def test_the_witness_of_a_point_has_no_coordinates(tmp_path: Path) -> None:
     write(tmp_path / "source", random_network(3, 2, 3, 1), pr.Box(1, 1))
     copy = Copy(tmp_path / "source", tmp_path / "run")
@@ -301,7 +318,15 @@ def test_every_field_is_in_the_table(source: Path, tmp_path: Path) -> None:
     copy = Copy(source / "quadrants", tmp_path / "run")
     copy.edit(lambda m: m.update(opinion="good"))
     (copy.path / "notes.txt").write_text("")
-    assert {"opinion", "notes.txt"} <= set(check(copy.path).unverified)
+    (copy.path / "undecided.json").write_text('{"prefixes": ["1?"]}')
+    for name in ("regions/part-000000.000000.parquet", "proof/part-000001.bin.zst", "proof/x"):
+        (copy.path / name).write_bytes(b"")
+    report = check(copy.path)
+    assert report.complete
+    assert set(report.unverified) - named == {
+        "opinion", "notes.txt", "undecided.json", "regions/part-000000.000000.parquet",
+        "proof/part-000001.bin.zst", "proof/x",
+    }  # fmt: skip
 
 
 def test_the_sizes_of_what_has_to_be_trusted() -> None:
@@ -340,6 +365,16 @@ _NONSENSE: list[Any] = [
 ]  # fmt: skip
 
 
+def _shown(path: Path) -> None:
+    """What summary and notebooks show of a run, or one sentence."""
+    with suppress(PolyrankError):
+        run = pr.open_run(path)
+        assert run.origin.nrows() == run.basis.nrows()
+        assert None not in (run.domain, run.dimension, run.count_interval, run.min_rank)
+        for k in range(1, run.layers + 1):
+            run.at_layer(k)
+
+
 @pytest.mark.parametrize(
     ("name", "step"),
     [
@@ -363,6 +398,7 @@ def test_a_manifest_with_anything_in_it(name: str, step: int, source: Path, tmp_
                 at = at[key]
             at[path[-1]] = nonsense
             (copy.path / "manifest.json").write_text(json.dumps(manifest))
+            _shown(copy.path)
             try:
                 report = check(copy.path)
             except PolyrankError:

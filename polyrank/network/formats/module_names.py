@@ -38,6 +38,7 @@ _BRANCHES = frozenset(
      "lstm", "gru", "ih", "hh"}
 )  # fmt: skip
 _SMALL = frozenset({"q", "k", "v", "pi", "mu", "old", "new"})
+_LETTERS = frozenset("abcdefxyz")
 _LIST = re.compile(r".*(?:s|list)|hidden|linear|lin|fc|dense|layer", re.IGNORECASE)
 _UNNAMED = "unnamed"
 _DEEPEST = 50
@@ -108,13 +109,17 @@ def _stem(name: str) -> str:
 
 
 def _rivals(name: str) -> str:
-    """The words by which a name sets itself against others, with their numbers: ``q1``."""
+    """The words by which a name sets itself against others, with what counts them.
+
+    ``q1_fc``: q1; ``head_b``: headb. The last number of a name is that of a layer.
+    """
     words = words_of(name)
     found = []
     for k, word in enumerate(words):
         if word in _RIVALS and (word not in _SMALL or len(words) <= 4):
-            number = words[k + 1] if k + 1 < len(words) and words[k + 1].isdigit() else ""
-            of_layer = k + 2 == len(words) and word not in {"head", "heads"}
+            after = words[k + 1] if k + 1 < len(words) else ""
+            number = after if after.isdigit() or after in _LETTERS else ""
+            of_layer = k + 2 == len(words) and word not in {"head", "heads"} and after.isdigit()
             found.append(word if of_layer else word + number)
     return "_".join(found)
 

@@ -9,6 +9,8 @@ of activations are not passed over, but the caller may say that they mean someth
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +51,7 @@ _NEGATIVE = re.compile(
     r"(?:,\s*inplace\s*=\s*\w+\s*)?"
 )
 _INPLACE = re.compile(r"\s*(?:inplace\s*=\s*\w+|True|False)?\s*")
-_DEEPEST, _MOST = 6, 10_000
+_DEEPEST, _MOST, _LONGEST = 6, 10_000, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,18 @@ def speaks_of_activations(key: str) -> bool:
 
 
 def _flat_words(entries: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    """Texts, lists of texts and numbers in nested mappings, by dotted keys.
+    """Texts, lists of texts and numbers in nested mappings, also spelled ones, by dotted keys.
 
     What belongs to an optimiser, a schedule or a callback says nothing of the network.
     """
     found: dict[str, Any] = {}
-    for key, value in entries.items():
+    for key, given in entries.items():
         if not isinstance(key, (str, int)) or len(found) > _MOST:
             continue
         if set(words_of(str(key))) & {"optimizer", "optim", "optimiser", "scheduler", "callbacks"}:
             continue
         name = f"{prefix}{key}"
+        value = _unfolded(given)
         if isinstance(value, Mapping):
             if depth < _DEEPEST:
                 found |= _flat_words(value, f"{name}.", depth + 1)
@@ -132,6 +135,21 @@ def _flat_words(entries: Mapping[Any, Any], prefix: str = "", depth: int = 0) ->
         ):
             found[name] = value
     return found
+
+
+def _unfolded(value: Any) -> Any:
+    """The mapping that a text spells in JSON or as a Python literal; other values unchanged."""
+    text = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
+    if not isinstance(text, str) or len(text) > _LONGEST or not text.lstrip().startswith("{"):
+        return value
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(text.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return value
 
 
 def stated_activations(entries: Mapping[Any, Any], part: str | None = None) -> Stated | None:
