@@ -50,9 +50,7 @@ def _everything(network: Network, where: Chart, jobs: int, *, proof: bool) -> di
             codeword=b.codeword,
             zero=b.zero,
             witness=b.witness,
-            exact=repr(sorted(b.witness_exact.values(), key=str)).encode()
-            if b.witness_exact
-            else b"",
+            exact="".join(str(v) for _, v in sorted(b.witness_exact.items())).encode(),
         ),
         keep=lambda cells: add(x=cells.x, pos=cells.pos, label=cells.label),
         proof=(lambda data: add(proof=data)) if proof else None,

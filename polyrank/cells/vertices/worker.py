@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -156,6 +157,7 @@ class VertexWorker:
 
         Questions are answered on the way. True when no more than ``base`` cells are left.
         """
+        end = time.perf_counter() + seconds
         while True:
             steps = max(1, int(min(_MOST_STEPS, last - self.cells)))
             code = self.core.run(base, steps, seconds)
@@ -175,6 +177,9 @@ class VertexWorker:
                 self.asked += 1
             else:
                 return code == DONE
+            # a segment does not end between two questions: it would depend on the clock
+            if time.perf_counter() > end and self.cells < last:
+                return self.core.status.open_cells <= base
 
     def ended(self, last: float) -> bool:
         """Whether a segment that ends with ``last`` cells may end here."""
