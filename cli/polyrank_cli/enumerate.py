@@ -64,7 +64,7 @@ def enumerate_command(
         typer.Option(
             metavar="N",
             min=1,
-            help="Threads (with vertices); the run does not depend on them. Default: all cores.",
+            help="Threads; the run does not depend on them. Default: all cores.",
         ),
     ] = None,
     as_json: JsonOption = False,

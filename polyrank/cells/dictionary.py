@@ -243,6 +243,21 @@ class Dictionary:
         self._look()
         return list(zip(layer.tolist(), decision, splits, points.tolist(), strict=True))
 
+    def take_last(self) -> Handle:
+        """Take the open cell that comes last out of the search, for another of the same problem.
+
+        It holds all that the search knows of the cell: the other one finds exactly what this one
+        would have found.
+        """
+        pointer = call("polyrank_search_take_last", self._handle, restype=Handle.pointer_type)
+        self._look()
+        return Handle(pointer, "polyrank_search_free_task")
+
+    def adopt(self, task: Handle) -> None:
+        """Go on from a cell of another search of the same problem; no cell is open here."""
+        call("polyrank_search_adopt", self._handle, task)
+        self._look()
+
     def _array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         """The view's array of that name; it is the core's memory."""
         size = math.prod(shape) * np.dtype(dtype).itemsize

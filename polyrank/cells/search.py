@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -20,10 +21,14 @@ from polyrank.cells.chart import Chart
 from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
+from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.cells.threads import available_threads
 from polyrank.cells.vertices.search import VertexSearch, takes
 from polyrank.errors import UnsupportedError
 from polyrank.lp.farkas import integer_rows, values_at
+from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 
@@ -41,8 +46,9 @@ _SEGMENT_END = b"\0"
 _NOT_TAKEN = {
     "vertices": ("tasks", "budget", "rational"),
     "highs": ("budget", "jobs"),
-    "dictionary": ("jobs",),
 }
+#: A task that takes less is not worth another thread.
+_ALONE_SECONDS = 0.01
 
 
 def search(
@@ -86,13 +92,14 @@ def search(
         Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
     jobs : int, optional
         Number of threads; what is found, its order and the proof do not depend on it. Default: as
-        many as :func:`~polyrank.cells.threads.available_threads`, where the engine can use them.
+        many as :func:`~polyrank.cells.threads.available_threads`. The dictionaries use one while
+        they write a proof or have a budget.
 
     Raises
     ------
     UnsupportedError
         If an engine is asked for an option that it does not honour: tasks, a budget or
-        ``rational=False`` with vertices, a budget with HiGHS, several jobs without vertices.
+        ``rational=False`` with vertices, a budget or several jobs with HiGHS.
 
     Returns
     -------
@@ -134,7 +141,8 @@ def search(
             tasks=tasks,
             proof=proof,
         )
-    return _Search(network, chart, layers, sink, progress, rational, proof).run(tasks, budget)
+    jobs = available_threads() if jobs is None else jobs
+    return _Search(network, chart, layers, sink, progress, rational, proof, jobs).run(tasks, budget)
 
 
 def chosen_engine(network: Network, chart: Chart) -> str:
@@ -151,6 +159,38 @@ class _Entry:
     questions: list[int] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What a core found: regions, cells that it hands back, and the share of the task it did."""
+
+    batch: Batch | None
+    hard: list[HardCell]
+    share: float
+
+
+class _Thread:
+    """A thread's core. It gives the cell that comes last to a thread that has nothing to do."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Dictionary) -> None:
+        self._core = core
+
+    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+        """Everything below a cell that is not given away."""
+        core, slices, done, code = self._core, Slices(seconds=_ALONE_SECONDS), 0.0, BUDGET
+        core.adopt(task)
+        while code != DONE and not share.stopped:
+            if share.wanted and core.open_cells > 1:
+                share.give([core.take_last()])
+            before, called = core.cells, time.perf_counter()
+            code = core.run(slices.steps)
+            slices.measured(core.cells - before, time.perf_counter() - called)
+            batch, hard, _ = core.take()
+            share.found([_Found(batch, hard, core.done_share - done)])
+            done = core.done_share
+
+
 class _Search:
     """State of one search in one process."""
 
@@ -163,13 +203,16 @@ class _Search:
         progress: Callable[[SearchProgress], None] | None,
         rational: bool,
         proof: Callable[[bytes], None] | None = None,
+        jobs: int = 1,
     ) -> None:
+        self.proof = proof
         self.cube: CubeMap = cube_map(network, chart)
         self.net: NetArrays = net_arrays(network, chart, self.cube, layers)
         row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
-        output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
-        self.core = Dictionary(self.net, self.cube.dim, output=output, log=proof is not None)
-        self.proof = proof
+        self.output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
+        self.core = self._new_core()
+        self.cores = [self.core]
+        self.jobs = jobs
         self.exact = ExactCells(network, chart, self.cube, self.net, layers)
         self.layers = layers
         self.chart = chart
@@ -208,7 +251,8 @@ class _Search:
                 self._flush_leaves()  # what was found is kept
                 raise
             self._flush_leaves()
-        stat = self.core.statistics
+        counts = [core.statistics for core in self.cores]
+        stat = {name: sum(count[name] for count in counts) for name in STATISTICS}
         ladder = {name: n for name, n in stat.items() if name not in ("tests", "pivots")}
         ladder["by_rationals"] = self.exact_tests
         ladder["exact_cells"] = self.exact_cells
@@ -222,6 +266,10 @@ class _Search:
             seconds=time.perf_counter() - self.started,
             ladder=ladder,
         )
+
+    def _new_core(self) -> Dictionary:
+        log = self.proof is not None
+        return Dictionary(self.net, self.cube.dim, output=self.output, log=log)
 
     def _root(self) -> Task:
         total = int(self.net.unit_start[-1])
@@ -267,10 +315,10 @@ class _Search:
         if self.proof is not None:
             left = _SEGMENT if left is None else min(left, _SEGMENT)
             self.proof(self._segment_head(entry.task))
-        base = self.share
-        before = self.core.cells
+        before, begun = self.core.cells, time.perf_counter()
         hard: list[_Entry] = []
         used = 0
+        done = 0.0
         while True:
             steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
             called, already = time.perf_counter(), used
@@ -278,18 +326,17 @@ class _Search:
             used = self.core.cells - before
             self.slices.measured(used - already, time.perf_counter() - called)
             batch, handed_back, log = self.core.take()
-            if batch is not None:
-                self._flush_leaves()  # rows keep the order of the proof
-                self.regions += len(batch.rank)
-                self.sink(batch)
+            self._accept(_Found(batch, handed_back, self.core.done_share - done), entry, hard)
+            done = self.core.done_share
             if self.proof is not None:
                 self.proof(log)
-            hard += map(_questioned, handed_back)
-            self.share = base + entry.share * self.core.done_share
             self._safe_point()
             if code == DONE or (code == BUDGET and left is not None and used >= left):
                 break
-        if code != DONE:
+            if left is None and self.jobs > 1 and time.perf_counter() > begun + _ALONE_SECONDS:
+                self._together(entry, hard)
+                break
+        if self.core.open_cells:
             rest = entry.share * (1.0 - self.core.done_share)
             cells = self._open_cells()
             self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
@@ -297,6 +344,28 @@ class _Search:
         if self.proof is not None:
             self.proof(_SEGMENT_END)
         return used
+
+    def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
+        """The open cells of the core on several threads; nothing of the entry is left open."""
+        cells = [self.core.take_last() for _ in range(self.core.open_cells)]
+        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(cells))
+        self.cores += [self._new_core() for _ in range(self.jobs - len(self.cores))]
+        accept = partial(self._accept, entry=entry, hard=hard)
+        try:
+            work.run([_Thread(core) for core in self.cores], accept, self._safe_point)
+        except KeyboardInterrupt:
+            for found in work.rest():
+                accept(found)
+            raise
+
+    def _accept(self, found: _Found, entry: _Entry, hard: list[_Entry]) -> None:
+        """Hand on what was found below an entry, in the order of the search."""
+        if found.batch is not None:
+            self._flush_leaves()  # rows keep the order of the proof
+            self.regions += len(found.batch.rank)
+            self.sink(found.batch)
+        hard += map(_questioned, found.hard)
+        self.share += entry.share * found.share
 
     def _safe_point(self) -> None:
         """Between two steps, nothing half written: hand on what was found, report, interrupt."""

@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 import polyrank as pr
+from polyrank.cells import search as dictionary_module
 from polyrank.cells import threads
 from polyrank.cells.chart import Chart, chart
+from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.task import Batch
 from polyrank.cells.vertices import search as search_module
 from polyrank.cells.vertices import worker as worker_module
 from polyrank.cells.vertices.search import VertexSearch, root_of
@@ -128,6 +131,83 @@ def test_an_interrupt_keeps_what_was_found(eager: None) -> None:
         search.run()
     assert threading.active_count() == before
     assert sum(len(batch.rank) for batch in found) == search.regions > 0
+
+
+def _with_dictionaries(network: Network, where: Chart, **options: Any) -> dict[str, bytes]:
+    out: dict[str, bytes] = defaultdict(bytes)
+
+    def sink(batch: Batch) -> None:
+        for name in ("codeword", "zero", "rank", "witness"):
+            out[name] += getattr(batch, name).tobytes()
+        for point in batch.witness_exact.values():
+            out["exact"] += repr(point).encode()
+
+    result = dictionary_module.search(network, where, engine="dictionary", sink=sink, **options)
+    for name in ("regions", "tests", "pivots", "certified", "undecided"):
+        out[name] = repr(getattr(result, name)).encode()
+    out["exact_cells"] = repr(result.ladder["exact_cells"]).encode()
+    return out
+
+
+@pytest.mark.parametrize("rational", [True, False])
+def test_dictionaries_on_several_threads(monkeypatch: pytest.MonkeyPatch, rational: bool) -> None:
+    """Every cell is given away when a thread waits; cells for rationals come in the same order."""
+    monkeypatch.setattr(dictionary_module, "_ALONE_SECONDS", 0.0)
+    exact = shared = 0
+    adopt = Dictionary.adopt
+
+    def counted(self: Dictionary, task: Any) -> None:
+        nonlocal shared
+        shared += 1
+        adopt(self, task)
+
+    monkeypatch.setattr(Dictionary, "adopt", counted)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        net = _network(rng)
+        try:
+            where = chart(_domain(rng, net.input_dim), net.input_dim)
+        except EmptyDomainError:
+            continue
+        expected = _with_dictionaries(net, where, rational=rational, jobs=1)
+        exact += int(expected["exact_cells"])
+        for jobs in (2, 6):
+            assert _with_dictionaries(net, where, rational=rational, jobs=jobs) == expected, seed
+    assert shared > 100
+    assert (exact > 0) == rational
+
+
+def test_a_proof_of_dictionaries_does_not_depend_on_jobs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(8, 4)), rng.normal(size=(5, 8)), rng.normal(size=(1, 5))],
+        [rng.normal(size=8), rng.normal(size=5), np.zeros(1)],
+    )
+    runs = [
+        pr.enumerate_regions(net, pr.Box(-1, 1), out=tmp_path / str(j), proof=True, jobs=j)
+        for j in (1, 4)
+    ]
+    assert runs[0].table == runs[1].table
+    assert check(tmp_path / "4").complete
+
+
+def test_an_interrupt_keeps_what_dictionaries_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dictionary_module, "_ALONE_SECONDS", 0.0)
+    rng = np.random.default_rng(0)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(14, 5)), np.ones((1, 14))], [rng.normal(size=14), [0]]
+    )
+    found: list[Any] = []
+
+    def sink(batch: Any) -> None:
+        found.append(batch)
+        signal.raise_signal(signal.SIGINT)
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        dictionary_module.search(net, chart(pr.Box(-1, 1), 5), sink=sink, jobs=3)
+    assert threading.active_count() == before
+    assert found
 
 
 class _Count:

@@ -143,7 +143,6 @@ def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: An
         ("vertices", {"rational": False}),
         ("highs", {"budget": 7}),
         ("highs", {"jobs": 2}),
-        ("dictionary", {"jobs": 2}),
     ],
 )
 def test_options_that_an_engine_does_not_honour_are_refused(engine: str, options: Any) -> None:

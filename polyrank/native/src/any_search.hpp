@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "network.hpp"
+#include "search_task.hpp"
 #include "statistics.hpp"
 
 namespace polyrank {
@@ -45,6 +46,8 @@ public:
   virtual int run(std::int64_t layers, std::int64_t budget) = 0;
   virtual void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
                          double *chart_points) = 0;
+  virtual void take_last(SearchTask &task) = 0;
+  virtual void adopt(const SearchTask &task) = 0;
   virtual SearchView view() const = 0;
   virtual void drained() = 0;  // results and log have been read
 };

@@ -35,6 +35,18 @@ public:
   }
 
   OpenCell &push() { return cells_[count++]; }
+  void drop_first() {
+    const auto down = [this](auto &entries, std::int64_t each) {
+      std::copy(entries.data() + each, entries.data() + count * each, entries.data());
+    };
+    down(cells_, 1);
+    down(bits_, widest_);
+    down(splits_, widest_);
+    down(basis_, d_);
+    down(x_, d_);
+    down(inverse_, d_ * square_);
+    count--;
+  }
   OpenCell &operator[](std::int64_t f) { return cells_[f]; }
   std::int8_t *bits(std::int64_t f) { return bits_.data() + f * widest_; }  // as in Decision
   std::int8_t *splits(std::int64_t f) { return splits_.data() + f * widest_; }

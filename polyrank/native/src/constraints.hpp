@@ -17,6 +17,7 @@ template <int D> struct Constraints {
   Buffer<double> radius;
   Buffer<std::int64_t> exponent;
   Buffer<std::int64_t> unit;  // unit of the row among all layers, -1 for walls
+  Buffer<std::int8_t> side;   // +1 or -1: how the unit's row is turned
   Buffer<bool> exact;         // the row has no error
   Buffer<bool> central;       // the constant is exactly zero
   Buffer<bool> member;        // lies in the row space of the layer below (see by_enclosure)
@@ -30,6 +31,7 @@ template <int D> struct Constraints {
         radius(capacity, 0.0),
         exponent(capacity, -1),
         unit(capacity, -1),
+        side(capacity, 1),
         exact(capacity, false),
         central(capacity, false),
         member(capacity, false) {
@@ -63,6 +65,7 @@ template <int D> inline void push_row(Constraints<D> &cell, const Path<D> &path,
   cell.exponent[m] = path.exponent[g];
   cell.exact[m] = path.error[g] == 0.0;
   cell.unit[m] = g;
+  cell.side[m] = side > 0 ? 1 : -1;
 }
 
 // Sets `central` and membership in the row space that layer k's rows live in.

@@ -1,5 +1,6 @@
 // The dictionary search for Python: an opaque handle.
 #include <exception>
+#include <memory>
 
 #include "any_search.hpp"
 #include "array.hpp"
@@ -43,6 +44,23 @@ POLYRANK_API void polyrank_search_take_open(AnySearch *search, Array<std::int64_
                                             Array<std::int8_t, 2> splits,
                                             Array<double, 2> chart_points) {
   search->take_open(layer.data, decision.data, splits.data, chart_points.data);
+}
+
+// The last open cell as a task for another search of the same problem; null where memory runs out.
+POLYRANK_API polyrank::SearchTask *polyrank_search_take_last(AnySearch *search) {
+  try {
+    auto task = std::make_unique<polyrank::SearchTask>();
+    search->take_last(*task);
+    return task.release();
+  } catch (const std::exception &) {
+    return nullptr;
+  }
+}
+
+POLYRANK_API void polyrank_search_free_task(polyrank::SearchTask *task) { delete task; }
+
+POLYRANK_API void polyrank_search_adopt(AnySearch *search, const polyrank::SearchTask *task) {
+  search->adopt(*task);
 }
 
 POLYRANK_API void polyrank_search_view(const AnySearch *search, polyrank::SearchView *view) {

@@ -26,6 +26,7 @@
 #include "constraints.hpp"
 #include "output.hpp"
 #include "points.hpp"
+#include "search_task.hpp"
 #include "simplex.hpp"
 
 namespace polyrank {
@@ -92,6 +93,12 @@ public:
   // layers above the topmost open cell's have been overwritten since it was pushed.
   void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
                  double *chart_points);
+
+  // Takes the cell at the bottom of the stack, the last one in the order of the search, out of it.
+  void take_last(SearchTask &task);
+
+  // Goes on from a cell of another search of the same problem; the stack is empty.
+  void adopt(const SearchTask &task);
 
 private:
   static constexpr int most_pivots = 400;
@@ -555,6 +562,71 @@ void Search<D>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_
     std::copy_n(points.chart(open[f].first), points.chart_dim, chart_points + f * points.chart_dim);
   }
   open.count = 0;
+}
+
+template <int D> void Search<D>::take_last(SearchTask &task) {
+  const Network &net = path.net;
+  const std::int64_t d = dim_.size(), dims = d * dim_.square();
+  OpenCell &from = open[0];
+  const std::int64_t k = from.layer, a = net.unit_start(k), n = net.units(k);
+  task.cell = from;
+  task.bits.assign(open.bits(0), open.bits(0) + n);
+  task.splits.assign(open.splits(0), open.splits(0) + n);
+  task.path_bit.assign(path.bit.data(), path.bit.data() + a);
+  task.path_zero.assign(path.zero.data(), path.zero.data() + a);
+  task.path_split.assign(path.split.data(), path.split.data() + a);
+  task.path_rank.assign(path.rank.begin(), path.rank.begin() + k);
+  task.path_bound.assign(path.bound.begin(), path.bound.begin() + k);
+  for (std::int64_t m = cell.walls; m < from.rows; m++) {
+    task.row_unit.push_back(cell.unit[m]);
+    task.row_side.push_back(cell.side[m]);
+  }
+  if (from.has_vertex) {
+    task.basis.assign(open.basis(0), open.basis(0) + d);
+    task.x.assign(open.x(0), open.x(0) + d);
+    task.inverse.assign(open.inverse(0), open.inverse(0) + dims);
+  }
+  for (std::int64_t r = from.first; r < from.last; r++) {
+    task.cube_points.insert(task.cube_points.end(), points.cube(r), points.cube(r) + d);
+    task.chart_points.insert(task.chart_points.end(), points.chart(r),
+                             points.chart(r) + points.chart_dim);
+    task.point_signs.insert(task.point_signs.end(), points.signs(r), points.signs(r) + n);
+    task.point_exact.push_back(points.exact(r));
+  }
+  open.drop_first();
+}
+
+template <int D> void Search<D>::adopt(const SearchTask &task) {
+  const Network &net = path.net;
+  const std::int64_t d = dim_.size(), k = task.cell.layer, n = net.units(k);
+  std::copy(task.path_bit.begin(), task.path_bit.end(), path.bit.data());
+  std::copy(task.path_zero.begin(), task.path_zero.end(), path.zero.data());
+  std::copy(task.path_split.begin(), task.path_split.end(), path.split.data());
+  std::copy(task.path_rank.begin(), task.path_rank.end(), path.rank.begin());
+  std::copy(task.path_bound.begin(), task.path_bound.end(), path.bound.begin());
+  first_layer(path);
+  for (std::int64_t l = 1; l <= k; l++) next_layer(path, l);
+  for (std::size_t m = 0; m < task.row_unit.size(); m++)
+    push_row(cell, path, cell.walls + static_cast<std::int64_t>(m), task.row_unit[m],
+             task.row_side[m]);
+  open.count = 0;
+  done_share = 0.0;
+  OpenCell &to = open.push();
+  to = task.cell;
+  to.last -= to.first;
+  to.first = 0;
+  std::copy(task.bits.begin(), task.bits.end(), open.bits(0));
+  std::copy(task.splits.begin(), task.splits.end(), open.splits(0));
+  if (to.has_vertex) {
+    std::copy(task.basis.begin(), task.basis.end(), open.basis(0));
+    std::copy(task.x.begin(), task.x.end(), open.x(0));
+    std::copy(task.inverse.begin(), task.inverse.end(), open.inverse(0));
+  }
+  for (std::int64_t r = 0; r < to.last; r++) {
+    points.put(r, task.cube_points.data() + r * d, task.chart_points.data() + r * points.chart_dim);
+    std::copy_n(task.point_signs.data() + r * n, n, points.signs(r));
+    points.exact(r) = task.point_exact[static_cast<std::size_t>(r)] != 0;
+  }
 }
 
 }  // namespace polyrank

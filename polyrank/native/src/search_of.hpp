@@ -22,6 +22,8 @@ public:
                  double *chart_points) override {
     search_.take_open(layer, decision, splits, chart_points);
   }
+  void take_last(SearchTask &task) override { search_.take_last(task); }
+  void adopt(const SearchTask &task) override { search_.adopt(task); }
   SearchView view() const override {
     const Regions &out = search_.regions;
     const HardCells &hard = search_.hard;
