@@ -75,7 +75,7 @@ def enumerate_regions(
         default a run with a proof holds the network as ``network.json``.
     jobs : int, optional
         Number of threads; the run does not depend on it. Default: all processors that this process
-        may use, where the engine can use them (vertices).
+        may use; HiGHS, and dictionaries that write a proof, use one.
 
     Returns
     -------
