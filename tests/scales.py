@@ -25,11 +25,12 @@ from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.polyhedra.domain import Domain
 
-__all__ = ["ROOMS", "domain_rows", "scaled_box", "scaled_network"]
+__all__ = ["ROOMS", "domain_rows", "exactly", "scaled_box", "scaled_network"]
 
 #: Rooms with a comparison ``agrees(seed) -> outcome`` that raises where a certified answer differs.
 ROOMS = {
     "cells": "tests.cells.test_scales",
+    "domains": "tests.cells.test_scaled_domains",
     "graph": "tests.graph.test_scales",
     "complex": "tests.complex.test_scales",
     "minrank": "tests.minrank.test_scales",
@@ -186,11 +187,12 @@ def scaled_case(
     network = scaled_network(rng, n, near)
     if not bounded and rng.random() < 0.25:
         return network, pr.WholeSpace(), ()
-    box = pr.Box([_text(v) for v in lower], [_text(v) for v in upper])
+    box = pr.Box([exactly(v) for v in lower], [exactly(v) for v in upper])
     return network, box, domain_rows(lower, upper)
 
 
-def _text(value: Fraction) -> fmpq:
+def exactly(value: Fraction) -> fmpq:
+    """The same number for polyrank."""
     return fmpq(value.numerator, value.denominator)
 
 

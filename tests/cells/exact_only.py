@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from polyrank.cells import search as module
 from polyrank.cells.chart import Chart
 from polyrank.cells.task import Batch, SearchResult
@@ -11,6 +13,7 @@ from polyrank.network.normal_form import Network
 from polyrank.regions.ranks import ExactRanks
 
 Regions = dict[tuple[bytes, bytes], tuple[int, ...]]
+Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
 
 
 def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, SearchResult]:
@@ -37,3 +40,13 @@ def regions_without_floats(network: Network, chart: Chart, monkeypatch: Any) -> 
     assert result.certified
     assert result.ladder["cells"] == 0
     return found
+
+
+def plain(found: Regions, bits: int) -> Plain:
+    """Regions as ``{(bits, zero bits): ranks}``."""
+
+    def unpacked(packed: bytes) -> tuple[int, ...]:
+        flat = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), bitorder="little")
+        return tuple(flat[:bits].tolist())
+
+    return {(unpacked(a), unpacked(b)): ranks for (a, b), ranks in found.items()}

@@ -21,21 +21,10 @@ from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from tests import oracles
-from tests.cells.exact_only import Regions, regions, regions_without_floats
+from tests.cells.exact_only import Plain, plain, regions, regions_without_floats
 from tests.scales import count, domain_rows, scaled_case
 
 DATA = Path(__file__).parent / "data"
-Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
-
-
-def _plain(found: Regions, bits: int) -> Plain:
-    """Regions as ``{(bits, zero bits): ranks}``."""
-
-    def unpacked(packed: bytes) -> tuple[int, ...]:
-        flat = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), bitorder="little")
-        return tuple(flat[:bits].tolist())
-
-    return {(unpacked(a), unpacked(b)): ranks for (a, b), ranks in found.items()}
 
 
 def expected_regions(network: Network, rows: Any) -> Plain:
@@ -56,19 +45,19 @@ def agrees(seed: int) -> str:
     found, result = regions(network, where)
     bits = sum(network.bits)
     assert result.certified
-    assert _plain(found, bits) == expected, "dictionary"
+    assert plain(found, bits) == expected, "dictionary"
     outcome = "float" if result.ladder["by_rationals"] == 0 else "rationals"
     if root_of(network, where) is not None:
         found, result = regions(network, where, engine="vertices")
         assert result.certified
-        assert _plain(found, bits) == expected, "vertices"
+        assert plain(found, bits) == expected, "vertices"
         outcome += " vertices"
     if seed % 5 == 0:
         found, result = regions(network, where, engine="highs")
         assert result.certified
-        assert _plain(found, bits) == expected, "highs"
+        assert plain(found, bits) == expected, "highs"
     with pytest.MonkeyPatch.context() as patch:
-        assert _plain(regions_without_floats(network, where, patch), bits) == expected, "rational"
+        assert plain(regions_without_floats(network, where, patch), bits) == expected, "rational"
     return outcome
 
 
@@ -95,7 +84,7 @@ def test_products_below_the_least_float_are_not_zero(name: str, engine: str) -> 
                             engine=engine)  # fmt: skip
     assert result.certified
     assert len(found) == expected["regions"]
-    assert _plain(found, sum(network.bits)) == {
+    assert plain(found, sum(network.bits)) == {
         (tuple(row["codeword"]), tuple(row["zero"])): tuple(row["ranks"])
         for row in expected["rows"]
     }
@@ -118,7 +107,7 @@ def test_what_is_out_of_range_is_refused_in_a_sentence(part: str, value: str) ->
         found, result = regions(network, chart(pr.Box(-1, 1), 1))
         assert result.certified
         rows = domain_rows([Fraction(-1)], [Fraction(1)])
-        assert _plain(found, 1) == expected_regions(network, rows)
+        assert plain(found, 1) == expected_regions(network, rows)
         return
     for engine in ("dictionary", "vertices"):
         with pytest.raises(UnsupportedError, match=rf"layer 1: {part}\[0.*rescale units by powers"):
@@ -133,7 +122,7 @@ def test_a_bias_that_is_a_float_may_have_any_magnitude() -> None:
     found, result = regions(network, chart(pr.Box(-1, 1), 1))
     assert result.certified
     rows = domain_rows([Fraction(-1)], [Fraction(1)])
-    assert _plain(found, 7) == expected_regions(network, rows)
+    assert plain(found, 7) == expected_regions(network, rows)
 
 
 @pytest.mark.parametrize(
@@ -165,4 +154,4 @@ def test_a_domain_next_to_the_limits(lower: str, upper: str, refused: bool) -> N
         else:
             found, result = regions(network, where, engine=engine)
             assert result.certified
-            assert _plain(found, 3) == expected_regions(network, domain_rows([low], [high]))
+            assert plain(found, 3) == expected_regions(network, domain_rows([low], [high]))
