@@ -89,6 +89,32 @@ def test_a_text_that_spells_settings_is_read(tmp_path, text, several):
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("arch", "mlp_tanh"),
+        ("model", "MLP-GELU-64"),
+        ("run", "runs/sigmoid/7"),
+        ("config", '{"layers": [{"type": "Linear"}, {"type": "Tanh"}, {"type": "Linear"}]}'),
+        ("config", '{"net": {"modules": [{"kind": "fc", "size": 3}, {"kind": "SiLU"}]}}'),
+    ],
+)
+def test_names_that_may_be_activations_are_not_passed_over(tmp_path, key, text):
+    path = saved(tmp_path, W0=W0, b0=b0, W1=np.ones((1, len(b0))), **{key: np.array(text)})
+    with pytest.raises(UnsupportedError, match=rf"under {key}.*, which may be its activations"):
+        load(path)
+    assert load(path, activation="relu").bits == (len(b0), 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("loss", "sigmoid_focal"), ("note", "no tanh here"), ("arch", "mlp_64"), ("by", "fanthanh")],
+)
+def test_other_texts_are_left_out(tmp_path, key, text):
+    net = load(saved(tmp_path, W0=W0, b0=b0, W1=np.ones((1, len(b0))), **{key: np.array(text)}))
+    assert net.bits == (len(b0), 0)
+
+
 @pytest.mark.parametrize("text", ["{", "{1, 2}", "{" * 50_000, "{'a': " * 5_000, "{}", "[[" * 9])
 def test_a_text_that_spells_nothing_is_left_out(tmp_path, text):
     net = load(saved(tmp_path, W0=W0, b0=b0, config=np.array(text)))

@@ -40,8 +40,12 @@ _FUNCTION = frozenset({"fn", "fns", "fcn", "fcns", "fun", "func", "funcs", "func
 _OF_OTHERS = frozenset(
     {"checkpoint", "checkpointing", "dropout", "regularizer", "regulariser", "norm", "bits",
      "quant", "quantizer", "quantization", "memory", "offload", "loss", "penalty", "dtype",
-     "action"}
+     "action", "criterion", "objective"}
 )  # fmt: skip
+_CURVED = UNMISTAKABLE & {
+    "tanh", "sigmoid", "tansig", "logsig", "elu", "selu", "celu", "gelu", "silu", "swish", "mish",
+    "softplus", "softsign", "hardswish",
+}  # fmt: skip
 _OUTPUT = frozenset({"out", "output", "outputs", "final", "last"})
 _SLOPE = frozenset({"negativeslope", "leakyslope", "leakyreluslope", "leakyrelunegativeslope"})
 _CALL = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)\s*(?:\((.*)\))?", re.DOTALL)
@@ -125,6 +129,8 @@ def _flat_words(entries: Mapping[Any, Any], prefix: str = "", depth: int = 0) ->
             continue
         name = f"{prefix}{key}"
         value = _unfolded(given)
+        if isinstance(value, (list, tuple)) and any(isinstance(v, Mapping) for v in value):
+            value = dict(enumerate(value))
         if isinstance(value, Mapping):
             if depth < _DEEPEST:
                 found |= _flat_words(value, f"{name}.", depth + 1)
@@ -237,10 +243,15 @@ def _speaks(key: str, text: tuple[str, ...]) -> bool:
 
 
 def _unmistakable(key: str, text: tuple[str, ...]) -> bool:
-    """Whether words under another key are names of activations, and one can be nothing else."""
+    """Whether words under another key are names of activations, and one can be nothing else.
+
+    So is a name that is put together with one that is not piecewise linear: ``mlp_tanh``.
+    """
     names = _names(text)
     if set(words_of(key)) & _OF_OTHERS:
         return False
+    if len(text) == 1 and not re.search(r"\s", text[0]) and _CURVED & set(words_of(text[0])):
+        return True
     return any(name in UNMISTAKABLE for name in names) and all(map(is_known, names))
 
 

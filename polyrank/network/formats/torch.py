@@ -231,6 +231,8 @@ def _words(value: Any, key: str, left: Iterator[int], depth: int = 0) -> Any:
         return _called(kind, value)
     if isinstance(value, Record) and isinstance(value.state, Mapping):
         value = value.state  # a Namespace, a configuration
+    if isinstance(value, (list, tuple)) and any(isinstance(v, Mapping) for v in value):
+        value = dict(enumerate(value))  # layers, one by one
     if isinstance(value, Mapping):
         pairs = list(value.items())[:_MOST_ENTRIES]
         return {

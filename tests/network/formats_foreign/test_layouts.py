@@ -237,6 +237,15 @@ def test_heads_and_branches_are_not_chained(tmp_path, arrays, names):
         pr.load(zip_file(tmp_path / "a.pt", tensors(arrays)))
 
 
+def test_layers_that_are_described_one_by_one_in_a_checkpoint(tmp_path):
+    layers = [{"type": "Linear"}, {"type": "Tanh"}, {"type": "Linear"}]
+    content = {"state_dict": tensors(named("0 2", A)), "model_config": {"layers": layers}}
+    path = zip_file(tmp_path / "a.pt", content)
+    with pytest.raises(UnsupportedError, match=r"Tanh under model_config.layers.1.type, which may"):
+        pr.load(path)
+    same_function(pr.load(path, activation="relu"), A, "relu linear")
+
+
 def test_parts_can_be_joined(tmp_path):
     path = zip_file(
         tmp_path / "a.pt", tensors(named("trunk.0 trunk.2 actor critic log_std", [*A, *B, C[0]]))
