@@ -55,6 +55,12 @@ def complex_command(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Threads; the cells do not depend on them. Default: all cores."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the cells of every dimension of NETWORK on a bounded domain of dimension 1 to 3.
@@ -93,11 +99,13 @@ def complex_command(
         chosen: LevelSet | None = None
         with progress_line(quiet=as_json) as progress:
             if value is not None:
-                chosen = level_set(loaded, where, value, output=of or 0, progress=progress)
+                chosen = level_set(
+                    loaded, where, value, output=of or 0, progress=progress, jobs=jobs
+                )
             elif pair is not None:
-                chosen = decision_boundary(loaded, where, *pair, progress=progress)
+                chosen = decision_boundary(loaded, where, *pair, progress=progress, jobs=jobs)
             if chosen is None:
-                cells = cell_complex(loaded, where, progress=progress)
+                cells = cell_complex(loaded, where, progress=progress, jobs=jobs)
             else:
                 cells = chosen.complex
         found = _object(cells)

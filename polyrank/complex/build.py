@@ -27,6 +27,7 @@ def cell_complex(
     *,
     through_layer: int | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
+    jobs: int | None = None,
 ) -> CellComplex:
     """Every cell of the arrangement that a network cuts a bounded domain into, dimension 1 to 3.
 
@@ -39,6 +40,9 @@ def cell_complex(
         The decomposition by the first K layers. Default: all.
     progress : callable, optional
         Called now and then with the state of the search.
+    jobs : int, optional
+        Threads of the search; the complex does not depend on them. Default: all that this process
+        may use.
 
     Raises
     ------
@@ -83,6 +87,7 @@ def cell_complex(
         sink=lambda batch: batches.append(ranks.settle(batch)),
         progress=progress,
         keep=kept.append,
+        jobs=jobs,
     )
     search.run()
     cells = _joined(kept)

@@ -59,6 +59,7 @@ def level_set(
     *,
     output: int = 0,
     progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> LevelSet:
     """``{x : output_i(x) = level}``.
 
@@ -73,6 +74,8 @@ def level_set(
         0-based output.
     progress : callable, optional
         Called now and then with the state of the search.
+    jobs : int, optional
+        As for :func:`~polyrank.complex.build.cell_complex`.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def level_set(
     """
     value = to_fmpq(level)
     row = _selected(network, {output: 1})
-    return _where_zero(network, domain, row, -value, f"output {output} = {value}", progress)
+    return _where_zero(network, domain, row, -value, f"output {output} = {value}", progress, jobs)
 
 
 def decision_boundary(
@@ -91,6 +94,7 @@ def decision_boundary(
     second: int,
     *,
     progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> LevelSet:
     """``{x : output_first(x) = output_second(x)}``, 0-based.
 
@@ -103,7 +107,7 @@ def decision_boundary(
         raise NetworkError(f"a boundary is between two outputs, got {first} twice")
     row = _selected(network, {first: 1, second: -1})
     name = f"output {first} = output {second}"
-    return _where_zero(network, domain, row, fmpq(0), name, progress)
+    return _where_zero(network, domain, row, fmpq(0), name, progress, jobs)
 
 
 def _selected(network: Network, entries: dict[int, int]) -> list[fmpq]:
@@ -124,6 +128,7 @@ def _where_zero(
     shift: fmpq,
     description: str,
     progress: Progress | None,
+    jobs: int | None,
 ) -> LevelSet:
     """The form as a unit of one more layer: cells where its sign is 0 are the level set."""
     unit = Layer(
@@ -133,7 +138,7 @@ def _where_zero(
         RationalArray.from_floats([1.0]),
     )
     longer = Network((*network.layers, unit), network.name)
-    cells = cell_complex(longer, domain, progress=progress)
+    cells = cell_complex(longer, domain, progress=progress, jobs=jobs)
     mask = tuple(cells.signs.of_units(d)[:, -1] == 0 for d in range(cells.dimension + 1))
     return LevelSet(cells, mask, description)
 

@@ -23,6 +23,7 @@ from polyrank.cells.task import Batch
 from polyrank.cells.vertices import search as search_module
 from polyrank.cells.vertices import worker as worker_module
 from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.complex.level_set import decision_boundary
 from polyrank.errors import EmptyDomainError
 from polyrank.network.normal_form import Network
 from polyrank.proof.check import check
@@ -97,6 +98,17 @@ def test_a_proof_made_by_threads_is_accepted(eager: None, domain: Any, tmp_path:
     ]
     assert runs[0].table == runs[1].table
     assert check(tmp_path / "4").complete
+
+
+def test_a_complex_does_not_depend_on_threads(eager: None) -> None:
+    rng = np.random.default_rng(7)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], [rng.normal(size=6), np.zeros(2)]
+    )
+    one, many = (decision_boundary(net, pr.Box(-2, 2), 0, 1, jobs=jobs) for jobs in (1, 4))
+    assert np.array_equal(one.complex.vertices, many.complex.vertices)
+    assert one.complex.f_vector == many.complex.f_vector
+    assert all(np.array_equal(a, b) for a, b in zip(one.mask, many.mask, strict=True))
 
 
 def test_an_error_in_a_thread_reaches_the_caller(eager: None, monkeypatch: Any) -> None:
