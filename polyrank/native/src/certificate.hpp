@@ -109,8 +109,7 @@ inline Enclosure enclose(Dimension<D> dim, Rows rows, const int *basis, const do
     // the rounding of delta = 1 is not covered by the rows' radius
     fill(sum, (d + 2) * 0x1p-52);
     for (int k = 0; k < d; k++) {
-      Lanes f{};
-      if (k >= l0 && k < l0 + lane_count) f[k - l0] = 1.0;
+      Lanes f = lane_indices + l0 == static_cast<double>(k) ? Lanes{} + 1.0 : Lanes{};
       double e = 0.0;
       for (int q = 0; q < d; q++) {
         load(a, rows.table + basis[q] * stride + l0);

@@ -16,6 +16,9 @@ inline constexpr int padded(int n) { return (n + lane_count - 1) & ~(lane_count 
 typedef double Lanes __attribute__((vector_size(8 * lane_count)));
 typedef std::int64_t Mask __attribute__((vector_size(8 * lane_count)));
 
+// Number of each lane: comparing it picks one, where writing a lane through memory would stall.
+inline constexpr Lanes lane_indices = {0.0, 1.0, 2.0, 3.0};
+
 #define POLYRANK_INLINE [[gnu::always_inline]] inline
 
 // References instead of values: no vector crosses a call, so that no calling convention matters.

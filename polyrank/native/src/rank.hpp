@@ -110,7 +110,7 @@ inline bool independent(const double *rows, const double *radius, int count, int
         load(v, row + l);
         load(p, pivot + l);
         v -= f * p;
-        if (bl >= l && bl < l + lane_count) v[bl - l] = 0.0;
+        v = lane_indices + l == static_cast<double>(bl) ? Lanes{} : v;
         store(row + l, v);
         absolute(a, v);
         most = a > most ? a : most;

@@ -101,7 +101,7 @@ template <int D>
 inline Edge choose_edge(Dimension<D> dim, const double *inverse, const int *basis,
                         const double *objective, bool bland, double *rates) {
   const int d = dim.size(), s = dim.square();
-  Lanes most{}, at{}, lane = {0.0, 1.0, 2.0, 3.0};
+  Lanes most{}, at{};
   fill(at, -1.0);
   int lowest = -1;
   bool free_slot = false;
@@ -124,7 +124,7 @@ inline Edge choose_edge(Dimension<D> dim, const double *inverse, const int *basi
     gain = free ? a + 1e3 : gain;
     const Mask better = gain > most;
     most = better ? gain : most;
-    at = better ? lane + q0 : at;
+    at = better ? lane_indices + q0 : at;
     if (bland)
       for (int j = 0; j < lane_count && q0 + j < d; j++) {
         free_slot = free_slot || basis[q0 + j] < 0;
@@ -181,13 +181,13 @@ inline Step ratio_test(Dimension<D> dim, const double *columns, std::int64_t cap
   // Only rows about as near as the nearest one can win; it is mostly alone.
   const double window = first * (1.0 + 1e-11) + 1e-299;
   Mask near{};
-  Lanes last{}, lane = {0.0, 1.0, 2.0, 3.0};
+  Lanes last{};
   for (int m = 0; m < rows; m += lane_count) {
     Lanes t;
     load(t, reach + m);
     const Mask here = t <= window;
     near -= here;
-    last = here ? lane + m : last;
+    last = here ? lane_indices + m : last;
   }
   if (near[0] + near[1] + near[2] + near[3] == 1 && first < infinity) {
     const int row = static_cast<int>(last[0] + last[1] + last[2] + last[3]);
@@ -222,15 +222,17 @@ inline void move(Dimension<D> dim, const double *table, int rows, double *slack,
   }
   slack[step.row] = 0.0;
   LocalRow<D> column(dim);
-  for (int l = 0; l < d; l++) column[l] = inverse[l * s + edge.slot];
-  for (int l = 0; l < d; l++) x[l] += along * column[l];
-  for (int l = 0; l < d; l += lane_count) {
-    Lanes v;
-    load(v, &column[l]);
+  for (int l0 = 0; l0 < d; l0 += lane_count) {
+    Lanes v{};
+    for (int j = 0; j < lane_count; j++)
+      if (l0 + j < d) v[j] = inverse[(l0 + j) * s + edge.slot];
+    for (int j = 0; j < lane_count; j++)
+      if (l0 + j < d) x[l0 + j] += along * v[j];
     v /= pivot;
-    store(&column[l], v);
+    for (int j = 0; j < lane_count; j++)
+      if (l0 + j < d) inverse[(l0 + j) * s + edge.slot] = v[j];
+    store(&column[l0], v);
   }
-  for (int l = 0; l < d; l++) inverse[l * s + edge.slot] = column[l];
   const double *row = table + static_cast<std::int64_t>(step.row) * dim.stride();
   for (int q0 = 0; q0 < s; q0 += lane_count) {
     Lanes a{}, v;
@@ -238,7 +240,7 @@ inline void move(Dimension<D> dim, const double *table, int rows, double *slack,
       load(v, inverse + l * s + q0);
       a += row[l] * v;
     }
-    if (edge.slot >= q0 && edge.slot < q0 + lane_count) a[edge.slot - q0] = 0.0;
+    a = lane_indices + q0 == static_cast<double>(edge.slot) ? Lanes{} : a;
     for (int l = 0; l < d; l++) {
       load(v, inverse + l * s + q0);
       v -= a * column[l];
