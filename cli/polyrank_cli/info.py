@@ -10,6 +10,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import JsonOption, NetworkArgument, Reading
+from polyrank_cli.rationals import ROUNDED, shown
 
 __all__ = ["info_command"]
 
@@ -37,7 +38,10 @@ def info_command(
             return
         typer.echo(f"{loaded.name} {'-'.join(map(str, loaded.widths))}")
         typer.echo(f"{sum(loaded.bits):,} hyperplanes, hash {loaded.sha256}")
-        typer.echo(network_table(loaded))
+        table = network_table(loaded, shown)
+        typer.echo(table)
+        if "≈" in table:
+            typer.echo(ROUNDED)
         for note in loaded.source.get("notes", ()):
             typer.echo(f"note: {note}")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+from flint import fmpq
+
 from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import to_fmpq
 from polyrank.regions.manifest import network_entry
 from polyrank.report.tables import plain_table
 
@@ -42,8 +46,8 @@ def network_object(network: Network) -> dict[str, Any]:
     }
 
 
-def network_table(network: Network) -> str:
-    """One line per layer of the normal form."""
+def network_table(network: Network, spelled: Callable[[fmpq], str] = str) -> str:
+    """One line per layer of the normal form; ``spelled`` writes a slope."""
     rows = [
         [
             str(k),
@@ -51,7 +55,7 @@ def network_table(network: Network) -> str:
             f"{layer.units:,}",
             f"{bits:,}",
             "float64" if layer.weight.is_float and layer.bias.is_float else "fractions",
-            ", ".join(_activation(pair, units) for pair, units in _slopes(layer).items()),
+            ", ".join(_activation(pair, units, spelled) for pair, units in _slopes(layer).items()),
         ]
         for k, (layer, bits) in enumerate(zip(network.layers, network.bits, strict=True), 1)
     ]
@@ -66,8 +70,8 @@ def _slopes(layer: Layer) -> Counter[tuple[str, str]]:
 _NAMES = {("0", "1"): "ReLU", ("1", "1"): "linear", ("-1", "1"): "absolute value"}
 
 
-def _activation(pair: tuple[str, str], units: int) -> str:
-    neg, pos = pair
+def _activation(pair: tuple[str, str], units: int, spelled: Callable[[fmpq], str]) -> str:
+    neg, pos = (spelled(to_fmpq(slope)) for slope in pair)
     if pair in _NAMES:
         name = _NAMES[pair]
     elif pos == "1":

@@ -56,6 +56,14 @@ def test_unusual_slopes_are_spelled(polyrank, tmp_path):
     assert "1 slopes 0, 1/2" in polyrank("info", tmp_path / "half.json").out
 
 
+def test_slopes_of_many_digits_are_rounded_and_say_so(polyrank, plane):
+    found = polyrank("info", plane, "--slope", "1e-400")
+    assert "3 LeakyReLU ≈1e-400\n" in found.out
+    assert "numbers marked ≈ are rounded" in found.out
+    exact = json.loads(polyrank("info", plane, "--slope", "1e-400", "--json").out)
+    assert exact["layers"][0]["slopes"] == [{"neg": f"1/1{'0' * 400}", "pos": "1", "units": 3}]
+
+
 def test_convert_keeps_the_function(polyrank, tmp_path):
     found = polyrank("convert", NNET, tmp_path / "net.json")
     assert found.status == 0
