@@ -396,6 +396,8 @@ def test_a_manifest_with_anything_in_it(name: str, step: int, source: Path, tmp_
             at = manifest
             for key in path[:-1]:
                 at = at[key]
+            if type(nonsense) is type(at[path[-1]]) and nonsense == at[path[-1]]:
+                continue  # it says the same
             at[path[-1]] = nonsense
             (copy.path / "manifest.json").write_text(json.dumps(manifest))
             _shown(copy.path)
@@ -407,12 +409,11 @@ def test_a_manifest_with_anything_in_it(name: str, step: int, source: Path, tmp_
                 continue
             assert (report.complete, report.regions) == (True, original.regions)
             accepted.add(".".join(map(str, path)))
-    # nothing is claimed by these, or the value that was accepted says the same
+    # nothing is claimed by these, or what was accepted says the same: -1 as "-1", 1 as true
     assert {a for a in accepted if a.split(".")[0] not in ("shards", "chart")} <= {
         "started", "network.name", "network.source", "network_file.options", "engine", "error",
-        "proof.bytes", "options", "options.through_layer", "polyrank_run", "domain.lower",
-        "domain.upper", "certified", "layers", "counts.undecided", "rank_histogram.0.0",
-        "rank_histogram.0.2", "proof.version", "proof.segments",
+        "proof.bytes", "options", "options.through_layer", "domain.lower", "domain.upper",
+        "proof.version",
     }  # fmt: skip
 
 
