@@ -75,7 +75,7 @@ class Walk:
             raise MemoryError(f"the edges of the first {end} regions do not fit into memory")
 
     def found(self) -> Found:
-        """All edges and wall facets found so far."""
+        """All edges and wall facets, at the end of the walk: they are handed out once."""
         sizes = self._sizes()
         source, target, row, following = (np.empty(sizes[0], np.int32) for _ in range(4))
         wall_region, wall_row = (np.empty(sizes[1], np.int32) for _ in range(2))

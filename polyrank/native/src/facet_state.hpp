@@ -242,6 +242,10 @@ template <int D> struct Walk {
     q = Buffer<double>(square, 0.0);
     inner = Buffer<double>(square, 0.0);
     y = Buffer<double>(chart, 0.0);
+    // an arrangement has at most k edges per region; pages that nothing touches cost nothing
+    const std::int64_t expected = listing.codes.regions() * chart, most = std::int64_t{1} << 26;
+    for (auto *column : {&found.edge_source, &found.edge_target, &found.edge_row, &found.edge_next})
+      column->reserve(static_cast<std::size_t>(expected < most ? expected : most));
     found.head.assign(static_cast<std::size_t>(listing.codes.regions()), last_edge);
     found.open.assign(static_cast<std::size_t>(listing.codes.regions()), 0);
   }

@@ -33,6 +33,11 @@ template <int D> class WalkOf final : public AnyWalk {
 
 template <class T> void copy(const std::vector<T> &from, Array<T, 1> to) { std::copy(from.begin(), from.end(), to.data); }
 
+template <class T> void hand_out(std::vector<T> &from, Array<T, 1> to) {
+  copy(from, to);
+  std::vector<T>().swap(from);
+}
+
 }  // namespace
 
 POLYRANK_API std::int64_t polyrank_codes_fill(const CodeTable *codes, std::int64_t bits) {
@@ -92,13 +97,14 @@ POLYRANK_API void polyrank_graph_take(void *walk, Array<std::int64_t, 2> odd, Ar
   found.point.clear();
 }
 
+// Hands out the edges and forgets them, column by column: the walk is over.
 POLYRANK_API void polyrank_graph_edges(void *walk, Array<std::int32_t, 1> source, Array<std::int32_t, 1> target,
                                        Array<std::int32_t, 1> row, Array<std::int32_t, 1> next) {
-  const Found &found = static_cast<AnyWalk *>(walk)->found();
-  copy(found.edge_source, source);
-  copy(found.edge_target, target);
-  copy(found.edge_row, row);
-  copy(found.edge_next, next);
+  Found &found = static_cast<AnyWalk *>(walk)->found();
+  hand_out(found.edge_source, source);
+  hand_out(found.edge_target, target);
+  hand_out(found.edge_row, row);
+  hand_out(found.edge_next, next);
 }
 
 POLYRANK_API void polyrank_graph_walls(void *walk, Array<std::int32_t, 1> region, Array<std::int32_t, 1> row) {
