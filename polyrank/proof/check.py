@@ -32,7 +32,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.replay`        240  the steps of a segment
 :mod:`polyrank.proof.tally`           44  all segments are one tree
 :mod:`polyrank.proof.domain`        180  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`         96  the manifest says what was found
+:mod:`polyrank.proof.stated`        106  the manifest says what was found
 :mod:`polyrank.proof.rounding`      304  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
