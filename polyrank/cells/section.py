@@ -31,7 +31,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
-from scipy.linalg import qr
 from threadpoolctl import threadpool_limits
 
 from polyrank.cells.chart import Chart, bounding_box, chart, simplified
@@ -174,6 +173,9 @@ def _stable_columns(matrix: fmpz_mat, rank: int) -> list[int]:
         rows.append([nearest_float(fmpq(v, largest)) for v in row])
     table = np.array(rows)
     table /= np.linalg.norm(table, axis=1, keepdims=True)
+    # loaded before its threads are limited
+    from scipy.linalg import qr  # noqa: PLC0415  (a third of a second of every start)
+
     with threadpool_limits(1):  # threads cost more than they give where cores are busy
         order = qr(table, mode="r", pivoting=True)[1]
     return [int(j) for j in order[:rank]]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
-from scipy.optimize import linprog
 
 from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.errors import RunError
@@ -81,6 +80,8 @@ class RegionGeometry:
         norms = np.linalg.norm(table[:, :k], axis=1)
         if not np.isfinite(table).all() or not np.isfinite(norms).all():
             return None
+        from scipy.optimize import linprog  # noqa: PLC0415  (half a second of every start)
+
         found = linprog(
             np.append(np.zeros(k), -1.0),
             A_ub=np.column_stack([-table[:, :k] / norms[:, None], np.ones(len(table))]),
