@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "facet_program.hpp"
+#include "points.hpp"
 
 namespace polyrank {
 
@@ -94,30 +95,6 @@ template <int D> Hits shoot(Walk<D> &w, double reach) {
   return hits;
 }
 
-// Rounds q to a float64 chart point y and replaces q by its cube coordinates.
-template <int D> bool round_beyond(Walk<D> &w) {
-  const int k = w.chart;
-  if (w.net.homogeneous) {
-    const double t = w.q[k];
-    if (!(t > 1e-280)) return false;
-    double big = 1.0;
-    for (int l = 0; l < k; l++) {
-      w.y[l] = w.q[l] / t;
-      big = std::fabs(w.y[l]) > big ? std::fabs(w.y[l]) : big;
-    }
-    if (!(big < 1e280)) return false;
-    const double down = scaled_down(big);
-    for (int l = 0; l < k; l++) w.q[l] = w.y[l] * down;
-    w.q[k] = down;
-    return true;
-  }
-  for (int l = 0; l < k; l++) {
-    w.y[l] = w.net.centre(l) + w.net.half_width(l) * w.q[l];
-    w.q[l] = (w.y[l] - w.net.centre(l)) / w.net.half_width(l);
-  }
-  return true;
-}
-
 // The row that a row is a multiple of, at the end of the chain; itself where it is none.
 template <int D> int root(const Walk<D> &w, int row) {
   for (bool moved = true; moved;) {
@@ -159,7 +136,7 @@ template <int D> bool beyond_at(Walk<D> &w, int index) {
 // Proves a facet by the float64 chart point next to the one at step t of the ray.
 template <int D> bool beyond_at_step(Walk<D> &w, int index, double t) {
   for (int l = 0; l < w.d(); l++) w.q[l] = w.p[l] + t * w.lp.direction[l];
-  if (!round_beyond(w) || !beyond_at(w, index)) return false;
+  if (!round_to_chart(w.net, w.q.data(), w.y.data()) || !beyond_at(w, index)) return false;
   for (int l = 0; l < w.chart; l++) w.cell.point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
   w.cell.has_point[index] = true;
   return true;
