@@ -194,16 +194,8 @@ template <class S> void orient(S &s, std::int32_t u, std::int32_t w, Vertex<S::K
       const SignWord at_u = s.pool.signs_of(u)[g >> 6], at_w = s.pool.signs_of(w)[g >> 6];
       const int known = (at_u.pos | at_w.pos) & bit ? 1 : (at_u.neg | at_w.neg) & bit ? -1 : 0;
       if (known == 0) continue;
-      const double *row = s.path.row(g);
-      double z = row[D], size = 0.0;
-      for (int l = 0; l < D; l++) {
-        z += row[l] * vertex.x[l];
-        size += std::fabs(row[l]);
-      }
-      const double radius = s.path.radius[g];
-      const double limit = (radius * (D + 1) + (size + D * radius) * vertex.err) * inflate;
-      if (std::fabs(z) > limit) {
-        flip = z > 0.0 ? known : -known;
+      if (const int sign = float_sign(s, g, vertex); sign != 0) {
+        flip = sign * known;
         break;
       }
     }

@@ -39,15 +39,9 @@ IntegerValue integer_value(const double *row, std::int64_t exponent, const std::
   return {total, true};
 }
 
-// What sign_at gives besides -1, 0 and 1.
-inline constexpr int sign_unknown = 2;
-
-// Proven sign of unit i of layer k at vertex v, or sign_unknown.
-template <class S> int sign_at(S &s, int k, int i, std::int32_t v) {
+// Sign of unit g at a vertex that its coordinates and their bounds prove; 0 where they prove none.
+template <class S, class Vertex> int float_sign(const S &s, std::int64_t g, const Vertex &vertex) {
   constexpr int D = S::D;
-  const auto g = s.net.unit_start(k) + i;
-  const auto &vertex = s.pool.vertices[v];
-  if (vertex.origin && s.net.central(k)) return 0;
   const double *row = s.path.row(g);
   double z = row[D], size = 0.0;
   for (int l = 0; l < D; l++) {
@@ -58,8 +52,22 @@ template <class S> int sign_at(S &s, int k, int i, std::int32_t v) {
   const double limit = (radius * (D + 1) + (size + D * radius) * vertex.err) * inflate;
   if (z > limit) return 1;
   if (z < -limit) return -1;
+  return 0;
+}
+
+// What sign_at gives besides -1, 0 and 1.
+inline constexpr int sign_unknown = 2;
+
+// Proven sign of unit i of layer k at vertex v, or sign_unknown.
+template <class S> int sign_at(S &s, int k, int i, std::int32_t v) {
+  constexpr int D = S::D;
+  const auto g = s.net.unit_start(k) + i;
+  const auto &vertex = s.pool.vertices[v];
+  if (vertex.origin && s.net.central(k)) return 0;
+  if (const int sign = float_sign(s, g, vertex); sign != 0) return sign;
   if (vertex.has_integers) {
-    const auto [value, known] = integer_value<D>(row, s.path.exponent[g], vertex.integers);
+    const auto [value, known] =
+        integer_value<D>(s.path.row(g), s.path.exponent[g], vertex.integers);
     if (known) {
       s.counts.by_integers++;
       return value > 0 ? 1 : value < 0 ? -1 : 0;
