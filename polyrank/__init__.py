@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
-    from polyrank.network.formats import load, save
+    from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
@@ -51,6 +51,9 @@ __all__ = [
     "WholeSpace",
     "__version__",
     "enumerate_regions",
+    "from_onnx",
+    "from_sklearn",
+    "from_torch",
     "load",
     "open_run",
     "save",
@@ -78,6 +81,9 @@ _HOME = {
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
     "enumerate_regions": "polyrank.report.run",
+    "from_onnx": "polyrank.network.formats",
+    "from_sklearn": "polyrank.network.formats",
+    "from_torch": "polyrank.network.formats",
     "load": "polyrank.network.formats",
     "open_run": "polyrank.report.run",
     "save": "polyrank.network.formats",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -60,6 +61,11 @@ class Layer:
     def __reduce__(self) -> tuple[Any, ...]:
         # without the cached rationals, which cannot be pickled
         return Layer, (self.weight, self.bias, self.slope_neg, self.slope_pos, self.name)
+
+    def __repr__(self) -> str:
+        named = f", {self.name!r}" if self.name else ""
+        bent = int(self.has_hyperplane.sum())
+        return f"Layer({self.inputs} -> {self.units}, {bent} hyperplanes{named})"
 
     @property
     def units(self) -> int:
@@ -157,6 +163,43 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Network, (self.layers, self.name, dict(self.source))
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({self.name!r}, {'-'.join(map(str, self.widths))}, "
+            f"{sum(self.bits)} hyperplanes)"
+        )
+
+    def __call__(self, x: Any) -> Any:
+        """The output at points, in floating point or exactly.
+
+        Parameters
+        ----------
+        x : array_like of numbers, shape (n,) or (m, n)
+            Floats or integers: evaluated in float64, with rounding. A sequence of n exact numbers
+            (``fmpq``, ``Fraction``, or strings such as ``"1/3"``) is evaluated exactly.
+
+        Returns
+        -------
+        ndarray of float64, shape (out,) or (m, out); or tuple of fmpq, length out
+
+        Raises
+        ------
+        NetworkError
+            If the points do not have n coordinates, or are not finite.
+
+        Examples
+        --------
+        >>> net = Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+        >>> net([-0.5]), net(["-1/3"])
+        (array([0.5]), (1/3,))
+        """
+        # the forward pass is written for this class: it is loaded when both are there
+        from polyrank.network.forward import forward, forward_exact  # noqa: PLC0415
+
+        if isinstance(x, (list, tuple)) and any(isinstance(v, (str, fmpq, Fraction)) for v in x):
+            return forward_exact(self, x)
+        return forward(self, x)
 
     @classmethod
     def from_arrays(

@@ -136,6 +136,10 @@ class RationalArray:
     approx: NDArray[np.float64]
     exact: fmpq_mat | None = None
 
+    def __repr__(self) -> str:
+        kind = "float64" if self.is_float else "rational"
+        return f"RationalArray({' x '.join(map(str, self.shape))}, {kind})"
+
     @classmethod
     def from_floats(cls, values: Any) -> RationalArray:
         """Take floats or integers of any width as the dyadic rationals that they encode.
