@@ -30,7 +30,7 @@ from polyrank.topology.residues import (
 )
 from polyrank.topology.subdivide import Subdivision
 
-__all__ = ["ambient_ranks", "cell_vertices", "tangent_ranks"]
+__all__ = ["ambient_ranks", "cell_vertices", "position_ranks", "tangent_ranks"]
 
 _BLOCK = 1 << 22  # entries of a block of matrices: 32 MB
 
@@ -85,6 +85,19 @@ def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]
         out[d][full] = _ranks(network, sub.signs[d][full], sub.carrier[d][full, 1], base, prime)
     _lower_cells(network, sub, out, prime)
     return out
+
+
+def position_ranks(network: Network, manifold: Manifold) -> list[NDArray[np.int64]]:
+    """Dimension of every simplex as a set of points of R^n, per dimension, exact; (f_d,).
+
+    It is below d where the vertices of a d-simplex are affinely dependent. The network only says
+    which prime is used.
+    """
+    prime = topology_prime(network, manifold.points)
+    return [
+        _edge_bases(manifold, d, edge_residues(manifold, simplices, prime), prime).rank
+        for d, simplices in enumerate(manifold.simplices)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

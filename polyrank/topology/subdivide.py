@@ -97,6 +97,7 @@ def subdivide(
     )
     h = manifold.points.approx
     error = np.zeros_like(h) if manifold.points.is_float else np.abs(h) * 2.0**-52 + 1e-300
+    sub.vertices.images.append((h, error))
     done = 0
     with np.errstate(all="ignore"):  # an overflow gives nan, which decides nothing
         for k, layer in enumerate(network.layers[:through_layer], start=1):
@@ -111,6 +112,7 @@ def subdivide(
                 if progress is not None:
                     progress(done, total)
             h, error = activated(layer, values)
+            sub.vertices.images.append((h, error))
     return sub
 
 

@@ -64,6 +64,9 @@ class VertexTable:
         Approximate barycentric coordinates with respect to these.
     exact_decisions : int
         How many vertices needed rational arithmetic so far.
+    images : list of pairs of float64 arrays, shape (V_K, units)
+        For K = 0, 1, …: Φ_K at the V_K vertices that the layers 1..K make (numbered first), and
+        bounds of the errors, not finite where floats do not tell; empty for a table that was read.
     """
 
     manifold: Manifold
@@ -74,6 +77,7 @@ class VertexTable:
     corners: NDArray[np.int64]
     weights: Floats
     exact_decisions: int = 0
+    images: list[tuple[Floats, Floats]] = field(default_factory=list)
     _inputs: dict[tuple[int, int], fmpq_mat] = field(default_factory=dict)
     _share: dict[int, fmpq] = field(default_factory=dict)
     _barycentric: dict[int, dict[int, fmpq]] = field(default_factory=dict)
