@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from polyrank.chains.groups import homology
 from polyrank.network.normal_form import Network
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.layers import homology_table
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.ranks import tangent_ranks

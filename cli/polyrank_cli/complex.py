@@ -71,13 +71,16 @@ def complex_command(
     from flint import fmpq  # noqa: PLC0415
 
     from polyrank.complex.build import cell_complex  # noqa: PLC0415
-    from polyrank.complex.level_set import decision_boundary, level_set  # noqa: PLC0415
+    from polyrank.complex.level_set import (  # noqa: PLC0415
+        decision_boundary,
+        level_homology,
+        level_set,
+    )
     from polyrank.complex.mesh import mesh_file, write_mesh  # noqa: PLC0415
     from polyrank.complex.store import write_complex  # noqa: PLC0415
     from polyrank.complex.volume import volumes as exact_volumes  # noqa: PLC0415
     from polyrank.report.complex_map import save_complex_picture  # noqa: PLC0415
     from polyrank.report.picture import picture_file  # noqa: PLC0415
-    from polyrank.topology.levels import level_homology  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import progress_line  # noqa: PLC0415
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from polyrank.cells.task import SearchProgress
+from polyrank.chains.chain import ChainComplex
+from polyrank.chains.groups import Homology, homology
 from polyrank.complex.build import cell_complex
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import NetworkError
@@ -19,7 +21,7 @@ from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, to_fmpq
 from polyrank.polyhedra.domain import Domain
 
-__all__ = ["LevelSet", "decision_boundary", "level_set", "subcomplex"]
+__all__ = ["LevelSet", "decision_boundary", "level_homology", "level_set"]
 
 Progress = Callable[[SearchProgress], None]
 
@@ -143,13 +145,15 @@ def _where_zero(
     return LevelSet(cells, mask, description)
 
 
-def subcomplex(
-    cells: CellComplex, mask: Sequence[NDArray[np.bool_]]
-) -> tuple[tuple[int, ...], tuple[csc_array, ...]]:
-    """Cell counts and boundary matrices of a closed set of cells."""
-    counts = tuple(int(m.sum()) for m in mask)
+def level_homology(level: LevelSet, coefficients: str | int = "Z") -> Homology:
+    """Homology of the level set, cut off by the domain's wall.
+
+    **Proves**: the groups of the closed subcomplex {x in the domain : form(x) = 0}. **Does not
+    prove** anything about the level set outside the domain.
+    """
+    mask, boundary = level.mask, level.complex.boundary
     matrices = tuple(
-        csc_array(cells.boundary[d - 1][mask[d - 1]][:, mask[d]].astype(np.int64))
+        csc_array(boundary[d - 1][mask[d - 1]][:, mask[d]].astype(np.int64))
         for d in range(1, len(mask))
     )
-    return counts, matrices
+    return homology(ChainComplex(level.f_vector, matrices), coefficients)

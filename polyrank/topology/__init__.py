@@ -14,14 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.topology.chain import ChainComplex
+    from polyrank.chains.chain import ChainComplex
+    from polyrank.chains.groups import Homology, homology
+    from polyrank.chains.pair import collapse_in_turn, collapsed_homology
     from polyrank.topology.files import read_manifold
-    from polyrank.topology.homology_groups import Homology, homology
     from polyrank.topology.layers import homology_table
     from polyrank.topology.low_rank import LowRankPart, low_rank_part
     from polyrank.topology.manifold import Manifold, build_manifold
     from polyrank.topology.merging import merged_points
-    from polyrank.topology.pair import collapse_in_turn, collapsed_homology
     from polyrank.topology.point_cloud import complex_of_points
     from polyrank.topology.reading import open_cells
     from polyrank.topology.restriction import Restriction, restrict
@@ -50,24 +50,24 @@ __all__ = [
 ]
 
 _HOME = {
-    "ChainComplex": "chain",
-    "Homology": "homology_groups",
-    "LowRankPart": "low_rank",
-    "Manifold": "manifold",
-    "Restriction": "restriction",
-    "build_manifold": "manifold",
-    "collapse_in_turn": "pair",
-    "collapsed_homology": "pair",
-    "complex_of_points": "point_cloud",
-    "homology": "homology_groups",
-    "homology_table": "layers",
-    "low_rank_part": "low_rank",
-    "merged_points": "merging",
-    "open_cells": "reading",
-    "read_manifold": "files",
-    "restrict": "restriction",
-    "save_cells": "store",
-    "shape": "shapes",
+    "ChainComplex": "chains.chain",
+    "Homology": "chains.groups",
+    "LowRankPart": "topology.low_rank",
+    "Manifold": "topology.manifold",
+    "Restriction": "topology.restriction",
+    "build_manifold": "topology.manifold",
+    "collapse_in_turn": "chains.pair",
+    "collapsed_homology": "chains.pair",
+    "complex_of_points": "topology.point_cloud",
+    "homology": "chains.groups",
+    "homology_table": "topology.layers",
+    "low_rank_part": "topology.low_rank",
+    "merged_points": "topology.merging",
+    "open_cells": "topology.reading",
+    "read_manifold": "topology.files",
+    "restrict": "topology.restriction",
+    "save_cells": "topology.store",
+    "shape": "topology.shapes",
 }
 
 
@@ -76,6 +76,6 @@ def __getattr__(name: str) -> Any:
         home = _HOME[name]
     except KeyError:
         raise AttributeError(f"module 'polyrank.topology' has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"polyrank.topology.{home}"), name)
+    value = getattr(importlib.import_module(f"polyrank.{home}"), name)
     globals()[name] = value
     return value

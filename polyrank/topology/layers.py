@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polyrank.topology.elimination import parse_coefficients
-from polyrank.topology.homology_groups import Homology, coefficients_name
+from polyrank.chains.elimination import parse_coefficients
+from polyrank.chains.groups import Homology, coefficients_name
+from polyrank.chains.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
 from polyrank.topology.low_rank import (
     READINGS,
     LowRankPart,
@@ -15,7 +16,6 @@ from polyrank.topology.low_rank import (
     low_rank_part,
     low_rank_points,
 )
-from polyrank.topology.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
 from polyrank.topology.restriction import Restriction
 
 __all__ = ["LayerHomology", "homology_object", "homology_table", "not_decided"]

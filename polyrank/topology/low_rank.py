@@ -18,8 +18,8 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import Mask, closure, components, vertex_incidence
 from polyrank.errors import DomainError
-from polyrank.topology.chain import Mask, closure, components, vertex_incidence
 from polyrank.topology.restriction import Restriction
 
 __all__ = [

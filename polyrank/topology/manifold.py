@@ -14,9 +14,9 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
+from polyrank.chains.chain import ChainComplex, closure, simplicial_complex
 from polyrank.errors import DomainError, NetworkError
 from polyrank.network.rational import RationalArray
-from polyrank.topology.chain import ChainComplex, closure, simplicial_complex
 
 __all__ = ["Manifold", "build_manifold", "maximal_cells", "with_note"]
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy import sparse
 
+from polyrank.chains.chain import ChainComplex, simplicial_complex
 from polyrank.errors import DomainError, RunError
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
-from polyrank.topology.chain import ChainComplex, simplicial_complex
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction
 from polyrank.topology.store import FORMAT

@@ -11,10 +11,10 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Network
-from polyrank.topology.chain import ChainComplex
 from polyrank.topology.manifold import Manifold, maximal_cells
 from polyrank.topology.ranks import ambient_ranks, tangent_ranks
 from polyrank.topology.subdivide import Subdivision, subdivide

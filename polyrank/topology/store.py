@@ -25,10 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import vertex_incidence
 from polyrank.network.forward import pack_bits
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
-from polyrank.topology.chain import vertex_incidence
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
 from polyrank.network.normal_form import Network
-from polyrank.topology.chain import ChainComplex
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.vertices import LayerValues, VertexTable, activated, affine_step
 

@@ -8,9 +8,9 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import ChainComplex, vertex_incidence
 from polyrank.errors import RefutedError
 from polyrank.network.normal_form import Network
-from polyrank.topology.chain import ChainComplex, vertex_incidence
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.subdivide import Subdivision
 from polyrank.topology.vertices import LayerValues, U, activated, affine_step, exact_step

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.complex.level_set import decision_boundary, level_set
+from polyrank.complex.level_set import decision_boundary, level_homology, level_set
 from polyrank.errors import NetworkError
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
-from polyrank.topology.levels import level_homology
 
 #: |x| + |y| as a network, and a second output that is constant.
 DIAMOND = Network(

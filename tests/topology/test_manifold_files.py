@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from polyrank.chains.groups import homology
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.rational import RationalArray
 from polyrank.topology.files import facet_arrays, read_manifold
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
 from tests.conftest import shared

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from polyrank.chains.groups import homology
 from polyrank.errors import DomainError
 from polyrank.network.rational import RationalArray
 from polyrank.topology.files import read_manifold
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.merging import merged_points
 from polyrank.topology.restriction import restrict

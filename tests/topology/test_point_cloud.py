@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import polyrank as pr
+from polyrank.chains.groups import homology
 from polyrank.errors import DomainError
 from polyrank.topology import cliques
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.layers import homology_object, homology_table
 from polyrank.topology.merging import merged_points
 from polyrank.topology.point_cloud import complex_of_points

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.chains.groups import homology
 from polyrank.network.normal_form import Network
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import restrict

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from polyrank.chains.chain import closure, from_facets
+from polyrank.chains.groups import homology
 from polyrank.network.normal_form import Network
-from polyrank.topology.chain import closure, from_facets
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.layers import homology_table, not_decided
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import build_manifold

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyrank.topology
+from polyrank.chains.groups import homology
 from polyrank.errors import DomainError, RefutedError
 from polyrank.network.forward import codeword_exact, forward_exact, unpack_bits
 from polyrank.network.normal_form import Network
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.low_rank import READINGS, low_rank_part
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import Restriction, restrict

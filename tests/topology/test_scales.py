@@ -14,9 +14,9 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
+from polyrank.chains.groups import homology
 from polyrank.network.normal_form import Layer, Network, affine_layer
 from polyrank.network.rational import RationalArray, nearest_float
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.layers import homology_table
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.restriction import restrict

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from polyrank.chains.groups import homology
 from polyrank.errors import DomainError
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.residues import PRIME, edge_residues, modular_rank
 from polyrank.topology.shapes import SHAPES, shape
 

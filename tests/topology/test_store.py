@@ -11,13 +11,13 @@ import pytest
 from flint import fmpq
 from scipy import sparse
 
+from polyrank.chains.chain import ChainComplex
+from polyrank.chains.groups import homology
 from polyrank.errors import RunError
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 from polyrank.topology import store
-from polyrank.topology.chain import ChainComplex
-from polyrank.topology.homology_groups import homology
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.reading import open_cells
 from polyrank.topology.restriction import restrict

@@ -10,10 +10,10 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
-from polyrank.topology.chain import ChainComplex
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.subdivide import Subdivision, subdivide
 from tests.strategies import degenerate_networks

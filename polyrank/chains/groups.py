@@ -1,7 +1,7 @@
 """Homology of chain complexes, exactly: over ℤ with torsion, over ℚ, over prime fields.
 
-The complex is first reduced by an acyclic matching (:mod:`polyrank.topology.morse`), then by unit
-pivots (:mod:`polyrank.topology.elimination`); what is left is decided by the integer Smith normal
+The complex is first reduced by an acyclic matching (:mod:`polyrank.chains.morse`), then by unit
+pivots (:mod:`polyrank.chains.elimination`); what is left is decided by the integer Smith normal
 form, or by ranks over the field.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyrank.topology.chain import ChainComplex, Mask
-from polyrank.topology.elimination import (
+from polyrank.chains.chain import ChainComplex, Mask
+from polyrank.chains.elimination import (
     INTEGERS,
     Coefficients,
     SmallComplex,
@@ -20,7 +20,7 @@ from polyrank.topology.elimination import (
     parse_coefficients,
     rank_over,
 )
-from polyrank.topology.morse import critical_complex
+from polyrank.chains.morse import critical_complex
 
 __all__ = ["Homology", "block_homology", "coefficients_name", "homology", "reduced_pair"]
 
@@ -78,7 +78,7 @@ def homology(complex_: ChainComplex, coefficients: str | int = "Z") -> Homology:
 
     Examples
     --------
-    >>> from polyrank.topology.chain import from_facets
+    >>> from polyrank.chains.chain import from_facets
     >>> projective_plane = [[0, 1, 2], [0, 2, 3], [0, 1, 5], [0, 4, 5], [0, 3, 4],
     ...                     [1, 2, 4], [1, 3, 4], [1, 3, 5], [2, 3, 5], [2, 4, 5]]
     >>> complex_, _ = from_facets(projective_plane)

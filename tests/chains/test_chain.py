@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from polyrank.errors import DomainError
-from polyrank.topology.chain import (
+from polyrank.chains.chain import (
     ChainComplex,
     closure,
     components,
@@ -16,6 +15,7 @@ from polyrank.topology.chain import (
     subcomplex,
     vertex_incidence,
 )
+from polyrank.errors import DomainError
 
 
 def csc(rows: list[list[int]]) -> sparse.csc_array:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flint import fmpq_mat, fmpz_mat, nmod_mat
 
-from polyrank.topology.elimination import INTEGERS, Coefficients
+from polyrank.chains.elimination import INTEGERS, Coefficients
 
 __all__ = ["canonical", "kernel", "preimage", "same", "stack"]
 

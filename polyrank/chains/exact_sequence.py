@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 from flint import fmpz_mat
 
-from polyrank.errors import RefutedError
-from polyrank.topology.elimination import (
+from polyrank.chains.elimination import (
     INTEGERS,
     RATIONALS,
     Coefficients,
     SmallComplex,
     rank_over,
 )
-from polyrank.topology.homology_groups import Homology, block_homology, coefficients_name
-from polyrank.topology.submodules import kernel, preimage, same, stack
+from polyrank.chains.groups import Homology, block_homology, coefficients_name
+from polyrank.chains.submodules import kernel, preimage, same, stack
+from polyrank.errors import RefutedError
 
 __all__ = ["ExactSequence", "long_exact_sequence"]
 
@@ -71,7 +71,7 @@ def long_exact_sequence(small: SmallComplex, manifold: Homology) -> ExactSequenc
     Parameters
     ----------
     small : SmallComplex
-        From :func:`polyrank.topology.homology_groups.reduced_pair`.
+        From :func:`polyrank.chains.groups.reduced_pair`.
     manifold : Homology
         H(M) with the same coefficients, computed without the pair.
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from polyrank.chains import morse
+from polyrank.chains.chain import ChainComplex, from_facets, simplicial_complex
+from polyrank.chains.elimination import invariant_factors, parse_coefficients, rank_over
+from polyrank.chains.groups import Homology, homology
 from polyrank.errors import DomainError
-from polyrank.topology import morse
-from polyrank.topology.chain import ChainComplex, from_facets, simplicial_complex
-from polyrank.topology.elimination import invariant_factors, parse_coefficients, rank_over
 from polyrank.topology.files import read_manifold
-from polyrank.topology.homology_groups import Homology, homology
 from polyrank.topology.residues import PRIME
 from tests.conftest import shared
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from polyrank.topology.chain import ChainComplex, Mask, closure, components, quotient
-from polyrank.topology.exact_sequence import ExactSequence, long_exact_sequence
-from polyrank.topology.homology_groups import Homology, block_homology, homology, reduced_pair
+from polyrank.chains.chain import ChainComplex, Mask, closure, components, quotient
+from polyrank.chains.exact_sequence import ExactSequence, long_exact_sequence
+from polyrank.chains.groups import Homology, block_homology, homology, reduced_pair
 
 __all__ = ["CollapsedHomology", "collapse_in_turn", "collapsed_homology"]
 
@@ -79,7 +79,7 @@ def collapsed_homology(
         A, closed.
     coefficients : "Z", "Q" or a prime
     class_of_component : array of int, optional
-        Per component of A (in the order of :func:`polyrank.topology.chain.components`) the number
+        Per component of A (in the order of :func:`polyrank.chains.chain.components`) the number
         of its class, 0..m − 1.
 
     Raises
@@ -91,7 +91,7 @@ def collapsed_homology(
 
     Examples
     --------
-    >>> from polyrank.topology.chain import closure, from_facets
+    >>> from polyrank.chains.chain import closure, from_facets
     >>> circle, edges = from_facets([[i, (i + 1) % 6] for i in range(6)])
     >>> two_arcs = closure(circle, [[False] * 6, [tuple(e) in {(0, 1), (3, 4)} for e in edges[1]]])
     >>> found = collapsed_homology(circle, two_arcs)

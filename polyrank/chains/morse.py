@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.cells.interrupt import answered
+from polyrank.chains.chain import ChainComplex
 from polyrank.native.records import Handle, call
-from polyrank.topology.chain import ChainComplex
 
 __all__ = ["critical_complex"]
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.chains import exact_sequence
+from polyrank.chains.chain import ChainComplex, Mask, closure, components, from_facets, subcomplex
+from polyrank.chains.exact_sequence import long_exact_sequence
+from polyrank.chains.groups import homology, reduced_pair
+from polyrank.chains.pair import collapse_in_turn, collapsed_homology
 from polyrank.errors import RefutedError
-from polyrank.topology import exact_sequence
-from polyrank.topology.chain import ChainComplex, Mask, closure, components, from_facets, subcomplex
-from polyrank.topology.exact_sequence import long_exact_sequence
-from polyrank.topology.homology_groups import homology, reduced_pair
-from polyrank.topology.pair import collapse_in_turn, collapsed_homology
 from polyrank.topology.shapes import shape
 from tests.conftest import shared
 

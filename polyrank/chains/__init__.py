@@ -1,0 +1,1 @@
+"""Exact homology of chain complexes: matchings, elimination, groups, pairs and their sequences."""
