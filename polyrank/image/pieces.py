@@ -16,8 +16,8 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import closure, vertex_incidence
 from polyrank.network.rational import nearest_float
-from polyrank.topology.chain import closure, vertex_incidence
 from polyrank.topology.ranks import position_ranks
 from polyrank.topology.restriction import Restriction
 
