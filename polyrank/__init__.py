@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyrank.api.run import Run, enumerate_regions, open_run
     from polyrank.errors import (
         DomainError,
         EmptyDomainError,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
-    from polyrank.report.run import Run, enumerate_regions, open_run
 
 __all__ = [
     "Box",
@@ -73,19 +73,19 @@ _HOME = {
     "PolyrankError": "polyrank.errors",
     "Polytope": "polyrank.polyhedra.domain",
     "RefutedError": "polyrank.errors",
-    "Run": "polyrank.report.run",
+    "Run": "polyrank.api.run",
     "RunError": "polyrank.errors",
     "Simplex": "polyrank.polyhedra.domain",
     "Slice": "polyrank.polyhedra.domain",
     "UncertifiedError": "polyrank.errors",
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
-    "enumerate_regions": "polyrank.report.run",
+    "enumerate_regions": "polyrank.api.run",
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
     "load": "polyrank.network.formats",
-    "open_run": "polyrank.report.run",
+    "open_run": "polyrank.api.run",
     "save": "polyrank.network.formats",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }

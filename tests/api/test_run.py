@@ -73,7 +73,7 @@ def test_where_the_network_comes_from(tmp_path: Path, monkeypatch: pytest.Monkey
     store.save_graph(graph, _NET, run)
     assert run.source().sha256 == _NET.sha256
     # from now on the stored graph is read
-    import polyrank.report.run as home
+    import polyrank.api.run as home
 
     def never(*_: Any) -> Any:
         raise AssertionError
