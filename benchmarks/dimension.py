@@ -1,7 +1,7 @@
 """Many inputs, few units: what dimension costs where the first layer does not see it.
 
 Run from the checkout: ``python -m benchmarks.dimension``. Weights are those of ``cases.he``. On all
-of R^n the search works in the rank r of the first layer (:mod:`polyrank.cells.section`), so
+of R^n the search works in the rank r of the first layer (:mod:`polyrank.posed.section`), so
 that the same units on R^r are the yardstick. On a box nothing is left out. The last rows are the
 least rank of a wide network. Seconds of processor time, without compilation.
 """

@@ -45,8 +45,8 @@ def _warm_up() -> None:
 
 
 def _search(name: str, repeat: int) -> dict[str, Any]:
-    from polyrank.cells.chart import chart
     from polyrank.cells.search import search
+    from polyrank.posed.chart import chart
 
     _warm_up()
     network, domain = _case(name).make()

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.minrank.cell import live_cell
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import chart
 
 RATE = 150_000
 

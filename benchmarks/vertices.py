@@ -30,10 +30,10 @@ def _peak() -> float:
 
 def _measure(case: Case, repeat: int) -> dict[str, Any]:
     import polyrank as pr
-    from polyrank.cells.chart import chart
     from polyrank.cells.search import search
     from polyrank.cells.vertices.search import VertexSearch
     from polyrank.complex.build import cell_complex
+    from polyrank.posed.chart import chart
 
     tiny = pr.Network.from_arrays([[[1.0, 2.0, 0.5]], [[1.0]]], [[0.0], [1.0]])
     for engine in ("vertices", "dictionary"):

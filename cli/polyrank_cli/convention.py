@@ -15,10 +15,10 @@ from typing import Any
 import typer
 from flint import fmpq
 
-from polyrank.cells.chart import chart
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.chart import chart
 from polyrank_cli.options import Reading
 
 __all__ = ["in_its_units", "needs_convention", "settled_convention"]

@@ -96,7 +96,7 @@ def sample_command(
     exact point is printed), 1 error, 2 wrong usage.
     """
     # numpy and pyarrow load here, which is more than --help may take
-    from polyrank.cells.chart import chart  # noqa: PLC0415
+    from polyrank.posed.chart import chart  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
     from polyrank.sampling.estimate import sample  # noqa: PLC0415

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import NetArrays
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import Batch
 from polyrank.native.records import Handle, Record, call
+from polyrank.posed.arrays import NetArrays
 
 __all__ = ["BUDGET", "DONE", "HARD_FULL", "LOG_FULL", "OUTPUT_FULL", "Dictionary", "HardCell"]
 

@@ -17,8 +17,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays, exact_first_rows, wall_rows
-from polyrank.cells.chart import Chart
 from polyrank.cells.log_steps import (
     LOG_LEAF,
     LOG_NEGATIVE_BY,
@@ -33,6 +31,9 @@ from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_at, verify_farkas
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, exact_first_rows, wall_rows
 
 __all__ = ["ExactCells", "Leaf", "Stepped"]
 

@@ -14,10 +14,10 @@ from operator import mul
 
 from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
 
-from polyrank.cells.arrays import CubeMap
 from polyrank.lp.farkas import integer_row
 from polyrank.lp.highs import FloatRow
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.cube import CubeMap
 
 __all__ = [
     "IntRow",

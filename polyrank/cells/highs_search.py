@@ -22,8 +22,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, cube_map, exact_first_rows, wall_rows
-from polyrank.cells.chart import Chart
 from polyrank.cells.highs_points import (
     IntRow,
     Point,
@@ -70,6 +68,8 @@ from polyrank.lp.farkas import Multipliers, integer_row, verify_farkas
 from polyrank.lp.highs import HighsModel, Proposal
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
 
 __all__ = ["LADDER", "highs_search"]
 

@@ -16,8 +16,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays, cube_map, net_arrays
-from polyrank.cells.chart import Chart
 from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
@@ -31,6 +29,9 @@ from polyrank.lp.farkas import integer_rows, values_at
 from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
+from polyrank.posed.arrays import NetArrays, net_arrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, cube_map
 
 __all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "chosen_engine", "search"]
 
@@ -71,7 +72,7 @@ def search(
     ----------
     network : Network
     chart : Chart
-        The domain; see :func:`polyrank.cells.chart.chart`.
+        The domain; see :func:`polyrank.posed.chart.chart`.
     through_layer : int, optional
         Only the decomposition by the first K layers.
     engine : {"auto", "dictionary", "vertices", "highs"}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import chart as chart_of
 from polyrank.cells.task import Batch, SearchProgress
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.search import VertexSearch
@@ -16,6 +15,7 @@ from polyrank.complex.glue import glue
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.chart import chart as chart_of
 from polyrank.regions.ranks import ExactRanks
 
 __all__ = ["cell_complex"]

@@ -10,9 +10,9 @@ from flint import fmpq
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from polyrank.cells.chart import Chart
 from polyrank.cells.vertices.exact_signs import ExactSigns
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart
 
 __all__ = ["CellComplex", "Signs"]
 

@@ -10,7 +10,6 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.cells.interrupt import Slices
 from polyrank.graph.arrays import CANDIDATE, PENDING, UNLINKED
 from polyrank.graph.assemble import Edges, Facets, assemble
@@ -20,6 +19,8 @@ from polyrank.graph.region_graph import MISSING, Gap, RegionGraph
 from polyrank.graph.walk import Found, Walk
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.arrays import net_arrays
+from polyrank.posed.cube import cube_map
 from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]

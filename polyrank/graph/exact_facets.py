@@ -11,8 +11,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays, wall_rows
-from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE
 from polyrank.errors import UncertifiedError
@@ -20,6 +18,9 @@ from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, integer_row, value_at, verify_farkas
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, wall_rows
 
 __all__ = ["ExactFacet", "ExactFacets", "RegionRows"]
 

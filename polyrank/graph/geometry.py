@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.arrays import cube_map, net_arrays
 from polyrank.errors import RunError
 from polyrank.graph.double_description import vertices_and_rays
 from polyrank.graph.exact_facets import ExactFacets, IntRow
@@ -20,6 +19,8 @@ from polyrank.lp.farkas import integer_row, value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.posed.arrays import net_arrays
+from polyrank.posed.cube import cube_map
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 

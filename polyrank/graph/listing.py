@@ -6,14 +6,14 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import NetArrays
-from polyrank.cells.chart import Chart
-from polyrank.cells.section import chart_for
 from polyrank.errors import RunError
 from polyrank.graph.arrays import MISSING, Codes
 from polyrank.native.records import Record, call
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.section import chart_for
 from polyrank.regions.manifest import chart_entry
 from polyrank.regions.run import Run
 from polyrank.regions.schema import fixed_binary_rows

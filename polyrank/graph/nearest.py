@@ -14,13 +14,13 @@ from importlib import import_module
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.chart import chart as chart_of
-from polyrank.cells.section import quotient
 from polyrank.errors import DomainError, RunError, UnsupportedError
 from polyrank.graph.exact_facets import IntRow
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import value_at
 from polyrank.polyhedra.system import identity
+from polyrank.posed.chart import chart as chart_of
+from polyrank.posed.section import quotient
 
 __all__ = ["NearestPoint", "nearest_low_rank"]
 
@@ -37,7 +37,7 @@ class NearestPoint:
         Its rank.
     y, x : tuple of fmpq
         The point in chart and in input coordinates. Where the chart leaves out directions
-        (:mod:`polyrank.cells.section`), x is the nearest of the points that y stands for.
+        (:mod:`polyrank.posed.section`), x is the nearest of the points that y stands for.
     distance_squared : fmpq
         Exact squared Euclidean distance to the input.
     proved : bool

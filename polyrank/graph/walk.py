@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import NetArrays
 from polyrank.graph.arrays import STATISTICS, Codes
 from polyrank.native.records import Handle, Record, call
+from polyrank.posed.arrays import NetArrays
 
 __all__ = ["Found", "Odd", "Walk"]
 

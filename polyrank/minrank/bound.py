@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.chart import Chart
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Layer, Network
+from polyrank.posed.chart import Chart
 
 __all__ = ["ChainBound", "chain_bound"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.lp.farkas import coprime, integer_rows
 from polyrank.network.normal_form import Layer, Network
+from polyrank.posed.chart import Chart
 
 __all__ = [
     "Composed",

@@ -16,11 +16,11 @@ import numpy as np
 from flint import fmpq_mat
 from threadpoolctl import threadpool_limits
 
-from polyrank.cells.chart import simplified
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.programs import SlackProgram, unit_rows
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.chart import simplified
 
 __all__ = ["points_with_all_off", "short_point"]
 

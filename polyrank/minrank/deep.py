@@ -20,13 +20,13 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_rows, value_at
 from polyrank.minrank.cell import Composed, IntRow
 from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.chart import Chart
 
 __all__ = ["DeepWitness", "Depth", "deep_witness", "depth_at"]
 

@@ -13,10 +13,8 @@ import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.cells.interrupt import DeferredInterrupt, prompt_interrupts
 from polyrank.cells.search import search
-from polyrank.cells.section import chart_for
 from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
@@ -36,6 +34,8 @@ from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.posed.chart import Chart
+from polyrank.posed.section import chart_for
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 

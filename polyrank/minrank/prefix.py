@@ -8,12 +8,12 @@ import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, UNDECIDED, Task
 from polyrank.minrank.bound import ChainBound
 from polyrank.minrank.cell import Composed
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart
 
 __all__ = ["Prefix", "Stage", "opened_prefix", "stages"]
 

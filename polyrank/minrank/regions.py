@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.chart import Chart
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_rows, value_at
 from polyrank.minrank.cell import IntRow, region_rows
@@ -15,6 +14,7 @@ from polyrank.minrank.result import LowRegion
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart
 
 __all__ = ["region_at"]
 

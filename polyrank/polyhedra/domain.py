@@ -163,7 +163,7 @@ class Polytope:
     ------
     DomainError
         If the shapes do not fit or an entry is not a finite number. Emptiness is decided later,
-        with a certificate, by :func:`polyrank.cells.chart.chart`.
+        with a certificate, by :func:`polyrank.posed.chart.chart`.
     """
 
     A: fmpq_mat

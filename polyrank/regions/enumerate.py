@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from polyrank.cells.search import SearchProgress, chosen_engine, search
-from polyrank.cells.section import chart_for
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.posed.section import chart_for
 from polyrank.regions.manifest import chart_entry, network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, proof_files
 from polyrank.regions.ranks import ExactRanks

@@ -20,8 +20,8 @@ from polyrank.errors import RunError
 from polyrank.network.rational import to_fmpq
 
 if TYPE_CHECKING:
-    from polyrank.cells.chart import Chart
     from polyrank.network.normal_form import Network
+    from polyrank.posed.chart import Chart
 
 __all__ = [
     "FORMAT_VERSION",

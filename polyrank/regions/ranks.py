@@ -14,11 +14,11 @@ import numpy as np
 from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.cells.task import Batch
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
+from polyrank.posed.chart import Chart
 
 __all__ = ["ExactRanks"]
 

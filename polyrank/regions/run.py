@@ -143,7 +143,7 @@ class Run:
         """Dimension of the linear space L that the chart leaves out: the domain is chart plus L.
 
         Neither the network nor the domain's rows change along L, so that every region is its part
-        in the chart plus L; see :mod:`polyrank.cells.section`. 0 on all bounded domains.
+        in the chart plus L; see :mod:`polyrank.posed.section`. 0 on all bounded domains.
         """
         return int(self.manifest["chart"].get("lineality", 0))
 

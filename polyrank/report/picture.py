@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from polyrank.cells.chart import Chart
 from polyrank.errors import UnsupportedError
+from polyrank.posed.chart import Chart
 
 __all__ = ["EDGE", "axis_names", "figure_size", "finish_axes", "picture_file"]
 

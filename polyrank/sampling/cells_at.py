@@ -8,11 +8,11 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.graph.double_description import vertices_and_rays
 from polyrank.graph.polytope import volume
 from polyrank.lp.farkas import integer_row, integer_rows
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart
 
 __all__ = ["CellRows", "Row", "region_rows", "region_volume"]
 

@@ -10,14 +10,14 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
-from polyrank.cells.chart import chart as chart_of
 from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.chart import Chart
+from polyrank.posed.chart import chart as chart_of
 from polyrank.regions.run import Run
 from polyrank.sampling.cells_at import region_volume
 from polyrank.sampling.codewords import restricted_network

@@ -18,9 +18,9 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
 from polyrank.errors import DomainError, FormatError
 from polyrank.network.rational import RationalArray, fmpq_from_float, fmpq_from_text, nearest_float
+from polyrank.posed.chart import Chart
 
 __all__ = [
     "array_blocks",

@@ -16,14 +16,14 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.chart import Chart
-from polyrank.cells.chart import chart as chart_of
 from polyrank.errors import DomainError
 from polyrank.lp.farkas import value_at, values_at
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.chart import Chart
+from polyrank.posed.chart import chart as chart_of
 from polyrank.sampling.cells_at import CellRows, region_rows
 from polyrank.sampling.codewords import unit_row
 from polyrank.sampling.facets import Crossing, codeword_across, facets_of, step_across

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from polyrank.cells import search as module
-from polyrank.cells.chart import Chart
 from polyrank.cells.task import Batch, SearchResult
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart
 from polyrank.regions.ranks import ExactRanks
 
 Regions = dict[tuple[bytes, bytes], tuple[int, ...]]

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 import polyrank as pr
 from polyrank.cells import highs_points, highs_search
-from polyrank.cells.chart import Chart, chart
 from polyrank.cells.search import search
 from polyrank.cells.task import POSITIVE, TIED, UNDECIDED, Batch, SearchProgress, SearchResult, Task
 from polyrank.errors import RunError, UncertifiedError
 from polyrank.lp.highs import HighsModel, Proposal
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart, chart
 from polyrank.regions.enumerate import EnumerationInterrupted
 from tests.checks import Row, check_run, differences, rows_of
 from tests.conftest import ROOT

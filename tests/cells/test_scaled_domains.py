@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.cells.vertices.search import root_of
 from polyrank.graph.build import region_graph
 from polyrank.minrank.minimum import minimum_rank
+from polyrank.posed.chart import chart
 from tests.cells.exact_only import plain, regions
 from tests.graph.brute_force import adjacent_pairs
 from tests.graph.test_adjacency import _words

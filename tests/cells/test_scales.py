@@ -15,11 +15,11 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.cells.vertices.search import root_of
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
+from polyrank.posed.chart import chart
 from tests import oracles
 from tests.cells.exact_only import Plain, plain, regions, regions_without_floats
 from tests.scales import count, domain_rows, scaled_case

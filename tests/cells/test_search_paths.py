@@ -14,12 +14,12 @@ from flint import fmpq
 
 import polyrank as pr
 from polyrank.cells import search as search_module
-from polyrank.cells.chart import chart
 from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.task import UNDECIDED, Task, prefix_text
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.chart import chart
 from tests.cells.exact_only import regions, regions_without_floats
 
 FLOATS = RationalArray.from_floats
@@ -243,7 +243,7 @@ def test_progress_reaches_the_end() -> None:
 _SEARCHES = """
 import numpy as np, polyrank as pr
 from polyrank.native import library
-from polyrank.cells.chart import chart
+from polyrank.posed.chart import chart
 from tests.cells.exact_only import regions
 from tests.cells.test_search_paths import _domain, _network
 if PORTABLE:

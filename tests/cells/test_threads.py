@@ -16,7 +16,6 @@ import pytest
 import polyrank as pr
 from polyrank.cells import search as dictionary_module
 from polyrank.cells import threads
-from polyrank.cells.chart import Chart, chart
 from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.ordered_work import OrderedWork, Share
 from polyrank.cells.task import Batch
@@ -26,6 +25,7 @@ from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.complex.level_set import decision_boundary
 from polyrank.errors import EmptyDomainError
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import Chart, chart
 from polyrank.proof.check import check
 from tests.cells.test_search_paths import _domain, _network
 

@@ -12,13 +12,13 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.cells.chart import Chart, chart
 from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.complex.build import cell_complex
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.native import library, records
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.chart import Chart, chart
 from polyrank.proof.check import check
 from polyrank.regions.ranks import ExactRanks
 from tests import oracles

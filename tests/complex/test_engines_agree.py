@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.cells.vertices import search as module
 from polyrank.complex.build import cell_complex
 from polyrank.errors import DomainError
 from polyrank.graph.build import region_graph
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import chart
 from polyrank.proof.check import check
 from tests.cells.exact_only import regions
 from tests.cells.test_search_paths import _network

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.cells.vertices.search import root_of
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
+from polyrank.posed.chart import chart
 from tests.graph.brute_force import adjacent_pairs
 from tests.graph.test_adjacency import _sound, _words
 from tests.oracles import regions_by_generators

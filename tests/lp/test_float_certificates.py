@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 
-from polyrank.cells.arrays import ZERO_ROW
 from polyrank.lp.certificates import Violation
 from polyrank.lp.exact import Cell, nonnegative
 from polyrank.lp.farkas import integer_row
 from polyrank.native.records import call
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.arrays import ZERO_ROW
 
 
 def gamma(n: int) -> float:

@@ -7,10 +7,10 @@ from flint import fmpq
 from hypothesis import given, settings
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.minrank.bound import chain_bound
 from polyrank.minrank.prefix import Stage, opened_prefix, stages
 from polyrank.network.normal_form import Network, relu_layer
+from polyrank.posed.chart import chart
 from tests.examples import LINEAR, Space, layer, network
 from tests.minrank.agreement import through
 from tests.oracles import regions_by_generators

@@ -11,7 +11,6 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.cells.section import chart_for
 from polyrank.lp.farkas import value_at
 from polyrank.minrank import certain
 from polyrank.minrank.cell import live_cell
@@ -20,6 +19,7 @@ from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.programs import Proposal, SlackProgram
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network, relu_layer
+from polyrank.posed.section import chart_for
 
 NO_BITS = np.zeros(0, dtype=bool)
 

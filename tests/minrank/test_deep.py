@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from scipy.optimize import linprog
 
 import polyrank as pr
-from polyrank.cells.section import chart_for
 from polyrank.minrank import deep as module
 from polyrank.minrank.deep import deep_witness, depth_at
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
+from polyrank.posed.section import chart_for
 from tests.examples import Space
 from tests.oracles import bits_at, exact_layers, regions_by_generators
 from tests.strategies import problems

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.minrank import programs
 from polyrank.minrank.cell import LiveCell, live_cell
@@ -17,6 +16,7 @@ from polyrank.minrank.hitting import points_with_few_live_units
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.programs import ElasticProgram, Proposal, SlackProgram, unit_rows
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import chart
 
 NO_BITS = np.zeros(0, dtype=bool)
 

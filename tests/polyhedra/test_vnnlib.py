@@ -15,10 +15,10 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.cells.chart import chart
 from polyrank.errors import DomainError, EmptyDomainError
 from polyrank.polyhedra import Box, Domain, Polytope
 from polyrank.polyhedra.vnnlib import parse_vnnlib, read_vnnlib, vnnlib_domain
+from polyrank.posed.chart import chart
 
 HEAD = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)\n"
 

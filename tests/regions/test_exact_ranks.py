@@ -10,10 +10,10 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.cells.task import Batch
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
+from polyrank.posed.chart import chart
 from polyrank.regions import ranks as module
 from polyrank.regions.ranks import ExactRanks
 from tests.cells.exact_only import regions

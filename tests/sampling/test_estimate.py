@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.errors import RunError
 from polyrank.network.forward import codeword_exact, pack_bits, unpack_bits
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import chart
 from polyrank.regions.run import Run
 from polyrank.sampling.codewords import restricted_network
 from polyrank.sampling.crosscheck import RunCheck

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells.chart import chart
 from polyrank.errors import DomainError, FormatError
+from polyrank.posed.chart import chart
 from polyrank.sampling.points import (
     array_blocks,
     exact_point,

@@ -55,7 +55,7 @@ def test_on_a_hyperplane_budget_and_refusals():
 def test_nearest_lower_rank_equals_a_search_over_the_run(kind):
     from flint import fmpq_mat
 
-    from polyrank.cells.chart import chart
+    from polyrank.posed.chart import chart
     from polyrank.sampling.cells_at import region_rows
     from polyrank.sampling.projection import nearest_point
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import NetArrays
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.vertices.root import RootArrays
 from polyrank.native.records import Handle, Record, call
+from polyrank.posed.arrays import NetArrays
 
 __all__ = [
     "ASK",

@@ -8,12 +8,13 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays, wall_rows
-from polyrank.cells.chart import Chart
 from polyrank.cells.exact_cells import ExactCells
 from polyrank.cells.vertices.root import AT_INFINITY
 from polyrank.errors import UncertifiedError
 from polyrank.network.normal_form import Network
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, wall_rows
 
 __all__ = ["ExactSigns"]
 

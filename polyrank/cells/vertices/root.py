@@ -16,9 +16,10 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays
-from polyrank.cells.chart import Chart
 from polyrank.network.rational import nearest_ratio
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap
 
 __all__ = [
     "AT_INFINITY",

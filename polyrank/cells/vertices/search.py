@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from polyrank.cells.arrays import CubeMap, cube_map, exact_first_rows, net_arrays, wall_rows
-from polyrank.cells.chart import Chart
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
 from polyrank.cells.ordered_work import OrderedWork
 from polyrank.cells.task import Batch, SearchProgress, SearchResult
@@ -26,6 +24,9 @@ from polyrank.cells.vertices.worker import Found, Problem, VertexWorker
 from polyrank.errors import UnsupportedError
 from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
+from polyrank.posed.arrays import net_arrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
 
 __all__ = ["MOST_DIMENSIONS", "VertexSearch", "root_of", "takes"]
 

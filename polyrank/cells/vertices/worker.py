@@ -13,8 +13,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.arrays import CubeMap, NetArrays
-from polyrank.cells.chart import Chart
 from polyrank.cells.log_steps import LOG_SPLIT
 from polyrank.cells.ordered_work import Share
 from polyrank.cells.statistics import STATISTICS
@@ -41,6 +39,9 @@ from polyrank.errors import UncertifiedError
 from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
+from polyrank.posed.arrays import NetArrays
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap
 
 __all__ = ["Found", "Problem", "SegmentHead", "VertexWorker"]
 

@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ChartProof:
-    """What proves a chart; see :func:`polyrank.cells.chart_check.verify_chart`.
+    """What proves a chart; see :func:`polyrank.posed.chart_check.verify_chart`.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Chart:
     proof : ChartProof
     lineality : int
         Dimension of a linear space L that was divided out: the domain is the set above plus L, and
-        neither its rows nor the network see L (:mod:`polyrank.cells.section`).
+        neither its rows nor the network see L (:mod:`polyrank.posed.section`).
     """
 
     origin: fmpq_mat
@@ -124,7 +124,7 @@ def chart(domain: Domain, n: int) -> Chart:
 
     **Proves** that the domain is not empty (an interior point), its affine hull (multipliers for
     the equalities), that it is bounded (multipliers for each side of the bounding box) or not (a
-    ray). :func:`polyrank.cells.chart_check.verify_chart` checks all of it.
+    ray). :func:`polyrank.posed.chart_check.verify_chart` checks all of it.
 
     Parameters
     ----------

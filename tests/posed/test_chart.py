@@ -12,14 +12,14 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.cells.chart import Chart, chart
-from polyrank.cells.chart_check import verify_chart
 from polyrank.errors import DomainError, EmptyDomainError
 from polyrank.lp.certificates import Infeasible
 from polyrank.lp.exact_interior import affine_hull, interior_point
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers
 from polyrank.polyhedra import Box, Domain, Polytope, Simplex, Slice, WholeSpace
+from polyrank.posed.chart import Chart, chart
+from polyrank.posed.chart_check import verify_chart
 from tests.lp.exact_cells import Rows, at, column, fractions, rows_of_cells, vertices
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from flint import fmpq_mat
 
-from polyrank.cells.chart import Chart
 from polyrank.lp.axis_parallel import axis_bounds
 from polyrank.lp.certificates import verify_minimum
 from polyrank.lp.farkas import integer_rows, value_at, values_at, verify_farkas
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.system import AffineSystem
+from polyrank.posed.chart import Chart
 
 __all__ = ["verify_chart"]
 

@@ -22,9 +22,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyrank as pr
-from polyrank.cells import section as section_module
-from polyrank.cells.chart import chart
-from polyrank.cells.section import chart_for, quotient, section
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.graph.linear_regions import linear_regions
@@ -34,6 +31,9 @@ from polyrank.network.forward import affine_map, codeword_exact
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.polyhedra import Polytope, Slice, WholeSpace
+from polyrank.posed import section as section_module
+from polyrank.posed.chart import chart
+from polyrank.posed.section import chart_for, quotient, section
 from polyrank.proof.check import check
 from polyrank.proof.format import ProofRejectedError
 from polyrank.sampling.crosscheck import RunCheck

@@ -9,19 +9,13 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 import polyrank as pr
-from polyrank.cells.arrays import (
-    ZERO_ROW,
-    cube_map,
-    exact_first_rows,
-    float_rows,
-    net_arrays,
-    wall_rows,
-)
-from polyrank.cells.chart import chart
-from polyrank.cells.dependence import weight_rank
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.posed.arrays import ZERO_ROW, float_rows, net_arrays
+from polyrank.posed.chart import chart
+from polyrank.posed.cube import cube_map, exact_first_rows, wall_rows
+from polyrank.posed.dependence import weight_rank
 
 FLOATS = RationalArray.from_floats
 

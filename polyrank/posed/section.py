@@ -33,13 +33,13 @@ import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 from threadpoolctl import threadpool_limits
 
-from polyrank.cells.chart import Chart, bounding_box, chart, simplified
 from polyrank.lp.farkas import integer_rows
 from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.system import identity
+from polyrank.posed.chart import Chart, bounding_box, chart, simplified
 
 __all__ = ["Quotient", "chart_for", "quotient", "section"]
 
@@ -53,7 +53,7 @@ def chart_for(network: Network, domain: Domain) -> Chart:
     Raises
     ------
     EmptyDomainError, DomainError, TypeError
-        As :func:`polyrank.cells.chart.chart`.
+        As :func:`polyrank.posed.chart.chart`.
     """
     return section(network, chart(domain, network.input_dim))
 

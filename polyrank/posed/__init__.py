@@ -1,0 +1,1 @@
+"""The posed problem: charts of domains, cube coordinates, exact maps on prefixes of signs."""

@@ -1,0 +1,192 @@
+"""Cube coordinates, the float search's own: exact maps to and from the chart, exact rows.
+
+The search works in *cube coordinates* u, in which the domain lies inside ``|u_l| ≤ 1``:
+
+* bounded domain: ``y = centre + half_width · u`` with dyadic centre and power-of-two half widths;
+* unbounded domain: homogeneous coordinates ``u = (y, t)``, ``t ≥ 0``; a cell of the affine
+  arrangement is the cone over it, cut by the cube;
+* unbounded and central (every bias and every right-hand side zero): the cones themselves, u = y.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import frexp
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.errors import DomainError
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.posed.chart import Chart
+
+__all__ = [
+    "CubeMap",
+    "cube_map",
+    "exact_first_rows",
+    "is_zero",
+    "nonzero",
+    "power_above",
+    "wall_rows",
+]
+
+_NARROWEST = fmpq(1, 2**900)
+
+
+@dataclass(frozen=True, slots=True)
+class CubeMap:
+    """The exact map between chart coordinates y and cube coordinates u.
+
+    ``kind`` is ``"bounded"``, ``"homogeneous"`` or ``"central"``; ``centre`` and ``half_width``
+    (float64, exact) have length k and are 0 and 1 unless bounded.
+    """
+
+    kind: str
+    centre: NDArray[np.float64]
+    half_width: NDArray[np.float64]
+
+    @property
+    def dim(self) -> int:
+        """Dimension d of the cube: k, or k + 1 in homogeneous coordinates."""
+        return len(self.centre) + (1 if self.kind == "homogeneous" else 0)
+
+    @property
+    def linear_columns(self) -> int:
+        """How many leading cube coordinates are directions of the domain."""
+        return len(self.centre)
+
+    @property
+    def constant_column(self) -> int:
+        """Column of a row that takes a layer's bias."""
+        return len(self.centre)
+
+    def to_cube(self, y: list[fmpq]) -> list[fmpq]:
+        """Exact cube coordinates of an exact chart point (cones are scaled into the cube)."""
+        if self.kind == "bounded":
+            return [
+                (v - fmpq_from_float(c)) / fmpq_from_float(h)
+                for v, c, h in zip(y, self.centre, self.half_width, strict=True)
+            ]
+        u = [*y, fmpq(1)] if self.kind == "homogeneous" else list(y)
+        size = max([abs(v) for v in u] + [fmpq(1)])
+        power = fmpq(1, 2)
+        while size * power >= 1:
+            power /= 2
+        return [v * power for v in u]
+
+    def to_chart(self, u: list[fmpq]) -> list[fmpq]:
+        """Exact chart point of exact cube coordinates (t > 0 where homogeneous)."""
+        if self.kind == "bounded":
+            return [
+                fmpq_from_float(c) + fmpq_from_float(h) * v
+                for v, c, h in zip(u, self.centre, self.half_width, strict=True)
+            ]
+        if self.kind == "homogeneous":
+            return [v / u[-1] for v in u[:-1]]
+        return list(u)
+
+
+def cube_map(network: Network, chart: Chart) -> CubeMap:
+    """Choose cube coordinates for a chart (see the module's header).
+
+    Raises
+    ------
+    DomainError
+        If a bounded domain is wider than 2**900 or narrower than 2**-900 in some coordinate.
+    """
+    k = chart.k
+    if chart.lower is not None and chart.upper is not None:
+        centre = np.zeros(k)
+        half = np.ones(k)
+        for l, (lo, hi) in enumerate(zip(chart.lower, chart.upper, strict=True)):
+            extent = hi - lo
+            if not _NARROWEST < extent < 1 / _NARROWEST or abs(lo + hi) > 1 / _NARROWEST:
+                far = max(abs(lo), abs(hi), extent)
+                raise DomainError(
+                    f"coordinate {l + 1} of the domain has width 2**{power_above(extent)} and "
+                    f"reaches 2**{power_above(far)}; the search accepts widths above 2**-900 and "
+                    "bounds below 2**900: rescale the input"
+                )
+            _, e = frexp(nearest_float(extent))
+            grid = 2.0 ** (e - 13)
+            c = nearest_float((lo + hi) / 2)
+            if abs(c) < 2.0 ** (e + 39):  # farther out floats are coarser than the grid
+                c = round(c / grid) * grid
+            reach = max(hi - fmpq_from_float(c), fmpq_from_float(c) - lo)
+            h = 2.0 ** (e - 3)
+            while fmpq_from_float(h) < reach:
+                h *= 2.0
+            centre[l], half[l] = c, h
+        return CubeMap("bounded", centre, half)
+    zero = all(v == 0 for v in chart.origin.entries()) and all(v == 0 for v in chart.b.entries())
+    if zero and all(is_zero(layer.bias) for layer in network.layers):
+        return CubeMap("central", np.zeros(k), np.ones(k))
+    return CubeMap("homogeneous", np.zeros(k), np.ones(k))
+
+
+def is_zero(array: RationalArray) -> bool:
+    """Whether every entry is exactly 0."""
+    if array.exact is None:
+        return not array.approx.any()
+    return all(v == 0 for v in array.exact.entries())
+
+
+def exact_first_rows(layer: Layer, chart: Chart, cube: CubeMap) -> fmpq_mat:
+    """Rows ``(units, d + 1)`` of the first layer's pre-activations in cube coordinates."""
+    w = layer.weight.to_fmpq_mat()
+    b = layer.bias.to_fmpq_mat()
+    linear = w * chart.basis
+    constant = w * chart.origin + b
+    return _to_cube_rows(linear, constant, cube)
+
+
+def _to_cube_rows(linear: fmpq_mat, constant: fmpq_mat, cube: CubeMap) -> fmpq_mat:
+    out = fmpq_mat(linear.nrows(), cube.dim + 1)
+    centre = [fmpq_from_float(c) for c in cube.centre]
+    half = [fmpq_from_float(h) for h in cube.half_width]
+    for i, bias in enumerate(constant.entries()):
+        there = nonzero(linear, i)
+        for l, v in there:
+            out[i, l] = v * half[l]
+        if cube.kind != "central":
+            out[i, cube.constant_column] = sum((v * centre[l] for l, v in there), bias)
+    return out
+
+
+def nonzero(matrix: fmpq_mat, i: int) -> list[tuple[int, fmpq]]:
+    """The entries of row i that are not 0: of the walls of a box in R^784 one is, not 784."""
+    row = ((l, matrix[i, l]) for l in range(matrix.ncols()))
+    return [(l, v) for l, v in row if v != 0]
+
+
+def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
+    """Rows ``a·u + b ≥ 0`` of the domain and, for cones, of the cube that cuts them.
+
+    The domain's own rows come first (one per row of ``chart.A``), then ``t ≥ 0`` where
+    homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of cones.
+    """
+    own = _to_cube_rows(-chart.A, chart.b, cube)
+    if cube.kind == "bounded":
+        return own
+    rows = [[own[i, l] for l in range(own.ncols())] for i in range(own.nrows())]
+    d = cube.dim
+    if cube.kind == "homogeneous":
+        rows.append([fmpq(int(l == d - 1)) for l in range(d + 1)])
+    for l in range(d):
+        for sign in (-1, 1):
+            if cube.kind == "homogeneous" and l == d - 1 and sign == 1:
+                continue
+            row = [fmpq(0)] * (d + 1)
+            row[l], row[d] = fmpq(sign), fmpq(1)
+            rows.append(row)
+    return fmpq_mat(len(rows), d + 1, [v for row in rows for v in row])
+
+
+def power_above(value: fmpq) -> int:
+    """Smallest e with value ≤ 2**e."""
+    e = int(value.p).bit_length() - int(value.q).bit_length()
+    while value > (fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)):
+        e += 1
+    return e
