@@ -21,9 +21,7 @@ def at_command(
     network: NetworkArgument,
     point: Annotated[
         str,
-        typer.Argument(
-            metavar="POINT", help="Exact numbers, as in 1/3,-0.2 (after --), or a npy file."
-        ),
+        typer.Argument(metavar="POINT", help="Exact numbers, as in -1/3,0.2, or a npy file."),
     ],
     *,
     row: Annotated[int, typer.Option(metavar="I", min=0, help="Row of the npy file, from 0.")] = 0,

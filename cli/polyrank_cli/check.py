@@ -31,7 +31,7 @@ def check_command(
         int | None,
         typer.Option(metavar="K", min=1, help="Check K random subtrees instead of all."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sample.")] = 0,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
     exact: Annotated[
         bool,

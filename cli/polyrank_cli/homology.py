@@ -33,7 +33,7 @@ def homology_command(
         list[int] | None,
         typer.Option(metavar="K", help="A layer; may be repeated (default: every layer)."),
     ] = None,
-    rank: Annotated[int, typer.Option(metavar="R", help="Collapse what has rank at most R.")] = 0,
+    below: Annotated[int, typer.Option(metavar="M", help="Collapse what has rank below M.")] = 1,
     coefficients: Annotated[
         str, typer.Option(metavar="Z|Q|P", help="Coefficients: Z, Q or a prime.")
     ] = "Z",
@@ -70,7 +70,7 @@ def homology_command(
         found = restrict(loaded, space, through_layer=depth)
         rows = homology_table(
             found,
-            rank=rank,
+            rank=below - 1,
             layers=None if layer is None else list(dict.fromkeys(layer)),
             coefficients=coefficients,
             ambient=chosen.ambient,
@@ -80,7 +80,7 @@ def homology_command(
         if as_json:
             typer.echo(json.dumps(homology_object(found, rows, coefficients, points=points)))
             return
-        _show(found, rows, rank)
+        _show(found, rows, below - 1)
 
 
 def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:

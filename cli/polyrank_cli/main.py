@@ -22,6 +22,7 @@ from polyrank_cli.minrank import minrank_command
 from polyrank_cli.options import grouped
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
+from polyrank_cli.renamed import Verbs
 from polyrank_cli.restrict import restrict_command
 from polyrank_cli.sample import sample_command
 from polyrank_cli.slice import slice_command
@@ -32,7 +33,8 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="polyrank",
-    add_completion=False,
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -82,7 +84,9 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "convert": (convert_command, "Write a network in another format."),
 }
 for _name, (_command, _line) in _VERBS.items():
-    app.command(_name, short_help=_line)(grouped(_command))
+    # a point may begin with a minus: at net -0.3,1/7
+    _settings = {"ignore_unknown_options": _name == "at"}
+    app.command(_name, short_help=_line, context_settings=_settings)(grouped(_command))
 
 
 def main() -> None:

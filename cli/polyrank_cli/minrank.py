@@ -24,7 +24,7 @@ def minrank_command(
     *,
     layer: Annotated[int, typer.Option(metavar="K", help="The rank through this layer.")] = 1,
     below: Annotated[
-        int | None, typer.Option(metavar="R", min=1, help="List every region of rank < R.")
+        int | None, typer.Option(metavar="M", min=1, help="List every region of rank below M.")
     ] = None,
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, help="List at most N regions; says so if cut off.")
@@ -47,7 +47,7 @@ def minrank_command(
         typer.Option("--deep", help="Also a witness with the least |z| as large as can be."),
     ] = False,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Of the heuristic for good regions.")
+        int, typer.Option(metavar="S", min=0, help="Seed of the heuristic for good regions.")
     ] = 0,
     reading: Reading,
     as_json: JsonOption = False,

@@ -33,10 +33,10 @@ def restrict_command(
     through_layer: Annotated[
         int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")
     ] = None,
-    rank: Annotated[
+    below: Annotated[
         int | None,
         typer.Option(
-            metavar="R", help="Also show the part A of rank at most R, layer by layer (--low-rank)."
+            metavar="M", help="Also show the part A of rank below M, layer by layer (--low-rank)."
         ),
     ] = None,
     chosen: LowRankChoice,
@@ -54,8 +54,8 @@ def restrict_command(
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
 
-    if rank is None and (chosen.low_rank is not None or chosen.ambient):
-        raise typer.BadParameter("--low-rank and --ambient go with --rank")
+    if below is None and (chosen.low_rank is not None or chosen.ambient):
+        raise typer.BadParameter("--low-rank and --ambient go with --below")
     with sentences():
         refuse_existing(output)
         loaded = reading.load(network)
@@ -64,10 +64,10 @@ def restrict_command(
         found = restrict(loaded, space, through_layer=through_layer)
         shown = cells_manifest(found)
         shown["seconds"] = time.perf_counter() - begun
-        if rank is not None:
+        if below is not None:
             shown["low_rank"] = low_rank_summary(
                 found,
-                rank,
+                below - 1,
                 ambient=chosen.ambient,
                 reading=chosen.reading,
             )
@@ -90,9 +90,11 @@ def restrict_command(
         for k, histogram in enumerate(shown["tangent_rank_histogram"], start=1):
             text = " ".join(f"{rank}:{count:,}" for rank, count in histogram.items())
             typer.echo(f"rank on the maximal cells through layer {k}: {text}")
-        if rank is not None:
+        if below is not None:
             part = shown["low_rank"]
-            typer.echo(f"A ({part['low_rank_cells']}), r = {rank}: {part['low_rank_cells_are']}")
+            typer.echo(
+                f"A ({part['low_rank_cells']}), r = {below - 1}: {part['low_rank_cells_are']}"
+            )
             lines = [
                 [str(k), " ".join(f"{c:,}" for c in row["cells"]), f"{row['components']:,}"]
                 for k, row in enumerate(part["layers"], start=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -60,7 +59,7 @@ def sample_command(
     ] = 1.0,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Seed of the draws.")] = 0,
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Check against this run.")] = None,
-    low_rank_below: Annotated[
+    below: Annotated[
         int | None,
         typer.Option(metavar="M", help="Regions of rank < M are low-rank (default: inputs)."),
     ] = None,
@@ -74,7 +73,7 @@ def sample_command(
             "paper."
         ),
     ] = OnTies.strict,
-    workers: Annotated[
+    jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads (default: all cores).")
     ] = None,
     numerical: Annotated[
@@ -96,6 +95,7 @@ def sample_command(
     exact point is printed), 1 error, 2 wrong usage.
     """
     # numpy and pyarrow load here, which is more than --help may take
+    from polyrank.cells.threads import available_threads  # noqa: PLC0415
     from polyrank.posed.chart import chart  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
@@ -151,7 +151,7 @@ def sample_command(
             sampled if check is None else check.sampled,
             drawn,
             dtype=arithmetic.value,
-            workers=workers or os.cpu_count() or 1,
+            workers=jobs or available_threads(),
             on_new=check,
             keep=keep,
             ties=ties.value,
@@ -162,7 +162,7 @@ def sample_command(
             "domain": domain.describe(),
             "numerical_rank": numerical_ranks(estimate, limit=numerical) if numerical else None,
         }
-        compared = None if check is None else check.finish(estimate, m=low_rank_below)
+        compared = None if check is None else check.finish(estimate, m=below)
         if compared is not None:
             extra["cross_check"] = compared.summary()
         if output is not None:

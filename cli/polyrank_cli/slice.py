@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,9 +50,13 @@ def slice_command(
         bool,
         typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
     ] = False,
-    workers: Annotated[
+    jobs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Threads of the ambient ranks (default: all cores)."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Threads; the run does not depend on them (default: all cores).",
+        ),
     ] = None,
     reading: Reading,
     as_json: JsonOption = False,
@@ -68,6 +71,7 @@ def slice_command(
     (what was found stays in -o/--output, labelled as partial).
     """
     # numpy and pyarrow load here, which is more than --help may take
+    from polyrank.cells.threads import available_threads  # noqa: PLC0415
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
     from polyrank.sampling.slices import (  # noqa: PLC0415
@@ -100,6 +104,7 @@ def slice_command(
                     notes={"slice": {"file": (through or mnist or Path()).name, "rows": numbers}},
                     proof=proof,
                     network_file=reading.record(network),
+                    jobs=jobs,
                 )
         except EnumerationInterrupted as interruption:
             _show(interruption.run, None, as_json=as_json)
@@ -107,7 +112,7 @@ def slice_command(
             raise typer.Exit(INTERRUPTED) from None
         around = None
         if ambient:
-            around = ambient_ranks(run, loaded, workers=workers or os.cpu_count() or 1)
+            around = ambient_ranks(run, loaded, workers=jobs or available_threads())
             if output is not None:
                 around.save(output, loaded)
         _show(run, around, as_json=as_json)

@@ -16,7 +16,7 @@ __all__ = ["summary_command"]
 
 def summary_command(
     run: RunArgument,
-    embedding_dim: Annotated[
+    below: Annotated[
         int | None,
         typer.Option(
             metavar="M",
@@ -42,7 +42,7 @@ def summary_command(
 
     with sentences():
         opened = pr.open_run(run)
-        layers = layer_summary(opened, embedding_dim)
+        layers = layer_summary(opened, below)
         if as_json:
             typer.echo(json.dumps({**run_object(opened), "layers": layers}))
         else:

@@ -84,9 +84,9 @@ def test_directory_and_summary(polyrank, plane, tmp_path):
     assert first["decomposition"] == last["decomposition"] == 7
     assert (first["low_rank"], last["low_rank"]) == (3, 7)
     assert first["rank_histogram"] == first["decomposition_rank_histogram"]
-    shown = json.loads(polyrank("summary", out, "--json", "--embedding-dim", 1).out)
+    shown = json.loads(polyrank("summary", out, "--json", "--below", 1).out)
     assert [layer["low_rank"] for layer in shown["layers"]] == [1, 1]
-    wrong = polyrank("summary", out, "--embedding-dim", 3)
+    wrong = polyrank("summary", out, "--below", 3)
     assert wrong.status == 1
     assert "the embedding dimension 3 must be between 1 and" in wrong.err
 

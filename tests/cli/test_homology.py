@@ -73,10 +73,10 @@ def test_points_of_the_low_rank_part(polyrank, clip):
 
 
 def test_what_is_not_decided_is_said(polyrank, clip):
-    ran = polyrank("homology", clip, "disk:8", "--rank", "1")
+    ran = polyrank("homology", clip, "disk:8", "--below", "2")
     assert "is a convention" in ran.out
     assert "a map of full rank everywhere may fold M" in ran.out
-    ambient = polyrank("homology", clip, "circle:8", "--rank", "1", "--ambient", "--layer", "1")
+    ambient = polyrank("homology", clip, "circle:8", "--below", "2", "--ambient", "--layer", "1")
     assert "rank: that of J_K on R^n, at most r = 1" in ambient.out
     assert "A (all): closure of all maximal cells of rank at most r" in ambient.out
     assert (
@@ -98,7 +98,7 @@ def test_notes_are_shown(polyrank, clip, tmp_path):
         (["circle:8", "--coefficients", "4"], "coefficients must be Z, Q or a prime"),
         (["circle:8", "--layer", "3"], "layer 3 must be between 1 and 2"),
         (["circle:8", "--layer", "0"], "layer 0 must be between 1 and 2"),
-        (["circle:8", "--rank", "-1"], "the rank must be at least 0, got -1"),
+        (["circle:8", "--below", "0"], "the rank must be at least 0, got -1"),
         (["sphere:2"], "sphere lies in R^3"),
     ],
 )
@@ -123,14 +123,14 @@ def test_both_readings_of_the_low_rank_part(polyrank, clip):
     """At rank 1 every segment of a curve has low rank; those that go to a point are collapsed."""
     shown = {}
     for name in ("collapsing", "all"):
-        ran = polyrank("homology", clip, "circle:24", "--rank", "1", "--low-rank", name, "--json")
+        ran = polyrank("homology", clip, "circle:24", "--below", "2", "--low-rank", name, "--json")
         shown[name] = json.loads(ran.out)["layers"][1]
         assert shown[name]["low_rank_cells"] == name
-        text = polyrank("homology", clip, "circle:24", "--rank", "1", "--low-rank", name).out
+        text = polyrank("homology", clip, "circle:24", "--below", "2", "--low-rank", name).out
         assert f"A ({name}): closure of {shown[name]['low_rank_cells_are']}" in text
     assert shown["collapsing"]["H(M/A), one point"]["betti"] == [1, 4]
     assert shown["all"]["H(M/A), one point"]["betti"] == [1, 0]
-    default = json.loads(polyrank("homology", clip, "circle:24", "--rank", "1", "--json").out)
+    default = json.loads(polyrank("homology", clip, "circle:24", "--below", "2", "--json").out)
     assert default["layers"][1] == shown["collapsing"]
 
 

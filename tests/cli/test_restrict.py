@@ -67,9 +67,9 @@ def test_point_clouds(polyrank, plane, tmp_path):
         (["circle:8", "--labels", "l.npy"], 2, "--labels goes with --alpha or --rips"),
         (["x.npy", "--alpha", "1"], 1, "cannot read x.npy"),
         (["circle:8", "--max-dimension", "2"], 2, "--max-dimension goes with --alpha or --rips"),
-        (["circle:8", "--low-rank", "all"], 2, "--low-rank and --ambient go with --rank"),
-        (["circle:8", "--rank", "1", "--low-rank", "some"], 2, "is not one of"),
-        (["circle:8", "--rank", "-1"], 1, "the rank must be at least 0"),
+        (["circle:8", "--low-rank", "all"], 2, "--low-rank and --ambient go with --below"),
+        (["circle:8", "--below", "2", "--low-rank", "some"], 2, "is not one of"),
+        (["circle:8", "--below", "0"], 1, "the rank must be at least 0"),
     ],
 )
 def test_refused(polyrank, plane, arguments, status, message):
@@ -80,12 +80,12 @@ def test_refused(polyrank, plane, arguments, status, message):
 
 def test_the_low_rank_part(polyrank, plane):
     """x ↦ three units on a circle: at rank 1 every segment has low rank, few are collapsed."""
-    ran = polyrank("restrict", plane, "circle:12", "--rank", "1", "--low-rank", "all", "--json")
+    ran = polyrank("restrict", plane, "circle:12", "--below", "2", "--low-rank", "all", "--json")
     part = json.loads(ran.out)["low_rank"]
     cells = json.loads(ran.out)["cells"]
     assert part["low_rank_cells"] == "all"
     assert part["layers"][0] == {"cells": [0, cells[1]], "components": 1}
-    ran = polyrank("restrict", plane, "circle:12", "--rank", "0")
+    ran = polyrank("restrict", plane, "circle:12", "--below", "1")
     assert "A (collapsing), r = 0: the maximal cells of rank at most r whose image" in ran.out
     assert "components of A" in ran.out
 

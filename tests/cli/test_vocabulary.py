@@ -1,0 +1,110 @@
+"""One name for one concept: all options of all verbs are read and compared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from polyrank_cli.main import app
+from polyrank_cli.renamed import RENAMED, current_names
+from tests.cli.conftest import Outcome
+
+#: Words of a help text that mark a concept, and the only name that an option for it may have.
+_CONCEPTS = {
+    "rank below M": "--below",
+    "Threads": "--jobs",
+    "One JSON object".lower(): "--json",
+    "no messages": "--quiet",
+    "to a new directory": "--output",
+    "Box LO <= x <= HI": "--box",
+}
+#: One metavar for one kind of value.
+_METAVARS = {"--jobs": "N", "--below": "M", "--layer": "K", "--through-layer": "K", "--seed": "S"}
+
+
+def _options() -> list[tuple[str, list[str], str, str | None]]:
+    group = typer.main.get_command(app)
+    return [
+        (verb, list(p.opts), str(getattr(p, "help", "")), getattr(p, "metavar", None))
+        for verb, command in group.commands.items()  # type: ignore[attr-defined]
+        for p in command.params
+        if p.param_type_name == "option"
+    ]
+
+
+@pytest.mark.parametrize(("words", "name"), _CONCEPTS.items())
+def test_a_concept_has_one_name(words: str, name: str) -> None:
+    found = [(v, names) for v, names, text, _ in _options() if words.lower() in text.lower()]
+    assert found
+    assert [entry for entry in found if name not in entry[1]] == []
+
+
+def test_an_option_has_one_kind_of_value() -> None:
+    wrong = [
+        (verb, name, metavar)
+        for verb, names, _, metavar in _options()
+        for name in names
+        if name in _METAVARS and metavar != _METAVARS[name]
+    ]
+    assert wrong == []
+
+
+def test_old_names_are_no_options_any_more() -> None:
+    now = {(verb, name) for verb, names, _, _ in _options() for name in names}
+    for verb, table in RENAMED.items():
+        for old, (new, _, _) in table.items():
+            assert (verb, old) not in now
+            assert (verb, new) in now
+
+
+def test_old_names_are_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    assert current_names(["homology", "n", "m", "--rank", "1"]) == [
+        "homology", "n", "m", "--below", "2",
+    ]  # fmt: skip
+    assert "--rank is --below R+1 now" in capsys.readouterr().err
+    assert current_names(["sample", "--workers=3", "n"]) == ["sample", "--jobs=3", "n"]
+    assert current_names(["homology", "--rank", "x"]) == ["homology", "--below", "x"]
+    assert current_names(["homology", "--", "--rank", "1"]) == ["homology", "--", "--rank", "1"]
+    assert current_names(["info", "--rank", "1"]) == ["info", "--rank", "1"]
+    assert current_names([]) == []
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    path = tmp_path / "net.json"
+    layers = [
+        {"weight": [["1", "0"], ["0", "1"]], "bias": ["0", "0"], "activation": "relu"},
+        {"weight": [["1", "1"]], "bias": ["0"]},
+    ]
+    path.write_text(json.dumps({"layers": layers}), encoding="utf-8")
+    return path
+
+
+def test_an_old_name_still_works(polyrank: Callable[..., Outcome], net: Path) -> None:
+    old = polyrank("homology", net, "circle:8", "--rank", "1", "--json")
+    new = polyrank("homology", net, "circle:8", "--below", "2", "--json")
+    assert old.status == new.status == 0
+    assert json.loads(old.out) == json.loads(new.out)
+    assert "--rank is --below" in old.err
+    assert "--below" not in new.err
+
+
+def test_a_point_may_begin_with_a_minus(polyrank: Callable[..., Outcome], net: Path) -> None:
+    for arguments in (["-0.5,-1/7"], ["--", "-0.5,-1/7"], ["-0.5,-1/7", "--json"]):
+        ran = polyrank("at", net, *arguments)
+        assert ran.status == 0, ran.err
+    assert "codeword 00" in polyrank("at", net, "-0.5,-1/7").out
+    assert polyrank("at", net, "0,1", "--bogus").status == 2
+
+
+def test_short_help_and_python_m() -> None:
+    command = [sys.executable, "-m", "polyrank", "homology", "-h"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0
+    assert "--below" in ran.stdout
