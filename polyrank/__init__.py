@@ -54,6 +54,7 @@ __all__ = [
     "from_onnx",
     "from_sklearn",
     "from_torch",
+    "image",
     "load",
     "open_run",
     "save",
@@ -92,6 +93,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "image":  # a room that can be called
+        return importlib.import_module("polyrank.image")
     try:
         home = _HOME[name]
     except KeyError:

@@ -16,6 +16,7 @@ from polyrank_cli.convert import convert_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
 from polyrank_cli.homology import homology_command
+from polyrank_cli.image import image_command
 from polyrank_cli.info import info_command
 from polyrank_cli.low_rank import low_rank_command
 from polyrank_cli.minrank import minrank_command
@@ -80,6 +81,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "slice": (slice_command, "Enumerate a slice through data points."),
     "restrict": (restrict_command, "Divide a manifold into the cells of a network."),
     "homology": (homology_command, "Compute what collapsing the low-rank part does."),
+    "image": (image_command, "Compute the homology of the image at every layer."),
     "check": (check_command, "Replay the proof of a run."),
     "convert": (convert_command, "Write a network in another format."),
 }

@@ -38,6 +38,7 @@ VERBS: dict[str, list[list[str]]] = {
     "slice": [["NET", "0,1,2", "--through", "POINTS"]],
     "restrict": [["NET", "circle:12"]],
     "homology": [["NET", "circle:12"]],
+    "image": [["NET", "circle:12"], ["NET", "circle:12", "--barcode", "--layer", "1"]],
     "check": [["RUN"]],
 }
 BROKEN: list[list[str]] = [

@@ -1,0 +1,138 @@
+"""``polyrank image``: the homology of the true image of a manifold at every layer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
+from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+
+if TYPE_CHECKING:
+    from polyrank.image.barcode import LayerImages
+
+__all__ = ["image_command"]
+
+
+def image_command(
+    network: NetworkArgument,
+    manifold: ManifoldArgument,
+    *,
+    layer: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="K",
+            help="A layer; may be repeated; 0 is the position of MANIFOLD (default: every layer).",
+        ),
+    ] = None,
+    coefficients: Annotated[
+        str, typer.Option(metavar="Z|Q|P", help="Coefficients: Z, Q or a prime.")
+    ] = "Z",
+    barcode: Annotated[
+        bool,
+        typer.Option(
+            "--barcode", help="Show from which layer to which a class lives, and all ranks."
+        ),
+    ] = False,
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
+    ] = None,
+    cloud: ManifoldChoice,
+    reading: Reading,
+    as_json: JsonOption = False,
+) -> None:
+    """Homology of the image of MANIFOLD under the layers of NETWORK, exactly.
+
+    Not of a quotient: the image itself, with all its overlaps, and the maps from layer to layer.
+
+    Exit status: 0 certified, 1 error, 2 wrong usage, 3 a layer is not decided, 130 interrupted.
+    """
+    # these load numpy and scipy, which have no place in --help
+    from polyrank.image.barcode import image, image_object  # noqa: PLC0415
+
+    with sentences():
+        loaded = reading.load(network)
+        space = chosen_manifold(manifold, cloud)
+        found = image(
+            loaded,
+            space,
+            layer=max(layer) if layer else None,
+            coefficients=coefficients,
+            seconds=time,
+        )
+        if as_json:
+            typer.echo(json.dumps(image_object(found, layer)))
+        else:
+            _show(found, layer, barcode=barcode)
+        if any(layer is None or k in layer for k, _ in found.undecided):
+            raise typer.Exit(UNDECIDED)
+
+
+def _show(found: LayerImages, layers: list[int] | None, *, barcode: bool) -> None:
+    from polyrank.image.barcode import image_object, theorem  # noqa: PLC0415
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+
+    space = found.manifold
+    shown = image_object(found, layers)
+    typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
+    if space.note:
+        typer.echo(space.note)
+    rows = []
+    for level in shown["levels"]:
+        maps = level.get("map", [])
+        rows.append(
+            [
+                str(level["layer"]),
+                " ".join(f"{f:,}" for f in level["cells"]),
+                f"{level['crossings']:,}",
+                ", ".join(level["groups"]),
+                ", ".join(str(m["rank"]) for m in maps) or "-",
+                _entries(maps, "kernel"),
+                _entries(maps, "cokernel"),
+            ]
+        )
+    header = ["layer", "cells of the image by dim", "crossings", "H(image), degrees 0, 1, ..."]
+    header += ["rank of the map from the row above", "kernel", "cokernel"]
+    typer.echo(plain_table(header, rows))
+    typer.echo("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
+    if barcode:
+        _show_barcode(shown)
+    typer.echo(f"certified: {theorem(shown['barcode']['over'])}")
+    for k, reason in found.undecided:
+        typer.echo(f"not decided: layer {k}: {reason}")
+    typer.echo("Not decided: M is the given complex; what it was sampled from is not known.")
+    typer.echo(f"{found.seconds:.2f} s")
+
+
+def _entries(maps: list[dict[str, Any]], name: str) -> str:
+    """The groups of all degrees, or their ranks where the groups are not computed."""
+    return ", ".join(str(m.get(name, m[f"{name}_rank"])) for m in maps) or "-"
+
+
+def _show_barcode(shown: dict[str, Any]) -> None:
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+
+    barcode, ranks = shown["barcode"], shown["ranks"]
+    typer.echo(f"barcode over {barcode['over']}, its axis is the layer:")
+    rows = [
+        [
+            f"H_{bar['degree']}",
+            str(bar["birth"]),
+            "lives to the end" if bar["death"] is None else f"dies at {bar['death']}",
+            f"{bar['count']:,}",
+        ]
+        for bar in barcode["bars"]
+    ]
+    typer.echo(plain_table(["degree", "born at", "until", "classes"], rows))
+    names = [str(n) for n in ranks["levels"]]
+    for degree, table in enumerate(ranks["by_degree"]):
+        typer.echo(f"ranks of H_{degree}(row) -> H_{degree}(column):")
+        lines = [
+            [names[j], *("" if k < j else str(v) for k, v in enumerate(row))]
+            for j, row in enumerate(table)
+        ]
+        typer.echo(plain_table(["", *names], lines))

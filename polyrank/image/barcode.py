@@ -1,0 +1,279 @@
+"""Homology of the image Φ_K(M) at every layer, and which class lives from which layer to which.
+
+The axis of the barcode is the layer: ``H(M) → H(Φ_0(M)) → H(Φ_1(M)) → … → H(Φ_L(M))`` is a
+sequence of vector spaces over a field, and as such a sum of intervals in one way only. There is no
+radius, no number of neighbours and no tolerance in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polyrank.chains.elimination import parse_coefficients
+from polyrank.chains.groups import Homology
+from polyrank.errors import DomainError
+from polyrank.image.induced import Bar, SequenceHomology, sequence_homology
+from polyrank.image.overlay import ImageComplex, images
+from polyrank.lp.deadline import OutOfTimeError, time_limit
+from polyrank.network.normal_form import Network
+from polyrank.topology.manifold import Manifold
+
+__all__ = ["MOST_CELLS", "LayerImages", "image", "image_object", "level_name", "theorem"]
+
+#: The overlay of a layer is given up when it has more cells.
+MOST_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class LayerImages:
+    """The images of a manifold under the layers of a network, with their homology.
+
+    Attributes
+    ----------
+    network : Network
+    manifold : Manifold
+    levels : tuple of ImageComplex
+        M itself, its position in R^n (layer 0), Φ_1(M), …, as far as they are decided.
+    homology : SequenceHomology
+        Of these, and of the maps between them. Levels are numbered from 0, which is M itself.
+    undecided : tuple of (int, str)
+        Layers that were asked for and are not decided, with the reason.
+    seconds : float
+
+    Notes
+    -----
+    **Proves** the groups of every decided Φ_K(M), a subset of R^m that is given as a cell complex,
+    and all ranks of the maps between them. **Does not prove** anything about the space that M was
+    sampled from.
+    """
+
+    network: Network
+    manifold: Manifold
+    levels: tuple[ImageComplex, ...]
+    homology: SequenceHomology
+    undecided: tuple[tuple[int, str], ...]
+    seconds: float
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        """The barcode in the degrees that M decides; births and deaths number levels."""
+        most = self.manifold.degrees
+        return tuple(b for b in self.homology.bars if most is None or b.degree < most)
+
+    @property
+    def degrees(self) -> int:
+        """Number of degrees that are given."""
+        own = self.homology.degrees
+        return own if self.manifold.degrees is None else min(own, self.manifold.degrees)
+
+    def groups(self, layer: int | None) -> Homology:
+        """``H(Φ_K(M))``; None is M itself, 0 its position.
+
+        Raises
+        ------
+        DomainError
+            If the layer is not decided.
+        """
+        return self.homology.groups[self.level(layer)].below(self.manifold.degrees)
+
+    def level(self, layer: int | None) -> int:
+        """The number of a layer's level.
+
+        Raises
+        ------
+        DomainError
+            If the layer is not decided.
+        """
+        for number, one in enumerate(self.levels):
+            if one.layer == layer:
+                return number
+        raise DomainError(f"{level_name(layer)} is not decided")
+
+    def rank(self, degree: int, source: int | None, target: int | None) -> int:
+        """The rank of ``H_d(Φ_j M) → H_d(Φ_k M)`` over the field, over ℚ for ℤ."""
+        return self.homology.rank(degree, self.level(source), self.level(target))
+
+
+def level_name(layer: int | None) -> str:
+    """How a level is called."""
+    if layer is None:
+        return "M"
+    return "layer 0 (position)" if layer == 0 else f"layer {layer}"
+
+
+def theorem(field: str) -> str:
+    """What the barcode is and why, in one sentence."""
+    return (
+        "every image is the exact common refinement of the images of the cells of M, a cell "
+        "complex, and every map between two layers is cellular; the barcode is the interval "
+        f"decomposition of H(M) -> H(Phi_0 M) -> ... -> H(Phi_L M) over {field}, that is the "
+        "persistent homology of the mapping telescope of these maps"
+    )
+
+
+def image(
+    network: Network,
+    manifold: Manifold,
+    *,
+    layer: int | None = None,
+    coefficients: str | int = "Z",
+    seconds: float | None = None,
+    most_cells: int = MOST_CELLS,
+) -> LayerImages:
+    """The true images Φ_K(M), K = 0..L, their homology, and the maps that the layers induce.
+
+    Parameters
+    ----------
+    network : Network
+    manifold : Manifold
+    layer : int, optional
+        L, the last layer; default: the output.
+    coefficients : "Z", "Q" or a prime
+        Over ℤ, groups come with torsion and maps with kernels and cokernels; the barcode is over ℚ.
+    seconds : float, optional
+        Give up the layers that are not decided after that time.
+    most_cells : int
+        Give up a layer whose overlay has more cells, and the layers after it.
+
+    Raises
+    ------
+    DomainError
+        If the manifold lies in another space than the network's inputs, there is no such layer, or
+        the coefficients are unknown.
+    UnsupportedError
+        If M has a dimension for which no way is known here.
+
+    Examples
+    --------
+    >>> from polyrank.topology.shapes import shape
+    >>> folded = Network.from_arrays([[[0.0, 1.0], [0.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [0]])
+    >>> found = image(folded, shape("circle:8"))
+    >>> print(found.groups(None), "|", found.groups(1))
+    Z, Z | Z, 0
+    """
+    depth = len(network.layers)
+    last = depth if layer is None else layer
+    if not 0 <= last <= depth:
+        raise DomainError(f"layer {last} must be between 0 and {depth}")
+    if manifold.ambient != network.input_dim:
+        raise DomainError(
+            f"{manifold.name} lies in R^{manifold.ambient}, but the network takes "
+            f"{network.input_dim} inputs"
+        )
+    parse_coefficients(coefficients)
+    begun = time.perf_counter()
+    levels: list[ImageComplex] = []
+    reason = ""
+    try:
+        with time_limit(float("inf") if seconds is None else seconds):
+            for one in images(network, manifold, last):
+                size = sum(one.complex.cells)
+                if size > most_cells and levels:
+                    reason = f"the overlay has {size:,} cells, more than {most_cells:,}"
+                    break
+                levels.append(one)
+    except OutOfTimeError:
+        reason = f"the time limit of {seconds:g} s has passed"
+    homology = sequence_homology(
+        [x.complex for x in levels], [x.origin for x in levels[1:]], coefficients
+    )
+    decided = {x.layer for x in levels}
+    undecided = tuple((k, reason) for k in range(last + 1) if k not in decided)
+    spent = time.perf_counter() - begun
+    return LayerImages(network, manifold, tuple(levels), homology, undecided, spent)
+
+
+def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dict[str, Any]:
+    """The object that ``polyrank image --json`` prints; of some layers, or of all."""
+    homology, top = found.homology, found.degrees
+    shown = [
+        n
+        for n, x in enumerate(found.levels)
+        if layers is None or x.layer is None or x.layer in layers
+    ]
+    layer_of = [x.layer for x in found.levels]
+    field = "Q" if homology.coefficients == "Z" else homology.coefficients
+    return {
+        "network": {"name": found.network.name, "hash": found.network.sha256},
+        "manifold": {
+            "name": found.manifold.name,
+            "note": found.manifold.note,
+            "simplices": list(found.manifold.complex.cells),
+            "ambient": found.manifold.ambient,
+            "degrees": found.manifold.degrees,
+        },
+        "coefficients": homology.coefficients,
+        "way": "overlay",
+        "theorem": theorem(field),
+        "levels": [_level_object(found, n, shown) for n in shown],
+        "barcode": {
+            "over": field,
+            "bars": [
+                {
+                    "degree": degree,
+                    "birth": _named(layer_of, birth),
+                    "death": None if death is None else _named(layer_of, death),
+                    "count": count,
+                }
+                for (degree, birth, death), count in counted(found.bars)
+            ],
+        },
+        "ranks": {
+            "over": field,
+            "levels": [_named(layer_of, n) for n in range(len(layer_of))],
+            "by_degree": [homology.ranks(d) for d in range(top)],
+        },
+        "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
+        "seconds": found.seconds,
+    }
+
+
+def _named(layer_of: Sequence[int | None], level: int) -> str | int:
+    layer = layer_of[level]
+    return "M" if layer is None else layer
+
+
+def counted(bars: Sequence[Bar]) -> list[tuple[tuple[int, int, int | None], int]]:
+    """Bars with their multiplicities, in the order of degree, birth and death."""
+    counts = Counter((b.degree, b.birth, b.death) for b in bars)
+    return sorted(counts.items(), key=lambda c: (c[0][0], c[0][1], c[0][2] is None, c[0][2] or 0))
+
+
+def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[str, Any]:
+    one, homology = found.levels[level], found.homology
+    groups = homology.groups[level].below(found.manifold.degrees)
+    entry: dict[str, Any] = {
+        "layer": "M" if one.layer is None else one.layer,
+        "cells": list(one.complex.cells),
+        "euler_characteristic": one.complex.euler_characteristic,
+        "crossings": one.crossings,
+        "betti": list(groups.betti),
+        "torsion": [list(t) for t in groups.torsion],
+        "groups": list(groups.groups),
+    }
+    before = shown[shown.index(level) - 1] if shown.index(level) else None
+    if before is not None:
+        entry["map_from"] = _named([x.layer for x in found.levels], before)
+        entry["map"] = [map_entry(found, d, before, level) for d in range(found.degrees)]
+    return entry
+
+
+def map_entry(found: LayerImages, degree: int, source: int, target: int) -> dict[str, Any]:
+    """The induced map of one degree between two levels: rank, over ℤ kernel and cokernel."""
+    homology = found.homology
+    entry: dict[str, Any] = {
+        "degree": degree,
+        "rank": homology.rank(degree, source, target),
+        "kernel_rank": homology.rank(degree, source, source)
+        - homology.rank(degree, source, target),
+        "cokernel_rank": homology.rank(degree, target, target)
+        - homology.rank(degree, source, target),
+    }
+    if homology.lattices:
+        own = homology.integral_map(degree, source, target)
+        entry |= {"kernel": own.kernel, "cokernel": own.cokernel}
+    return entry

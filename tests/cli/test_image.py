@@ -1,0 +1,81 @@
+"""``polyrank image``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def fold(tmp_path):
+    """(x, y) ↦ (x, |y|)."""
+    path = tmp_path / "fold.npz"
+    np.savez(
+        path,
+        W0=np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]),
+        b0=np.zeros(4),
+        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]),
+        b1=np.zeros(2),
+    )
+    return path
+
+
+def test_an_arc(polyrank, fold):
+    """The circle is folded to an arc by the second layer, not by the first."""
+    ran = polyrank("image", fold, "circle:16", "--json")
+    assert ran.status == 0
+    shown = json.loads(ran.out)
+    assert [level["layer"] for level in shown["levels"]] == ["M", 0, 1, 2]
+    assert [level["groups"] for level in shown["levels"]] == [["Z", "Z"]] * 3 + [["Z", "0"]]
+    assert shown["levels"][3]["map"][1] == {
+        "degree": 1,
+        "rank": 0,
+        "kernel_rank": 1,
+        "cokernel_rank": 0,
+        "kernel": "Z",
+        "cokernel": "0",
+    }
+    assert shown["barcode"]["bars"] == [
+        {"degree": 0, "birth": "M", "death": None, "count": 1},
+        {"degree": 1, "birth": "M", "death": 2, "count": 1},
+    ]
+    assert shown["ranks"]["by_degree"][1][0] == [1, 1, 1, 0]
+    assert "cellular" in shown["theorem"]
+
+
+def test_tables(polyrank, fold):
+    ran = polyrank("image", fold, "circle:16", "--barcode", "--coefficients", "3")
+    assert ran.status == 0
+    assert "F3, F3" in ran.out
+    assert "dies at 2" in ran.out
+    assert "ranks of H_1(row) -> H_1(column):" in ran.out
+    assert "certified: every image is the exact common refinement" in ran.out
+    assert "what it was sampled from is not known" in ran.out
+
+
+def test_one_layer_and_the_map_from_m(polyrank, fold):
+    shown = json.loads(polyrank("image", fold, "circle:16", "--layer", "2", "--json").out)
+    assert [level["layer"] for level in shown["levels"]] == ["M", 2]
+    assert shown["levels"][1]["map_from"] == "M"
+
+
+def test_out_of_time(polyrank, fold):
+    ran = polyrank("image", fold, "circle:16", "--time", "0")
+    assert ran.status == 3
+    assert "not decided: layer 2: the time limit of 0 s has passed" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["circle:8", "--coefficients", "4"], "coefficients must be Z, Q or a prime"),
+        (["circle:8", "--layer", "3"], "layer 3 must be between 0 and 2"),
+        (["sphere:2"], "sphere lies in R^3"),
+    ],
+)
+def test_refused(polyrank, fold, arguments, message):
+    ran = polyrank("image", fold, *arguments)
+    assert ran.status == 1
+    assert message in " ".join(ran.err.split())
