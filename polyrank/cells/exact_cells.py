@@ -32,8 +32,9 @@ from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_a
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.arrays import NetArrays
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, exact_first_rows, wall_rows
+from polyrank.posed.cube import CubeMap, cube_rows, wall_rows
 
 __all__ = ["ExactCells", "Leaf", "Stepped"]
 
@@ -87,7 +88,7 @@ class ExactCells:
         self._arrays = arrays
         self._cube = cube
         self._domain = chart
-        self._weights: dict[int, fmpq_mat] = {}
+        self._branch = Branch.on(network, chart)
         self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
 
     @cached_property
@@ -95,44 +96,25 @@ class ExactCells:
         walls = wall_rows(self._domain, self._cube)
         return [integer_row(row) for row in walls.tolist()]
 
-    @cached_property
-    def _first(self) -> fmpq_mat:
-        return exact_first_rows(self._layers[0], self._domain, self._cube)
-
     def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
         """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""
-        if layer == 0:
-            return self._first
-        start = self._arrays.unit_start
-        key = (layer, decision[: start[layer]].tobytes())
+        key = (layer, decision[: self._arrays.unit_start[layer]].tobytes())
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
             return found
-        below = self.rows(layer - 1, decision)
-        source = self._layers[layer - 1]
-        positive = self.signs(layer - 1, decision) > 0
-        neg, pos = list(source.slope_neg.entries()), list(source.slope_pos.entries())
-        width = below.ncols()
-        scaled = fmpq_mat(source.units, width)
-        for j in range(source.units):
-            slope = pos[j] if positive[j] else neg[j]
-            if slope != 0:
-                for l in range(width):
-                    if below[j, l] != 0:
-                        scaled[j, l] = slope * below[j, l]
-        if layer not in self._weights:
-            self._weights[layer] = self._layers[layer].weight.to_fmpq_mat()
-        out = self._weights[layer] * scaled
-        if self._cube.kind != "central":
-            column = self._cube.constant_column
-            for i, b in enumerate(self._layers[layer].bias.entries()):
-                if b != 0:
-                    out[i, column] += b
+        out = cube_rows(
+            self._branch.preactivation(layer + 1, self.codeword(layer, decision)), self._cube
+        )
         self._cache[key] = out
         if len(self._cache) > _CACHED_REGIONS:
             self._cache.popitem(last=False)
         return out
+
+    def codeword(self, layers: int, decision: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Bits of the first layers, which are finished."""
+        signs = [self.signs(k, decision)[self._layers[k].has_hyperplane] for k in range(layers)]
+        return np.concatenate([np.zeros(0, np.int8), *signs]) > 0
 
     def signs(self, layer: int, decision: NDArray[np.int8]) -> NDArray[np.int8]:
         """Signs −1, 0, 1 of a finished layer's units; ties are resolved."""

@@ -17,10 +17,10 @@ from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.native.records import call
-from polyrank.network.forward import affine_map
 from polyrank.network.modular import fitting_prime, layer_arrays, residues
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
+from polyrank.posed.branch import Branch
 from polyrank.regions.run import Run
 
 __all__ = ["linear_region_counts", "linear_regions", "map_residues"]
@@ -94,11 +94,11 @@ def linear_regions(
     words = np.concatenate(list(run.codewords())) if graph.regions else np.zeros((0, 0))
     bits = sum(network.bits[:k])
 
+    branch = Branch.on(network, chart)
+
     @lru_cache(maxsize=4096)
-    def exact(word: bytes) -> tuple[Any, Any]:
-        return affine_map(
-            network, np.frombuffer(word, dtype=bool), k, origin=chart.origin, basis=chart.basis
-        )
+    def exact(word: bytes) -> Any:
+        return branch.image(k, np.frombuffer(word, dtype=bool))
 
     def same(a: int, b: int) -> bool:
         u, v = words[a, :bits].astype(bool).tobytes(), words[b, :bits].astype(bool).tobytes()

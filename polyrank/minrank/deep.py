@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_rows, value_at
-from polyrank.minrank.cell import Composed, IntRow
+from polyrank.minrank.cell import IntRow
 from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 
 __all__ = ["DeepWitness", "Depth", "deep_witness", "depth_at"]
@@ -84,10 +85,10 @@ class _Forms:
     def of(cls, network: Network, chart: Chart, bits: NDArray[np.bool_]) -> _Forms:
         rows: list[list[fmpq]] = []
         names: list[tuple[int, int]] = []
-        composed = Composed.at_chart(chart)
+        branch = Branch.on(network, chart)
         bit = 0
         for k, layer in enumerate(network.layers, 1):
-            z = composed.preactivation(layer)
+            z = branch.preactivation(k, bits)
             for i, (row, cuts) in enumerate(
                 zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True), 1
             ):
@@ -97,7 +98,6 @@ class _Forms:
                     rows.append(row if bits[bit] else [-v for v in row])
                     names.append((k, i))
                 bit += 1
-            composed, _ = composed.after(layer, z, bits)
         return cls(rows, names)
 
     def depth(self, y: fmpq_mat) -> Depth:

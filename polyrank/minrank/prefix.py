@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, UNDECIDED, Task
 from polyrank.minrank.bound import ChainBound
-from polyrank.minrank.cell import Composed
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 
 __all__ = ["Prefix", "Stage", "opened_prefix", "stages"]
@@ -66,10 +66,10 @@ def opened_prefix(
     total = sum(layer.units for layer in network.layers[: stage.onward])
     decision = np.full(total, UNDECIDED, dtype=np.int8)
     splits = np.zeros(total, dtype=np.int8)
-    composed = Composed.at_chart(chart)
+    branch = Branch.on(network, chart)
     unit = bit = 0
-    for layer in network.layers[: stage.layers]:
-        z = composed.preactivation(layer)
+    for k, layer in enumerate(network.layers[: stage.layers], 1):
+        z = branch.preactivation(k, word)
         for row, cuts in zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True):
             decision[unit] = POSITIVE
             if cuts:
@@ -79,8 +79,7 @@ def opened_prefix(
                     decision[unit] = IDENTICALLY_ZERO
                 bit += 1
             unit += 1
-        composed, _ = composed.after(layer, z, word)
-    table = composed.preactivation(network.layers[stage.layers]).tolist()
+    table = branch.preactivation(stage.layers + 1, word).tolist()
     live = chain.live[stage.layers]
     rank = 0
     if live and chart.k:

@@ -12,8 +12,9 @@ from polyrank.lp.farkas import integer_rows, value_at
 from polyrank.minrank.cell import IntRow, region_rows
 from polyrank.minrank.result import LowRegion
 from polyrank.network.exact_rank import exact_rank
-from polyrank.network.forward import affine_map, codeword_exact
+from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 
 __all__ = ["region_at"]
@@ -41,6 +42,7 @@ def region_at(
     """
     rng = np.random.default_rng(0)
     k = y.nrows()
+    branch = Branch.on(network, chart)
     inside = [*integer_rows(chart.A, chart.b), *keep]
     near, power = y, 10
     while True:
@@ -48,9 +50,8 @@ def region_at(
         if all(value_at(row, near) > 0 for row in inside):
             x = chart.origin + chart.basis * near
             bits = codeword_exact(network, x).bits
-            if all(value_at(row, near) > 0 for row in region_rows(network, chart, bits)):
-                J, _ = affine_map(network, bits, basis=chart.basis)
-                rank = exact_rank(J) if k else 0
+            if all(value_at(row, near) > 0 for row in region_rows(branch, chart, bits)):
+                rank = exact_rank(branch.linear_part(len(network.layers), bits)) if k else 0
                 return LowRegion(bits, rank, tuple(x.entries()), near)
         step = [fmpq(int(v), 2**power) for v in rng.integers(-(2**20), 2**20, k)]
         near = y + fmpq_mat(k, 1, step)

@@ -7,7 +7,7 @@ arithmetic and are right at every point, on a hyperplane too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,15 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import DTypeLike, NDArray
 
 from polyrank.errors import NetworkError
-from polyrank.network.normal_form import Layer, Network
+from polyrank.network.composition import (
+    activation,
+    active_units,
+    beside,
+    exact_step,
+    preactivation,
+    split_map,
+)
+from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 
 __all__ = [
@@ -154,10 +162,7 @@ def forward_exact(network: Network, x: Any, *, layer: int | None = None) -> tupl
     """
     h = _column(network, x)
     for step in network.layers[: _depth(network, layer)]:
-        z = _preactivation(step, h)
-        h = fmpq_mat(
-            step.units, 1, [_activate(v, s) for v, s in zip(z, step.slopes_exact, strict=True)]
-        )
+        h = exact_step(step, h)[1]
     return tuple(h.entries())
 
 
@@ -216,13 +221,10 @@ def codeword_exact(network: Network, x: Any, *, layer: int | None = None) -> Exa
     signs: list[NDArray[np.int8]] = []
     vector: list[NDArray[np.int8]] = []
     for step in network.layers[: _depth(network, layer)]:
-        z = _preactivation(step, h)
+        z, h = exact_step(step, h)
         sign = np.array([(v > 0) - (v < 0) for v in z], dtype=np.int8)
         signs.append(sign)
         vector.append(sign[step.has_hyperplane])
-        h = fmpq_mat(
-            step.units, 1, [_activate(v, s) for v, s in zip(z, step.slopes_exact, strict=True)]
-        )
     sign_vector = np.concatenate(vector)
     return ExactCodeword(sign_vector > 0, tuple(signs), sign_vector)
 
@@ -284,38 +286,14 @@ def affine_map(
             f"origin {c.nrows()}×{c.ncols()} and basis {J.nrows()}×{J.ncols()} do not fit a "
             f"network of {n} inputs: expected {n}×1 and {n}×k"
         )
-    start = 0
+    image, start = beside(J, c), 0
     for k, step in enumerate(network.layers[:depth], start=1):
-        J = step.weight_exact * J
-        c = step.weight_exact * c + step.bias_exact
-        if k > used:
-            break
-        slopes = []
-        for (neg, pos), split in zip(step.slopes_exact, step.has_hyperplane, strict=True):
-            slopes.append(pos if not split or flags[start] else neg)
-            start += int(split)
-        J, c = _scale_rows(J, slopes), _scale_rows(c, slopes)
-    return J, c
-
-
-def _scale_rows(matrix: fmpq_mat, factors: Sequence[fmpq]) -> fmpq_mat:
-    if all(f == 1 for f in factors):
-        return matrix
-    cols = matrix.ncols()
-    entries = matrix.entries()
-    scaled = [
-        factor * v for i, factor in enumerate(factors) for v in entries[i * cols : (i + 1) * cols]
-    ]
-    return fmpq_mat(matrix.nrows(), cols, scaled)
-
-
-def _activate(z: fmpq, slopes: tuple[fmpq, fmpq]) -> fmpq:
-    return (slopes[1] if z > 0 else slopes[0]) * z
-
-
-def _preactivation(layer: Layer, h: fmpq_mat) -> list[fmpq]:
-    z: list[fmpq] = (layer.weight_exact * h + layer.bias_exact).entries()
-    return z
+        image = preactivation(step, image)
+        if k <= used:
+            end = start + network.bits[k - 1]
+            image = activation(step, image, active_units(step, flags[start:end]).tolist())
+            start = end
+    return split_map(image)
 
 
 def _depth(network: Network, layer: int | None) -> int:

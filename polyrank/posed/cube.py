@@ -18,6 +18,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
+from polyrank.network.composition import split_map
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 from polyrank.posed.chart import Chart
@@ -25,6 +26,7 @@ from polyrank.posed.chart import Chart
 __all__ = [
     "CubeMap",
     "cube_map",
+    "cube_rows",
     "exact_first_rows",
     "is_zero",
     "nonzero",
@@ -139,6 +141,12 @@ def exact_first_rows(layer: Layer, chart: Chart, cube: CubeMap) -> fmpq_mat:
     b = layer.bias.to_fmpq_mat()
     linear = w * chart.basis
     constant = w * chart.origin + b
+    return _to_cube_rows(linear, constant, cube)
+
+
+def cube_rows(rows: fmpq_mat, cube: CubeMap) -> fmpq_mat:
+    """Rows ``[J | c]`` of chart coordinates, (m, k + 1), in cube coordinates, (m, d + 1)."""
+    linear, constant = split_map(rows)
     return _to_cube_rows(linear, constant, cube)
 
 

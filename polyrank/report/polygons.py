@@ -14,8 +14,8 @@ from polyrank.graph.exact_facets import IntRow
 from polyrank.graph.geometry import Regions
 from polyrank.graph.polytope import generators
 from polyrank.lp.farkas import integer_row
-from polyrank.network.forward import affine_map
 from polyrank.network.rational import to_fmpq
+from polyrank.posed.branch import Branch
 
 __all__ = ["Point", "class_pieces", "in_order", "low_rank_border", "polygons"]
 
@@ -94,15 +94,13 @@ def class_pieces(regions: Regions, shapes: list[list[Point]]) -> list[tuple[int,
             f"the run goes through layer {run.layers} of {len(network.layers)}: classes are read "
             "from the output; enumerate all layers"
         )
+    branch = Branch.on(network, regions.chart)
     out: list[tuple[int, list[Point]]] = []
     for r, shape in enumerate(shapes):
         if not shape:
             continue
         word = regions.codeword(r).astype(bool)
-        slope, constant = affine_map(
-            network, word, origin=regions.chart.origin, basis=regions.chart.basis
-        )
-        scores = [[slope[i, 0], slope[i, 1], constant[i, 0]] for i in range(slope.nrows())]
+        scores = branch.image(len(network.layers), word).tolist()
         if len(scores) == 1:  # class 1 where the output is positive
             scores = [[fmpq(0)] * 3, scores[0]]
         out += _cut(shape, scores)

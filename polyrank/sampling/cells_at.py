@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.graph.double_description import vertices_and_rays
 from polyrank.graph.polytope import volume
 from polyrank.lp.farkas import integer_row, integer_rows
 from polyrank.network.normal_form import Network
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 
 __all__ = ["CellRows", "Row", "region_rows", "region_volume"]
@@ -43,31 +44,14 @@ def region_rows(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> Cell
     for row, name in zip(integer_rows(chart.A, chart.b), chart.names, strict=True):
         out[row] = (*out.get(row, ()), name)
     walls = frozenset(out)
-    J, c = chart.basis, chart.origin
-    position = 0
-    for k, layer in enumerate(network.layers):
-        if not any(network.bits[k:]):
-            break
-        J, c = layer.weight_exact * J, layer.weight_exact * c + layer.bias_exact
-        table, constants = J.tolist(), c.entries()
-        scaled: list[fmpq] = []
-        shifted: list[fmpq] = []
-        for i, (pair, split) in enumerate(
-            zip(layer.slopes_exact, layer.has_hyperplane.tolist(), strict=True)
-        ):
-            on = True
-            if split:
-                on = bool(bits[position])
-                position += 1
-                if any(v != 0 for v in table[i]):
-                    row = integer_row([*table[i], constants[i]])
-                    row = row if on else tuple(-v for v in row)
-                    out[row] = (*out.get(row, ()), f"layer {k + 1} unit {i + 1}")
-            slope = pair[1] if on else pair[0]
-            scaled += [slope * v for v in table[i]]
-            shifted.append(slope * constants[i])
-        J = fmpq_mat(layer.units, chart.k, scaled)
-        c = fmpq_mat(layer.units, 1, shifted)
+    branch = Branch.on(network, chart)
+    last = max((k for k, count in enumerate(network.bits, 1) if count), default=0)
+    for k, layer in enumerate(network.layers[:last], 1):
+        active = branch.active(k, bits)
+        for i, entries in enumerate(branch.preactivation(k, bits).tolist()):
+            if layer.has_hyperplane[i] and any(v != 0 for v in entries[:-1]):
+                inside = integer_row(entries if active[i] else [-v for v in entries])
+                out[inside] = (*out.get(inside, ()), f"layer {k} unit {i + 1}")
     return CellRows(out, walls)
 
 

@@ -19,8 +19,9 @@ from polyrank.errors import NetworkError
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.posed.branch import unit_row
 
-__all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network", "unit_row"]
+__all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network"]
 
 _BLOCK_ENTRIES = 1 << 21
 _EXACT_BLOCK = 64
@@ -187,35 +188,6 @@ class CodewordFilter:
                 continue
             out[row] = any(v != 0 for v in unit_row(self.network, words[row], layer, unit))
         return out
-
-
-def unit_row(network: Network, bits: NDArray[np.bool_], layer: int, unit: int) -> list[fmpq]:
-    """Linear part of one pre-activation on the inputs, pulled back row by row.
-
-    ``layer`` and ``unit`` count from 0; ``bits`` is the codeword.
-    """
-    weight = network.layers[layer].weight
-    row = fmpq_mat(1, weight.shape[1], _row_entries(weight, unit))
-    position = [sum(network.bits[:k]) for k in range(len(network.layers))]
-    for k in range(layer - 1, -1, -1):
-        step = network.layers[k]
-        flags = np.ones(step.units, dtype=bool)
-        flags[step.has_hyperplane] = bits[position[k] : position[k] + network.bits[k]]
-        entries = [
-            v * (s[1] if on else s[0])
-            for v, s, on in zip(row.entries(), step.slopes_exact, flags.tolist(), strict=True)
-        ]
-        if not any(v != 0 for v in entries):
-            return [fmpq(0)] * network.input_dim
-        row = fmpq_mat(1, step.units, entries) * step.weight_exact
-    out: list[fmpq] = row.entries()
-    return out
-
-
-def _row_entries(array: RationalArray, row: int) -> list[fmpq]:
-    if array.exact is None:
-        return [fmpq_from_float(v) for v in array.approx[row].tolist()]
-    return [array.exact[row, j] for j in range(array.shape[1])]
 
 
 def _nonzero(array: RationalArray) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, value_at, values_at
 from polyrank.lp.short_points import short_point
+from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.normal_form import Network
 from polyrank.sampling.cells_at import Row
 
@@ -119,32 +120,14 @@ def codeword_across(network: Network, point: fmpq_mat, direction: fmpq_mat) -> N
     -------
     ndarray of bool, shape (B,)
     """
-    n = network.input_dim
-    state = fmpq_mat(n, 2, [v for pair in _pairs(point, direction) for v in pair])
-    bits: list[bool] = []
+    state = beside(direction, point)
+    bits: list[NDArray[np.bool_]] = []
     for layer in network.layers:
-        z = layer.weight_exact * state
-        entries: list[fmpq] = []
-        for i, (bias, (neg, pos), split) in enumerate(
-            zip(
-                layer.bias_exact.entries(),
-                layer.slopes_exact,
-                layer.has_hyperplane.tolist(),
-                strict=True,
-            )
-        ):
-            value, slope = z[i, 0] + bias, z[i, 1]
-            active = value > 0 or (value == 0 and slope > 0)
-            if split:
-                bits.append(active)
-            factor = pos if active else neg
-            entries += [factor * value, factor * slope]
-        state = fmpq_mat(layer.units, 2, entries)
-    return np.array(bits, dtype=bool)
-
-
-def _pairs(point: fmpq_mat, direction: fmpq_mat) -> list[tuple[fmpq, fmpq]]:
-    return list(zip(point.entries(), direction.entries(), strict=True))
+        z = preactivation(layer, state)
+        active = np.array([v > 0 or (v == 0 and s > 0) for s, v in z.tolist()], dtype=bool)
+        bits.append(active[layer.has_hyperplane])
+        state = activation(layer, z, active.tolist())
+    return np.concatenate(bits)
 
 
 def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fmpq_mat:

@@ -22,10 +22,10 @@ from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
 from polyrank.sampling.cells_at import CellRows, region_rows
-from polyrank.sampling.codewords import unit_row
 from polyrank.sampling.facets import Crossing, codeword_across, facets_of, step_across
 from polyrank.sampling.projection import nearest_point
 from polyrank.sampling.ranks import CodewordRanks

@@ -23,9 +23,9 @@ from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Simplex, Slice
+from polyrank.posed.branch import unit_row
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
-from polyrank.sampling.codewords import unit_row
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 
 __all__ = ["AmbientRanks", "ambient_ranks", "check_inputs", "chosen_points", "slice_through"]

@@ -15,11 +15,12 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.network.composition import exact_step
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, nearest_float
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["LayerValues", "VertexTable", "activated", "affine_step", "exact_step"]
+__all__ = ["LayerValues", "VertexTable", "activated", "affine_step"]
 
 U = 2.0**-53
 _TINY = 1e-290  # far above what underflow can lose in one sum of products
@@ -229,15 +230,6 @@ class VertexTable:
         self.unit = np.concatenate([self.unit, np.full(len(ends), unit, np.int64)])
         self.corners = np.concatenate([self.corners, corners])
         self.weights = np.concatenate([self.weights, weights])
-
-
-def exact_step(layer: Layer, h: fmpq_mat) -> tuple[list[fmpq], fmpq_mat]:
-    """Pre-activations and activations of one layer at a rational point."""
-    z = list((layer.weight_exact * h + layer.bias_exact).entries())
-    out = [
-        pos * v if v > 0 else neg * v for v, (neg, pos) in zip(z, layer.slopes_exact, strict=True)
-    ]
-    return z, fmpq_mat(layer.units, 1, out)
 
 
 def affine_step(layer: Layer, h: Floats, error: Floats) -> tuple[Floats, Floats]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from polyrank.chains.chain import ChainComplex, vertex_incidence
 from polyrank.errors import RefutedError
+from polyrank.network.composition import exact_step
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.subdivide import Subdivision
-from polyrank.topology.vertices import LayerValues, U, activated, affine_step, exact_step
+from polyrank.topology.vertices import LayerValues, U, activated, affine_step
 
 __all__ = ["Witnesses", "witnesses"]
 

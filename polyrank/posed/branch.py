@@ -1,0 +1,139 @@
+"""The exact affine maps of a network on a chart, one for every prefix of signs.
+
+On the points that share the codeword of layers 1..K, layer K + 1 sees an affine function of the
+chart's coordinates y. A search goes through its prefixes like through a tree: what the branch
+below a cell shares with the cell is composed once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.composition import (
+    activation,
+    active_units,
+    beside,
+    linear_part,
+    preactivation,
+    split_map,
+)
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import RationalArray, fmpq_from_float
+
+if TYPE_CHECKING:
+    from polyrank.posed.chart import Chart
+
+__all__ = ["Branch", "unit_row"]
+
+#: Entries of the matrices that are kept, about 100 bytes each.
+_KEPT_ENTRIES = 1 << 20
+
+
+class Branch:
+    """Exact maps through every layer, in coordinates y with ``x = origin + basis y``.
+
+    A *codeword* is an array of bits, one per unit with a hyperplane, layer by layer; of a codeword
+    only the bits of the layers that a map goes through are read. Bit 0 stands for z ≤ 0.
+
+    Parameters
+    ----------
+    network : Network
+    origin, basis : fmpq_mat, shapes (n, 1) and (n, k)
+
+    Notes
+    -----
+    A matrix ``[J | c]``, shape (units, k + 1), is the map ``y ↦ J y + c``. **Proves** nothing about
+    whether a point with the codeword exists.
+    """
+
+    def __init__(self, network: Network, origin: fmpq_mat, basis: fmpq_mat) -> None:
+        self.network = network
+        self.k = basis.ncols()
+        self.starts: list[int] = np.concatenate([[0], np.cumsum(network.bits)]).tolist()
+        self._chart = beside(basis, origin)
+        self._kept: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
+        self._entries = 0
+
+    @classmethod
+    def on(cls, network: Network, chart: Chart) -> Branch:
+        """The maps of a chart's coordinates."""
+        return cls(network, chart.origin, chart.basis)
+
+    def preactivation(self, layer: int, codeword: NDArray[np.bool_]) -> fmpq_mat:
+        """``[J | c]`` of the pre-activations z of layer K (1-based): its units' hyperplanes."""
+        first = layer
+        while first > 1 and self._key(first, codeword) not in self._kept:
+            first -= 1
+        for k in range(first, layer + 1):
+            key = self._key(k, codeword)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            else:
+                self._keep(
+                    key, preactivation(self.network.layers[k - 1], self.image(k - 1, codeword))
+                )
+        return self._kept[key]
+
+    def _key(self, layer: int, codeword: NDArray[np.bool_]) -> tuple[int, bytes]:
+        return layer, codeword[: self.starts[layer - 1]].tobytes()
+
+    def _keep(self, key: tuple[int, bytes], z: fmpq_mat) -> None:
+        self._kept[key] = z
+        self._entries += z.nrows() * z.ncols()
+        while self._entries > _KEPT_ENTRIES and len(self._kept) > len(self.network.layers):
+            _, old = self._kept.popitem(last=False)
+            self._entries -= old.nrows() * old.ncols()
+
+    def image(self, layer: int, codeword: NDArray[np.bool_]) -> fmpq_mat:
+        """``[J | c]`` of Φ_K; of the chart itself, ``[basis | origin]``, for K = 0."""
+        if layer == 0:
+            return self._chart
+        z = self.preactivation(layer, codeword)
+        return activation(self.network.layers[layer - 1], z, self.active(layer, codeword).tolist())
+
+    def active(self, layer: int, codeword: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which units of layer K are active; those without a hyperplane count as active."""
+        bits = codeword[self.starts[layer - 1] : self.starts[layer]]
+        return active_units(self.network.layers[layer - 1], bits)
+
+    def affine_map(self, layer: int, codeword: NDArray[np.bool_]) -> tuple[fmpq_mat, fmpq_mat]:
+        """J and c of Φ_K, shapes (units, k) and (units, 1)."""
+        return split_map(self.image(layer, codeword))
+
+    def linear_part(self, layer: int, codeword: NDArray[np.bool_]) -> fmpq_mat:
+        """J of Φ_K, shape (units, k)."""
+        return linear_part(self.image(layer, codeword))
+
+
+def unit_row(network: Network, codeword: NDArray[np.bool_], layer: int, unit: int) -> list[fmpq]:
+    """Linear part of one pre-activation on the inputs, pulled back row by row.
+
+    ``layer`` and ``unit`` count from 0. One row costs one product with every weight below, however
+    many inputs there are.
+    """
+    weight = network.layers[layer].weight
+    row = fmpq_mat(1, weight.shape[1], _row_entries(weight, unit))
+    position = [sum(network.bits[:k]) for k in range(len(network.layers))]
+    for k in range(layer - 1, -1, -1):
+        step = network.layers[k]
+        flags = active_units(step, codeword[position[k] : position[k] + network.bits[k]])
+        entries = [
+            v * (s[1] if on else s[0])
+            for v, s, on in zip(row.entries(), step.slopes_exact, flags.tolist(), strict=True)
+        ]
+        if not any(v != 0 for v in entries):
+            return [fmpq(0)] * network.input_dim
+        row = fmpq_mat(1, step.units, entries) * step.weight_exact
+    out: list[fmpq] = row.entries()
+    return out
+
+
+def _row_entries(array: RationalArray, row: int) -> list[fmpq]:
+    if array.exact is None:
+        return [fmpq_from_float(v) for v in array.approx[row].tolist()]
+    return [array.exact[row, j] for j in range(array.shape[1])]
