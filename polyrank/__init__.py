@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polyrank.api.run import Run, enumerate_regions, open_run
+    from polyrank.counts.bounds import Bounds, bounds
     from polyrank.errors import (
         DomainError,
         EmptyDomainError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from polyrank.polyhedra.vnnlib import vnnlib_domain
 
 __all__ = [
+    "Bounds",
     "Box",
     "DomainError",
     "EmptyDomainError",
@@ -50,6 +52,7 @@ __all__ = [
     "UnsupportedError",
     "WholeSpace",
     "__version__",
+    "bounds",
     "enumerate_regions",
     "from_onnx",
     "from_sklearn",
@@ -64,6 +67,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "Bounds": "polyrank.counts.bounds",
     "Box": "polyrank.polyhedra.domain",
     "DomainError": "polyrank.errors",
     "EmptyDomainError": "polyrank.errors",
@@ -81,6 +85,7 @@ _HOME = {
     "UncertifiedError": "polyrank.errors",
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
+    "bounds": "polyrank.counts.bounds",
     "enumerate_regions": "polyrank.api.run",
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",

@@ -10,6 +10,7 @@ import typer
 
 from polyrank import __version__
 from polyrank_cli.at import at_command
+from polyrank_cli.bounds import bounds_command
 from polyrank_cli.check import check_command
 from polyrank_cli.complex import complex_command
 from polyrank_cli.convert import convert_command
@@ -74,6 +75,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "graph": (graph_command, "Find the facets and neighbours of every region."),
     "low-rank": (low_rank_command, "Show the components of the low-rank part."),
     "minrank": (minrank_command, "Bound the least rank without enumerating."),
+    "bounds": (bounds_command, "Bound the number of regions by the widths alone."),
     "region": (region_command, "Show everything about one region of a run."),
     "plot": (plot_command, "Draw the regions of a two-dimensional run."),
     "sample": (sample_command, "Sample a network, and check a run against it."),
