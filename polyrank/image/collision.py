@@ -10,8 +10,8 @@ from flint import fmpq, fmpq_mat
 from polyrank.errors import RefutedError
 from polyrank.image.meeting import Meet
 from polyrank.image.pieces import Pieces
+from polyrank.network.composition import exact_step
 from polyrank.topology.restriction import Restriction
-from polyrank.topology.vertices import exact_step
 
 __all__ = ["Collision", "PointOfM", "collision", "fold"]
 
