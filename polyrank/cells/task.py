@@ -8,11 +8,13 @@ state from which an interrupted search goes on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
+
+from polyrank.posed.ranks import ExactRanks
 
 __all__ = [
     "IDENTICALLY_ZERO",
@@ -25,6 +27,7 @@ __all__ = [
     "SearchResult",
     "Task",
     "prefix_text",
+    "settled",
 ]
 
 #: Decisions of a unit on a cell. TIED: a multiple of an earlier unit, decided with it.
@@ -75,6 +78,21 @@ class Batch:
     rank: NDArray[np.int16]
     witness: NDArray[np.float64]
     witness_exact: Mapping[int, tuple[fmpq, ...]] = field(default_factory=dict)
+
+
+def settled(batch: Batch, ranks: ExactRanks) -> Batch:
+    """The batch with every rank −1 replaced by the exact rank."""
+    open_rows = np.flatnonzero((batch.rank < 0).any(axis=1))
+    if not open_rows.size:
+        return batch
+    rank = batch.rank.copy()
+    for r in open_rows.tolist():
+        bits, zero = (
+            np.unpackbits(packed[r], bitorder="little").astype(bool)
+            for packed in (batch.codeword, batch.zero)
+        )
+        rank[r] = ranks.ranks(bits, zero)
+    return replace(batch, rank=rank)
 
 
 @dataclass(frozen=True, slots=True)

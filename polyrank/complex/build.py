@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.cells.task import Batch, SearchProgress
+from polyrank.cells.task import Batch, SearchProgress, settled
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.search import VertexSearch
 from polyrank.complex.cell_complex import CellComplex, Signs
@@ -15,8 +15,9 @@ from polyrank.complex.glue import glue
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import chart as chart_of
-from polyrank.regions.ranks import ExactRanks
+from polyrank.posed.ranks import ExactRanks
 
 __all__ = ["cell_complex"]
 
@@ -77,14 +78,14 @@ def cell_complex(
     if not where.bounded:
         raise DomainError("a cell complex needs a bounded domain; give a box, polytope or simplex")
     layers = through_layer or len(network.layers)
-    ranks = ExactRanks(network, where, layers)
+    ranks = ExactRanks(Branch.on(network, where), layers)
     kept: list[KeptCells] = []
     batches: list[Batch] = []
     search = VertexSearch(
         network,
         where,
         layers,
-        sink=lambda batch: batches.append(ranks.settle(batch)),
+        sink=lambda batch: batches.append(settled(batch, ranks)),
         progress=progress,
         keep=kept.append,
         jobs=jobs,

@@ -17,7 +17,7 @@ from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.native.records import call
-from polyrank.network.modular import fitting_prime, layer_arrays, residues
+from polyrank.network.modular import fitting_prime, layer_residues, residues
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 from polyrank.posed.branch import Branch
@@ -53,7 +53,7 @@ def map_residues(run: Run, network: Network, layer: int) -> NDArray[np.int64]:
         h = np.tile(x, (len(words), 1))
         position = 0
         for part in network.layers[:layer]:
-            weight, bias, neg, pos = (residues(a, p) for a in layer_arrays(part))
+            weight, bias, neg, pos = layer_residues(part, p)
             bit = np.full(part.units, -1, dtype=np.int64)
             count = int(part.has_hyperplane.sum())
             bit[part.has_hyperplane] = position + np.arange(count)

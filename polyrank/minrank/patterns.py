@@ -13,17 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat, nmod_mat
+from flint import fmpq_mat, fmpz_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import IntRow, LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
+from polyrank.network.exact_rank import modular_pivots
 
 __all__ = ["PatternSearch"]
-
-_PRIME = 4611686018427387847
 
 
 @dataclass(slots=True)
@@ -90,8 +89,7 @@ class PatternSearch:
         rows = [*self.cell.always, *counting]
         if not rows or not k:
             return 0
-        flat = [a % _PRIME for row in rows for a in row[:k]]
-        return int(nmod_mat(len(rows), k, flat, _PRIME).rank())
+        return len(modular_pivots(fmpz_mat(len(rows), k, [a for row in rows for a in row[:k]])))
 
     def _known(self, live: int) -> tuple[int, ...] | None:
         """The smallest known set of units of which one more is live at this node."""

@@ -17,12 +17,23 @@ __all__ = ["exact_rank", "modular_pivots"]
 _PRIMES = (9223372036854775783, 9223372036854775643, 9223372036854775549)
 
 
-def exact_rank(matrix: fmpq_mat) -> int:
-    """The rank over ℚ."""
+def exact_rank(matrix: fmpq_mat, at_most: int | None = None) -> int:
+    """The rank over ℚ.
+
+    Parameters
+    ----------
+    matrix : fmpq_mat
+    at_most : int, optional
+        A proved upper bound: where the residues reach it, nothing else is computed.
+    """
+    if at_most == 0:
+        return 0
     rows = [row for row in matrix.numer_denom()[0].tolist() if any(row)]
     columns = [j for j in range(matrix.ncols()) if any(row[j] for row in rows)]
     table = fmpz_mat(len(rows), len(columns), [row[j] for row in rows for j in columns])
     most = min(len(rows), len(columns))
+    if at_most is not None:
+        most = min(most, at_most)
     for prime in _PRIMES:
         pivots = modular_pivots(table, prime)
         if len(pivots) == most or _spanned(table, pivots, prime):

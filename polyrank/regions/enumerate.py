@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from polyrank.cells.search import SearchProgress, chosen_engine, search
+from polyrank.cells.task import settled
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.posed.branch import Branch
+from polyrank.posed.ranks import ExactRanks
 from polyrank.posed.section import chart_for
 from polyrank.regions.manifest import chart_entry, network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, proof_files
-from polyrank.regions.ranks import ExactRanks
 from polyrank.regions.run import Run
 from polyrank.regions.writer import RunWriter
 
@@ -140,7 +142,7 @@ def enumerate_regions(
     bits = sum(network.bits[:layers])
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
     log = None if directory is None or not proof else ProofLog(directory)
-    ranks = ExactRanks(network, chart, layers)
+    ranks = ExactRanks(Branch.on(network, chart), layers)
 
     def between(state: SearchProgress) -> None:
         sink.save()
@@ -157,7 +159,7 @@ def enumerate_regions(
                 chart,
                 through_layer=through_layer,
                 engine=chosen,
-                sink=lambda batch: sink.write(ranks.settle(batch)),
+                sink=lambda batch: sink.write(settled(batch, ranks)),
                 progress=between,
                 proof=None if log is None else log.write,
                 jobs=jobs,

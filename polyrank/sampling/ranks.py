@@ -21,18 +21,20 @@ from flint import fmpq_mat
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from polyrank.network.composition import active_units
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, unpack_bits
-from polyrank.network.modular import fitting_prime
-from polyrank.network.normal_form import Network
-from polyrank.sampling.modular import (
-    PRIMES,
-    Residues,
+from polyrank.network.modular import (
+    SMALL_PRIMES,
+    Floats,
+    fitting_prime,
     inverse_mod,
+    layer_residues,
     pivots_mod,
     product_mod,
-    residues,
 )
+from polyrank.network.normal_form import Network
+from polyrank.posed.ranks import sloped_units
 
 __all__ = ["CodewordRanks", "RankTable"]
 
@@ -65,7 +67,7 @@ class _State:
     """Column space after a layer: ``span`` (live units × c), or everything (``None``)."""
 
     live: NDArray[np.int64]
-    span: Residues | None
+    span: Floats | None
     lower: int
     upper: int
     valid: bool  # the span is the column space of J modulo the prime
@@ -76,9 +78,10 @@ class _Prime:
 
     def __init__(self, network: Network, prime: int) -> None:
         self.prime = prime
-        self.weights = [residues(layer.weight, prime) for layer in network.layers]
-        self.neg = [residues(layer.slope_neg, prime) for layer in network.layers]
-        self.pos = [residues(layer.slope_pos, prime) for layer in network.layers]
+        parts = [layer_residues(layer, prime) for layer in network.layers]
+        self.weights: list[Floats] = [part.weight.astype(np.float64) for part in parts]
+        self.neg: list[Floats] = [part.slope_neg.astype(np.float64) for part in parts]
+        self.pos: list[Floats] = [part.slope_pos.astype(np.float64) for part in parts]
 
 
 class CodewordRanks:
@@ -100,26 +103,20 @@ class CodewordRanks:
 
     def __init__(self, network: Network, frequent: NDArray[np.float64] | None = None) -> None:
         self._network = network
-        first = fitting_prime(PRIMES[0], network)
-        second = fitting_prime(PRIMES[0], network, below=first)
+        first = fitting_prime(SMALL_PRIMES[0], network)
+        second = fitting_prime(SMALL_PRIMES[0], network, below=first)
         self._primes = [_Prime(network, first), _Prime(network, second)]
         self._starts = np.concatenate([[0], np.cumsum(network.bits)]).astype(int)
-        self._slopes = [
-            (
-                np.array([s[0] != 0 for s in layer.slopes_exact], dtype=bool),
-                np.array([s[1] != 0 for s in layer.slopes_exact], dtype=bool),
-            )
-            for layer in network.layers
-        ]
+        self._sloped = [sloped_units(layer) for layer in network.layers]
         self._basis: NDArray[np.bool_] | None = None
-        self._ratio: Residues | None = None
+        self._ratio: Floats | None = None
         self._basis_columns: NDArray[np.int64] | None = None
         self._first_basis(frequent)
 
     def _first_basis(self, frequent: NDArray[np.float64] | None) -> None:
         """Pivot rows of the first weight, the most frequently active units first."""
         p = self._primes[0]
-        weight = _known(p.weights[0])
+        weight = p.weights[0]
         layer = self._network.layers[0]
         share = np.ones(layer.units)
         if frequent is not None:
@@ -186,13 +183,11 @@ class CodewordRanks:
     def _next(self, below: _State | None, k: int, bits: NDArray[np.bool_]) -> _State:
         layer = self._network.layers[k]
         on = self._active(k, bits)
-        live = np.flatnonzero(np.where(on, self._slopes[k][1], self._slopes[k][0]))
+        live = np.flatnonzero(np.where(on, *self._sloped[k]))
         upper = min(layer.inputs if below is None else below.upper, len(live))
         if upper == 0:
             return _State(live, np.zeros((len(live), 0)), 0, 0, True)
-        modular = None
-        if self._primes:
-            modular = self._modular(below, k, on, live, upper, self._primes[0])
+        modular = self._modular(below, k, on, live, upper, self._primes[0])
         if modular is not None and modular.lower == upper:
             return modular
         return self._settled(modular, below, k, bits, live, upper)
@@ -206,7 +201,7 @@ class CodewordRanks:
         upper: int,
         p: _Prime,
     ) -> _State | None:
-        weight = _known(p.weights[k])
+        weight = p.weights[k]
         if below is None and self._ratio is not None:
             lower = self._updated_rank(live)
             if lower == upper:
@@ -234,7 +229,7 @@ class CodewordRanks:
 
     def _state(
         self,
-        span: Residues,
+        span: Floats,
         p: _Prime,
         k: int,
         on: NDArray[np.bool_],
@@ -247,9 +242,9 @@ class CodewordRanks:
         return _State(live, self._scaled(span, p, k, on, live), lower, upper, True)
 
     def _scaled(
-        self, span: Residues, p: _Prime, k: int, on: NDArray[np.bool_], live: NDArray[np.int64]
-    ) -> Residues:
-        slope = np.where(on, _known(p.pos[k]), _known(p.neg[k]))[live]
+        self, span: Floats, p: _Prime, k: int, on: NDArray[np.bool_], live: NDArray[np.int64]
+    ) -> Floats:
+        slope = np.where(on, p.pos[k], p.neg[k])[live]
         return span if (slope == 1).all() else np.asarray(span * slope[:, None] % p.prime)
 
     def _updated_rank(self, live: NDArray[np.int64]) -> int:
@@ -291,10 +286,10 @@ class CodewordRanks:
                 weight = layers[k].weight_exact
                 chosen = range(inputs) if below is None else below.live.tolist()
                 entries = [weight[i, j] for i in live.tolist() for j in chosen]
-                lower = upper = exact_rank(fmpq_mat(len(live), len(chosen), entries))
+                lower = upper = exact_rank(fmpq_mat(len(live), len(chosen), entries), upper)
             else:
-                lower = upper = exact_rank(affine_map(self._network, bits, k + 1)[0])
-        elif lower + 1 >= upper and len(self._primes) > 1:
+                lower = upper = exact_rank(affine_map(self._network, bits, k + 1)[0], upper)
+        elif lower + 1 >= upper:
             # an unlucky prime loses one; two primes are hardly ever unlucky together
             lower = max(lower, self._again(below if whole else None, k, bits, live, upper))
         if lower == len(live):
@@ -315,26 +310,17 @@ class CodewordRanks:
         """A lower bound modulo another prime: of a submatrix of W_k, or of the whole product."""
         p = self._primes[1]
         if below is not None:
-            rows = _known(p.weights[k])[np.ix_(live, below.live)]
+            rows = p.weights[k][np.ix_(live, below.live)]
         else:
-            rows = _known(p.weights[0])
+            rows = p.weights[0]
             for j in range(k):
                 on = self._active(j, bits)
-                slope = np.where(on, _known(p.pos[j]), _known(p.neg[j]))
+                slope = np.where(on, p.pos[j], p.neg[j])
                 scaled = np.asarray(rows * slope[:, None] % p.prime)
-                rows = product_mod(_known(p.weights[j + 1]), scaled, p.prime)
+                rows = product_mod(p.weights[j + 1], scaled, p.prime)
             rows = rows[live]
         return len(pivots_mod(rows, p.prime, stop=upper)[0])
 
     def _active(self, k: int, bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Active units of a layer; those without a hyperplane count as active."""
-        layer = self._network.layers[k]
-        on = np.ones(layer.units, dtype=bool)
-        on[layer.has_hyperplane] = bits[self._starts[k] : self._starts[k + 1]]
-        return on
-
-
-def _known(array: Residues | None) -> Residues:
-    if array is None:
-        raise ValueError("a denominator of the network is divisible by the prime")
-    return array
+        own = bits[self._starts[k] : self._starts[k + 1]]
+        return active_units(self._network.layers[k], own)

@@ -17,16 +17,21 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.forward import pack_bits
-from polyrank.network.normal_form import Layer, Network
+from polyrank.network.modular import (
+    SMALL_PRIMES,
+    Residues,
+    fitting_prime,
+    layer_residues,
+    products_mod,
+    ranks_mod,
+)
+from polyrank.network.normal_form import Network
+from polyrank.posed.branch import Branch
+from polyrank.posed.ranks import ExactRanks, sloped_units
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.residues import (
-    Residues,
     edge_residues,
     image_residues,
-    modular_rank,
-    product,
-    reduced_layer,
-    topology_prime,
 )
 from polyrank.topology.subdivide import Subdivision
 
@@ -59,7 +64,7 @@ def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16
     n = network.input_dim
     identity = fmpq_mat(n, n, [fmpq(int(i == j)) for i in range(n) for j in range(n)])
     base = Bases(np.eye(n, dtype=np.int64)[None], np.array([n]), lambda _: identity)
-    prime = topology_prime(network)
+    prime = fitting_prime(SMALL_PRIMES[0], network)
     ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, prime)
     return np.asarray(ranks[number.ravel()])
 
@@ -77,7 +82,7 @@ def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]
     """
     manifold = sub.vertices.manifold
     layers = _covered(network, sub.signs[0])
-    prime = topology_prime(network, manifold.points)
+    prime = fitting_prime(SMALL_PRIMES[0], network, manifold.points)
     out = [np.full((len(s), layers), -1, np.int16) for s in sub.signs]
     for d, simplices in enumerate(manifold.simplices):
         full = np.flatnonzero((sub.carrier[d] == d)[:, 0])
@@ -93,7 +98,7 @@ def position_ranks(network: Network, manifold: Manifold) -> list[NDArray[np.int6
     It is below d where the vertices of a d-simplex are affinely dependent. The network only says
     which prime is used.
     """
-    prime = topology_prime(network, manifold.points)
+    prime = fitting_prime(SMALL_PRIMES[0], network, manifold.points)
     return [
         _edge_bases(manifold, d, edge_residues(manifold, simplices, prime), prime).rank
         for d, simplices in enumerate(manifold.simplices)
@@ -122,7 +127,7 @@ class Bases:
 def _edge_bases(manifold: Manifold, d: int, base: Residues, prime: int) -> Bases:
     """The edge vectors of the d-simplices; their rank is below d where one is degenerate."""
     exact = partial(_edge_vectors, manifold, d)
-    rank = modular_rank(base, prime)
+    rank = ranks_mod(base, prime)
     for i in np.flatnonzero(rank < min(d, manifold.ambient)).tolist():
         rank[i] = int(exact(i).rank())
     return Bases(base, rank, exact)
@@ -149,8 +154,8 @@ def _ranks(
         return out
     widest = max(layer.units for layer in network.layers[:layers])
     step = max(1, _BLOCK // (widest * k))
-    reduced = [reduced_layer(layer, prime) for layer in network.layers[:layers]]
-    sloped = [_nonzero_slopes(layer) for layer in network.layers[:layers]]
+    reduced = [layer_residues(layer, prime) for layer in network.layers[:layers]]
+    sloped = [sloped_units(layer) for layer in network.layers[:layers]]
     random = np.random.default_rng(0)
     mix = [random.integers(1, prime, size=(k, la.units)) for la in network.layers[:layers]]
     unsettled: set[int] = set()
@@ -166,14 +171,14 @@ def _ranks(
             own = np.ones((len(J), layer.units), np.int8)
             own[:, split] = signs[part, column : column + count]
             column += count
-            J = product(weight, J, prime)
+            J = products_mod(weight, J, prime)
             up = (own > 0) | ~split
             J = J * np.where(up, high, low)[:, :, None] % prime
             # a slope that is 0 modulo the prime need not be 0
             live = (np.where(up, *sloped[index]) & ((own != 0) | ~split)).sum(axis=1)
             bound = np.minimum(bound, live)
             # a random projection to k rows keeps the rank, or lowers the lower bound
-            lower = modular_rank(product(mix[index], J, prime), prime)
+            lower = ranks_mod(products_mod(mix[index], J, prime), prime)
             proved = lower == bound
             unsettled.update((start + np.flatnonzero(~proved)).tolist())
             out[part, index] = lower
@@ -192,27 +197,15 @@ def _settle(
 ) -> None:
     """Replace ranks that the bounds left open by ranks over ℚ, from that layer on."""
     seen: dict[tuple[int, bytes], list[int]] = {}
+    layers = out.shape[1]
     for row in sorted(unsettled):
         key = int(which[row]), signs[row].tobytes()
         if key not in seen:
-            seen[key] = _exact_ranks(network, signs[row], exact_base(int(which[row])), out.shape[1])
+            origin = fmpq_mat(network.input_dim, 1)
+            branch = Branch(network, origin, exact_base(int(which[row])))
+            own = signs[row, : branch.starts[layers]]
+            seen[key] = ExactRanks(branch, layers).ranks(own > 0, own == 0)
         out[row] = seen[key]
-
-
-def _exact_ranks(
-    network: Network, sign: NDArray[np.int8], base: fmpq_mat, layers: int
-) -> list[int]:
-    J, column, out = base, 0, []
-    for layer in network.layers[:layers]:
-        slopes = []
-        for split, (neg, pos) in zip(layer.has_hyperplane, layer.slopes_exact, strict=True):
-            slopes.append(pos if not split or sign[column] > 0 else neg)
-            column += int(split)
-        J = layer.weight_exact * J
-        rows = [[s * v for v in row] for s, row in zip(slopes, J.tolist(), strict=True)]
-        J = fmpq_mat(J.nrows(), J.ncols(), [v for row in rows for v in row])
-        out.append(int(J.rank()))
-    return out
 
 
 def _edge_vectors(manifold: Manifold, d: int, simplex: int) -> fmpq_mat:
@@ -220,12 +213,6 @@ def _edge_vectors(manifold: Manifold, d: int, simplex: int) -> fmpq_mat:
     n = manifold.ambient
     entries = [corners[j + 1][i] - corners[0][i] for i in range(n) for j in range(d)]
     return fmpq_mat(n, d, entries)
-
-
-def _nonzero_slopes(layer: Layer) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which slopes are not 0, exactly: on the positive side, and on the negative one."""
-    low, high = zip(*layer.slopes_exact, strict=True)
-    return np.array([v != 0 for v in high]), np.array([v != 0 for v in low])
 
 
 def _lower_cells(
@@ -293,7 +280,7 @@ def _bound_by_images(
             at = image[corners[todo]]
             spread = (at[:, 1:] - at[:, :1]).transpose(0, 2, 1) % prime
             rows = chosen[todo]
-            low[rows, k] = np.maximum(low[rows, k], modular_rank(spread, prime))
+            low[rows, k] = np.maximum(low[rows, k], ranks_mod(spread, prime))
 
 
 def _independent_vertices(sub: Subdivision, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from polyrank.cells import search as module
-from polyrank.cells.task import Batch, SearchResult
+from polyrank.cells.task import Batch, SearchResult, settled
 from polyrank.network.normal_form import Network
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
-from polyrank.regions.ranks import ExactRanks
+from polyrank.posed.ranks import ExactRanks
 
 Regions = dict[tuple[bytes, bytes], tuple[int, ...]]
 Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
@@ -19,11 +20,13 @@ Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
 def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, SearchResult]:
     """Regions as ``{(codeword, zero): ranks}``; a region that appears twice is an error."""
     found: Regions = {}
-    ranks = ExactRanks(network, chart, options.get("through_layer") or len(network.layers))
+    ranks = ExactRanks(
+        Branch.on(network, chart), options.get("through_layer") or len(network.layers)
+    )
 
     def sink(batch: Batch) -> None:
-        settled = ranks.settle(batch)
-        rows = zip(settled.codeword, settled.zero, settled.rank, strict=True)
+        exact = settled(batch, ranks)
+        rows = zip(exact.codeword, exact.zero, exact.rank, strict=True)
         for codeword, zero, rank in rows:
             key = (codeword.tobytes(), zero.tobytes())
             assert key not in found, f"{key} was enumerated twice"

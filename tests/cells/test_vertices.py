@@ -12,15 +12,17 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
+from polyrank.cells.task import settled
 from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.complex.build import cell_complex
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.native import library, records
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart, chart
+from polyrank.posed.ranks import ExactRanks
 from polyrank.proof.check import check
-from polyrank.regions.ranks import ExactRanks
 from tests import oracles
 from tests.cells.exact_only import Regions, regions
 from tests.cells.test_search_paths import _domain, _network
@@ -34,16 +36,16 @@ def _with_vertices(
     """Regions and witnesses of the search with vertices."""
     found: Regions = {}
     points: dict[tuple[bytes, bytes], Point] = {}
-    ranks = ExactRanks(network, where, len(network.layers))
+    ranks = ExactRanks(Branch.on(network, where), len(network.layers))
 
     def sink(batch: Any) -> None:
-        settled = ranks.settle(batch)
-        for i in range(len(settled.rank)):
-            key = (settled.codeword[i].tobytes(), settled.zero[i].tobytes())
+        whole = settled(batch, ranks)
+        for i in range(len(whole.rank)):
+            key = (whole.codeword[i].tobytes(), whole.zero[i].tobytes())
             assert key not in found, f"{key} was enumerated twice"
-            found[key] = tuple(settled.rank[i].tolist())
-            exact = settled.witness_exact.get(i)
-            floats = settled.witness[i].tolist()
+            found[key] = tuple(whole.rank[i].tolist())
+            exact = whole.witness_exact.get(i)
+            floats = whole.witness[i].tolist()
             points[key] = exact or tuple(fmpq_from_float(v) for v in floats)
 
     result = VertexSearch(network, where, len(network.layers), sink=sink).run()

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from flint import fmpz, fmpz_mat
+from flint import fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -17,7 +17,6 @@ from polyrank.chains.elimination import invariant_factors, parse_coefficients, r
 from polyrank.chains.groups import Homology, homology
 from polyrank.errors import DomainError
 from polyrank.topology.files import read_manifold
-from polyrank.topology.residues import PRIME
 from tests.conftest import shared
 
 KNOWN = "known_answers/triangulations_homology.json"
@@ -238,11 +237,6 @@ def test_coefficients():
 def test_ranks_of_empty_matrices():
     assert rank_over(fmpz_mat(0, 3), 2) == 0
     assert invariant_factors(fmpz_mat(2, 0)) == []
-
-
-def test_the_prime_is_one():
-    assert fmpz(PRIME).is_prime()
-    assert 512 * (PRIME - 1) ** 2 <= 2**53  # float64 adds 512 products exactly
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import fmpq_mat
 from hypothesis import given, settings
 
 from polyrank.network.forward import affine_map, pack_bits
+from polyrank.network.modular import SMALL_PRIMES
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 from polyrank.sampling import ranks as module
-from polyrank.sampling.modular import PRIMES, inverse_mod, pivots_mod, product_mod, residues
 from polyrank.sampling.ranks import CodewordRanks
 from tests.oracles import regions_by_generators
 from tests.strategies import degenerate_networks, realistic_network
@@ -58,7 +57,7 @@ def _adversarial(kind: str) -> list[np.ndarray]:
     if kind == "cancelling in the second layer":
         return [np.vstack([np.eye(4), np.eye(4)]), np.hstack([np.eye(4), -np.eye(4)]), np.eye(4)]
     if kind == "unlucky primes":
-        p, q, _ = PRIMES
+        p, q, _ = SMALL_PRIMES
         return [np.diag([1.0, p, q, p * q]), np.diag([float(p), 1, 1, q]), np.ones((3, 4))]
     if kind == "one part in 2^52":
         near = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])
@@ -107,7 +106,7 @@ def test_without_elimination_intervals_hold_the_rank(kind, monkeypatch):
 
 def test_a_second_prime_decides_where_the_first_is_unlucky(monkeypatch):
     monkeypatch.setattr(module, "_EXACT_WORK", 0)
-    p = PRIMES[0]
+    p = SMALL_PRIMES[0]
     for weights in (
         [np.diag([1.0, p, 3.0]), np.eye(3)],
         [
@@ -123,7 +122,7 @@ def test_a_second_prime_decides_where_the_first_is_unlucky(monkeypatch):
 
 
 def test_denominators_that_every_prime_divides_go_to_elimination():
-    p, q, r = PRIMES
+    p, q, r = SMALL_PRIMES
     entry = RationalArray.from_rationals([f"1/{p * q * r}", 0, 0, 0], (2, 2))
     net = Network.from_arrays([entry, np.eye(2)], [[0.0, 0.0], [0.0, 0.0]], output_relu=True)
     table = CodewordRanks(net).table(pack_bits(np.ones((1, 4), dtype=bool)))
@@ -140,48 +139,3 @@ def test_larger_networks_equal_flint(kind, workers):
     table = CodewordRanks(net, frequent).table(words, workers=workers)
     assert table.exact
     assert table.lower[::5].tolist() == [_by_flint(net, word) for word in words[::5]]
-
-
-def test_arithmetic_modulo_a_prime():
-    rng = np.random.default_rng(1)
-    p = PRIMES[0]
-    A = rng.integers(0, p, (60, 2500)).astype(float)
-    B = rng.integers(0, p, (2500, 70)).astype(float)
-    expected = (A.astype(object) @ B.astype(object)) % p
-    assert (product_mod(A, B, p) == expected.astype(float)).all()
-    square = rng.integers(0, p, (130, 130)).astype(float)
-    identity = product_mod(square, inverse_mod(square, p), p)
-    assert (identity == np.eye(130)).all()
-    with pytest.raises(ValueError, match="singular"):
-        inverse_mod(np.ones((3, 3)), p)
-
-
-@pytest.mark.parametrize("shape", [(7, 5), (60, 130), (130, 60), (100, 100)])
-def test_pivots_are_those_of_an_invertible_submatrix(shape):
-    rng = np.random.default_rng(2)
-    p = PRIMES[1]
-    r = min(shape) // 2
-    M = product_mod(
-        rng.integers(0, p, (shape[0], r)).astype(float),
-        rng.integers(0, p, (r, shape[1])).astype(float),
-        p,
-    )
-    rows, columns = pivots_mod(M, p)
-    assert len(rows) == len(columns) == r
-    inverse_mod(np.ascontiguousarray(M[np.ix_(rows, columns)]), p)  # raises if it is singular
-    assert len(pivots_mod(M, p, stop=2)[0]) == 2
-
-
-def test_residues_of_floats_and_rationals():
-    p = PRIMES[2]
-    values = [0.0, 1.0, -1.5, 2.0**-1074, 1.7e308, float(p), 0.1]
-    found = residues(RationalArray.from_floats(values), p)
-    matrix = RationalArray.from_floats(values).to_fmpq_mat()
-    assert found is not None
-    assert found.tolist() == [
-        float(int(v.p) * pow(int(v.q), -1, p) % p) for v in fmpq_mat(matrix).entries()
-    ]
-    thirds = residues(RationalArray.from_rationals(["1/3", "-2/3"], (2,)), p)
-    assert thirds is not None
-    assert ((3 * thirds) % p).tolist() == [1.0, p - 2.0]
-    assert residues(RationalArray.from_rationals([f"1/{3 * p}"], (1,)), p) is None

@@ -9,23 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyrank.network.forward import affine_map, forward_exact
-from polyrank.network.modular import fitting_prime, residues
+from polyrank.network.modular import SMALL_PRIMES, fitting_prime
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.ranks import ambient_ranks
-from polyrank.topology.residues import (
-    PRIME,
-    image_residues,
-    modular_rank,
-    product,
-    topology_prime,
-)
+from polyrank.topology.residues import image_residues
 from polyrank.topology.restriction import Restriction, restrict
 from polyrank.topology.shapes import shape
 from polyrank.topology.subdivide import subdivide
 from tests.strategies import degenerate_networks
 from tests.topology.test_subdivide import random_network, small_manifolds, vertex_sets
+
+PRIME = SMALL_PRIMES[0]
 
 
 def check_ranks(found: Restriction) -> None:
@@ -120,16 +116,6 @@ def test_image_residues_are_the_exact_images(seed):
             assert image[v].tolist() == expected
 
 
-def test_products_and_ranks_modulo_the_prime():
-    rng = np.random.default_rng(0)
-    A = rng.integers(0, PRIME, size=(4, 1200))
-    B = rng.integers(0, PRIME, size=(3, 1200, 2))
-    expected = (A.astype(object) @ B.astype(object)) % PRIME
-    assert (product(A, B, PRIME) == expected).all()
-    matrices = np.array([[[1, 2], [2, 4]], [[0, 1], [1, 0]], [[0, 0], [0, 0]]])
-    assert modular_rank(matrices, PRIME).tolist() == [1, 2, 0]
-
-
 @pytest.mark.parametrize("where", ["weight", "bias", "slope", "point"])
 def test_denominators_that_the_prime_divides(where):
     """Another prime is taken: every prime gives a lower bound of the rank."""
@@ -146,19 +132,7 @@ def test_denominators_that_the_prime_divides(where):
     points = RationalArray.from_rationals([values["point"], 0, 0, 1, -1, -1], (3, 2))
     found = restrict(net, build_manifold(points, [[[0, 1, 2]]]))
     check_ranks(found)
-    assert topology_prime(net, points) < PRIME
-
-
-def test_a_prime_below_all_that_divide_a_denominator():
-    thirds = RationalArray.from_rationals([fmpq(1, 3 * 5 * 11)], (1, 1))
-    net = Network.from_arrays([thirds], [[0.0]])
-    assert fitting_prime(13, net) == 13
-    assert fitting_prime(12, net) == 7
-    assert fitting_prime(13, net, below=13) == 7
-    with pytest.raises(ValueError, match="every odd prime up to 5 divides a denominator"):
-        fitting_prime(5, net)
-    with pytest.raises(ValueError, match="11 divides the denominator of 1/165"):
-        residues(thirds, 11)
+    assert fitting_prime(PRIME, net, points) < PRIME
 
 
 @pytest.mark.parametrize("slope", [PRIME, fmpq(PRIME, 3), -2 * PRIME])

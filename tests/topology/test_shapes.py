@@ -7,7 +7,8 @@ import pytest
 
 from polyrank.chains.groups import homology
 from polyrank.errors import DomainError
-from polyrank.topology.residues import PRIME, edge_residues, modular_rank
+from polyrank.network.modular import SMALL_PRIMES, ranks_mod
+from polyrank.topology.residues import edge_residues
 from polyrank.topology.shapes import SHAPES, shape
 
 # by the classification of surfaces and of graphs; smallest and larger resolutions
@@ -40,8 +41,8 @@ def test_homology_at_several_resolutions(name):
         # dyadic: multiples of 2^-20
         assert (made.points.approx * 2.0**20 == np.round(made.points.approx * 2.0**20)).all()
         for d, simplices in enumerate(made.simplices[1:], start=1):
-            edges = edge_residues(made, simplices, PRIME)
-            assert (modular_rank(edges, PRIME) == d).all(), "degenerate"
+            edges = edge_residues(made, simplices, SMALL_PRIMES[0])
+            assert (ranks_mod(edges, SMALL_PRIMES[0]) == d).all(), "degenerate"
 
 
 def test_surfaces_are_manifolds():

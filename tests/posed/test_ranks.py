@@ -10,12 +10,14 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 import polyrank as pr
-from polyrank.cells.task import Batch
+from polyrank.cells.task import Batch, settled
+from polyrank.network import exact_rank
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
+from polyrank.posed import ranks as module
+from polyrank.posed.branch import Branch
 from polyrank.posed.chart import chart
-from polyrank.regions import ranks as module
-from polyrank.regions.ranks import ExactRanks
+from polyrank.posed.ranks import ExactRanks
 from tests.cells.exact_only import regions
 
 
@@ -51,10 +53,10 @@ def _network(seed: int) -> Network:
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("prime", [2, 3, 5, module.PRIME])
+@pytest.mark.parametrize("prime", [2, 3, 5, 9223372036854775783])
 def test_every_rank_of_every_region(seed: int, prime: int, monkeypatch: Any) -> None:
     """A prime that divides determinants or denominators costs time, never a wrong rank."""
-    monkeypatch.setattr(module, "PRIME", prime)
+    monkeypatch.setattr(exact_rank, "_PRIMES", (prime,))
     network = _network(seed)
     where = chart(pr.Box(-2, 2), 3)
     found, result = regions(network, where)
@@ -67,9 +69,9 @@ def test_every_rank_of_every_region(seed: int, prime: int, monkeypatch: Any) -> 
         assert list(ranks) == _by_elimination(network, where, bits)
 
 
-@pytest.mark.parametrize("prime", [2, 7, module.PRIME])
+@pytest.mark.parametrize("prime", [2, 7, 9223372036854775783])
 def test_open_ranks_are_settled_whatever_the_prime(prime: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "PRIME", prime)
+    monkeypatch.setattr(exact_rank, "_PRIMES", (prime,))
     half = RationalArray.from_rationals([fmpq(1, 2), fmpq(7, 3), fmpq(3, 2), fmpq(7, 1)], (2, 2))
     ones, zeros = RationalArray.from_floats(np.ones(2)), RationalArray.from_floats(np.zeros(2))
     network = Network((Layer(half, zeros, zeros, ones), affine_layer([[1.0, -1.0]], [0.0])))
@@ -82,11 +84,11 @@ def test_open_ranks_are_settled_whatever_the_prime(prime: int, monkeypatch: Any)
         np.array([[-1, -1], [1, -1], [0, 0]], dtype=np.int16),
         np.zeros((3, 2)),
     )
-    settled = ExactRanks(network, where, 2).settle(batch)
+    found = settled(batch, ExactRanks(Branch.on(network, where), 2))
     matrix = fmpq_mat(2, 2, list(half.entries()))
-    assert settled.rank.tolist() == [[matrix.rank(), 1], [1, 1], [0, 0]]
+    assert found.rank.tolist() == [[matrix.rank(), 1], [1, 1], [0, 0]]
     assert batch.rank[0, 0] == -1
-    assert ExactRanks(network, where, 2).settle(settled) is settled
+    assert settled(found, ExactRanks(Branch.on(network, where), 2)) is found
 
 
 def test_a_unit_that_vanishes_on_the_region_adds_no_rank() -> None:
@@ -105,10 +107,12 @@ def test_the_cache_of_prefixes_is_bounded(monkeypatch: Any) -> None:
     network = _network(1)
     where = chart(pr.Box(-2, 2), 3)
     found, _ = regions(network, where)
-    ranks = ExactRanks(network, where, 4)
+    ranks = ExactRanks(Branch.on(network, where), 4)
     for (codeword, zero), expected in found.items():
         arrays = [
-            np.unpackbits(np.frombuffer(v, dtype=np.uint8), bitorder="little", count=12)
+            np.unpackbits(np.frombuffer(v, dtype=np.uint8), bitorder="little", count=12).astype(
+                bool
+            )
             for v in (codeword, zero)
         ]
         assert tuple(ranks.ranks(*arrays)) == expected
