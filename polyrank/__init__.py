@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
+    from polyrank.minrank.maximum import maximum_rank
+    from polyrank.minrank.minimum import minimum_rank
     from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
@@ -59,6 +61,8 @@ __all__ = [
     "from_torch",
     "image",
     "load",
+    "maximum_rank",
+    "minimum_rank",
     "open_run",
     "save",
     "vnnlib_domain",
@@ -91,6 +95,8 @@ _HOME = {
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
     "load": "polyrank.network.formats",
+    "maximum_rank": "polyrank.minrank.maximum",
+    "minimum_rank": "polyrank.minrank.minimum",
     "open_run": "polyrank.api.run",
     "save": "polyrank.network.formats",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from polyrank_cli.rationals import ROUNDED, short_point, shown
 
 if TYPE_CHECKING:
     from polyrank.minrank.deep import Depth
-    from polyrank.minrank.result import MinimumRank
+    from polyrank.minrank.result import MaximumRank, MinimumRank
 
 __all__ = ["minrank_command"]
 
@@ -42,6 +42,9 @@ def minrank_command(
             show_default=False,
         ),
     ] = None,
+    greatest: Annotated[
+        bool, typer.Option("--greatest", help="The greatest rank instead of the least.")
+    ] = False,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Also a witness with the least |z| as large as can be."),
@@ -56,20 +59,33 @@ def minrank_command(
     """The least rank of NETWORK through layer K on a domain (default: all of R^n), as an interval.
 
     The lower bound is proved exactly, the upper one is a region with its rational witness. Layers
-    below K are enumerated where they can matter, layer K is not.
+    below K are enumerated where they can matter, layer K is not. With --greatest the two change
+    places: a region with the greatest rank, and a proof that none has more.
 
     Exit status: 0 if the bounds meet and the list of --below is complete, 3 if not (the time limit
     or --limit), 1 error, 2 wrong usage, 130 interrupted.
     """
     # numpy and flint load here, which is more than --help may take
+    from polyrank.minrank.maximum import MaximumRankInterrupted, maximum_rank  # noqa: PLC0415
     from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
+    which = "greatest" if greatest else "least"
+
     def report(lower: int, upper: int) -> None:
         if not quiet:
-            say(f"the least rank is in [{lower}, {upper}]")
+            say(f"the {which} rank is in [{lower}, {upper}]")
 
+    if greatest and (below is not None or milp):
+        raise typer.BadParameter("--below and --milp are about the least rank, not --greatest")
+    shared: dict[str, Any] = {
+        "layer": layer,
+        "seconds": math.inf if time is None else time,
+        "seed": seed,
+        "report": report,
+        "deep": deep,
+    }
     with sentences():
         where = chosen_domain(domain)
         loaded = reading.load(network)
@@ -78,20 +94,13 @@ def minrank_command(
             if not quiet:
                 say(note)
         interrupted = False
+        found: MinimumRank | MaximumRank
         try:
-            found = minimum_rank(
-                loaded,
-                where,
-                layer=layer,
-                below=below,
-                limit=limit,
-                seconds=math.inf if time is None else time,
-                milp=milp,
-                seed=seed,
-                report=report,
-                deep=deep,
-            )
-        except MinimumRankInterrupted as interruption:
+            if greatest:
+                found = maximum_rank(loaded, where, **shared)
+            else:
+                found = minimum_rank(loaded, where, below=below, limit=limit, milp=milp, **shared)
+        except (MinimumRankInterrupted, MaximumRankInterrupted) as interruption:
             interrupted, found = True, interruption.found
         if as_json:
             typer.echo(json.dumps({**found.summary(), "interrupted": interrupted}))
@@ -104,15 +113,17 @@ def minrank_command(
             raise typer.Exit(UNDECIDED)
 
 
-def _show(found: MinimumRank, *, deep: bool) -> None:
-    through = f"least rank through layer {found.layer}"
-    if found.exact:
-        typer.echo(f"certified: the {through} is exactly {found.lower}")
+def _show(found: MinimumRank | MaximumRank, *, deep: bool) -> None:
+    from polyrank.minrank.result import MinimumRank  # noqa: PLC0415  (numpy)
+
+    which = "least" if isinstance(found, MinimumRank) else "greatest"
+    through = f"{which} rank through layer {found.layer}"
+    upper = found.best.rank if isinstance(found, MinimumRank) else found.upper
+    if found.lower == upper:
+        typer.echo(f"certified: the {through} is exactly {upper}")
     else:
-        typer.echo(
-            f"not settled: the {through} is at least {found.lower} and at most {found.best.rank}"
-        )
-    if found.solver_bound is not None:
+        typer.echo(f"not settled: the {through} is at least {found.lower} and at most {upper}")
+    if isinstance(found, MinimumRank) and found.solver_bound is not None:
         typer.echo(
             f"HiGHS's own bound, not proved and not used: at least {found.solver_bound} live units"
         )
@@ -125,7 +136,7 @@ def _show(found: MinimumRank, *, deep: bool) -> None:
         depth = _depth_text(found.deep.depth)
         lines.append(f"deep witness: {short_point(found.deep.point)}{depth}{end}")
     typer.echo("\n".join(lines))
-    if found.below is not None:
+    if isinstance(found, MinimumRank) and found.below is not None:
         which = "all of them" if found.complete else "more may exist"
         typer.echo(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
         for region in found.regions:

@@ -1,4 +1,4 @@
-"""A lower bound of the rank through layer K on all completions of a prefix of layers.
+"""Bounds of the rank through layer K on all completions of a prefix of layers.
 
 **Theorem.** Let layers 1..j be decided on a cell, with linear part ``J_j`` there (``J_0`` the
 basis of the domain). For i > j let ``E_i ⊆ T_i`` be sets of units of layer i such that on every
@@ -48,11 +48,14 @@ class ChainBound:
         ``loss[j]``: the sum over i = j + 2..K, for j = 0..K−1.
     root : int
         The bound for the whole domain (j = 0), at least 0.
+    most : int
+        An upper bound for the whole domain: the least ``rank W_i[T_i, T_{i−1}]``.
     """
 
     live: tuple[tuple[int, ...], ...]
     loss: tuple[int, ...]
     root: int
+    most: int
 
 
 def chain_bound(network: Network, chart: Chart) -> ChainBound:
@@ -79,7 +82,11 @@ def chain_bound(network: Network, chart: Chart) -> ChainBound:
     loss.reverse()
     first = network.layers[0].weight_exact * chart.basis
     root = _rank(first, live[0], range(chart.k)) - loss[0]
-    return ChainBound(tuple(live), tuple(loss), max(0, root))
+    most = _rank(first, maybe[0], range(chart.k))
+    for i in range(1, len(network.layers)):
+        # a composite has at most the rank of each factor
+        most = min(most, _rank(network.layers[i].weight_exact, maybe[i], maybe[i - 1]))
+    return ChainBound(tuple(live), tuple(loss), max(0, root), most)
 
 
 def _inputs(chart: Chart) -> list[_Interval]:

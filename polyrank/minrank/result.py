@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from polyrank.minrank.deep import DeepWitness, Depth
 
-__all__ = ["LowRegion", "MinimumRank"]
+__all__ = ["LowRegion", "MaximumRank", "MinimumRank"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,13 +116,7 @@ class MinimumRank:
             "upper": self.best.rank,
             "certified": self.certified,
             "best": {**self.best.summary(), "least_pre_activation": _spelled(self.depth)},
-            "deep": None
-            if self.deep is None
-            else {
-                "witness": [str(v) for v in self.deep.point],
-                "least_pre_activation": _spelled(self.deep.depth),
-                "unbounded": self.deep.unbounded,
-            },
+            "deep": _spelled_witness(self.deep),
             "below": self.below,
             "regions": [region.summary() for region in self.regions],
             "complete": self.complete if self.below is not None else None,
@@ -133,6 +127,77 @@ class MinimumRank:
             "programs": self.programs,
             "seconds": self.seconds,
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaximumRank:
+    """Bounds of the greatest rank through a layer over all regions of a domain.
+
+    **Proves**: every region has rank ≤ ``upper``; ``best`` is a region of rank ``best.rank``.
+
+    Attributes
+    ----------
+    layer : int
+        K, 1-based.
+    upper : int
+    best : LowRegion
+    depth : Depth
+        The least ``|z|`` at its witness.
+    cells, pruned, nodes, programs : int
+        Cells of the layers below whose units were looked at; those among them that cannot hold a
+        greater rank; nodes and linear programs of the searches.
+    seconds : float
+    deep : DeepWitness or None
+        A deep point of the best region, if one was asked for and found in time.
+    """
+
+    layer: int
+    upper: int
+    best: LowRegion
+    depth: Depth
+    cells: int
+    pruned: int
+    nodes: int
+    programs: int
+    seconds: float
+    deep: DeepWitness | None = None
+
+    @property
+    def lower(self) -> int:
+        """The rank of the best region."""
+        return self.best.rank
+
+    @property
+    def certified(self) -> bool:
+        """True if the bounds meet: the greatest rank is ``upper``."""
+        return self.best.rank == self.upper
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-serialisable; codewords as text, points exact."""
+        return {
+            "layer": self.layer,
+            "greatest": True,
+            "lower": self.best.rank,
+            "upper": self.upper,
+            "certified": self.certified,
+            "best": {**self.best.summary(), "least_pre_activation": _spelled(self.depth)},
+            "deep": _spelled_witness(self.deep),
+            "cells": self.cells,
+            "pruned": self.pruned,
+            "nodes": self.nodes,
+            "programs": self.programs,
+            "seconds": self.seconds,
+        }
+
+
+def _spelled_witness(deep: DeepWitness | None) -> dict[str, Any] | None:
+    if deep is None:
+        return None
+    return {
+        "witness": [str(v) for v in deep.point],
+        "least_pre_activation": _spelled(deep.depth),
+        "unbounded": deep.unbounded,
+    }
 
 
 def _spelled(depth: Depth) -> dict[str, Any]:

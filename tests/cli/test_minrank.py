@@ -200,3 +200,26 @@ def test_interrupted(polyrank, plane, monkeypatch):
     found = polyrank("minrank", plane)
     assert found.status == 130
     assert "interrupted" in found.err
+
+
+def test_the_greatest_rank(polyrank, plane):
+    found = polyrank("minrank", plane, "--greatest", "--deep")
+    assert found.status == 0
+    assert found.out.startswith("certified: the greatest rank through layer 1 is exactly 2\n")
+    assert "polyrank: the greatest rank is in [" in found.err
+    assert "regions of rank" not in found.out
+    # all three units are live for large x, y
+    shown = json.loads(polyrank("minrank", plane, "--greatest", "--json", "-q").out)
+    assert (shown["lower"], shown["upper"], shown["greatest"]) == (2, 2, True)
+
+
+def test_options_of_the_least_rank_only(polyrank, plane):
+    found = polyrank("minrank", plane, "--greatest", "--below", "1")
+    assert found.status == 2
+    assert "--below" in found.err
+
+
+def test_not_settled_in_time(polyrank, plane):
+    found = polyrank("minrank", plane, "--greatest", "--time", "0", "--box", "-9", "-8")
+    assert found.status in (0, 3)
+    assert "greatest rank through layer 1" in found.out

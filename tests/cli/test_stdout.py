@@ -31,7 +31,7 @@ VERBS: dict[str, list[list[str]]] = {
     "summary": [["RUN"]],
     "graph": [["RUN", "--linear-regions", "1"]],
     "low-rank": [["RUN", "--below", "2", "--layer", "1"]],
-    "minrank": [["NET", "--milp"], ["NET", "--layer", "2", "--below", "1"]],
+    "minrank": [["NET", "--milp"], ["NET", "--layer", "2", "--below", "1"], ["NET", "--greatest"]],
     "bounds": [["3-4-5"]],
     "region": [["RUN", "0"]],
     "sample": [["NET", "--normal", "50", "--run", "RUN"], ["NET", "--points", "POINTS"]],

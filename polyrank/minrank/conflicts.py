@@ -1,0 +1,126 @@
+"""Whether a cell holds a region of rank ≥ r: branch and bound over units that may stay off.
+
+If all units of a set S can be live at one point, the region there has at least the rank of S. If
+they cannot, Farkas multipliers name a few of them that are never live together, a *conflict*: on
+every region of the cell one of them is off, and the search branches on which one it gives up. A set
+of rank < r (over ℚ) has no region of rank ≥ r inside it, and ends its branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from flint import fmpq_mat, nmod_mat
+
+from polyrank.lp.deadline import look
+from polyrank.lp.farkas import Multipliers
+from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.contradiction import decide
+from polyrank.minrank.programs import SlackProgram
+from polyrank.network.exact_rank import exact_rank
+
+__all__ = ["ConflictSearch"]
+
+_PRIME = 4611686018427387847
+
+
+@dataclass(slots=True)
+class ConflictSearch:
+    """Branch and bound on one cell; conflicts are kept from one question to the next.
+
+    Parameters
+    ----------
+    cell : LiveCell
+    highs : optional
+        A solver to be used again (:class:`polyrank.minrank.programs.SlackProgram`).
+
+    Attributes
+    ----------
+    most : int
+        Exact rank of all units that can be live: an upper bound for all regions of the cell.
+    nodes, programs : int
+        Sets of units looked at and linear programs solved so far.
+    """
+
+    cell: LiveCell
+    highs: Any = None
+    most: int = field(init=False)
+    nodes: int = field(default=0, init=False)
+    programs: int = field(default=0, init=False)
+    _rows: list[IntRow] = field(init=False)
+    _program: SlackProgram | None = field(default=None, init=False)
+    _conflicts: list[int] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._rows = [*self.cell.walls, *self.cell.switching]
+        self.most = exact_rank(self._linear((1 << len(self.cell.switching)) - 1))
+
+    def above(self, r: int) -> fmpq_mat | None:
+        """A point whose region has rank ≥ r, or None: **proves** that the cell has no such region.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the time limit passes first.
+        """
+        if r > self.most:
+            return None
+        # the units that may be live, and those among them that are not given up any more
+        stack = [((1 << len(self.cell.switching)) - 1, 0)]
+        while stack:
+            allowed, kept = stack.pop()
+            look()
+            self.nodes += 1
+            if self._rank_below(allowed, r):
+                continue
+            conflict = self._known(allowed, kept)
+            if conflict is None:
+                found = self._decide(allowed)
+                if not isinstance(found, Multipliers):
+                    return found
+                walls = len(self.cell.walls)
+                conflict = sum(1 << (i - walls) for i in found.indices if i >= walls)
+                self._conflicts.append(conflict)
+            for i in _units(conflict & ~kept):
+                stack.append((allowed & ~(1 << i), kept))
+                kept |= 1 << i
+        return None
+
+    def _linear(self, units: int) -> fmpq_mat:
+        rows = [*self.cell.always, *(self.cell.switching[i] for i in _units(units))]
+        return fmpq_mat(len(rows), self.cell.k, [v for row in rows for v in row[: self.cell.k]])
+
+    def _rank_below(self, units: int, r: int) -> bool:
+        """Whether the rank over ℚ is less than r; residues bound it from below."""
+        k = self.cell.k
+        rows = [*self.cell.always, *(self.cell.switching[i] for i in _units(units))]
+        if min(len(rows), k) < r:
+            return True
+        residues = [v % _PRIME for row in rows for v in row[:k]]
+        if r <= 0 or int(nmod_mat(len(rows), k, residues, _PRIME).rank()) >= r:
+            return False
+        return exact_rank(self._linear(units)) < r
+
+    def _known(self, allowed: int, kept: int) -> int | None:
+        """The known conflict among the allowed units of which fewest can be given up."""
+        inside = [c for c in self._conflicts if c & ~allowed == 0]
+        return min(inside, key=lambda c: (c & ~kept).bit_count(), default=None)
+
+    def _decide(self, allowed: int) -> fmpq_mat | Multipliers:
+        walls = len(self.cell.walls)
+        numbers = [*range(walls), *(walls + i for i in _units(allowed))]
+        if not numbers:
+            return self.cell.inside
+        if self._program is None:
+            self._program = SlackProgram(self._rows, self.cell.k, self.highs)
+        self.programs += 1
+        used = np.zeros(len(self._rows), dtype=bool)
+        used[numbers] = True
+        return decide(self._rows, numbers, self._program.solve(used), self.cell.k)
+
+
+def _units(mask: int) -> Sequence[int]:
+    return [i for i in range(mask.bit_length()) if mask >> i & 1]
