@@ -1,0 +1,450 @@
+"""Two families of pieces at one layer: their images are apart, by how much, or where they meet.
+
+The boxes of the images leave few pairs. For each of these floats propose the nearest points of the
+two hulls (a batch at a time); the difference is the normal of a hyperplane, whose gap is bounded
+rigorously. Pairs that this does not settle are decided by
+:func:`polyrank.image.hyperplane.separate_hulls`, in rationals.
+
+Source of the proposals: B. F. Mitchell, V. F. Demyanov, V. N. Malozemov, "Finding the point of a
+polyhedron closest to the origin", SIAM J. Control 12 (1974).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from polyrank.errors import RefutedError
+from polyrank.image.box_join import meeting_boxes
+from polyrank.image.hyperplane import CommonPoint, Hyperplane, Points, separate_hulls
+from polyrank.image.pieces import Pieces, bounds
+from polyrank.lp.deadline import look
+from polyrank.lp.farkas import integer_row
+from polyrank.network.forward import forward_exact
+from polyrank.network.rational import fmpq_from_float, nearest_float
+
+__all__ = ["Disjoint", "Meeting", "Preimage", "decide_apart", "preimage_of"]
+
+U = 2.0**-53
+_TINY = 1e-290
+_BATCH = 1 << 12
+_STEPS = 60
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Preimage:
+    """A point of M.
+
+    Attributes
+    ----------
+    point : tuple of fmpq
+        In R^n.
+    simplex : tuple of int
+        The vertices of M that span the simplex in which it lies.
+    weights : tuple of fmpq
+        Its barycentric coordinates with respect to them: not negative, of sum 1.
+    """
+
+    point: tuple[fmpq, ...]
+    simplex: tuple[int, ...]
+    weights: tuple[fmpq, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """``Φ_K(x) = Φ_K(x')`` with x in the first family and x' in the second.
+
+    Attributes
+    ----------
+    image : tuple of fmpq
+    first, second : Preimage
+    """
+
+    image: tuple[fmpq, ...]
+    first: Preimage
+    second: Preimage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disjoint:
+    """The images of the two families have no common point.
+
+    Attributes
+    ----------
+    distance : fmpq
+        A proven lower bound of their Euclidean distance, positive.
+    near : float
+        About the distance: that of two points of the images; nothing is proved by it.
+    pairs : int64 array, shape (k, 2)
+        The pairs of pieces whose boxes are near each other; the boxes of all other pairs are
+        further apart than ``distance``.
+    normals, offsets : float64 arrays, shapes (k, m) and (k,)
+        ``w·y > t`` on the image of the first piece, ``w·y < t`` on that of the second, as the
+        dyadic numbers that they are; nan for the pairs in ``exact``.
+    exact : dict
+        Pairs whose hyperplane needs more than floats: place → :class:`Hyperplane`.
+    """
+
+    distance: fmpq
+    near: float
+    pairs: Numbers
+    normals: Floats
+    offsets: Floats
+    exact: dict[int, Hyperplane]
+
+
+def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | Meeting:
+    """Whether the images of two families of pieces have a common point.
+
+    **Proves** either answer: the boxes contain the images, every other pair has a hyperplane that
+    is verified by rigorous bounds or in rationals; a common point is a convex combination of exact
+    images on both sides, and its preimages are mapped to it by the plain forward pass.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        Of one layer.
+    first, second : int64 arrays
+        Numbers of pieces, at least one each.
+
+    Raises
+    ------
+    OutOfTimeError
+        If a time limit of :mod:`polyrank.lp.deadline` has passed: nothing is decided.
+    """
+    shared = _same_vertex(pieces, first, second)
+    if shared is not None:
+        return shared
+    scaled = _Scaled.of(pieces)
+    nearest, touching = _nearest_vertices(scaled, first, second)
+    if touching is not None:
+        return touching
+    found = _Found(scaled, nearest)
+    low, high = scaled.boxes()
+    # first the boxes that meet, whose pairs are the ones that can meet and the nearest ones
+    for radius in (0.0, None):
+        reach = found.reach if radius is None else radius
+        grown = _grown(low[first], high[first], reach)
+        for i, j in meeting_boxes(grown, (low[second], high[second])):
+            a, b = first[i], second[j]
+            gap = _box_gaps(low, high, a, b)
+            chosen = (gap > 0) & (gap <= found.reach) if radius is None else gap <= 0
+            order = np.flatnonzero(chosen)
+            for start in range(0, order.size, _BATCH):
+                part = order[start : start + _BATCH]
+                part = part[gap[part] <= found.reach]
+                look()
+                meeting = found.settle(a[part], b[part])
+                if meeting is not None:
+                    return meeting
+    return found.disjoint()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scaled:
+    """The float images times 2^−exponent, so that no square of them overflows or vanishes."""
+
+    pieces: Pieces
+    image: Floats
+    error: Floats
+    exponent: int
+
+    @classmethod
+    def of(cls, pieces: Pieces) -> _Scaled:
+        size = float(np.abs(pieces.image).max(initial=0.0))
+        exponent = math.frexp(size)[1] if size and not 2.0**-300 < size < 2.0**300 else 0
+        if not exponent:
+            return cls(pieces, pieces.image, pieces.error, 0)
+        # what becomes subnormal is rounded by at most 2^-1074
+        image, error = np.ldexp(pieces.image, -exponent), np.ldexp(pieces.error, -exponent)
+        return cls(pieces, image, error + 2.0**-1072, exponent)
+
+    def boxes(self) -> tuple[Floats, Floats]:
+        """Boxes that contain the images of the pieces."""
+        low, high = bounds(self.image, self.error)
+        start, vertex = self.pieces.start[:-1], self.pieces.vertex
+        return (
+            np.minimum.reduceat(low[vertex], start, axis=0),
+            np.maximum.reduceat(high[vertex], start, axis=0),
+        )
+
+    def plane(self, normal: Floats, offset: float) -> Hyperplane:
+        """A hyperplane of the scaled images as one of the images themselves."""
+        row = [fmpq_from_float(v) for v in normal.tolist()]
+        row.append(fmpq_from_float(offset) * fmpq(2) ** self.exponent)
+        whole = integer_row(row)
+        return Hyperplane(whole[:-1], whole[-1])
+
+
+class _Found:
+    """What is known so far: bounds of the distance, and the hyperplanes of pairs."""
+
+    def __init__(self, scaled: _Scaled, nearest: float) -> None:
+        self.scaled = scaled
+        self.pieces = scaled.pieces
+        self.reach = nearest
+        self.least = math.inf  # of the bounds of the pairs so far
+        self.exact_least: fmpq | None = None
+        self.pairs: list[Numbers] = []
+        self.normals: list[Floats] = []
+        self.offsets: list[Floats] = []
+        self.exact: dict[int, Hyperplane] = {}
+        self.count = 0
+
+    def settle(self, a: Numbers, b: Numbers) -> Meeting | None:
+        """Hyperplanes for pairs of pieces, or the first pair that meets."""
+        if not a.size:
+            return None
+        one, other = _padded(self.scaled, a), _padded(self.scaled, b)
+        normal, distance = _nearest_directions(one[0], other[0])
+        lower, offset = _gaps(one, other, normal)
+        open_ = np.flatnonzero(~(lower > 0))
+        if self.scaled.exponent:
+            for k in np.flatnonzero(lower > 0).tolist():
+                self.exact[self.count + k] = self.scaled.plane(normal[k], float(offset[k]))
+            normal[:], offset[:] = np.nan, np.nan
+        normal[open_], offset[open_] = np.nan, np.nan
+        for k in open_[np.argsort(distance[open_], kind="stable")].tolist():
+            look()
+            answer = separate_hulls(*(self._points(int(p[k])) for p in (a, b)))
+            if isinstance(answer, CommonPoint):
+                return _meeting(self.pieces, int(a[k]), int(b[k]), answer)
+            self.exact[self.count + k] = answer
+            bound = _exact_gap(self.pieces, int(a[k]), int(b[k]), answer)
+            self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
+        if open_.size < a.size:
+            self.least = min(self.least, float(np.where(lower > 0, lower, np.inf).min()))
+        known = distance[np.isfinite(distance) & (distance > 0)]
+        if known.size:
+            self.reach = min(self.reach, float(known.min()))
+        self.pairs.append(np.stack([a, b], axis=1))
+        self.normals.append(normal)
+        self.offsets.append(offset)
+        self.count += a.size
+        return None
+
+    def disjoint(self) -> Disjoint:
+        known = [v for v in (self.least, self.reach) if math.isfinite(v)]
+        back = fmpq(2) ** self.scaled.exponent
+        distance = fmpq_from_float(min(known)) * back if known else None
+        if self.exact_least is not None:
+            distance = self.exact_least if distance is None else min(distance, self.exact_least)
+        if distance is None:
+            raise RefutedError("two families of pieces have no pair and no distance")
+        m = self.pieces.ambient
+        return Disjoint(
+            distance,
+            nearest_float(fmpq_from_float(self.reach) * back)
+            if math.isfinite(self.reach)
+            else math.inf,
+            np.concatenate([np.empty((0, 2), np.int64), *self.pairs]),
+            np.concatenate([np.empty((0, m)), *self.normals]),
+            np.concatenate([np.empty(0), *self.offsets]),
+            self.exact,
+        )
+
+    def _points(self, piece: int) -> Points:
+        vertices = self.pieces.vertices(piece)
+        own = vertices.tolist()
+        return Points(
+            self.pieces.image[vertices],
+            self.pieces.error[vertices],
+            lambda i: self.pieces.exact(own[i]),
+        )
+
+
+def _corners(pieces: Pieces, numbers: Numbers) -> Numbers:
+    """The vertices of some pieces, ascending."""
+    chosen = np.zeros(pieces.count, dtype=bool)
+    chosen[numbers] = True
+    return np.unique(pieces.vertex[np.repeat(chosen, np.diff(pieces.start))])
+
+
+def _same_vertex(pieces: Pieces, first: Numbers, second: Numbers) -> Meeting | None:
+    """A vertex of M, or of its subdivision, that both families have."""
+    shared = np.intersect1d(_corners(pieces, first), _corners(pieces, second))
+    if not shared.size:
+        return None
+    vertex = int(shared[0])
+    return _vertices_meet(pieces, first, second, vertex, vertex)
+
+
+def _vertices_meet(
+    pieces: Pieces, first: Numbers, second: Numbers, vertex: int, other: int
+) -> Meeting:
+    """The meeting at a vertex of either family, whose images are equal."""
+    own, theirs = _piece_at(pieces, first, vertex), _piece_at(pieces, second, other)
+    return _meeting(pieces, own[0], theirs[0], CommonPoint(own[1], theirs[1], pieces.exact(vertex)))
+
+
+def _piece_at(
+    pieces: Pieces, family: Numbers, vertex: int
+) -> tuple[int, tuple[tuple[int, fmpq], ...]]:
+    """A piece of the family with this vertex, and the vertex as a combination of its vertices."""
+    piece = next(p for p in family.tolist() if vertex in pieces.vertices(p))
+    return piece, ((int(np.flatnonzero(pieces.vertices(piece) == vertex)[0]), fmpq(1)),)
+
+
+def _nearest_vertices(
+    scaled: _Scaled, first: Numbers, second: Numbers
+) -> tuple[float, Meeting | None]:
+    """About the least distance of two image vertices; a meeting if two are equal."""
+    pieces = scaled.pieces
+    one, other = _corners(pieces, first), _corners(pieces, second)
+    with np.errstate(all="ignore"):
+        fine = [v[np.isfinite(scaled.error[v]).all(axis=1)] for v in (one, other)]
+        scale = max(float(np.abs(scaled.image[v]).max(initial=0.0)) for v in fine)
+    if not fine[0].size or not fine[1].size:
+        return math.inf, None
+    tree = cKDTree(scaled.image[fine[1]])
+    distance, which = tree.query(scaled.image[fine[0]])
+    k = int(np.argmin(distance))
+    if distance[k] <= 2.0**-40 * scale:
+        pair = int(fine[0][k]), int(fine[1][which[k]])
+        if pieces.exact(pair[0]) == pieces.exact(pair[1]):
+            return 0.0, _vertices_meet(pieces, first, second, *pair)
+    return (float(distance[k]) if distance[k] > 0 else math.inf), None
+
+
+def _grown(low: Floats, high: Floats, reach: float) -> tuple[Floats, Floats]:
+    if reach == 0:
+        return low, high
+    with np.errstate(all="ignore"):
+        return np.nextafter(low - reach, -np.inf), np.nextafter(high + reach, np.inf)
+
+
+def _box_gaps(low: Floats, high: Floats, a: Numbers, b: Numbers) -> Floats:
+    """Lower bounds of the distances of the boxes of pairs of pieces; 0 where they meet."""
+    total = np.zeros(a.size)
+    with np.errstate(all="ignore"):
+        for axis in range(low.shape[1]):
+            apart = np.maximum(low[b, axis] - high[a, axis], low[a, axis] - high[b, axis])
+            total += np.maximum(np.nan_to_num(apart, nan=0.0), 0.0) ** 2
+        return np.asarray(np.sqrt(total) * (1 - 2.0**-40))
+
+
+def _padded(scaled: _Scaled, numbers: Numbers) -> tuple[Floats, Floats]:
+    """Image vertices of pieces and their errors, (B, p, m); the first vertex pads."""
+    pieces = scaled.pieces
+    sizes = np.diff(pieces.start)[numbers]
+    place = np.arange(int(sizes.max()))
+    at = pieces.start[numbers][:, None] + np.where(place < sizes[:, None], place, 0)
+    vertices = pieces.vertex[at]
+    return scaled.image[vertices], scaled.error[vertices]
+
+
+def _nearest_directions(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Per pair of hulls a unit vector along their nearest points, and about their distance."""
+    count, p = one.shape[:2]
+    with np.errstate(all="ignore"):
+        scale = np.maximum(np.abs(one).max(axis=(1, 2)), np.abs(other).max(axis=(1, 2)))
+        scale = np.where((scale > 0) & np.isfinite(scale), scale, 1.0)[:, None, None]
+        a, b = one / scale, other / scale
+    rows = np.arange(count)
+    mine, theirs = np.zeros((count, p)), np.zeros((count, other.shape[1]))
+    z = a.mean(axis=1) - b.mean(axis=1)
+    i, j = np.einsum("bpm,bm->bp", a, z).argmin(1), np.einsum("bpm,bm->bp", b, z).argmax(1)
+    mine[rows, i] = 1.0
+    theirs[rows, j] = 1.0
+    z = a[rows, i] - b[rows, j]
+    alive = rows
+    for _ in range(_STEPS):
+        if not alive.size:
+            break
+        moved = np.zeros(alive.size, dtype=bool)
+        for points, weights, sign in ((a, mine, 1.0), (b, theirs, -1.0)):
+            own, weight = points[alive], weights[alive]
+            value = sign * np.einsum("bpm,bm->bp", own, z[alive])
+            best = value.argmin(1)
+            worst = np.where(weight > 0, value, -np.inf).argmax(1)
+            line = np.arange(alive.size)
+            fall = value[line, worst] - value[line, best]
+            move = sign * (own[line, best] - own[line, worst])
+            size = (move * move).sum(axis=1)
+            squared = (z[alive] ** 2).sum(axis=1)
+            useful = (fall > 1e-9 * squared) & (size > 0)
+            held = weight[line, worst]
+            step = np.where(useful, np.minimum(held, fall / np.where(size > 0, size, 1.0)), 0.0)
+            weights[alive, best] += step
+            weights[alive, worst] -= step
+            z[alive] += step[:, None] * move
+            moved |= useful
+        alive = alive[moved & ((z[alive] ** 2).sum(axis=1) > 1e-28)]
+    length = np.sqrt((z**2).sum(axis=1))
+    normal = z / np.where(length > 0, length, 1.0)[:, None]
+    return normal, length * scale[:, 0, 0]
+
+
+def _gaps(
+    one: tuple[Floats, Floats], other: tuple[Floats, Floats], normal: Floats
+) -> tuple[Floats, Floats]:
+    """Rigorous lower bounds of the distances along the normals, and offsets between the hulls.
+
+    A bound that is not positive, or nan, proves nothing.
+    """
+    m = normal.shape[1]
+    terms = m + 8
+    size = np.abs(normal)
+    with np.errstate(all="ignore"):
+        ends = []
+        for (points, error), sign in ((one, 1.0), (other, -1.0)):
+            value = sign * np.einsum("bpm,bm->bp", points, normal)
+            spread = np.einsum("bpm,bm->bp", error, size)
+            weight = np.einsum("bpm,bm->bp", np.abs(points), size)
+            slack = (spread + terms * U * weight) * (1 + 4 * terms * U) + _TINY
+            ends.append((value - slack).min(axis=1))
+        above, below = ends[0], -ends[1]
+        offset = below + (above - below) / 2
+        strict = (below < offset) & (offset < above)
+        length = np.sqrt((normal**2).sum(axis=1)) * (1 + terms * U) + _TINY
+        lower = (above - below) / length * (1 - 8 * U)
+    return np.where(strict & np.isfinite(lower), lower, 0.0), offset
+
+
+def _exact_gap(pieces: Pieces, a: int, b: int, plane: Hyperplane) -> fmpq:
+    """A lower bound of the distance of two images along the normal of a hyperplane."""
+    above = min(plane.value(p) for p in pieces.exact_image(a))
+    below = max(plane.value(p) for p in pieces.exact_image(b))
+    square = sum(w * w for w in plane.normal)
+    root = math.isqrt(square)
+    length = root if root * root == square else root + 1
+    return (above - below) / length
+
+
+def _meeting(pieces: Pieces, a: int, b: int, common: CommonPoint) -> Meeting:
+    """The common point with its preimages, checked by the plain forward pass."""
+    sides = [
+        preimage_of(pieces, piece, weights)
+        for piece, weights in ((a, common.first), (b, common.second))
+    ]
+    for side in sides:
+        there = side.point
+        if pieces.layer:
+            there = forward_exact(pieces.restriction.network, list(there), layer=pieces.layer)
+        if tuple(there) != common.point:
+            raise RefutedError("a preimage is not mapped to the common point: an internal error")
+    return Meeting(common.point, sides[0], sides[1])
+
+
+def preimage_of(pieces: Pieces, piece: int, weights: tuple[tuple[int, fmpq], ...]) -> Preimage:
+    """The point of M at a convex combination of a piece's vertices, by their places in it."""
+    table = pieces.restriction.vertices
+    vertices = pieces.vertices(piece).tolist()
+    total: dict[int, fmpq] = {}
+    for i, weight in weights:
+        for corner, part in table.exact_barycentric(vertices[i]).items():
+            total[corner] = total.get(corner, fmpq(0)) + weight * part
+    simplex = tuple(pieces.simplex(piece))
+    point = [fmpq(0)] * pieces.restriction.manifold.ambient
+    for corner, weight in total.items():
+        at = pieces.restriction.manifold.point(corner)
+        point = [p + weight * v for p, v in zip(point, at, strict=True)]
+    return Preimage(tuple(point), simplex, tuple(total.get(c, fmpq(0)) for c in simplex))
