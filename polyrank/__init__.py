@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
+    from polyrank.image.separate import Separation, separate
     from polyrank.minrank.maximum import maximum_rank
     from polyrank.minrank.minimum import minimum_rank
     from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
@@ -48,6 +49,7 @@ __all__ = [
     "RefutedError",
     "Run",
     "RunError",
+    "Separation",
     "Simplex",
     "Slice",
     "UncertifiedError",
@@ -65,6 +67,7 @@ __all__ = [
     "minimum_rank",
     "open_run",
     "save",
+    "separate",
     "vnnlib_domain",
 ]
 
@@ -84,6 +87,7 @@ _HOME = {
     "RefutedError": "polyrank.errors",
     "Run": "polyrank.api.run",
     "RunError": "polyrank.errors",
+    "Separation": "polyrank.image.separate",
     "Simplex": "polyrank.polyhedra.domain",
     "Slice": "polyrank.polyhedra.domain",
     "UncertifiedError": "polyrank.errors",
@@ -99,6 +103,7 @@ _HOME = {
     "minimum_rank": "polyrank.minrank.minimum",
     "open_run": "polyrank.api.run",
     "save": "polyrank.network.formats",
+    "separate": "polyrank.image.separate",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }
 

@@ -27,6 +27,7 @@ from polyrank_cli.region import region_command
 from polyrank_cli.renamed import Verbs
 from polyrank_cli.restrict import restrict_command
 from polyrank_cli.sample import sample_command
+from polyrank_cli.separate import separate_command
 from polyrank_cli.slice import slice_command
 from polyrank_cli.streams import keep_stdout_for_python
 from polyrank_cli.summary import summary_command
@@ -82,6 +83,10 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "at": (at_command, "Show the region of one point."),
     "slice": (slice_command, "Enumerate a slice through data points."),
     "restrict": (restrict_command, "Divide a manifold into the cells of a network."),
+    "separate": (
+        separate_command,
+        "Decide whether classes of a manifold are apart, layer by layer.",
+    ),
     "homology": (homology_command, "Compute what collapsing the low-rank part does."),
     "image": (image_command, "Compute the homology of the image at every layer."),
     "check": (check_command, "Replay the proof of a run."),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flint import fmpq
 
-__all__ = ["ROUNDED", "root", "root_text", "short_point", "shown", "shown_point"]
+__all__ = ["ROUNDED", "root", "root_text", "rounded_down", "short_point", "shown", "shown_point"]
 
 _LONGEST = 24
 
@@ -43,6 +43,12 @@ def short_point(values: Sequence[fmpq], most: int = 12) -> str:
 def root_text(square: fmpq) -> str:
     """The square root, six digits, of any magnitude."""
     return _digits(_decimal(square).sqrt(), 6)
+
+
+def rounded_down(value: fmpq) -> str:
+    """Six digits of a number that is not negative, none larger than the number."""
+    context = Context(prec=6, rounding=ROUND_DOWN)
+    return f"{context.divide(Decimal(int(value.p)), Decimal(int(value.q))).normalize(context):g}"
 
 
 def root(square: fmpq) -> float | None:

@@ -21,7 +21,13 @@ from scipy.spatial import cKDTree
 
 from polyrank.errors import RefutedError
 from polyrank.image.box_join import meeting_boxes
-from polyrank.image.hyperplane import CommonPoint, Hyperplane, Points, separate_hulls
+from polyrank.image.hyperplane import (
+    CommonPoint,
+    Hyperplane,
+    Points,
+    plane_gap,
+    separate_hulls,
+)
 from polyrank.image.pieces import Pieces, bounds
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_row
@@ -214,11 +220,12 @@ class _Found:
         normal[open_], offset[open_] = np.nan, np.nan
         for k in open_[np.argsort(distance[open_], kind="stable")].tolist():
             look()
-            answer = separate_hulls(*(self._points(int(p[k])) for p in (a, b)))
+            hulls = self._points(int(a[k])), self._points(int(b[k]))
+            answer = separate_hulls(*hulls)
             if isinstance(answer, CommonPoint):
                 return _meeting(self.pieces, int(a[k]), int(b[k]), answer)
             self.exact[self.count + k] = answer
-            bound = _exact_gap(self.pieces, int(a[k]), int(b[k]), answer)
+            bound = plane_gap(*hulls, answer)
             self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
         if open_.size < a.size:
             self.least = min(self.least, float(np.where(lower > 0, lower, np.inf).min()))
@@ -407,16 +414,6 @@ def _gaps(
         length = np.sqrt((normal**2).sum(axis=1)) * (1 + terms * U) + _TINY
         lower = (above - below) / length * (1 - 8 * U)
     return np.where(strict & np.isfinite(lower), lower, 0.0), offset
-
-
-def _exact_gap(pieces: Pieces, a: int, b: int, plane: Hyperplane) -> fmpq:
-    """A lower bound of the distance of two images along the normal of a hyperplane."""
-    above = min(plane.value(p) for p in pieces.exact_image(a))
-    below = max(plane.value(p) for p in pieces.exact_image(b))
-    square = sum(w * w for w in plane.normal)
-    root = math.isqrt(square)
-    length = root if root * root == square else root + 1
-    return (above - below) / length
 
 
 def _meeting(pieces: Pieces, a: int, b: int, common: CommonPoint) -> Meeting:

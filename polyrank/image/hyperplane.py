@@ -33,6 +33,7 @@ __all__ = [
     "Points",
     "dot_bounds",
     "nearest_points",
+    "plane_gap",
     "separate_hulls",
     "verify_common_point",
     "verify_hyperplane",
@@ -152,6 +153,28 @@ def verify_common_point(first: Points, second: Points, common: CommonPoint) -> b
         if tuple(total) != common.point:
             return False
     return True
+
+
+def plane_gap(first: Points, second: Points, plane: Hyperplane) -> fmpq:
+    """A lower bound of the distance of two hulls on the sides of a hyperplane, exact.
+
+    ``(min w·a − max w·b) / r`` for an integer ``r ≥ |w|``; it need not be near the distance.
+    """
+    square = sum(w * w for w in plane.normal)
+    root = math.isqrt(square)
+    length = root if root * root == square else root + 1
+    above = min(plane.value(first.exact(i)) for i in _extreme(first, plane, 1))
+    below = max(plane.value(second.exact(i)) for i in _extreme(second, plane, -1))
+    return (above - below) / length
+
+
+def _extreme(points: Points, plane: Hyperplane, side: int) -> list[int]:
+    """Numbers of the points that can have the least (side 1) or the greatest value of ``w·x``."""
+    largest = max(abs(w) for w in plane.normal)
+    near = np.array([w / largest for w in plane.normal]) * side
+    low, high = dot_bounds(points, near, np.abs(near) * (2 * U) + 2.0**-1073)
+    with np.errstate(all="ignore"):
+        return [int(i) for i in np.flatnonzero(~(low > np.nanmin(high, initial=np.inf)))]
 
 
 def separate_hulls(first: Points, second: Points) -> Hyperplane | CommonPoint:
@@ -280,9 +303,9 @@ def _violated(
     t = nearest_float(offset / largest)
     room = abs(t) * (4 * U) + _TINY
     inside = low > t + room if side > 0 else high < t - room
-    value = (points.approx @ near - t) * side
     doubtful = np.flatnonzero(~inside)
     with np.errstate(all="ignore"):
+        value = (points.approx @ near - t) * side
         order = doubtful[np.argsort(value[doubtful], kind="stable")]
     found: list[int] = []
     for i in order.tolist():

@@ -7,6 +7,7 @@ come and go. What is decided is decided for this network on this triangulated M.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
@@ -19,7 +20,13 @@ from numpy.typing import NDArray
 from polyrank.chains.chain import closure, components
 from polyrank.errors import DomainError, UncertifiedError
 from polyrank.image.apart import Disjoint, Meeting, Preimage, decide_apart, preimage_of
-from polyrank.image.hyperplane import CommonPoint, Hyperplane, Points, separate_hulls
+from polyrank.image.hyperplane import (
+    CommonPoint,
+    Hyperplane,
+    Points,
+    plane_gap,
+    separate_hulls,
+)
 from polyrank.image.linking import elementary_divisors, linking_matrix
 from polyrank.image.loops import Loop, generating_loops
 from polyrank.image.margin import Classification, least_margins
@@ -388,6 +395,8 @@ class _Layer:
                     linear = self._linear(first, second)
             except OutOfTimeError:
                 linear = None
+        if images is None and isinstance(linear, Hyperplane):
+            images = self._apart_by(linear, first, second)
         found, why = (None, "not asked for")
         if linking:
             found, why = self._linking(first, second, images)
@@ -410,6 +419,14 @@ class _Layer:
             self.pieces.error[vertices],
             lambda i: self.pieces.exact(own[i]),
         )
+
+    def _apart_by(self, plane: Hyperplane, first: int, second: int) -> Disjoint:
+        """Images that one hyperplane separates, where the pairs of pieces took too long."""
+        sides = self.points(self.corners(first)), self.points(self.corners(second))
+        nothing = np.empty((0, self.pieces.ambient))
+        pairs = np.empty((0, 2), np.int64)
+        gap = plane_gap(*sides, plane)
+        return Disjoint(gap, math.nan, pairs, nothing, nothing[:, 0], {})
 
     def _linear(self, first: int, second: int) -> Hyperplane | HullMeeting:
         corners = self.corners(first), self.corners(second)

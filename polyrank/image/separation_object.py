@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import combinations
 from typing import Any
@@ -62,7 +63,8 @@ def _row(row: LayerPair) -> dict[str, Any]:
     shown: dict[str, Any] = {"layer": row.layer, "images": row.verdict}
     if isinstance(row.images, Disjoint):
         shown["distance_at_least"] = str(row.images.distance)
-        shown["distance_about"] = row.images.near
+        near = row.images.near
+        shown["distance_about"] = near if math.isfinite(near) else None
         shown["pairs_with_hyperplane"] = len(row.images.pairs)
     elif isinstance(row.images, Meeting):
         shown["meeting"] = {

@@ -1,0 +1,567 @@
+"""Classes apart or not: known geometry, and brute force over all pairs of cells in rationals."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from polyrank.errors import DomainError
+from polyrank.image.apart import Disjoint, Meeting
+from polyrank.image.hyperplane import Hyperplane
+from polyrank.image.separate import HullMeeting, Separation, separate
+from polyrank.image.separation_object import SCOPE, separation_object
+from polyrank.network.forward import forward_exact
+from polyrank.network.normal_form import Layer, Network, affine_layer
+from polyrank.network.rational import RationalArray
+from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.ranks import cell_vertices
+from polyrank.topology.restriction import Restriction
+from polyrank.topology.shapes import shape
+from tests.image.hulls import hulls_meet
+from tests.image.test_linking import gauss
+
+
+def network(*layers: tuple[Any, Any, float], output: tuple[Any, Any] | None = None) -> Network:
+    """Layers (W, b, slope below 0), and an affine output layer."""
+    made = []
+    for weight, bias, slope in layers:
+        units = len(weight)
+        made.append(
+            Layer(
+                RationalArray.from_floats(np.asarray(weight, float)),
+                RationalArray.from_floats(np.asarray(bias, float)),
+                RationalArray.from_floats(np.full(units, float(slope))),
+                RationalArray.from_floats(np.ones(units)),
+            )
+        )
+    if output is not None:
+        made.append(affine_layer(np.asarray(output[0], float), np.asarray(output[1], float)))
+    return Network(tuple(made), "made by hand")
+
+
+def random_network(seed: int, widths: tuple[int, ...], slope: float, *, whole: bool) -> Network:
+    random = np.random.default_rng(seed)
+    weights = [random.normal(size=(b, a)) for a, b in pairwise(widths)]
+    biases = [random.normal(size=b) / 2 for b in widths[1:]]
+    if whole:  # small integers: cells that touch, collapse and coincide
+        weights, biases = [np.round(w) for w in weights], [np.round(b) for b in biases]
+    return Network.from_arrays(weights, biases, slope=slope)
+
+
+def two_circles(m: int, centre: tuple[float, float], radius: float = 1.0) -> Manifold:
+    t = 2 * np.pi * np.arange(m) / m
+    one = np.round(np.stack([np.cos(t), np.sin(t)], axis=1) * 1024) / 1024
+    i = np.arange(m)
+    edges = np.stack([i, (i + 1) % m], axis=1)
+    points = np.concatenate([one, radius * one + np.array(centre)])
+    return build_manifold(
+        points, [np.concatenate([edges, edges + m])], "two circles", labels=[np.repeat([0, 1], m)]
+    )
+
+
+def check(found: Separation) -> None:
+    """Every certificate, by the plain forward pass and by exact arithmetic on all vertices."""
+    network_ = found.restriction.network
+    for row in found.rows:
+        if isinstance(row.images, Meeting):
+            for side in (row.images.first, row.images.second):
+                assert sum(side.weights, fmpq(0)) == 1
+                assert min(side.weights) >= 0
+                place = _place(found.restriction.manifold, side.simplex, side.weights)
+                assert place == side.point
+                assert _image(network_, side.point, row.layer) == row.images.image
+        if isinstance(row.images, Disjoint):
+            assert row.images.distance > 0
+        if isinstance(row.linear, Hyperplane):
+            for label, sign in ((row.first, 1), (row.second, -1)):
+                for image in _images(found, label, row.layer):
+                    assert sign * row.linear.value(image) > 0
+        if isinstance(row.linear, HullMeeting):
+            for side in (row.linear.first, row.linear.second):
+                assert sum((w for w, _ in side), fmpq(0)) == 1
+                assert min(w for w, _ in side) > 0
+                total = [fmpq(0)] * len(row.linear.image)
+                for w, at in side:
+                    image = _image(network_, at.point, row.layer)
+                    total = [t + w * v for t, v in zip(total, image, strict=True)]
+                assert tuple(total) == row.linear.image
+    if found.classification is not None:
+        for own in found.classification.classes:
+            assert _image(network_, own.at.point, found.restriction.layers) == own.output
+
+
+def _place(
+    manifold: Manifold, simplex: tuple[int, ...], weights: tuple[fmpq, ...]
+) -> tuple[fmpq, ...]:
+    total = [fmpq(0)] * manifold.ambient
+    for corner, w in zip(simplex, weights, strict=True):
+        total = [t + w * v for t, v in zip(total, manifold.point(corner), strict=True)]
+    return tuple(total)
+
+
+def _image(network_: Network, x: tuple[fmpq, ...], layer: int) -> tuple[fmpq, ...]:
+    return forward_exact(network_, list(x), layer=layer) if layer else x
+
+
+def _images(found: Separation, label: int, layer: int) -> list[tuple[fmpq, ...]]:
+    return [x for hull in _hulls(found, label, layer) for x in hull]
+
+
+def _hulls(found: Separation, label: int, layer: int) -> list[list[tuple[fmpq, ...]]]:
+    cells = found.restriction
+    return [
+        [
+            _image(cells.network, tuple(cells.vertices.exact_point(v)), layer)
+            for v in _corners(cells, d, cell)
+        ]
+        for d, cell in _cells(cells, found, label)
+    ]
+
+
+def _cells(cells: Restriction, found: Separation, label: int) -> list[tuple[int, int]]:
+    out = []
+    for d, mask in enumerate(cells.maximal):
+        for cell in np.flatnonzero(mask).tolist():
+            carrier = cells.carrier[d][cell]
+            if cells.manifold.labels[int(carrier[0])][int(carrier[1])] == label:
+                out.append((d, cell))
+    return out
+
+
+def _corners(cells: Restriction, d: int, cell: int) -> list[int]:
+    return cell_vertices(cells._cut, d, cell)
+
+
+def brute_force(found: Separation, layer: int) -> bool:
+    """Do the images of classes 0 and 1 meet: every pair of cells, by weights."""
+    sides = [_hulls(found, label, layer) for label in (0, 1)]
+    return any(hulls_meet(a, b) for a, b in product(*sides))
+
+
+def _small(seed: int) -> tuple[Network, Manifold]:
+    slope = (0.0, -1.0, 0.5, 0.0)[seed % 4]
+    net = random_network(seed, (2, 2, 2, 2), slope, whole=seed % 8 >= 4)
+    return net, two_circles(4, (0.5, 2.25 + seed % 3))
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(s, marks=pytest.mark.slow) for s in range(8, 48))]
+)
+def test_agrees_with_brute_force(seed: int) -> None:
+    found = separate(*_small(seed))
+    check(found)
+    for row in found.rows:
+        assert row.disjoint is not brute_force(found, row.layer)
+        hulls = [_images(found, label, row.layer) for label in (0, 1)]
+        assert row.separable is not hulls_meet(*hulls)
+    assert found.decided
+
+
+def test_brute_force_sees_both_answers() -> None:
+    """The test above is about something: these verdicts occur."""
+    seen = set()
+    for seed in range(16):
+        seen |= {(row.disjoint, row.separable) for row in separate(*_small(seed)).rows}
+    assert {(True, True), (False, False)} <= seen
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_distances_are_lower_bounds(seed: int) -> None:
+    """Sampled points are never nearer than the bound, and the bound is not far below them."""
+    net = random_network(seed, (2, 4, 3), -1.0, whole=False)
+    found = separate(net, two_circles(40, (0.0, 5.0)))
+    for row in found.rows:
+        if not isinstance(row.images, Disjoint):
+            continue
+        ends = [
+            np.array([[float(v.p) / float(v.q) for v in x] for x in _images(found, c, row.layer)])
+            for c in (0, 1)
+        ]
+        least = min(float(np.linalg.norm(a - ends[1], axis=1).min()) for a in ends[0])
+        bound = float(row.images.distance.p) / float(row.images.distance.q)
+        assert bound <= least
+        assert bound <= row.images.near * (1 + 1e-9)
+        assert bound > 0.99 * row.images.near
+        for (i, j), w, t in zip(
+            row.images.pairs, row.images.normals, row.images.offsets, strict=True
+        ):
+            assert i != j
+            assert np.isfinite(w).all()
+            assert math.isfinite(t)
+
+
+def test_known_distance() -> None:
+    """Two squares at distance 1/2: the bound is just below it."""
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
+    both = build_manifold(
+        np.concatenate([square, square + [1.5, 0]]),  # noqa: RUF005
+        [np.concatenate([edges, edges + 4])],
+        labels=[np.repeat([3, 7], 4)],
+    )
+    net = network(output=(np.eye(2) * 4, [0, 0]))
+    rows = separate(net, both).pair(7, 3)
+    for row, expected in zip(rows, (0.5, 2.0), strict=True):
+        assert isinstance(row.images, Disjoint)
+        assert expected * (1 - 1e-9) < float(row.images.distance.p) / float(row.images.distance.q)
+        assert row.images.distance <= fmpq(*expected.as_integer_ratio())
+        assert row.separable
+
+
+def test_a_folded_circle_meets_its_mirror_image() -> None:
+    """(x, |y|) takes two circles above and below the axis to one."""
+    net = network(([[1, 0], [0, 1]], [0, 0], -1), output=([[0, 1]], [0]))
+    found = separate(net, two_circles(8, (0.0, -6.0)))
+    assert found.first_meeting(0, 1) is None  # centres (0, 0) and (0, −6): |y| is 0..1 and 5..7
+    assert [r.separable for r in found.rows] == [True, True, True]
+    shifted = network(([[1, 0], [0, 1]], [0, 3], -1), output=([[0, 1]], [0]))
+    found = separate(shifted, two_circles(8, (0.0, -6.0)))
+    assert found.first_meeting(0, 1) == 1
+    assert [r.disjoint for r in found.rows] == [True, False, False]
+    check(found)
+
+
+def test_concentric_circles_need_the_absolute_value() -> None:
+    """No line separates a circle from one around it; after (|x|, |y|) one does."""
+    inner = two_circles(8, (0.0, 0.0), 4.0)
+    net = network(([[1, 0], [0, 1]], [0, 0], -1), output=([[1, 1], [-1, -1]], [-2, 2]))
+    found = separate(net, inner)
+    assert [row.separable for row in found.rows] == [False, True, True]
+    assert [row.disjoint for row in found.rows] == [True, True, True]
+    check(found)
+    # |x| + |y| ≥ 4 on the outer circle and ≤ √2 (octagon) on the inner one
+    assert found.classification is not None
+    assert not found.classification.certified  # output 0 is greatest on the outer circle, class 1
+    swapped = network(([[1, 0], [0, 1]], [0, 0], -1), output=([[-1, -1], [1, 1]], [2, -2]))
+    classification = separate(swapped, inner).classification
+    assert classification is not None
+    assert classification.certified
+    # class 1: s − 2 − (2 − s) with s = |x| + |y| least at a vertex on an axis: s = 4
+    assert classification.classes[1].margin == 4
+
+
+def test_two_units_and_the_disk_in_its_annulus() -> None:
+    """With widths 2 the images meet, or no line lies between them; a pair or a proof is shown."""
+    for seed in range(5):
+        net = random_network(seed, (2, 2, 2), 0.0, whole=False)
+        found = separate(net, shape("disk-in-annulus:12"))
+        check(found)
+        assert found.rows[-1].separable is False
+        assert found.rows[0].disjoint is True
+        assert found.rows[0].separable is False
+
+
+def test_tori_that_are_pulled_apart_and_pushed_together() -> None:
+    tori = shape("linked-tori:8")
+    # |y| − 1.6 folds the second torus (in the plane y = 0, |y| ≤ 1/2) and the first one
+    together = network(([[1, 0, 0]], [0], 0), output=([[1]], [0]))
+    found = separate(together, tori, layers=[0, 1])
+    assert [r.disjoint for r in found.rows] == [True, False]
+    assert found.first_meeting(0, 1) == 1
+    check(found)
+    apart = separate(network(output=(np.eye(3), [0, 0, 0])), tori)
+    assert [r.disjoint for r in apart.rows] == [True, True]
+    assert [r.separable for r in apart.rows] == [False, False]
+    check(apart)
+
+
+def _linking(found: Separation) -> list[tuple[int, ...] | None]:
+    return [None if r.linking is None else r.linking.divisors for r in found.rows]
+
+
+def test_linked_tori_stay_linked_under_homeomorphisms() -> None:
+    turn = np.array([[0, 1, 0], [1, 0, 0.5], [0, 0.25, 1]])
+    net = network(
+        (turn, [0.5, 0, 1], 0.25), (np.eye(3)[::-1], [0, 0, 1], 0.5), output=(turn, [0] * 3)
+    )
+    found = separate(net, shape("linked-tori:8"))
+    assert _linking(found) == [(1,)] * 4
+    kinds = [s.kind for s in found.on_space]
+    assert kinds == ["homeomorphism"] * 3
+    # orientation: the matrix of linking numbers of the same loops changes its sign with it
+    sign = 1
+    for row, layer in zip(found.rows[1:], found.on_space, strict=True):
+        sign *= layer.orientation
+        first, own = found.rows[0].linking, row.linking
+        assert first is not None
+        assert own is not None
+        assert (own.matrix == sign * first.matrix).all()
+    assert [s.orientation for s in found.on_space] == [-1, -1, -1]
+    assert found.linking_changes(0, 1) == []
+
+
+def _circles_in_space(second_centre: float) -> Manifold:
+    t = 2 * np.pi * np.arange(12) / 12
+    flat = np.round(np.stack([np.cos(t), np.sin(t), 0 * t], axis=1) * 256) / 256
+    i = np.arange(12)
+    edges = np.stack([i, (i + 1) % 12], axis=1)
+    other = flat[:, [0, 2, 1]] + np.array([second_centre, 0, 0])
+    return build_manifold(
+        np.concatenate([flat, other]),
+        [np.concatenate([edges, edges + 12])],
+        "two circles in space",
+        labels=[np.repeat([0, 1], 12)],
+    )
+
+
+def _gauss_of_images(found: Separation, layer: int) -> int:
+    """The linking number of finely sampled images of two circles, by the Gauss integral."""
+    sides = []
+    for label in (0, 1):
+        corners = found.restriction.manifold.points.approx[12 * label : 12 * label + 12]
+        t = np.arange(6)[None, :, None] / 6
+        x = ((1 - t) * corners[:, None] + t * np.roll(corners, -1, axis=0)[:, None]).reshape(-1, 3)
+        for step in found.restriction.network.layers[:layer]:
+            z = x @ step.weight.approx.T + step.bias.approx
+            x = np.where(z > 0, step.slope_pos.approx, step.slope_neg.approx) * z
+        sides.append(x)
+    return round(gauss(*sides))
+
+
+def test_a_fold_that_unlinks() -> None:
+    """|·| on the third axis after a shear takes a Hopf link to two circles apart: −1 to 0."""
+    shear = ([[1, 0, 0], [0, 1, 0], [0, 2, 1]], [9, 9, 0.25], -1)
+    found = separate(network(shear, output=(np.eye(3), [0, 0, 0])), _circles_in_space(1.0))
+    numbers = [None if r.linking is None else int(r.linking.matrix[0, 0]) for r in found.rows]
+    assert numbers == [-1, 0, 0]
+    assert numbers[:2] == [_gauss_of_images(found, layer) for layer in (0, 1)]
+    assert [r.disjoint for r in found.rows] == [True, True, True]
+    assert [s.kind for s in found.on_space] == ["not one-to-one", "homeomorphism"]
+    assert found.linking_changes(0, 1) == [(0, 1)]
+    check(found)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "expected"),
+    [
+        ([[2, 1, 1], [-1, 3, -3], [1, 2, 2]], [0.0, -0.5, -0.5], 2),
+        ([[-3, -3, -1], [2, -1, 2], [-1, -2, 2]], [1.5, -1.5, -1.5], 1),
+        ([[-1, 3, 0], [-3, 2, 2], [2, -2, -3]], [1.5, -1.5, 0.0], 0),
+    ],
+)
+def test_folds_against_the_gauss_integral(
+    weight: list[list[int]], bias: list[float], expected: int
+) -> None:
+    found = separate(network((weight, bias, -1)), _circles_in_space(1.0))
+    assert found.rows[1].linking is not None
+    own = int(found.rows[1].linking.matrix[0, 0])
+    assert abs(own) == expected
+    assert own == _gauss_of_images(found, 1)
+
+
+def test_why_there_is_no_linking_number() -> None:
+    tori = shape("linked-tori:6")
+    flat = network(output=([[1, 0, 0], [0, 1, 0]], [0, 0]))
+    rows = separate(flat, tori).rows
+    assert rows[1].no_linking == "the space of the layer is R^2"
+    assert separate(flat, tori, linking=False).rows[0].no_linking == "not asked for"
+    collapsed = network(output=(np.zeros((3, 3)), [0, 0, 0]))
+    assert separate(collapsed, tori).rows[1].no_linking == "the images meet"
+    intervals = build_manifold(
+        np.eye(3)[[0, 1, 2, 0]] + np.arange(4)[:, None], [[[0, 1], [2, 3]]], labels=[[0, 1]]
+    )
+    assert separate(collapsed, intervals).rows[0].no_linking == (
+        "one of the classes has no closed curve"
+    )
+    points = build_manifold(np.eye(3)[:2], [[[0], [1]]], labels=[[0, 1]])
+    rows = separate(network(output=(np.eye(3), [0] * 3)), points).rows
+    assert rows[0].no_linking == "one of the classes has no closed curve"
+    assert rows[0].separable
+    undecided = separate(collapsed, tori, seconds=0).rows[0]
+    assert undecided.no_linking == "not decided whether the images are disjoint"
+
+
+def test_too_many_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyrank.image.separate._MOST_LOOPS", 3)
+    rows = separate(network(output=(np.eye(3), [0] * 3)), shape("linked-tori:6")).rows
+    assert rows[0].no_linking == "more than 3 pairs of closed curves"
+
+
+def test_without_time() -> None:
+    """Nothing is decided, but by a hyperplane that floats propose and prove."""
+    net = network(output=(np.eye(2), [0, 0]))
+    found = separate(net, two_circles(6, (0.5, 0.0)), seconds=0)
+    assert not found.decided
+    assert {(r.verdict, r.separable) for r in found.rows} == {("not decided", None)}
+    assert found.first_meeting(0, 1) is None
+    assert found.no_classification == "not decided at a limit"
+    apart = separate(net, two_circles(6, (5.0, 0.0)), seconds=0)
+    for row in apart.rows:
+        assert row.separable
+        assert isinstance(row.images, Disjoint)
+        assert 0 < row.images.distance <= 3
+    assert separation_object(apart)["pairs"][0]["layers"][0]["distance_about"] is None
+
+
+def test_classes_that_share_a_vertex_meet_there() -> None:
+    path = build_manifold([[0.0], [1.0], [2.0]], [[[0, 1], [1, 2]]], labels=[[0, 1]])
+    found = separate(network(output=([[2.0]], [0])), path)
+    assert [r.disjoint for r in found.rows] == [False, False]
+    meeting = found.rows[0].images
+    assert isinstance(meeting, Meeting)
+    assert meeting.first.point == meeting.second.point == (1,)
+    check(found)
+
+
+def test_components() -> None:
+    tori = shape("linked-tori:6")
+    found = separate(network(output=(np.eye(3), [0] * 3)), tori, classes="components")
+    assert found.by == "components"
+    assert found.classes == (0, 1)
+    assert found.classification is None
+    assert "components of M" in found.no_classification
+    bare = build_manifold([[0.0], [1.0], [3.0], [4.0], [9.0]], [[[0, 1], [2, 3]], [[4]]])
+    found = separate(network(output=([[-1.0]], [0])), bare)
+    assert found.by == "components"
+    assert found.classes == (0, 1, 2)
+    assert all(r.separable for r in found.rows)
+    assert len(found.rows) == 6
+
+
+@pytest.mark.parametrize("power", [-500, -200, 200, 500])
+def test_extreme_scales(power: int) -> None:
+    """Weights of 2^±500: the same verdicts as at scale 1."""
+    near = two_circles(8, (0.0, 2.5))
+    scale = 2.0**power
+    for weight, bias in (([[1, 0], [0, 1]], [0, 0]), ([[1, 0], [0, 1]], [0, -1.25])):
+        plain = network((weight, bias, -1), output=(np.eye(2), [0, 0]))
+        large = network(
+            (np.array(weight) * scale, np.array(bias) * scale, -1), output=(np.eye(2), [0, 0])
+        )
+        one, other = separate(plain, near), separate(large, near)
+        check(other)
+        assert [r.disjoint for r in one.rows] == [r.disjoint for r in other.rows]
+        assert [r.separable for r in one.rows] == [r.separable for r in other.rows]
+        for a, b in zip(one.rows[1:], other.rows[1:], strict=True):
+            if isinstance(a.images, Disjoint) and isinstance(b.images, Disjoint):
+                ratio = b.images.distance / a.images.distance / fmpq(2) ** power
+                assert fmpq(99, 100) < ratio < fmpq(101, 100)
+
+
+def test_beyond_all_floats() -> None:
+    """Weights of 10^±400 as rationals: no float is finite, the answers are exact."""
+    for huge in (fmpq(10) ** 300, fmpq(1, 10**300)):
+        layers = [
+            Layer(
+                RationalArray.from_rationals([huge, 0, 0, huge], (2, 2)),
+                RationalArray.from_floats(np.zeros(2)),
+                RationalArray.from_floats(np.full(2, slope)),
+                RationalArray.from_floats(np.ones(2)),
+            )
+            for slope in (0.5, 0.5)
+        ]
+        found = separate(Network(tuple(layers), "huge"), two_circles(5, (0.25, 2.5)))
+        assert [r.disjoint for r in found.rows] == [True, True, True]
+        assert [r.separable for r in found.rows] == [True, True, True]
+        check(found)
+
+
+def test_margins() -> None:
+    circles = two_circles(8, (4.0, 0.0))
+    one = separate(network(output=([[1, 0]], [-2])), circles).classification
+    assert one is not None
+    assert one.rule == "sign"
+    assert one.certified
+    # f = x − 2: −1 at (1, 0) on class 0, 1 at (3, 0) on class 1
+    assert [c.margin for c in one.classes] == [1, 1]
+    assert [c.at.point for c in one.classes] == [(1, 0), (3, 0)]
+    assert [c.rival for c in one.classes] == [1, 0]
+    tie = separate(network(output=([[1, 0]], [-1])), circles).classification
+    assert tie is not None
+    assert not tie.certified
+    assert tie.worst.margin == 0
+    assert tie.worst.label == 0
+    three = network(output=([[-1, 0], [1, 0], [0, 0]], [2, -2, -9]))
+    best = separate(three, circles).classification
+    assert best is not None
+    assert best.rule == "argmax"
+    assert best.worst.margin == 2  # (2 − x) − (x − 2) at x = 1
+    wrong = separate(network(output=([[1, 0], [-1, 0]], [0, 0])), circles).classification
+    assert wrong is not None
+    assert wrong.worst.at.point == (5, 0)
+    assert wrong.worst.margin == -10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_margins_against_samples(seed: int) -> None:
+    net = random_network(seed, (2, 5, 4, 3), 0.0, whole=False)
+    disk = shape("disk-in-annulus:12")
+    found = separate(net, disk, layers=[3]).classification
+    assert found is not None
+    random = np.random.default_rng(seed)
+    triangles = disk.simplices[2]
+    weights = random.dirichlet(np.ones(3), size=(200, len(triangles)))
+    x = np.einsum("stj,tjn->stn", weights, disk.points.approx[triangles]).reshape(-1, 2)
+    label = np.tile(disk.labels[2], 200)
+    for layer in net.layers[:-1]:
+        x = np.maximum(x @ layer.weight.approx.T + layer.bias.approx, 0)
+    x = x @ net.layers[-1].weight.approx.T + net.layers[-1].bias.approx
+    for own in found.classes:
+        scores = x[label == own.label]
+        margin = scores[:, own.label] - np.delete(scores, own.label, axis=1).max(axis=1)
+        least = float(own.margin.p) / float(own.margin.q)
+        assert least <= margin.min() + 1e-9
+        assert least > margin.min() - 1.0  # the samples come near it
+
+
+def test_why_there_is_no_classification() -> None:
+    circles = two_circles(6, (4.0, 0.0))
+    identity = network(output=(np.eye(2), [0, 0]))
+    assert separate(identity, circles, layers=[0]).no_classification == (
+        "the output layer was not asked for"
+    )
+    three = build_manifold(
+        [[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]],
+        [[[0, 1], [2, 3], [4, 5]]],
+        labels=[[0, 1, 4]],
+    )
+    two = separate(network(output=([[1.0], [0.0]], [0, 0])), three)
+    assert "the label 4 names no output: the network has 2" in two.no_classification
+    one = separate(network(output=([[1.0]], [0])), three)
+    assert "one output tells two classes apart by its sign, M has 3" in one.no_classification
+
+
+@pytest.mark.parametrize(
+    ("manifold", "arguments", "message"),
+    [
+        ("circle:8", {}, "circle has 1 components; two or more are needed: label its facets"),
+        ("circle:8", {"classes": "labels"}, "circle has 0 labels"),
+        ("spirals:4", {"layers": [2]}, "layer 2 must be between 0 and 1"),
+        ("spirals:4", {"layers": [-1]}, "layer -1 must be between 0 and 1"),
+        ("spirals:4", {"layers": []}, "layer none must be between 0 and 1"),
+        ("linked-tori:4", {}, "linked tori lies in R\\^3, but the network takes 2 inputs"),
+    ],
+)
+def test_refusals(manifold: str, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(DomainError, match=message):
+        separate(network(output=(np.eye(2), [0, 0])), shape(manifold), **arguments)
+
+
+def test_too_many_classes() -> None:
+    points = build_manifold(np.arange(60.0)[:, None], [np.arange(60)[:, None]])
+    with pytest.raises(DomainError, match=r"has 60 components, more than 1,000 pairs"):
+        separate(network(output=([[1.0]], [0])), points)
+
+
+def test_no_such_pair() -> None:
+    found = separate(network(output=(np.eye(2), [0, 0])), two_circles(6, (4.0, 0.0)))
+    with pytest.raises(DomainError, match="0 and 5 are no pair of classes of M; it has 0, 1"):
+        found.pair(0, 5)
+
+
+def test_progress_and_object() -> None:
+    seen: list[tuple[int, int]] = []
+    net = network(([[1, 0], [0, 1]], [0, 0], -1), output=([[1, 0]], [0]))
+    found = separate(
+        net, two_circles(6, (4.0, 0.0)), progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    shown = separation_object(found)
+    assert shown["scope"] == SCOPE
+    assert shown["pairs"][0]["classes"] == [0, 1]
+    assert [row["images"] for row in shown["pairs"][0]["layers"]] == [r.verdict for r in found.rows]
