@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
+    from polyrank.regions.count import RegionCount, count_regions
+    from polyrank.regions.limits import Limits
 
 __all__ = [
     "Bounds",
@@ -42,11 +44,13 @@ __all__ = [
     "EmptyDomainError",
     "FormatError",
     "Layer",
+    "Limits",
     "Network",
     "NetworkError",
     "PolyrankError",
     "Polytope",
     "RefutedError",
+    "RegionCount",
     "Run",
     "RunError",
     "Separation",
@@ -57,6 +61,7 @@ __all__ = [
     "WholeSpace",
     "__version__",
     "bounds",
+    "count_regions",
     "enumerate_regions",
     "from_onnx",
     "from_sklearn",
@@ -80,11 +85,13 @@ _HOME = {
     "EmptyDomainError": "polyrank.errors",
     "FormatError": "polyrank.errors",
     "Layer": "polyrank.network.normal_form",
+    "Limits": "polyrank.regions.limits",
     "Network": "polyrank.network.normal_form",
     "NetworkError": "polyrank.errors",
     "PolyrankError": "polyrank.errors",
     "Polytope": "polyrank.polyhedra.domain",
     "RefutedError": "polyrank.errors",
+    "RegionCount": "polyrank.regions.count",
     "Run": "polyrank.api.run",
     "RunError": "polyrank.errors",
     "Separation": "polyrank.image.separate",
@@ -94,6 +101,7 @@ _HOME = {
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
     "bounds": "polyrank.counts.bounds",
+    "count_regions": "polyrank.regions.count",
     "enumerate_regions": "polyrank.api.run",
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",

@@ -14,6 +14,7 @@ from polyrank_cli.bounds import bounds_command
 from polyrank_cli.check import check_command
 from polyrank_cli.complex import complex_command
 from polyrank_cli.convert import convert_command
+from polyrank_cli.count import count_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
 from polyrank_cli.homology import homology_command
@@ -70,6 +71,7 @@ def _options(
 
 _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "enumerate": (enumerate_command, "List every activation region of a network, certified."),
+    "count": (count_command, "Count the regions of a network without listing them."),
     "complex": (complex_command, "List the cells of every dimension; level sets."),
     "info": (info_command, "Show what a file of saved weights holds."),
     "summary": (summary_command, "Show the counts and ranks of a run."),

@@ -7,6 +7,7 @@ into the options of the group, one for each field.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -20,10 +21,12 @@ from polyrank_cli.failures import sentences
 
 if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
+    from polyrank.regions.limits import Limits
 
 __all__ = [
     "DomainChoice",
     "JsonOption",
+    "LimitChoice",
     "LowRankChoice",
     "ManifoldChoice",
     "NetworkArgument",
@@ -134,6 +137,50 @@ class DomainChoice:
             "--polytope then bound u.",
         ),
     ] = None
+
+
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _bytes(size: str | None, option: str) -> int | None:
+    """A size in bytes: ``4GB``, ``500MB``, ``1e9``."""
+    if size is None:
+        return None
+    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?) ?([kKMGT]?B?)", size.strip())
+    if found is None or found[2].upper() not in _BYTES:
+        raise typer.BadParameter(f"{size!r} is no size such as 4GB or 500MB", param_hint=option)
+    return int(float(found[1]) * _BYTES[found[2].upper()])
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChoice:
+    """What a long run may use; see :class:`polyrank.regions.limits.Limits`."""
+
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.0, help="Stop after so many seconds, honestly."),
+    ] = None
+    max_regions: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Stop when N regions are found.")
+    ] = None
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Stop at this much memory: 4GB, 500MB.")
+    ] = None
+    max_disk: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Stop when so much is written: 50GB.")
+    ] = None
+
+    def limits(self) -> Limits:
+        """These limits."""
+        from polyrank.regions.limits import Limits  # noqa: PLC0415  (loads numpy)
+
+        seconds = None if self.time is None else max(self.time, 1e-9)
+        return Limits(
+            seconds,
+            self.max_regions,
+            _bytes(self.max_memory, "--max-memory"),
+            _bytes(self.max_disk, "--max-disk"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

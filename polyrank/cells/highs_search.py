@@ -71,7 +71,7 @@ from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
 
-__all__ = ["LADDER", "highs_search"]
+__all__ = ["LADDER", "HighsSearch", "highs_search"]
 
 Sink = Callable[[Batch], None]
 
@@ -150,7 +150,7 @@ def highs_search(
     -----
     On Ctrl-C the regions found so far reach the sink before the KeyboardInterrupt goes on.
     """
-    search = _HighsSearch(network, chart, layers, sink, progress, rational, proof)
+    search = HighsSearch(network, chart, layers, sink, progress, rational, proof)
     return search.run(tasks)
 
 
@@ -167,7 +167,7 @@ class _Cell:
     share: float
 
 
-class _HighsSearch:
+class HighsSearch:
     """State of one search: the LP model, the stack of open cells, regions not yet handed on."""
 
     def __init__(
@@ -206,14 +206,56 @@ class _HighsSearch:
         self.started = time.perf_counter()
         self.ticked = self.flushed = self.started
         self.interrupt = DeferredInterrupt()
+        self.first_row = 0
+        self.stopped: Callable[[], bool] | None = None
+
+    def root(self) -> Task:
+        """The whole domain."""
+        total = len(self.hyperplane)
+        interior = tuple(self.chart.interior.entries())
+        blank = np.full(total, UNDECIDED, dtype=np.int8)
+        return Task(-1, blank, np.zeros(total, dtype=np.int8), (interior,))
+
+    def explore(
+        self, cells: Sequence[Task], shares: Sequence[float], budget: int
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        """Search below open cells that follow one another, about ``budget`` cells of them.
+
+        Where it ends depends on the cells and the budget alone.
+
+        Returns
+        -------
+        rest : list of (Task, float)
+            Open cells and their shares of the tree, in the order of the search.
+        complete : bool
+            False if :attr:`stopped` said so: then what was found is part of the answer only.
+        """
+        self.model = HighsModel(self.cube.dim)  # its proposals depend on what it was asked before
+        self.first_row, self.undecided, self.share = self.count["regions"], [], 0.0
+        last, rest, complete = self.count["cells"] + budget, [], True
+        for task, share in zip(cells, shares, strict=True):
+            if self.count["cells"] >= last or not complete:
+                rest.append((task, share))
+                continue
+            self.stack = [self._opened(task, share)]
+            while self.stack and self.count["cells"] < last:
+                cell = self.stack.pop()
+                self._log_cell(cell)
+                if self._work_on(cell):
+                    self._leaf(cell)
+                self._tick()
+                if self.stopped is not None and self.stopped():
+                    complete = False
+                    break
+            self._end_segment()
+            rest += [(_task_of(cell), cell.share) for cell in reversed(self.stack)]
+        self._flush()
+        return rest, complete
 
     def run(self, tasks: Sequence[Task] | None) -> SearchResult:
         """Work through the tasks, deepest cell first."""
         if tasks is None:
-            total = len(self.hyperplane)
-            interior = tuple(self.chart.interior.entries())
-            blank = np.full(total, UNDECIDED, dtype=np.int8)
-            tasks = [Task(-1, blank, np.zeros(total, dtype=np.int8), (interior,))]
+            tasks = [self.root()]
         with self.interrupt:
             try:
                 for task in tasks:
@@ -377,7 +419,7 @@ class _HighsSearch:
         self.log += (
             b"S"
             + (0 if fresh else cell.layer + 1).to_bytes(2, "little")
-            + self.count["regions"].to_bytes(8, "little")
+            + (self.count["regions"] - self.first_row).to_bytes(8, "little")
             + bytes(decision)
             + bytes(cell.splits)
         )
@@ -546,6 +588,16 @@ class _HighsSearch:
                 exact,
             )
         )
+
+
+def _task_of(cell: _Cell) -> Task:
+    """An open cell as a task, with one of its points."""
+    return Task(
+        cell.layer,
+        np.array(cell.decision, dtype=np.int8),
+        np.array(cell.splits, dtype=np.int8),
+        (cell.points[0][0].y,),
+    )
 
 
 def _packed(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -21,9 +21,18 @@ from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.ordered_work import OrderedWork, Share
 from polyrank.cells.statistics import STATISTICS
-from polyrank.cells.task import UNDECIDED, Batch, SearchProgress, SearchResult, Task, prefix_text
+from polyrank.cells.task import (
+    UNDECIDED,
+    Batch,
+    SearchProgress,
+    SearchResult,
+    SearchStopped,
+    Task,
+    prefix_text,
+)
 from polyrank.cells.threads import available_threads
 from polyrank.cells.vertices.search import VertexSearch, takes
+from polyrank.cells.work import Work
 from polyrank.errors import UnsupportedError
 from polyrank.lp.farkas import integer_rows, values_at
 from polyrank.native.records import Handle
@@ -33,7 +42,15 @@ from polyrank.posed.arrays import NetArrays, net_arrays
 from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, cube_map
 
-__all__ = ["Batch", "SearchProgress", "SearchResult", "Task", "chosen_engine", "search"]
+__all__ = [
+    "Batch",
+    "DictionarySearch",
+    "SearchProgress",
+    "SearchResult",
+    "Task",
+    "chosen_engine",
+    "search",
+]
 
 Sink = Callable[[Batch], None]
 
@@ -143,7 +160,9 @@ def search(
             proof=proof,
         )
     jobs = available_threads() if jobs is None else jobs
-    return _Search(network, chart, layers, sink, progress, rational, proof, jobs).run(tasks, budget)
+    return DictionarySearch(network, chart, layers, sink, progress, rational, proof, jobs).run(
+        tasks, budget
+    )
 
 
 def chosen_engine(network: Network, chart: Chart) -> str:
@@ -192,7 +211,7 @@ class _Thread:
             done = core.done_share
 
 
-class _Search:
+class DictionarySearch:
     """State of one search in one process."""
 
     def __init__(
@@ -231,10 +250,59 @@ class _Search:
         self.interrupt = DeferredInterrupt()
         self.slices = Slices()
         self.flushed = self.started
+        self.work: Work | None = None
+        self.stopped: Callable[[], bool] | None = None
+
+    def explore(
+        self, cells: Sequence[Task], shares: Sequence[float], work: Work
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        """Search below open cells that follow one another until the work is done or spent.
+
+        Where it ends depends on the cells and the work alone, not on the clock or on what this
+        search did before.
+
+        Returns
+        -------
+        rest : list of (Task, float)
+            Open cells and their shares of the tree, in the order of the search.
+        complete : bool
+            False if :attr:`stopped` said so: then what was found is part of the answer only.
+        """
+        self.queue = [_Entry(t, s, None) for t, s in zip(cells, shares, strict=True)][::-1]
+        self.regions, self.undecided, self.leaves, self.share = 0, [], [], 0.0
+        self.work = work
+        complete = True
+        work.begin(self.core.cells, self._tests(), self.exact_cells)
+        try:
+            while self.queue and not work.over:
+                self._work_on(self.queue.pop(), None)
+                self._safe_point()
+                self._look()
+        except SearchStopped:
+            complete = False
+        self._flush_leaves()
+        rest = [(entry.task, entry.share) for entry in reversed(self.queue)]
+        self.queue = []
+        return rest, complete
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The counters of all cores, since the search was made."""
+        counts = [core.statistics for core in self.cores]
+        return {name: sum(count[name] for count in counts) for name in STATISTICS}
+
+    def _look(self) -> None:
+        """Let the budget see what was done, where it is time."""
+        if self.work is not None:
+            self.work.look(self.core.cells, self._tests, self.exact_cells)
+
+    def _tests(self) -> int:
+        counters = self.core.statistics
+        return counters["tests"] + counters["pivots"]
 
     def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
         """Work through the tasks and everything that comes of them."""
-        start = [self._root()] if tasks is None else list(tasks)
+        start = [self.root()] if tasks is None else list(tasks)
         self.queue = [_Entry(task, 1.0 / max(1, len(start)), None) for task in start]
         left = budget
         unfinished: tuple[Task, ...] = ()
@@ -252,8 +320,7 @@ class _Search:
                 self._flush_leaves()  # what was found is kept
                 raise
             self._flush_leaves()
-        counts = [core.statistics for core in self.cores]
-        stat = {name: sum(count[name] for count in counts) for name in STATISTICS}
+        stat = self.statistics
         ladder = {name: n for name, n in stat.items() if name not in ("tests", "pivots")}
         ladder["by_rationals"] = self.exact_tests
         ladder["exact_cells"] = self.exact_cells
@@ -272,7 +339,8 @@ class _Search:
         log = self.proof is not None
         return Dictionary(self.net, self.cube.dim, output=self.output, log=log)
 
-    def _root(self) -> Task:
+    def root(self) -> Task:
+        """The whole domain."""
         total = int(self.net.unit_start[-1])
         interior = tuple(self.chart.interior.entries())
         points = [interior]
@@ -322,6 +390,8 @@ class _Search:
         done = 0.0
         while True:
             steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
+            if self.work is not None:
+                steps = min(steps, self.work.room(self.core.cells))
             called, already = time.perf_counter(), used
             code = self.core.run(max(1, steps))
             used = self.core.cells - before
@@ -332,9 +402,16 @@ class _Search:
             if self.proof is not None:
                 self.proof(log)
             self._safe_point()
-            if code == DONE or (code == BUDGET and left is not None and used >= left):
+            self._look()
+            spent = self.work is not None and self.work.over
+            if code == DONE or spent or (left is not None and used >= left):
                 break
-            if left is None and self.jobs > 1 and time.perf_counter() > begun + _ALONE_SECONDS:
+            if (
+                left is None
+                and self.work is None
+                and self.jobs > 1
+                and time.perf_counter() > begun + _ALONE_SECONDS
+            ):
                 self._together(entry, hard)
                 break
         if self.core.open_cells:
@@ -382,6 +459,8 @@ class _Search:
                 )
             )
         self.interrupt.check()
+        if self.stopped is not None and self.stopped():
+            raise SearchStopped
 
     def _segment_head(self, task: Task) -> bytes:
         """Head of a proof segment: where in the tree, and which row its first region has."""

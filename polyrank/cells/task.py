@@ -25,6 +25,7 @@ __all__ = [
     "Batch",
     "SearchProgress",
     "SearchResult",
+    "SearchStopped",
     "Task",
     "prefix_text",
     "settled",
@@ -32,6 +33,10 @@ __all__ = [
 
 #: Decisions of a unit on a cell. TIED: a multiple of an earlier unit, decided with it.
 UNDECIDED, NEGATIVE, POSITIVE, IDENTICALLY_ZERO, TIED = -1, 0, 1, 2, 3
+
+
+class SearchStopped(Exception):  # noqa: N818  (no error: someone asked for it)
+    """A search was asked to end before its work was done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,27 @@ class RankHistogram:
             counts[: before.size] += before
             self._counts[k] = counts
         self.rows += ranks.shape[0]
+
+    def merge(self, other: RankHistogram) -> None:
+        """Count what another histogram has counted."""
+        for k, theirs in enumerate(other._counts):
+            mine = np.zeros(max(theirs.size, self._counts[k].size), np.int64)
+            mine[: self._counts[k].size] += self._counts[k]
+            mine[: theirs.size] += theirs
+            self._counts[k] = mine
+        self.rows += other.rows
+
+    @classmethod
+    def from_json(cls, entries: Sequence[Mapping[str, int]], rows: int) -> RankHistogram:
+        """The histogram of ``rows`` rows that :meth:`as_json` gave."""
+        histogram = cls(len(entries))
+        for k, entry in enumerate(entries):
+            counts = np.zeros(1 + max(map(int, entry), default=0), np.int64)
+            for rank, n in entry.items():
+                counts[int(rank)] = n
+            histogram._counts[k] = counts
+        histogram.rows = rows
+        return histogram
 
     def as_json(self) -> list[dict[str, int]]:
         """One ``{rank: count}`` per layer, without the zeros; keys are strings, as JSON has it."""

@@ -6,7 +6,7 @@ The format is described in :mod:`polyrank.proof.format`; its reader shares no co
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyrank.errors import RunError
 
-__all__ = ["NETWORK_NAME", "PROOF_NAME", "ProofLog", "proof_files"]
+__all__ = ["NETWORK_NAME", "PROOF_NAME", "ProofLog", "packed_log", "proof_files"]
 
 PROOF_NAME = "proof"
 NETWORK_NAME = "network.json"
@@ -136,3 +136,39 @@ def proof_files(log: ProofLog | None) -> Iterator[None]:
     finally:
         if log is not None:
             log.abandon()
+
+
+def packed_log(chunks: Iterable[bytes]) -> tuple[bytes, int, int]:
+    """Frame the segments of a log and compress them.
+
+    Parameters
+    ----------
+    chunks : iterable of bytes
+        A chunk that starts with ``S`` starts a segment.
+
+    Returns
+    -------
+    part : bytes
+        Empty where there is no segment.
+    segments, size : int
+        How many there are, and their bytes before compression.
+    """
+    segments: list[list[bytes]] = []
+    for chunk in chunks:
+        if chunk[:1] == b"S":
+            segments.append([])
+        if chunk:
+            segments[-1].append(chunk)
+    if not segments:
+        return b"", 0, 0
+    out = pa.BufferOutputStream()
+    size = 0
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(MAGIC)
+        for segment in segments:
+            length = sum(map(len, segment))
+            stream.write(length.to_bytes(8, "little"))
+            for chunk in segment:
+                stream.write(chunk)
+            size += length + 8
+    return bytes(out.getvalue()), len(segments), size

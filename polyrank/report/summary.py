@@ -14,6 +14,7 @@ __all__ = [
     "counted",
     "depth",
     "format_histogram",
+    "large",
     "layer_summary",
     "run_object",
     "seconds",
@@ -36,7 +37,7 @@ def verdict(run: Run) -> str:
     at_most = run.count_interval[1]
     return (
         f"not certified: at least {listed}"
-        + ("" if at_most is None else f" and at most {_large(at_most)}")
+        + ("" if at_most is None else f" and at most {large(at_most)}")
         + f"; {_undecided(run.undecided)}"
     )
 
@@ -72,7 +73,8 @@ def _undecided(count: int) -> str:
     return f"{count:,} undecided prefixes remain"
 
 
-def _large(value: int) -> str:
+def large(value: int) -> str:
+    """A bound in digits, or as a power of two above it."""
     # a bound such as 2^300 is true but no use to anyone digit by digit
     return f"{value:,}" if value < 10**15 else f"2^{value.bit_length()}"
 

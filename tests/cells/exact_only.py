@@ -38,7 +38,7 @@ def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, Se
 def regions_without_floats(network: Network, chart: Chart, monkeypatch: Any) -> Regions:
     """The same, with no task ever given to the compiled kernels."""
     with monkeypatch.context() as patch:
-        patch.setattr(module._Search, "_load", lambda self, task: False)
+        patch.setattr(module.DictionarySearch, "_load", lambda self, task: False)
         found, result = regions(network, chart)
     assert result.certified
     assert result.ladder["cells"] == 0

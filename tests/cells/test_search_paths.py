@@ -161,7 +161,7 @@ def test_a_hard_cell_that_is_given_up_is_in_the_result(monkeypatch: Any) -> None
     network = _he([2, 5, 1])
     where = chart(pr.Box(-1, 1), 2)
     with monkeypatch.context() as patch:
-        patch.setattr(search_module._Search, "_load", lambda self, task: False)
+        patch.setattr(search_module.DictionarySearch, "_load", lambda self, task: False)
         _, result = regions(network, where, rational=False)
     assert not result.certified
     assert result.undecided == ("?" * 5 + "|?",)

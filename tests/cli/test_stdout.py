@@ -26,6 +26,7 @@ VERBS: dict[str, list[list[str]]] = {
         ["NET", "--box", "-2", "2", "--engine", "highs"],
         ["NET", "--engine", "dictionary"],
     ],
+    "count": [["NET"], ["NET", "--box", "-2", "2", "--engine", "highs"]],
     "complex": [["NET", "--box", "-2", "2", "--level", "1", "--volumes"]],
     "info": [["NET"], ["RUN"]],
     "summary": [["RUN"]],

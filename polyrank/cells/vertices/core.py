@@ -234,6 +234,35 @@ class VertexCore:
         pointer = call("polyrank_vertices_take", self._handle, cell, restype=Handle.pointer_type)
         return Handle(pointer, "polyrank_vertices_free_task")
 
+    @staticmethod
+    def bytes_of(task: Handle) -> bytes:
+        """An open cell that was taken out, as bytes for this build of the core."""
+        size = 0
+        while True:
+            out = np.empty(size, dtype=np.uint8)
+            needed = int(call("polyrank_vertices_task_bytes", task, out))
+            if needed < 0:
+                raise MemoryError("a cell with its vertices does not fit into memory")
+            if needed <= size:
+                return out[:needed].tobytes()
+            size = needed
+
+    def cell_of(self, data: bytes) -> Handle:
+        """An open cell from the bytes that :meth:`bytes_of` gave, of a search of this problem.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of a cell of this build and problem.
+        """
+        array = np.frombuffer(data, dtype=np.uint8)
+        pointer = call(
+            "polyrank_vertices_read_task", self._handle, array, restype=Handle.pointer_type
+        )
+        if not pointer:
+            raise ValueError(f"{len(data)} bytes are no open cell of this search")
+        return Handle(pointer, "polyrank_vertices_free_task")
+
     def load_cell(self, task: Handle) -> None:
         """Go on from a cell of another search of the same problem; none is open here."""
         if not call("polyrank_vertices_load", self._handle, task):

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -31,7 +33,58 @@ template <int K, int D> struct VertexTask {
   std::vector<std::uint64_t> bounding;
   std::vector<std::int8_t> bit, zero, split;
   std::vector<int> rank, bound;
+
+  // Calls f with every array, in one order for writing and reading.
+  template <class F> void each_array(F &&f) {
+    f(vertices), f(signs), f(cycle), f(edge), f(facets), f(open_units), f(split_units), f(pending);
+    f(sums), f(rows), f(error), f(power), f(exponent), f(gathered), f(bounding);
+    f(bit), f(zero), f(split), f(rank), f(bound);
+  }
 };
+
+// A task as bytes, for the same build of the core on a machine of the same kind: the cell, `plain`,
+// then each array with its length before it.
+template <int K, int D> std::vector<std::uint8_t> bytes_of(VertexTask<K, D> &task) {
+  static_assert(std::is_trivially_copyable_v<OpenPolytope> &&
+                std::is_trivially_copyable_v<Vertex<K, D>>);
+  std::vector<std::uint8_t> out;
+  const auto put = [&](const void *from, std::size_t size) {
+    const auto *bytes = static_cast<const std::uint8_t *>(from);
+    out.insert(out.end(), bytes, bytes + size);
+  };
+  put(&task.cell, sizeof(task.cell));
+  put(&task.plain, sizeof(task.plain));
+  task.each_array([&](const auto &array) {
+    const auto count = static_cast<std::uint64_t>(array.size());
+    put(&count, sizeof(count));
+    put(array.data(), array.size() * sizeof(array[0]));
+  });
+  return out;
+}
+
+// Reads such bytes; false where they are not those of a task.
+template <int K, int D>
+bool read_task(VertexTask<K, D> &task, const std::uint8_t *bytes, std::size_t size) {
+  bool fits = true;
+  const auto get = [&](void *to, std::size_t wanted) {
+    fits = fits && wanted <= size;
+    if (!fits || wanted == 0) return;
+    std::memcpy(to, bytes, wanted);
+    bytes += wanted;
+    size -= wanted;
+  };
+  get(&task.cell, sizeof(task.cell));
+  get(&task.plain, sizeof(task.plain));
+  task.each_array([&](auto &array) {
+    std::uint64_t count = 0;
+    get(&count, sizeof(count));
+    fits = fits && count <= size / sizeof(array[0]);
+    if (!fits) return;
+    array.resize(count);
+    get(array.data(), array.size() * sizeof(array[0]));
+  });
+  return fits && size == 0;
+}
 
 // Takes open cell f out of the search. It is depth first: the layers above the cell's are those of
 // the current path, and so are the rows of its own layer.

@@ -1,7 +1,9 @@
 // The search over cells with vertices, as the outside sees it: one handle per search.
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <vector>
 
 #include "cells_with_vertices.hpp"
 #include "vertex_task.hpp"
@@ -62,16 +64,20 @@ struct TopArrays {
 // A task of any dimension.
 struct AnyTask {
   virtual ~AnyTask() = default;
+  virtual std::vector<std::uint8_t> bytes() = 0;
 };
 
 template <int K, int D> struct TaskOf final : AnyTask {
   VertexTask<K, D> task;
+  TaskOf() = default;
   explicit TaskOf(VertexTask<K, D> &&taken) : task(std::move(taken)) {}
+  std::vector<std::uint8_t> bytes() override { return bytes_of(task); }
 };
 
 struct Engine {
   virtual ~Engine() = default;
   virtual AnyTask *take(std::int64_t cell) = 0;
+  virtual AnyTask *read(const std::uint8_t *bytes, std::size_t size) const = 0;
   virtual void load(const AnyTask &task) = 0;
   virtual Stop run(std::int64_t base, std::int64_t budget, double seconds) = 0;
   virtual void accept(const double *point) = 0;
@@ -97,6 +103,10 @@ template <int K, bool H> struct EngineOf final : Engine {
 
   AnyTask *take(std::int64_t cell) override {
     return new Task(take_task(search, static_cast<std::size_t>(cell)));
+  }
+  AnyTask *read(const std::uint8_t *bytes, std::size_t size) const override {
+    auto task = std::make_unique<Task>();
+    return read_task(task->task, bytes, size) ? task.release() : nullptr;
   }
   void load(const AnyTask &task) override { load_task(search, static_cast<const Task &>(task).task); }
 
@@ -230,6 +240,28 @@ POLYRANK_API void polyrank_vertices_free(void *search) { delete static_cast<Engi
 POLYRANK_API void *polyrank_vertices_take(void *search, std::int64_t cell) {
   try {
     return static_cast<Engine *>(search)->take(cell);
+  } catch (const std::bad_alloc &) {
+    return nullptr;
+  }
+}
+
+// Bytes of a task: how many, or, where the array is large enough, the bytes too; -1 where memory ran out.
+POLYRANK_API std::int64_t polyrank_vertices_task_bytes(void *task, Array<std::uint8_t, 1> out) {
+  try {
+    const auto bytes = static_cast<polyrank::vertices::AnyTask *>(task)->bytes();
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    if (size <= out.shape[0]) std::copy(bytes.begin(), bytes.end(), out.data);
+    return size;
+  } catch (const std::bad_alloc &) {
+    return -1;
+  }
+}
+
+// A task for a search of the same problem from such bytes; null where they are not those of one.
+POLYRANK_API void *polyrank_vertices_read_task(const void *search, Array<const std::uint8_t, 1> bytes) {
+  try {
+    return static_cast<const Engine *>(search)->read(bytes.data,
+                                                     static_cast<std::size_t>(bytes.shape[0]));
   } catch (const std::bad_alloc &) {
     return nullptr;
   }

@@ -1,0 +1,147 @@
+"""Parts of a search tree: what a task of a long run is, and what it leaves for others.
+
+A task of a run is a :class:`Subtree`: open cells that follow one another in the search's order.
+Whoever works on it spends a budget of work (:mod:`polyrank.cells.work`); what is still open then is
+divided into the next subtrees. All of this depends on the cells alone, so that the tree of tasks,
+and what is found in which order, does not depend on who works where, or how often he dies.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from flint import fmpq
+
+from polyrank.cells.task import Task
+from polyrank.network.rational import to_fmpq
+
+__all__ = ["Cell", "Subtree", "divided", "most_regions", "subtree_from_json", "subtree_to_json"]
+
+#: An open cell: a prefix with points inside, or the bytes of a cell with its vertices.
+Cell = Task | bytes
+
+#: Subtrees that a task leaves at most.
+_PARTS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subtree:
+    """Open cells that follow one another in the order of the search.
+
+    Attributes
+    ----------
+    cells : tuple
+        The next one first.
+    shares : tuple of float
+        Of the tree, cell by cell: halved at every cut, no more than a guess.
+    generation : int
+        Tasks above this one in the tree of tasks.
+    """
+
+    cells: tuple[Cell, ...]
+    shares: tuple[float, ...]
+    generation: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of the tree."""
+        return math.fsum(self.shares)
+
+
+def divided(rest: Sequence[tuple[Cell, float]], generation: int) -> tuple[Subtree, ...]:
+    """Open cells, the next one first, as subtrees in the same order.
+
+    The last cells are the largest: each becomes a subtree, all others together another one.
+    """
+    if not rest:
+        return ()
+    first = max(1, len(rest) - (_PARTS - 1))
+    groups = [rest[:first], *([one] for one in rest[first:])]
+    return tuple(
+        Subtree(tuple(c for c, _ in group), tuple(s for _, s in group), generation)
+        for group in groups
+    )
+
+
+def most_regions(prefix: str, hyperplane: Sequence[bool], dim: int) -> int:
+    """An upper bound of the regions in a cell, by its prefix.
+
+    u hyperplanes divide a convex cell of dimension k into at most Σ_{j≤k} C(u, j) cells (Buck 1943;
+    Zaslavsky 1975): the units of the layer that are not decided, then those of each later layer.
+
+    Parameters
+    ----------
+    prefix : str
+        As :func:`polyrank.cells.task.prefix_text` spells it.
+    hyperplane : sequence of bool
+        Which units of all layers have a hyperplane.
+    dim : int
+        Dimension k.
+
+    Examples
+    --------
+    >>> most_regions("1?|??", [True] * 4, 2)
+    8
+    """
+    bound, place = 1, 0
+    for layer in prefix.split("|"):
+        letters = zip(layer, hyperplane[place : place + len(layer)], strict=True)
+        unknown = sum(1 for letter, has in letters if letter == "?" and has)
+        place += len(layer)
+        bound *= sum(math.comb(unknown, j) for j in range(min(dim, unknown) + 1))
+    return bound
+
+
+def subtree_to_json(tree: Subtree) -> dict[str, Any]:
+    """A subtree as an object of JSON."""
+    return {
+        "generation": tree.generation,
+        "shares": list(tree.shares),
+        "cells": [_cell_to_json(cell) for cell in tree.cells],
+    }
+
+
+def subtree_from_json(entry: Mapping[str, Any]) -> Subtree:
+    """The subtree that :func:`subtree_to_json` wrote.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is none.
+    """
+    return Subtree(
+        tuple(_cell_from_json(cell) for cell in entry["cells"]),
+        tuple(float(v) for v in entry["shares"]),
+        int(entry["generation"]),
+    )
+
+
+def _cell_to_json(cell: Cell) -> Any:
+    if isinstance(cell, bytes):
+        packed = pa.compress(cell, codec="zstd", asbytes=True)
+        return [len(cell), base64.b64encode(packed).decode()]
+    return {
+        "layer": cell.layer,
+        "decision": (cell.decision + ord("1")).astype(np.uint8).tobytes().decode(),
+        "splits": (cell.splits + ord("0")).astype(np.uint8).tobytes().decode(),
+        "points": [[str(v) for v in point] for point in cell.points],
+    }
+
+
+def _cell_from_json(entry: Any) -> Cell:
+    if isinstance(entry, list):
+        size, text = entry
+        return bytes(pa.decompress(base64.b64decode(text), size, codec="zstd", asbytes=True))
+    points: list[tuple[fmpq, ...]] = [tuple(map(to_fmpq, point)) for point in entry["points"]]
+    return Task(
+        int(entry["layer"]),
+        np.frombuffer(entry["decision"].encode(), np.uint8).astype(np.int8) - np.int8(ord("1")),
+        np.frombuffer(entry["splits"].encode(), np.uint8).astype(np.int8) - np.int8(ord("0")),
+        tuple(points),
+    )

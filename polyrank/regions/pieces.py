@@ -1,0 +1,163 @@
+"""A task of a run and what it gives: a function of the question and a subtree, and of nothing else.
+
+It is pure, so that it may run in any thread, in any process, on any machine, and again after
+whoever had it has died.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyrank.cells.explore import Explored, Explorer, explorer
+from polyrank.cells.subtree import Subtree
+from polyrank.cells.task import Batch, settled
+from polyrank.posed.branch import Branch
+from polyrank.posed.ranks import ExactRanks
+from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.problem import Problem
+from polyrank.regions.proof_log import packed_log
+from polyrank.regions.schema import record_batch
+
+__all__ = ["Piece", "PieceMaker", "encoded"]
+
+ROWS_PER_GROUP = 65_536
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What one task gives.
+
+    Attributes
+    ----------
+    rows : int
+    histogram : RankHistogram
+    digest : str
+        Of the rows: codewords, zero bits, ranks, witnesses; empty where none are kept.
+    shard : bytes
+        A Parquet file; empty unless shards are kept, or without rows.
+    batches : tuple of RecordBatch
+    log : bytes
+        A part of the proof, compressed, whose rows are counted from this piece's first.
+    segments, log_bytes : int
+        Of the proof, and its size before compression.
+    explored : Explored
+        What is undecided or open.
+    seconds : float
+    """
+
+    rows: int
+    histogram: RankHistogram
+    digest: str
+    shard: bytes
+    batches: tuple[pa.RecordBatch, ...]
+    log: bytes
+    segments: int
+    log_bytes: int
+    explored: Explored
+    seconds: float
+
+
+class PieceMaker:
+    """A worker: one search, made once, that works on one task after the other.
+
+    Parameters
+    ----------
+    problem : Problem
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.explorer: Explorer = explorer(
+            problem.network, problem.chart, problem.layers, problem.engine, proof=problem.proof
+        )
+        branch = Branch.on(problem.network, problem.chart)
+        self._ranks = ExactRanks(branch, problem.layers)
+        self._schema = problem.schema
+        self.rows = 0
+
+    def make(self, tree: Subtree, stopped: Callable[[], bool] = lambda: False) -> Piece:
+        """Work on a task until it is done or its budget is spent.
+
+        Parameters
+        ----------
+        tree : Subtree
+        stopped : callable
+            Asked several times a second whether to give up; then ``explored.complete`` is False.
+        """
+        problem, begun = self.problem, time.perf_counter()
+        histogram = RankHistogram(problem.layers)
+        digest = _Digest()
+        batches: list[pa.RecordBatch] = []
+        log: list[bytes] = []
+        self.rows = 0
+
+        def sink(found: Batch) -> None:
+            batch = settled(found, self._ranks)
+            histogram.add(batch.rank)
+            self.rows = histogram.rows
+            if problem.keep != "nothing":
+                digest.add(batch)
+                batches.append(record_batch(batch, self._schema))
+
+        work = problem.work[min(tree.generation, len(problem.work) - 1)]
+        explored = self.explorer.explore(
+            tree, work, sink=sink, proof=log.append if problem.proof else None, stopped=stopped
+        )
+        shard = b""
+        if problem.keep == "shard" and batches:
+            shard, batches = encoded(batches, self._schema), []
+        packed, segments, size = packed_log(log) if explored.complete else (b"", 0, 0)
+        piece = Piece(
+            histogram.rows,
+            histogram,
+            digest.text() if problem.keep != "nothing" else "",
+            shard,
+            tuple(batches),
+            packed,
+            segments,
+            size,
+            explored,
+            time.perf_counter() - begun,
+        )
+        self.rows = 0
+        return piece
+
+
+def encoded(batches: list[pa.RecordBatch], schema: pa.Schema) -> bytes:
+    """Regions as the bytes of a Parquet file."""
+    table = pa.Table.from_batches(batches, schema=schema)
+    sink = pa.BufferOutputStream()
+    ranks = [name for name in schema.names if name.startswith("rank_")]
+    with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=ranks) as writer:
+        writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+    return bytes(sink.getvalue())
+
+
+class _Digest:
+    """A hash of rows, column by column, that does not depend on how they come in batches."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(self) -> None:
+        self._columns = [hashlib.blake2b(digest_size=32) for _ in range(5)]
+
+    def add(self, batch: Batch) -> None:
+        code, zero, rank, witness, exact = self._columns
+        code.update(batch.codeword.tobytes())
+        zero.update(batch.zero.tobytes())
+        rank.update(batch.rank.astype("<i2").tobytes())
+        witness.update(batch.witness.astype("<f8").tobytes())
+        for _, point in sorted(batch.witness_exact.items()):
+            exact.update((",".join(map(str, point)) + "\n").encode())
+
+    def text(self) -> str:
+        whole = hashlib.blake2b(digest_size=32)
+        for column in self._columns:
+            whole.update(column.digest())
+        return whole.hexdigest()
