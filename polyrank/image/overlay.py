@@ -1,35 +1,28 @@
-"""The images of a curve under the layers of a network, as cell complexes with the maps between.
+"""The images of a curve or a surface under a network, as cell complexes with the maps between.
 
 ``X_K = Φ_K(M)`` is made from ``X_{K−1}``: its cells are cut where a unit of layer K vanishes, the
 layer is affine on the parts, and the images of the parts are cut where they meet. So X_K is a set
-of points and of segments between them, exact, and ``X_{K−1} → X_K`` is cellular: it sends a segment
-to a path of segments or to a point. M itself comes first, as the abstract complex that it is, then
-its position ``X_0 = Φ_0(M)`` in R^n.
+of points, segments and convex polygons, exact, and ``X_{K−1} → X_K`` is cellular: it sends a cell
+to a union of cells of its dimension, or to lower ones. M itself comes first, as the abstract
+complex that it is, then its position ``X_0 = Φ_0(M)`` in R^n.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from flint import fmpq
 from numpy.typing import NDArray
 from scipy import sparse
 
 from polyrank.chains.chain import ChainComplex
 from polyrank.errors import UnsupportedError
-from polyrank.image.homogeneous import (
-    Point,
-    activations,
-    between,
-    manifold_points,
-    preactivations,
-)
-from polyrank.image.segments import refine
+from polyrank.image.cut import Parts, cut, whole
+from polyrank.image.glue import Glued, glue
+from polyrank.image.homogeneous import Point, activations, manifold_points
 from polyrank.image.sequence import ChainMap, check_chain_map
-from polyrank.network.normal_form import Layer, Network
+from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
 __all__ = ["ImageComplex", "images"]
@@ -49,17 +42,20 @@ class ImageComplex:
         The vertices, exact; different vertices are different points, unless this is M itself.
     edges : int64 array, shape (f_1, 2)
         Ends of the segments, the smaller number first; they meet in common ends only.
+    faces : list of list of int
+        Convex polygons with disjoint interiors: the vertices on their boundaries, in cyclic order.
     complex : ChainComplex
-        A segment is oriented from its first end to its second.
+        A segment is oriented from its first end to its second, a face by its cyclic order.
     origin : ChainMap
         The chain map from the complex before; of M itself, the identity.
     crossings : int
-        Points where parts of different segments of the complex before cross.
+        Vertices that no vertex of the complex before, and no point where a unit vanishes, goes to.
     """
 
     layer: int | None
     points: list[Point]
     edges: Indices
+    faces: list[list[int]]
     complex: ChainComplex
     origin: ChainMap
     crossings: int
@@ -74,7 +70,7 @@ def images(
     ----------
     network : Network
     manifold : Manifold
-        Of dimension at most 1.
+        Of dimension at most 2.
     layers : int, optional
         L; default: all layers.
 
@@ -87,114 +83,93 @@ def images(
     Raises
     ------
     UnsupportedError
-        If M has triangles.
+        If M has tetrahedra.
     """
-    if manifold.dimension > 1:
+    if manifold.dimension > 2:
         raise UnsupportedError(
-            f"{manifold.name} has dimension {manifold.dimension}: the overlay is for curves"
+            f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves and "
+            "surfaces"
         )
-    edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
-    found = _itself(manifold, edges)
+    found = _itself(manifold)
     yield found
-    chains = found.edges.tolist()
-    found = _glued(found, found.points, chains, 0)
+    parts = whole(found.points, found.edges, found.faces)
+    found = _next(found, parts, glue(found.points, parts), 0)
     yield found
     for k, layer in enumerate(network.layers[:layers], start=1):
-        rows, chains = _cut(found, layer)
-        found = _glued(found, activations(rows, layer), chains, k)
+        parts = cut(found.points, found.edges, found.faces, layer)
+        found = _next(found, parts, glue(activations(parts.rows, layer), parts), k)
         yield found
 
 
-def _itself(manifold: Manifold, edges: Indices) -> ImageComplex:
-    complex_ = _complex(manifold.points.shape[0], edges)
+def _itself(manifold: Manifold) -> ImageComplex:
+    edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
+    faces = manifold.simplices[2].tolist() if manifold.dimension == 2 else []
+    complex_ = _complex(manifold.points.shape[0], edges, faces, manifold.dimension)
     identity = tuple(
         sparse.csc_array(sparse.eye_array(f, dtype=np.int64, format="csc")) for f in complex_.cells
     )
-    return ImageComplex(None, manifold_points(manifold), edges, complex_, identity, 0)
+    return ImageComplex(None, manifold_points(manifold), edges, faces, complex_, identity, 0)
 
 
-def _complex(vertices: int, edges: Indices) -> ChainComplex:
+def _complex(
+    vertices: int, edges: Indices, faces: Sequence[Sequence[int]], dimension: int
+) -> ChainComplex:
+    """The chain complex of an image of a manifold of some dimension."""
     count = len(edges)
-    data = np.tile(np.array([-1, 1], np.int64), count)
-    where = (edges.ravel(), np.repeat(np.arange(count), 2))
-    return ChainComplex(
-        (vertices, count), (sparse.csc_array((data, where), shape=(vertices, count)),)
-    )
+    ends = (edges.ravel(), np.repeat(np.arange(count), 2))
+    lower = _matrix(np.tile([-1, 1], count), *ends, (vertices, count))
+    number = {(a, b): e for e, (a, b) in enumerate(edges.tolist())}
+    data, row, column = [], [], []
+    for f, face in enumerate(faces):
+        for k, a in enumerate(face):
+            b = face[(k + 1) % len(face)]
+            row.append(number[(a, b) if a < b else (b, a)])
+            column.append(f)
+            data.append(1 if a < b else -1)
+    upper = _matrix(data, row, column, (count, len(faces)))
+    cells = (vertices, count, len(faces))[: dimension + 1]
+    return ChainComplex(cells, (lower, upper)[:dimension])
 
 
-def _cut(image: ImageComplex, layer: Layer) -> tuple[list[list[int]], list[list[int]]]:
-    """Cut the segments where a unit vanishes.
-
-    Returns
-    -------
-    rows : list of list of int
-        Pre-activations of the vertices and then of the cuts, homogeneous.
-    chains : list of list of int
-        Per segment the points on it, in order.
-    """
-    rows = preactivations(image.points, layer)
-    split = np.flatnonzero(layer.has_hyperplane)
-    signs = np.array([[(r[j] > 0) - (r[j] < 0) for j in split] for r in rows], np.int8)
-    signs = signs.reshape(len(rows), split.size)
-    chains: list[list[int]] = image.edges.tolist()
-    opposite = signs[image.edges[:, 0]] * signs[image.edges[:, 1]] < 0
-    for e in np.flatnonzero(opposite.any(axis=1)).tolist():
-        a, b = chains[e]
-        p, q = rows[a], rows[b]
-        shares = set()
-        for j in split[opposite[e]].tolist():
-            one, other = abs(p[j]) * q[-1], abs(q[j]) * p[-1]
-            shares.add(fmpq(one, one + other))
-        inner = []
-        for share in sorted(shares):
-            inner.append(len(rows))
-            rows.append(list(between(p, q, int(share.p), int(share.q))))
-        chains[e] = [a, *inner, b]
-    return rows, chains
+def _matrix(
+    data: Sequence[int] | Indices,
+    row: Sequence[int] | Indices,
+    column: Sequence[int] | Indices,
+    shape: tuple[int, int],
+) -> sparse.csc_array:
+    entries = np.asarray(data, np.int64), (np.asarray(row, np.int64), np.asarray(column, np.int64))
+    return sparse.csc_array(entries, shape=shape)
 
 
-def _glued(
-    before: ImageComplex, places: Sequence[Point], chains: list[list[int]], layer: int
-) -> ImageComplex:
-    """The image of a complex whose segments are cut into chains, by the points' new places."""
-    known: dict[Point, int] = {}
-    at = [known.setdefault(p, len(known)) for p in places]
-    segments: dict[tuple[int, int], int] = {}
-    paths = []
-    for chain in chains:
-        path = [at[chain[0]]]
-        for v in chain[1:]:
-            if at[v] != path[-1]:
-                segments.setdefault(_ordered(path[-1], at[v]), len(segments))
-                path.append(at[v])
-        paths.append(path)
-    ends = np.array(list(segments), np.int64).reshape(-1, 2)
-    refined = refine(list(known), ends)
-    pieces: dict[tuple[int, int], int] = {}
-    for chain in refined.chains:
-        for a, b in pairwise(chain):
-            pieces.setdefault(_ordered(a, b), len(pieces))
-    edges = np.array(list(pieces), np.int64).reshape(-1, 2)
-    row, column, data = [], [], []
-    for e, path in enumerate(paths):
-        for a, b in pairwise(path):
-            chain = refined.chains[segments[_ordered(a, b)]]
-            sign = 1 if a < b else -1
-            for x, y in pairwise(chain):
-                row.append(pieces[_ordered(x, y)])
-                column.append(e)
-                data.append(sign if x < y else -sign)
-    complex_ = _complex(len(refined.points), edges)
+def _next(before: ImageComplex, parts: Parts, glued: Glued, layer: int) -> ImageComplex:
+    """The image complex of a layer with the chain map from the one before."""
     sources = before.complex.cells
-    on_points = (np.ones(sources[0], np.int64), (at[: sources[0]], np.arange(sources[0])))
-    on_edges = (np.array(data, np.int64), (np.array(row, np.int64), np.array(column, np.int64)))
-    origin = (
-        sparse.csc_array(on_points, shape=(complex_.cells[0], sources[0])),
-        sparse.csc_array(on_edges, shape=(complex_.cells[1], sources[1])),
+    complex_ = _complex(len(glued.points), glued.edges, glued.faces, len(sources) - 1)
+    points = np.arange(sources[0])
+    on_points = np.ones(sources[0], np.int64), glued.vertex[: sources[0]], points
+    on_edges = _columns(enumerate(glued.paths))
+    faces = ((f, own) for (f, _), own in zip(parts.polygons, glued.areas, strict=True))
+    entries = (on_points, on_edges, _columns(faces))[: len(sources)]
+    origin = tuple(
+        _matrix(data, row, column, (target, source))
+        for (data, row, column), target, source in zip(
+            entries, complex_.cells, sources, strict=True
+        )
     )
     check_chain_map(before.complex, complex_, origin)
-    return ImageComplex(layer, refined.points, edges, complex_, origin, refined.crossings)
+    return ImageComplex(
+        layer, glued.points, glued.edges, glued.faces, complex_, origin, glued.crossings
+    )
 
 
-def _ordered(a: int, b: int) -> tuple[int, int]:
-    return (a, b) if a < b else (b, a)
+def _columns(
+    images_of: Iterable[tuple[int, list[tuple[int, int]]]],
+) -> tuple[list[int], list[int], list[int]]:
+    """Entries, rows and columns of a matrix from (column, [(row, entry), …])."""
+    data, row, column = [], [], []
+    for source, own in images_of:
+        for target, sign in own:
+            data.append(sign)
+            row.append(target)
+            column.append(source)
+    return data, row, column

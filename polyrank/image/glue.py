@@ -1,0 +1,266 @@
+"""The exact common refinement of points, segments and convex polygons of R^m: their union as cells.
+
+Every polygon gets full chords along all segments in which others meet it, and through single points
+inside of it; polygons with a common area are subdivided together. All segments are then cut where
+they meet. A chord that ends inside a coplanar polygon ends on the side of its own polygon, along
+which the other one has a chord: no angle of a face is reflex, so that every face is convex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.image.open_pairs import open_pairs
+from polyrank.image.cut import Parts
+from polyrank.image.homogeneous import Point, approximation
+from polyrank.image.planar import faces_of, inside
+from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
+from polyrank.image.segments import Refinement, refine
+from polyrank.lp.deadline import look
+
+__all__ = ["Glued", "glue"]
+
+Indices = NDArray[np.int64]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Glued:
+    """The union of parts as a complex, and where the parts go.
+
+    Attributes
+    ----------
+    points : list of Point
+        Different vertices are different points.
+    edges : int64 array, shape (f_1, 2)
+        The smaller number first.
+    faces : list of list of int
+        Boundaries of convex polygons, all vertices on them, in cyclic order.
+    vertex : list of int
+        Per row of the parts, its vertex.
+    paths : list of list of (int, int)
+        Per chain of the parts, its edges with ±1.
+    areas : list of list of (int, int)
+        Per polygon of the parts, its faces with ±1; empty where the polygon has no area.
+    crossings : int
+        Vertices that are no vertex of a part.
+    """
+
+    points: list[Point]
+    edges: Indices
+    faces: list[list[int]]
+    vertex: list[int]
+    paths: list[list[Pair]]
+    areas: list[list[Pair]]
+    crossings: int
+
+
+@dataclass(slots=True)
+class _Polygon:
+    plane: Plane
+    corners: tuple[int, ...]
+    boundary: list[int]  # all listed vertices, counterclockwise in the polygon's own chart
+    chords: set[Pair] = field(default_factory=set)
+
+
+class _Union:
+    """The points, segments and polygons that are refined, each once."""
+
+    def __init__(self, places: Sequence[Point], parts: Parts) -> None:
+        self.known: dict[Point, int] = {}
+        self.at = [self.known.setdefault(p, len(self.known)) for p in places]
+        self.given = len(self.known)
+        self.segments: dict[Pair, int] = {}
+        self.paths = [self._path(chain) for chain in parts.chains]
+        self.polygons: list[_Polygon] = []
+        self.polygon_of_part: list[tuple[int, list[int]]] = []
+        numbers: dict[frozenset[int], int] = {}
+        walls: set[Pair] = set()
+        table = list(self.known)
+        for count, (_, part) in enumerate(parts.polygons):
+            if count % 256 == 0:
+                look()
+            ring = self._path([*part, part[0]])[:-1]
+            plane = plane_of([table[v] for v in ring])
+            if plane is None:
+                self.polygon_of_part.append((-1, ring))
+                continue
+            corners = tuple(self.known[p] for p in plane.corners)
+            number = numbers.setdefault(frozenset(corners), len(self.polygons))
+            if number == len(self.polygons):
+                boundary = ring[::-1] if plane.flipped else ring
+                self.polygons.append(_Polygon(plane, corners, boundary))
+            self.polygon_of_part.append((number, ring))
+            walls.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
+        self.loose = [s for s in self.segments if s not in walls]
+
+    def _path(self, chain: Sequence[int]) -> list[int]:
+        """The different points on a chain, in turn; the segments between them are kept."""
+        path = [self.at[chain[0]]]
+        for v in chain[1:]:
+            if self.at[v] != path[-1]:
+                self.segments.setdefault(_ordered(path[-1], self.at[v]), len(self.segments))
+                path.append(self.at[v])
+        return path
+
+    def add_chord(self, polygon: _Polygon, p: Point, q: Point) -> None:
+        """A chord of a polygon along the line through two of its points."""
+        ends = crossing_chord(polygon.plane, p, q)
+        if ends is not None:
+            a, b = (self.known.setdefault(x, len(self.known)) for x in ends)
+            key = _ordered(a, b)
+            self.segments.setdefault(key, len(self.segments))
+            polygon.chords.add(key)
+
+    def add_point(self, polygon: _Polygon, p: Point) -> None:
+        """A chord through a point, if that lies inside."""
+        if all(value(side, p) > 0 for side in polygon.plane.sides):
+            self.add_chord(polygon, polygon.plane.corners[0], p)
+
+
+def glue(places: Sequence[Point], parts: Parts) -> Glued:
+    """The union of the parts of a complex after their vertices have moved to new places.
+
+    Parameters
+    ----------
+    places : sequence of Point
+        The new place of every row of the parts; on every part the move is affine.
+    parts : Parts
+
+    Returns
+    -------
+    Glued
+        **Proves**: the union of the moved parts is the union of its cells, whose interiors are
+        disjoint; every decision is exact.
+    """
+    union = _Union(places, parts)
+    leader = _meet(union)
+    ends = np.array(list(union.segments), np.int64).reshape(-1, 2)
+    refined = refine(list(union.known), ends)
+    pieces: dict[Pair, int] = {}
+    for chain in refined.chains:
+        for a, b in pairwise(chain):
+            pieces.setdefault(_ordered(a, b), len(pieces))
+    faces, of_polygon = _faces(union, leader, refined)
+    edges = np.array(list(pieces), np.int64).reshape(-1, 2)
+    paths = []
+    for path in union.paths:
+        own: list[Pair] = []
+        for a, b in pairwise(path):
+            for x, y in pairwise(_chain(union, refined, a, b)):
+                own.append((pieces[_ordered(x, y)], 1 if x < y else -1))
+        paths.append(own)
+    areas: list[list[Pair]] = []
+    for number, ring in union.polygon_of_part:
+        if number < 0:
+            areas.append([])
+            continue
+        chart = union.polygons[leader[number]].plane.chart
+        sign = orientation([refined.points[v] for v in ring], chart)
+        areas.append([(f, sign) for f in of_polygon[number]])
+    new = len(refined.points) - union.given
+    return Glued(refined.points, edges, faces, union.at, paths, areas, new)
+
+
+def _meet(union: _Union) -> list[int]:
+    """Add the chords along which polygons are met; the leader of those with a common area."""
+    polygons = union.polygons
+    leader = list(range(len(polygons)))
+    if not polygons:
+        return leader
+
+    def find(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]
+            i = leader[i]
+        return i
+
+    table = list(union.known)
+    on_segment = {v for s in union.segments for v in s}
+    lonely = [v for v in range(len(table)) if v not in on_segment]
+    hulls: list[tuple[int, ...]] = [p.corners for p in polygons]
+    hulls += union.loose
+    hulls += [(v,) for v in lonely]
+    solid = np.arange(len(hulls)) < len(polygons)
+    for first, second in open_pairs(approximation(table), hulls, solid):
+        look()
+        for i, j in zip(first.tolist(), second.tolist(), strict=True):
+            one = polygons[i]
+            found = common(one.plane, [table[v] for v in hulls[j]])
+            both = [one] if j >= len(polygons) else [one, polygons[j]]
+            if len(found) == 1:
+                for polygon in both:
+                    union.add_point(polygon, found[0])
+            elif len(found) == 2:
+                for polygon in both:
+                    union.add_chord(polygon, found[0], found[1])
+            elif found:
+                leader[find(j)] = find(i)
+                for polygon in both:
+                    for p, q in pairwise([*found, found[0]]):
+                        union.add_chord(polygon, p, q)
+    return [find(i) for i in range(len(polygons))]
+
+
+def _faces(
+    union: _Union, leader: list[int], refined: Refinement
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The faces, and those of every polygon."""
+    members: dict[int, list[int]] = {}
+    for i, first in enumerate(leader):
+        members.setdefault(first, []).append(i)
+    faces: list[list[int]] = []
+    of_polygon: list[list[int]] = [[] for _ in leader]
+    for count, (first, own) in enumerate(members.items()):
+        if count % 256 == 0:
+            look()
+        polygons = [union.polygons[i] for i in own]
+        chart = polygons[0].plane.chart if own[0] == first else union.polygons[first].plane.chart
+        rings = []
+        for polygon in polygons:
+            ring = _ring(union, refined, polygon.boundary)
+            if orientation([refined.points[v] for v in ring], chart) < 0:
+                ring.reverse()
+            rings.append(ring)
+        if len(own) == 1 and not polygons[0].chords:
+            of_polygon[first] = [len(faces)]
+            faces.append(rings[0])
+            continue
+        edges: set[Pair] = set()
+        for polygon, ring in zip(polygons, rings, strict=True):
+            edges.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
+            for a, b in polygon.chords:
+                chain = _chain(union, refined, a, b)
+                edges.update(_ordered(x, y) for x, y in pairwise(chain))
+        traced = faces_of(edges, refined.points, chart)
+        number: dict[int, int] = {}
+        for i, ring in zip(own, rings, strict=True):
+            for local in inside(traced, ring):
+                if local not in number:
+                    number[local] = len(faces)
+                    faces.append(traced.cycles[local])
+                of_polygon[i].append(number[local])
+    return faces, of_polygon
+
+
+def _ring(union: _Union, refined: Refinement, boundary: Sequence[int]) -> list[int]:
+    """A closed curve of segments with all vertices that lie on it."""
+    out: list[int] = []
+    for a, b in pairwise([*boundary, boundary[0]]):
+        out += _chain(union, refined, a, b)[:-1]
+    return out
+
+
+def _chain(union: _Union, refined: Refinement, a: int, b: int) -> list[int]:
+    """The vertices on the segment from a to b."""
+    chain = refined.chains[union.segments[_ordered(a, b)]]
+    return chain if a < b else chain[::-1]
+
+
+def _ordered(a: int, b: int) -> Pair:
+    return (a, b) if a < b else (b, a)

@@ -1,0 +1,216 @@
+"""Convex polygons in R^m with exact corners: their planes, and what two of them have in common.
+
+A convex set is the list of its corners: a point, a segment, or a strictly convex polygon in cyclic
+order. Of one set the equations and inequalities are taken; the other one is cut by them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from polyrank.image.homogeneous import Point, between
+
+__all__ = [
+    "Functional",
+    "Plane",
+    "common",
+    "crossing_chord",
+    "orientation",
+    "plane_of",
+    "value",
+]
+
+#: Coordinates and integer coefficients, the constant term last with coordinate −1.
+Functional = tuple[tuple[int, int], ...]
+
+
+def value(functional: Functional, point: Point) -> int:
+    """The value at a point, times its denominator: the sign is exact."""
+    return sum(c * point[i] for i, c in functional)
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A strictly convex polygon with its plane.
+
+    Attributes
+    ----------
+    corners : tuple of Point
+        Counterclockwise in the chart.
+    chart : tuple of int
+        Two coordinates (i, j) that determine the points of the plane.
+    flipped : bool
+        Whether the corners that were given ran clockwise in the chart.
+    equations : tuple of Functional
+        They vanish together exactly on the plane; one per coordinate that is not in the chart.
+    sides : tuple of Functional
+        Side e is ≥ 0 on the polygon and 0 on the line through corners e and e + 1.
+    """
+
+    corners: tuple[Point, ...]
+    chart: tuple[int, int]
+    flipped: bool
+    equations: tuple[Functional, ...]
+    sides: tuple[Functional, ...]
+
+
+def plane_of(points: Sequence[Point]) -> Plane | None:
+    """The plane of a convex polygon; None if its points lie on one line.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Points of the boundary of a convex polygon in cyclic order; among them may be points that
+        are no corners, which are left out, and repetitions.
+    """
+    points = [p for k, p in enumerate(points) if p != points[k - 1]]
+    if len(points) < 3:
+        return None
+    a = points[0]
+    m = len(a) - 1
+    found: tuple[int, int, list[int], list[int]] | None = None
+    u = _difference(a, points[1])
+    first = next(k for k in range(m) if u[k])
+    for other in points[2:]:
+        v = _difference(a, other)
+        second = next(
+            (k for k in range(m) if k != first and u[first] * v[k] != u[k] * v[first]), None
+        )
+        if second is not None:
+            found = first, second, u, v
+            break
+    if found is None:
+        return None
+    i, j = sorted(found[:2])
+    corners = [
+        p
+        for k, p in enumerate(points)
+        if _turn(points[k - 1], p, points[(k + 1) % len(points)], i, j)
+    ]
+    flipped = _turn(corners[0], corners[1], corners[2], i, j) < 0
+    if flipped:
+        corners.reverse()
+    equations = tuple(_equation(a, u, found[3], i, j, k) for k in range(m) if k not in {i, j})
+    sides = tuple(_line(p, corners[(e + 1) % len(corners)], i, j) for e, p in enumerate(corners))
+    return Plane(tuple(corners), (i, j), flipped, equations, sides)
+
+
+def orientation(points: Sequence[Point], chart: tuple[int, int]) -> int:
+    """1 if the boundary of a convex polygon runs counterclockwise in a chart of its plane, −1 else.
+
+    0 if its points lie on one line of the chart.
+    """
+    for k, p in enumerate(points):
+        turn = _turn(points[k - 1], p, points[(k + 1) % len(points)], *chart)
+        if turn:
+            return 1 if turn > 0 else -1
+    return 0
+
+
+def _difference(p: Point, q: Point) -> list[int]:
+    """``q − p``, times both denominators."""
+    a, b = p[-1], q[-1]
+    return [y * a - x * b for x, y in zip(p[:-1], q[:-1], strict=True)]
+
+
+def _turn(p: Point, q: Point, r: Point, i: int, j: int) -> int:
+    """Positive if p, q, r turn left in the chart, 0 if they lie on a line."""
+    return (
+        p[i] * (q[j] * r[-1] - r[j] * q[-1])
+        - p[j] * (q[i] * r[-1] - r[i] * q[-1])
+        + p[-1] * (q[i] * r[j] - r[i] * q[j])
+    )
+
+
+def _line(p: Point, q: Point, i: int, j: int) -> Functional:
+    """Positive to the left of the line from p to q in the chart."""
+    return _primitive(
+        (
+            (i, p[j] * q[-1] - q[j] * p[-1]),
+            (j, p[-1] * q[i] - q[-1] * p[i]),
+            (-1, p[i] * q[j] - q[i] * p[j]),
+        )
+    )
+
+
+def _equation(a: Point, u: list[int], v: list[int], i: int, j: int, k: int) -> Functional:
+    """``det(u, v, x − a) = 0`` in the coordinates i, j, k."""
+    c = (
+        u[j] * v[k] - u[k] * v[j],
+        u[k] * v[i] - u[i] * v[k],
+        u[i] * v[j] - u[j] * v[i],
+    )
+    constant = -(c[0] * a[i] + c[1] * a[j] + c[2] * a[k])
+    return _primitive(((i, c[0] * a[-1]), (j, c[1] * a[-1]), (k, c[2] * a[-1]), (-1, constant)))
+
+
+def _primitive(terms: Functional) -> Functional:
+    common_factor = math.gcd(*(c for _, c in terms))
+    return tuple((i, c // common_factor) for i, c in terms if c) if common_factor else ()
+
+
+def _clip(corners: list[Point], functional: Functional, *, equal: bool) -> list[Point]:
+    """The part of a convex set where a functional is ≥ 0, or = 0."""
+    values = [value(functional, p) for p in corners]
+    if equal:
+        if not any(values):
+            return corners
+        if min(values) > 0 or max(values) < 0:
+            return []
+    elif min(values) >= 0:
+        return corners
+    elif max(values) < 0:
+        return []
+    out: list[Point] = []
+    n = len(corners)
+    for k in range(n):
+        p, x = corners[k], values[k]
+        if x == 0 or (x > 0 and not equal):
+            out.append(p)
+        if n == 1 or (n == 2 and k == 1):
+            break
+        q, y = corners[(k + 1) % n], values[(k + 1) % n]
+        if (x < 0 < y) or (y < 0 < x):
+            one, other = abs(x) * q[-1], abs(y) * p[-1]
+            out.append(between(p, q, one, one + other))
+    return out
+
+
+def common(plane: Plane, other: Sequence[Point]) -> list[Point]:
+    """The intersection of a polygon with a point, a segment or a polygon.
+
+    Parameters
+    ----------
+    plane : Plane
+    other : sequence of Point
+        The corners of a convex set, strictly convex.
+
+    Returns
+    -------
+    list of Point
+        The corners of the intersection; empty if there is none. Exact.
+    """
+    left = list(other)
+    for functional in plane.equations:
+        left = _clip(left, functional, equal=True)
+        if not left:
+            return left
+    for functional in plane.sides:
+        left = _clip(left, functional, equal=False)
+        if not left:
+            return left
+    return left
+
+
+def crossing_chord(plane: Plane, p: Point, q: Point) -> tuple[Point, Point] | None:
+    """The chord of a polygon along the line through two of its points; None along its boundary."""
+    line = _line(p, q, *plane.chart)
+    found = _clip(list(plane.corners), line, equal=True)
+    if len(found) != 2:
+        return None
+    for side in plane.sides:
+        if value(side, found[0]) == 0 == value(side, found[1]):
+            return None
+    return found[0], found[1]
