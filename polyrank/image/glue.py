@@ -15,9 +15,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.image.open_pairs import open_pairs
 from polyrank.image.cut import Parts
 from polyrank.image.homogeneous import Point, approximation
+from polyrank.image.open_pairs import open_pairs
 from polyrank.image.planar import faces_of, inside
 from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
 from polyrank.image.segments import Refinement, refine
