@@ -26,6 +26,7 @@ from polyrank_cli.options import grouped
 from polyrank_cli.plot import plot_command
 from polyrank_cli.region import region_command
 from polyrank_cli.renamed import Verbs
+from polyrank_cli.report import report_command
 from polyrank_cli.restrict import restrict_command
 from polyrank_cli.sample import sample_command
 from polyrank_cli.separate import separate_command
@@ -81,6 +82,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "bounds": (bounds_command, "Bound the number of regions by the widths alone."),
     "region": (region_command, "Show everything about one region of a run."),
     "plot": (plot_command, "Draw the regions of a two-dimensional run."),
+    "report": (report_command, "Write a page about a run that one can send."),
     "sample": (sample_command, "Sample a network, and check a run against it."),
     "at": (at_command, "Show the region of one point."),
     "slice": (slice_command, "Enumerate a slice through data points."),

@@ -19,7 +19,7 @@ from polyrank.report.summary import counted
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Colour", "draw_map", "save_map"]
+__all__ = ["Colour", "draw_map", "rank_colour", "save_map"]
 
 Colour = Literal["rank", "linear-region", "class"]
 
@@ -151,6 +151,11 @@ def draw_map(
     return figure
 
 
+def rank_colour(rank: int, largest: int) -> str:
+    """The colour of a rank: the lower, the darker; ``largest`` and all above share one."""
+    return _FULL if rank >= largest else _RANKS[min(rank, len(_RANKS) - 1)]
+
+
 def _counted(count: int, what: str = "region") -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
@@ -174,10 +179,7 @@ def _coloured(
 
     if colour == "rank":
         largest = min(2, regions.chart.k)
-        faces = {
-            v: _FULL if v >= largest else _RANKS[min(v, len(_RANKS) - 1)]
-            for v in sorted(set(rank.tolist()))
-        }
+        faces = {v: rank_colour(v, largest) for v in sorted(set(rank.tolist()))}
         handles = [
             patch(face, f"rank {v}: {_counted(int((rank == v).sum()))}")
             for v, face in faces.items()

@@ -1,0 +1,58 @@
+"""``polyrank report``: a page about a run that one can send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import polyrank as pr
+from polyrank_cli.failures import sentences
+from polyrank_cli.options import Reading, RunArgument
+
+__all__ = ["report_command"]
+
+
+def report_command(
+    run: RunArgument,
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write, .html.")
+    ],
+    network: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The network's file, where the run does not know it."),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Of the map (default: the last layer with hyperplanes)."),
+    ] = None,
+    below: Annotated[
+        int | None,
+        typer.Option(
+            metavar="M", help="Mark what has rank below M (default: the domain's dimension)."
+        ),
+    ] = None,
+    reading: Reading,
+) -> None:
+    """Write one self-contained page: question, verdict, proof, ranks, map, graph, provenance.
+
+    Needs jinja2 and, for the map of a two-dimensional run, bokeh (polyrank[report]).
+    """
+    # these load numpy and pyarrow, which have no place in --help
+    from polyrank.errors import RunError  # noqa: PLC0415
+    from polyrank.report.page import page_file, report_page  # noqa: PLC0415
+
+    with sentences():
+        target = page_file(output)
+        opened = pr.open_run(run)
+        given = None if network is None else reading.load(network)
+        try:
+            source = opened.source(given)
+        except RunError:
+            access = None
+        else:
+            access = opened.regions(source)
+        target.write_text(report_page(opened, access, layer=layer, below=below), encoding="utf-8")
+        typer.echo(f"written to {target}")

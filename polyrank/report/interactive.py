@@ -1,0 +1,159 @@
+"""The map of a two-dimensional run for a web page: zoom, and what a region is under the pointer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polyrank.errors import UnsupportedError
+from polyrank.graph.geometry import Regions
+from polyrank.network.rational import nearest_float
+from polyrank.posed.chart import Chart
+from polyrank.regions.schema import unpack_bits
+from polyrank.report.map import rank_colour
+from polyrank.report.polygons import Point, low_rank_border, polygons
+
+__all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
+
+#: Most regions that are drawn on a page.
+MOST_DRAWN = 100_000
+#: Above this the affine map of a region is not shown under the pointer: it would fill the file.
+_MOST_MAPS = 5_000
+_OUTLINE = "#d1495b"
+_GREY = "#8a939b"
+
+
+class MapOfPage:
+    """A map as the two pieces of text that a page needs.
+
+    Attributes
+    ----------
+    script, element : str
+        HTML: what loads the figure, and where it stands.
+    resources : str
+        The script of the plotting library itself, in the page.
+    drawn : int
+        How many regions are seen.
+    """
+
+    def __init__(self, script: str, element: str, resources: str, drawn: int) -> None:
+        self.script, self.element, self.resources, self.drawn = script, element, resources, drawn
+
+
+def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
+    """Draw the regions with Bokeh: coloured by rank, the low-rank part outlined.
+
+    Parameters
+    ----------
+    regions : Regions
+        Of a run on a two-dimensional domain or slice.
+    layer : int
+        K: the ranks are those through this layer.
+    below : int
+        Regions of rank < ``below`` are outlined.
+
+    Raises
+    ------
+    UnsupportedError
+        If the domain is not two-dimensional, there are more than ``MOST_DRAWN`` regions, or bokeh
+        is not installed.
+    """
+    run = regions.run
+    if run.count > MOST_DRAWN:
+        raise UnsupportedError(f"{run.count:,} regions; a page draws at most {MOST_DRAWN:,}")
+    shapes, frame = polygons(regions)
+    try:
+        from bokeh.embed import components  # noqa: PLC0415  (optional)
+        from bokeh.models import BoxZoomTool, HoverTool, Range1d, WheelZoomTool  # noqa: PLC0415
+        from bokeh.plotting import figure  # noqa: PLC0415
+        from bokeh.resources import Resources  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise UnsupportedError("bokeh is not installed: pip install 'polyrank[report]'") from None
+    x0, x1, y0, y1 = map(nearest_float, frame)
+    aspect = (x1 - x0) / (y1 - y0)
+    plot = figure(
+        sizing_mode="scale_width",
+        aspect_ratio=min(max(aspect, 0.5), 3.0),
+        max_width=int(680 * min(max(aspect, 0.8), 1.4)),
+        x_range=Range1d(start=x0, end=x1),
+        y_range=Range1d(start=y0, end=y1),
+        tools="pan,reset,save",
+        background_fill_alpha=0,
+        border_fill_alpha=0,
+        outline_line_color=_GREY,
+    )
+    plot.grid.visible = False
+    plot.toolbar.logo = None
+    for axis, name in zip((plot.xaxis, plot.yaxis), _names(regions.chart), strict=True):
+        axis.axis_label = name
+        axis.axis_label_text_color = axis.major_label_text_color = _GREY
+        axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = _GREY
+    source, shown = _columns(regions, shapes, layer)
+    patches = plot.patches(
+        "xs", "ys", source=source, fill_color="face", line_color="#5f6b76", line_width=0.4,
+        line_alpha=0.7, hover_line_color=_OUTLINE,
+    )  # fmt: skip
+    rank = np.asarray(run.table.column(f"rank_{layer}"))
+    border = low_rank_border(regions, rank < below, shapes)
+    if border:
+        plot.multi_line(
+            [piece[:, 0].tolist() for piece in border], [piece[:, 1].tolist() for piece in border],
+            line_color=_OUTLINE, line_width=1.6,
+        )  # fmt: skip
+    plot.add_tools(HoverTool(renderers=[patches], tooltips=shown, point_policy="follow_mouse"))
+    wheel = WheelZoomTool()
+    plot.add_tools(wheel, BoxZoomTool(match_aspect=False))
+    plot.toolbar.active_scroll = wheel
+    script, element = components(plot)
+    library = Resources(mode="inline", components=["bokeh"]).render()
+    return MapOfPage(script, element, library, sum(1 for shape in shapes if shape))
+
+
+def _names(chart: Chart) -> list[str]:
+    from polyrank.report.picture import axis_names  # noqa: PLC0415
+
+    return [name.strip("$").replace("_", "") for name in axis_names(chart)]
+
+
+def _columns(
+    regions: Regions, shapes: list[list[Point]], layer: int
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    run = regions.run
+    largest = min(2, regions.chart.k)
+    seen = [r for r, shape in enumerate(shapes) if shape]
+    table = run.table
+    words = unpack_bits(table.column("codeword"), run.bits)
+    ranks = [table.column(f"rank_{k}").to_pylist() for k in range(1, run.layers + 1)]
+    ends = np.cumsum(run.network["bits"][: run.layers])[:-1]
+    source: dict[str, Any] = {
+        "xs": [[nearest_float(p[0]) for p in shapes[r]] for r in seen],
+        "ys": [[nearest_float(p[1]) for p in shapes[r]] for r in seen],
+        "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
+        "region": seen,
+        "codeword": [
+            "|".join("".join("01"[int(b)] for b in p) for p in np.split(words[r], ends) if len(p))
+            for r in seen
+        ],
+        "ranks": [" ".join(str(column[r]) for column in ranks) for r in seen],
+    }
+    shown = [
+        ("region", "@region"),
+        ("codeword", "@codeword"),
+        ("rank through layers 1, 2, …", "@ranks"),
+    ]
+    if len(seen) <= _MOST_MAPS and run.network["widths"][run.layers] <= 4:
+        source["map"] = [_map_text(regions, r) for r in seen]
+        shown.append(("x ↦", "@map"))
+    return source, shown
+
+
+def _map_text(regions: Regions, region: int) -> str:
+    slope, constant = regions.affine_map(region)
+    if slope.ncols() > 4:
+        return f"{slope.nrows()} × {slope.ncols()} matrix"
+    rows = []
+    for row, c in zip(slope.tolist(), constant.entries(), strict=True):
+        terms = [f"{nearest_float(v):+.3g} x{j + 1}" for j, v in enumerate(row) if v != 0]
+        rows.append(" ".join([*terms, f"{nearest_float(c):+.3g}"]))
+    return "; ".join(rows)
