@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
+    from polyrank.image.homeomorphism import homeomorphism
     from polyrank.image.separate import Separation, separate
     from polyrank.minrank.maximum import maximum_rank
     from polyrank.minrank.minimum import minimum_rank
@@ -66,6 +67,7 @@ __all__ = [
     "from_onnx",
     "from_sklearn",
     "from_torch",
+    "homeomorphism",
     "image",
     "load",
     "maximum_rank",
@@ -106,6 +108,7 @@ _HOME = {
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
+    "homeomorphism": "polyrank.image.homeomorphism",
     "load": "polyrank.network.formats",
     "maximum_rank": "polyrank.minrank.maximum",
     "minimum_rank": "polyrank.minrank.minimum",

@@ -17,6 +17,7 @@ from polyrank_cli.convert import convert_command
 from polyrank_cli.count import count_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
+from polyrank_cli.homeomorphism import homeomorphism_command
 from polyrank_cli.homology import homology_command
 from polyrank_cli.image import image_command
 from polyrank_cli.info import info_command
@@ -92,6 +93,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
         "Decide whether classes of a manifold are apart, layer by layer.",
     ),
     "homology": (homology_command, "Compute what collapsing the low-rank part does."),
+    "homeomorphism": (homeomorphism_command, "Decide whether a layer is one-to-one."),
     "image": (image_command, "Compute the homology of the image at every layer."),
     "check": (check_command, "Replay the proof of a run."),
     "convert": (convert_command, "Write a network in another format."),

@@ -1,0 +1,116 @@
+"""What was decided about Φ_K on M, as a JSON object and in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polyrank.image.collision import Collision, PointOfM, collision
+from polyrank.image.homeomorphism import Homeomorphism
+from polyrank.image.overlap import Overlaps
+
+__all__ = ["homeomorphism_object", "not_decided", "verdict_name"]
+
+_NAMES = {True: "one-to-one", False: "not one-to-one", None: "not decided"}
+
+
+def verdict_name(one_to_one: bool | None) -> str:
+    """The verdict in words."""
+    return _NAMES[one_to_one]
+
+
+def not_decided() -> list[str]:
+    """What the verdict does not say, in sentences."""
+    sampled = (
+        "Points of M are points of the given complex; what it was sampled from is not known to the "
+        "program."
+    )
+    around = (
+        "One-to-one on M says nothing about points beside M: the layer may fold the space around "
+        "it."
+    )
+    return [sampled, around]
+
+
+def homeomorphism_object(found: Homeomorphism, all_pairs: Overlaps | None = None) -> dict[str, Any]:
+    """The object that ``polyrank homeomorphism --json`` prints."""
+    space, network = found.restriction.manifold, found.restriction.network
+    pair = found.collision
+    out: dict[str, Any] = {
+        "network": {"name": network.name, "hash": network.sha256},
+        "manifold": {
+            "name": space.name,
+            "note": space.note,
+            "simplices": list(space.complex.cells),
+            "ambient": space.ambient,
+        },
+        "layer": found.layer,
+        "verdict": verdict_name(found.one_to_one),
+        "by_layer": [verdict_name(found.at(k)) for k in range(found.layer + 1)],
+        "first_layer": found.first_layer,
+        "collision": None if pair is None else _collision(pair),
+        "decided": [
+            {
+                "layer": v.layer,
+                "verdict": verdict_name(v.one_to_one),
+                "pieces": v.pieces,
+                "collapsed": v.collapsed,
+                "pairs_whose_boxes_meet": v.tally.pairs,
+                "separated_by_floats_with_bounds": v.tally.by_floats,
+                "decided_in_rationals": v.tally.exactly,
+            }
+            for v in found.verdicts
+        ],
+        "not_decided": not_decided(),
+    }
+    if all_pairs is not None:
+        out["overlaps"] = _overlaps(all_pairs)
+    return out
+
+
+def _collision(pair: Collision) -> dict[str, Any]:
+    return {
+        "layer": pair.layer,
+        "points": [_point(pair.first), _point(pair.second)],
+        "image": [str(v) for v in pair.image],
+    }
+
+
+def _point(own: PointOfM) -> dict[str, Any]:
+    return {
+        "simplex": list(own.weights),
+        "weights": [str(w) for w in own.weights.values()],
+        "point": [str(v) for v in own.point],
+    }
+
+
+def _overlaps(found: Overlaps) -> dict[str, Any]:
+    own = found.pieces
+    values, counts = np.unique(found.dimension, return_counts=True)
+    return {
+        "layer": own.layer,
+        "pieces": own.count,
+        "collapsed": found.collapsed,
+        "pairs": len(found.pairs),
+        "pairs_by_dimension": {
+            str(d): int(c) for d, c in zip(values.tolist(), counts.tolist(), strict=True)
+        },
+        "share_of_m": {
+            str(d): {"by_simplex": str(s.by_simplex), "by_volume": s.by_volume}
+            for d, s in found.share.items()
+        },
+        "list": [
+            {
+                "pieces": [overlap.first, overlap.second],
+                "simplices": [own.simplex(overlap.first), own.simplex(overlap.second)],
+                "dimension": int(d),
+                "points": [
+                    _point(p)
+                    for pair in (collision(own, overlap.meet),)
+                    for p in (pair.first, pair.second)
+                ],
+            }
+            for overlap, d in zip(found.pairs, found.dimension.tolist(), strict=True)
+        ],
+    }

@@ -1,0 +1,90 @@
+"""``polyrank homeomorphism``."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+import polyrank as pr
+from polyrank.network.forward import forward_exact
+
+
+@pytest.fixture
+def fold(tmp_path):
+    """(x, y) ↦ (x, |y|) in two layers."""
+    path = tmp_path / "fold.npz"
+    np.savez(
+        path,
+        W0=np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]),
+        b0=np.zeros(4),
+        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]),
+        b1=np.zeros(2),
+    )
+    return path
+
+
+def test_a_fold(polyrank, fold):
+    ran = polyrank("homeomorphism", fold, "circle:16", "--json")
+    assert ran.status == 0
+    shown = json.loads(ran.out)
+    assert shown["by_layer"] == ["one-to-one", "one-to-one", "not one-to-one"]
+    assert (shown["layer"], shown["first_layer"]) == (2, 2)
+    first, second = shown["collision"]["points"]
+    assert (first["simplex"], first["weights"]) != (second["simplex"], second["weights"])
+    net = pr.load(fold)
+    images = [
+        forward_exact(net, [fmpq(*map(int, (v + "/1").split("/")[:2])) for v in p["point"]])
+        for p in (first, second)
+    ]
+    assert images[0] == images[1]
+    assert [str(v) for v in images[0]] == shown["collision"]["image"]
+    text = polyrank("homeomorphism", fold, "circle:16").out
+    assert "certified: not one-to-one from layer 2 on; layers 0 to 1 are" in text
+
+
+def test_a_layer_that_is_one_to_one(polyrank, fold):
+    ran = polyrank("homeomorphism", fold, "circle:16", "--layer", "1")
+    assert ran.status == 0
+    assert "certified: layers 0 to 1 are homeomorphisms of M onto their images" in ran.out
+    shown = json.loads(polyrank("homeomorphism", fold, "circle:16", "--layer", 1, "--json").out)
+    assert shown["verdict"] == "one-to-one"
+    assert shown["collision"] is None
+
+
+def test_all_overlaps(polyrank, fold):
+    # of 16 edges every one lies on its mirror image, and the neighbours of that touch it
+    ran = polyrank("homeomorphism", fold, "circle:16", "--all", "--json")
+    shown = json.loads(ran.out)["overlaps"]
+    assert shown["share_of_m"]["1"] == {"by_simplex": "1", "by_volume": 1.0}
+    assert shown["pairs_by_dimension"]["1"] == 8
+    assert len(shown["list"]) == shown["pairs"]
+    text = polyrank("homeomorphism", fold, "circle:16", "--all").out
+    assert "1 of its simplices, exactly" in text
+
+
+def test_a_manifold_that_meets_itself(polyrank, fold, tmp_path):
+    eight = tmp_path / "eight.json"
+    points = [[-1, -1], [1, 1], [1, -1], [-1, 1]]
+    eight.write_text(json.dumps({"points": points, "facets": [[0, 1], [1, 2], [2, 3], [3, 0]]}))
+    ran = polyrank("homeomorphism", fold, eight)
+    assert ran.status == 0
+    assert "not one-to-one from layer 0 on, which is M itself in R^n" in ran.out
+
+
+def test_a_time_limit(polyrank, fold):
+    ran = polyrank("homeomorphism", fold, "circle:16", "--time", "0", "--all")
+    assert ran.status == 3
+    assert "not decided: layer 2, at the time limit" in ran.out
+    ran = polyrank("homeomorphism", fold, "circle:16", "--time", "0", "--json")
+    assert ran.status == 3
+    assert json.loads(ran.out)["verdict"] == "not decided"
+
+
+@pytest.mark.parametrize("arguments", [["circle:2"], ["sphere:2"], ["circle:8", "--layer", "3"]])
+def test_errors_are_sentences(polyrank, fold, arguments):
+    ran = polyrank("homeomorphism", fold, *arguments)
+    assert ran.status == 1
+    assert ran.err.startswith("polyrank: error: ")

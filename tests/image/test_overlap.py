@@ -1,0 +1,134 @@
+"""Overlap decompositions: shares and dimensions known by hand, and against a second method."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from flint import fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polyrank.image.intersection import area, chart, intersection, meeting_dimension, remainder
+from polyrank.image.overlap import overlap_decomposition
+from polyrank.image.pieces import pieces
+from polyrank.network.normal_form import Network, relu_layer
+from polyrank.topology.manifold import build_manifold
+from polyrank.topology.restriction import restrict
+from polyrank.topology.shapes import shape
+from tests.image.brute_force import all_overlaps
+
+small = st.integers(-3, 3)
+
+
+def exact(points: list[list[int]]) -> list[tuple[fmpq, ...]]:
+    return [tuple(map(fmpq, p)) for p in points]
+
+
+@st.composite
+def simplices(draw: st.DrawFn, most: int, space: int) -> list[list[int]]:
+    """Corners of a simplex that is not degenerate."""
+    count = draw(st.integers(1, most))
+    points = [[draw(small) for _ in range(space)] for _ in range(count)]
+    edges = np.array(points[1:]).reshape(-1, space) - points[0]
+    if np.linalg.matrix_rank(edges) < count - 1:
+        return [points[0]]
+    return points
+
+
+@given(st.integers(1, 3).flatmap(lambda m: st.tuples(simplices(3, m), simplices(3, m))))
+@settings(max_examples=150)
+def test_the_dimension_by_clipping_is_that_by_linear_programs(
+    pair: tuple[list[list[int]], list[list[int]]],
+) -> None:
+    first, second = map(exact, pair)
+    places = intersection(chart(first, len(first) - 1), chart(second, len(second) - 1))
+    assert min(len(places[0]), 3) - 1 == meeting_dimension(first, second)
+    # the same points in both charts
+    for s, w in zip(*places, strict=True):
+        images = []
+        for own, at in ((chart(first, len(first) - 1), s), (chart(second, len(second) - 1), w)):
+            images.append(
+                tuple(
+                    o + sum((a * row[k] for a, row in zip(at, own.basis, strict=True)), fmpq(0))
+                    for k, o in enumerate(own.origin)
+                )
+            )
+        assert images[0] == images[1]
+
+
+def test_what_is_left_of_a_square() -> None:
+    square = chart(exact([[0, 0], [4, 0], [4, 4], [0, 4]]), 2)
+    assert area(square.corners) == 16
+    halves = [
+        exact(p) for p in ([[0, 0], [2, 0], [2, 4], [0, 4]], [[1, 0], [3, 0], [3, 4], [1, 4]])
+    ]
+    assert remainder(square, halves) == fmpq(1, 4)
+    assert remainder(square, [exact([[0, 0], [4, 4], [0, 4]])]) == fmpq(1, 2)
+    assert remainder(square, [exact([[0, 0], [4, 4]])]) == 1
+    segment = chart(exact([[0, 0, 0], [3, 0, 0]]), 1)
+    assert remainder(segment, [[(fmpq(1),), (fmpq(2),)]]) == fmpq(2, 3)
+
+
+def test_two_squares_folded_over_each_other() -> None:
+    # [−1, 2] × [0, 1] folded at x = 0 by |x|: what lies over [0, 1] takes part, 2 of 3 parts
+    points = [[-1, 0], [0, 0], [2, 0], [-1, 1], [0, 1], [2, 1]]
+    strip = build_manifold(points, [[[0, 1, 4], [0, 3, 4], [1, 2, 5], [1, 4, 5]]])
+    network = Network((relu_layer(np.eye(2), np.zeros(2), slope=-1),))
+    found = overlap_decomposition(restrict(network, strip), 1)
+    # by volume: areas 1/2, 1/2, 1, 1, of which 1/2, 1/2 and together 1 take part
+    assert found.share[2].by_volume == pytest.approx(2 / 3)
+    # triangle (0,0) (2,0) (2,1): x ≤ 1 is a quarter; (0,0) (0,1) (2,1): three quarters
+    assert found.share[2].by_simplex == fmpq(3, 4)
+    assert found.collapsed == 0
+
+
+def test_a_crossing_takes_no_part() -> None:
+    points = [[-1, -1], [1, 1], [1, -1], [-1, 1]]
+    eight = build_manifold(points, [[[0, 1], [1, 2], [2, 3], [0, 3]]])
+    network = Network.from_arrays([np.eye(2)], [np.zeros(2)])
+    found = overlap_decomposition(restrict(network, eight), 1)
+    assert found.dimension.tolist() == [0]
+    assert found.share[1].by_simplex == 0
+
+
+def test_a_collapsed_part_takes_part() -> None:
+    # the lower half of the square goes to the x-axis, edges 2 and 3 to one point of it each
+    square = build_manifold([[1, 0], [0, 1], [-1, 0], [0, -1]], [[[0, 1], [1, 2], [2, 3], [0, 3]]])
+    network = Network((relu_layer([[0.0, 1.0]], [0.0]),))
+    found = overlap_decomposition(restrict(network, square), 1)
+    assert found.collapsed == 2
+    # the other two edges go to [0, 1], both
+    assert found.share[1].by_simplex == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_pairs_of_random_networks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    name, widths = [("circle:6", (2, 3, 2)), ("disk:3", (2, 2, 2)), ("sphere:1", (3, 2, 3))][
+        seed % 3
+    ]
+    layers = [
+        relu_layer(rng.normal(size=(b, a)), 0.3 * rng.normal(size=b)) for a, b in pairwise(widths)
+    ]
+    restriction = restrict(Network(tuple(layers)), shape(name))
+    found = overlap_decomposition(restriction, 2)
+    own = pieces(restriction, 2, covering=True)
+    if own.count <= 16:
+        assert {(o.first, o.second) for o in found.pairs} == all_overlaps(own)
+    for overlap, d in zip(found.pairs, found.dimension.tolist(), strict=True):
+        places = [own.exact_image(p) for p in (overlap.first, overlap.second)]
+        assert d == meeting_dimension(*places)
+    for share in found.share.values():
+        assert 0 <= share.by_simplex <= 1
+
+
+def test_solid_pieces() -> None:
+    corners = [[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 2]]
+    moved = [[x + 0.5 for x in p] for p in corners]
+    space = build_manifold([*corners, *moved], [[[0, 1, 2, 3], [4, 5, 6, 7]]])
+    network = Network.from_arrays([np.eye(3)], [np.zeros(3)])
+    found = overlap_decomposition(restrict(network, space), 1)
+    assert found.dimension.tolist() == [3]
+    assert dict(found.share) == {}
