@@ -88,10 +88,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "at": (at_command, "Show the region of one point."),
     "slice": (slice_command, "Enumerate a slice through data points."),
     "restrict": (restrict_command, "Divide a manifold into the cells of a network."),
-    "separate": (
-        separate_command,
-        "Decide whether classes of a manifold are apart, layer by layer.",
-    ),
+    "separate": (separate_command, "Decide at which layers classes of a manifold are apart."),
     "homology": (homology_command, "Compute what collapsing the low-rank part does."),
     "homeomorphism": (homeomorphism_command, "Decide whether a layer is one-to-one."),
     "image": (image_command, "Compute the homology of the image at every layer."),
