@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Only, Reading
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def at_command(
         int,
         typer.Option(metavar="N", min=0, help="Regions that the search for lower rank may take."),
     ] = 200,
-    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope"))],
+    domain: DomainChoice,
     reading: Reading,
     as_json: JsonOption = False,
 ) -> None:

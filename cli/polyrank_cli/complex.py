@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import refuse_existing, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Only, Reading
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
 
 if TYPE_CHECKING:
     from flint import fmpq
@@ -24,7 +24,7 @@ __all__ = ["complex_command"]
 def complex_command(
     network: NetworkArgument,
     *,
-    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice"))],
+    domain: DomainChoice,
     level: Annotated[
         str | None,
         typer.Option(metavar="C", help="The level set where an output equals C, exactly."),

@@ -138,6 +138,11 @@ class DomainChoice:
         ),
     ] = None
 
+    @property
+    def given(self) -> bool:
+        """True if a domain was named."""
+        return any(value is not None for value in asdict(self).values())
+
 
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 

@@ -50,10 +50,7 @@ def sample_command(
     normal: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="N normal points, kept in the domain.")
     ] = None,
-    box: Annotated[
-        tuple[str, str] | None,
-        typer.Option(metavar="LO HI", help="The box to sample; default: the run's domain."),
-    ] = None,
+    where: DomainChoice,
     scale: Annotated[
         float, typer.Option(metavar="S", min=0.0, help="Standard deviation of normal points.")
     ] = 1.0,
@@ -87,9 +84,9 @@ def sample_command(
 ) -> None:
     """Sample NETWORK: certified codewords, their exact ranks at every layer, histograms.
 
-    With --run, every sampled codeword must be a region of the run. Points on a hyperplane are
-    recognised exactly and lie in no open region: they are set aside, unless --ties inactive takes
-    them with the codeword that has 1 where z > 0.
+    With --run, every sampled codeword must be a region of the run, and the domain is the run's.
+    Points on a hyperplane are recognised exactly and lie in no open region: they are set aside,
+    unless --ties inactive takes them with the codeword that has 1 where z > 0.
 
     Exit status: 0, 3 if no point is left that has a rank, 4 if the sample contradicts the run (the
     exact point is printed), 1 error, 2 wrong usage.
@@ -121,15 +118,15 @@ def sample_command(
         opened = None if run is None else pr.open_run(run)
         check = None if opened is None else RunCheck(opened, loaded)
         domain: Any = pr.WholeSpace() if opened is None else opened.domain
-        if box is not None:
-            domain = chosen_domain(DomainChoice(box=box))
-        where = chart(domain, loaded.input_dim) if check is None else check.chart
-        if opened is not None and check is not None and box is not None:
+        if where.given:
+            domain = chosen_domain(where)
+        charted = chart(domain, loaded.input_dim) if check is None else check.chart
+        if check is not None and where.given:
             check.same_domain(domain)
         keep = None
         drawn: Any
         if points is not None or mnist is not None:
-            if where.k != loaded.input_dim:
+            if charted.k != loaded.input_dim:
                 raise pr.DomainError(
                     "the domain is flat, and points in floating point do not lie on it exactly: "
                     "draw --uniform or --normal in its own coordinates"
@@ -141,12 +138,12 @@ def sample_command(
                     f"{loaded.input_dim} inputs"
                 )
             drawn = array_blocks(data)
-            keep = partial(inside, where)
+            keep = partial(inside, charted)
         elif uniform is not None:
-            drawn = uniform_blocks(where, uniform, seed)
+            drawn = uniform_blocks(charted, uniform, seed)
         else:
-            drawn = normal_blocks(where, normal or 0, seed, scale)
-        sampled = restricted_network(loaded, where.origin, where.basis)
+            drawn = normal_blocks(charted, normal or 0, seed, scale)
+        sampled = restricted_network(loaded, charted.origin, charted.basis)
         estimate = sample(
             sampled if check is None else check.sampled,
             drawn,
