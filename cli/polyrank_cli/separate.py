@@ -15,7 +15,7 @@ from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Only, Reading
 
 if TYPE_CHECKING:
-    from polyrank.image.apart import Preimage
+    from polyrank.image.collision import PointOfM
     from polyrank.image.margin import Classification
     from polyrank.image.separate import LayerPair, Separation
 
@@ -172,10 +172,10 @@ def _sentences(found: Separation, rows: tuple[LayerPair, ...]) -> list[str]:
     return lines
 
 
-def _where(at: Preimage) -> str:
+def _where(at: PointOfM) -> str:
     from polyrank_cli.rationals import short_point  # noqa: PLC0415
 
-    return f"{short_point(at.point)} in the simplex {', '.join(map(str, at.simplex))}"
+    return f"{short_point(at.point)} in the simplex {', '.join(map(str, at.weights))}"
 
 
 def _margins(found: Classification) -> list[str]:

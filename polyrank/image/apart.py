@@ -12,6 +12,7 @@ polyhedron closest to the origin", SIAM J. Control 12 (1974).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from polyrank.errors import RefutedError
-from polyrank.image.box_join import meeting_boxes
+from polyrank.image.candidates import box_pairs
+from polyrank.image.collision import PointOfM, point_of_m
 from polyrank.image.hyperplane import (
     CommonPoint,
     Hyperplane,
@@ -34,7 +36,7 @@ from polyrank.lp.farkas import integer_row
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["Disjoint", "Meeting", "Preimage", "decide_apart", "preimage_of"]
+__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
 
 U = 2.0**-53
 _TINY = 1e-290
@@ -46,37 +48,18 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Preimage:
-    """A point of M.
-
-    Attributes
-    ----------
-    point : tuple of fmpq
-        In R^n.
-    simplex : tuple of int
-        The vertices of M that span the simplex in which it lies.
-    weights : tuple of fmpq
-        Its barycentric coordinates with respect to them: not negative, of sum 1.
-    """
-
-    point: tuple[fmpq, ...]
-    simplex: tuple[int, ...]
-    weights: tuple[fmpq, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Meeting:
     """``Φ_K(x) = Φ_K(x')`` with x in the first family and x' in the second.
 
     Attributes
     ----------
     image : tuple of fmpq
-    first, second : Preimage
+    first, second : PointOfM
     """
 
     image: tuple[fmpq, ...]
-    first: Preimage
-    second: Preimage
+    first: PointOfM
+    second: PointOfM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,8 +122,12 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     for radius in (0.0, None):
         reach = found.reach if radius is None else radius
         grown = _grown(low[first], high[first], reach)
-        for i, j in meeting_boxes(grown, (low[second], high[second])):
-            a, b = first[i], second[j]
+        joined = [
+            np.concatenate([g, own[second]]) for g, own in zip(grown, (low, high), strict=True)
+        ]
+        family = np.repeat([0, 1], [first.size, second.size])
+        for pairs in box_pairs(joined[0], joined[1], family):
+            a, b = first[pairs[:, 0]], second[pairs[:, 1] - first.size]
             gap = _box_gaps(low, high, a, b)
             chosen = (gap > 0) & (gap <= found.reach) if radius is None else gap <= 0
             order = np.flatnonzero(chosen)
@@ -223,7 +210,11 @@ class _Found:
             hulls = self._points(int(a[k])), self._points(int(b[k]))
             answer = separate_hulls(*hulls)
             if isinstance(answer, CommonPoint):
-                return _meeting(self.pieces, int(a[k]), int(b[k]), answer)
+                own = [
+                    {int(self.pieces.vertices(int(piece))[i]): w for i, w in weights}
+                    for piece, weights in ((a[k], answer.first), (b[k], answer.second))
+                ]
+                return _meeting(self.pieces, own[0], own[1], answer.point)
             self.exact[self.count + k] = answer
             bound = plane_gap(*hulls, answer)
             self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
@@ -281,23 +272,12 @@ def _same_vertex(pieces: Pieces, first: Numbers, second: Numbers) -> Meeting | N
     if not shared.size:
         return None
     vertex = int(shared[0])
-    return _vertices_meet(pieces, first, second, vertex, vertex)
+    return _vertices_meet(pieces, vertex, vertex)
 
 
-def _vertices_meet(
-    pieces: Pieces, first: Numbers, second: Numbers, vertex: int, other: int
-) -> Meeting:
-    """The meeting at a vertex of either family, whose images are equal."""
-    own, theirs = _piece_at(pieces, first, vertex), _piece_at(pieces, second, other)
-    return _meeting(pieces, own[0], theirs[0], CommonPoint(own[1], theirs[1], pieces.exact(vertex)))
-
-
-def _piece_at(
-    pieces: Pieces, family: Numbers, vertex: int
-) -> tuple[int, tuple[tuple[int, fmpq], ...]]:
-    """A piece of the family with this vertex, and the vertex as a combination of its vertices."""
-    piece = next(p for p in family.tolist() if vertex in pieces.vertices(p))
-    return piece, ((int(np.flatnonzero(pieces.vertices(piece) == vertex)[0]), fmpq(1)),)
+def _vertices_meet(pieces: Pieces, vertex: int, other: int) -> Meeting:
+    """The meeting at two vertices, whose images are equal."""
+    return _meeting(pieces, {vertex: fmpq(1)}, {other: fmpq(1)}, pieces.exact(vertex))
 
 
 def _nearest_vertices(
@@ -317,7 +297,7 @@ def _nearest_vertices(
     if distance[k] <= 2.0**-40 * scale:
         pair = int(fine[0][k]), int(fine[1][which[k]])
         if pieces.exact(pair[0]) == pieces.exact(pair[1]):
-            return 0.0, _vertices_meet(pieces, first, second, *pair)
+            return 0.0, _vertices_meet(pieces, *pair)
     return (float(distance[k]) if distance[k] > 0 else math.inf), None
 
 
@@ -416,32 +396,18 @@ def _gaps(
     return np.where(strict & np.isfinite(lower), lower, 0.0), offset
 
 
-def _meeting(pieces: Pieces, a: int, b: int, common: CommonPoint) -> Meeting:
+def _meeting(
+    pieces: Pieces, first: Mapping[int, fmpq], second: Mapping[int, fmpq], image: tuple[fmpq, ...]
+) -> Meeting:
     """The common point with its preimages, checked by the plain forward pass."""
-    sides = [
-        preimage_of(pieces, piece, weights)
-        for piece, weights in ((a, common.first), (b, common.second))
-    ]
-    for side in sides:
-        there = side.point
-        if pieces.layer:
-            there = forward_exact(pieces.restriction.network, list(there), layer=pieces.layer)
-        if tuple(there) != common.point:
-            raise RefutedError("a preimage is not mapped to the common point: an internal error")
-    return Meeting(common.point, sides[0], sides[1])
+    sides = [point_of_m(pieces.restriction, weights) for weights in (first, second)]
+    if any(image_of(pieces, side) != image for side in sides):
+        raise RefutedError("a preimage is not mapped to the common point: an internal error")
+    return Meeting(image, sides[0], sides[1])
 
 
-def preimage_of(pieces: Pieces, piece: int, weights: tuple[tuple[int, fmpq], ...]) -> Preimage:
-    """The point of M at a convex combination of a piece's vertices, by their places in it."""
-    table = pieces.restriction.vertices
-    vertices = pieces.vertices(piece).tolist()
-    total: dict[int, fmpq] = {}
-    for i, weight in weights:
-        for corner, part in table.exact_barycentric(vertices[i]).items():
-            total[corner] = total.get(corner, fmpq(0)) + weight * part
-    simplex = tuple(pieces.simplex(piece))
-    point = [fmpq(0)] * pieces.restriction.manifold.ambient
-    for corner, weight in total.items():
-        at = pieces.restriction.manifold.point(corner)
-        point = [p + weight * v for p, v in zip(point, at, strict=True)]
-    return Preimage(tuple(point), simplex, tuple(total.get(c, fmpq(0)) for c in simplex))
+def image_of(pieces: Pieces, x: PointOfM) -> tuple[fmpq, ...]:
+    """Φ_K(x) by the plain forward pass, K the layer of the pieces."""
+    if not pieces.layer:
+        return x.point
+    return forward_exact(pieces.restriction.network, list(x.point), layer=pieces.layer)

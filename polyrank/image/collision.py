@@ -13,7 +13,7 @@ from polyrank.image.pieces import Pieces
 from polyrank.network.composition import exact_step
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["Collision", "PointOfM", "collision", "fold"]
+__all__ = ["Collision", "PointOfM", "collision", "fold", "point_of_m"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def collision(pieces: Pieces, meet: Meet) -> Collision:
     RefutedError
         If they are one point, or have different images at the layer: an internal error.
     """
-    sides = [_point(pieces.restriction, own) for own in (meet.first, meet.second)]
+    sides = [point_of_m(pieces.restriction, own) for own in (meet.first, meet.second)]
     return _carried(pieces, *sides)
 
 
@@ -93,10 +93,11 @@ def fold(pieces: Pieces, piece: int) -> Collision:
         {vertices[c]: sign * w / total for c, w in factors.items() if sign * w > 0}
         for sign in (1, -1)
     ]
-    return _carried(pieces, *(_point(pieces.restriction, side) for side in sides))
+    return _carried(pieces, *(point_of_m(pieces.restriction, side) for side in sides))
 
 
-def _point(restriction: Restriction, combination: Mapping[int, fmpq]) -> PointOfM:
+def point_of_m(restriction: Restriction, combination: Mapping[int, fmpq]) -> PointOfM:
+    """The point of M at a convex combination of vertices of its subdivision."""
     weights: dict[int, fmpq] = {}
     for v, share in combination.items():
         for corner, w in restriction.vertices.exact_barycentric(v).items():

@@ -19,7 +19,7 @@ from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError, UncertifiedError
-from polyrank.image.box_join import meeting_boxes
+from polyrank.image.candidates import box_pairs
 from polyrank.image.hyperplane import Points
 from polyrank.lp.deadline import look
 
@@ -176,8 +176,10 @@ def _crossings(
     """Pairs of segments at whose crossing the first is above, with signs; None: not generic."""
     found: list[tuple[Numbers, Numbers, Numbers]] = []
     boxes = [_boxes(v, e) for v, e in ((turned.first, first), (turned.second, second))]
-    for i, j in meeting_boxes(boxes[0], boxes[1]):
-        look()
+    joined = [np.concatenate(corner) for corner in zip(*boxes, strict=True)]
+    family = np.repeat([0, 1], [len(first), len(second)])
+    for pairs in box_pairs(joined[0], joined[1], family):
+        i, j = pairs[:, 0], pairs[:, 1] - len(first)
         a, b, c, d = (
             _at(turned.first, first[i, 0]),
             _at(turned.first, first[i, 1]),

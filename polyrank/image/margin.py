@@ -17,10 +17,10 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError, RefutedError
-from polyrank.image.apart import Preimage, preimage_of
+from polyrank.image.apart import image_of
+from polyrank.image.collision import PointOfM, point_of_m
 from polyrank.image.pieces import Pieces
 from polyrank.lp.deadline import look
-from polyrank.network.forward import forward_exact
 
 __all__ = ["ClassMargin", "Classification", "least_margins"]
 
@@ -36,7 +36,7 @@ class ClassMargin:
     label : int
     margin : fmpq
         ``min_x min_{c ≠ label} f_label(x) − f_c(x)``; with one output, ``min ±f(x)``. Attained.
-    at : Preimage
+    at : PointOfM
         A point where it is attained, a vertex of a cell.
     output : tuple of fmpq
         The network's output there.
@@ -46,7 +46,7 @@ class ClassMargin:
 
     label: int
     margin: fmpq
-    at: Preimage
+    at: PointOfM
     output: tuple[fmpq, ...]
     rival: int
 
@@ -163,10 +163,8 @@ def _least(
     if best is None:
         raise RefutedError(f"class {label} has no vertex: an internal error")
     margin, vertex, rival = best
-    piece = next(p for p in family.tolist() if vertex in pieces.vertices(p))
-    place = int(np.flatnonzero(pieces.vertices(piece) == vertex)[0])
-    at = preimage_of(pieces, piece, ((place, fmpq(1)),))
-    output = forward_exact(pieces.restriction.network, list(at.point), layer=pieces.layer)
+    at = point_of_m(pieces.restriction, {vertex: fmpq(1)})
+    output = image_of(pieces, at)
     if output != pieces.exact(vertex):
         raise RefutedError("a vertex is not mapped to its image: an internal error")
     if rival < 0:

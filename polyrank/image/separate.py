@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from polyrank.chains.chain import closure, components
 from polyrank.errors import DomainError, UncertifiedError
-from polyrank.image.apart import Disjoint, Meeting, Preimage, decide_apart, preimage_of
+from polyrank.image.apart import Disjoint, Meeting, decide_apart, image_of
+from polyrank.image.collision import PointOfM, point_of_m
 from polyrank.image.hyperplane import (
     CommonPoint,
     Hyperplane,
@@ -33,7 +34,6 @@ from polyrank.image.margin import Classification, least_margins
 from polyrank.image.one_to_one import OnSpace, on_space
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
-from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction, restrict
@@ -54,13 +54,13 @@ class HullMeeting:
     ----------
     image : tuple of fmpq
         ``Σ λ_i Φ_K(x_i) = Σ μ_j Φ_K(y_j)``.
-    first, second : tuple of (fmpq, Preimage)
+    first, second : tuple of (fmpq, PointOfM)
         The weights, positive and of sum 1, and the points of M.
     """
 
     image: tuple[fmpq, ...]
-    first: tuple[tuple[fmpq, Preimage], ...]
-    second: tuple[tuple[fmpq, Preimage], ...]
+    first: tuple[tuple[fmpq, PointOfM], ...]
+    second: tuple[tuple[fmpq, PointOfM], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -433,23 +433,16 @@ class _Layer:
         answer = separate_hulls(self.points(corners[0]), self.points(corners[1]))
         if isinstance(answer, Hyperplane):
             return answer
-        return self._hull_meeting(answer, corners, (first, second))
+        return self._hull_meeting(answer, corners)
 
-    def _hull_meeting(
-        self, answer: CommonPoint, corners: tuple[Numbers, Numbers], pair: tuple[int, int]
-    ) -> HullMeeting:
-        sides = []
-        for weights, own, label in zip((answer.first, answer.second), corners, pair, strict=True):
-            parts = []
-            for i, weight in weights:
-                vertex = int(own[i])
-                piece = next(
-                    p for p in self.family[label].tolist() if vertex in self.pieces.vertices(p)
-                )
-                place = int(np.flatnonzero(self.pieces.vertices(piece) == vertex)[0])
-                at = preimage_of(self.pieces, piece, ((place, fmpq(1)),))
-                parts.append((weight, at))
-            sides.append(tuple(parts))
+    def _hull_meeting(self, answer: CommonPoint, corners: tuple[Numbers, Numbers]) -> HullMeeting:
+        sides = [
+            tuple(
+                (weight, point_of_m(self.pieces.restriction, {int(own[i]): fmpq(1)}))
+                for i, weight in weights
+            )
+            for weights, own in zip((answer.first, answer.second), corners, strict=True)
+        ]
         return HullMeeting(answer.point, sides[0], sides[1])
 
     def _linking(
@@ -497,8 +490,7 @@ class _Layer:
 
 def _carried(meeting: Meeting, own: Pieces) -> Meeting:
     """A meeting of an earlier layer at a later one: the same points of M, their image there."""
-    image = forward_exact(own.restriction.network, list(meeting.first.point), layer=own.layer)
-    return Meeting(image, meeting.first, meeting.second)
+    return Meeting(image_of(own, meeting.first), meeting.first, meeting.second)
 
 
 def _classification(

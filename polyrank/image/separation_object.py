@@ -9,7 +9,8 @@ from typing import Any
 
 from flint import fmpq
 
-from polyrank.image.apart import Disjoint, Meeting, Preimage
+from polyrank.image.apart import Disjoint, Meeting
+from polyrank.image.collision import PointOfM
 from polyrank.image.hyperplane import Hyperplane
 from polyrank.image.margin import Classification
 from polyrank.image.separate import HullMeeting, LayerPair, Separation
@@ -113,11 +114,11 @@ def _classification(found: Classification) -> dict[str, Any]:
     }
 
 
-def _preimage(at: Preimage) -> dict[str, Any]:
+def _preimage(at: PointOfM) -> dict[str, Any]:
     return {
         "point": _texts(at.point),
-        "simplex": list(at.simplex),
-        "weights": _texts(at.weights),
+        "simplex": list(at.weights),
+        "weights": _texts(at.weights.values()),
     }
 
 

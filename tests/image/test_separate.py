@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise, product
 from typing import Any
 
@@ -70,9 +71,9 @@ def check(found: Separation) -> None:
     for row in found.rows:
         if isinstance(row.images, Meeting):
             for side in (row.images.first, row.images.second):
-                assert sum(side.weights, fmpq(0)) == 1
-                assert min(side.weights) >= 0
-                place = _place(found.restriction.manifold, side.simplex, side.weights)
+                assert sum(side.weights.values(), fmpq(0)) == 1
+                assert min(side.weights.values()) > 0
+                place = _place(found.restriction.manifold, side.weights)
                 assert place == side.point
                 assert _image(network_, side.point, row.layer) == row.images.image
         if isinstance(row.images, Disjoint):
@@ -95,11 +96,12 @@ def check(found: Separation) -> None:
             assert _image(network_, own.at.point, found.restriction.layers) == own.output
 
 
-def _place(
-    manifold: Manifold, simplex: tuple[int, ...], weights: tuple[fmpq, ...]
-) -> tuple[fmpq, ...]:
+def _place(manifold: Manifold, weights: Mapping[int, fmpq]) -> tuple[fmpq, ...]:
+    """The point, whose corners must span a simplex of M."""
+    corners = sorted(weights)
+    assert corners in manifold.simplices[len(corners) - 1].tolist()
     total = [fmpq(0)] * manifold.ambient
-    for corner, w in zip(simplex, weights, strict=True):
+    for corner, w in weights.items():
         total = [t + w * v for t, v in zip(total, manifold.point(corner), strict=True)]
     return tuple(total)
 
