@@ -15,9 +15,10 @@ from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Only, Reading
 
 if TYPE_CHECKING:
+    from polyrank.image.class_pair import LayerPair
     from polyrank.image.collision import PointOfM
     from polyrank.image.margin import Classification
-    from polyrank.image.separate import LayerPair, Separation
+    from polyrank.image.separate import Separation
 
 __all__ = ["separate_command"]
 
@@ -106,7 +107,7 @@ def _show(found: Separation) -> None:
         rows = found.pair(first, second)
         what = "classes" if found.by == "labels" else "components"
         lines.append(f"{what} {first} and {second}")
-        header = ["layer", "on all of R^n", "images", "distance at least", "hyperplane", "linking"]
+        header = ["layer", "one-to-one", "images", "distance at least", "hyperplane", "linking"]
         lines.append(plain_table(header, [_cells(found, row) for row in rows]))
         lines += _sentences(found, rows)
     if found.classification is None:
@@ -123,7 +124,7 @@ def _cells(found: Separation, row: LayerPair) -> list[str]:
     from polyrank.image.apart import Disjoint  # noqa: PLC0415
     from polyrank_cli.rationals import rounded_down  # noqa: PLC0415
 
-    kind = "-" if row.layer == 0 else found.on_space[row.layer - 1].kind
+    kind = "-" if row.layer == 0 else found.one_to_one(row.layer)
     apart = rounded_down(row.images.distance) if isinstance(row.images, Disjoint) else "-"
     plane = {True: "yes", False: "none", None: "not decided"}[row.separable]
     number = "-"
@@ -139,8 +140,8 @@ def _divisors(divisors: tuple[int, ...]) -> str:
 
 def _sentences(found: Separation, rows: tuple[LayerPair, ...]) -> list[str]:
     from polyrank.image.apart import Meeting  # noqa: PLC0415
+    from polyrank.image.class_pair import HullMeeting  # noqa: PLC0415
     from polyrank.image.hyperplane import Hyperplane  # noqa: PLC0415
-    from polyrank.image.separate import HullMeeting  # noqa: PLC0415
     from polyrank_cli.rationals import short_point  # noqa: PLC0415
 
     lines = []

@@ -10,10 +10,11 @@ from typing import Any
 from flint import fmpq
 
 from polyrank.image.apart import Disjoint, Meeting
+from polyrank.image.class_pair import HullMeeting, LayerPair
 from polyrank.image.collision import PointOfM
 from polyrank.image.hyperplane import Hyperplane
 from polyrank.image.margin import Classification
-from polyrank.image.separate import HullMeeting, LayerPair, Separation
+from polyrank.image.separate import Separation
 
 __all__ = ["SCOPE", "separation_object"]
 
@@ -39,7 +40,12 @@ def separation_object(found: Separation) -> dict[str, Any]:
         "layers": list(found.layers),
         "decided": found.decided,
         "layers_on_space": [
-            {"layer": k, "kind": layer.kind, "orientation": layer.orientation}
+            {
+                "layer": k,
+                "kind": layer.kind,
+                "orientation": layer.orientation,
+                "one_to_one": found.one_to_one(k) if k <= found.layers[-1] else "not asked",
+            }
             for k, layer in enumerate(found.on_space, start=1)
         ],
         "pairs": [

@@ -13,9 +13,11 @@ from flint import fmpq
 
 from polyrank.errors import DomainError
 from polyrank.image.apart import Disjoint, Meeting
+from polyrank.image.class_pair import HullMeeting
 from polyrank.image.hyperplane import Hyperplane
-from polyrank.image.separate import HullMeeting, Separation, separate
+from polyrank.image.separate import Separation, separate
 from polyrank.image.separation_object import SCOPE, separation_object
+from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Layer, Network, affine_layer
 from polyrank.network.rational import RationalArray
@@ -335,6 +337,9 @@ def test_a_fold_that_unlinks() -> None:
     assert [r.disjoint for r in found.rows] == [True, True, True]
     assert [s.kind for s in found.on_space] == ["not one-to-one", "homeomorphism"]
     assert found.linking_changes(0, 1) == [(0, 1)]
+    # the fold is one-to-one on the two circles, and on them only
+    assert found.on_manifold == (True, True, True)
+    assert [found.one_to_one(k) for k in (1, 2)] == ["on M only", "on R^n"]
     check(found)
 
 
@@ -354,6 +359,40 @@ def test_folds_against_the_gauss_integral(
     own = int(found.rows[1].linking.matrix[0, 0])
     assert abs(own) == expected
     assert own == _gauss_of_images(found, 1)
+
+
+def test_where_a_layer_is_one_to_one() -> None:
+    hopf = _circles_in_space(1.0)
+    eye, zero = np.eye(3), [0, 0, 0]
+    # a fold of all of space along planes through both circles, then a layer on what is glued
+    folds = network((eye, zero, 0), (eye, [1, 1, 1], 0.5), (eye - 1, zero, 0), output=(eye, zero))
+    found = separate(folds, hopf)
+    assert found.on_manifold == (True, False, False, False, False)
+    kinds = [found.one_to_one(k) for k in (1, 2, 3, 4)]
+    assert kinds == ["on neither", "on R^n", "not on R^n", "on R^n"]
+    wide = network((np.eye(5)[:, :3], [9] * 5, 0), output=(eye[:, :1] @ np.ones((1, 5)), zero))
+    found = separate(wide, hopf)
+    assert found.on_space[0].kind == "not decided"
+    assert found.one_to_one(1) == "on M"
+    assert found.one_to_one(2) == "on neither"
+    assert separate(folds, hopf, linking=False).one_to_one(1) == "not asked"
+    injective = network((np.eye(5)[:, :3], [0] * 5, 0.5), output=(np.zeros((1, 5)), [0]))
+    found = separate(injective, hopf)
+    assert [s.kind for s in found.on_space] == ["one-to-one", "not one-to-one"]
+    glued = network(
+        (eye, zero, 0), (np.eye(5)[:, :3], [0] * 5, 0), output=(eye[:, [0, 1, 2, 0, 1]], zero)
+    )
+    assert separate(glued, hopf).one_to_one(2) == "not decided"
+
+
+def test_one_to_one_on_m_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_long(*_: object) -> None:
+        raise OutOfTimeError
+
+    monkeypatch.setattr("polyrank.image.separate.layer_verdict", too_long)
+    found = separate(network((np.eye(3), [0, 0, 0], 0)), _circles_in_space(1.0))
+    assert found.on_manifold == (None, None)
+    assert found.one_to_one(1) == "not on R^n"
 
 
 def test_why_there_is_no_linking_number() -> None:
@@ -379,7 +418,7 @@ def test_why_there_is_no_linking_number() -> None:
 
 
 def test_too_many_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyrank.image.separate._MOST_LOOPS", 3)
+    monkeypatch.setattr("polyrank.image.class_layer._MOST_LOOPS", 3)
     rows = separate(network(output=(np.eye(3), [0] * 3)), shape("linked-tori:6")).rows
     assert rows[0].no_linking == "more than 3 pairs of closed curves"
 
