@@ -158,9 +158,10 @@ def _sentences(found: Separation, rows: tuple[LayerPair, ...]) -> list[str]:
         if isinstance(row.linear, Hyperplane):
             normal = ", ".join(map(str, row.linear.normal[:12]))
             more = ", ..." if len(row.linear.normal) > 12 else ""
+            offset = row.linear.offset
             lines.append(
-                f"layer {row.layer}: ({normal}{more})·y - {row.linear.offset} is positive on class "
-                f"{first} and negative on class {second}"
+                f"layer {row.layer}: ({normal}{more})·y > {offset} on class {first}, "
+                f"< {offset} on class {second}"
             )
         elif isinstance(row.linear, HullMeeting):
             lines.append(
