@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from polyrank.api.run import Run, enumerate_regions, open_run
     from polyrank.counts.bounds import Bounds, bounds
+    from polyrank.ensembles.ensemble import Ensemble, ensemble
     from polyrank.errors import (
         DomainError,
         EmptyDomainError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from polyrank.minrank.maximum import maximum_rank
     from polyrank.minrank.minimum import minimum_rank
     from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
+    from polyrank.network.initialise import random_network
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
@@ -43,6 +45,7 @@ __all__ = [
     "Box",
     "DomainError",
     "EmptyDomainError",
+    "Ensemble",
     "FormatError",
     "Layer",
     "Limits",
@@ -63,6 +66,7 @@ __all__ = [
     "__version__",
     "bounds",
     "count_regions",
+    "ensemble",
     "enumerate_regions",
     "from_onnx",
     "from_sklearn",
@@ -73,6 +77,7 @@ __all__ = [
     "maximum_rank",
     "minimum_rank",
     "open_run",
+    "random_network",
     "save",
     "separate",
     "vnnlib_domain",
@@ -85,6 +90,7 @@ _HOME = {
     "Box": "polyrank.polyhedra.domain",
     "DomainError": "polyrank.errors",
     "EmptyDomainError": "polyrank.errors",
+    "Ensemble": "polyrank.ensembles.ensemble",
     "FormatError": "polyrank.errors",
     "Layer": "polyrank.network.normal_form",
     "Limits": "polyrank.regions.limits",
@@ -104,6 +110,7 @@ _HOME = {
     "WholeSpace": "polyrank.polyhedra.domain",
     "bounds": "polyrank.counts.bounds",
     "count_regions": "polyrank.regions.count",
+    "ensemble": "polyrank.ensembles.ensemble",
     "enumerate_regions": "polyrank.api.run",
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
@@ -113,6 +120,7 @@ _HOME = {
     "maximum_rank": "polyrank.minrank.maximum",
     "minimum_rank": "polyrank.minrank.minimum",
     "open_run": "polyrank.api.run",
+    "random_network": "polyrank.network.initialise",
     "save": "polyrank.network.formats",
     "separate": "polyrank.image.separate",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",

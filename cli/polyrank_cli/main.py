@@ -15,6 +15,7 @@ from polyrank_cli.check import check_command
 from polyrank_cli.complex import complex_command
 from polyrank_cli.convert import convert_command
 from polyrank_cli.count import count_command
+from polyrank_cli.ensemble import ensemble_command
 from polyrank_cli.enumerate import enumerate_command
 from polyrank_cli.graph import graph_command
 from polyrank_cli.homeomorphism import homeomorphism_command
@@ -80,6 +81,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "graph": (graph_command, "Find the facets and neighbours of every region."),
     "low-rank": (low_rank_command, "Show the components of the low-rank part."),
     "minrank": (minrank_command, "Bound the least rank without enumerating."),
+    "ensemble": (ensemble_command, "Measure many networks, proved beside sampled."),
     "bounds": (bounds_command, "Bound the number of regions by the widths alone."),
     "region": (region_command, "Show everything about one region of a run."),
     "plot": (plot_command, "Draw the regions of a two-dimensional run."),

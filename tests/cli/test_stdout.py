@@ -34,6 +34,10 @@ VERBS: dict[str, list[list[str]]] = {
     "low-rank": [["RUN", "--below", "2", "--layer", "1"]],
     "minrank": [["NET", "--milp"], ["NET", "--layer", "2", "--below", "1"], ["NET", "--greatest"]],
     "bounds": [["3-4-5"]],
+    "ensemble": [
+        ["--arch", "2-4", "--seeds", "2", "--box", "-1", "1", "--measure", "minrank,mass"],
+        ["NET", "--measure", "regions"],
+    ],
     "region": [["RUN", "0"]],
     "sample": [["NET", "--normal", "50", "--run", "RUN"], ["NET", "--points", "POINTS"]],
     "at": [["NET", "1/3,2"]],

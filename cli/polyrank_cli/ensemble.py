@@ -1,0 +1,150 @@
+"""``polyrank ensemble``: proved ranks of many networks, beside what samples of them see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
+from polyrank_cli.options import DomainChoice, JsonOption, QuietOption, Reading
+
+if TYPE_CHECKING:
+    from polyrank.ensembles.ensemble import Ensemble
+
+__all__ = ["ensemble_command"]
+
+
+def ensemble_command(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NETWORKS]...", help="Saved weights: files, folders, globs."),
+    ] = None,
+    *,
+    arch: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHS", help="Random networks instead: 10-25 has 25 ReLUs."),
+    ] = None,
+    init: Annotated[
+        str,
+        typer.Option(
+            metavar="LAW",
+            help="Their weights: torch, he, normal:MU,SIGMA, uniform:A,B or dale:K,G (K inhibitory "
+            "inputs of strength G); numbers as in 0.1 or 1/sqrt(n).",
+        ),
+    ] = "torch",
+    bias: Annotated[
+        str, typer.Option(metavar="LAW", help="Their biases: the same, or zero.")
+    ] = "torch",
+    flip: Annotated[
+        int, typer.Option(metavar="R", min=0, help="Negate R random rows of every weight.")
+    ] = 0,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Networks: seeds 0 to N − 1.")] = (
+        100
+    ),
+    domain: DomainChoice,
+    layer: Annotated[
+        int | None, typer.Option(metavar="K", help="Ranks through this layer (default: the last).")
+    ] = None,
+    measure: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Of minrank, maxrank, regions, sample:N, mass:N; with commas."
+        ),
+    ] = "minrank",
+    time: Annotated[
+        float, typer.Option(metavar="T", min=0.0, help="Seconds of each rank search.")
+    ] = 60.0,
+    most: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Do not count more regions than N.")
+    ] = 1_000_000,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="One row per network: .parquet."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with that file.")] = False,
+    reading: Reading,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Proved least and greatest ranks, counts, samples and mass of many networks.
+
+    Existence is not mass: minrank proves that a region exists, sample:N says what N uniform points
+    of the domain see, mass:N what share of it has low rank (exact in dimension 1 to 3).
+
+    Exit status: 0, 3 if some interval or count is not settled, 1 error, 2 wrong usage,
+    130 interrupted (finished rows are kept).
+    """
+    # numpy and pyarrow load here, which is more than --help may take
+    from polyrank.ensembles.ensemble import (  # noqa: PLC0415
+        EnsembleInterrupted,
+        ensemble,
+        saved_networks,
+    )
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+
+    if (arch is None) == (not networks):
+        raise typer.BadParameter("give either saved networks or --arch")
+
+    def report(done: int, total: int, row: Mapping[str, Any]) -> None:
+        if not quiet:
+            shown = [
+                f"{which} rank {row[f'{name}_rank_lower']} to {row[f'{name}_rank_upper']}"
+                for which, name in (("least", "min"), ("greatest", "max"))
+                if f"{name}_rank_lower" in row
+            ]
+            say(f"{done} of {total}: {row['network']} {', '.join(shown)}".rstrip())
+
+    with sentences():
+        where = chosen_domain(domain)
+        interrupted = False
+        try:
+            found = ensemble(
+                arch if arch is not None else saved_networks(networks or []),
+                where,
+                measure=measure,
+                init=init,
+                bias=bias,
+                flip=flip,
+                seeds=seeds,
+                layer=layer,
+                seconds=time,
+                most_regions=most,
+                jobs=jobs,
+                output=output,
+                resume=resume,
+                reading=asdict(reading),
+                report=report,
+            )
+        except EnsembleInterrupted as interruption:
+            interrupted, found = True, interruption.found
+        if as_json:
+            typer.echo(json.dumps({**found.summary(), "interrupted": interrupted}))
+        else:
+            _show(found)
+        if interrupted:
+            say(f"interrupted; {len(found.rows)} rows are kept" if output else "interrupted")
+            raise typer.Exit(INTERRUPTED)
+        if not found.certified:
+            raise typer.Exit(UNDECIDED)
+
+
+def _show(found: Ensemble) -> None:
+    facts = found.summary()
+    typer.echo(f"{facts['networks']} networks")
+    for name, count in facts["proved"].items():
+        typer.echo(f"{name}: {count} of {facts['networks']}")
+    for name, entry in facts["columns"].items():
+        if name.endswith(("seconds", "_points", "_lower")) and name != "min_rank_lower":
+            continue
+        counted = entry.get("histogram")
+        shown = "" if counted is None else "; " + ", ".join(f"{k}: {v}" for k, v in counted.items())
+        typer.echo(
+            f"{name}: mean {entry['mean']:.6g}, sd {entry['standard_deviation']:.4g}, "
+            f"from {entry['least']:.6g} to {entry['greatest']:.6g}{shown}"
+        )

@@ -1,0 +1,1 @@
+"""One question put to many networks: proved answers beside sampled ones."""
