@@ -47,6 +47,7 @@ def _warm_up() -> None:
 def _search(name: str, repeat: int) -> dict[str, Any]:
     from polyrank.cells.search import search
     from polyrank.posed.chart import chart
+    from polyrank.posed.problem import Problem
 
     _warm_up()
     network, domain = _case(name).make()
@@ -55,7 +56,7 @@ def _search(name: str, repeat: int) -> dict[str, Any]:
     best = float("inf")
     for _ in range(repeat):
         start = time.process_time()
-        found = search(network, where, sink=lambda batch: None, engine="dictionary")
+        found = search(Problem.of(network, where), lambda batch: None, engine="dictionary")
         best = min(best, time.process_time() - start)
     return {
         "regions": found.regions,

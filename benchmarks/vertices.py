@@ -30,10 +30,12 @@ def _peak() -> float:
 
 def _measure(case: Case, repeat: int) -> dict[str, Any]:
     import polyrank as pr
+    from polyrank.cells.engine import Options
     from polyrank.cells.search import search
     from polyrank.cells.vertices.search import VertexSearch
     from polyrank.complex.build import cell_complex
     from polyrank.posed.chart import chart
+    from polyrank.posed.problem import Problem
 
     tiny = pr.Network.from_arrays([[[1.0, 2.0, 0.5]], [[1.0]]], [[0.0], [1.0]])
     for engine in ("vertices", "dictionary"):
@@ -46,12 +48,13 @@ def _measure(case: Case, repeat: int) -> dict[str, Any]:
     for _ in range(repeat):
         for engine in best:
             start = time.process_time()
-            found[engine] = search(network, where, sink=lambda batch: None, engine=engine, jobs=1)
+            problem = Problem.of(network, where)
+            found[engine] = search(problem, lambda batch: None, engine=engine, jobs=1)
             best[engine] = min(best[engine], time.process_time() - start)
     set_up = float("inf")
     for _ in range(repeat):
         start = time.process_time()
-        VertexSearch(network, where, len(network.layers), sink=lambda batch: None)
+        VertexSearch(Problem.of(network, where), lambda batch: None, Options())
         set_up = min(set_up, time.process_time() - start)
     before = _peak()
     start = time.process_time()

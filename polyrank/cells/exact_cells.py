@@ -29,12 +29,9 @@ from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDE
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_at, verify_farkas
-from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
-from polyrank.posed.arrays import NetArrays
-from polyrank.posed.branch import Branch
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, cube_rows, wall_rows
+from polyrank.posed.cube import cube_rows
+from polyrank.posed.problem import Problem
 
 __all__ = ["ExactCells", "Leaf", "Stepped"]
 
@@ -81,20 +78,16 @@ def _unit_step(step: int, unit: int) -> bytes:
 class ExactCells:
     """Exact rows of every region of a network on a chart, and the exact step on a cell."""
 
-    def __init__(
-        self, network: Network, chart: Chart, cube: CubeMap, arrays: NetArrays, layers: int
-    ) -> None:
-        self._layers = network.layers[:layers]
-        self._arrays = arrays
-        self._cube = cube
-        self._domain = chart
-        self._branch = Branch.on(network, chart)
+    def __init__(self, problem: Problem) -> None:
+        self._layers = problem.network.layers[: problem.layers]
+        self._arrays = problem.arrays
+        self._cube = problem.cube
+        self._problem = problem
         self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
 
     @cached_property
     def _walls(self) -> list[Row]:
-        walls = wall_rows(self._domain, self._cube)
-        return [integer_row(row) for row in walls.tolist()]
+        return [integer_row(row) for row in self._problem.walls.tolist()]
 
     def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
         """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""
@@ -104,7 +97,8 @@ class ExactCells:
             self._cache.move_to_end(key)
             return found
         out = cube_rows(
-            self._branch.preactivation(layer + 1, self.codeword(layer, decision)), self._cube
+            self._problem.branch.preactivation(layer + 1, self.codeword(layer, decision)),
+            self._cube,
         )
         self._cache[key] = out
         if len(self._cache) > _CACHED_REGIONS:

@@ -13,16 +13,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.cells.dictionary_search import DictionarySearch
+from polyrank.cells.engine import Options
 from polyrank.cells.interrupt import SLICE_SECONDS
-from polyrank.cells.search import DictionarySearch
 from polyrank.cells.subtree import Cell, Subtree, divided
 from polyrank.cells.task import Batch, Task, prefix_text
 from polyrank.cells.vertices.core import VertexCore
 from polyrank.cells.vertices.search import VertexSearch
 from polyrank.cells.work import Work
 from polyrank.native.records import Handle
-from polyrank.network.normal_form import Network
-from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
 
 __all__ = ["DictionaryExplorer", "Explored", "Explorer", "explorer"]
 
@@ -91,9 +91,7 @@ class Explorer(Protocol):
         """An open cell as :func:`polyrank.cells.task.prefix_text` spells it."""
 
 
-def explorer(
-    network: Network, chart: Chart, layers: int, engine: str, *, proof: bool = False
-) -> Explorer:
+def explorer(problem: Problem, engine: str, *, proof: bool = False) -> Explorer:
     """The explorer of an engine: ``dictionary``, ``vertices`` or ``highs``.
 
     Raises
@@ -102,10 +100,10 @@ def explorer(
         If the engine cannot take the domain.
     """
     if engine == "vertices":
-        return _Vertices(network, chart, layers, proof=proof)
+        return _Vertices(problem, proof=proof)
     if engine == "highs":
-        return _Highs(network, chart, layers, proof=proof)
-    return DictionaryExplorer(network, chart, layers, proof=proof)
+        return _Highs(problem, proof=proof)
+    return DictionaryExplorer(problem, proof=proof)
 
 
 def _nothing(_: object) -> None:
@@ -123,11 +121,11 @@ def _row_units(search_bytes: int) -> float:
 class DictionaryExplorer:
     """Explores with compiled dictionaries; see :class:`Explorer`."""
 
-    def __init__(self, network: Network, chart: Chart, layers: int, *, proof: bool) -> None:
-        log = _nothing if proof else None
-        self._search = DictionarySearch(network, chart, layers, _nothing, None, True, log)
+    def __init__(self, problem: Problem, *, proof: bool) -> None:
+        options = Options(proof=_nothing if proof else None, jobs=1)
+        self._search = DictionarySearch(problem, _nothing, options)
         d = self._search.cube.dim
-        row = self._search.core.code_bytes * 2 + 2 * layers + 8 * chart.k
+        row = self._search.core.code_bytes * 2 + 2 * problem.layers + 8 * problem.chart.k
         self._weights = {"cell": _row_units(row), "test": 0.5 + d * d / 64}
 
     @property
@@ -169,11 +167,11 @@ class DictionaryExplorer:
 
 
 class _Highs:
-    def __init__(self, network: Network, chart: Chart, layers: int, *, proof: bool) -> None:
+    def __init__(self, problem: Problem, *, proof: bool) -> None:
         from polyrank.cells.highs_search import HighsSearch  # noqa: PLC0415  (heavy second engine)
 
-        log = _nothing if proof else None
-        self._search = HighsSearch(network, chart, layers, _nothing, None, True, log)
+        options = Options(proof=_nothing if proof else None, jobs=1)
+        self._search = HighsSearch(problem, _nothing, options)
 
     def root(self) -> Subtree:
         return Subtree((self._search.root(),), (1.0,))
@@ -216,13 +214,16 @@ def _text(cell: Cell, unit_start: NDArray[np.int64]) -> str:
 
 
 class _Vertices:
-    def __init__(self, network: Network, chart: Chart, layers: int, *, proof: bool) -> None:
-        log = _nothing if proof else None
-        search = VertexSearch(network, chart, layers, sink=_nothing, proof=log, jobs=1)
-        self._worker = search.worker
-        self._net = search.net
+    def __init__(self, problem: Problem, *, proof: bool) -> None:
+        options = Options(proof=_nothing if proof else None, jobs=1)
+        self._worker = VertexSearch(problem, _nothing, options).worker
+        self._net = problem.arrays
         self._roots = self._taken()
-        row = (int(self._net.hyperplane.sum()) + 7) // 8 * 2 + 2 * layers + 8 * chart.k
+        row = (
+            (int(self._net.hyperplane.sum()) + 7) // 8 * 2
+            + 2 * problem.layers
+            + 8 * problem.chart.k
+        )
         self._cell = _row_units(row)
 
     def root(self) -> Subtree:

@@ -22,6 +22,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.cells.engine import Options, Sink
 from polyrank.cells.highs_points import (
     IntRow,
     Point,
@@ -66,14 +67,10 @@ from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import farkas, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, integer_row, verify_farkas
 from polyrank.lp.highs import HighsModel, Proposal
-from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
+from polyrank.posed.problem import Problem
 
 __all__ = ["LADDER", "HighsSearch", "highs_search"]
-
-Sink = Callable[[Batch], None]
 
 #: Counters of the result's ladder.
 LADDER = (
@@ -102,36 +99,10 @@ _CUTS, _UNKNOWN = -2, -3
 _DECISION = {1: POSITIVE, -1: NEGATIVE, 0: IDENTICALLY_ZERO}
 
 
-def highs_search(
-    network: Network,
-    chart: Chart,
-    layers: int,
-    *,
-    sink: Sink,
-    progress: Callable[[SearchProgress], None] | None = None,
-    rational: bool = True,
-    tasks: Sequence[Task] | None = None,
-    proof: Callable[[bytes], None] | None = None,
-) -> SearchResult:
-    """Enumerate the activation regions of the first layers of a network with HiGHS.
+def highs_search(problem: Problem, sink: Sink, options: Options) -> SearchResult:
+    """Enumerate the activation regions of a problem with HiGHS; see :mod:`polyrank.cells.engine`.
 
-    Parameters
-    ----------
-    network : Network
-    chart : Chart
-    layers : int
-        Number of layers, counted from the first.
-    sink : callable
-        Receives batches of regions. Their ranks are −1, left to be settled in rationals.
-    progress : callable, optional
-        Called about ten times a second.
-    rational : bool
-        Solve exact LPs where the proposal of HiGHS decides nothing. Without it such cells are
-        reported as undecided.
-    tasks : sequence of Task, optional
-        Open cells to go on from; default: the whole domain.
-    proof : callable, optional
-        Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
+    The ranks of its batches are −1, left to be settled in rationals.
 
     Returns
     -------
@@ -150,8 +121,7 @@ def highs_search(
     -----
     On Ctrl-C the regions found so far reach the sink before the KeyboardInterrupt goes on.
     """
-    search = HighsSearch(network, chart, layers, sink, progress, rational, proof)
-    return search.run(tasks)
+    return HighsSearch(problem, sink, options).run(options.tasks)
 
 
 @dataclass(slots=True, eq=False)
@@ -170,32 +140,22 @@ class _Cell:
 class HighsSearch:
     """State of one search: the LP model, the stack of open cells, regions not yet handed on."""
 
-    def __init__(
-        self,
-        network: Network,
-        chart: Chart,
-        layers: int,
-        sink: Sink,
-        progress: Callable[[SearchProgress], None] | None,
-        rational: bool,
-        proof: Callable[[bytes], None] | None,
-    ) -> None:
-        self.proof = proof
+    def __init__(self, problem: Problem, sink: Sink, options: Options) -> None:
+        self.proof = options.proof
         self.log = bytearray()  # steps of the open segment
         self.segment_base = -1  # length of the stack below the segment's cells; −1: none is open
         self.segment_cells = 0
-        self.layers = network.layers[:layers]
-        self.chart = chart
+        self.layers = problem.network.layers[: problem.layers]
+        self.chart = problem.chart
         self.sink = sink
-        self.progress = progress
-        self.rational = rational
-        self.cube: CubeMap = cube_map(network, chart)
+        self.progress = options.progress
+        self.rational = options.rational
+        self.cube = problem.cube
         self.model = HighsModel(self.cube.dim)
         self.unit_start = np.cumsum([0] + [layer.units for layer in self.layers])
         self.hyperplane = np.concatenate([layer.has_hyperplane for layer in self.layers])
-        walls = wall_rows(chart, self.cube).tolist()
-        self.walls = tuple(side_of(integer_row(row)) for row in walls)
-        self.first = Table(exact_first_rows(self.layers[0], chart, self.cube))
+        self.walls = tuple(side_of(integer_row(row)) for row in problem.walls.tolist())
+        self.first = Table(problem.first_rows)
         self.stack: list[_Cell] = []
         self.found: list[tuple[list[int], Point]] = []
         self.undecided: list[str] = []

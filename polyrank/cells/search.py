@@ -1,117 +1,60 @@
-"""The search: tasks in, batches of regions out, every cell decided or counted as undecided.
-
-The compiled kernel works through a task until a buffer is full; cells that float and integer
-arithmetic cannot decide come back and are settled in rationals, which gives new tasks. Without
-the rational rung such cells stay undecided, and the result says so.
-"""
+"""The search: a problem in, batches of regions out, every cell decided or counted as undecided."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
-from flint import fmpq, fmpq_mat
-from numpy.typing import NDArray
+from polyrank.cells.dictionary_search import dictionary_search
+from polyrank.cells.engine import Engine, Options, Sink
+from polyrank.cells.task import SearchProgress, SearchResult, Task
+from polyrank.cells.vertices.search import takes, vertex_search
+from polyrank.posed.problem import Problem
 
-from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
-from polyrank.cells.exact_cells import ExactCells, Leaf
-from polyrank.cells.interrupt import DeferredInterrupt, Slices
-from polyrank.cells.ordered_work import OrderedWork, Share
-from polyrank.cells.statistics import STATISTICS
-from polyrank.cells.task import (
-    UNDECIDED,
-    Batch,
-    SearchProgress,
-    SearchResult,
-    SearchStopped,
-    Task,
-    prefix_text,
-)
-from polyrank.cells.threads import available_threads
-from polyrank.cells.vertices.search import VertexSearch, takes
-from polyrank.cells.work import Work
-from polyrank.errors import UnsupportedError
-from polyrank.lp.farkas import integer_rows, values_at
-from polyrank.native.records import Handle
-from polyrank.network.normal_form import Network
-from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
-from polyrank.posed.arrays import NetArrays, net_arrays
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, cube_map
+__all__ = ["ENGINES", "chosen_engine", "search"]
 
-__all__ = [
-    "Batch",
-    "DictionarySearch",
-    "SearchProgress",
-    "SearchResult",
-    "Task",
-    "chosen_engine",
-    "search",
-]
 
-Sink = Callable[[Batch], None]
+def _highs(problem: Problem, sink: Sink, options: Options) -> SearchResult:
+    from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
 
-_OUTPUT_BYTES = 1 << 24
-#: Cells per proof segment; segments are what a checker can take apart and check in parallel.
-_SEGMENT = 50_000
-#: Regions that were found one by one in rationals are handed on after at most this time.
-_FLUSH_SECONDS = 1.0
-_SEGMENT_END = b"\0"
-#: Options that an engine does not honour, and therefore refuses.
-_NOT_TAKEN = {
-    "vertices": ("tasks", "budget", "rational"),
-    "highs": ("budget", "jobs"),
+    return highs_search(problem, sink, options)
+
+
+#: Compiled dictionaries; cells with vertices, in dimension 1 to 3; HiGHS as the cross-check.
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine("dictionary", dictionary_search, frozenset({"jobs", "rational", "tasks", "budget"})),
+        Engine("vertices", vertex_search, frozenset({"jobs"})),
+        Engine("highs", _highs, frozenset({"rational", "tasks"})),
+    )
 }
-#: A task that takes less is not worth another thread.
-_ALONE_SECONDS = 0.01
 
 
 def search(
-    network: Network,
-    chart: Chart,
-    *,
-    through_layer: int | None = None,
-    engine: str = "auto",
+    problem: Problem,
     sink: Sink,
+    *,
+    engine: str = "auto",
     progress: Callable[[SearchProgress], None] | None = None,
+    proof: Callable[[bytes], None] | None = None,
+    jobs: int | None = None,
     rational: bool = True,
     tasks: Sequence[Task] | None = None,
     budget: int | None = None,
-    proof: Callable[[bytes], None] | None = None,
-    jobs: int | None = None,
 ) -> SearchResult:
-    """Enumerate the activation regions of a network on a chart.
+    """Enumerate the activation regions of a posed problem.
 
     Parameters
     ----------
-    network : Network
-    chart : Chart
-        The domain; see :func:`polyrank.posed.chart.chart`.
-    through_layer : int, optional
-        Only the decomposition by the first K layers.
+    problem : Problem
+    sink : callable
+        Receives :class:`~polyrank.cells.task.Batch` objects as they fill up.
     engine : {"auto", "dictionary", "vertices", "highs"}
         The compiled dictionaries, cells with vertices (dimension 1 to 3), or HiGHS. ``auto`` takes
-        vertices where it can, the dictionaries elsewhere.
-    sink : callable
-        Receives :class:`Batch` objects as they fill up.
-    progress : callable, optional
-        Called between slices of work.
-    rational : bool
-        Decide in rational arithmetic what float and integer proofs leave open. Without it those
-        cells are reported as undecided.
-    tasks : sequence of Task, optional
-        Open cells of an earlier search to go on from; default: the whole domain.
-    budget : int, optional
-        Stop after about this many cells and hand back the open ones.
-    proof : callable, optional
-        Receives the proof log, segment by segment (:mod:`polyrank.proof.format`).
-    jobs : int, optional
-        Number of threads; what is found, its order and the proof do not depend on it. Default: as
-        many as :func:`~polyrank.cells.threads.available_threads`. The dictionaries use one while
-        they write a proof or have a budget.
+        vertices where it can and may, the dictionaries elsewhere.
+    progress, proof, jobs, rational, tasks, budget
+        As :class:`~polyrank.cells.engine.Options`. The dictionaries use one thread while they
+        write a proof or have a budget.
 
     Raises
     ------
@@ -125,445 +68,18 @@ def search(
         **Proves**, when ``certified`` and started from the whole domain: the regions handed to
         the sink are exactly the activation regions of the domain, each once.
     """
-    layers = through_layer or len(network.layers)
-    if engine == "auto":
-        plain = tasks is None and budget is None and rational
-        engine = chosen_engine(network, chart) if plain else "dictionary"
-    given = {
-        "tasks": tasks is not None,
-        "budget": budget is not None,
-        "rational": not rational,
-        "jobs": jobs is not None and jobs != 1,
-    }
-    for option in _NOT_TAKEN.get(engine, ()):
-        if given[option]:
-            other = "vertices" if option == "jobs" else "dictionary"
-            raise UnsupportedError(
-                f"the {engine} engine does not take the option {option!r}; leave it out, or use "
-                f"engine={other!r}"
-            )
-    if engine == "vertices":
-        return VertexSearch(
-            network, chart, layers, sink=sink, progress=progress, proof=proof, jobs=jobs
-        ).run()
-    if engine == "highs":
-        from polyrank.cells.highs_search import highs_search  # noqa: PLC0415  (heavy second engine)
-
-        return highs_search(
-            network,
-            chart,
-            layers,
-            sink=sink,
-            progress=progress,
-            rational=rational,
-            tasks=tasks,
-            proof=proof,
-        )
-    jobs = available_threads() if jobs is None else jobs
-    return DictionarySearch(network, chart, layers, sink, progress, rational, proof, jobs).run(
-        tasks, budget
+    options = Options(
+        progress=progress, proof=proof, jobs=jobs, rational=rational, tasks=tasks, budget=budget
     )
+    if engine == "auto":
+        chosen = ENGINES["vertices"]
+        if not options.demands <= chosen.honours or not takes(problem):
+            chosen = ENGINES["dictionary"]
+    else:
+        chosen = ENGINES[engine]
+    return chosen(problem, sink, options)
 
 
-def chosen_engine(network: Network, chart: Chart) -> str:
+def chosen_engine(problem: Problem) -> str:
     """The engine that ``auto`` stands for: vertices where they can be used, or dictionaries."""
-    return "vertices" if takes(network, chart) else "dictionary"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """A task in the queue: its share of the tree, and the units to be decided exactly first."""
-
-    task: Task
-    share: float
-    questions: list[int] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """What a core found: regions, cells that it hands back, and the share of the task it did."""
-
-    batch: Batch | None
-    hard: list[HardCell]
-    share: float
-
-
-class _Thread:
-    """A thread's core. It gives the cell that comes last to a thread that has nothing to do."""
-
-    __slots__ = ("_core",)
-
-    def __init__(self, core: Dictionary) -> None:
-        self._core = core
-
-    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
-        """Everything below a cell that is not given away."""
-        core, slices, done, code = self._core, Slices(seconds=_ALONE_SECONDS), 0.0, BUDGET
-        core.adopt(task)
-        while code != DONE and not share.stopped:
-            if share.wanted and core.open_cells > 1:
-                share.give([core.take_last()])
-            before, called = core.cells, time.perf_counter()
-            code = core.run(slices.steps)
-            slices.measured(core.cells - before, time.perf_counter() - called)
-            batch, hard, _ = core.take()
-            share.found([_Found(batch, hard, core.done_share - done)])
-            done = core.done_share
-
-
-class DictionarySearch:
-    """State of one search in one process."""
-
-    def __init__(
-        self,
-        network: Network,
-        chart: Chart,
-        layers: int,
-        sink: Sink,
-        progress: Callable[[SearchProgress], None] | None,
-        rational: bool,
-        proof: Callable[[bytes], None] | None = None,
-        jobs: int = 1,
-    ) -> None:
-        self.proof = proof
-        self.cube: CubeMap = cube_map(network, chart)
-        self.net: NetArrays = net_arrays(network, chart, self.cube, layers)
-        row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
-        self.output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
-        self.core = self._new_core()
-        self.cores = [self.core]
-        self.jobs = jobs
-        self.exact = ExactCells(network, chart, self.cube, self.net, layers)
-        self.layers = layers
-        self.chart = chart
-        self.sink = sink
-        self.progress = progress
-        self.rational = rational
-        self.queue: list[_Entry] = []
-        self.undecided: list[str] = []
-        self.leaves: list[Leaf] = []
-        self.regions = 0
-        self.exact_tests = 0
-        self.exact_cells = 0
-        self.share = 0.0
-        self.started = time.perf_counter()
-        self.interrupt = DeferredInterrupt()
-        self.slices = Slices()
-        self.flushed = self.started
-        self.work: Work | None = None
-        self.stopped: Callable[[], bool] | None = None
-
-    def explore(
-        self, cells: Sequence[Task], shares: Sequence[float], work: Work
-    ) -> tuple[list[tuple[Task, float]], bool]:
-        """Search below open cells that follow one another until the work is done or spent.
-
-        Where it ends depends on the cells and the work alone, not on the clock or on what this
-        search did before.
-
-        Returns
-        -------
-        rest : list of (Task, float)
-            Open cells and their shares of the tree, in the order of the search.
-        complete : bool
-            False if :attr:`stopped` said so: then what was found is part of the answer only.
-        """
-        self.queue = [_Entry(t, s, None) for t, s in zip(cells, shares, strict=True)][::-1]
-        self.regions, self.undecided, self.leaves, self.share = 0, [], [], 0.0
-        self.work = work
-        complete = True
-        work.begin(self.core.cells, self._tests(), self.exact_cells)
-        try:
-            while self.queue and not work.over:
-                self._work_on(self.queue.pop(), None)
-                self._safe_point()
-                self._look()
-        except SearchStopped:
-            complete = False
-        self._flush_leaves()
-        rest = [(entry.task, entry.share) for entry in reversed(self.queue)]
-        self.queue = []
-        return rest, complete
-
-    @property
-    def statistics(self) -> dict[str, int]:
-        """The counters of all cores, since the search was made."""
-        counts = [core.statistics for core in self.cores]
-        return {name: sum(count[name] for count in counts) for name in STATISTICS}
-
-    def _look(self) -> None:
-        """Let the budget see what was done, where it is time."""
-        if self.work is not None:
-            self.work.look(self.core.cells, self._tests, self.exact_cells)
-
-    def _tests(self) -> int:
-        counters = self.core.statistics
-        return counters["tests"] + counters["pivots"]
-
-    def run(self, tasks: Sequence[Task] | None, budget: int | None) -> SearchResult:
-        """Work through the tasks and everything that comes of them."""
-        start = [self.root()] if tasks is None else list(tasks)
-        self.queue = [_Entry(task, 1.0 / max(1, len(start)), None) for task in start]
-        left = budget
-        unfinished: tuple[Task, ...] = ()
-        with self.interrupt:
-            try:
-                while self.queue:
-                    if left is not None and left <= 0:
-                        unfinished = tuple(entry.task for entry in self.queue)
-                        break
-                    used = self._work_on(self.queue.pop(), left)
-                    if left is not None:
-                        left -= used
-                    self._safe_point()
-            except KeyboardInterrupt:
-                self._flush_leaves()  # what was found is kept
-                raise
-            self._flush_leaves()
-        stat = self.statistics
-        ladder = {name: n for name, n in stat.items() if name not in ("tests", "pivots")}
-        ladder["by_rationals"] = self.exact_tests
-        ladder["exact_cells"] = self.exact_cells
-        return SearchResult(
-            regions=self.regions,
-            undecided=tuple(self.undecided),
-            open=unfinished,
-            certified=not self.undecided and not unfinished,
-            tests=stat["tests"] + self.exact_tests,
-            pivots=stat["pivots"],
-            seconds=time.perf_counter() - self.started,
-            ladder=ladder,
-        )
-
-    def _new_core(self) -> Dictionary:
-        log = self.proof is not None
-        return Dictionary(self.net, self.cube.dim, output=self.output, log=log)
-
-    def root(self) -> Task:
-        """The whole domain."""
-        total = int(self.net.unit_start[-1])
-        interior = tuple(self.chart.interior.entries())
-        points = [interior]
-        nudged = self._generic(interior)
-        if nudged is not None:
-            points.insert(0, nudged)
-        return Task(
-            -1,
-            np.full(total, UNDECIDED, dtype=np.int8),
-            np.zeros(total, dtype=np.int8),
-            tuple(points),
-        )
-
-    def _generic(self, interior: tuple[fmpq, ...]) -> tuple[fmpq, ...] | None:
-        """An interior float64 point in general position beside the given one (often a centre)."""
-        rows = integer_rows(self.chart.A, self.chart.b)
-        for shift in range(3, 40, 4):
-            point = [
-                fmpq_from_float(nearest_float(v + fmpq(int(h * 2**20), 2**20) / 2**shift))
-                for v, h in zip(interior, self._scatter(), strict=True)
-            ]
-            if all(v > 0 for v in values_at(rows, fmpq_mat(len(point), 1, point))):
-                return tuple(point)
-        return None
-
-    def _scatter(self) -> list[float]:
-        golden = 0.6180339887498949
-        return [
-            ((0.5 + (l + 1) * golden) % 1.0 - 0.5) * float(h)
-            for l, h in enumerate(self.cube.half_width)
-        ]
-
-    def _work_on(self, entry: _Entry, left: int | None) -> int:
-        """One task: compiled where it can be, exact where it must be. Returns cells used."""
-        if entry.questions is not None or not self._load(entry.task):
-            if self.rational:
-                self._settle_exactly(entry)
-            else:
-                self.undecided.append(prefix_text(entry.task.decision, self.net.unit_start))
-            return 1
-        if self.proof is not None:
-            left = _SEGMENT if left is None else min(left, _SEGMENT)
-            self.proof(self._segment_head(entry.task))
-        before, begun = self.core.cells, time.perf_counter()
-        hard: list[_Entry] = []
-        used = 0
-        done = 0.0
-        while True:
-            steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
-            if self.work is not None:
-                steps = min(steps, self.work.room(self.core.cells))
-            called, already = time.perf_counter(), used
-            code = self.core.run(max(1, steps))
-            used = self.core.cells - before
-            self.slices.measured(used - already, time.perf_counter() - called)
-            batch, handed_back, log = self.core.take()
-            self._accept(_Found(batch, handed_back, self.core.done_share - done), entry, hard)
-            done = self.core.done_share
-            if self.proof is not None:
-                self.proof(log)
-            self._safe_point()
-            self._look()
-            spent = self.work is not None and self.work.over
-            if code == DONE or spent or (left is not None and used >= left):
-                break
-            if (
-                left is None
-                and self.work is None
-                and self.jobs > 1
-                and time.perf_counter() > begun + _ALONE_SECONDS
-            ):
-                self._together(entry, hard)
-                break
-        if self.core.open_cells:
-            rest = entry.share * (1.0 - self.core.done_share)
-            cells = self._open_cells()
-            self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
-        self.queue.extend(hard)
-        if self.proof is not None:
-            self.proof(_SEGMENT_END)
-        return used
-
-    def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
-        """The open cells of the core on several threads; nothing of the entry is left open."""
-        cells = [self.core.take_last() for _ in range(self.core.open_cells)]
-        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(cells))
-        self.cores += [self._new_core() for _ in range(self.jobs - len(self.cores))]
-        accept = partial(self._accept, entry=entry, hard=hard)
-        try:
-            work.run([_Thread(core) for core in self.cores], accept, self._safe_point)
-        except KeyboardInterrupt:
-            for found in work.rest():
-                accept(found)
-            raise
-
-    def _accept(self, found: _Found, entry: _Entry, hard: list[_Entry]) -> None:
-        """Hand on what was found below an entry, in the order of the search."""
-        if found.batch is not None:
-            self._flush_leaves()  # rows keep the order of the proof
-            self.regions += len(found.batch.rank)
-            self.sink(found.batch)
-        hard += map(_questioned, found.hard)
-        self.share += entry.share * found.share
-
-    def _safe_point(self) -> None:
-        """Between two steps, nothing half written: hand on what was found, report, interrupt."""
-        if self.leaves and time.perf_counter() > self.flushed + _FLUSH_SECONDS:
-            self._flush_leaves()
-        if self.progress is not None:
-            self.progress(
-                SearchProgress(
-                    self.regions,
-                    min(1.0, self.share),
-                    len(self.undecided),
-                    time.perf_counter() - self.started,
-                )
-            )
-        self.interrupt.check()
-        if self.stopped is not None and self.stopped():
-            raise SearchStopped
-
-    def _segment_head(self, task: Task) -> bytes:
-        """Head of a proof segment: where in the tree, and which row its first region has."""
-        return (
-            b"S"
-            + (task.layer + 1).to_bytes(2, "little")
-            + (self.regions + len(self.leaves)).to_bytes(8, "little")
-            + (task.decision + 1).astype(np.uint8).tobytes()
-            + task.splits.astype(np.uint8).tobytes()
-        )
-
-    def _load(self, task: Task) -> bool:
-        """Put a task into the kernel; False where no point of it is provable in float."""
-        if self.cube.dim == 0:  # the domain is a point
-            return False
-        chart_points, cube_points = [], []
-        for point in task.points:
-            y = [as_float(v) for v in point]
-            if None in y:
-                continue
-            u = [nearest_float(v) for v in self.cube.to_cube(list(point))]
-            if self.cube.kind == "homogeneous" and u[-1] < 1e-280:
-                continue
-            chart_points.append(y)
-            cube_points.append(u)
-        if not chart_points:
-            return False
-        k, d = self.chart.k, self.cube.dim
-        return bool(
-            self.core.load(
-                task.layer,
-                task.decision,
-                task.splits,
-                np.array(cube_points, dtype=np.float64).reshape(-1, d),
-                np.array(chart_points, dtype=np.float64).reshape(-1, k),
-            )
-        )
-
-    def _open_cells(self) -> list[Task]:
-        """The kernel's open cells as tasks; its stack is emptied."""
-        return [
-            Task(layer, decision, splits, (tuple(map(fmpq_from_float, point)),))
-            for layer, decision, splits, point in self.core.take_open()
-        ]
-
-    def _settle_exactly(self, entry: _Entry) -> None:
-        with self.interrupt.at_once():
-            outcome = self.exact.step(entry.task, entry.questions)
-        self.exact_tests += outcome.tests
-        self.exact_cells += 1
-        if self.proof is not None:
-            self.proof(self._segment_head(entry.task) + outcome.log + _SEGMENT_END)
-        if outcome.leaf is not None:
-            self.leaves.append(outcome.leaf)
-            if len(self.leaves) >= 1024:
-                self._flush_leaves()
-        share = entry.share / max(1, len(outcome.tasks))
-        if not outcome.tasks:
-            self.share += entry.share
-        self.queue.extend(_Entry(child, share, None) for child in outcome.tasks)
-
-    def _flush_leaves(self) -> None:
-        if not self.leaves:
-            return
-        r, k = len(self.leaves), self.chart.k
-        bits = np.zeros((r, int(self.net.hyperplane.sum())), dtype=np.uint8)
-        zeros = np.zeros_like(bits)
-        witness = np.full((r, k), np.nan)
-        exact: dict[int, tuple[fmpq, ...]] = {}
-        for i, leaf in enumerate(self.leaves):
-            signs = np.concatenate(
-                [self.exact.signs(layer, leaf.decision) for layer in range(self.layers)]
-            )[self.net.hyperplane]
-            bits[i] = signs > 0
-            zeros[i] = signs == 0
-            y = [as_float(v) for v in leaf.point]
-            if None not in y:
-                witness[i] = y
-            else:
-                exact[i] = leaf.point
-        width = self.core.code_bytes
-        self.regions += r
-        self.leaves = []
-        self.flushed = time.perf_counter()
-        self.sink(
-            Batch(
-                _packed(bits, width),
-                _packed(zeros, width),
-                np.full((r, self.layers), -1, dtype=np.int16),
-                witness,
-                exact,
-            )
-        )
-
-
-def _questioned(cell: HardCell) -> _Entry:
-    """A cell that the core handed back, with the units that it could not decide."""
-    point = tuple(map(fmpq_from_float, cell.point))
-    return _Entry(Task(cell.layer, cell.decision, cell.splits, (point,)), 0.0, cell.questions)
-
-
-def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    out = np.zeros((len(bits), width), dtype=np.uint8)
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    out[:, : packed.shape[1]] = packed
-    return out
+    return "vertices" if takes(problem) else "dictionary"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.cells.engine import Options
 from polyrank.cells.task import Batch, SearchProgress, settled
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.search import VertexSearch
@@ -15,9 +16,8 @@ from polyrank.complex.glue import glue
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
-from polyrank.posed.branch import Branch
 from polyrank.posed.chart import chart as chart_of
-from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.problem import Problem
 
 __all__ = ["cell_complex"]
 
@@ -78,22 +78,19 @@ def cell_complex(
     if not where.bounded:
         raise DomainError("a cell complex needs a bounded domain; give a box, polytope or simplex")
     layers = through_layer or len(network.layers)
-    ranks = ExactRanks(Branch.on(network, where), layers)
+    problem = Problem(network, where, layers)
     kept: list[KeptCells] = []
     batches: list[Batch] = []
     search = VertexSearch(
-        network,
-        where,
-        layers,
-        sink=lambda batch: batches.append(settled(batch, ranks)),
-        progress=progress,
+        problem,
+        lambda batch: batches.append(settled(batch, problem.ranks)),
+        Options(progress=progress, jobs=jobs),
         keep=kept.append,
-        jobs=jobs,
     )
     search.run()
     cells = _joined(kept)
     glued = glue(cells, where.k)
-    net = search.net
+    net = problem.arrays
     total = int(net.unit_start[-1])
     codeword, zero = _bits(batches, net.hyperplane, total)
     centre, half = net.centre, net.half_width

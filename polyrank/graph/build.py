@@ -19,8 +19,7 @@ from polyrank.graph.region_graph import MISSING, Gap, RegionGraph
 from polyrank.graph.walk import Found, Walk
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
-from polyrank.posed.arrays import net_arrays
-from polyrank.posed.cube import cube_map
+from polyrank.posed.problem import Problem
 from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]
@@ -66,11 +65,11 @@ class _Builder:
         self.chart = chart_of_run(run, network)
         bits = [k for k, count in enumerate(network.bits[: run.layers], start=1) if count]
         self.layers = max(bits, default=1)
-        self.cube = cube_map(network, self.chart)
-        self.net = net_arrays(network, self.chart, self.cube, self.layers)
+        problem = Problem(network, self.chart, self.layers)
+        self.cube, self.net = problem.cube, problem.arrays
         self.codes, self.spelled = codes_of_run(run, self.net, self.layers)
         self.regions = len(self.codes.code)
-        self.exact = ExactFacets(network, self.chart, self.cube, self.net, self.layers)
+        self.exact = ExactFacets(problem)
         self.walls = len(self.net.wall_rows)
         self.gaps: list[Gap] = []
         self.back: list[tuple[int, int, int]] = []  # (region, earlier region, row)

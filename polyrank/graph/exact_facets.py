@@ -16,11 +16,8 @@ from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, integer_row, value_at, verify_farkas
-from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
-from polyrank.posed.arrays import NetArrays
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, wall_rows
+from polyrank.posed.problem import Problem
 
 __all__ = ["ExactFacet", "ExactFacets", "RegionRows"]
 
@@ -63,20 +60,18 @@ class RegionRows:
 class ExactFacets:
     """Exact facets of the regions of a network on a chart."""
 
-    def __init__(
-        self, network: Network, chart: Chart, cube: CubeMap, net: NetArrays, layers: int
-    ) -> None:
-        self.cells = ExactCells(network, chart, cube, net, layers)
-        self.net = net
-        self.cube = cube
-        self.layers = layers
-        walls = wall_rows(chart, cube)
-        self.own = chart.A.nrows()
+    def __init__(self, problem: Problem) -> None:
+        self.cells = ExactCells(problem)
+        self.net = problem.arrays
+        self.cube = problem.cube
+        self.layers = problem.layers
+        walls = problem.walls
+        self.own = problem.chart.A.nrows()
         self.walls = walls.nrows()
-        d = cube.dim
+        d = self.cube.dim
         table = [integer_row([walls[i, l] for l in range(d + 1)]) for i in range(self.walls)]
         self._own_rows = table[: self.own]
-        self._always = tuple(table[self.own : self.own + (cube.kind == "homogeneous")])
+        self._always = tuple(table[self.own : self.own + (self.cube.kind == "homogeneous")])
 
     def decision(self, bits: NDArray[np.uint8], zero: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Decisions of all units from a codeword, ``(N,)``."""

@@ -19,8 +19,7 @@ from polyrank.lp.farkas import integer_row, value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, to_fmpq
-from polyrank.posed.arrays import net_arrays
-from polyrank.posed.cube import cube_map
+from polyrank.posed.problem import Problem
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -117,10 +116,10 @@ class Regions:
         self.run, self.network, self.graph = run, network, graph
         self.chart = chart_of_run(run, network)
         layers = max((k for k, n in enumerate(network.bits[: run.layers], 1) if n), default=1)
-        self._cube = cube_map(network, self.chart)
-        net = net_arrays(network, self.chart, self._cube, layers)
-        self.exact = ExactFacets(network, self.chart, self._cube, net, layers)
-        self._unit_of_bit = np.flatnonzero(net.hyperplane)
+        problem = Problem(network, self.chart, layers)
+        self._cube = problem.cube
+        self.exact = ExactFacets(problem)
+        self._unit_of_bit = np.flatnonzero(problem.arrays.hyperplane)
 
     @cached_property
     def _bits(self) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:

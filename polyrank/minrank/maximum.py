@@ -33,6 +33,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
 from polyrank.posed.section import chart_for
 
 __all__ = ["MaximumRankInterrupted", "maximum_rank"]
@@ -272,8 +273,7 @@ class _Maximum:
 
     def _enumerate(self) -> None:
         """All regions of the layers below K."""
-        before = Network(self.network.layers[:-1], self.network.name)
-        bits = sum(before.bits)
+        bits = sum(self.network.bits[:-1])
 
         def take(batch: Batch) -> None:
             for r in range(len(batch.codeword)):
@@ -285,7 +285,8 @@ class _Maximum:
             self.interrupt.check()
             look()
 
-        found = search(before, self.chart, sink=take, progress=watch)
+        problem = Problem(self.network, self.chart, len(self.network.layers) - 1)
+        found = search(problem, take, progress=watch)
         self.undecided = not found.certified
 
     def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:

@@ -35,6 +35,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
 from polyrank.posed.section import chart_for
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
@@ -372,8 +373,7 @@ class _Minimum:
     def _below_last(self, tasks: list[Task] | None, plan: tuple[Stage, ...], step: int) -> None:
         """Enumerate the regions of the layers that the stage names, and go on below each."""
         stage = plan[step]
-        before = Network(self.network.layers[: stage.layers], self.network.name)
-        bits = sum(before.bits)
+        bits = sum(self.network.bits[: stage.layers])
         waiting: list[Task] = []
 
         def go_on() -> None:
@@ -399,13 +399,8 @@ class _Minimum:
         def watch(_: SearchProgress) -> None:
             self._in_time()
 
-        found = search(
-            before,
-            self.chart,
-            sink=take,
-            progress=watch,
-            tasks=tasks,
-        )
+        problem = Problem(self.network, self.chart, stage.layers)
+        found = search(problem, take, progress=watch, tasks=tasks)
         if not found.certified:
             self.undecided = True
         if waiting:

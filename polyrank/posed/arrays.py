@@ -14,15 +14,14 @@ from flint import fmpq, fmpq_mat, fmpz
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
-from polyrank.network.normal_form import Layer, Network
+from polyrank.network.normal_form import Layer
 from polyrank.network.rational import (
     RationalArray,
     fmpq_from_float,
     nearest_float,
     nearest_ratio,
 )
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, exact_first_rows, is_zero, nonzero, power_above, wall_rows
+from polyrank.posed.cube import CubeMap, is_zero, nonzero, power_above
 from polyrank.posed.dependence import directions, ties, weight_rank
 
 __all__ = ["ZERO_ROW", "NetArrays", "net_arrays"]
@@ -155,38 +154,47 @@ class NetArrays(NamedTuple):
     half_width: NDArray[np.float64]
 
 
-def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> NetArrays:
-    """Flatten the first ``layers`` layers of a network for the search.
+def net_arrays(
+    chosen: tuple[Layer, ...], k: int, cube: CubeMap, first: fmpq_mat, walls: fmpq_mat
+) -> NetArrays:
+    """Flatten layers for the search.
+
+    Parameters
+    ----------
+    chosen : tuple of Layer
+    k : int
+        Number of chart coordinates.
+    cube : CubeMap
+    first, walls : fmpq_mat
+        Exact rows of layer 1 and of the walls in cube coordinates.
 
     Raises
     ------
     UnsupportedError
         If a weight, a slope or a rational bias is too large or too small for float64 products.
     """
-    chosen = network.layers[:layers]
     units = np.array([layer.units for layer in chosen], dtype=np.int64)
     unit_start = np.concatenate([[0], np.cumsum(units)]).astype(np.int64)
     weights: list[NDArray[np.float64]] = []
     weight_start = [0, 0]
     biases: list[NDArray[np.float64]] = [np.zeros(int(units[0]))]
     exact_weight = [True]
-    for k, layer in enumerate(chosen):
+    for index, layer in enumerate(chosen):
         for what in ("weight", "slope_neg", "slope_pos"):
-            _check_range(k + 1, what, getattr(layer, what), _LARGEST_WEIGHT)
+            _check_range(index + 1, what, getattr(layer, what), _LARGEST_WEIGHT)
         if layer.bias.exact is not None:
-            _check_range(k + 1, "bias", layer.bias, _LARGEST_BIAS)
-    for k, layer in enumerate(chosen[1:], start=1):
+            _check_range(index + 1, "bias", layer.bias, _LARGEST_BIAS)
+    for index, layer in enumerate(chosen[1:], start=1):
         w = np.ascontiguousarray(layer.weight.approx.T)
         weights.append(w.ravel())
         weight_start.append(weight_start[-1] + w.size)
         biases.append(layer.bias.approx)
         exact_weight.append(
             all(a.is_float for a in (layer.weight, layer.bias))
-            and all(a.is_float for a in (chosen[k - 1].slope_neg, chosen[k - 1].slope_pos))
+            and all(a.is_float for a in (chosen[index - 1].slope_neg, chosen[index - 1].slope_pos))
         )
-    first = exact_first_rows(chosen[0], chart, cube)
     first_float = float_rows(first, free_scale=False)
-    walls = float_rows(wall_rows(chart, cube), free_scale=True)
+    wall_floats = float_rows(walls, free_scale=True)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
     central = _central_layers(chosen, first, cube)
     tie, tie_sign = ties(chosen, first, None if first_float.error.any() else first_float.rows)
@@ -206,14 +214,14 @@ def net_arrays(network: Network, chart: Chart, cube: CubeMap, layers: int) -> Ne
         tie=tie,
         tie_sign=tie_sign,
         direction=directions(chosen),
-        weight_rank=np.array([weight_rank(layer, chart.k) for layer in chosen], dtype=np.int64),
+        weight_rank=np.array([weight_rank(layer, k) for layer in chosen], dtype=np.int64),
         first_rows=first_float.rows,
         first_error=first_float.error,
         first_power=first_float.power,
         first_exponent=first_float.exponent,
-        wall_rows=walls.rows,
-        wall_error=walls.error,
-        wall_exponent=walls.exponent,
+        wall_rows=wall_floats.rows,
+        wall_error=wall_floats.error,
+        wall_exponent=wall_floats.exponent,
         constant_column=cube.constant_column,
         linear_columns=cube.linear_columns,
         homogeneous=cube.kind == "homogeneous",

@@ -9,15 +9,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from polyrank.cells.search import SearchProgress, chosen_engine, search
-from polyrank.cells.task import settled
+from polyrank.cells.search import chosen_engine, search
+from polyrank.cells.task import SearchProgress, settled
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.branch import Branch
-from polyrank.posed.ranks import ExactRanks
-from polyrank.posed.section import chart_for
+from polyrank.posed.problem import Problem
 from polyrank.regions.manifest import chart_entry, network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, proof_files
 from polyrank.regions.run import Run
@@ -125,8 +123,9 @@ def enumerate_regions(
     if proof and directory is None:
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
-    chart = chart_for(network, where)
-    chosen = chosen_engine(network, chart) if engine == "auto" else engine
+    problem = Problem.on(network, where, layers)
+    chart = problem.chart
+    chosen = chosen_engine(problem) if engine == "auto" else engine
     own_file = proof and network_file is None
     manifest = {
         "started": started.isoformat(timespec="seconds"),
@@ -142,7 +141,6 @@ def enumerate_regions(
     bits = sum(network.bits[:layers])
     sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
     log = None if directory is None or not proof else ProofLog(directory)
-    ranks = ExactRanks(Branch.on(network, chart), layers)
 
     def between(state: SearchProgress) -> None:
         sink.save()
@@ -155,11 +153,9 @@ def enumerate_regions(
             if own_file and directory is not None:
                 save(network, directory / NETWORK_NAME)
             found = search(
-                network,
-                chart,
-                through_layer=through_layer,
+                problem,
+                lambda batch: sink.write(settled(batch, problem.ranks)),
                 engine=chosen,
-                sink=lambda batch: sink.write(settled(batch, ranks)),
                 progress=between,
                 proof=None if log is None else log.write,
                 jobs=jobs,

@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 from polyrank.cells.explore import Explored, Explorer, explorer
 from polyrank.cells.subtree import Subtree
 from polyrank.cells.task import Batch, settled
-from polyrank.posed.branch import Branch
-from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.problem import Problem as Posed
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.problem import Problem
 from polyrank.regions.proof_log import packed_log
@@ -73,11 +72,9 @@ class PieceMaker:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.explorer: Explorer = explorer(
-            problem.network, problem.chart, problem.layers, problem.engine, proof=problem.proof
-        )
-        branch = Branch.on(problem.network, problem.chart)
-        self._ranks = ExactRanks(branch, problem.layers)
+        posed = Posed(problem.network, problem.chart, problem.layers)
+        self.explorer: Explorer = explorer(posed, problem.engine, proof=problem.proof)
+        self._ranks = posed.ranks
         self._schema = problem.schema
         self.rows = 0
 

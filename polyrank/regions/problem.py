@@ -11,6 +11,7 @@ from polyrank.cells.search import chosen_engine
 from polyrank.errors import NetworkError
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem as Posed
 from polyrank.regions.schema import region_schema
 
 __all__ = ["TASK_WORK", "Engine", "Keep", "Problem", "asked_layers", "engine_for"]
@@ -90,4 +91,4 @@ def engine_for(network: Network, chart: Chart, engine: str) -> str:
     """
     if engine not in get_args(Engine):
         raise ValueError(f"engine {engine!r} is not one of {', '.join(get_args(Engine))}")
-    return chosen_engine(network, chart) if engine == "auto" else engine
+    return chosen_engine(Posed.of(network, chart)) if engine == "auto" else engine

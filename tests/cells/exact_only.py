@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from polyrank.cells import search as module
+from polyrank.cells import dictionary_search as module
+from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchResult, settled
 from polyrank.network.normal_form import Network
-from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
-from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.problem import Problem
 
 Regions = dict[tuple[bytes, bytes], tuple[int, ...]]
 Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
@@ -20,19 +20,17 @@ Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
 def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, SearchResult]:
     """Regions as ``{(codeword, zero): ranks}``; a region that appears twice is an error."""
     found: Regions = {}
-    ranks = ExactRanks(
-        Branch.on(network, chart), options.get("through_layer") or len(network.layers)
-    )
+    problem = Problem.of(network, chart)
 
     def sink(batch: Batch) -> None:
-        exact = settled(batch, ranks)
+        exact = settled(batch, problem.ranks)
         rows = zip(exact.codeword, exact.zero, exact.rank, strict=True)
         for codeword, zero, rank in rows:
             key = (codeword.tobytes(), zero.tobytes())
             assert key not in found, f"{key} was enumerated twice"
             found[key] = tuple(rank.tolist())
 
-    return found, module.search(network, chart, sink=sink, **{"engine": "dictionary", **options})
+    return found, search(problem, sink, **{"engine": "dictionary", **options})
 
 
 def regions_without_floats(network: Network, chart: Chart, monkeypatch: Any) -> Regions:

@@ -27,6 +27,7 @@ from polyrank.cells.work import Work
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
 from polyrank.posed.section import chart_for
 from tests.cells.test_search_paths import _domain, _network
 
@@ -46,14 +47,14 @@ def _in_tasks(
     same_worker: bool = True,
 ) -> dict[str, Any]:
     """All tasks in some order; what they give, in the order of the tree of tasks."""
-    layers, dice = len(network.layers), random.Random(seed)
-    worker = explorer(network, chart, layers, engine, proof=proof)
+    problem, dice = Problem.of(network, chart), random.Random(seed)
+    worker = explorer(problem, engine, proof=proof)
     waiting: dict[tuple[int, ...], Subtree] = {(): worker.root()}
     done: dict[tuple[int, ...], tuple[list[Batch], bytes, Any]] = {}
     while waiting:
         path = dice.choice(sorted(waiting)) if seed else min(waiting)
         tree = _through_json(waiting.pop(path))
-        who = worker if same_worker else explorer(network, chart, layers, engine, proof=proof)
+        who = worker if same_worker else explorer(problem, engine, proof=proof)
         found: list[Batch] = []
         log: list[bytes] = []
         out = who.explore(
@@ -81,7 +82,7 @@ def _in_tasks(
 
 def _codewords(network: Network, chart: Chart, engine: str) -> list[bytes]:
     rows: list[bytes] = []
-    search(network, chart, engine=engine, sink=lambda b: rows.extend(map(bytes, b.codeword)))
+    search(Problem.of(network, chart), lambda b: rows.extend(map(bytes, b.codeword)), engine=engine)
     return rows
 
 
@@ -147,7 +148,7 @@ def test_a_stopped_task_says_so() -> None:
     net = Network.from_arrays([rng.normal(size=(40, 5))], [rng.normal(size=40)], output_relu=True)
     where = chart_for(net, pr.WholeSpace())
     for engine in ("dictionary", "highs"):
-        worker = explorer(net, where, 1, engine)
+        worker = explorer(Problem.of(net, where), engine)
         found: list[Batch] = []
         looks = iter([False] * 5)
         out = worker.explore(
@@ -166,7 +167,7 @@ def test_prefixes_of_open_cells() -> None:
     net = Network.from_arrays([rng.normal(size=(8, 2))], [rng.normal(size=8)], output_relu=True)
     where = chart_for(net, pr.Box(-9, 9))
     for engine in ("dictionary", "vertices", "highs"):
-        worker = explorer(net, where, 1, engine)
+        worker = explorer(Problem.of(net, where), engine)
         assert worker.prefix(worker.root().cells[0]) == "????????"
         found: list[Batch] = []
         out = worker.explore(
@@ -215,11 +216,11 @@ def test_work_is_looked_at_where_the_counters_say() -> None:
 
 def test_bytes_that_are_no_cell() -> None:
     net = Network.from_arrays([np.eye(2)], [[0.0, 0.0]], output_relu=True)
-    worker = explorer(net, chart_for(net, pr.Box(-1, 1)), 1, "vertices")
+    worker = explorer(Problem.on(net, pr.Box(-1, 1)), "vertices")
     cell = worker.root().cells[0]
     assert isinstance(cell, bytes)
     for data in (b"", b"abc", cell[:-1], cell + b"0", b"\xff" * len(cell)):
         with pytest.raises(ValueError, match="no open cell"):
             worker.prefix(data)
     with pytest.raises(TypeError):
-        explorer(net, chart_for(net, pr.Box(-1, 1)), 1, "dictionary").prefix(cell)
+        explorer(Problem.on(net, pr.Box(-1, 1)), "dictionary").prefix(cell)

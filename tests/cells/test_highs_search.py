@@ -24,6 +24,7 @@ from polyrank.lp.highs import HighsModel, Proposal
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart, chart
+from polyrank.posed.problem import Problem
 from polyrank.regions.enumerate import EnumerationInterrupted
 from tests.checks import Row, check_run, differences, rows_of
 from tests.conftest import ROOT
@@ -55,7 +56,7 @@ def _searched(
     net: Network, where: Chart, engine: str = "highs", **options: Any
 ) -> tuple[list[tuple[int, ...]], SearchResult]:
     batches: list[Batch] = []
-    result = search(net, where, engine=engine, sink=batches.append, **options)
+    result = search(Problem.of(net, where), batches.append, engine=engine, **options)
     return _codewords(batches, sum(net.bits)), result
 
 
@@ -167,7 +168,7 @@ def test_regions_that_hold_no_float() -> None:
     """1/3 < x < 1/3 + 1e-30: the witness is rational, and is checked like the others."""
     net = network(layer([[1], [1]], [-_THIRD, -_THIRD - Fraction(1, 10**30)]))
     batches: list[Batch] = []
-    search(net, chart(pr.WholeSpace(), 1), engine="highs", sink=batches.append)
+    search(Problem.of(net, chart(pr.WholeSpace(), 1)), batches.append, engine="highs")
     (batch,) = batches
     assert len(batch.codeword) == 3
     assert list(map(len, batch.witness_exact.values())) == [1]
@@ -424,7 +425,7 @@ def test_a_rational_point_of_a_task_gives_a_float_witness_where_there_is_one() -
         ((fmpq(1, 3),),),
     )
     batches: list[Batch] = []
-    search(net, where, engine="highs", sink=batches.append, tasks=[task])
+    search(Problem.of(net, where), batches.append, engine="highs", tasks=[task])
     assert batches[0].witness.tolist() == [[1 / 3]]
     assert not batches[0].witness_exact
 
@@ -463,7 +464,7 @@ def test_an_interrupt_leaves_the_regions_found(monkeypatch: pytest.MonkeyPatch) 
 
     batches: list[Batch] = []
     with pytest.raises(KeyboardInterrupt):
-        search(net, where, engine="highs", sink=batches.append, progress=stop)
+        search(Problem.of(net, where), batches.append, engine="highs", progress=stop)
     found = _codewords(batches, sum(net.bits))
     assert len(found) == 10
     assert set(found) < set(expected)
@@ -476,7 +477,7 @@ def test_batches_are_handed_on_as_they_fill_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(highs_search, "_BATCH", 4)
     net = realistic_network("quantised", (2, 6, 6, 2), seed=12)
     batches: list[Batch] = []
-    result = search(net, chart(pr.Box(-1, 1), 2), engine="highs", sink=batches.append)
+    result = search(Problem.of(net, chart(pr.Box(-1, 1), 2)), batches.append, engine="highs")
     assert {len(b.codeword) for b in batches[:-1]} == {4}
     assert sum(len(b.codeword) for b in batches) == result.regions
 
@@ -491,7 +492,7 @@ def test_a_sink_that_fails_is_not_called_again(monkeypatch: pytest.MonkeyPatch) 
         raise RunError("no space left on the device")
 
     with pytest.raises(RunError, match="no space"):
-        search(net, chart(pr.Box(-1, 1), 2), engine="highs", sink=full)
+        search(Problem.of(net, chart(pr.Box(-1, 1), 2)), full, engine="highs")
     assert len(calls) == 1
 
 

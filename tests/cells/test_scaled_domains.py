@@ -14,6 +14,7 @@ from polyrank.cells.vertices.search import root_of
 from polyrank.graph.build import region_graph
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.posed.chart import chart
+from polyrank.posed.problem import Problem
 from tests.cells.exact_only import plain, regions
 from tests.graph.brute_force import adjacent_pairs
 from tests.graph.test_adjacency import _words
@@ -30,7 +31,10 @@ def agrees(seed: int) -> str:
         return "no domain"
     expected = regions_by_generators(asked.inside, asked.rows)
     where = chart(asked.domain, asked.network.input_dim)
-    engines = ["dictionary", *(["vertices"] if root_of(asked.network, where) is not None else [])]
+    engines = [
+        "dictionary",
+        *(["vertices"] if root_of(Problem.of(asked.network, where)) is not None else []),
+    ]
     for engine in (*engines, *(["highs"] if seed % 5 == 0 else [])):
         found, result = regions(asked.network, where, engine=engine)
         assert result.certified

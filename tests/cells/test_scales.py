@@ -20,6 +20,7 @@ from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.posed.chart import chart
+from polyrank.posed.problem import Problem
 from tests import oracles
 from tests.cells.exact_only import Plain, plain, regions, regions_without_floats
 from tests.scales import count, domain_rows, scaled_case
@@ -47,7 +48,7 @@ def agrees(seed: int) -> str:
     assert result.certified
     assert plain(found, bits) == expected, "dictionary"
     outcome = "float" if result.ladder["by_rationals"] == 0 else "rationals"
-    if root_of(network, where) is not None:
+    if root_of(Problem.of(network, where)) is not None:
         found, result = regions(network, where, engine="vertices")
         assert result.certified
         assert plain(found, bits) == expected, "vertices"

@@ -13,7 +13,7 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.cells import search as search_module
+from polyrank.cells import dictionary_search as search_module
 from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.task import UNDECIDED, Task, prefix_text
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.cells import search as dictionary_module
+from polyrank.cells import dictionary_search as dictionary_module
 from polyrank.cells import threads
 from polyrank.cells.dictionary import Dictionary
+from polyrank.cells.engine import Options
 from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.search import search
 from polyrank.cells.task import Batch
 from polyrank.cells.vertices import search as search_module
 from polyrank.cells.vertices import worker as worker_module
@@ -26,6 +28,7 @@ from polyrank.complex.level_set import decision_boundary
 from polyrank.errors import EmptyDomainError
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart, chart
+from polyrank.posed.problem import Problem
 from polyrank.proof.check import check
 from tests.cells.test_search_paths import _domain, _network
 
@@ -47,18 +50,15 @@ def _everything(network: Network, where: Chart, jobs: int, *, proof: bool) -> di
             out[name] += data if isinstance(data, bytes) else data.tobytes()
 
     result = VertexSearch(
-        network,
-        where,
-        len(network.layers),
-        sink=lambda b: add(
+        Problem.of(network, where),
+        lambda b: add(
             codeword=b.codeword,
             zero=b.zero,
             witness=b.witness,
             exact="".join(str(v) for _, v in sorted(b.witness_exact.items())).encode(),
         ),
+        Options(proof=(lambda data: add(proof=data)) if proof else None, jobs=jobs),
         keep=lambda cells: add(x=cells.x, pos=cells.pos, label=cells.label),
-        proof=(lambda data: add(proof=data)) if proof else None,
-        jobs=jobs,
     ).run()
     assert result.certified
     out["regions"] = str(result.regions).encode()
@@ -76,7 +76,7 @@ def test_degenerate_networks_on_several_threads(eager: None, proof: bool) -> Non
             where = chart(_domain(rng, net.input_dim), net.input_dim)
         except EmptyDomainError:
             continue
-        if root_of(net, where) is None:
+        if root_of(Problem.of(net, where)) is None:
             continue
         expected = _everything(net, where, 1, proof=proof)
         for jobs in (2, 5):
@@ -115,7 +115,9 @@ def test_an_error_in_a_thread_reaches_the_caller(eager: None, monkeypatch: Any) 
     net = pr.Network.from_arrays(
         [np.random.default_rng(0).normal(size=(40, 2)), np.ones((1, 40))], [np.zeros(40) + 0.1, [0]]
     )
-    search = VertexSearch(net, chart(pr.Box(-1, 1), 2), 2, sink=lambda batch: None, jobs=3)
+    search = VertexSearch(
+        Problem.of(net, chart(pr.Box(-1, 1), 2)), lambda batch: None, Options(jobs=3)
+    )
 
     def fails(self: Any, task: Any, share: Any) -> None:
         raise MemoryError("no room")
@@ -137,7 +139,7 @@ def test_an_interrupt_keeps_what_was_found(eager: None) -> None:
         found.append(batch)
         signal.raise_signal(signal.SIGINT)
 
-    search = VertexSearch(net, chart(pr.Box(-1, 1), 2), 2, sink=sink, jobs=3)
+    search = VertexSearch(Problem.of(net, chart(pr.Box(-1, 1), 2)), sink, Options(jobs=3))
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         search.run()
@@ -154,7 +156,7 @@ def _with_dictionaries(network: Network, where: Chart, **options: Any) -> dict[s
         for point in batch.witness_exact.values():
             out["exact"] += repr(point).encode()
 
-    result = dictionary_module.search(network, where, engine="dictionary", sink=sink, **options)
+    result = search(Problem.of(network, where), sink, engine="dictionary", **options)
     for name in ("regions", "tests", "pivots", "certified", "undecided"):
         out[name] = repr(getattr(result, name)).encode()
     out["exact_cells"] = repr(result.ladder["exact_cells"]).encode()
@@ -217,7 +219,7 @@ def test_an_interrupt_keeps_what_dictionaries_found(monkeypatch: pytest.MonkeyPa
 
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        dictionary_module.search(net, chart(pr.Box(-1, 1), 5), sink=sink, jobs=3)
+        search(Problem.of(net, chart(pr.Box(-1, 1), 5)), sink, jobs=3)
     assert threading.active_count() == before
     assert found
 

@@ -12,6 +12,7 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
+from polyrank.cells.engine import Options
 from polyrank.cells.task import settled
 from polyrank.cells.vertices.search import VertexSearch, root_of
 from polyrank.complex.build import cell_complex
@@ -19,9 +20,8 @@ from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.native import library, records
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
-from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart, chart
-from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.problem import Problem
 from polyrank.proof.check import check
 from tests import oracles
 from tests.cells.exact_only import Regions, regions
@@ -36,10 +36,10 @@ def _with_vertices(
     """Regions and witnesses of the search with vertices."""
     found: Regions = {}
     points: dict[tuple[bytes, bytes], Point] = {}
-    ranks = ExactRanks(Branch.on(network, where), len(network.layers))
+    problem = Problem.of(network, where)
 
     def sink(batch: Any) -> None:
-        whole = settled(batch, ranks)
+        whole = settled(batch, problem.ranks)
         for i in range(len(whole.rank)):
             key = (whole.codeword[i].tobytes(), whole.zero[i].tobytes())
             assert key not in found, f"{key} was enumerated twice"
@@ -48,7 +48,7 @@ def _with_vertices(
             floats = whole.witness[i].tolist()
             points[key] = exact or tuple(fmpq_from_float(v) for v in floats)
 
-    result = VertexSearch(network, where, len(network.layers), sink=sink).run()
+    result = VertexSearch(problem, sink, Options()).run()
     assert result.certified
     return found, points, dict(result.ladder)
 
@@ -70,9 +70,9 @@ def _agrees(seed: int) -> str:
         where = chart(domain, net.input_dim)
     except EmptyDomainError:
         return "empty"
-    if root_of(net, where) is None:
+    if root_of(Problem.of(net, where)) is None:
         with pytest.raises(UnsupportedError, match="use the dictionary engine"):
-            VertexSearch(net, where, len(net.layers), sink=lambda batch: None)
+            VertexSearch(Problem.of(net, where), lambda batch: None, Options())
         return "refused"
     found, points, ladder = _with_vertices(net, where)
     expected, result = regions(net, where, engine="dictionary")
@@ -122,12 +122,10 @@ def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: An
                 out[name] += data if isinstance(data, bytes) else data.tobytes()
 
         VertexSearch(
-            net,
-            where,
-            3,
-            sink=lambda b: add(codeword=b.codeword, rank=b.rank, witness=b.witness),
+            Problem.of(net, where),
+            lambda b: add(codeword=b.codeword, rank=b.rank, witness=b.witness),
+            Options(proof=lambda data: add(proof=data)),
             keep=lambda cells: add(x=cells.x, err=cells.err, pos=cells.pos, label=cells.label),
-            proof=lambda data: add(proof=data),
         ).run()
         return out
 
@@ -199,7 +197,7 @@ def test_proofs_of_the_whole_space_are_accepted(
     monkeypatch.setattr("polyrank.cells.vertices.search._SEGMENT", segment)
     rng = np.random.default_rng(seed)
     network = _network(rng)
-    while root_of(network, _whole_space(network)) is None:
+    while root_of(Problem.of(network, _whole_space(network))) is None:
         network = _network(rng)
     expected, _ = regions(network, _whole_space(network), engine="dictionary")
     run = pr.enumerate_regions(network, engine="vertices", out=tmp_path / "run", proof=True)

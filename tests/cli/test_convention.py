@@ -115,8 +115,8 @@ def test_enumerate_settles_the_convention(
     (tmp_path / "box.vnnlib").write_text(box(*bounds))
     seen = []
 
-    def search(network, chart, **_options):
-        seen.append(network)
+    def search(problem, sink, **_options):
+        seen.append(problem.network)
         return FakeResult()
 
     monkeypatch.setattr("polyrank.regions.enumerate.search", search)

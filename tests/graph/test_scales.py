@@ -13,6 +13,7 @@ from polyrank.cells.vertices.search import root_of
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.posed.chart import chart
+from polyrank.posed.problem import Problem
 from tests.graph.brute_force import adjacent_pairs
 from tests.graph.test_adjacency import _sound, _words
 from tests.oracles import regions_by_generators
@@ -27,7 +28,7 @@ def agrees(seed: int) -> str:
     if len(regions_by_generators(network, rows)) > 40:
         return "too large for the oracle"
     engine = "dictionary"
-    if seed % 2 and root_of(network, chart(domain, n)) is not None:
+    if seed % 2 and root_of(Problem.of(network, chart(domain, n))) is not None:
         engine = "vertices"
     run = pr.enumerate_regions(network, domain, engine=engine)
     assert run.certified

@@ -12,10 +12,11 @@ import polyrank as pr
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
-from polyrank.posed.arrays import ZERO_ROW, float_rows, net_arrays
+from polyrank.posed.arrays import ZERO_ROW, float_rows
 from polyrank.posed.chart import chart
 from polyrank.posed.cube import cube_map, exact_first_rows, wall_rows
 from polyrank.posed.dependence import weight_rank
+from polyrank.posed.problem import Problem
 
 FLOATS = RationalArray.from_floats
 
@@ -26,8 +27,8 @@ def _net(weight: Any, bias: Any) -> Network:
 
 def _arrays(network: Network, domain: Any) -> Any:
     where = chart(domain, network.input_dim)
-    cube = cube_map(network, where)
-    return net_arrays(network, where, cube, len(network.layers)), where, cube
+    problem = Problem.of(network, where)
+    return problem.arrays, where, problem.cube
 
 
 @pytest.mark.parametrize(

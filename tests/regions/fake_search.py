@@ -24,8 +24,8 @@ class FakeResult:
 def ending(how: BaseException | FakeResult, rows: int = len(REGIONS)) -> Callable[..., Any]:
     """A search that emits the first rows of the fake arrangement and ends as told."""
 
-    def search(network, chart, *, through_layer, engine, sink, progress, proof=None, jobs=None):
-        del network, chart, through_layer, engine, proof, jobs
+    def search(problem, sink, *, engine, progress, proof=None, jobs=None):
+        del problem, engine, proof, jobs
         sink(batch(REGIONS[:rows]))
         if progress is not None:
             for share in (0.0, 0.5, 1.0):

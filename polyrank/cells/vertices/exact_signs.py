@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from polyrank.cells.exact_cells import ExactCells
 from polyrank.cells.vertices.root import AT_INFINITY
 from polyrank.errors import UncertifiedError
-from polyrank.network.normal_form import Network
-from polyrank.posed.arrays import NetArrays
-from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, wall_rows
+from polyrank.posed.problem import Problem
 
 __all__ = ["ExactSigns"]
 
@@ -24,14 +21,12 @@ Vector = tuple[fmpq, ...]
 class ExactSigns:
     """Exact hyperplanes and vertices on the current path of the search."""
 
-    def __init__(
-        self, network: Network, chart: Chart, cube: CubeMap, net: NetArrays, layers: int
-    ) -> None:
-        self.cells = ExactCells(network, chart, cube, net, layers)
-        self.cube = cube
-        self._net = net
-        self._walls = wall_rows(chart, cube)
-        self._conic = cube.kind != "bounded"
+    def __init__(self, problem: Problem) -> None:
+        self.cells = ExactCells(problem)
+        self.cube = problem.cube
+        self._net = problem.arrays
+        self._walls = problem.walls
+        self._conic = problem.cube.kind != "bounded"
 
     def row(self, label: int, decision: NDArray[np.int8]) -> list[fmpq]:
         """The exact row ``(a, b)`` of a label on the region that the decisions fix."""

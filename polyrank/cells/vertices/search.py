@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
+from polyrank.cells.engine import Options, Sink
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
 from polyrank.cells.ordered_work import OrderedWork
-from polyrank.cells.task import Batch, SearchProgress, SearchResult
-from polyrank.cells.threads import available_threads
+from polyrank.cells.task import SearchProgress, SearchResult
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.exact_signs import ExactSigns
 from polyrank.cells.vertices.root import (
@@ -20,15 +20,13 @@ from polyrank.cells.vertices.root import (
     root_arrays,
     whole_space_root,
 )
-from polyrank.cells.vertices.worker import Found, Problem, VertexWorker
+from polyrank.cells.vertices.worker import Found, Setting, VertexWorker
 from polyrank.errors import UnsupportedError
 from polyrank.native.records import Handle
-from polyrank.network.normal_form import Network
-from polyrank.posed.arrays import net_arrays
 from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
+from polyrank.posed.problem import Problem
 
-__all__ = ["MOST_DIMENSIONS", "VertexSearch", "root_of", "takes"]
+__all__ = ["MOST_DIMENSIONS", "VertexSearch", "root_of", "takes", "vertex_search"]
 
 MOST_DIMENSIONS = 3
 #: Cells per proof segment; segments are what a checker can take apart and check in parallel.
@@ -40,28 +38,33 @@ _OUTPUT_BYTES = 1 << 24
 _OUTPUT_ROWS = 65536
 
 
-def root_of(network: Network, chart: Chart, cube: CubeMap | None = None) -> Root | None:
+def root_of(problem: Problem) -> Root | None:
     """The domain as cells with vertices; None where this search cannot take it.
 
     It takes domains of dimension 1 to 3 that are polytopes of not too many rows, or all of R^k
-    where layer 1 has k independent hyperplanes. ``cube`` is the chart's map, where it is known.
+    where layer 1 has k independent hyperplanes.
     """
+    chart = problem.chart
     if not 1 <= chart.k <= MOST_DIMENSIONS:
         return None
-    cube = cube or cube_map(network, chart)
-    if cube.kind == "bounded":
-        return domain_root(wall_rows(chart, cube), chart)
+    if problem.cube.kind == "bounded":
+        return domain_root(problem.walls, chart)
     if chart.A.nrows():
         return None
-    net = net_arrays(network, chart, cube, 1)
-    return whole_space_root(exact_first_rows(network.layers[0], chart, cube), net, cube)
+    return whole_space_root(problem.first_rows, problem.arrays, problem.cube)
 
 
-def takes(network: Network, chart: Chart) -> bool:
+def takes(problem: Problem) -> bool:
     """Whether :func:`root_of` gives a root, without listing the vertices of a polytope."""
+    chart = problem.chart
     if 1 <= chart.k <= MOST_DIMENSIONS and chart.bounded:
         return math.comb(chart.A.nrows(), chart.k) <= MOST_SUBSETS
-    return root_of(network, chart) is not None
+    return root_of(problem) is not None
+
+
+def vertex_search(problem: Problem, sink: Sink, options: Options) -> SearchResult:
+    """Enumerate in dimension 1 to 3, with vertices; see :mod:`polyrank.cells.engine`."""
+    return VertexSearch(problem, sink, options).run()
 
 
 def _why_not(chart: Chart) -> str:
@@ -79,22 +82,13 @@ class VertexSearch:
 
     Parameters
     ----------
-    network : Network
-    chart : Chart
-    layers : int
-        Number of layers, counted from the first.
+    problem : Problem
     sink : callable
         Receives :class:`~polyrank.cells.task.Batch` objects.
-    progress : callable, optional
-    proof : callable, optional
-        Receives the proof log.
+    options : Options
+        Its progress, proof and jobs. Regions, their order and the proof do not depend on jobs.
     keep : callable, optional
         Receives, before each batch, its cells with their faces.
-    root : Root, optional
-        What :func:`root_of` gave for this network and domain.
-    jobs : int, optional
-        Number of threads. Regions, their order and the proof do not depend on it. None: as many as
-        :func:`~polyrank.cells.threads.available_threads`.
 
     Raises
     ------
@@ -104,48 +98,37 @@ class VertexSearch:
 
     def __init__(
         self,
-        network: Network,
-        chart: Chart,
-        layers: int,
+        problem: Problem,
+        sink: Sink,
+        options: Options,
         *,
-        sink: Callable[[Batch], None],
-        progress: Callable[[SearchProgress], None] | None = None,
-        proof: Callable[[bytes], None] | None = None,
         keep: Callable[[KeptCells], None] | None = None,
-        root: Root | None = None,
-        jobs: int | None = 1,
     ) -> None:
-        self.cube = cube_map(network, chart)
-        root = root or root_of(network, chart, self.cube)
+        root = root_of(problem)
         if root is None:
             raise UnsupportedError(
-                f"the vertices engine cannot take this domain: {_why_not(chart)}; "
+                f"the vertices engine cannot take this domain: {_why_not(problem.chart)}; "
                 "use the dictionary engine"
             )
-        self.net = net_arrays(network, chart, self.cube, layers)
-        row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
-        conic = self.cube.kind != "bounded"
-        walls = len(self.net.wall_rows)
-        self.problem = Problem(
-            network,
-            chart,
-            layers,
-            self.cube,
-            self.net,
+        net, cube = problem.arrays, problem.cube
+        row = net.hyperplane.sum() // 4 + 10 * problem.layers + 8 * problem.chart.k + 64
+        walls, conic = len(net.wall_rows), cube.kind != "bounded"
+        self.setting = Setting(
+            problem,
             root,
-            root_arrays(root, self.cube.dim, walls=walls, conic=conic),
+            root_arrays(root, cube.dim, walls=walls, conic=conic),
             output=min(_OUTPUT_ROWS, max(1024, int(_OUTPUT_BYTES // row))),
             keep=keep is not None,
-            log=proof is not None,
+            log=options.proof is not None,
         )
         self.interrupt = DeferredInterrupt()
-        self.worker = VertexWorker(self.problem, _SEGMENT, self.interrupt.at_once)
+        self.worker = VertexWorker(self.setting, _SEGMENT, self.interrupt.at_once)
         self.workers = [self.worker]
-        self.jobs = jobs
+        self.options = options
         self.sink = sink
         self.keep = keep
-        self.progress = progress
-        self.proof = proof
+        self.progress = options.progress
+        self.proof = options.proof
         self.regions = 0
         self.share = 0.0
         self.started = time.perf_counter()
@@ -162,7 +145,7 @@ class VertexSearch:
         each once.
         """
         with self.interrupt:
-            if self.jobs == 1 or not self._together():
+            if self.options.jobs == 1 or not self._together():
                 self._alone()
         ladder: dict[str, int] = {}
         for worker in self.workers:
@@ -187,7 +170,7 @@ class VertexSearch:
             while (left := core.status.open_cells) > 0:
                 # everything, or a segment of the proof's length of the cell on top
                 base, last, done = 0, math.inf, False
-                if self.problem.log:
+                if self.setting.log:
                     self._hand_on(Found(head=worker.head()))
                     base, last = left - 1, worker.cells + _SEGMENT
                 while not (done or worker.ended(last)):
@@ -202,20 +185,20 @@ class VertexSearch:
     def _together(self) -> bool:
         """All workers on one tree; False where one goes on alone."""
         core = self.worker.core
-        if not self.problem.log:
+        if not self.setting.log:
             try:
                 done = self.worker.step(0, math.inf, _ALONE_SECONDS)
             finally:
                 self._hand_on(self.worker.take())
             if done:
                 return True
-        jobs = available_threads() if self.jobs is None else self.jobs
+        jobs = self.options.threads
         if jobs == 1:
             return False
         cells = range(core.status.open_cells)
         work: OrderedWork[Handle, Found] = OrderedWork([core.take_cell(0) for _ in cells][::-1])
         self.worker.at_once = nullcontext  # interrupts come to the main thread
-        self.workers += [VertexWorker(self.problem, _SEGMENT) for _ in range(jobs - 1)]
+        self.workers += [VertexWorker(self.setting, _SEGMENT) for _ in range(jobs - 1)]
         try:
             work.run(self.workers, self._hand_on, self.interrupt.check)
         except KeyboardInterrupt:

@@ -37,13 +37,12 @@ from polyrank.cells.vertices.exact_signs import ExactSigns, Vector
 from polyrank.cells.vertices.root import AT_INFINITY, Root, RootArrays
 from polyrank.errors import UncertifiedError
 from polyrank.native.records import Handle
-from polyrank.network.normal_form import Network
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 from polyrank.posed.arrays import NetArrays
-from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap
+from polyrank.posed.problem import Problem
 
-__all__ = ["Found", "Problem", "SegmentHead", "VertexWorker"]
+__all__ = ["Found", "SegmentHead", "Setting", "VertexWorker"]
 
 _MOST_STEPS = 1 << 40
 #: How long a worker goes on before it looks whether another one has nothing to do.
@@ -53,19 +52,25 @@ _TASK_CELLS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Problem:
+class Setting:
     """What all workers of one search share."""
 
-    network: Network
-    chart: Chart
-    layers: int
-    cube: CubeMap
-    net: NetArrays
+    problem: Problem
     root: Root
     arrays: RootArrays
     output: int
     keep: bool
     log: bool
+
+    @property
+    def cube(self) -> CubeMap:
+        """The problem's cube coordinates."""
+        return self.problem.cube
+
+    @property
+    def net(self) -> NetArrays:
+        """The problem's arrays."""
+        return self.problem.arrays
 
     @property
     def conic(self) -> bool:
@@ -102,7 +107,7 @@ class VertexWorker:
 
     Parameters
     ----------
-    problem : Problem
+    setting : Setting
     segment : int
         Cells of a proof segment.
     at_once : callable, optional
@@ -111,18 +116,18 @@ class VertexWorker:
 
     def __init__(
         self,
-        problem: Problem,
+        setting: Setting,
         segment: int,
         at_once: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.problem = problem
+        self.setting = setting
         self.core = VertexCore(
-            problem.net,
-            problem.arrays,
-            problem.chart.k,
-            output=problem.output,
-            keep=problem.keep,
-            log=problem.log,
+            setting.net,
+            setting.arrays,
+            setting.problem.chart.k,
+            output=setting.output,
+            keep=setting.keep,
+            log=setting.log,
         )
         self.asked = 0
         self.witnesses = 0
@@ -136,8 +141,7 @@ class VertexWorker:
     def exact(self) -> ExactSigns:
         """Exact rows and vertices, made for the first question."""
         if self._exact is None:
-            p = self.problem
-            self._exact = ExactSigns(p.network, p.chart, p.cube, p.net, p.layers)
+            self._exact = ExactSigns(self.setting.problem)
         return self._exact
 
     @property
@@ -193,7 +197,7 @@ class VertexWorker:
         self._shared = status.done_share
         if not (status.regions or status.log_bytes):
             return Found(share=share)
-        found, kept = self.core.take(status, keep=self.problem.keep)
+        found, kept = self.core.take(status, keep=self.setting.keep)
         batch = None
         if status.regions:
             batch = Batch(found.bit, found.zero, found.rank, found.point, self._exact_points)
@@ -204,17 +208,17 @@ class VertexWorker:
         """Work on a task as one of several workers."""
         core = self.core
         core.load_cell(task)
-        if self.problem.log:
+        if self.setting.log:
             share.found([Found(head=self.head())])
-        last = self.cells + (self._segment if self.problem.log else _TASK_CELLS)
+        last = self.cells + (self._segment if self.setting.log else _TASK_CELLS)
         done = False
         while not (done or share.stopped or self.ended(last)):
             done = self.step(0, last, _SHARE_SECONDS)
             share.found([self.take()])
             # a proof's segments are the same however many workers there are
-            if not self.problem.log and share.wanted and core.status.open_cells > 1:
+            if not self.setting.log and share.wanted and core.status.open_cells > 1:
                 share.give([core.take_cell(0)])
-        if self.problem.log:
+        if self.setting.log:
             share.found([Found(end=True)])
         open_cells = [] if share.stopped else range(core.status.open_cells)
         share.give([core.take_cell(0) for _ in open_cells][::-1])
@@ -222,14 +226,14 @@ class VertexWorker:
     def head(self) -> SegmentHead:
         """Head of a proof segment for the cell on top."""
         self.core.open_segment()
-        top, net = self.core.top, self.problem.net
+        top, net = self.core.top, self.setting.net
         total = int(net.unit_start[-1])
         layer = top.layer
         decision = np.full(total, UNDECIDED, dtype=np.int8)
         splits = np.zeros(total, dtype=np.int8)
         late: list[int] = []  # units of layer 1 that cut cone f of R^k off what was open
         if top.fresh:  # the domain itself or such a cone: others end at cells with decisions
-            units = self.problem.root.labels[0] if self.problem.conic else ()
+            units = self.setting.root.labels[0] if self.setting.conic else ()
             sides = [top.cone >> (len(units) - 1 - j) & 1 for j in range(len(units))]
             early = max((j + 1 for j, above in enumerate(sides) if not above), default=0)
             late = list(units[early:])
@@ -280,11 +284,11 @@ class VertexWorker:
     ) -> Vector:
         """Exact coordinates of a vertex of the cell on top."""
         if number >= 0:
-            return (*self.problem.root.points[number], fmpq(1 if not self.problem.conic else 0))
+            return (*self.setting.root.points[number], fmpq(1 if not self.setting.conic else 0))
         sides: dict[int, int] = {}
-        if self.problem.conic:
+        if self.setting.conic:
             # the cone of R^k that the cell lies in
-            for g in self.problem.root.labels[0]:
+            for g in self.setting.root.labels[0]:
                 bit = np.uint64(1) << np.uint64(g % 64)
                 above = bool((top.pos[:, g // 64] & bit).any())
                 sides[g] = 1 if above else -1
@@ -315,9 +319,9 @@ class VertexWorker:
         vertices = self._vertices(top, decision)
         middle = [
             sum((self._unit(p)[l] for p in vertices), fmpq(0)) / len(vertices)
-            for l in range(self.problem.cube.dim)
+            for l in range(self.setting.cube.dim)
         ]
-        y = self.problem.cube.to_chart(middle)
+        y = self.setting.cube.to_chart(middle)
         near = [nearest_float(v) for v in y]
         if all(math.isfinite(v) for v in near):
             rounded = [fmpq_from_float(v) for v in near]
@@ -336,7 +340,7 @@ class VertexWorker:
 
     def _unit(self, vertex: Vector) -> Vector:
         """A vertex scaled to magnitude about 1, where only its direction counts."""
-        if not self.problem.conic:
+        if not self.setting.conic:
             return vertex
         size = max([abs(v) for v in vertex])
         return tuple(v / size for v in vertex) if size > 0 else vertex
@@ -345,11 +349,11 @@ class VertexWorker:
         self, top: TopCell, y: list[fmpq], vertices: list[Vector], decision: NDArray[np.int8]
     ) -> bool:
         """Whether a chart point is on the strict side of every hyperplane that bounds the cell."""
-        last = fmpq(0 if self.problem.conic else 1)
-        point = (*self.problem.cube.to_cube(y), last)
+        last = fmpq(0 if self.setting.conic else 1)
+        point = (*self.setting.cube.to_cube(y), last)
         labels = set(top.label.tolist())
         for label in labels:
-            if label < -len(self.problem.net.wall_rows):
+            if label < -len(self.setting.net.wall_rows):
                 continue
             sides = {self.exact.sign(vertex, label, decision) for vertex in vertices} - {0}
             if {self.exact.sign(point, label, decision)} != sides:
@@ -360,7 +364,7 @@ class VertexWorker:
         """Rows with exact multipliers ≥ 0 for a miss on the cell on top."""
         top = self.core.top
         decision = _decision(top)
-        g = int(self.problem.net.unit_start[top.layer]) + top.certify_unit
+        g = int(self.setting.net.unit_start[top.layer]) + top.certify_unit
         row = self._oriented(g, top.certify_side, decision)
         vertices = self._vertices(top, decision)
         lead = self._lead(top)
@@ -370,9 +374,9 @@ class VertexWorker:
             return _at(row, point) / (_at(oriented[lead[0]], point) if lead else 1)
 
         lowest = min((p for p in vertices if not lead or _at(oriented[lead[0]], p) > 0), key=ratio)
-        first_row = len(self.problem.net.wall_rows) if self.problem.conic else 0
+        first_row = len(self.setting.net.wall_rows) if self.setting.conic else 0
         tight = [m for m in range(first_row, len(oriented)) if _at(oriented[m], lowest) == 0]
-        d = self.problem.cube.dim
+        d = self.setting.cube.dim
         for others in itertools.combinations(tight, d - len(lead)):
             chosen = (*others, *lead)
             matrix = fmpq_mat(d, d, [oriented[m][l] for l in range(d) for m in chosen])
@@ -385,18 +389,22 @@ class VertexWorker:
 
     def _lead(self, top: TopCell) -> tuple[int, ...]:
         """The row that takes the place of 1 on a cone (see ``miss.hpp``)."""
-        if not self.problem.conic:
+        if not self.setting.conic:
             return ()
-        if self.problem.net.homogeneous:
+        if self.setting.net.homogeneous:
             return (0,)
-        labels = np.array(self.problem.root.labels[0]) if self.problem.chart.k == 1 else top.label
+        labels = (
+            np.array(self.setting.root.labels[0])
+            if self.setting.problem.chart.k == 1
+            else top.label
+        )
         return (int(top.row_of[labels[labels != AT_INFINITY][0]]),)
 
     def _row_of_cell(
         self, top: TopCell, m: int, vertices: list[Vector], decision: NDArray[np.int8]
     ) -> list[fmpq]:
         """Row m of the cell, ≥ 0 on its vertices."""
-        if m < len(self.problem.net.wall_rows):
+        if m < len(self.setting.net.wall_rows):
             return self._oriented(-1 - m, 1, decision)
         row = self._oriented(int(top.row_unit[m]), 1, decision)
         return row if any(_at(row, p) > 0 for p in vertices) else [-v for v in row]

@@ -1,0 +1,445 @@
+"""The search by dictionaries: tasks in, batches of regions out, in any dimension.
+
+The compiled kernel works through a task until a buffer is full; cells that float and integer
+arithmetic cannot decide come back and are settled in rationals, which gives new tasks. Without
+the rational rung such cells stay undecided, and the result says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
+from polyrank.cells.engine import Options, Sink
+from polyrank.cells.exact_cells import ExactCells, Leaf
+from polyrank.cells.interrupt import DeferredInterrupt, Slices
+from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.statistics import STATISTICS
+from polyrank.cells.task import (
+    UNDECIDED,
+    Batch,
+    SearchProgress,
+    SearchResult,
+    SearchStopped,
+    Task,
+    prefix_text,
+)
+from polyrank.cells.work import Work
+from polyrank.lp.farkas import integer_rows, values_at
+from polyrank.native.records import Handle
+from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
+from polyrank.posed.problem import Problem
+
+__all__ = ["DictionarySearch", "dictionary_search"]
+
+_OUTPUT_BYTES = 1 << 24
+#: Cells per proof segment; segments are what a checker can take apart and check in parallel.
+_SEGMENT = 50_000
+#: Regions that were found one by one in rationals are handed on after at most this time.
+_FLUSH_SECONDS = 1.0
+_SEGMENT_END = b"\0"
+#: A task that takes less is not worth another thread.
+_ALONE_SECONDS = 0.01
+
+
+def dictionary_search(problem: Problem, sink: Sink, options: Options) -> SearchResult:
+    """Enumerate by compiled dictionaries, in any dimension; see :mod:`polyrank.cells.engine`."""
+    return DictionarySearch(problem, sink, options).run()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """A task in the queue: its share of the tree, and the units to be decided exactly first."""
+
+    task: Task
+    share: float
+    questions: list[int] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What a core found: regions, cells that it hands back, and the share of the task it did."""
+
+    batch: Batch | None
+    hard: list[HardCell]
+    share: float
+
+
+class _Thread:
+    """A thread's core. It gives the cell that comes last to a thread that has nothing to do."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Dictionary) -> None:
+        self._core = core
+
+    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+        """Everything below a cell that is not given away."""
+        core, slices, done, code = self._core, Slices(seconds=_ALONE_SECONDS), 0.0, BUDGET
+        core.adopt(task)
+        while code != DONE and not share.stopped:
+            if share.wanted and core.open_cells > 1:
+                share.give([core.take_last()])
+            before, called = core.cells, time.perf_counter()
+            code = core.run(slices.steps)
+            slices.measured(core.cells - before, time.perf_counter() - called)
+            batch, hard, _ = core.take()
+            share.found([_Found(batch, hard, core.done_share - done)])
+            done = core.done_share
+
+
+class DictionarySearch:
+    """State of one search in one process."""
+
+    def __init__(self, problem: Problem, sink: Sink, options: Options) -> None:
+        layers, chart = problem.layers, problem.chart
+        self.options = options
+        self.proof = options.proof
+        self.cube = problem.cube
+        self.net = problem.arrays
+        row = self.net.hyperplane.sum() // 4 + 10 * layers + 8 * chart.k + 64
+        self.output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
+        self.core = self._new_core()
+        self.cores = [self.core]
+        self.jobs = options.threads
+        self.exact = ExactCells(problem)
+        self.layers = layers
+        self.chart = chart
+        self.sink = sink
+        self.progress = options.progress
+        self.queue: list[_Entry] = []
+        self.undecided: list[str] = []
+        self.leaves: list[Leaf] = []
+        self.regions = 0
+        self.exact_tests = 0
+        self.exact_cells = 0
+        self.share = 0.0
+        self.started = time.perf_counter()
+        self.interrupt = DeferredInterrupt()
+        self.slices = Slices()
+        self.flushed = self.started
+        self.work: Work | None = None
+        self.stopped: Callable[[], bool] | None = None
+
+    def explore(
+        self, cells: Sequence[Task], shares: Sequence[float], work: Work
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        """Search below open cells that follow one another until the work is done or spent.
+
+        Where it ends depends on the cells and the work alone, not on the clock or on what this
+        search did before.
+
+        Returns
+        -------
+        rest : list of (Task, float)
+            Open cells and their shares of the tree, in the order of the search.
+        complete : bool
+            False if :attr:`stopped` said so: then what was found is part of the answer only.
+        """
+        self.queue = [_Entry(t, s, None) for t, s in zip(cells, shares, strict=True)][::-1]
+        self.regions, self.undecided, self.leaves, self.share = 0, [], [], 0.0
+        self.work = work
+        complete = True
+        work.begin(self.core.cells, self._tests(), self.exact_cells)
+        try:
+            while self.queue and not work.over:
+                self._work_on(self.queue.pop(), None)
+                self._safe_point()
+                self._look()
+        except SearchStopped:
+            complete = False
+        self._flush_leaves()
+        rest = [(entry.task, entry.share) for entry in reversed(self.queue)]
+        self.queue = []
+        return rest, complete
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The counters of all cores, since the search was made."""
+        counts = [core.statistics for core in self.cores]
+        return {name: sum(count[name] for count in counts) for name in STATISTICS}
+
+    def _look(self) -> None:
+        """Let the budget see what was done, where it is time."""
+        if self.work is not None:
+            self.work.look(self.core.cells, self._tests, self.exact_cells)
+
+    def _tests(self) -> int:
+        counters = self.core.statistics
+        return counters["tests"] + counters["pivots"]
+
+    def run(self) -> SearchResult:
+        """Work through the tasks and everything that comes of them."""
+        tasks, budget = self.options.tasks, self.options.budget
+        start = [self.root()] if tasks is None else list(tasks)
+        self.queue = [_Entry(task, 1.0 / max(1, len(start)), None) for task in start]
+        left = budget
+        unfinished: tuple[Task, ...] = ()
+        with self.interrupt:
+            try:
+                while self.queue:
+                    if left is not None and left <= 0:
+                        unfinished = tuple(entry.task for entry in self.queue)
+                        break
+                    used = self._work_on(self.queue.pop(), left)
+                    if left is not None:
+                        left -= used
+                    self._safe_point()
+            except KeyboardInterrupt:
+                self._flush_leaves()  # what was found is kept
+                raise
+            self._flush_leaves()
+        stat = self.statistics
+        ladder = {name: n for name, n in stat.items() if name not in ("tests", "pivots")}
+        ladder["by_rationals"] = self.exact_tests
+        ladder["exact_cells"] = self.exact_cells
+        return SearchResult(
+            regions=self.regions,
+            undecided=tuple(self.undecided),
+            open=unfinished,
+            certified=not self.undecided and not unfinished,
+            tests=stat["tests"] + self.exact_tests,
+            pivots=stat["pivots"],
+            seconds=time.perf_counter() - self.started,
+            ladder=ladder,
+        )
+
+    def _new_core(self) -> Dictionary:
+        log = self.proof is not None
+        return Dictionary(self.net, self.cube.dim, output=self.output, log=log)
+
+    def root(self) -> Task:
+        """The whole domain."""
+        total = int(self.net.unit_start[-1])
+        interior = tuple(self.chart.interior.entries())
+        points = [interior]
+        nudged = self._generic(interior)
+        if nudged is not None:
+            points.insert(0, nudged)
+        return Task(
+            -1,
+            np.full(total, UNDECIDED, dtype=np.int8),
+            np.zeros(total, dtype=np.int8),
+            tuple(points),
+        )
+
+    def _generic(self, interior: tuple[fmpq, ...]) -> tuple[fmpq, ...] | None:
+        """An interior float64 point in general position beside the given one (often a centre)."""
+        rows = integer_rows(self.chart.A, self.chart.b)
+        for shift in range(3, 40, 4):
+            point = [
+                fmpq_from_float(nearest_float(v + fmpq(int(h * 2**20), 2**20) / 2**shift))
+                for v, h in zip(interior, self._scatter(), strict=True)
+            ]
+            if all(v > 0 for v in values_at(rows, fmpq_mat(len(point), 1, point))):
+                return tuple(point)
+        return None
+
+    def _scatter(self) -> list[float]:
+        golden = 0.6180339887498949
+        return [
+            ((0.5 + (l + 1) * golden) % 1.0 - 0.5) * float(h)
+            for l, h in enumerate(self.cube.half_width)
+        ]
+
+    def _work_on(self, entry: _Entry, left: int | None) -> int:
+        """One task: compiled where it can be, exact where it must be. Returns cells used."""
+        if entry.questions is not None or not self._load(entry.task):
+            if self.options.rational:
+                self._settle_exactly(entry)
+            else:
+                self.undecided.append(prefix_text(entry.task.decision, self.net.unit_start))
+            return 1
+        if self.proof is not None:
+            left = _SEGMENT if left is None else min(left, _SEGMENT)
+            self.proof(self._segment_head(entry.task))
+        before, begun = self.core.cells, time.perf_counter()
+        hard: list[_Entry] = []
+        used = 0
+        done = 0.0
+        while True:
+            steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
+            if self.work is not None:
+                steps = min(steps, self.work.room(self.core.cells))
+            called, already = time.perf_counter(), used
+            code = self.core.run(max(1, steps))
+            used = self.core.cells - before
+            self.slices.measured(used - already, time.perf_counter() - called)
+            batch, handed_back, log = self.core.take()
+            self._accept(_Found(batch, handed_back, self.core.done_share - done), entry, hard)
+            done = self.core.done_share
+            if self.proof is not None:
+                self.proof(log)
+            self._safe_point()
+            self._look()
+            spent = self.work is not None and self.work.over
+            if code == DONE or spent or (left is not None and used >= left):
+                break
+            if (
+                left is None
+                and self.work is None
+                and self.jobs > 1
+                and time.perf_counter() > begun + _ALONE_SECONDS
+            ):
+                self._together(entry, hard)
+                break
+        if self.core.open_cells:
+            rest = entry.share * (1.0 - self.core.done_share)
+            cells = self._open_cells()
+            self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
+        self.queue.extend(hard)
+        if self.proof is not None:
+            self.proof(_SEGMENT_END)
+        return used
+
+    def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
+        """The open cells of the core on several threads; nothing of the entry is left open."""
+        cells = [self.core.take_last() for _ in range(self.core.open_cells)]
+        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(cells))
+        self.cores += [self._new_core() for _ in range(self.jobs - len(self.cores))]
+        accept = partial(self._accept, entry=entry, hard=hard)
+        try:
+            work.run([_Thread(core) for core in self.cores], accept, self._safe_point)
+        except KeyboardInterrupt:
+            for found in work.rest():
+                accept(found)
+            raise
+
+    def _accept(self, found: _Found, entry: _Entry, hard: list[_Entry]) -> None:
+        """Hand on what was found below an entry, in the order of the search."""
+        if found.batch is not None:
+            self._flush_leaves()  # rows keep the order of the proof
+            self.regions += len(found.batch.rank)
+            self.sink(found.batch)
+        hard += map(_questioned, found.hard)
+        self.share += entry.share * found.share
+
+    def _safe_point(self) -> None:
+        """Between two steps, nothing half written: hand on what was found, report, interrupt."""
+        if self.leaves and time.perf_counter() > self.flushed + _FLUSH_SECONDS:
+            self._flush_leaves()
+        if self.progress is not None:
+            self.progress(
+                SearchProgress(
+                    self.regions,
+                    min(1.0, self.share),
+                    len(self.undecided),
+                    time.perf_counter() - self.started,
+                )
+            )
+        self.interrupt.check()
+        if self.stopped is not None and self.stopped():
+            raise SearchStopped
+
+    def _segment_head(self, task: Task) -> bytes:
+        """Head of a proof segment: where in the tree, and which row its first region has."""
+        return (
+            b"S"
+            + (task.layer + 1).to_bytes(2, "little")
+            + (self.regions + len(self.leaves)).to_bytes(8, "little")
+            + (task.decision + 1).astype(np.uint8).tobytes()
+            + task.splits.astype(np.uint8).tobytes()
+        )
+
+    def _load(self, task: Task) -> bool:
+        """Put a task into the kernel; False where no point of it is provable in float."""
+        if self.cube.dim == 0:  # the domain is a point
+            return False
+        chart_points, cube_points = [], []
+        for point in task.points:
+            y = [as_float(v) for v in point]
+            if None in y:
+                continue
+            u = [nearest_float(v) for v in self.cube.to_cube(list(point))]
+            if self.cube.kind == "homogeneous" and u[-1] < 1e-280:
+                continue
+            chart_points.append(y)
+            cube_points.append(u)
+        if not chart_points:
+            return False
+        k, d = self.chart.k, self.cube.dim
+        return bool(
+            self.core.load(
+                task.layer,
+                task.decision,
+                task.splits,
+                np.array(cube_points, dtype=np.float64).reshape(-1, d),
+                np.array(chart_points, dtype=np.float64).reshape(-1, k),
+            )
+        )
+
+    def _open_cells(self) -> list[Task]:
+        """The kernel's open cells as tasks; its stack is emptied."""
+        return [
+            Task(layer, decision, splits, (tuple(map(fmpq_from_float, point)),))
+            for layer, decision, splits, point in self.core.take_open()
+        ]
+
+    def _settle_exactly(self, entry: _Entry) -> None:
+        with self.interrupt.at_once():
+            outcome = self.exact.step(entry.task, entry.questions)
+        self.exact_tests += outcome.tests
+        self.exact_cells += 1
+        if self.proof is not None:
+            self.proof(self._segment_head(entry.task) + outcome.log + _SEGMENT_END)
+        if outcome.leaf is not None:
+            self.leaves.append(outcome.leaf)
+            if len(self.leaves) >= 1024:
+                self._flush_leaves()
+        share = entry.share / max(1, len(outcome.tasks))
+        if not outcome.tasks:
+            self.share += entry.share
+        self.queue.extend(_Entry(child, share, None) for child in outcome.tasks)
+
+    def _flush_leaves(self) -> None:
+        if not self.leaves:
+            return
+        r, k = len(self.leaves), self.chart.k
+        bits = np.zeros((r, int(self.net.hyperplane.sum())), dtype=np.uint8)
+        zeros = np.zeros_like(bits)
+        witness = np.full((r, k), np.nan)
+        exact: dict[int, tuple[fmpq, ...]] = {}
+        for i, leaf in enumerate(self.leaves):
+            signs = np.concatenate(
+                [self.exact.signs(layer, leaf.decision) for layer in range(self.layers)]
+            )[self.net.hyperplane]
+            bits[i] = signs > 0
+            zeros[i] = signs == 0
+            y = [as_float(v) for v in leaf.point]
+            if None not in y:
+                witness[i] = y
+            else:
+                exact[i] = leaf.point
+        width = self.core.code_bytes
+        self.regions += r
+        self.leaves = []
+        self.flushed = time.perf_counter()
+        self.sink(
+            Batch(
+                _packed(bits, width),
+                _packed(zeros, width),
+                np.full((r, self.layers), -1, dtype=np.int16),
+                witness,
+                exact,
+            )
+        )
+
+
+def _questioned(cell: HardCell) -> _Entry:
+    """A cell that the core handed back, with the units that it could not decide."""
+    point = tuple(map(fmpq_from_float, cell.point))
+    return _Entry(Task(cell.layer, cell.decision, cell.splits, (point,)), 0.0, cell.questions)
+
+
+def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    out = np.zeros((len(bits), width), dtype=np.uint8)
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    out[:, : packed.shape[1]] = packed
+    return out

@@ -1,0 +1,99 @@
+"""The posed problem: a network on a domain, built once and handed to every engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import fmpq_mat
+
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.posed.arrays import NetArrays, net_arrays
+from polyrank.posed.branch import Branch
+from polyrank.posed.chart import Chart
+from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
+from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.section import chart_for
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The first layers of a network on a chart; what follows from them is made once, on demand.
+
+    Exact things are in the coordinates y of the chart. The cube belongs to floats.
+
+    Attributes
+    ----------
+    network : Network
+    chart : Chart
+    layers : int
+        Number of layers, counted from the first.
+    """
+
+    network: Network
+    chart: Chart
+    layers: int
+
+    @classmethod
+    def of(cls, network: Network, chart: Chart, through_layer: int | None = None) -> Problem:
+        """A network on a chart, through layer K or all layers."""
+        return cls(network, chart, through_layer or len(network.layers))
+
+    @classmethod
+    def on(cls, network: Network, domain: Domain, through_layer: int | None = None) -> Problem:
+        """A network on a domain, in the chart in which it is searched.
+
+        Raises
+        ------
+        EmptyDomainError, DomainError, TypeError
+            As :func:`polyrank.posed.section.chart_for`.
+        """
+        return cls.of(network, chart_for(network, domain), through_layer)
+
+    @cached_property
+    def branch(self) -> Branch:
+        """The exact affine maps, by prefixes of signs."""
+        return Branch.on(self.network, self.chart)
+
+    @cached_property
+    def ranks(self) -> ExactRanks:
+        """The exact ranks through every layer, by codewords."""
+        return ExactRanks(self.branch, self.layers)
+
+    @cached_property
+    def cube(self) -> CubeMap:
+        """The map to the cube coordinates of the float search.
+
+        Raises
+        ------
+        DomainError
+            If the domain is too wide, too narrow or too far out for floats.
+        """
+        return cube_map(self.network, self.chart)
+
+    @cached_property
+    def first_rows(self) -> fmpq_mat:
+        """Exact rows of layer 1 in cube coordinates, shape (units, d + 1)."""
+        return exact_first_rows(self.network.layers[0], self.chart, self.cube)
+
+    @cached_property
+    def walls(self) -> fmpq_mat:
+        """Exact walls in cube coordinates, as :func:`polyrank.posed.cube.wall_rows` orders them."""
+        return wall_rows(self.chart, self.cube)
+
+    @cached_property
+    def arrays(self) -> NetArrays:
+        """The network as the compiled search reads it.
+
+        Raises
+        ------
+        DomainError
+            As :attr:`cube`.
+        UnsupportedError
+            If a weight, a slope or a rational bias is too large or too small for float64 products.
+        """
+        chosen = self.network.layers[: self.layers]
+        return net_arrays(chosen, self.chart.k, self.cube, self.first_rows, self.walls)
