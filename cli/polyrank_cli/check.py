@@ -15,6 +15,7 @@ from polyrank_cli.options import JsonOption, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
+    from polyrank.proof.one_to_one import OneToOneReport
 
 __all__ = ["check_command"]
 
@@ -41,17 +42,27 @@ def check_command(
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
+    RUN may also be a certificate of polyrank homeomorphism -o: then every hyperplane, or the pair
+    of points with one image, is verified in rationals; --sample, --jobs and --exact say nothing.
+
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
     step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
     1 the files cannot be read, 2 wrong usage, 130 interrupted.
     """
     # these load numpy, pyarrow and python-flint, which have no place in --help
-    from polyrank.proof.check import check  # noqa: PLC0415
+    from polyrank.proof.check import Report, check  # noqa: PLC0415
     from polyrank.proof.format import NotDecidedError, ProofRejectedError  # noqa: PLC0415
+    from polyrank.proof.one_to_one import check_one_to_one, is_certificate  # noqa: PLC0415
 
+    report: Report | OneToOneReport
     with sentences():
         try:
-            report = check(run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact)
+            if is_certificate(run):
+                report = check_one_to_one(run, network=network)
+            else:
+                report = check(
+                    run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
+                )
         except ProofRejectedError as error:
             undecided = isinstance(error, NotDecidedError)
             if as_json:
@@ -63,10 +74,30 @@ def check_command(
             verdict = "undecided" if report.doubt else "accepted"
             typer.echo(json.dumps({"verdict": verdict, **asdict(report)}))
         else:
-            for line in _lines(report):
+            lines = _lines(report) if isinstance(report, Report) else _lines_of_certificate(report)
+            for line in lines:
                 typer.echo(line)
         if report.doubt:
             raise typer.Exit(UNDECIDED)
+
+
+def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:
+    if report.doubt:
+        yield f"not decided: {report.doubt}"
+    elif report.refuted_from is None:
+        yield f"accepted: layer {report.layer} is one-to-one on M, a homeomorphism onto its image"
+    else:
+        yield f"accepted: layer {report.layer} is not one-to-one on M"
+    if report.proved_through >= 0:
+        yield f"layers 0 to {report.proved_through} are one-to-one" + (
+            " (0: M in R^n)" if report.proved_through == 0 else ""
+        )
+    if report.refuted_from is not None:
+        yield f"from layer {report.refuted_from} on two points of M have one image"
+    yield (
+        f"{report.facets:,} simplices, {report.pieces:,} pieces, {report.pairs:,} hyperplanes; "
+        f"{report.seconds:.2f} s"
+    )
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
 
@@ -34,6 +35,12 @@ def homeomorphism_command(
         float | None,
         typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Write a certificate for polyrank check."
+        ),
+    ] = None,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -45,6 +52,7 @@ def homeomorphism_command(
     Exit status: 0 decided, 1 error, 2 wrong usage, 3 not decided, 130 interrupted.
     """
     # these load numpy and scipy, which have no place in --help
+    from polyrank.image.certificate import save_certificate  # noqa: PLC0415
     from polyrank.image.homeomorphism import homeomorphism  # noqa: PLC0415
     from polyrank.image.overlap import overlap_decomposition  # noqa: PLC0415
     from polyrank.image.statement import homeomorphism_object  # noqa: PLC0415
@@ -52,9 +60,12 @@ def homeomorphism_command(
 
     limit = float("inf") if time is None else time
     with sentences():
+        refuse_existing(output)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         found = homeomorphism(loaded, space, layer=layer, seconds=limit)
+        if output is not None:
+            save_certificate(found, output, network_file=reading.record(network))
         decomposition = None
         if every:
             try:

@@ -98,13 +98,17 @@ class Homeomorphism:
 
     Attributes
     ----------
+    network : Network
+        All its layers.
     restriction : Restriction
+        Of the layers 1..K.
     layer : int
         K.
     verdicts : tuple of LayerVerdict
         The layers that were looked at, ascending.
     """
 
+    network: Network
     restriction: Restriction
     layer: int
     verdicts: tuple[LayerVerdict, ...] = field(default=())
@@ -194,7 +198,7 @@ def homeomorphism(
                 k = verdict.collision.layer - 1
     except OutOfTimeError:
         pass
-    return Homeomorphism(found, last, tuple(verdicts))
+    return Homeomorphism(network, found, last, tuple(verdicts))
 
 
 def layer_verdict(restriction: Restriction, layer: int) -> LayerVerdict:

@@ -35,7 +35,7 @@ def not_decided() -> list[str]:
 
 def homeomorphism_object(found: Homeomorphism, all_pairs: Overlaps | None = None) -> dict[str, Any]:
     """The object that ``polyrank homeomorphism --json`` prints."""
-    space, network = found.restriction.manifold, found.restriction.network
+    space, network = found.restriction.manifold, found.network
     pair = found.collision
     out: dict[str, Any] = {
         "network": {"name": network.name, "hash": network.sha256},

@@ -88,3 +88,28 @@ def test_errors_are_sentences(polyrank, fold, arguments):
     ran = polyrank("homeomorphism", fold, *arguments)
     assert ran.status == 1
     assert ran.err.startswith("polyrank: error: ")
+
+
+def test_a_certificate_is_written_and_checked(polyrank, fold, tmp_path):
+    ran = polyrank("homeomorphism", fold, "circle:16", "-o", tmp_path / "c")
+    assert ran.status == 0
+    ran = polyrank("check", tmp_path / "c")
+    assert ran.status == 0
+    assert "accepted: layer 2 is not one-to-one on M" in ran.out
+    assert "layers 0 to 1 are one-to-one" in ran.out
+    shown = json.loads(polyrank("check", tmp_path / "c", "--json").out)
+    assert (shown["verdict"], shown["proved_through"], shown["refuted_from"]) == ("accepted", 1, 2)
+    again = polyrank("homeomorphism", fold, "circle:16", "-o", tmp_path / "c")
+    assert again.status == 1
+    assert "exists already" in again.err
+    polyrank("homeomorphism", fold, "circle:16", "--layer", "1", "-o", tmp_path / "d")
+    ran = polyrank("check", tmp_path / "d")
+    assert "accepted: layer 1 is one-to-one on M, a homeomorphism onto its image" in ran.out
+    polyrank("homeomorphism", fold, "circle:16", "--time", "0", "-o", tmp_path / "e")
+    ran = polyrank("check", tmp_path / "e")
+    assert ran.status == 3
+    assert "not decided: layer 2 is not decided" in ran.out
+    stated = json.loads((tmp_path / "d" / "certificate.json").read_text())
+    stated["verdict"] = "not one-to-one"
+    (tmp_path / "d" / "certificate.json").write_text(json.dumps(stated))
+    assert polyrank("check", tmp_path / "d").status == 4
