@@ -153,7 +153,12 @@ class Run(RegionRun):
         return None
 
     def where(
-        self, *, rank: int | None = None, layer: int | None = None, **limits: int
+        self,
+        *,
+        rank: int | None = None,
+        layer: int | None = None,
+        below: int | None = None,
+        least: int | None = None,
     ) -> Selection:
         """The regions of one rank, or of ranks between limits, through a layer.
 
@@ -170,18 +175,16 @@ class Run(RegionRun):
         ------
         RunError
             If there is no such layer.
-        TypeError
-            If a limit has another name.
         """
-        if unknown := set(limits) - {"below", "least"}:
-            raise TypeError(f"where() takes rank, layer, below and least, not {unknown.pop()!r}")
         column = f"rank_{self.layers if layer is None else self._layer(layer)}"
         found, begin = [np.empty(0, np.int64)], 0
         for batch in self.batches([column]):
             ranks = np.asarray(batch.column(column))
             wanted = np.ones(len(ranks), bool) if rank is None else ranks == rank
-            wanted &= ranks < limits.get("below", 2**15)
-            wanted &= ranks >= limits.get("least", 0)
+            if below is not None:
+                wanted &= ranks < below
+            if least is not None:
+                wanted &= ranks >= least
             found.append(begin + np.flatnonzero(wanted))
             begin += len(ranks)
         return Selection(self, np.concatenate(found))
@@ -267,7 +270,7 @@ class Run(RegionRun):
         Raises
         ------
         UnsupportedError
-            If there are more regions than ``limit``, or networkx is not installed.
+            If there are more regions than ``limit``.
         RunError
             If the network is not known or is another one.
         """

@@ -262,17 +262,15 @@ def to_networkx(graph: RegionGraph, run: Run, *, limit: int = NETWORKX_LIMIT) ->
     Raises
     ------
     UnsupportedError
-        If the run has more regions than ``limit``, or networkx is not installed.
+        If the run has more regions than ``limit``.
     """
     if graph.regions > limit:
         raise UnsupportedError(
             f"the graph has {graph.regions:,} regions; networkx takes at most {limit:,} here: "
             "export .npz or .parquet, or raise the limit"
         )
-    try:
-        import networkx as nx  # noqa: PLC0415  (optional)
-    except ModuleNotFoundError:
-        raise UnsupportedError("networkx is not installed: pip install 'polyrank[graph]'") from None
+    import networkx as nx  # noqa: PLC0415  (a tenth of a second of every start)
+
     out = nx.Graph()
     table = run.table
     words = unpack_bits(table.column("codeword"), run.bits)

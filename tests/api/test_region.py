@@ -131,8 +131,6 @@ def test_regions_by_rank() -> None:
     assert repr(run.where()) == "Selection(7 of 7 regions)"
     with pytest.raises(RunError, match="layer 3 is not part of this run"):
         run.where(rank=1, layer=3)
-    with pytest.raises(TypeError, match="not 'above'"):
-        run.where(above=3)
 
 
 def test_tables_for_eyes_and_data_frames() -> None:

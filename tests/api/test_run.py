@@ -41,14 +41,6 @@ def test_above_the_limit_networkx_is_refused() -> None:
         run.graph(limit=6)
 
 
-def test_without_networkx(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "networkx", None)
-    with pytest.raises(UnsupportedError, match="networkx is not installed"):
-        pr.enumerate_regions(_NET, pr.Box(-2, 2)).graph()
-
-
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -1,0 +1,85 @@
+"""Every block of code of the documentation is executed, and prints what the page says.
+
+A page's ``python`` blocks share one namespace; a ``text`` block after one is what it printed; lines
+of a ``console`` block that begin with ``$`` are given to the command line, the lines below are what
+it printed. ``...`` stands for anything. ``python notest`` is not executed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from polyrank_cli.main import app
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)( notest)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _same(expected: str, got: str) -> bool:
+    want = "\n".join(line.rstrip() for line in expected.strip().splitlines())
+    have = "\n".join(line.rstrip() for line in got.strip().splitlines())
+    return doctest.OutputChecker().check_output(want, have, doctest.ELLIPSIS)
+
+
+def _console(block: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, expected = step.partition("\n")
+        program, *arguments = shlex.split(command)
+        assert program == "polyrank"
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            app(arguments, prog_name="polyrank")
+        out, err = capsys.readouterr()
+        assert _same(expected, out + err), f"$ {command}\n{out}{err}"
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "README.md"], ids=lambda p: p.stem)
+def test_a_page(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for package in ("matplotlib", "networkx", "pandas"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": page.stem}
+    printed = None
+    for kind, notest, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python" and not notest:
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(compile(text, page.name, "exec"), names)
+            printed = out.getvalue()
+        elif kind == "text" and printed is not None:
+            assert _same(text, printed), f"{page.name} printed\n{printed}"
+            printed = None
+        elif kind == "console":
+            _console(text, capsys)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    import polyrank as pr
+
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^::: polyrank\.(\w+)", page, re.MULTILINE))
+    values = {n for n in pr.__all__ if not n.endswith("Error") and not n.startswith("__")}
+    assert values - listed == set()
+
+
+def test_every_verb_is_in_the_table_of_questions() -> None:
+    import typer
+
+    page = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    verbs = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert {v for v in verbs if f"polyrank {v} " not in page} - {
+        "info", "convert", "summary", "region", "plot", "restrict",
+    } == set()  # fmt: skip
