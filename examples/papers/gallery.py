@@ -1,0 +1,38 @@
+"""What the scripts of this folder share: their options, their tables, their colours."""
+
+import argparse
+import csv
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"]  # Okabe and Ito
+__all__ = ["COLOURS", "asked", "sampled_and_proved", "write"]
+
+
+def asked(script, documentation):
+    """``--full``, ``--jobs``, ``--output``: by default a folder beside the script."""
+    mpl.use("Agg")
+    parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="the published sizes, not a minute's")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--output", type=Path, default=Path(script).with_suffix(""))
+    return parser.parse_args()
+
+
+def write(options, name, header, rows, figure=None):
+    """``name.csv`` and ``name.png`` in the folder of the options."""
+    options.output.mkdir(parents=True, exist_ok=True)
+    with (options.output / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header.split(","), *rows])
+    if figure is not None:
+        figure.savefig(options.output / f"{name}.png", dpi=110)
+        plt.close(figure)
+
+
+def sampled_and_proved(ax, x, sampled, low, high, colour, label, *, greatest=False):
+    """Dashed and open: sampled. Solid: proved. A thick bar: an interval that is not settled."""
+    ax.plot(x, low if greatest else high, "s-", color=colour, label=label)
+    ax.plot(x, sampled, "o--", color=colour, mfc="white")
+    ax.vlines(x, low, high, color=colour, alpha=0.4, lw=5)

@@ -1,0 +1,69 @@
+"""The gallery: every script runs in its small size and writes the table that is in the repository.
+
+What the tables say is tested by theorems where they hold: no sampled minimum is below a proved one.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAPERS = ROOT / "examples" / "papers"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run(script: str, output: Path, *options: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}"}
+    done = subprocess.run(
+        [sys.executable, str(PAPERS / script), "--output", str(output), *options],
+        capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def same(found: list[dict[str, str]], kept: list[dict[str, str]]) -> None:
+    """Value by value; numbers up to the last digits that are printed."""
+    assert [list(r) for r in found] == [list(r) for r in kept]
+    for number, (a, b) in enumerate(zip(found, kept, strict=True)):
+        for name in a:
+            try:
+                near = math.isclose(float(a[name]), float(b[name]), rel_tol=1e-3, abs_tol=1e-9)
+            except ValueError:
+                near = a[name] == b[name]
+            assert near, (number, name, a, b)
+
+
+@pytest.mark.parametrize("script", sorted(p.name for p in PAPERS.glob("*.py")))
+def test_scripts_are_short(script: str) -> None:
+    assert len((PAPERS / script).read_text(encoding="utf-8").splitlines()) <= 80
+
+
+@pytest.mark.slow
+def test_figure_2_of_beshkov_and_einevoll(tmp_path: Path) -> None:
+    run("beshkov_einevoll.py", tmp_path)
+    table = rows(tmp_path / "figure2.csv")
+    same(table, rows(PAPERS / "beshkov_einevoll" / "figure2.csv"))
+    assert (tmp_path / "figure2.png").stat().st_size > 10_000
+    for row in table:
+        low, high = float(row["lower"]), float(row["upper"])
+        assert low <= high
+        if row["panel"] == "E":
+            # the share of networks, within the Monte-Carlo error of the theorem
+            p, number = float(row["theorem"]), int(row["networks"])
+            assert abs(high - p) <= 4 * math.sqrt(p * (1 - p) / number) + 1e-9
+        elif row["rank"] == "min":
+            assert high <= float(row["sampled"])
+        else:
+            assert low >= float(row["sampled"])
