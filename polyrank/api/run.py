@@ -277,24 +277,29 @@ class Run(RegionRun):
         return to_networkx(self.regions(network).graph, self, limit=limit)
 
     def plot(self, network: Network | None = None, **options: Any) -> Figure:
-        """A picture of the regions of a two-dimensional domain or slice.
+        """A picture of the regions of a domain or slice of one or two dimensions.
 
         Parameters
         ----------
         network : Network, optional
             The network of the run.
         **options
-            Those of :func:`polyrank.report.map.draw_map`.
+            Those of :func:`polyrank.report.map.draw_map` (``colour``, ``values``, ``points``,
+            ``window``, ``ax`` …) or, in one dimension,
+            :func:`polyrank.report.line_map.draw_line_map` (``layer``, ``ax``).
 
         Raises
         ------
         UnsupportedError
-            If the domain is not two-dimensional or matplotlib is not installed.
+            If the domain has more than two dimensions or matplotlib is not installed.
         RunError
             If the network is not known or is another one.
         """
-        from polyrank.report.map import draw_map  # noqa: PLC0415  (knows matplotlib)
+        from polyrank.report.line_map import draw_line_map  # noqa: PLC0415  (know matplotlib)
+        from polyrank.report.map import draw_map  # noqa: PLC0415
 
+        if self.dimension == 1 and not self.lineality:
+            return draw_line_map(self.regions(network), **options)
         return draw_map(self.regions(network), **options)
 
     def complex(self, network: Network | None = None) -> CellComplex:

@@ -125,6 +125,23 @@ def _layer(weight: Any, bias: Any, neg: Any, pos: Any, name: str) -> Layer:
     return Layer(w, b, _constant(neg, units), _constant(pos, units), name)
 
 
+def _stored_transposed(weights: Sequence[Any], biases: Sequence[Any]) -> bool:
+    """True if the matrices chain with the biases as (in, out) and not as (out, in)."""
+    try:
+        shapes = [np.shape(w.approx if isinstance(w, RationalArray) else w) for w in weights]
+        units = [len(b.approx if isinstance(b, RationalArray) else b) for b in biases]
+    except (TypeError, ValueError):
+        return False  # what is wrong with them is said elsewhere
+    if not shapes or any(len(shape) != 2 for shape in shapes):
+        return False
+
+    def fits(turned: list[tuple[int, ...]]) -> bool:
+        chained = all(s[1] == u for s, u in zip(turned[1:], units, strict=False))
+        return chained and [s[0] for s in turned] == units
+
+    return fits([s[::-1] for s in shapes]) and not fits(list(shapes))
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """An exact piecewise-linear network in normal form; the last layer is the output.
@@ -223,6 +240,11 @@ class Network:
         """
         if len(weights) != len(biases):
             raise NetworkError(f"{len(weights)} weights but {len(biases)} biases")
+        if _stored_transposed(weights, biases):
+            raise NetworkError(
+                "the matrices fit as (in, out) only, as scikit-learn and Keras store them; here "
+                "they are (out, in): give W.T of each"
+            )
         last = len(weights) - 1
         layers = tuple(
             relu_layer(w, b, f"layer {k + 1}", slope=slope)

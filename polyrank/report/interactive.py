@@ -11,8 +11,8 @@ from polyrank.graph.geometry import Regions
 from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
-from polyrank.report.map import rank_colour
-from polyrank.report.polygons import Point, low_rank_border, polygons
+from polyrank.report.colouring import rank_colour
+from polyrank.report.polygons import Point, group_border, polygons
 
 __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
 
@@ -95,7 +95,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
         line_alpha=0.7, hover_line_color=_OUTLINE,
     )  # fmt: skip
     rank = np.asarray(run.table.column(f"rank_{layer}"))
-    border = low_rank_border(regions, rank < below, shapes)
+    border = group_border(regions, (rank < below).astype(np.int32), shapes, only=1)
     if border:
         plot.multi_line(
             [piece[:, 0].tolist() for piece in border], [piece[:, 1].tolist() for piece in border],

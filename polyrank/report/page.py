@@ -12,8 +12,8 @@ from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.low_rank import LowRankPart, low_rank_part
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.rational import nearest_float, to_fmpq
+from polyrank.report.colouring import rank_colour
 from polyrank.report.interactive import MapOfPage, interactive_map
-from polyrank.report.map import rank_colour
 from polyrank.report.summary import depth, layer_summary, seconds, seen, verdict
 
 if TYPE_CHECKING:

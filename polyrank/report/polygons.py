@@ -17,7 +17,7 @@ from polyrank.lp.farkas import integer_row
 from polyrank.network.rational import to_fmpq
 from polyrank.posed.branch import Branch
 
-__all__ = ["Point", "class_pieces", "in_order", "low_rank_border", "polygons"]
+__all__ = ["Point", "class_pieces", "group_border", "in_order", "polygons"]
 
 _LIMIT = 200_000
 Point = tuple[fmpq, fmpq]
@@ -167,18 +167,38 @@ def in_order(points: list[Point]) -> list[Point]:
     return [base, *sorted(others, key=slope)]
 
 
-def low_rank_border(
-    regions: Regions, low: NDArray[np.bool_], shapes: list[list[Point]]
+def group_border(
+    regions: Regions,
+    group: NDArray[np.int32],
+    shapes: list[list[Point]],
+    *,
+    only: int | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Edges of low-rank polygons behind which there is no low-rank region."""
+    """Edges of polygons behind which there is no region of the same group.
+
+    Parameters
+    ----------
+    regions : Regions
+    group : ndarray of int, shape (R,)
+    shapes : list
+        Of :func:`polygons`.
+    only : int, optional
+        Edges of this group alone.
+    """
     graph = regions.graph
+    chosen = np.arange(len(group)) if only is None else np.flatnonzero(group == only)
     out = []
-    for r in np.flatnonzero(low).tolist():
+    for r in chosen.tolist():
         shape = shapes[r]
         start, end = graph.facet_start[r : r + 2]
-        for row, to in zip(regions.rows(r), graph.facet_to[start:end].tolist(), strict=True):
-            if to >= 0 and low[to]:
+        behind = graph.facet_to[start:end].tolist()
+        if not shape or all(to >= 0 and group[to] == group[r] for to in behind):
+            continue
+        for row, to in zip(regions.rows(r), behind, strict=True):
+            if to >= 0 and group[to] == group[r]:
                 continue
+            if only is None and to > r:
+                continue  # it is drawn from the other side
             on = [p for p in shape if row[0] * p[0] + row[1] * p[1] + row[2] == 0]
             if len(on) >= 2:
                 ends = [min(on), max(on)]

@@ -1,0 +1,143 @@
+"""How the regions of a map are coloured, and what its legend says; matplotlib draws it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from polyrank.errors import FormatError
+from polyrank.graph.geometry import Regions
+from polyrank.graph.linear_regions import linear_regions
+from polyrank.report.picture import EDGE
+from polyrank.report.polygons import Point, class_pieces
+
+__all__ = ["Colour", "Colouring", "by_values", "coloured", "rank_colour"]
+
+Colour = Literal["rank", "linear-region", "class"]
+
+#: Rank 0, 1, ...: the lower, the darker; then the full rank and all above.
+_RANKS = ("#2f4b7c", "#6f93c3", "#a9c4e0", "#d3e1ee")
+_FULL = "#f4f1ea"
+#: Soft colours: neighbours among linear regions never share one (greedily).
+_SOFT = (
+    "#a6cee3", "#fdcf8f", "#b8dfa6", "#f5b5b0", "#cfbfe2", "#f6e99b", "#a5dcd3", "#e3cfc0",
+    "#d5d8dc", "#f3c4de", "#c6d7a8", "#9fb8d9",
+)  # fmt: skip
+_CLASSES = (
+    "#b9d7ea", "#f9cf9c", "#c3e2b5", "#f2b8b5", "#d3c5e5", "#e6d3b3", "#f4cbe0", "#d9d9d9",
+    "#dfe3a0", "#b4e2e1",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colouring:
+    """Coloured polygons and what they mean.
+
+    Attributes
+    ----------
+    pieces : list of (colour, polygon)
+    handles : list
+        Of the legend.
+    what : str
+        What the colours say, for the title.
+    group : ndarray of int, shape (R,), or None
+        Where given, a boundary is drawn between regions of different groups only.
+    scale : object or None
+        What a colour bar is made from.
+    """
+
+    pieces: list[tuple[Any, list[Point]]]
+    handles: list[Any]
+    what: str
+    group: NDArray[np.int32] | None = None
+    scale: Any = None
+
+
+def rank_colour(rank: int, largest: int) -> str:
+    """The colour of a rank: the lower, the darker; ``largest`` and all above share one."""
+    return _FULL if rank >= largest else _RANKS[min(rank, len(_RANKS) - 1)]
+
+
+def _patch(face: str, label: str) -> Any:
+    from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
+
+    return Patch(facecolor=face, edgecolor=EDGE, linewidth=0.6, label=label)
+
+
+def _counted(count: int, what: str = "region") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def coloured(
+    regions: Regions, shapes: list[list[Point]], colour: Colour, rank: NDArray[Any], layer: int
+) -> Colouring:
+    """The colouring by rank, linear region or class; the legend counts what is seen."""
+    seen = np.array([bool(shape) for shape in shapes])
+    if colour == "rank":
+        largest = min(2, regions.chart.k)
+        faces = {v: rank_colour(v, largest) for v in sorted(set(rank[seen].tolist()))}
+        handles = [
+            _patch(face, f"rank {v}: {_counted(int((rank[seen] == v).sum()))}")
+            for v, face in faces.items()
+        ]
+        pieces = [(faces[int(v)], shape) for v, shape in zip(rank, shapes, strict=True) if shape]
+        return Colouring(pieces, handles, f"rank of the map through layer {layer}")
+    if colour == "class":
+        cut = class_pieces(regions, shapes)
+        present = sorted({c for c, _ in cut})
+        handles = [_patch(_CLASSES[c % len(_CLASSES)], f"class {c}") for c in present]
+        outputs = regions.network.layers[-1].units
+        meaning = "class 1 where the output is > 0" if outputs == 1 else "class: largest output"
+        return Colouring([(_CLASSES[c % len(_CLASSES)], s) for c, s in cut], handles, meaning)
+    count, group, _ = linear_regions(regions.run, regions.network, regions.graph, layer)
+    tint = _tints(regions, group, count)
+    pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if shape]
+    handles = [_patch(_SOFT[0], _counted(len(set(group[seen].tolist())), "linear region"))]
+    what = f"linear regions of the map through layer {layer}"
+    return Colouring(pieces, handles, what, group)
+
+
+def by_values(shapes: list[list[Point]], values: ArrayLike, label: str) -> Colouring:
+    """The colouring by one number per region, with a colour bar.
+
+    Raises
+    ------
+    FormatError
+        If there is not one finite number per region.
+    """
+    from matplotlib import colormaps  # noqa: PLC0415  (optional; the caller said if missing)
+    from matplotlib.cm import ScalarMappable  # noqa: PLC0415
+    from matplotlib.colors import Normalize  # noqa: PLC0415
+
+    table = np.asarray(values, dtype=float)
+    if table.shape != (len(shapes),) or not np.isfinite(table).all():
+        raise FormatError(
+            f"values have shape {table.shape}; expected one finite number for each of "
+            f"{len(shapes)} regions"
+        )
+    seen = np.array([bool(shape) for shape in shapes])
+    scale = Normalize(float(table[seen].min()), float(table[seen].max()))
+    colours = colormaps["cividis"]  # tells its ends apart for colour-blind readers too
+    pieces = [(colours(scale(v)), s) for v, s in zip(table, shapes, strict=True) if s]
+    return Colouring(pieces, [], label, None, ScalarMappable(scale, colours))
+
+
+def _tints(regions: Regions, group: NDArray[np.int32], count: int) -> list[int]:
+    """A number of a colour per linear region, different between neighbours where it can be."""
+    graph = regions.graph
+    near: list[set[int]] = [set() for _ in range(count)]
+    for a, b in zip(group[graph.source].tolist(), group[graph.target].tolist(), strict=True):
+        if a != b:
+            near[a].add(b)
+            near[b].add(a)
+    used = [0] * len(_SOFT)
+    out = [-1] * count
+    for g in range(count):
+        taken = {out[n] for n in near[g]}
+        free = [t for t in range(len(_SOFT)) if t not in taken] or list(range(len(_SOFT)))
+        out[g] = min(free, key=lambda t: used[t])
+        used[out[g]] += 1
+    return out
