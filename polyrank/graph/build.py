@@ -7,19 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.interrupt import Slices
+from polyrank.errors import UncertifiedError
 from polyrank.graph.arrays import CANDIDATE, PENDING, UNLINKED
 from polyrank.graph.assemble import Edges, Facets, assemble
-from polyrank.graph.exact_facets import ExactFacets
 from polyrank.graph.listing import chart_of_run, codes_of_run, find_row
 from polyrank.graph.region_graph import MISSING, Gap, RegionGraph
 from polyrank.graph.walk import Found, Walk
+from polyrank.lp.farkas import values_at
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.problem import Problem
+from polyrank.posed.region import WALL, Region, RowName
 from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]
@@ -65,11 +67,10 @@ class _Builder:
         self.chart = chart_of_run(run, network)
         bits = [k for k, count in enumerate(network.bits[: run.layers], start=1) if count]
         self.layers = max(bits, default=1)
-        problem = Problem(network, self.chart, self.layers)
-        self.cube, self.net = problem.cube, problem.arrays
+        self.problem = Problem(network, self.chart, self.layers)
+        self.cube, self.net = self.problem.cube, self.problem.arrays
         self.codes, self.spelled = codes_of_run(run, self.net, self.layers)
         self.regions = len(self.codes.code)
-        self.exact = ExactFacets(problem)
         self.walls = len(self.net.wall_rows)
         self.gaps: list[Gap] = []
         self.back: list[tuple[int, int, int]] = []  # (region, earlier region, row)
@@ -129,10 +130,12 @@ class _Builder:
                 self.nowhere.append((r, row))
                 continue
             q = tuple(fmpq_from_float(v) for v in point_of[i])
-            bits, zero = self._bits(r)
-            decision = self.exact.decision(bits, zero)
-            equation = self.exact.equation(decision, row)
-            other = self.exact.across(decision, equation, self.exact.column(q))
+            region, inside = self._region(r)
+            beyond = fmpq_mat(len(q), 1, list(q))
+            facet = region.row(self._row_name(row))
+            before, after = values_at([facet], inside)[0], values_at([facet], beyond)[0]
+            crossing = inside + (beyond - inside) * (before / (before - after))
+            other = region.across(crossing, beyond - inside).astype(np.uint8)
             target = find_row(self.codes, other) if to == PENDING else MISSING
             self._facet(r, target, row, q, other)
 
@@ -153,24 +156,43 @@ class _Builder:
     def _name(self, row: int) -> int:
         return -1 - row if row < self.walls else int(self.codes.bit[row - self.walls])
 
-    def _bits(self, r: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        bits = np.unpackbits(self.codes.code[r], bitorder="little")
-        if not len(self.codes.zero):
-            return bits, np.zeros_like(bits)
-        return bits, np.unpackbits(self.codes.zero[r], bitorder="little")
+    def _row_name(self, row: int) -> RowName:
+        """The wall or unit that a row number of the walk stands for."""
+        if row < self.walls:
+            return RowName(WALL, row)
+        layer = int(np.searchsorted(self.net.unit_start, row - self.walls, side="right"))
+        return RowName(layer, row - self.walls - int(self.net.unit_start[layer - 1]))
 
-    def _settle(self, r: int) -> None:
-        """Facets of a region in rationals."""
-        bits, zero = self._bits(r)
+    def _row_number(self, name: RowName) -> int:
+        if name.layer == WALL:
+            return name.number
+        return self.walls + int(self.net.unit_start[name.layer - 1]) + name.number
+
+    def _region(self, r: int) -> tuple[Region, fmpq_mat]:
+        """A region and its witness."""
+        bits = np.unpackbits(self.codes.code[r], bitorder="little").astype(bool)
         witness = self.spelled.get(r)
         if witness is None:
             witness = tuple(fmpq_from_float(v) for v in self.codes.witness[r].tolist())
-        for facet in self.exact.facets(bits, zero, witness, self.candidates.get(r)):
-            if facet.codeword is None:
-                self.late.append((r, -1, facet.row))
+        return Region(self.problem, bits), fmpq_mat(len(witness), 1, list(witness))
+
+    def _settle(self, r: int) -> None:
+        """Facets of a region in rationals."""
+        region, inside = self._region(r)
+        if not region.contains(inside):
+            raise UncertifiedError("the witness of a region is not inside it: the run is damaged")
+        candidates = self.candidates.get(r)
+        among = None
+        if candidates is not None:
+            among = {self._row_name(row) for row in candidates}.__contains__
+        for facet in region.facets(inside, among):
+            row = self._row_number(facet.names[0])
+            if facet.is_wall:
+                self.late.append((r, -1, row))
                 continue
-            to = find_row(self.codes, facet.codeword)
-            self._facet(r, to, facet.row, facet.beyond, facet.codeword)
+            other = region.across(facet.point, facet.point - inside).astype(np.uint8)
+            q = tuple(region.beyond(facet, inside).entries())
+            self._facet(r, find_row(self.codes, other), row, q, other)
 
     def _assembled(self, found: Found, stat: dict[str, int | float]) -> RegionGraph:
         names = np.concatenate([-1 - np.arange(self.walls), self.codes.bit]).astype(np.int32)

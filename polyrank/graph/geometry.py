@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
 from polyrank.errors import RunError
-from polyrank.graph.double_description import vertices_and_rays
-from polyrank.graph.exact_facets import ExactFacets, IntRow
 from polyrank.graph.listing import chart_of_run
-from polyrank.graph.polytope import Generators, volume
 from polyrank.graph.region_graph import RegionGraph
-from polyrank.lp.farkas import integer_row, value_at
+from polyrank.lp.farkas import value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.posed.double_description import vertices_and_rays
+from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
+from polyrank.posed.region import WALL, IntRow, Region, RowName
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -115,17 +116,16 @@ class Regions:
     def __init__(self, run: Run, network: Network, graph: RegionGraph) -> None:
         self.run, self.network, self.graph = run, network, graph
         self.chart = chart_of_run(run, network)
-        layers = max((k for k, n in enumerate(network.bits[: run.layers], 1) if n), default=1)
-        problem = Problem(network, self.chart, layers)
-        self._cube = problem.cube
-        self.exact = ExactFacets(problem)
-        self._unit_of_bit = np.flatnonzero(problem.arrays.hyperplane)
+        self.problem = Problem(network, self.chart, run.layers)
+        self._names = [
+            RowName(layer, unit)
+            for layer, part in enumerate(network.layers[: run.layers], start=1)
+            for unit in np.flatnonzero(part.has_hyperplane).tolist()
+        ]
 
     @cached_property
-    def _bits(self) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], ...]:
-        table = self.run.table
-        bits = self.run.bits
-        return unpack_bits(table.column("codeword"), bits), unpack_bits(table.column("zero"), bits)
+    def _bits(self) -> NDArray[np.uint8]:
+        return unpack_bits(self.run.table.column("codeword"), self.run.bits)
 
     @cached_property
     def _points(self) -> tuple[Any, Any]:
@@ -145,10 +145,10 @@ class Regions:
                 f"there is no region {region}: the run lists 0 to {self.graph.regions - 1}"
             )
 
-    def codeword(self, region: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def codeword(self, region: int) -> NDArray[np.uint8]:
         """Bits of a region's codeword, ``(N,)``."""
         self.check(region)
-        word: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = self._bits[0][region]
+        word: NDArray[np.uint8] = self._bits[region]
         return word
 
     def affine_map(self, region: int, layer: int | None = None) -> tuple[fmpq_mat, fmpq_mat]:
@@ -201,36 +201,23 @@ class Regions:
         t = before / (before - after)
         return tuple(a + t * (b - a) for a, b in zip(p, q, strict=True))
 
+    def exact(self, region: int) -> Region:
+        """A region of the run by its codeword alone."""
+        return Region(self.problem, self.codeword(region).astype(bool))
+
     def facet_row(self, region: int, name: int) -> IntRow:
         """The row of a wall (−1 − wall) or a codeword bit in chart coordinates, positive inside."""
-        self.check(region)
-        decision = self.exact.decision(self._bits[0][region], self._bits[1][region])
-        row = -1 - name if name < 0 else self.exact.walls + int(self._unit_of_bit[name])
-        return self._to_chart(self.exact.equation(decision, row))
+        return self.exact(region).row(self._name(name))
 
     def rows(self, region: int) -> tuple[IntRow, ...]:
         """The facets' rows in chart coordinates, positive inside."""
-        self.check(region)
-        bits, zero = self._bits[0][region], self._bits[1][region]
-        decision = self.exact.decision(bits, zero)
+        exact = self.exact(region)
         start, end = self.graph.facet_start[region : region + 2]
-        out = []
-        for name in self.graph.facet_unit[start:end].tolist():
-            row = -1 - name if name < 0 else self.exact.walls + int(self._unit_of_bit[name])
-            out.append(self._to_chart(self.exact.equation(decision, row)))
-        return tuple(out)
+        names = self.graph.facet_unit[start:end].tolist()
+        return tuple(exact.row(self._name(name)) for name in names)
 
-    def _to_chart(self, row: IntRow) -> IntRow:
-        k = self.chart.k
-        if self._cube.kind != "bounded":
-            return tuple(row[: k + 1])
-        constant = fmpq(row[k])
-        entries = []
-        for a, c, h in zip(row[:k], self._cube.centre, self._cube.half_width, strict=True):
-            v = fmpq(a) / fmpq_from_float(float(h))
-            entries.append(v)
-            constant -= v * fmpq_from_float(float(c))
-        return integer_row([*entries, constant])
+    def _name(self, name: int) -> RowName:
+        return RowName(WALL, -1 - name) if name < 0 else self._names[name]
 
     def geometry(self, region: int) -> RegionGeometry:
         """Non-redundant rows and exact generators of a region."""

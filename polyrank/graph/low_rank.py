@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
-from polyrank.graph.polytope import Generators
 from polyrank.lp.farkas import integer_row
+from polyrank.posed.polytope import Generators
 
 __all__ = ["CONTACT_LIMIT", "LowRankComponent", "LowRankPart", "low_rank_part"]
 

@@ -15,11 +15,11 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import DomainError, RunError, UnsupportedError
-from polyrank.graph.exact_facets import IntRow
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import value_at
 from polyrank.polyhedra.system import identity
 from polyrank.posed.chart import chart as chart_of
+from polyrank.posed.region import IntRow
 from polyrank.posed.section import quotient
 
 __all__ = ["NearestPoint", "nearest_low_rank"]

@@ -23,6 +23,7 @@ __all__ = [
     "integer_row",
     "integer_row_from_floats",
     "integer_rows",
+    "integer_table",
     "value_at",
     "values_at",
     "verify_farkas",
@@ -144,6 +145,11 @@ def _integers(length: int, there: list[tuple[int, fmpq]]) -> tuple[int, ...]:
     for (j, _), integer in zip(there, integers, strict=True):
         out[j] = integer
     return tuple(out)
+
+
+def integer_table(matrix: fmpq_mat) -> list[tuple[int, ...]]:
+    """The rows of a rational matrix as positive multiples in coprime integers."""
+    return [coprime([int(v) for v in row]) for row in matrix.numer_denom()[0].tolist()]
 
 
 def integer_row_from_floats(entries: Iterable[float]) -> tuple[int, ...]:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.lp.farkas import coprime, integer_rows
+from polyrank.lp.deadline import look
+from polyrank.lp.farkas import integer_rows, integer_table, value_at
+from polyrank.minrank.result import LowRegion
+from polyrank.network.exact_rank import exact_rank
+from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
-from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
+from polyrank.posed.region import IntRow, Region
 
 __all__ = [
-    "IntRow",
     "LiveCell",
     "LiveCells",
-    "cutting_rows",
-    "integer_table",
     "live_cell",
-    "region_rows",
+    "region_at",
 ]
-
-IntRow = tuple[int, ...]
-"""The k + 1 integers of an affine function of the chart coordinates y."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,34 +64,6 @@ class LiveCell:
         return int(self.inside.nrows())
 
 
-def integer_table(matrix: fmpq_mat) -> list[IntRow]:
-    """The rows of a rational matrix as positive multiples in coprime integers."""
-    return [coprime([int(v) for v in row]) for row in matrix.numer_denom()[0].tolist()]
-
-
-def cutting_rows(branch: Branch, layer: int, bits: NDArray[np.bool_]) -> list[IntRow]:
-    """Rows of the units of a layer that cut, positive where the units have the bits."""
-    hyperplanes = branch.network.layers[layer - 1].has_hyperplane
-    rows = integer_table(branch.preactivation(layer, bits))
-    return [
-        row if on else tuple(-v for v in row)
-        for row, on, cuts in zip(rows, branch.active(layer, bits), hyperplanes, strict=True)
-        if cuts and any(row[:-1])
-    ]
-
-
-def region_rows(branch: Branch, chart: Chart, bits: NDArray[np.bool_]) -> list[IntRow]:
-    """Rows that are positive exactly on the open region of a codeword through all layers.
-
-    Rows without a linear part are left out: a codeword that was read off at a point of the
-    closed region has them right.
-    """
-    rows = integer_rows(chart.A, chart.b)
-    for layer in range(1, len(branch.network.layers) + 1):
-        rows += cutting_rows(branch, layer, bits)
-    return list(dict.fromkeys(rows))
-
-
 class LiveCells:
     """Makes the cells of a network's last layer; what cells share is kept.
 
@@ -103,8 +75,7 @@ class LiveCells:
     """
 
     def __init__(self, network: Network, chart: Chart) -> None:
-        self._branch = Branch.on(network, chart)
-        self._walls = integer_rows(chart.A, chart.b)
+        self._below = Problem(network, chart, len(network.layers) - 1)
 
     def cell(self, bits: NDArray[np.bool_], inside: fmpq_mat) -> LiveCell:
         """The last layer's units on the region that the bits of the layers before it select.
@@ -116,15 +87,13 @@ class LiveCells:
         inside : fmpq_mat, shape (k, 1)
             A chart point strictly inside that region.
         """
-        depth = len(self._branch.network.layers)
-        walls = list(self._walls)
-        for layer in range(1, depth):
-            walls += cutting_rows(self._branch, layer, bits)
-        last = self._branch.network.layers[-1]
+        walls = tuple(Region(self._below, bits).rows)
+        last = self._below.network.layers[-1]
         switching: list[IntRow] = []
         cutting: list[IntRow] = []
         always: list[IntRow] = []
-        rows = integer_table(self._branch.preactivation(depth, bits))
+        z = self._below.branch.preactivation(self._below.layers + 1, bits)
+        rows = integer_table(z)
         for row, (neg, pos) in zip(rows, last.slopes_exact, strict=True):
             if not any(row[:-1]):
                 continue
@@ -136,9 +105,7 @@ class LiveCells:
                 switching.append(row)
             elif neg != 0:
                 switching.append(tuple(-v for v in row))
-        return LiveCell(
-            tuple(dict.fromkeys(walls)), tuple(switching), tuple(cutting), tuple(always), inside
-        )
+        return LiveCell(walls, tuple(switching), tuple(cutting), tuple(always), inside)
 
 
 def live_cell(
@@ -146,3 +113,41 @@ def live_cell(
 ) -> LiveCell:
     """One cell, as :meth:`LiveCells.cell` makes it."""
     return LiveCells(network, chart).cell(bits, inside)
+
+
+def region_at(
+    network: Network, chart: Chart, y: fmpq_mat, keep: Sequence[IntRow] = ()
+) -> LowRegion:
+    """A region of which y is in the closure, within the open set where the rows are positive.
+
+    Parameters
+    ----------
+    network : Network
+        Its last layer is K.
+    chart : Chart
+    y : fmpq_mat, shape (k, 1)
+        A chart point in the domain's interior where the rows ``keep`` are positive.
+    keep : sequence of IntRow
+        Rows that are positive on the region too.
+
+    Notes
+    -----
+    A point on a hyperplane is moved, by ever smaller steps in random directions. Near y there are
+    finitely many regions, and almost every direction leads into one, so that this ends.
+    """
+    rng = np.random.default_rng(0)
+    k = y.nrows()
+    problem = Problem.of(network, chart)
+    inside = [*integer_rows(chart.A, chart.b), *keep]
+    near, power = y, 10
+    while True:
+        look()
+        if all(value_at(row, near) > 0 for row in inside):
+            x = chart.origin + chart.basis * near
+            bits = codeword_exact(network, x).bits
+            if Region(problem, bits).contains(near):
+                linear = problem.branch.linear_part(problem.layers, bits)
+                return LowRegion(bits, exact_rank(linear) if k else 0, tuple(x.entries()), near)
+        step = [fmpq(int(v), 2**power) for v in rng.integers(-(2**20), 2**20, k)]
+        near = y + fmpq_mat(k, 1, step)
+        power *= 2

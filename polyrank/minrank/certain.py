@@ -17,10 +17,11 @@ from flint import fmpq_mat
 from threadpoolctl import threadpool_limits
 
 from polyrank.lp.farkas import value_at
-from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.programs import SlackProgram, unit_rows
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.chart import simplified
+from polyrank.posed.region import IntRow
 
 __all__ = ["points_with_all_off", "short_point"]
 

@@ -17,10 +17,11 @@ from flint import fmpq_mat, nmod_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
-from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import exact_rank
+from polyrank.posed.region import IntRow
 
 __all__ = ["ConflictSearch"]
 

@@ -13,9 +13,9 @@ from polyrank.lp.exact import farkas
 from polyrank.lp.exact_interior import interior_point
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers, value_at, verify_farkas
-from polyrank.minrank.cell import IntRow
 from polyrank.minrank.programs import Proposal
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.region import IntRow
 
 __all__ = ["contradiction", "decide", "proves_empty"]
 

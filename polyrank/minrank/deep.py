@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_rows, value_at
-from polyrank.minrank.cell import IntRow
 from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
+from polyrank.posed.region import IntRow
 
 __all__ = ["DeepWitness", "Depth", "deep_witness", "depth_at"]
 

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from polyrank.cells.interrupt import Slices
 from polyrank.lp.deadline import SLICE, look
 from polyrank.lp.farkas import Multipliers
-from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Flats
 from polyrank.minrank.programs import ElasticProgram, SlackProgram
 from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.region import IntRow
 
 __all__ = ["PRIMES", "FlatSearch", "Unfinished", "points_with_few_live_units"]
 

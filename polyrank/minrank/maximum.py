@@ -20,13 +20,12 @@ from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import chain_bound
-from polyrank.minrank.cell import IntRow, LiveCell, LiveCells
+from polyrank.minrank.cell import LiveCell, LiveCells, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.conflicts import ConflictSearch
 from polyrank.minrank.deep import deep_witness, depth_at
 from polyrank.minrank.hitting import points_with_few_live_units
 from polyrank.minrank.programs import simplex_solver
-from polyrank.minrank.regions import region_at
 from polyrank.minrank.result import LowRegion, MaximumRank
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
@@ -34,6 +33,7 @@ from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
+from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
 
 __all__ = ["MaximumRankInterrupted", "maximum_rank"]

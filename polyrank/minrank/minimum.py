@@ -20,7 +20,7 @@ from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import ChainBound, chain_bound
-from polyrank.minrank.cell import IntRow, LiveCell, LiveCells, live_cell
+from polyrank.minrank.cell import LiveCell, LiveCells, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_witness, depth_at
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
@@ -28,7 +28,6 @@ from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
 from polyrank.minrank.prefix import Stage, opened_prefix, stages
 from polyrank.minrank.programs import simplex_solver
-from polyrank.minrank.regions import region_at
 from polyrank.minrank.result import LowRegion, MinimumRank
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
@@ -36,6 +35,7 @@ from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
+from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]

@@ -17,10 +17,11 @@ from flint import fmpq_mat, fmpz_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
-from polyrank.minrank.cell import IntRow, LiveCell
+from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import modular_pivots
+from polyrank.posed.region import IntRow
 
 __all__ = ["PatternSearch"]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.lp.deadline import SLICE, look, seconds_left
 from polyrank.lp.highs import silent_highs
-from polyrank.minrank.cell import IntRow
+from polyrank.posed.region import IntRow
 
 __all__ = [
     "ElasticProgram",

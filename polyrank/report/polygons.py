@@ -10,12 +10,12 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
-from polyrank.graph.exact_facets import IntRow
 from polyrank.graph.geometry import Regions
-from polyrank.graph.polytope import generators
 from polyrank.lp.farkas import integer_row
 from polyrank.network.rational import to_fmpq
 from polyrank.posed.branch import Branch
+from polyrank.posed.polytope import generators
+from polyrank.posed.region import IntRow
 
 __all__ = ["Point", "class_pieces", "group_border", "in_order", "polygons"]
 

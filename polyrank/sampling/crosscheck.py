@@ -18,8 +18,9 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.domain import Domain
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
+from polyrank.posed.problem import Problem
+from polyrank.posed.region import Region
 from polyrank.regions.run import Run
-from polyrank.sampling.cells_at import region_volume
 from polyrank.sampling.codewords import restricted_network
 from polyrank.sampling.estimate import Estimate
 
@@ -205,11 +206,11 @@ class RunCheck:
         chart = self.chart
         if not chart.bounded or not 1 <= chart.k <= 4 or self.run.count > limit:
             return None
-        network = Network(self.network.layers[: self.run.layers], self.network.name)
+        problem = Problem(self.network, chart, self.run.layers)
         out: list[fmpq] = []
         for block in self.run.codewords():
             for bits in block.astype(bool):
-                value = region_volume(network, chart, bits)
+                value = Region(problem, bits).volume
                 if value is None:
                     raise RunError("a listed region has no interior: the run is damaged")
                 out.append(value)

@@ -25,9 +25,10 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
-from polyrank.sampling.cells_at import CellRows, region_rows
-from polyrank.sampling.facets import Crossing, codeword_across, facets_of, step_across
-from polyrank.sampling.projection import nearest_point
+from polyrank.posed.facets import step_across
+from polyrank.posed.nearest import nearest_point
+from polyrank.posed.problem import Problem
+from polyrank.posed.region import Facet, Region
 from polyrank.sampling.ranks import CodewordRanks
 
 __all__ = ["FacetAt", "LowerRank", "RegionAt", "region_at"]
@@ -163,14 +164,15 @@ def region_at(
     if crossing or not small:
         return blank
     x = fmpq_mat(n, 1, point)
-    cell = region_rows(network, chart, bits)
+    problem = Problem.of(network, chart)
+    cell = Region(problem, bits)
     nearest = _nearest_row(cell, x)
     if n * n * len(cell.rows) > _FACET_WORK:
         return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, None, (), 0)
-    found = facets_of(list(cell.rows), x)
-    facets = tuple(sorted((_facet(cell, f, x) for f in found), key=lambda f: f.distance_squared))
+    found = (_facet(cell, f, x) for f in cell.facets(x))
+    facets = tuple(sorted(found, key=lambda f: f.distance_squared))
     wanted = tuple(range(1, len(network.layers) + 1)) if layers is None else layers
-    search = _Search(network, chart, x, budget)
+    search = _Search(problem, x, budget)
     lower = search.run(bits, wanted) if budget else ()
     return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, facets, lower, search.visited)
 
@@ -206,7 +208,7 @@ def _hyperplanes_through(
     return ()
 
 
-def _nearest_row(cell: CellRows, x: fmpq_mat) -> FacetAt | None:
+def _nearest_row(cell: Region, x: fmpq_mat) -> FacetAt | None:
     """The facet nearest to a point inside: that of the nearest hyperplane.
 
     The projection onto the nearest hyperplane passes none of the others on its way.
@@ -222,24 +224,23 @@ def _nearest_row(cell: CellRows, x: fmpq_mat) -> FacetAt | None:
     distance, row = best
     a = fmpq_mat(k, 1, list(row[:k]))
     foot = x - a * (value_at(row, x) / (a.transpose() * a)[0, 0])
-    return FacetAt(cell.rows[row], row in cell.walls, tuple(foot.entries()), distance)
+    return FacetAt(cell.text(row), cell.is_wall(row), tuple(foot.entries()), distance)
 
 
-def _facet(cell: CellRows, facet: Crossing, x: fmpq_mat) -> FacetAt:
+def _facet(cell: Region, facet: Facet, x: fmpq_mat) -> FacetAt:
     found = nearest_point(list(cell.rows), x, on=facet.row)
     if found is None:  # a facet is not empty
         raise DomainError("a facet has no point: an exact certificate failed its own check")
     y, distance = found
-    wall = facet.row in cell.walls
-    return FacetAt(cell.rows[facet.row], wall, tuple(y.entries()), distance)
+    return FacetAt(cell.text(facet.row), facet.is_wall, tuple(y.entries()), distance)
 
 
 class _Search:
     """Regions in the order of their distance to a point."""
 
-    def __init__(self, network: Network, chart: Chart, x: fmpq_mat, budget: int) -> None:
-        self.network, self.chart, self.x, self.budget = network, chart, x, budget
-        self.ranks = CodewordRanks(network)
+    def __init__(self, problem: Problem, x: fmpq_mat, budget: int) -> None:
+        self.problem, self.x, self.budget = problem, x, budget
+        self.ranks = CodewordRanks(problem.network)
         self.visited = 0
 
     def _ranks(self, word: NDArray[np.bool_]) -> list[int]:
@@ -247,7 +248,7 @@ class _Search:
         table = self.ranks.table(pack_bits(word).reshape(1, -1))
         out: list[int] = table.lower[0].tolist()
         for k in np.flatnonzero(table.lower[0] != table.upper[0]).tolist():
-            out[k] = exact_rank(affine_map(self.network, word, k + 1)[0])
+            out[k] = exact_rank(self.problem.branch.linear_part(k + 1, word))
         return out
 
     def run(self, bits: NDArray[np.bool_], wanted: tuple[int, ...]) -> tuple[LowerRank, ...]:
@@ -277,7 +278,7 @@ class _Search:
                 if key in seen:
                     continue
                 seen.add(key)
-                rows = list(region_rows(self.network, self.chart, neighbour).rows)
+                rows = list(Region(self.problem, neighbour).rows)
                 near = nearest_point(rows, self.x)
                 if near is None:
                     raise DomainError("a neighbour has no point: the search contradicts itself")
@@ -295,13 +296,10 @@ class _Search:
     def _across(
         self, word: NDArray[np.bool_], inside: fmpq_mat
     ) -> list[tuple[NDArray[np.bool_], fmpq_mat, fmpq_mat]]:
-        cell = region_rows(self.network, self.chart, word)
+        cell = Region(self.problem, word)
         out = []
-        for facet in facets_of(list(cell.rows), inside):
-            if facet.row in cell.walls:
-                continue
-            direction = facet.point - inside
-            out.append(
-                (codeword_across(self.network, facet.point, direction), facet.point, direction)
-            )
+        for facet in cell.facets(inside):
+            if not facet.is_wall:
+                direction = facet.point - inside
+                out.append((cell.across(facet.point, direction), facet.point, direction))
         return out

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 
 import polyrank as pr
@@ -101,11 +101,12 @@ def test_rows_proved_redundant_beforehand_change_nothing() -> None:
     run = pr.enumerate_regions(net, pr.Box(-2, 2))
     regions = Regions(run, net, region_graph(run, net))
     for r in range(0, run.count, 7):
-        bits, zero = regions.codeword(r), np.zeros(run.bits, dtype=np.uint8)
         witness = regions.witness(r)
-        every = regions.exact.facets(bits, zero, witness)
-        some = regions.exact.facets(bits, zero, witness, {f.row for f in every})
-        assert [(f.row, f.equation) for f in some] == [(f.row, f.equation) for f in every]
+        inside = fmpq_mat(len(witness), 1, list(witness))
+        every = regions.exact(r).facets(inside)
+        known = {f.names[0] for f in every}
+        some = regions.exact(r).facets(inside, known.__contains__)
+        assert [(f.row, f.names) for f in some] == [(f.row, f.names) for f in every]
 
 
 def test_slices_of_a_walk_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

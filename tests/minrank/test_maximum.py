@@ -14,10 +14,9 @@ from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.minrank import maximum as module
-from polyrank.minrank.cell import live_cell
+from polyrank.minrank.cell import live_cell, region_at
 from polyrank.minrank.conflicts import ConflictSearch
 from polyrank.minrank.maximum import MaximumRankInterrupted, maximum_rank
-from polyrank.minrank.regions import region_at
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.posed.section import chart_for
 from tests.examples import EXAMPLES, Example, Space, box, layer, network

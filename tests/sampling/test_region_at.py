@@ -56,21 +56,22 @@ def test_nearest_lower_rank_equals_a_search_over_the_run(kind):
     from flint import fmpq_mat
 
     from polyrank.posed.chart import chart
-    from polyrank.sampling.cells_at import region_rows
-    from polyrank.sampling.projection import nearest_point
+    from polyrank.posed.nearest import nearest_point
+    from polyrank.posed.problem import Problem
+    from polyrank.posed.region import Region
 
     net = realistic_network(kind, (2, 6, 5, 1), 3)
     box = pr.Box(-2, 2)
     run = pr.enumerate_regions(net, box)
     point = [fmpq(13, 17), fmpq(-5, 7)]
     found = region_at(net, point, box, budget=10_000)
-    where = chart(box, 2)
+    where = Problem.of(net, chart(box, 2))
     words = np.concatenate(list(run.codewords())).astype(bool)
     assert (codeword_exact(net, point).bits == found.bits).all()
     for lower in found.lower:
         ranks = run.table.column(f"rank_{lower.layer}").to_pylist()
         best = [
-            nearest_point(list(region_rows(net, where, w).rows), fmpq_mat(2, 1, point))[1]
+            nearest_point(list(Region(where, w).rows), fmpq_mat(2, 1, point))[1]
             for w, r in zip(words, ranks, strict=True)
             if r < lower.rank_here
         ]

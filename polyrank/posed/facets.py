@@ -1,4 +1,4 @@
-"""The facets of one region in rational arithmetic, and the codeword across each of them.
+"""The facets of a polyhedron around an interior point, in rational arithmetic.
 
 Source: K. L. Clarkson, "More output-sensitive geometric algorithms", FOCS 1994: a row is tested
 against the facets that are already known; where they do not imply it, the ray to the violation
@@ -11,18 +11,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from flint import fmpq, fmpq_mat
-from numpy.typing import NDArray
 
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, value_at, values_at
 from polyrank.lp.short_points import short_point
-from polyrank.network.composition import activation, beside, preactivation
-from polyrank.network.normal_form import Network
-from polyrank.sampling.cells_at import Row
 
-__all__ = ["Crossing", "codeword_across", "facets_of", "step_across"]
+__all__ = ["Crossing", "facets_of", "step_across"]
+
+Row = tuple[int, ...]
 
 _PERTURBATIONS = 24
 
@@ -101,33 +98,6 @@ def _first_hit(
         elif at == share:
             first.append(i)
     return first, inside + (beyond - inside) * share
-
-
-def codeword_across(network: Network, point: fmpq_mat, direction: fmpq_mat) -> NDArray[np.bool_]:
-    """The codeword at ``point + ε direction`` for all small ε > 0.
-
-    Values and slopes along the ray go through the network together. If the point lies in the
-    relative interior of a facet and the direction leads out of the region, this is the codeword
-    of the neighbour: a unit whose value vanishes there vanishes on the whole facet, and if its
-    slope vanishes too, it vanishes on the whole neighbour.
-
-    Parameters
-    ----------
-    network : Network
-    point, direction : fmpq_mat, shape (n, 1)
-
-    Returns
-    -------
-    ndarray of bool, shape (B,)
-    """
-    state = beside(direction, point)
-    bits: list[NDArray[np.bool_]] = []
-    for layer in network.layers:
-        z = preactivation(layer, state)
-        active = np.array([v > 0 or (v == 0 and s > 0) for s, v in z.tolist()], dtype=bool)
-        bits.append(active[layer.has_hyperplane])
-        state = activation(layer, z, active.tolist())
-    return np.concatenate(bits)
 
 
 def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fmpq_mat:

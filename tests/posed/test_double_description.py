@@ -9,9 +9,9 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import UnsupportedError
-from polyrank.graph import double_description
-from polyrank.graph.double_description import generators_by_cdd, vertices_and_rays
-from polyrank.graph.polytope import generators, volume
+from polyrank.posed import double_description
+from polyrank.posed.double_description import generators_by_cdd, vertices_and_rays
+from polyrank.posed.polytope import generators, volume
 
 IntRow = tuple[int, ...]
 

@@ -8,8 +8,8 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 from polyrank.lp.farkas import value_at
-from polyrank.sampling.facets import facets_of, step_across
-from polyrank.sampling.projection import nearest_point
+from polyrank.posed.facets import facets_of, step_across
+from polyrank.posed.nearest import nearest_point
 
 
 def _column(*values) -> fmpq_mat:

@@ -15,7 +15,7 @@ from typing import Any
 from flint import fmpq
 
 from polyrank.errors import UnsupportedError
-from polyrank.graph.polytope import Generators, generators
+from polyrank.posed.polytope import Generators, generators
 
 __all__ = ["exact_cdd", "generators_by_cdd", "vertices_and_rays"]
 
@@ -35,7 +35,7 @@ def vertices_and_rays(rows: Sequence[IntRow], k: int) -> Generators:
     """All vertices and extreme rays of ``{y : a·y + b ≥ 0}``, exactly.
 
     By cddlib where its GMP build is installed (extra ``exact-cdd``), else by
-    :func:`polyrank.graph.polytope.generators`.
+    :func:`polyrank.posed.polytope.generators`.
     """
     return generators(rows, k) if exact_cdd() is None else generators_by_cdd(rows, k)
 
