@@ -34,7 +34,7 @@ __all__ = ["ClassedCells", "ClassedLayer", "classes_of", "has_labels"]
 
 Numbers = NDArray[np.int64]
 
-_MOST_LOOPS = 400
+_MOST_LOOPS = 10_000
 
 
 def has_labels(manifold: Manifold) -> bool:
@@ -88,11 +88,7 @@ class ClassedCells:
                 for top, own in zip(manifold.maximal, self.of_simplex, strict=True)
             ]
             part = closure(manifold.complex, chosen)
-            if manifold.dimension < 1:
-                self.loops[label] = []
-            else:
-                triangles = part[2] if manifold.dimension > 1 else np.zeros(0, dtype=bool)
-                self.loops[label] = generating_loops(manifold, part[1], triangles)
+            self.loops[label] = generating_loops(manifold, part)
             self._find_paths(self.loops[label])
         return self.loops[label]
 
@@ -218,7 +214,7 @@ class ClassedLayer:
         if not loops[0] or not loops[1]:
             return None, "one of the classes has no closed curve"
         if len(loops[0]) * len(loops[1]) > _MOST_LOOPS:
-            return None, f"more than {_MOST_LOOPS} pairs of closed curves"
+            return None, f"more than {_MOST_LOOPS:,} pairs of closed curves"
         try:
             with time_limit(self.state.seconds):
                 sides = [self._segments(own) for own in loops]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
+from scipy import sparse
 
 from polyrank.errors import DomainError, UncertifiedError
 from polyrank.image.candidates import box_pairs
@@ -106,10 +107,9 @@ def linking_matrix(
         if found is None:
             continue
         i, j, sign = found
-        total = np.zeros((len(first_cycles), len(second_cycles)), np.int64)
-        for a, b, s in zip(i.tolist(), j.tolist(), sign.tolist(), strict=True):
-            total += s * np.outer(first_cycles[:, a], second_cycles[:, b])
-        return total
+        shape = len(first_edges), len(second_edges)
+        crossings = sparse.coo_array((sign, (i, j)), shape=shape).tocsr()
+        return np.asarray(first_cycles @ (crossings @ second_cycles.T))
     raise UncertifiedError(f"no generic projection of two curves in {_TRIES} directions")
 
 

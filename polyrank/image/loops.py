@@ -1,10 +1,11 @@
 """Closed curves in the edges of a complex that generate its first homology.
 
-Triangles are removed together with an edge that no other triangle has, and alone where there is no
-such edge: what is left is a graph whose cycles generate H_1 of the complex, because a collapse is
-a homotopy equivalence and leaving out a triangle only adds cycles. On a closed orientable surface
-of genus g that is a graph with 2 g cycles (the edges that a spanning tree of the triangles crosses
-are removed); on a closed curve it is the curve.
+Simplices are removed together with a face that no other one has, from the top dimension down to
+triangles, and alone where there is no such face: what is left is a graph whose cycles generate H_1
+of the complex. For a collapse is a homotopy equivalence, leaving out a triangle only adds cycles,
+and leaving out a tetrahedron changes no cycle. On a closed orientable surface of genus g that is a
+graph with 2 g cycles (the edges that a spanning tree of the triangles crosses are removed); on a
+closed curve it is the curve.
 
 Source: J. Erickson and K. Whittlesey, "Greedy optimal homotopy and homology generators", SODA 2005
 (tree-cotree decomposition).
@@ -14,10 +15,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.chains.chain import Mask
 from polyrank.topology.manifold import Manifold
 
 __all__ = ["Loop", "generating_loops"]
@@ -41,17 +44,14 @@ class Loop:
     signs: Numbers
 
 
-def generating_loops(
-    manifold: Manifold, edges: NDArray[np.bool_], triangles: NDArray[np.bool_]
-) -> list[Loop]:
+def generating_loops(manifold: Manifold, part: Mask) -> list[Loop]:
     """Loops whose classes generate H_1 of a subcomplex of M.
 
     Parameters
     ----------
     manifold : Manifold
-    edges : bool array, shape (f_1,)
-    triangles : bool array, shape (f_2,)
-        Which simplices belong to the subcomplex; the edges of a triangle must belong to it.
+    part : Mask
+        A subcomplex: with a simplex all its faces.
 
     Returns
     -------
@@ -59,40 +59,46 @@ def generating_loops(
         Their classes generate H_1. **Does not prove** that they are independent: on complexes that
         are no surfaces there may be more of them than a basis has.
     """
-    kept = _without_triangles(manifold, edges, triangles)
+    if manifold.dimension < 1:
+        return []
+    kept = part[-1]
+    for d in range(manifold.dimension, 1, -1):
+        kept = _without(manifold.complex.boundary[d - 1], kept, part[d - 1])
     return _cycles(manifold.simplices[1], np.flatnonzero(kept))
 
 
-def _without_triangles(
-    manifold: Manifold, edges: NDArray[np.bool_], triangles: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    kept = edges.copy()
-    if manifold.dimension < 2 or not triangles.any():
+def _without(boundary: Any, cells: NDArray[np.bool_], faces: NDArray[np.bool_]) -> Any:
+    """The faces that are left when all cells of a dimension are removed, as many with a free face.
+
+    H_1 of what is left is that of the whole, or, for triangles, maps onto it.
+    """
+    kept = faces.copy()
+    if not cells.any():
         return kept
-    boundary = manifold.complex.boundary[1]
-    faces = boundary.indices.reshape(-1, 3).tolist()  # three edges to a column
-    by_edge = boundary.tocsr()
-    start, of_edge = by_edge.indptr.tolist(), by_edge.indices.tolist()
-    alive = triangles.tolist()
-    degree = np.bincount(boundary.indices.reshape(-1, 3)[triangles].ravel(), minlength=kept.size)
+    column = boundary.indices.reshape(cells.size, -1)  # a simplex has d + 1 faces
+    own = column.tolist()
+    by_face = boundary.tocsr()
+    start, of_face = by_face.indptr.tolist(), by_face.indices.tolist()
+    alive = cells.tolist()
+    degree = np.bincount(column[cells].ravel(), minlength=kept.size)
     left = degree.tolist()
     free = deque(np.flatnonzero(kept & (degree == 1)).tolist())
-    for first in np.flatnonzero(triangles).tolist():
+    for first in np.flatnonzero(cells).tolist():
         if alive[first] and not free:
-            # a closed surface, or what is like one: open it
+            # no free face: a closed surface, or what is like one, is opened
             alive[first] = False
-            for e in faces[first]:
-                left[e] -= 1
-                if left[e] == 1:
-                    free.append(e)
+            for face in own[first]:
+                left[face] -= 1
+                if left[face] == 1:
+                    free.append(face)
         while free:
-            e = free.popleft()
-            if left[e] != 1:
+            face = free.popleft()
+            if left[face] != 1:
                 continue
-            triangle = next(t for t in of_edge[start[e] : start[e + 1]] if alive[t])
-            alive[triangle] = False
-            kept[e] = False
-            for other in faces[triangle]:
+            cell = next(c for c in of_face[start[face] : start[face + 1]] if alive[c])
+            alive[cell] = False
+            kept[face] = False
+            for other in own[cell]:
                 left[other] -= 1
                 if left[other] == 1:
                     free.append(other)

@@ -210,9 +210,16 @@ def separate(
         tuple(chosen),
         table,
         spaces,
-        _on_manifold(restriction, seconds) if any(row.linking for row in table) else None,
+        _on_manifold(restriction, seconds) if _tells_of_layers(table, network) else None,
         classification,
         why,
+    )
+
+
+def _tells_of_layers(rows: Sequence[LayerPair], network: Network) -> bool:
+    """Whether there is a linking number, and a layer 1.. in whose space it can have changed."""
+    return any(row.linking is not None for row in rows) and any(
+        row.layer > 0 and network.layers[row.layer - 1].units == 3 for row in rows
     )
 
 

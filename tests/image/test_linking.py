@@ -34,16 +34,14 @@ def number(a: Floats, b: Floats, scale: fmpq | None = None) -> int:
 
 def gauss(a: Floats, b: Floats) -> float:
     """Sum of the solid angles of pairs of edges (Banchoff 1976; Klenin and Langowski 2000)."""
-    total = 0.0
-    for i in range(len(a)):
-        for j in range(len(b)):
-            a1, a2, b1, b2 = a[i], a[(i + 1) % len(a)], b[j], b[(j + 1) % len(b)]
-            corner = [a1 - b1, a1 - b2, a2 - b2, a2 - b1]
-            normal = [np.cross(corner[k], corner[(k + 1) % 4]) for k in range(4)]
-            unit = [n / max(float(np.linalg.norm(n)), 1e-300) for n in normal]
-            angle = sum(np.arcsin(np.clip(unit[k] @ unit[(k + 1) % 4], -1, 1)) for k in range(4))
-            total += angle * np.sign(np.dot(np.cross(a2 - a1, b2 - b1), a1 - b1))
-    return total / (4 * np.pi)
+    a1, b1 = a[:, None], b[None]
+    a2, b2 = np.roll(a, -1, axis=0)[:, None], np.roll(b, -1, axis=0)[None]
+    corner = [a1 - b1, a1 - b2, a2 - b2, a2 - b1]
+    normal = [np.cross(corner[k], corner[(k + 1) % 4]) for k in range(4)]
+    unit = [n / np.maximum(np.linalg.norm(n, axis=2, keepdims=True), 1e-300) for n in normal]
+    sine = [np.clip((unit[k] * unit[(k + 1) % 4]).sum(axis=2), -1, 1) for k in range(4)]
+    turn = np.sign((np.cross(a2 - a1, b2 - b1) * corner[0]).sum(axis=2))
+    return float((sum(map(np.arcsin, sine)) * turn).sum() / (4 * np.pi))
 
 
 def hopf(n: int = 24) -> tuple[Floats, Floats]:

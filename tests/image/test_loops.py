@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from polyrank.chains.chain import closure
 from polyrank.image.loops import generating_loops
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.shapes import shape
@@ -12,8 +13,7 @@ from polyrank.topology.shapes import shape
 
 def loops(manifold: Manifold) -> list[list[int]]:
     count = manifold.complex.cells
-    triangles = np.ones(count[2] if len(count) > 2 else 0, dtype=bool)
-    found = generating_loops(manifold, np.ones(count[1], dtype=bool), triangles)
+    found = generating_loops(manifold, tuple(np.ones(f, dtype=bool) for f in count))
     out = []
     for loop in found:
         chain = np.zeros(count[1], np.int64)
@@ -54,12 +54,25 @@ def test_they_generate() -> None:
     assert np.linalg.matrix_rank(both) == cycles
 
 
-def test_a_tetrahedron_has_none() -> None:
+def test_solids() -> None:
     full = build_manifold(np.eye(4), [[[0, 1, 2, 3]]])
     assert loops(full) == []
+    # a solid torus: a ring of prisms over triangles, each cut into three tetrahedra
+    corners = [[3 * (i % 5) + k for i in (j, j + 1) for k in range(3)] for j in range(5)]
+    cut = [[0, 1, 2, 5], [0, 1, 4, 5], [0, 3, 4, 5]]
+    facets = [[c[k] for k in simplex] for c in corners for simplex in cut]
+    solid = build_manifold(np.random.default_rng(0).normal(size=(15, 3)), [facets])
+    assert solid.complex.euler_characteristic == 0
+    assert len(loops(solid)) == 1
 
 
-def test_no_cycles_without_edges() -> None:
-    points = build_manifold([[0.0], [1.0]], [[[0, 1]]])
-    nothing = np.zeros(1, dtype=bool)
-    assert generating_loops(points, nothing, np.zeros(0, dtype=bool)) == []
+def test_points_and_parts() -> None:
+    points = build_manifold([[0.0], [1.0]], [[[0], [1]]])
+    assert generating_loops(points, (np.ones(2, dtype=bool),)) == []
+    tori = shape("linked-tori:6")
+    part = closure(
+        tori.complex, [m & (o == 1) for m, o in zip(tori.maximal, tori.labels, strict=True)]
+    )
+    assert len(generating_loops(tori, part)) == 2
+    nothing = tuple(np.zeros(f, dtype=bool) for f in tori.complex.cells)
+    assert generating_loops(tori, nothing) == []
