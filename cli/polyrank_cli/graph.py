@@ -33,7 +33,7 @@ def graph_command(
     reading: Reading,
     export: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write it as .graphml, .gexf, .parquet or .npz (CSR)."),
+        typer.Option(metavar="FILE", help="Write a .graphml, .gexf, .dot, .csv, .parquet or .npz."),
     ] = None,
     linear_regions: Annotated[
         int | None,

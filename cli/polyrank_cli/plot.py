@@ -42,7 +42,7 @@ def plot_command(
     ] = None,
     points: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Data on top: .npy, or .npz with X and maybe y."),
+        typer.Option(metavar="FILE", help="Data on top: .npy, .csv, or .npz with X and maybe y."),
     ] = None,
     window: Annotated[
         tuple[str, str, str, str] | None,

@@ -27,7 +27,8 @@ def slice_command(
     ] = None,
     *,
     through: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Points: npy, one per row.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Points: .npy, .csv or - (stdin), one per row."),
     ] = None,
     mnist: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The MNIST test images of a folder.")

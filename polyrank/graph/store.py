@@ -292,9 +292,10 @@ def to_networkx(graph: RegionGraph, run: Run, *, limit: int = NETWORKX_LIMIT) ->
 
 
 def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
-    """Write a graph as ``.graphml``, ``.gexf``, ``.parquet`` (edges) or ``.npz`` (scipy CSR).
+    """Write a graph as ``.graphml``, ``.gexf``, ``.dot``, or its edges as ``.parquet`` or ``.csv``.
 
-    The entries of the CSR matrix are the crossed unit + 1.
+    ``.npz`` is a CSR matrix of scipy whose entries are the crossed unit + 1. The columns of a
+    ``.csv`` are source, target and unit (the bit that differs), counted from 0.
 
     Raises
     ------
@@ -306,6 +307,8 @@ def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
         save_npz(path, graph.adjacency())
     elif suffix == ".parquet":
         _write_edges(graph, path)
+    elif suffix in (".csv", ".dot"):
+        _write_lines(graph, path, dot=suffix == ".dot")
     elif suffix in (".graphml", ".gexf"):
         made = to_networkx(graph, run)
         import networkx as nx  # noqa: PLC0415  (optional; the line above said if it is missing)
@@ -313,5 +316,23 @@ def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
         (nx.write_graphml if suffix == ".graphml" else nx.write_gexf)(made, path)
     else:
         raise UnsupportedError(
-            f"{path.name}: a graph is written as .graphml, .gexf, .parquet or .npz"
+            f"{path.name}: a graph is written as .graphml, .gexf, .dot, .csv, .parquet or .npz"
         )
+
+
+def _write_lines(graph: RegionGraph, path: Path, *, dot: bool) -> None:
+    """One edge per line, block by block."""
+    line = "  {} -- {} [unit={}];\n" if dot else "{},{},{}\n"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("graph regions {\n" if dot else "source,target,unit\n")
+        if dot:
+            file.writelines(f"  {r};\n" for r in range(graph.regions))
+        for begin in range(0, graph.edges, _ROW_GROUP):
+            block = slice(begin, begin + _ROW_GROUP)
+            columns = (graph.source[block], graph.target[block], graph.unit[block])
+            file.writelines(
+                line.format(*edge)
+                for edge in zip(*(column.tolist() for column in columns), strict=True)
+            )
+        if dot:
+            file.write("}\n")

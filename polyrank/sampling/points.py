@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,17 +42,25 @@ _LARGEST = 1 << 30  # bytes of an IDX file; a header may promise anything
 def points_file(path: Path) -> NDArray[Any]:
     """Points of a ``.npy`` file, ``(N, n)``, memory-mapped; nothing in it is executed.
 
+    A ``.csv`` or ``.txt`` file, or standard input for the path ``-``, holds one point per line,
+    numbers separated by commas or white space, each read as the nearest float64; a first line that
+    holds no number is a header.
+
     Raises
     ------
     FormatError
         If it is no array ``(N, n)`` of floats of at most 64 bits or of integers, is empty or is cut
         short.
     """
+    if str(path) == "-" or path.suffix.lower() in {".csv", ".txt"}:
+        return _points_of_text(path)
     try:
         with path.open("rb") as file:
             magic = file.read(6)
         if magic != b"\x93NUMPY":
-            raise FormatError(f"{path} is no .npy file; write the points with numpy.save")
+            raise FormatError(
+                f"{path} is no .npy file; write the points with numpy.save, or as lines of a .csv"
+            )
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except _BAD_HEADER as problem:
         raise FormatError(f"{path} is not an array of points: {problem}") from None
@@ -63,6 +72,42 @@ def points_file(path: Path) -> NDArray[Any]:
     if array.size == 0:
         raise FormatError(f"{path} holds no points: its array has shape {array.shape}")
     return array
+
+
+def _points_of_text(path: Path) -> NDArray[np.float64]:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError(f"{path} is no text; write the points with numpy.save") from None
+    name = "standard input" if str(path) == "-" else str(path)
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.replace(",", " ").replace(";", " ").split()
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            if not rows and not any(map(_is_number, words)):
+                continue  # a header
+            raise FormatError(f"{name}, line {number}: {line.strip()[:60]!r} is no point") from None
+        if rows and len(row) != len(rows[0]):
+            raise FormatError(
+                f"{name}, line {number} has {len(row)} numbers, but the first point has "
+                f"{len(rows[0])}"
+            )
+        rows.append(row)
+    if not rows:
+        raise FormatError(f"{name} holds no points")
+    return np.array(rows)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def mnist_images(folder: Path) -> NDArray[np.float64]:

@@ -96,7 +96,7 @@ def test_exports(polyrank: Any, run: Path, tmp_path: Path) -> None:
         assert {d["rank"] for _, d in made.nodes(data=True)} <= {0, 1}
         assert all(len(d["codeword"]) == 3 for _, d in made.nodes(data=True))
         assert all("unit" in d for _, _, d in made.edges(data=True))
-    done = polyrank("graph", run, "--export", tmp_path / "g.dot")
+    done = polyrank("graph", run, "--export", tmp_path / "g.xlsx")
     assert done.status == 1
     assert "a graph is written as" in done.err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -117,3 +118,58 @@ def test_every_verb_that_takes_a_domain_takes_every_option_for_it() -> None:
         by_verb.setdefault(verb, set()).update(names)
     partly = {v: domain - names for v, names in by_verb.items() if names & domain}
     assert {v: missing for v, missing in partly.items() if missing} == {}
+
+
+def test_points_as_text(
+    polyrank: Callable[..., Outcome], net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "x,y\n0.5,0.25\n\n# a remark\n-1; -2\n3\t-1e-3\n"
+    table = tmp_path / "points.csv"
+    table.write_text(text, encoding="utf-8")
+    of_file = polyrank("sample", net, "--points", table, "--json")
+    assert of_file.status == 0, of_file.err
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    of_stdin = polyrank("sample", net, "--points", "-", "--json")
+    assert of_stdin.status == 0, of_stdin.err
+    assert json.loads(of_file.out)["points"] == json.loads(of_stdin.out)["points"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2\n3\n", "line 2 has 1 numbers, but the first point has 2"),
+        ("1,2\n3,x\n", "line 2: '3,x' is no point"),
+        ("x,y\n", "holds no points"),
+        ("1,x\n", "line 1: '1,x' is no point"),
+        ("1,nan\n", "finite"),
+        ("1,2,3\n", "the points have 3 coordinates"),
+    ],
+)
+def test_points_that_are_none(
+    polyrank: Callable[..., Outcome], net: Path, tmp_path: Path, text: str, message: str
+) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text(text, encoding="utf-8")
+    ran = polyrank("sample", net, "--points", table)
+    assert ran.status == 1
+    assert message in ran.err
+    table.write_bytes(b"\xff\xfe\x00")
+    assert "is no text" in polyrank("sample", net, "--points", table).err
+
+
+def test_graphs_as_lines(polyrank: Callable[..., Outcome], net: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert polyrank("enumerate", net, "--box", -1, 1, "-o", run).status == 0
+    table, dot = tmp_path / "g.csv", tmp_path / "g.dot"
+    assert polyrank("graph", run, "--export", table, "-q").status == 0
+    assert polyrank("graph", run, "--export", dot, "-q").status == 0
+    # four quadrants, four edges in a ring; two of them cross unit 0
+    head, *edges = table.read_text(encoding="utf-8").splitlines()
+    assert head == "source,target,unit"
+    rows = [tuple(map(int, line.split(","))) for line in edges]
+    assert len(rows) == 4
+    assert sorted(unit for _, _, unit in rows) == [0, 0, 1, 1]
+    lines = dot.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "graph regions {"
+    assert lines[-1] == "}"
+    assert {line.strip() for line in lines[5:-1]} == {f"{a} -- {b} [unit={u}];" for a, b, u in rows}
