@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from polyrank.polyhedra.vnnlib import vnnlib_domain
     from polyrank.regions.count import RegionCount, count_regions
     from polyrank.regions.limits import Limits
+    from polyrank.verification.verify import verify
 
 __all__ = [
     "Bounds",
@@ -80,6 +81,7 @@ __all__ = [
     "random_network",
     "save",
     "separate",
+    "verify",
     "vnnlib_domain",
 ]
 
@@ -123,6 +125,7 @@ _HOME = {
     "random_network": "polyrank.network.initialise",
     "save": "polyrank.network.formats",
     "separate": "polyrank.image.separate",
+    "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }
 

@@ -16,6 +16,7 @@ __all__ = [
     "INTERRUPTED",
     "REJECTED",
     "UNDECIDED",
+    "VIOLATED",
     "refuse_existing",
     "say",
     "say_interrupted",
@@ -26,6 +27,7 @@ __all__ = [
 ERROR = 1
 UNDECIDED = 3
 REJECTED = 4  # by polyrank check
+VIOLATED = 5  # by polyrank verify
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 _DIGITS = 60
 

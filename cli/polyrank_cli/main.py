@@ -35,6 +35,7 @@ from polyrank_cli.separate import separate_command
 from polyrank_cli.slice import slice_command
 from polyrank_cli.streams import keep_stdout_for_python
 from polyrank_cli.summary import summary_command
+from polyrank_cli.verify import verify_command
 
 __all__ = ["app", "main"]
 
@@ -51,7 +52,7 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit status: 0 certified, 1 error, 2 wrong usage, 3 undecided, "
-        "4 rejected by check or contradicted by a sample, 130 interrupted."
+        "4 rejected by check or contradicted by a sample, 5 violated, 130 interrupted."
     ),
 )
 
@@ -83,6 +84,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "minrank": (minrank_command, "Bound the least rank without enumerating."),
     "ensemble": (ensemble_command, "Measure many networks, proved beside sampled."),
     "bounds": (bounds_command, "Bound the number of regions by the widths alone."),
+    "verify": (verify_command, "Decide a property: proved, or an exact counterexample."),
     "region": (region_command, "Show everything about one region of a run."),
     "plot": (plot_command, "Draw the regions of a two-dimensional run."),
     "report": (report_command, "Write a page about a run that one can send."),

@@ -22,7 +22,16 @@ from polyrank.polyhedra.domain import Box, Domain, Polytope
 from polyrank.polyhedra.entries import exact_number
 from polyrank.polyhedra.linear import Linear, difference, product, quotient, total
 
-__all__ = ["Declaration", "Index", "Reader", "Statement", "Value", "VnnLib", "shortened"]
+__all__ = [
+    "Declaration",
+    "Index",
+    "Reader",
+    "Statement",
+    "Value",
+    "VnnLib",
+    "case_domain",
+    "shortened",
+]
 
 _MOST_TOKENS = 5 * 10**6
 _DEEPEST = 10_000  # brackets
@@ -357,7 +366,7 @@ class Reader(ABC):
             self.version,
             n,
             self.counts["Y"],
-            tuple(_as_box(case, n) or _as_polytope(case, n) for case in formula.cases),
+            tuple(case_domain(case, n) for case in formula.cases),
             self.output_constraints,
             everything.condition,
         )
@@ -403,6 +412,11 @@ def _bounds(case: tuple[Inequality, ...]) -> tuple[dict[int, fmpq], dict[int, fm
         else:
             lower[i] = max(lower.get(i, bound), bound)
     return lower, upper
+
+
+def case_domain(case: tuple[Inequality, ...], n: int) -> Domain:
+    """The closed set of a conjunction in R^n: a box where every input has both bounds."""
+    return _as_box(case, n) or _as_polytope(case, n)
 
 
 def _as_box(case: tuple[Inequality, ...], n: int) -> Box | None:

@@ -38,6 +38,7 @@ VERBS: dict[str, list[list[str]]] = {
         ["--arch", "2-4", "--seeds", "2", "--box", "-1", "1", "--measure", "minrank,mass"],
         ["NET", "--measure", "regions"],
     ],
+    "verify": [["NET", "--upper", "9", "--box", "-2", "2"]],
     "region": [["RUN", "0"]],
     "sample": [["NET", "--normal", "50", "--run", "RUN"], ["NET", "--points", "POINTS"]],
     "at": [["NET", "1/3,2"]],

@@ -1,0 +1,192 @@
+"""``polyrank verify``: whether a network has a property on a domain, exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, VIOLATED, say, sentences
+from polyrank_cli.options import (
+    DomainChoice,
+    JsonOption,
+    NetworkArgument,
+    Only,
+    QuietOption,
+    Reading,
+)
+from polyrank_cli.rationals import ROUNDED, short_point
+
+if TYPE_CHECKING:
+    from polyrank.network.normal_form import Network
+    from polyrank.polyhedra.domain import Domain
+    from polyrank.verification.counterexample import Counterexample
+    from polyrank.verification.specification import Specification
+    from polyrank.verification.verify import Verification
+
+__all__ = ["verify_command"]
+
+_EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
+
+
+def verify_command(
+    network: NetworkArgument,
+    property_: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PROPERTY]",
+            help="A VNN-LIB file: what may not happen. Or one of --greatest, --lower, --upper.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    greatest: Annotated[
+        int | None,
+        typer.Option(metavar="J", help="Output J (from 0) is greater than every other output."),
+    ] = None,
+    lower: Annotated[
+        str | None, typer.Option(metavar="A", help="Outputs are at least A, exact.")
+    ] = None,
+    upper: Annotated[
+        str | None, typer.Option(metavar="B", help="Outputs are at most B, exact.")
+    ] = None,
+    output: Annotated[
+        int | None,
+        typer.Option(metavar="J", help="With --lower, --upper: only output J."),
+    ] = None,
+    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice"))],
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is decided."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Threads. Default: all cores."),
+    ] = None,
+    reading: Reading,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Whether NETWORK has a property: holds (proved), violated (an exact input) or unknown.
+
+    PROPERTY is a VNN-LIB file, 1.0 or 2.0; --box and the other domains leave out inputs outside of
+    them. The options --greatest, --lower and --upper state a property of the outputs on a domain.
+
+    Exit status: 0 holds, 5 violated, 3 unknown (the time limit, or an unbounded domain), 1 error,
+    2 wrong usage, 130 interrupted.
+    """
+    # numpy and flint load here, which is more than --help may take
+    from polyrank.verification.verify import VerificationInterrupted, verify  # noqa: PLC0415
+    from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+
+    own = [v is not None for v in (greatest, lower, upper)]
+    if (property_ is None) == (not any(own)):
+        raise typer.BadParameter(
+            "name one property: a VNN-LIB file, or --greatest, or --lower and --upper"
+        )
+    if greatest is not None and any(own[1:]):
+        raise typer.BadParameter("--greatest and bounds of outputs are two properties; name one")
+    if output is not None and not any(own[1:]):
+        raise typer.BadParameter("--output goes with --lower and --upper, which are missing")
+    with sentences():
+        where = chosen_domain(domain)
+        loaded = reading.load(network)
+        if property_ is None:
+            specification = _own_property(loaded, where, greatest, lower, upper, output)
+        else:
+            specification = _read_property(property_, where)
+            if specification.questions and needs_convention(loaded, reading):
+                first = specification.questions[0].domain
+                loaded, _, note = in_its_units(network, loaded, first, reading)
+                if not quiet:
+                    say(note)
+        interrupted = False
+        try:
+            found = verify(
+                loaded,
+                specification,
+                seconds=math.inf if time is None else time,
+                jobs=jobs,
+                network_file=network,
+            )
+        except VerificationInterrupted as interruption:
+            interrupted, found = True, interruption.found
+        if as_json:
+            typer.echo(json.dumps(found.summary()))
+        else:
+            _show(found)
+        if interrupted:
+            say("interrupted; what was decided until then is above")
+            raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(_EXIT[found.verdict])
+
+
+def _read_property(path: Path, where: Domain) -> Specification:
+    from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415
+    from polyrank.polyhedra.vnnlib import read_vnnlib  # noqa: PLC0415
+    from polyrank.verification.specification import violation_of, within  # noqa: PLC0415
+
+    specification = violation_of(read_vnnlib(path))
+    return specification if isinstance(where, WholeSpace) else within(specification, where)
+
+
+def _own_property(
+    network: Network,
+    where: Domain,
+    greatest: int | None,
+    lower: str | None,
+    upper: str | None,
+    output: int | None,
+) -> Specification:
+    from polyrank.verification.properties import argmax_constant, output_bounds  # noqa: PLC0415
+
+    if greatest is not None:
+        return argmax_constant(network, where, greatest)
+    return output_bounds(network, where, lower=lower, upper=upper, output=output)
+
+
+def _show(found: Verification) -> None:
+    exact = sum(question.exact for question in found.questions)
+    lines = []
+    match found.verdict:
+        case "holds":
+            lines.append(f"holds: {found.name}, proved on all of the domain")
+        case "violated":
+            lines.append(f"violated: {found.name}")
+        case "unknown":
+            lines.append(f"unknown: {found.name}")
+    if found.counterexample is not None:
+        lines += _counterexample_lines(found.counterexample)
+    several = len(found.questions) > 1
+    for number, question in enumerate(found.questions):
+        if question.answer == "open" or question.note:
+            which = f"part {number} of the domain: " if several else ""
+            state = "open" if question.answer == "open" else "nothing to violate"
+            done = f", {100 * question.share:.3f}% of its box decided" if question.boxes else ""
+            lines.append(f"{which}{state}{done}; {question.note}")
+    lines.append(
+        f"{found.seconds:.2f} s; {found.boxes:,} boxes"
+        + (f", {exact:,} of them decided in rational arithmetic" if exact else "")
+    )
+    if any("≈" in line for line in lines):
+        lines.append(ROUNDED)
+    typer.echo("\n".join(lines))
+
+
+def _counterexample_lines(found: Counterexample) -> list[str]:
+    lines = [f"input: {short_point(found.x)}", f"outputs: {short_point(found.y)}"]
+    for run in found.reruns:
+        state = (
+            "violated as well"
+            if run.violates
+            else "not violated"
+            if run.inside
+            else "the rounded input is outside of the domain"
+        )
+        shown_y = ", ".join(f"{v:.9g}" for v in run.y[:12])
+        lines.append(f"{run.by}: {state}; outputs {shown_y}{', ...' if len(run.y) > 12 else ''}")
+    return lines

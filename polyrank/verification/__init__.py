@@ -1,0 +1,1 @@
+"""Exact answers to properties of a network on a domain, with their proofs."""

@@ -1,0 +1,103 @@
+"""A question about a network on a box as arrays for the bisection of the native core."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.posed.chart import Chart
+from polyrank.verification.specification import OutputRow
+
+__all__ = ["BoundArrays", "bound_arrays", "float_box"]
+
+Floats = NDArray[np.float64]
+
+
+class BoundArrays(NamedTuple):
+    """Layers, then rows of their outputs; every number is the float nearest to an exact one."""
+
+    units: NDArray[np.int64]  # per layer
+    unit_start: NDArray[np.int64]  # first unit of each layer, length L + 1
+    weight: Floats  # row-major weights of all layers, flattened
+    weight_start: NDArray[np.int64]
+    bias: Floats  # per unit
+    slope_neg: Floats
+    slope_pos: Floats
+    rows: Floats  # (R, units of the last layer, or inputs)
+    constant: Floats  # per row; a disjunct is refuted by a row > 0
+    disjunct_start: NDArray[np.int64]  # first row of each disjunct, length D + 1
+
+
+def bound_arrays(
+    network: Network, chart: Chart, disjuncts: tuple[tuple[OutputRow, ...], ...]
+) -> BoundArrays:
+    """The arrays of a question, in the coordinates of a chart."""
+    listed = [row for disjunct in disjuncts for row in disjunct]
+    starts = np.cumsum([0, *(len(disjunct) for disjunct in disjuncts)]).astype(np.int64)
+    last = network.layers[-1]
+    hidden = network.layers[:-1] if _is_affine(last) else network.layers
+    G, g = _output_matrix(listed, network.widths[-1])
+    if _is_affine(last):
+        g = G * last.bias_exact + g
+        G = G * last.weight_exact
+    if not hidden:
+        g = G * chart.origin + g
+        G = G * chart.basis
+    units = np.array([layer.units for layer in hidden], dtype=np.int64)
+    weights, biases = [np.zeros(0)], [np.zeros(0)]
+    for k, layer in enumerate(hidden):
+        weight, bias = layer.weight.approx, layer.bias.approx
+        if k == 0:
+            weight = _floats(layer.weight_exact * chart.basis)
+            bias = _floats(layer.weight_exact * chart.origin + layer.bias_exact).ravel()
+        weights.append(np.ascontiguousarray(weight).ravel())
+        biases.append(bias)
+    sizes = [w.size for w in weights]
+    return BoundArrays(
+        units=units,
+        unit_start=np.concatenate([[0], np.cumsum(units)]).astype(np.int64),
+        weight=np.concatenate(weights),
+        weight_start=np.cumsum(sizes)[:-1].astype(np.int64),
+        bias=np.concatenate(biases),
+        slope_neg=np.concatenate([np.zeros(0), *(layer.slope_neg.approx for layer in hidden)]),
+        slope_pos=np.concatenate([np.zeros(0), *(layer.slope_pos.approx for layer in hidden)]),
+        rows=_floats(G),
+        constant=_floats(g).ravel(),
+        disjunct_start=starts,
+    )
+
+
+def float_box(lower: tuple[fmpq, ...], upper: tuple[fmpq, ...]) -> tuple[Floats, Floats]:
+    """The smallest box with float64 bounds around a box."""
+    low = np.array([nearest_float(v) for v in lower], dtype=np.float64)
+    high = np.array([nearest_float(v) for v in upper], dtype=np.float64)
+    for l, (a, b) in enumerate(zip(lower, upper, strict=True)):
+        if math.isfinite(low[l]) and fmpq_from_float(low[l]) > a:
+            low[l] = np.nextafter(low[l], -np.inf)
+        if math.isfinite(high[l]) and fmpq_from_float(high[l]) < b:
+            high[l] = np.nextafter(high[l], np.inf)
+    return low, high
+
+
+def _is_affine(layer: Layer) -> bool:
+    return all(neg == 1 and pos == 1 for neg, pos in layer.slopes_exact)
+
+
+def _output_matrix(rows: list[OutputRow], outputs: int) -> tuple[fmpq_mat, fmpq_mat]:
+    """Rows ``G y + g``, which a violation has ≤ 0."""
+    G, g = fmpq_mat(len(rows), outputs), fmpq_mat(len(rows), 1)
+    for r, row in enumerate(rows):
+        for j, a in row.terms:
+            G[r, j] = a
+        g[r, 0] = -row.bound
+    return G, g
+
+
+def _floats(matrix: fmpq_mat) -> Floats:
+    return np.ascontiguousarray(RationalArray.from_fmpq_mat(matrix).approx)

@@ -1,0 +1,202 @@
+"""Counterexamples: exact inputs that violate a property, and what floating point makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.forward import forward, forward_exact
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.chart import Chart
+from polyrank.verification.specification import Specification, admissible, satisfied
+
+__all__ = ["Counterexample", "Rerun", "counterexample", "exact_violation", "robust"]
+
+#: How far towards the middle of the domain a counterexample is moved, at most and at least.
+_SHARES = [fmpq(1, 2), fmpq(1, 8), fmpq(1, 64), fmpq(1, 1024), fmpq(0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A counterexample, rounded, through a floating-point forward pass.
+
+    Attributes
+    ----------
+    by : str
+        ``"float64"``, ``"float32"`` (numpy, layer by layer) or ``"onnxruntime"``.
+    x, y : tuple of float
+        The rounded input and the outputs that were computed.
+    inside : bool
+        The rounded input satisfies the property's conditions on inputs, exactly.
+    violates : bool
+        It does, and with these outputs it violates the property. **Does not prove** anything about
+        the real function: that is what the exact counterexample does.
+    """
+
+    by: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    inside: bool
+    violates: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """An input that violates the property, with its outputs, both exact.
+
+    **Proves**: the real function of the stored weights maps ``x`` to ``y``, and the two satisfy
+    the violation that the property states (:func:`polyrank.network.forward.forward_exact`).
+
+    Attributes
+    ----------
+    x, y : tuple of fmpq
+    reruns : tuple of Rerun
+    """
+
+    x: tuple[fmpq, ...]
+    y: tuple[fmpq, ...]
+    reruns: tuple[Rerun, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """A JSON-serialisable dict: fractions as text."""
+        return {
+            "x": [str(v) for v in self.x],
+            "y": [str(v) for v in self.y],
+            "reruns": [
+                {
+                    "by": run.by,
+                    "x": [repr(v) for v in run.x],
+                    "y": [repr(v) for v in run.y],
+                    "inside": run.inside,
+                    "violates": run.violates,
+                }
+                for run in self.reruns
+            ],
+        }
+
+
+def exact_violation(
+    network: Network, specification: Specification, chart: Chart, point: fmpq_mat
+) -> fmpq_mat | None:
+    """The chart point, moved into the domain's bounding box, if it violates the property exactly.
+
+    Parameters
+    ----------
+    point : fmpq_mat, shape (d, 1)
+        In the chart: a proposal of floating-point arithmetic, or exact.
+    """
+    inside = point
+    if chart.lower is not None and chart.upper is not None:
+        clamped = [
+            max(a, min(b, v))
+            for a, b, v in zip(chart.lower, chart.upper, point.entries(), strict=True)
+        ]
+        inside = fmpq_mat(len(clamped), 1, clamped)
+    x = ambient(chart, inside)
+    # the condition on inputs costs next to nothing
+    if not admissible(specification.violation, x):
+        return None
+    return inside if satisfied(specification.violation, x, forward_exact(network, x)) else None
+
+
+def ambient(chart: Chart, point: fmpq_mat) -> list[fmpq]:
+    """The input of a chart point."""
+    x: list[fmpq] = (chart.origin + chart.basis * point).entries()
+    return x
+
+
+def robust(
+    network: Network, specification: Specification, chart: Chart, point: fmpq_mat
+) -> fmpq_mat:
+    """A violation near a violation, farther inside and in float32, where there is one."""
+    for share in _SHARES:
+        moved = point + (chart.interior - point) * share
+        near = [fmpq_from_float(_float32(nearest_float(v))) for v in moved.entries()]
+        found = fmpq_mat(len(near), 1, near)
+        kept = exact_violation(network, specification, chart, found)
+        if kept is not None and kept == found:
+            return kept
+    return point
+
+
+def _float32(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
+def counterexample(
+    network: Network,
+    specification: Specification,
+    x: Sequence[fmpq],
+    network_file: Path | None = None,
+) -> Counterexample:
+    """The counterexample at an input that violates the property, with its reruns."""
+    y = forward_exact(network, x)
+    reruns = []
+    types: tuple[tuple[str, Any], ...] = (("float64", np.float64), ("float32", np.float32))
+    for by, dtype in types:
+        run = partial(forward, network, dtype=dtype)
+        reruns.append(_rerun(by, x, specification, dtype, run))
+    session = _onnx_session(network_file)
+    if session is not None:
+        found = _rerun("onnxruntime", x, specification, np.float32, session)
+        if len(found.y) == network.widths[-1]:
+            reruns.append(found)
+    return Counterexample(tuple(x), y, tuple(reruns))
+
+
+def _rerun(
+    by: str,
+    x: Sequence[fmpq],
+    specification: Specification,
+    dtype: Any,
+    run: Callable[[NDArray[Any]], NDArray[Any]],
+) -> Rerun:
+    with np.errstate(over="ignore", invalid="ignore"):
+        point = np.array([nearest_float(v) for v in x]).astype(dtype)
+        values = np.asarray(run(point), dtype=np.float64).ravel()
+    inputs, outputs = point.astype(np.float64).tolist(), values.tolist()
+    inside = violating = False
+    if np.isfinite(point).all() and np.isfinite(values).all():
+        exact_x, exact_y = map(fmpq_from_float, inputs), map(fmpq_from_float, outputs)
+        listed = list(exact_x)
+        inside = admissible(specification.violation, listed)
+        violating = inside and satisfied(specification.violation, listed, list(exact_y))
+    return Rerun(by, tuple(inputs), tuple(outputs), inside, violating)
+
+
+def _onnx_session(file: Path | None) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    """The forward pass of onnxruntime, if the network is an ONNX file and it is installed."""
+    if file is None or file.suffix != ".onnx":
+        return None
+    try:
+        import onnxruntime  # noqa: PLC0415  (optional, heavy)
+    except ImportError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+        (given,) = session.get_inputs()
+    except (RuntimeError, ValueError, onnxruntime.capi.onnxruntime_pybind11_state.Fail):
+        return None
+
+    def run(point: NDArray[Any]) -> NDArray[Any]:
+        shape = [size if isinstance(size, int) and size > 0 else 1 for size in given.shape]
+        if int(np.prod(shape)) != point.size:
+            return np.zeros(0)
+        dtype = np.float64 if given.type == "tensor(double)" else np.float32
+        outputs = session.run(None, {given.name: point.astype(dtype).reshape(shape)})
+        return np.asarray(outputs[0])
+
+    return run

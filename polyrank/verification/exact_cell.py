@@ -1,0 +1,275 @@
+"""A question on one box in rational arithmetic: what bounds cannot decide ends here.
+
+The same tree as an enumeration: unit by unit, layer by layer, each unit is proved to have one sign
+on the closed cell, or splits it. Where all units are decided the outputs are affine, and a linear
+program says whether a disjunct meets the cell: a point of it, or Farkas multipliers. Nothing is
+rounded, so that a property that is touched and one that is violated by 1e-100 are told apart.
+
+The steps of the proof, in preorder::
+
+    ["sign", unit, ±1, multipliers]   the unit has this sign on the cell; null: by the box alone
+    ["split", unit]                   the half where it is ≥ 0 follows, then the other one
+    ["next"]                          all units of the layer are decided
+    ["empty", multipliers]            the cell is empty; the next cell follows
+    ["leaf", [multipliers, ...]]      no disjunct meets the cell; the next cell follows
+
+Multipliers are ``[scale, constant, [row, ...], [value, ...]]`` over the rows of the cell: those of
+the chart, the 2d of the box (lower, upper for each coordinate), the splitting units in their order.
+:mod:`polyrank.proof.exact_cell` says what they prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import UncertifiedError
+from polyrank.lp.certificates import Infeasible, Minimum
+from polyrank.lp.deadline import OutOfTimeError, look
+from polyrank.lp.exact import minimise, nonnegative
+from polyrank.lp.exact_simplex import Cell
+from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, verify_farkas
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.polyhedra.dnf import Inequality
+from polyrank.posed.chart import Chart
+from polyrank.verification.arrays import Floats
+from polyrank.verification.specification import OutputRow, Question
+
+__all__ = ["ExactQuestion", "Refuted"]
+
+Rows = list[tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refuted:
+    """No input of the box answers the question; ``steps`` prove it."""
+
+    steps: list[Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A cell: the layer whose units are being decided, and the exact forms on it."""
+
+    layer: int
+    table: fmpq_mat  # (units, d + 1) pre-activations of the layer
+    unit: int
+    signs: list[int]
+    rows: Rows
+    point: fmpq_mat
+
+
+class ExactQuestion:
+    """A question about a network on a chart, to be decided on boxes of it."""
+
+    def __init__(self, network: Network, chart: Chart, question: Question) -> None:
+        self._layers = network.layers
+        self._chart = chart
+        self._d = chart.k
+        self._walls: Rows = integer_rows(chart.A, chart.b)
+        self._disjuncts = question.disjuncts
+        self._strict = [_input_row(row, chart) for row in question.strict]
+
+    def decide(
+        self, low: Floats, high: Floats, stopped: Callable[[], bool] = lambda: False
+    ) -> Refuted | fmpq_mat:
+        """The proof that no point of the box answers the question, or a point (d, 1) that does.
+
+        Raises
+        ------
+        OutOfTimeError
+            See :func:`polyrank.lp.deadline.time_limit`; also once ``stopped``.
+        """
+        box = [(fmpq_from_float(a), fmpq_from_float(b)) for a, b in zip(low, high, strict=True)]
+        rows = [*self._walls, *_box_rows(box)]
+        steps: list[Any] = []
+        found = minimise(Cell.from_rows(rows, self._d), (0,) * (self._d + 1), vertex=False)
+        if isinstance(found, Infeasible):
+            steps.append(["empty", _listed(found.multipliers)])
+            return Refuted(steps)
+        first = self._preactivations(0, _with_constant(self._chart.basis, self._chart.origin))
+        stack = [_Open(0, first, 0, [], rows, found.point)]
+        while stack:
+            look()
+            if stopped():
+                raise OutOfTimeError
+            cell = stack.pop()
+            point = self._work(cell, box, steps, stack)
+            if point is not None:
+                return point
+        return Refuted(steps)
+
+    def _work(
+        self,
+        cell: _Open,
+        box: Sequence[tuple[fmpq, fmpq]],
+        steps: list[Any],
+        stack: list[_Open],
+    ) -> fmpq_mat | None:
+        """Decide units until the cell splits or is a leaf; a point if a disjunct meets the leaf."""
+        prepared = Cell.from_rows(cell.rows, self._d)
+        while True:
+            layer = self._layers[cell.layer]
+            for i in range(cell.unit, layer.units):
+                if not layer.has_hyperplane[i]:
+                    cell.signs.append(1)
+                    continue
+                row = integer_row(cell.table[i, l] for l in range(self._d + 1))
+                sign = _sign_on_box(row, box)
+                if sign:
+                    steps.append(["sign", i, sign, None])
+                    cell.signs.append(sign)
+                    continue
+                halves = []
+                for s in (1, -1):
+                    oriented = tuple(s * v for v in row)
+                    verdict = nonnegative(prepared, oriented, cell.point)
+                    if isinstance(verdict, Multipliers):
+                        _verified(cell.rows, oriented, verdict)
+                        steps.append(["sign", i, s, _listed(verdict)])
+                        sign = s
+                        break
+                    halves.append(verdict.point)
+                if sign:
+                    cell.signs.append(sign)
+                    continue
+                steps.append(["split", i])
+                minus = tuple(-v for v in row)
+                for s, bound, point in ((-1, minus, halves[0]), (1, row, halves[1])):
+                    signs, rows = [*cell.signs, s], [*cell.rows, bound]
+                    stack.append(_Open(cell.layer, cell.table, i + 1, signs, rows, point))
+                return None
+            outputs = self._outputs(cell)
+            cell.layer, cell.unit, cell.signs = cell.layer + 1, 0, []
+            if cell.layer == len(self._layers):
+                return self._leaf(cell.rows, outputs, steps)
+            steps.append(["next"])
+            cell.table = self._preactivations(cell.layer, outputs)
+
+    def _preactivations(self, layer: int, below: fmpq_mat) -> fmpq_mat:
+        there = self._layers[layer]
+        table = there.weight_exact * below
+        for i, b in enumerate(there.bias_exact.entries()):
+            table[i, self._d] += b
+        return table
+
+    def _outputs(self, cell: _Open) -> fmpq_mat:
+        slopes = self._layers[cell.layer].slopes_exact
+        out = fmpq_mat(cell.table.nrows(), self._d + 1)
+        for i, (sign, (neg, pos)) in enumerate(zip(cell.signs, slopes, strict=True)):
+            slope = pos if sign > 0 else neg
+            if slope != 0:
+                for l in range(self._d + 1):
+                    out[i, l] = slope * cell.table[i, l]
+        return out
+
+    def _leaf(self, rows: Rows, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
+        proofs = []
+        for disjunct in self._disjuncts:
+            loose = [output_row(row, outputs) for row in disjunct if not row.strict]
+            strict = [output_row(row, outputs) for row in disjunct if row.strict] + self._strict
+            found = _meets(rows, loose, strict, self._d)
+            if isinstance(found, fmpq_mat):
+                return found
+            proofs.append(_listed(found))
+        steps.append(["leaf", proofs])
+        return None
+
+
+def output_row(row: OutputRow, outputs: fmpq_mat) -> tuple[int, ...]:
+    """The function of the inputs that is ≥ 0 (> 0 where strict) where the row is satisfied."""
+    width = outputs.ncols()
+    total = [fmpq(0)] * width
+    total[-1] = row.bound
+    for j, a in row.terms:
+        for l in range(width):
+            total[l] -= a * outputs[j, l]
+    return integer_row(total)
+
+
+def _input_row(row: Inequality, chart: Chart) -> tuple[int, ...]:
+    total = [fmpq(0)] * (chart.k + 1)
+    total[-1] = row.bound
+    for i, a in row.terms:
+        total[-1] -= a * chart.origin[i, 0]
+        for l in range(chart.k):
+            total[l] -= a * chart.basis[i, l]
+    return integer_row(total)
+
+
+def _meets(rows: Rows, loose: Rows, strict: Rows, d: int) -> fmpq_mat | Multipliers:
+    """A point of the cell where ``loose`` are ≥ 0 and ``strict`` > 0, or multipliers.
+
+    Without strict rows these add up to a negative constant; else, over the rows in (u, t) with
+    ``strict − t ≥ 0`` and ``1 − t ≥ 0``, to ``−t``, which is therefore ≥ 0.
+    """
+    if not strict:
+        system = [*rows, *loose]
+        found = minimise(Cell.from_rows(system, d), (0,) * (d + 1), vertex=False)
+        if isinstance(found, Infeasible):
+            _verified(system, (0,) * (d + 1), found.multipliers)
+            return found.multipliers
+        return found.point
+    system = [
+        *((*row[:-1], 0, row[-1]) for row in (*rows, *loose)),
+        *((*row[:-1], -1, row[-1]) for row in strict),
+        (*(0,) * d, -1, 1),
+    ]
+    objective = (*(0,) * d, -1, 0)
+    best = minimise(Cell.from_rows(system, d + 1), objective)
+    if isinstance(best, Infeasible):
+        # the rows that do not know t contradict each other: t may have any sign
+        return best.multipliers
+    if not isinstance(best, Minimum):
+        raise UncertifiedError("a bounded linear program was called unbounded")
+    if best.value < 0:
+        return fmpq_mat(d, 1, best.point.entries()[:d])
+    _verified(system, objective, best.multipliers)
+    return best.multipliers
+
+
+def _verified(rows: Rows, objective: Row, proof: Multipliers) -> None:
+    if not verify_farkas(rows, objective, proof):
+        raise UncertifiedError("an exact certificate failed its own check")
+
+
+def _listed(proof: Multipliers) -> list[Any]:
+    reduced = proof.reduced()
+    return [reduced.scale, reduced.constant, list(reduced.indices), list(reduced.values)]
+
+
+def _box_rows(box: Sequence[tuple[fmpq, fmpq]]) -> Rows:
+    d = len(box)
+    rows: Rows = []
+    for l, (low, high) in enumerate(box):
+        unit = [fmpq(0)] * d
+        unit[l] = fmpq(1)
+        rows.append(integer_row([*unit, -low]))
+        unit[l] = fmpq(-1)
+        rows.append(integer_row([*unit, high]))
+    return rows
+
+
+def _sign_on_box(row: Row, box: Sequence[tuple[fmpq, fmpq]]) -> int:
+    """1 or −1 if the function is ≥ 0 or ≤ 0 on the box, else 0."""
+    least = most = fmpq(row[-1])
+    for a, (low, high) in zip(row[:-1], box, strict=True):
+        if a > 0:
+            least, most = least + a * low, most + a * high
+        elif a < 0:
+            least, most = least + a * high, most + a * low
+    return 1 if least >= 0 else -1 if most <= 0 else 0
+
+
+def _with_constant(basis: fmpq_mat, origin: fmpq_mat) -> fmpq_mat:
+    n, k = basis.nrows(), basis.ncols()
+    out = fmpq_mat(n, k + 1)
+    for i in range(n):
+        for l in range(k):
+            out[i, l] = basis[i, l]
+        out[i, k] = origin[i, 0]
+    return out

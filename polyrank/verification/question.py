@@ -1,0 +1,252 @@
+"""One question, answered: a tree of boxes in the native core, hard boxes in rationals, a verdict.
+
+The core bisects the bounding box of the domain (:mod:`polyrank.verification.bisection`); threads
+share its boxes. Points that floating point takes for violations are decided by the exact forward
+pass, boxes that bounds do not decide by exact linear programs
+(:mod:`polyrank.verification.exact_cell`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any
+
+from flint import fmpq_mat
+
+from polyrank.cells.interrupt import Slices
+from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.lp.deadline import OutOfTimeError, seconds_left
+from polyrank.native.records import Handle
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.posed.chart import Chart
+from polyrank.verification.arrays import Floats, bound_arrays, float_box
+from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, Taken
+from polyrank.verification.counterexample import exact_violation
+from polyrank.verification.exact_cell import ExactQuestion, Refuted
+from polyrank.verification.specification import Question, Specification
+
+__all__ = ["Answer", "Progress", "answer"]
+
+#: A task that takes less is not worth another thread.
+_ALONE_SECONDS = 0.02
+_SLICE_SECONDS = 0.05
+#: Deepest box.
+_DEEPEST = 200
+#: From which depth per input on a box with few open units is decided exactly, at most to this one:
+#: in networks with few weights, where that costs little, and in others.
+_FEW_WEIGHTS, _SOFT_PER_INPUT, _SOFT_MOST = 500, (2, 6), 60
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """State of a question: boxes worked on, and the share of the domain's box that is decided."""
+
+    boxes: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What became of a question.
+
+    Attributes
+    ----------
+    point : fmpq_mat or None
+        A chart point that answers it: exact, verified.
+    complete : bool
+        Every box was decided; without a point, the answer is no.
+    boxes, hard : int
+        Boxes of the tree, and how many of them were decided in rationals.
+    share : float
+        Share of the volume of the domain's bounding box that was decided.
+    """
+
+    point: fmpq_mat | None
+    complete: bool
+    boxes: int
+    hard: int
+    share: float
+
+
+class _FoundError(Exception):
+    """A violation was found: the threads are to end."""
+
+
+@dataclass(slots=True, eq=False)
+class _Found:
+    """A stretch of the log with the exact proofs of its hard boxes."""
+
+    log: bytes
+    proofs: list[list[Any]]
+    boxes: int
+    share: float
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """What the threads of one question share."""
+
+    network: Network
+    specification: Specification
+    chart: Chart
+    exact: ExactQuestion
+    point: fmpq_mat | None = None
+    out_of_time: bool = False
+    hard: int = 0
+
+    def examine(self, taken: Taken, stopped: Callable[[], bool]) -> list[list[Any]]:
+        """Decide candidates and hard boxes exactly; the proofs of the latter, in order.
+
+        Raises
+        ------
+        OutOfTimeError
+            At the time limit, or when the work is stopped.
+        """
+        for row in taken.candidates:
+            found = exact_violation(self.network, self.specification, self.chart, _column(row))
+            if found is not None:
+                self.point = found
+                raise _FoundError
+        proofs = []
+        for box in taken.hard:
+            decided = self.exact.decide(box[0], box[1], stopped)
+            if not isinstance(decided, Refuted):
+                self.point = decided
+                raise _FoundError
+            self.hard += 1
+            proofs.append(decided.steps)
+        return proofs
+
+
+class _Thread:
+    """A thread's core. It gives the box that comes last to a thread that has nothing to do."""
+
+    __slots__ = ("_context", "_core", "_state")
+
+    def __init__(self, core: Bisection, state: _State) -> None:
+        self._core = core
+        self._state = state
+        self._context = copy_context()  # a thread of its own knows no time limit
+
+    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+        """Everything below a box that is not given away."""
+        self._context.run(self._work, task, share)
+
+    def _work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+        core = self._core
+        core.adopt(task)
+        slices = Slices(seconds=_SLICE_SECONDS)
+        while not share.stopped and self._state.point is None and not self._state.out_of_time:
+            if share.wanted and core.open_boxes > 1:
+                share.give([core.take_last()])
+            code = _step(core, self._state, slices, share.found, lambda: share.stopped)
+            if code == DONE:
+                return
+
+
+def _step(
+    core: Bisection,
+    state: _State,
+    slices: Slices,
+    found: Callable[[list[_Found]], None],
+    stopped: Callable[[], bool],
+) -> int:
+    """One call of the core, and what comes of it; 0 when nothing is open."""
+    before, called, done = core.boxes, time.perf_counter(), core.done_share
+    code = core.run(slices.steps)
+    if code in (BUDGET, DONE):
+        slices.measured(core.boxes - before, time.perf_counter() - called)
+    try:
+        proofs = state.examine(taken := core.take(), stopped)
+    except _FoundError:
+        found([_Found(b"", [], core.boxes - before, 0.0)])
+        return DONE
+    except OutOfTimeError:
+        state.out_of_time = True
+        found([_Found(b"", [], core.boxes - before, 0.0)])
+        return DONE
+    found([_Found(taken.log, proofs, core.boxes - before, core.done_share - done)])
+    return code if code in (DONE, CANDIDATE) else BUDGET
+
+
+def _column(row: Floats) -> fmpq_mat:
+    return fmpq_mat(len(row), 1, [fmpq_from_float(v) for v in row.tolist()])
+
+
+def answer(
+    network: Network,
+    specification: Specification,
+    question: Question,
+    chart: Chart,
+    *,
+    jobs: int,
+    log: Callable[[bytes, list[list[Any]]], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Answer:
+    """Answer a question on a bounded chart of its domain.
+
+    Parameters
+    ----------
+    jobs : int
+        Threads. The tree, and so the proof, does not depend on them; which of several violations
+        is found does.
+    log : callable, optional
+        Receives the tree in preorder: codes of boxes, and the exact proofs of the hard ones.
+    progress : callable, optional
+        Called between steps; an exception from it ends the search.
+    """
+    low, high = float_box(chart.lower or (), chart.upper or ())
+    state = _State(network, specification, chart, ExactQuestion(network, chart, question))
+    boxes = 0
+    share = 0.0
+
+    def accept(found: _Found) -> None:
+        nonlocal boxes, share
+        boxes += found.boxes
+        share += found.share
+        if log is not None:
+            log(found.log, found.proofs)
+
+    def between() -> None:
+        if progress is not None:
+            progress(Progress(boxes, min(1.0, share)))
+        if seconds_left() <= 0.0:
+            state.out_of_time = True
+        if state.point is not None or state.out_of_time:
+            raise _FoundError
+
+    def ended(*, complete: bool) -> Answer:
+        done = complete and state.point is None
+        return Answer(state.point, complete, boxes, state.hard, 1.0 if done else min(1.0, share))
+
+    if not question.disjuncts:
+        return ended(complete=True)
+    arrays = bound_arrays(network, chart, question.disjuncts)
+    soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * chart.k)
+
+    def new_core() -> Bisection:
+        return Bisection(arrays, chart.k, soft_depth=soft, most_depth=_DEEPEST)
+
+    core = new_core()
+    core.start(low, high)
+    slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
+    try:
+        while True:
+            code = _step(core, state, slices, lambda found: accept(found[0]), lambda: False)
+            if code == DONE and state.point is None and not state.out_of_time:
+                return ended(complete=True)
+            between()
+            if jobs > 1 and time.perf_counter() > begun + _ALONE_SECONDS and core.open_boxes > 1:
+                break
+        tasks = [core.take_last() for _ in range(core.open_boxes)]
+        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(tasks))
+        cores = [core, *(new_core() for _ in range(jobs - 1))]
+        work.run([_Thread(each, state) for each in cores], accept, between)
+        between()
+    except _FoundError:
+        return ended(complete=state.point is not None)
+    return ended(complete=True)

@@ -1,0 +1,252 @@
+"""A verification property as questions: has an input of a domain its outputs in a polyhedron.
+
+A property states a *violation*: a condition on inputs and outputs that no input may satisfy. In
+disjunctive normal form it is a union of cases, each a polyhedron of inputs and one of outputs.
+Cases with the same inputs make one :class:`Question`: a domain, and the *disjuncts*, polyhedra of
+outputs. The property holds iff the answer to every question is no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from flint import fmpq
+
+from polyrank.errors import DomainError, NetworkError
+from polyrank.network.forward import forward_exact
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.condition import Comparison, Condition, Junction
+from polyrank.polyhedra.dnf import Inequality
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.vnnlib_reader import VnnLib, case_domain
+from polyrank.verification.inputs import in_domain, intersection
+
+__all__ = [
+    "OutputRow",
+    "Question",
+    "Specification",
+    "admissible",
+    "satisfied",
+    "violates",
+    "violation_of",
+    "within",
+]
+
+_MOST_CASES = 10_000
+_MOST_COMPARISONS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """``Σ a_j y_j ≤ bound``, or ``<`` where strict, over the pairs (j, a_j) in ``terms``."""
+
+    terms: tuple[tuple[int, fmpq], ...]
+    bound: fmpq
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether an input of the domain has outputs in one of the disjuncts.
+
+    Attributes
+    ----------
+    domain : Domain
+        Closed, also where the property states a strict bound.
+    disjuncts : tuple of tuple of OutputRow
+        Conjunctions. An empty one is satisfied by every input.
+    strict : tuple of Inequality
+        Conditions on the inputs that the property states with ``<``.
+    """
+
+    domain: Domain
+    disjuncts: tuple[tuple[OutputRow, ...], ...]
+    strict: tuple[Inequality, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """A property: what would violate it, whole and as questions.
+
+    Attributes
+    ----------
+    name : str
+    inputs, outputs : int
+        0 outputs: any number.
+    violation : Condition
+        What an input that violates the property satisfies with its outputs.
+    questions : tuple of Question
+        No question at all: nothing can violate the property.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    violation: Condition
+    questions: tuple[Question, ...]
+
+    def check_shape(self, network: Network) -> None:
+        """Refuse a network of another shape.
+
+        Raises
+        ------
+        NetworkError
+        """
+        n, m = network.input_dim, network.widths[-1]
+        if self.inputs != n or (self.outputs and self.outputs != m):
+            raise NetworkError(
+                f"{self.name} speaks of {self.inputs} inputs and {self.outputs} outputs, but "
+                f"{network.name!r} has {n} and {m}"
+            )
+
+
+def violation_of(property_: VnnLib) -> Specification:
+    """The questions of a VNN-LIB property.
+
+    Raises
+    ------
+    DomainError
+        If the property multiplies out to too many cases.
+    """
+    cases = _cases(property_.condition, property_.name)
+    grouped: dict[tuple[Inequality, ...], list[tuple[OutputRow, ...]]] = {}
+    for case in cases:
+        inputs = tuple(_input_rows(case))
+        outputs = tuple(_output_rows(case))
+        disjuncts = grouped.setdefault(inputs, [])
+        if outputs not in disjuncts:
+            disjuncts.append(outputs)
+    n = property_.inputs
+    questions = [
+        Question(case_domain(rows, n), tuple(disjuncts), tuple(row for row in rows if row.strict))
+        for rows, disjuncts in grouped.items()
+    ]
+    return Specification(
+        property_.name, n, property_.outputs, property_.condition, tuple(questions)
+    )
+
+
+def within(specification: Specification, domain: Domain) -> Specification:
+    """The property on the part of its domain that lies in another domain.
+
+    Raises
+    ------
+    DomainError
+        If the domain has another dimension than the property.
+    """
+    n = specification.inputs
+    questions = tuple(
+        replace(question, domain=intersection(question.domain, domain, n))
+        for question in specification.questions
+    )
+    violation: Condition = Junction("and", (in_domain(domain, n), specification.violation))
+    return replace(specification, violation=violation, questions=questions)
+
+
+def satisfied(condition: Condition, x: Sequence[fmpq], y: Sequence[fmpq]) -> bool:
+    """Whether an input with its outputs satisfies a condition, exactly.
+
+    Examples
+    --------
+    >>> at_most = Comparison(((0, fmpq(1)),), (), "<=", fmpq(1, 2))
+    >>> satisfied(at_most, [fmpq(1, 2)], []), satisfied(at_most, [fmpq(1)], [])
+    (True, False)
+    """
+    if isinstance(condition, Junction):
+        parts = (satisfied(part, x, y) for part in condition.parts)
+        return all(parts) if condition.word == "and" else any(parts)
+    value = sum((a * x[i] for i, a in condition.inputs), -condition.bound)
+    value += sum((a * y[j] for j, a in condition.outputs), fmpq(0))
+    match condition.relation:
+        case "<=":
+            return bool(value <= 0)
+        case "<":
+            return bool(value < 0)
+        case "=":
+            return bool(value == 0)
+        case "!=":
+            return bool(value != 0)
+
+
+def admissible(condition: Condition, x: Sequence[fmpq]) -> bool:
+    """Whether some outputs could satisfy a condition together with an input, exactly.
+
+    Comparisons of outputs are taken to be satisfiable, each by itself.
+    """
+    if isinstance(condition, Junction):
+        parts = (admissible(part, x) for part in condition.parts)
+        return all(parts) if condition.word == "and" else any(parts)
+    return bool(condition.outputs) or satisfied(condition, x, ())
+
+
+def violates(network: Network, specification: Specification, x: Sequence[fmpq]) -> bool:
+    """Whether an input violates the property, by the exact forward pass."""
+    return satisfied(specification.violation, x, forward_exact(network, x))
+
+
+def _cases(condition: Condition, name: str) -> list[tuple[Comparison, ...]]:
+    """Disjunctive normal form; comparisons with ``<=`` and ``<`` only."""
+    if isinstance(condition, Comparison):
+        return [(part,) if isinstance(part, Comparison) else part for part in _plain(condition)]
+    parts = [_cases(part, name) for part in condition.parts]
+    if condition.word == "or":
+        listed = [case for part in parts for case in part]
+        _check_size(len(listed), sum(map(len, listed)), name)
+        return list(dict.fromkeys(listed))
+    single = tuple(c for part in parts if len(part) == 1 for c in part[0])
+    cases = [single]
+    for part in parts:
+        if len(part) == 1:
+            continue
+        count = len(cases) * len(part)
+        longest = max(map(len, cases), default=0) + max(map(len, part), default=0)
+        _check_size(count, count * longest, name)
+        cases = [left + right for left in cases for right in part]
+    return [tuple(dict.fromkeys(case)) for case in cases]
+
+
+def _plain(comparison: Comparison) -> list[Comparison | tuple[Comparison, ...]]:
+    """A comparison as cases of ``<=`` and ``<``."""
+    inputs, outputs, bound = comparison.inputs, comparison.outputs, comparison.bound
+    if not inputs and not outputs:
+        true = {
+            "<=": bound >= 0, "<": bound > 0, "=": bound == 0, "!=": bound != 0,
+        }[comparison.relation]  # fmt: skip
+        return [()] if true else []
+    minus = (
+        tuple((i, -a) for i, a in inputs),
+        tuple((j, -a) for j, a in outputs),
+    )
+    match comparison.relation:
+        case "=":
+            return [
+                (
+                    Comparison(inputs, outputs, "<=", bound),
+                    Comparison(*minus, "<=", -bound),
+                )
+            ]
+        case "!=":
+            return [Comparison(inputs, outputs, "<", bound), Comparison(*minus, "<", -bound)]
+        case _:
+            return [comparison]
+
+
+def _check_size(cases: int, comparisons: int, name: str) -> None:
+    if cases > _MOST_CASES or comparisons > _MOST_COMPARISONS:
+        raise DomainError(
+            f"{name} multiplies out to {cases} cases with {comparisons} comparisons; at most "
+            f"{_MOST_CASES} and {_MOST_COMPARISONS} are verified"
+        )
+
+
+def _input_rows(case: Iterable[Comparison]) -> Iterable[Inequality]:
+    for part in case:
+        if not part.outputs:
+            yield Inequality(part.inputs, part.bound, part.relation == "<")
+
+
+def _output_rows(case: Iterable[Comparison]) -> Iterable[OutputRow]:
+    for part in case:
+        if part.outputs:
+            yield OutputRow(part.outputs, part.bound, part.relation == "<")

@@ -1,0 +1,222 @@
+"""Whether a network has a property on a domain: proved, refuted by an exact input, or open."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from polyrank.cells.threads import available_threads
+from polyrank.errors import EmptyDomainError
+from polyrank.lp.deadline import time_limit
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.vnnlib import read_vnnlib
+from polyrank.posed.chart import chart
+from polyrank.verification.counterexample import Counterexample, ambient, counterexample, robust
+from polyrank.verification.question import Progress, answer
+from polyrank.verification.specification import Specification, violation_of, within
+
+__all__ = ["Verdict", "Verification", "VerificationInterrupted", "verify"]
+
+Verdict = Literal["holds", "violated", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionReport:
+    """What became of one question of a property.
+
+    Attributes
+    ----------
+    domain : dict
+        Its domain, as :func:`polyrank.polyhedra.domain.domain_from_dict` reads it.
+    answer : "no", "yes" or "open"
+        Whether an input there violates the property.
+    boxes, exact : int
+        Boxes of the tree; how many of them were decided in rational arithmetic.
+    share : float
+        Share of the volume of the domain's bounding box that was decided (rounded).
+    note : str
+        Why nothing had to be searched, or why the question is open.
+    """
+
+    domain: dict[str, Any]
+    answer: Literal["no", "yes", "open"]
+    boxes: int = 0
+    exact: int = 0
+    share: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A verdict.
+
+    **Proves**: ``holds``: no input of the property's domain violates it; every bound is enclosed
+    or exact. ``violated``: the counterexample does, exactly. ``unknown`` proves nothing but what
+    its questions say. All of it is about the real function of the stored weights.
+
+    Attributes
+    ----------
+    verdict : "holds", "violated" or "unknown"
+    name : str
+        The property's.
+    counterexample : Counterexample or None
+    questions : tuple of QuestionReport
+    seconds : float
+    interrupted : bool
+    """
+
+    verdict: Verdict
+    name: str
+    counterexample: Counterexample | None
+    questions: tuple[QuestionReport, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def boxes(self) -> int:
+        """Boxes of all trees."""
+        return sum(question.boxes for question in self.questions)
+
+    def summary(self) -> dict[str, Any]:
+        """A JSON-serialisable dict; fractions as text."""
+        found = self.counterexample
+        return {
+            "verdict": self.verdict,
+            "property": self.name,
+            "counterexample": None if found is None else found.summary(),
+            "questions": [
+                {
+                    "answer": q.answer,
+                    "boxes": q.boxes,
+                    "exact": q.exact,
+                    "share": q.share,
+                    "note": q.note,
+                    "domain": q.domain,
+                }
+                for q in self.questions
+            ],
+            "boxes": self.boxes,
+            "seconds": self.seconds,
+            "interrupted": self.interrupted,
+        }
+
+
+class VerificationInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a verification; ``found`` says what was decided until then."""
+
+    def __init__(self, found: Verification) -> None:
+        super().__init__("interrupted")
+        self.found = found
+
+
+def verify(
+    network: Network,
+    property_: Specification | str | PathLike[str],
+    domain: Domain | None = None,
+    *,
+    seconds: float = math.inf,
+    jobs: int | None = None,
+    network_file: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Verification:
+    """Decide whether a network has a property.
+
+    Parameters
+    ----------
+    network : Network
+    property_ : Specification, or path of a VNN-LIB file
+        What may not happen (see :mod:`polyrank.verification.specification`), as a VNN-LIB file
+        states it.
+    domain : Domain, optional
+        Only inputs that lie in here as well.
+    seconds : float
+        Time limit.
+    jobs : int, optional
+        Threads; default: as many as :func:`~polyrank.cells.threads.available_threads`.
+    network_file : path, optional
+        The network's file: an ``.onnx`` file is also run through onnxruntime at a counterexample,
+        if that is installed.
+    progress : callable, optional
+        Receives :class:`~polyrank.verification.question.Progress` now and then.
+
+    Raises
+    ------
+    DomainError
+        If the property or the domain is malformed, or does not fit the network.
+    NetworkError
+        If the network has another shape than the property.
+    VerificationInterrupted
+        On Ctrl-C (it is a KeyboardInterrupt).
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> net = pr.Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> from polyrank.verification.properties import output_bounds
+    >>> pr.verify(net, output_bounds(net, pr.Box(-1, 1), upper=1)).verdict
+    'holds'
+    >>> pr.verify(net, output_bounds(net, pr.Box(-1, 2), upper=1)).counterexample.x
+    (3/2,)
+    """
+    begun = time.perf_counter()
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
+    specification = (
+        property_
+        if isinstance(property_, Specification)
+        else violation_of(read_vnnlib(Path(property_)))
+    )
+    specification.check_shape(network)
+    if domain is not None:
+        specification = within(specification, domain)
+    threads = available_threads() if jobs is None else jobs
+    reports: list[QuestionReport] = []
+    found: Counterexample | None = None
+
+    def ended(*, interrupted: bool = False) -> Verification:
+        complete = len(reports) == len(specification.questions)
+        verdict: Verdict = "unknown"
+        if found is not None:
+            verdict = "violated"
+        elif complete and all(report.answer == "no" for report in reports):
+            verdict = "holds"
+        spent = time.perf_counter() - begun
+        return Verification(verdict, specification.name, found, tuple(reports), spent, interrupted)
+
+    try:
+        with time_limit(seconds):
+            for question in specification.questions:
+                described = question.domain.describe()
+                try:
+                    where = chart(question.domain, network.input_dim)
+                except EmptyDomainError as empty:
+                    reports.append(QuestionReport(described, "no", share=1.0, note=str(empty)))
+                    continue
+                if where.lower is None:
+                    reports.append(QuestionReport(described, "open", note="unbounded"))
+                    continue
+                got = answer(
+                    network, specification, question, where, jobs=threads, progress=progress
+                )
+                report = QuestionReport(
+                    described, "no", boxes=got.boxes, exact=got.hard, share=got.share
+                )
+                if got.point is not None:
+                    report = replace(report, answer="yes")
+                    near = robust(network, specification, where, got.point)
+                    x = ambient(where, near)
+                    found = counterexample(network, specification, x, network_file)
+                elif not got.complete:
+                    report = replace(report, answer="open", note="the time limit was reached")
+                reports.append(report)
+                if found is not None:
+                    break
+    except KeyboardInterrupt:
+        raise VerificationInterrupted(ended(interrupted=True)) from None
+    return ended()

@@ -1,0 +1,137 @@
+"""``polyrank verify``: what is printed, exit statuses, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import polyrank as pr
+from polyrank.network.forward import forward
+
+_HEAD = "".join(f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0"))
+_BOX = "(assert (and (>= X_0 -1) (<= X_0 1) (>= X_1 -1) (<= X_1 1)))"
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str, name: str = "property.vnnlib") -> Path:
+        path = tmp_path / name
+        path.write_text(_HEAD + _BOX + text)
+        return path
+
+    return write
+
+
+def test_holds(polyrank, plane, written):
+    # relu(x) + relu(y) + relu(x + y − 1) is at most 3 on the square, at (1, 1)
+    found = polyrank("verify", plane, written("(assert (>= Y_0 3.001))"))
+    assert (found.status, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert lines[0] == "holds: property.vnnlib, proved on all of the domain"
+    assert lines[1].endswith("boxes")
+
+
+def test_a_touched_violation_is_found(polyrank, plane, written):
+    found = polyrank("verify", plane, written("(assert (>= Y_0 3))"))
+    assert found.status == 5
+    lines = found.out.splitlines()
+    assert lines[:3] == ["violated: property.vnnlib", "input: (1, 1)", "outputs: (3)"]
+    assert lines[3] == "float64: violated as well; outputs 3"
+    assert lines[4] == "float32: violated as well; outputs 3"
+
+
+def test_json(polyrank, plane, written):
+    found = polyrank("verify", plane, written("(assert (<= Y_0 0))"), "--json", "-q")
+    assert (found.status, found.err) == (5, "")
+    shown = json.loads(found.out)
+    assert shown["verdict"] == "violated"
+    assert shown["counterexample"]["y"] == ["0"]
+    assert [run["by"] for run in shown["counterexample"]["reruns"]] == ["float64", "float32"]
+    assert [q["answer"] for q in shown["questions"]] == ["yes"]
+
+
+def test_a_box_leaves_inputs_out(polyrank, plane, written):
+    path = written("(assert (>= Y_0 2))")
+    assert polyrank("verify", plane, path).status == 5
+    assert polyrank("verify", plane, path, "--box", "-1", "0.9").status == 5
+    assert polyrank("verify", plane, path, "--box", "-1", "0.7").status == 0
+    outside = polyrank("verify", plane, path, "--box", "2", "3")
+    assert outside.status == 0
+    assert "Farkas multipliers" in outside.out
+
+
+def test_properties_of_outputs(polyrank, plane):
+    assert polyrank("verify", plane, "--upper", "3", "--box", "-1", "1").status == 0
+    assert polyrank("verify", plane, "--upper", "2.9", "--box", "-1", "1").status == 5
+    assert (
+        polyrank("verify", plane, "--lower", "0", "--output", "0", "--box", "-1", "1").status == 0
+    )
+    alone = polyrank("verify", plane, "--greatest", "0", "--box", "-1", "1")
+    assert alone.status == 0  # one output is greater than no other one
+
+
+def test_time_limit(polyrank, tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for k, shape in enumerate([(30, 3), (30, 30), (1, 30)]):
+        arrays[f"W{k}"], arrays[f"b{k}"] = rng.normal(size=shape), rng.normal(size=shape[0])
+    path = tmp_path / "net.npz"
+    np.savez(path, **arrays)
+    points = rng.uniform(-1, 1, (10_000, 3))
+    bound = forward(pr.load(path), points).max() + 2
+    arguments = ["verify", path, "--box", "-1", "1", "--upper", repr(float(bound))]
+    found = polyrank(*arguments, "--time", "0")
+    assert found.status == 3
+    assert found.out.startswith("unknown: outputs <= ")
+    assert "the time limit was reached" in found.out
+    shown = json.loads(polyrank(*arguments, "--time", "0", "--json").out)
+    assert [q["answer"] for q in shown["questions"]] == ["open"]
+    assert polyrank(*arguments).status == 0
+
+
+def test_unbounded(polyrank, plane):
+    found = polyrank("verify", plane, "--upper", "3")
+    assert found.status == 3
+    assert "unbounded" in found.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "name one property"),
+        (["FILE", "--upper", "1"], "name one property"),
+        (["--upper", "1", "--greatest", "0"], "name one"),
+        (["FILE", "--output", "0"], "--output goes with"),
+    ],
+)
+def test_wrong_usage(polyrank, plane, written, arguments, says):
+    path = written("(assert (>= Y_0 3))")
+    found = polyrank("verify", plane, *(path if a == "FILE" else a for a in arguments))
+    assert found.status == 2
+    assert says in " ".join(found.err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--greatest", "1", "--box", "-1", "1"], "there is no output 1"),
+        (["--upper", "1", "--output", "2", "--box", "-1", "1"], "there is no output 2"),
+        (["--upper", "much", "--box", "-1", "1"], "upper bound"),
+        (["--upper", "1", "--box", "1,2,3", "4,5,6"], "dimension 3"),
+    ],
+)
+def test_refused(polyrank, plane, arguments, says):
+    found = polyrank("verify", plane, *arguments)
+    assert found.status == 1
+    assert says in found.err
+
+
+def test_another_shape(polyrank, plane, tmp_path):
+    path = tmp_path / "one.vnnlib"
+    path.write_text("(declare-const X_0 Real)(declare-const Y_0 Real)(assert (<= X_0 1))")
+    found = polyrank("verify", plane, path)
+    assert found.status == 1
+    assert "speaks of 1 inputs and 1 outputs, but" in found.err
