@@ -67,3 +67,19 @@ def test_figure_2_of_beshkov_and_einevoll(tmp_path: Path) -> None:
             assert high <= float(row["sampled"])
         else:
             assert low >= float(row["sampled"])
+
+
+@pytest.mark.slow
+def test_a_disk_in_an_annulus(tmp_path: Path) -> None:
+    """Two units never separate linearly; a positive margin proves what no sample can."""
+    run("colah.py", tmp_path)
+    table = rows(tmp_path / "disk_in_annulus.csv")
+    same(table, rows(PAPERS / "colah" / "disk_in_annulus.csv"))
+    for row in table:
+        assert row["units"] != "2" or row["separable"] == "False"
+        assert row["hidden_images"] == "disjoint" or row["separable"] == "False"
+        right = row["right_everywhere"] == "True"
+        assert right == (float(row["least_margin"]) > 0)
+        assert not right or float(row["sampled_accuracy"]) == 1.0
+    perfect = [r for r in table if float(r["sampled_accuracy"]) == 1.0]
+    assert any(r["right_everywhere"] == "False" for r in perfect)

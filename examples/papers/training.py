@@ -1,0 +1,61 @@
+"""Training with numpy alone: Adam on the logistic loss of one output; weights are kept on disk."""
+
+from itertools import pairwise
+
+import numpy as np
+
+__all__ = ["forward", "train", "trained"]
+
+ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "abs": np.abs}
+SLOPES = {"relu": lambda z: (z > 0).astype(float), "abs": np.sign}
+
+
+def forward(p, x, kind="relu"):
+    """The pre-activations of every layer; p = [W1, b1, W2, b2, ...], the output is affine."""
+    z = []
+    for W, b in zip(p[::2], p[1::2], strict=True):
+        z.append(x @ W.T + b)
+        x = ACTIVATIONS[kind](z[-1])
+    return z
+
+
+def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02):
+    """float32 weights and biases of a network that is positive on class 1, negative on class 0."""
+    rng, p = np.random.default_rng([seed, *widths]), []
+    for m, n in pairwise(widths):
+        p += [rng.normal(size=(n, m)) * np.sqrt(2 / m), rng.normal(size=n) * 0.5]
+    first, second = [np.zeros_like(a) for a in p], [np.zeros_like(a) for a in p]
+    for t in range(1, steps + 1):
+        z = forward(p, x, kind)
+        back = (1 / (1 + np.exp(-np.clip(z[-1], -50, 50))) - label[:, None]) / len(x)
+        gradient = [None] * len(p)
+        for k in range(len(z) - 1, -1, -1):
+            h = ACTIVATIONS[kind](z[k - 1]) if k else x
+            gradient[2 * k], gradient[2 * k + 1] = back.T @ h, back.sum(0)
+            if k:
+                back = (back @ p[2 * k]) * SLOPES[kind](z[k - 1])
+        for i, g in enumerate(gradient):
+            first[i] = 0.9 * first[i] + 0.1 * g
+            second[i] = 0.999 * second[i] + 0.001 * g * g
+            step = first[i] / (1 - 0.9**t) / (np.sqrt(second[i] / (1 - 0.999**t)) + 1e-8)
+            p[i] = p[i] - rate * step
+    return [a.astype(np.float32) for a in p]
+
+
+def trained(path, wanted, data):
+    """{name: weights}: read from an .npz file, or trained as ``wanted`` says and written to it.
+
+    ``wanted`` is {name: (widths, seed, activation)}; ``data`` is (points, labels).
+    """
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        found = {}
+        for name, (widths, seed, kind) in wanted.items():
+            for i, a in enumerate(train(widths, *data, seed, kind)):
+                found[f"{name}/{i}"] = a
+        np.savez_compressed(path, **found)
+    with np.load(path) as kept:
+        return {
+            name: [kept[f"{name}/{i}"] for i in range(2 * len(widths) - 2)]
+            for name, (widths, _, _) in wanted.items()
+        }
