@@ -83,3 +83,18 @@ def test_a_disk_in_an_annulus(tmp_path: Path) -> None:
         assert not right or float(row["sampled_accuracy"]) == 1.0
     perfect = [r for r in table if float(r["sampled_accuracy"]) == 1.0]
     assert any(r["right_everywhere"] == "False" for r in perfect)
+
+
+@pytest.mark.slow
+def test_linked_tori(tmp_path: Path) -> None:
+    """M itself has linking number ±1; what meets is not separated, what is right everywhere is."""
+    run("linked_tori.py", tmp_path)
+    table = rows(tmp_path / "linked_tori.csv")
+    same(table, rows(PAPERS / "linked_tori" / "linked_tori.csv"))
+    for row in table:
+        assert row["linking"].startswith("[1] ")
+        meets = row["first_meeting"] != "none"
+        right = row["right"] == "True"
+        assert right == (float(row["least_margin"]) > 0)
+        assert not (meets and (right or row["hidden_separable"] == "True"))
+        assert not right or row["hidden_separable"] == "True"  # the output is affine
