@@ -104,7 +104,7 @@ def count_command(
 
 
 def _lines(found: RegionCount) -> Iterator[str]:
-    from polyrank.report.summary import format_histogram, large  # noqa: PLC0415
+    from polyrank.report.summary import large, rank_lines  # noqa: PLC0415
 
     regions = f"{found.regions:,} region{'' if found.regions == 1 else 's'}"
     if found.certified:
@@ -119,8 +119,6 @@ def _lines(found: RegionCount) -> Iterator[str]:
         yield "one of every two opposite regions was searched"
     if found.second is not None:
         yield f"by deletion and restriction: {found.second:,}"
-    for layer, histogram in enumerate(found.rank_histogram or (), start=1):
-        spelled = {str(rank): n for rank, n in histogram.items()}
-        listed = "" if found.certified else " of the regions found"
-        yield f"rank through layer {layer}{listed}: {format_histogram(spelled)}"
+    listed = "" if found.certified else " of the regions found"
+    yield from rank_lines(found.rank_histogram or (), listed)
     yield f"{found.seconds:.2f} s; {found.tests:,} tests"

@@ -144,7 +144,7 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
 def _show(run: Run, *, as_json: bool) -> None:
     from polyrank.report.summary import (  # noqa: PLC0415
         depth,
-        format_histogram,
+        rank_lines,
         run_object,
         seconds,
         verdict,
@@ -157,9 +157,9 @@ def _show(run: Run, *, as_json: bool) -> None:
     typer.echo(f"{run.network['name']} {widths}")
     typer.echo(verdict(run))
     typer.echo(depth(run))
-    for layer, histogram in enumerate(run.manifest["rank_histogram"], start=1):
-        listed = "" if run.certified else " of the listed regions"
-        typer.echo(f"rank through layer {layer}{listed}: {format_histogram(histogram)}")
+    listed = "" if run.certified else " of the listed regions"
+    for line in rank_lines(run.manifest["rank_histogram"], listed):
+        typer.echo(line)
     elapsed = seconds(run)
     if elapsed is not None:
         tests = run.manifest["search"]["tests"]  # 0 where vertices decided everything

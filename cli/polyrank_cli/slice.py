@@ -131,7 +131,7 @@ def _numbers(rows: str) -> list[int]:
 def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
     from polyrank.report.summary import (  # noqa: PLC0415
         depth,
-        format_histogram,
+        rank_lines,
         run_object,
         verdict,
     )
@@ -146,13 +146,12 @@ def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
         return
     typer.echo(verdict(run))
     typer.echo(depth(run))
-    for k in layers:
-        on_slice = format_histogram({str(r): n for r, n in run.rank_histogram(k).items()})
-        listed = "" if run.certified else ", listed regions"
-        typer.echo(f"rank through layer {k} along the slice{listed}: {on_slice}")
-        if around is not None:
-            whole = " ".join(f"{r}:{n}" for r, n in around.histogram(k).items())
-            typer.echo(f"rank through layer {k} on the input space{listed}: {whole}")
+    listed = "" if run.certified else ", listed regions"
+    lines = rank_lines(run.manifest["rank_histogram"], f" along the slice{listed}")
+    if around is not None:
+        whole = [around.histogram(k) for k in layers]
+        lines += rank_lines(whole, f" on the input space{listed}")
+    typer.echo("\n".join(lines))
     if around is not None and around.in_hyperplane.any():
         typer.echo(
             f"{int(around.in_hyperplane.sum())} regions lie in a hyperplane of the input space: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polyrank.errors import RunError
@@ -16,6 +16,7 @@ __all__ = [
     "format_histogram",
     "large",
     "layer_summary",
+    "rank_lines",
     "run_object",
     "seconds",
     "verdict",
@@ -201,3 +202,22 @@ def _spelled(histogram: Mapping[int, int]) -> dict[str, int]:
 def format_histogram(histogram: Mapping[str, int]) -> str:
     """``{"0": 3, "2": 1200}`` as ``0:3 2:1,200``."""
     return " ".join(f"{rank}:{n:,}" for rank, n in histogram.items())
+
+
+def rank_lines(histograms: Sequence[Mapping[Any, int]], of: str = "") -> list[str]:
+    """One line per layer; layers in a row that say the same share one.
+
+    Examples
+    --------
+    >>> rank_lines([{0: 1, 2: 6}, {1: 7}, {1: 7}])
+    ['rank through layer 1: 0:1 2:6', 'rank through layers 2-3: 1:7']
+    """
+    texts = [format_histogram({str(r): n for r, n in found.items()}) for found in histograms]
+    lines, first = [], 0
+    for last, text in enumerate(texts, start=1):
+        if last < len(texts) and texts[last] == text:
+            continue
+        which = f"layer {last}" if last == first + 1 else f"layers {first + 1}-{last}"
+        lines.append(f"rank through {which}{of}: {text}")
+        first = last
+    return lines
