@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polyrank.cells.engine import Options
 from polyrank.cells.task import Batch, SearchProgress, settled
@@ -91,8 +90,6 @@ def cell_complex(
     cells = _joined(kept)
     glued = glue(cells, where.k)
     net = problem.arrays
-    total = int(net.unit_start[-1])
-    codeword, zero = _bits(batches, net.hyperplane, total)
     centre, half = net.centre, net.half_width
     signs = Signs(
         glued.pos,
@@ -112,26 +109,7 @@ def cell_complex(
         centre + half * cells.x[glued.first],
         cells.err[glued.first],
         np.concatenate([batch.rank for batch in batches]),
-        cells.label[glued.first],
-        glued.region,
-        codeword,
-        zero,
-        search.exact,
     )
-
-
-def _bits(
-    batches: list[Batch], hyperplane: NDArray[np.bool_], total: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bits and zeros of all units; units without hyperplane count as active."""
-    count = int(hyperplane.sum())
-    out = []
-    for name, rest in (("codeword", 1), ("zero", 0)):
-        packed = np.concatenate([getattr(batch, name) for batch in batches])
-        bits = np.full((len(packed), total), rest, dtype=np.uint8)
-        bits[:, hyperplane] = np.unpackbits(packed, axis=1, bitorder="little")[:, :count]
-        out.append(bits)
-    return out[0], out[1]
 
 
 def _joined(kept: list[KeptCells]) -> KeptCells:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from polyrank.cells.vertices.exact_signs import ExactSigns
+from polyrank.errors import UncertifiedError
 from polyrank.network.normal_form import Network
+from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.chart import Chart
+from polyrank.posed.problem import Problem
+from polyrank.posed.region import Region
 
 __all__ = ["CellComplex", "Signs"]
 
@@ -46,6 +50,31 @@ class Signs:
     hyperplane: NDArray[np.bool_]
     rows: int
 
+    @classmethod
+    def packed(
+        cls, of_units: Sequence[NDArray[np.int8]], on_walls: Sequence[NDArray[np.bool_]]
+    ) -> Signs:
+        """From sign vectors (f_d, N') and the rows (f_d, rows) that hold with equality."""
+        units, rows = of_units[0].shape[1], on_walls[0].shape[1]
+        parts = [
+            tuple(
+                np.concatenate([_words(signs == side), _words(~walls & (side > 0))], axis=1)
+                for signs, walls in zip(of_units, on_walls, strict=True)
+            )
+            for side in (1, -1)
+        ]
+        own = _words(of_units[0] > 0).shape[1]
+        return cls(
+            parts[0],
+            parts[1],
+            np.array([0, own, parts[0][0].shape[1]]),
+            np.array([units]),
+            np.full(units, -1),
+            np.ones(units, dtype=np.int8),
+            np.ones(units, dtype=bool),
+            rows,
+        )
+
     def of_units(self, d: int) -> NDArray[np.int8]:
         """Sign vectors (f_d, N') of the d-cells over the units with a hyperplane, in {−1, 0, 1}."""
         total = int(self.units.sum())
@@ -67,6 +96,15 @@ class Signs:
         for i in range(self.rows):
             out[:, i] = _column(self.pos[d], self.neg[d], first + i // 64, i % 64) == 0
         return out
+
+
+def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Bits (f, n) as words of 64, (f, W)."""
+    count, n = bits.shape
+    wide = np.zeros((count, -(-n // 64) * 64), dtype=bool)
+    wide[:, :n] = bits
+    packed = np.packbits(wide, axis=1, bitorder="little")
+    return packed.reshape(count, -1).view("<u8").astype(np.uint64)
 
 
 def _column(
@@ -100,13 +138,6 @@ class CellComplex:
         Proven bound of the error of each coordinate, in units of the domain's half width.
     ranks : (f_k, L) int16 array
         Exact rank of the map through each layer on each region, restricted to the domain.
-    witnesses : tuple of tuple of fmpq, or None
-    vertex_label : (f_0, 3) int64 array
-        k independent hyperplanes through each vertex.
-    vertex_region : (f_0,) int64 array
-        A region whose closure has the vertex.
-    codeword, zero : (f_k, N) uint8 arrays
-        Bits and identically vanishing units of every region, over all N units.
 
     Notes
     -----
@@ -122,11 +153,6 @@ class CellComplex:
     vertices: NDArray[np.float64]
     vertex_error: NDArray[np.float64]
     ranks: NDArray[np.int16]
-    vertex_label: NDArray[np.int64]
-    vertex_region: NDArray[np.int64]
-    codeword: NDArray[np.uint8]
-    zero: NDArray[np.uint8]
-    exact: ExactSigns
 
     @property
     def dimension(self) -> int:
@@ -158,12 +184,36 @@ class CellComplex:
             product = product @ abs(matrix).astype(np.int32)
         return csc_array(product.astype(bool))
 
-    def exact_vertex(self, vertex: int) -> tuple[fmpq, ...]:
-        """Exact coordinates y of a vertex, the common point of its k hyperplanes."""
-        region = int(self.vertex_region[vertex])
-        point = self.exact.vertex(self.vertex_label[vertex], self._decision(region), {})
-        cube = self.exact.cube
-        return tuple(cube.to_chart(list(point[:-1])))
+    @cached_property
+    def vertex_region(self) -> NDArray[np.int64]:
+        """A region whose closure has each vertex, (f_0,)."""
+        found = np.arange(self.f_vector[0])
+        for matrix in self.boundary:
+            rows = matrix.tocsr()  # every cell but the regions is a facet of another one
+            found = rows.indices[rows.indptr[found]].astype(np.int64)
+        return found
 
-    def _decision(self, region: int) -> NDArray[np.int8]:
-        return np.where(self.zero[region] == 1, np.int8(2), self.codeword[region].astype(np.int8))
+    @cached_property
+    def _problem(self) -> Problem:
+        return Problem(self.network, self.chart, self.ranks.shape[1])
+
+    @cached_property
+    def _exact_rows(self) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.bool_]]:
+        """Signs of the regions and of the vertices, and walls that hold the vertices."""
+        k = self.dimension
+        return self.signs.of_units(k), self.signs.of_units(0), self.signs.on_walls(0)
+
+    def exact_vertex(self, vertex: int) -> tuple[fmpq, ...]:
+        """Exact coordinates y of a vertex, the common point of the hyperplanes that hold it."""
+        of_regions, of_vertices, on_walls = self._exact_rows
+        inside = of_regions[self.vertex_region[vertex]]
+        region = Region(self._problem, inside > 0)
+        names = [RowName(WALL, i) for i in np.flatnonzero(on_walls[vertex]).tolist()]
+        bits = np.flatnonzero((of_vertices[vertex] == 0) & (inside != 0)).tolist()
+        names += [self._problem.branch.unit_of_bit(bit) for bit in bits]
+        rows = [region.row(name) for name in names]
+        k = self.dimension
+        table, rank = fmpq_mat(len(rows), k + 1, [v for row in rows for v in row]).rref()
+        if rank != k:
+            raise UncertifiedError(f"the hyperplanes through vertex {vertex} do not define a point")
+        return tuple(-table[i, k] for i in range(k))

@@ -25,7 +25,6 @@ class Glued:
     neg: tuple[Words, ...]
     boundary: tuple[csc_array, ...]
     first: Numbers
-    region: Numbers
 
 
 def glue(cells: KeptCells, k: int) -> Glued:
@@ -50,7 +49,6 @@ def glue(cells: KeptCells, k: int) -> Glued:
     entries = np.diff(cells.first[:, 1])
     of_entry = np.repeat(np.arange(regions), entries)
     cycle = number[cells.cycle + cells.first[of_entry, 0]]
-    region_of_vertex = np.repeat(np.arange(regions), np.diff(cells.first[:, 0]))[first]
     if k == 1:
         sizes = np.full(regions, 2)
         edges = _Segments(cycle[0::2], cycle[1::2], len(first))
@@ -60,7 +58,7 @@ def glue(cells: KeptCells, k: int) -> Glued:
         pos.append(_union(pos[0], edges.tail, edges.head)[order])
         neg.append(_union(neg[0], edges.tail, edges.head)[order])
         boundary = [csc_array(boundary[0][:, order])]
-        return Glued(tuple(pos), tuple(neg), tuple(boundary), first, region_of_vertex)
+        return Glued(tuple(pos), tuple(neg), tuple(boundary), first)
     sizes = entries if k == 2 else cells.facet_size
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     last = starts[1:] - 1
@@ -75,7 +73,7 @@ def glue(cells: KeptCells, k: int) -> Glued:
         pos.append(np.bitwise_or.reduceat(pos[0][cycle], starts[:-1], axis=0))
         neg.append(np.bitwise_or.reduceat(neg[0][cycle], starts[:-1], axis=0))
         boundary = [edges.boundary(), faces]
-        return Glued(tuple(pos), tuple(neg), tuple(boundary), first, region_of_vertex)
+        return Glued(tuple(pos), tuple(neg), tuple(boundary), first)
     key, sign = _polygons(cycle, starts, sizes)
     chosen, face = distinct_rows(key.astype(np.uint64))
     picked = np.zeros(len(sizes), dtype=bool)
@@ -91,7 +89,7 @@ def glue(cells: KeptCells, k: int) -> Glued:
         of_polygon = np.bitwise_or.reduceat(words[0][cycle], starts[:-1], axis=0)
         words.append(of_polygon[chosen])
         words.append(np.bitwise_or.reduceat(of_polygon, cells.first[:-1, 2], axis=0))
-    return Glued(tuple(pos), tuple(neg), (edges.boundary(), faces, bodies), first, region_of_vertex)
+    return Glued(tuple(pos), tuple(neg), (edges.boundary(), faces, bodies), first)
 
 
 class _Segments:

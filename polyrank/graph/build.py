@@ -20,8 +20,9 @@ from polyrank.graph.walk import Found, Walk
 from polyrank.lp.farkas import values_at
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.problem import Problem
-from polyrank.posed.region import WALL, Region, RowName
+from polyrank.posed.region import Region
 from polyrank.regions.run import Run
 
 __all__ = ["region_graph"]

@@ -17,10 +17,11 @@ from polyrank.lp.farkas import value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.double_description import vertices_and_rays
 from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
-from polyrank.posed.region import WALL, IntRow, Region, RowName
+from polyrank.posed.region import IntRow, Region
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -117,11 +118,6 @@ class Regions:
         self.run, self.network, self.graph = run, network, graph
         self.chart = chart_of_run(run, network)
         self.problem = Problem(network, self.chart, run.layers)
-        self._names = [
-            RowName(layer, unit)
-            for layer, part in enumerate(network.layers[: run.layers], start=1)
-            for unit in np.flatnonzero(part.has_hyperplane).tolist()
-        ]
 
     @cached_property
     def _bits(self) -> NDArray[np.uint8]:
@@ -217,7 +213,9 @@ class Regions:
         return tuple(exact.row(self._name(name)) for name in names)
 
     def _name(self, name: int) -> RowName:
-        return RowName(WALL, -1 - name) if name < 0 else self._names[name]
+        if name < 0:
+            return RowName(WALL, -1 - name)
+        return self.problem.branch.unit_of_bit(name)
 
     def geometry(self, region: int) -> RegionGeometry:
         """Non-redundant rows and exact generators of a region."""

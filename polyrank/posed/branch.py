@@ -7,8 +7,9 @@ below a cell shares with the cell is composed once.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -28,10 +29,27 @@ from polyrank.network.rational import RationalArray, fmpq_from_float
 if TYPE_CHECKING:
     from polyrank.posed.chart import Chart
 
-__all__ = ["Branch", "unit_row"]
+__all__ = ["WALL", "Branch", "RowName", "unit_row"]
 
 #: Entries of the matrices that are kept, about 100 bytes each.
 _KEPT_ENTRIES = 1 << 20
+
+
+#: The layer of a wall's name.
+WALL = 0
+
+
+class RowName(NamedTuple):
+    """What carries a row: a wall of the domain (layer 0), or a unit of layer 1, 2, ...
+
+    Attributes
+    ----------
+    layer, number : int
+        The number is that of a row of the chart or of a unit, from 0.
+    """
+
+    layer: int
+    number: int
 
 
 class Branch:
@@ -100,6 +118,12 @@ class Branch:
         """Which units of layer K are active; those without a hyperplane count as active."""
         bits = codeword[self.starts[layer - 1] : self.starts[layer]]
         return active_units(self.network.layers[layer - 1], bits)
+
+    def unit_of_bit(self, bit: int) -> RowName:
+        """The unit of a bit of a codeword."""
+        layer = bisect_right(self.starts, bit)
+        units = np.flatnonzero(self.network.layers[layer - 1].has_hyperplane)
+        return RowName(layer, int(units[bit - self.starts[layer - 1]]))
 
     def affine_map(self, layer: int, codeword: NDArray[np.bool_]) -> tuple[fmpq_mat, fmpq_mat]:
         """J and c of Φ_K, shapes (units, k) and (units, 1)."""

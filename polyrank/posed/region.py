@@ -16,30 +16,15 @@ from numpy.typing import NDArray
 from polyrank.lp.farkas import integer_row, integer_rows, integer_table, value_at, values_at
 from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.double_description import vertices_and_rays
 from polyrank.posed.facets import Crossing, facets_of
 from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
 
-__all__ = ["WALL", "Facet", "IntRow", "Region", "RowName"]
+__all__ = ["Facet", "IntRow", "Region"]
 
 IntRow = tuple[int, ...]
-
-#: The layer of a wall's name.
-WALL = 0
-
-
-class RowName(NamedTuple):
-    """What carries a row: a wall of the domain (layer 0), or a unit of layer 1, 2, ...
-
-    Attributes
-    ----------
-    layer, number : int
-        The number is that of a row of the chart or of a unit, from 0.
-    """
-
-    layer: int
-    number: int
 
 
 class Facet(NamedTuple):

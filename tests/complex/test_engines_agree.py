@@ -67,8 +67,8 @@ def test_edges_of_the_graph_are_inner_facets(seed: int) -> None:
         for a, b in zip(graph.source.tolist(), graph.target.tolist(), strict=True)
     }
     cells = cell_complex(net, box)
-    hyperplane = cells.signs.hyperplane
-    packed = np.packbits(cells.codeword[:, hyperplane], axis=1, bitorder="little")
+    positive = cells.signs.of_units(cells.dimension) > 0
+    packed = np.packbits(positive, axis=1, bitorder="little")
     rows = cells.boundary[-1].tocsr()
     found = set()
     for f in np.flatnonzero(cells.regions_per_facet == 2).tolist():

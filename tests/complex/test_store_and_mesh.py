@@ -17,7 +17,8 @@ import polyrank as pr
 from polyrank.complex.build import cell_complex
 from polyrank.complex.level_set import level_set
 from polyrank.complex.mesh import cycles, write_mesh
-from polyrank.complex.store import write_complex
+from polyrank.complex.store import read_complex, write_complex
+from polyrank.complex.volume import exact_vertices, volumes
 from polyrank.errors import RunError, UnsupportedError
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.report.complex_map import draw_complex, save_complex_picture
@@ -51,6 +52,75 @@ def test_tables(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot write"):
         write_complex(tmp_path / "file" / "cells", cells, box)
+
+
+SLICE = pr.Slice([0, 0, "1/3"], [[1, 0], [0, 2], [1, 1]], pr.Box(-1, 1))
+WIDE = Network(
+    (relu_layer(np.random.default_rng(0).integers(-3, 4, (70, 2)), np.arange(70) - 30.0),), "wide"
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "domain", "through_layer"),
+    [
+        (CUBE, pr.Box(-1, 1), None),
+        (CUBE, SLICE, None),
+        (LINE, pr.Box("-1/3", 1), None),
+        (WIDE, pr.Polytope([[1, 1], [-1, 0], [0, -1]], [1, 0, 0]), None),
+        (
+            pr.Network.from_arrays([np.eye(2), [[1, 1], [1, -1]]], [[0, 0], [0, 1]]),
+            pr.Box(-2, 2),
+            1,
+        ),
+    ],
+    ids=["cube", "slice", "line", "more than a word of units", "first layer"],
+)
+def test_a_complex_is_read_back(
+    network: Network, domain: Any, through_layer: int | None, tmp_path: Path
+) -> None:
+    cells = cell_complex(network, domain, through_layer=through_layer)
+    write_complex(tmp_path / "cells", cells, domain.describe())
+    again = read_complex(tmp_path / "cells")
+    assert (again.f_vector, again.dimension) == (cells.f_vector, cells.dimension)
+    for d in range(cells.dimension + 1):
+        assert np.array_equal(again.signs.of_units(d), cells.signs.of_units(d))
+        assert np.array_equal(again.signs.on_walls(d), cells.signs.on_walls(d))
+    for mine, theirs in zip(again.boundary, cells.boundary, strict=True):
+        assert mine.dtype == theirs.dtype
+        assert (mine != theirs).nnz == 0
+    assert np.array_equal(again.vertices, cells.vertices)
+    assert np.array_equal(again.vertex_error, cells.vertex_error)
+    assert np.array_equal(again.ranks, cells.ranks)
+    assert [again.exact_vertex(v) for v in range(cells.f_vector[0])] == exact_vertices(cells)
+    assert volumes(again) == volumes(cells)
+
+
+def _edit(path: Path, **changes: Any) -> None:
+    stored = json.loads((path / "complex.json").read_text())
+    (path / "complex.json").write_text(json.dumps({**stored, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: _edit(p, format=99), "format 99, expected 1"),
+        (lambda p: _edit(p, f_vector=[9, 12, 5]), "tables have other sizes"),
+        (lambda p: _edit(p, domain=pr.Box(-2, 2).describe()), "network or chart is another one"),
+        (lambda p: pr.save(CUBE, p / "network.json"), "no complex that can be read|another one"),
+        (lambda p: (p / "cells-1.parquet").unlink(), "no complex that can be read"),
+        (lambda p: (p / "cells-1.parquet").write_bytes(b"PAR1"), "no complex that can be read"),
+        (lambda p: (p / "complex.json").write_text("{"), "no complex that can be read"),
+        (lambda p: (p / "complex.json").write_text("[]"), "no complex that can be read"),
+        (lambda p: (p / "complex.json").unlink(), "no complex that can be read"),
+    ],
+)
+def test_a_damaged_complex_is_refused(damage: Any, message: str, tmp_path: Path) -> None:
+    write_complex(tmp_path / "c", cell_complex(SQUARE, pr.Box(-1, 1)), pr.Box(-1, 1).describe())
+    if message.startswith("no complex that can be read|"):
+        (tmp_path / "c" / "network.json").unlink()
+    damage(tmp_path / "c")
+    with pytest.raises((RunError, pr.PolyrankError), match=message):
+        read_complex(tmp_path / "c")
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".vtu", ".vtk"])

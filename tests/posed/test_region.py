@@ -14,8 +14,9 @@ import polyrank as pr
 from polyrank.errors import EmptyDomainError
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.network.rational import to_fmpq
+from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.problem import Problem
-from polyrank.posed.region import WALL, Region, RowName
+from polyrank.posed.region import Region
 from tests.oracles import regions_by_generators
 from tests.strategies import problems
 
