@@ -50,8 +50,8 @@ def at_command(
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
     with sentences():
-        where = chosen_domain(domain)
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         if layer is not None and layer > len(loaded.layers):
             raise NetworkError(
                 f"there is no layer {layer}: the network has 1..{len(loaded.layers)}"

@@ -96,8 +96,8 @@ def complex_command(
             mesh_file(mesh)
         if picture is not None:
             picture_file(picture)
-        where = chosen_domain(domain)
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         begun = time.perf_counter()
         chosen: LevelSet | None = None
         with progress_line(quiet=as_json) as progress:

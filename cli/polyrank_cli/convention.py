@@ -17,11 +17,11 @@ from flint import fmpq
 
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
-from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.domain import Box, Domain
 from polyrank.posed.chart import chart
 from polyrank_cli.options import Reading
 
-__all__ = ["in_its_units", "needs_convention", "settled_convention"]
+__all__ = ["in_its_units", "input_range", "needs_convention", "settled_convention"]
 
 
 def needs_convention(network: Network, reading: Reading) -> bool:
@@ -100,6 +100,28 @@ def settled_convention(
         f"{network.name}: {reason}; say --raw (the property is in normalised inputs) or --folded "
         "(it is in physical units)"
     )
+
+
+def input_range(network: Network | None) -> Domain:
+    """The input range of an ``.nnet`` header, in normalised inputs if the network was read raw.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the network states no range.
+    """
+    header = None if network is None else network.source.get("header")
+    if network is None or header is None or header["lower"] is None:
+        raise typer.BadParameter(
+            "--input-range is read from the header of an .nnet network; this one states none: "
+            "give the box with --box or --box-file"
+        )
+    lower, upper = _exact(header["lower"]), _exact(header["upper"])
+    if network.source.get("normalisation") == "raw":
+        means, ranges = _exact(header["means"]), _exact(header["ranges"])
+        scale = list(zip(means[:-1], ranges[:-1], strict=True))
+        lower, upper = _normalised(lower, scale), _normalised(upper, scale)
+    return Box(lower, upper)
 
 
 def _exact(values: Sequence[float]) -> list[fmpq]:

@@ -73,8 +73,8 @@ def count_command(
     from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
     with sentences():
-        where = chosen_domain(domain)
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         if domain.vnnlib is not None and needs_convention(loaded, reading):
             loaded, reading, note = in_its_units(network, loaded, where, reading)
             if not quiet:

@@ -86,11 +86,11 @@ def enumerate_command(
     if graph and output is None:
         raise typer.BadParameter("--graph writes to the run directory; name it with -o/--output")
     with sentences():
-        where = chosen_domain(domain)
         notes: dict[str, Any] = {}
         if domain.vnnlib is not None:
             notes["vnnlib"] = {"file": domain.vnnlib.name, "case": domain.case}
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         if domain.vnnlib is not None and needs_convention(loaded, reading):
             loaded, reading, notes["convention"] = in_its_units(network, loaded, where, reading)
             if not quiet:

@@ -87,8 +87,8 @@ def minrank_command(
         "deep": deep,
     }
     with sentences():
-        where = chosen_domain(domain)
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         if domain.vnnlib is not None and needs_convention(loaded, reading):
             loaded, _, note = in_its_units(network, loaded, where, reading)
             if not quiet:

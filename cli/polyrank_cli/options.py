@@ -137,11 +137,17 @@ class DomainChoice:
             "--polytope then bound u.",
         ),
     ] = None
+    input_range: Annotated[
+        bool,
+        typer.Option(
+            "--input-range", help="The box that the header of an .nnet network states as its range."
+        ),
+    ] = False
 
     @property
     def given(self) -> bool:
         """True if a domain was named."""
-        return any(value is not None for value in asdict(self).values())
+        return any(value is not None and value is not False for value in asdict(self).values())
 
 
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}

@@ -120,7 +120,7 @@ def sample_command(
         check = None if opened is None else RunCheck(opened, loaded)
         domain: Any = pr.WholeSpace() if opened is None else opened.domain
         if where.given:
-            domain = chosen_domain(where)
+            domain = chosen_domain(where, loaded)
         charted = chart(domain, loaded.input_dim) if check is None else check.chart
         if check is not None and where.given:
             check.same_domain(domain)

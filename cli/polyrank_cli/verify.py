@@ -57,7 +57,7 @@ def verify_command(
         int | None,
         typer.Option(metavar="J", help="With --lower, --upper: only output J."),
     ] = None,
-    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice"))],
+    domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice", "input_range"))],
     time: Annotated[
         float | None,
         typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is decided."),
@@ -93,8 +93,8 @@ def verify_command(
     if output is not None and not any(own[1:]):
         raise typer.BadParameter("--output goes with --lower and --upper, which are missing")
     with sentences():
-        where = chosen_domain(domain)
         loaded = reading.load(network)
+        where = chosen_domain(domain, loaded)
         if property_ is None:
             specification = _own_property(loaded, where, greatest, lower, upper, output)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,26 @@ def test_numbers_of_hundreds_of_digits_are_cut_in_messages(polyrank, plane):
     found = polyrank("enumerate", plane, "--box", "1e400", "2")
     assert found.status == 1
     assert "the lower bound 100000... (401 digits) is above the upper bound 2" in found.err
+
+
+def test_the_range_of_a_header(polyrank, tmp_path: Path) -> None:
+    # one unit in physical units x − 3 on [1, 5]; normalised: (x − 3) / 2 on [−1, 1]
+    text = "// a comment\n2,1,1,1,\n1,1,1,\n0\n1,\n5,\n3,0,\n2,1,\n1,\n0,\n1,\n0,\n"
+    path = tmp_path / "small.nnet"
+    path.write_text(text, encoding="utf-8")
+    for options, sides in (([], ["1", "5"]), (["--raw"], ["-1", "1"])):
+        ran = polyrank("enumerate", path, "--input-range", *options, "--json")
+        assert ran.status == 0, ran.err
+        found = json.loads(ran.out)
+        assert found["regions"] == 2
+        assert [found["domain"]["lower"], found["domain"]["upper"]] == [[s] for s in sides]
+    assert polyrank("at", path, "2", "--input-range").status == 0
+    ran = polyrank("enumerate", path, "--input-range", "--box", 0, 1)
+    assert ran.status == 2
+    assert "--box and --input-range each name a domain" in ran.err
+
+
+def test_a_network_without_a_range(polyrank, plane: Path) -> None:
+    ran = polyrank("enumerate", plane, "--input-range")
+    assert ran.status == 2
+    assert "this one states none" in ran.err

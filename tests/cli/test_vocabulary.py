@@ -112,10 +112,11 @@ def test_short_help_and_python_m() -> None:
 
 
 def test_every_verb_that_takes_a_domain_takes_every_option_for_it() -> None:
-    domain = {"--box", "--box-file", "--vnnlib", "--case", "--polytope", "--slice"}
+    domain = {"--box", "--box-file", "--vnnlib", "--case", "--polytope", "--slice", "--input-range"}
     by_verb: dict[str, set[str]] = {}
     for verb, names, _, _ in _options():
         by_verb.setdefault(verb, set()).update(names)
+    by_verb["verify"] |= {"--vnnlib", "--case"}  # its PROPERTY is one
     partly = {v: domain - names for v, names in by_verb.items() if names & domain}
     assert {v: missing for v, missing in partly.items() if missing} == {}
 
