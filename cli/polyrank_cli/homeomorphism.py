@@ -8,22 +8,45 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
-from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
+from polyrank_cli.manifolds import chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
 
 if TYPE_CHECKING:
     from polyrank.image.collision import Collision
     from polyrank.image.homeomorphism import Homeomorphism
     from polyrank.image.overlap import Overlaps
+    from polyrank.network.normal_form import Network
 
 __all__ = ["homeomorphism_command"]
 
 
 def homeomorphism_command(
     network: NetworkArgument,
-    manifold: ManifoldArgument,
+    manifold: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MANIFOLD]",
+            help="As for restrict: a file, a shape such as torus:40, or with --alpha or --rips a "
+            "point cloud. Not with --box or --whole-space.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    box: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="LO HI",
+            help="On all of the box LO <= x <= HI: two numbers, or two comma-separated lists.",
+        ),
+    ] = None,
+    whole_space: Annotated[
+        bool,
+        typer.Option(
+            "--whole-space", help="Every layer by itself, on all of the space of its inputs."
+        ),
+    ] = False,
     layer: Annotated[
         int | None, typer.Option(metavar="K", help="The layer (default: the last one).")
     ] = None,
@@ -47,7 +70,8 @@ def homeomorphism_command(
 ) -> None:
     """Whether layer K of NETWORK is one-to-one on MANIFOLD: proved, or two points with one image.
 
-    M is compact: a layer that is one-to-one is a homeomorphism onto its image.
+    M is compact: a layer that is one-to-one is a homeomorphism onto its image. With --box the same
+    for all of a box, whose regions are the pieces; with --whole-space for single layers on R^n.
 
     Exit status: 0 decided, 1 error, 2 wrong usage, 3 not decided, 130 interrupted.
     """
@@ -57,12 +81,24 @@ def homeomorphism_command(
     from polyrank.image.overlap import overlap_decomposition  # noqa: PLC0415
     from polyrank.image.statement import homeomorphism_object  # noqa: PLC0415
     from polyrank.lp.deadline import OutOfTimeError, time_limit  # noqa: PLC0415
+    from polyrank.topology.box import box_complex  # noqa: PLC0415
 
     limit = float("inf") if time is None else time
+    if (manifold is not None) + (box is not None) + whole_space != 1:
+        raise typer.BadParameter("give one of MANIFOLD, --box and --whole-space")
+    if whole_space and (every or output is not None):
+        raise typer.BadParameter("--all and --output do not go with --whole-space")
     with sentences():
         refuse_existing(output)
         loaded = reading.load(network)
-        space = chosen_manifold(manifold, cloud)
+        if whole_space:
+            _on_spaces(loaded, layer, limit, as_json=as_json)
+            return
+        if manifold is not None:
+            space = chosen_manifold(manifold, cloud)
+        else:
+            low, high = (side.split(",") if "," in side else side for side in box or ())
+            space = box_complex(pr.Box(low, high), loaded.input_dim)
         found = homeomorphism(loaded, space, layer=layer, seconds=limit)
         if output is not None:
             save_certificate(found, output, network_file=reading.record(network))
@@ -79,6 +115,23 @@ def homeomorphism_command(
             _show(found, decomposition)
         if found.one_to_one is None or (every and decomposition is None):
             raise typer.Exit(UNDECIDED)
+
+
+def _on_spaces(network: Network, layer: int | None, limit: float, *, as_json: bool) -> None:
+    from polyrank.image.statement import on_spaces_object  # noqa: PLC0415
+    from polyrank.report.tables import plain_table  # noqa: PLC0415
+
+    shown = on_spaces_object(network, layer, limit)
+    if as_json:
+        typer.echo(json.dumps(shown))
+    else:
+        rows = [[str(v["layer"]), v["verdict"], v["reason"]] for v in shown["layers"]]
+        typer.echo(plain_table(["layer", "on R^n", "since"], rows))
+        for own in shown["layers"]:
+            for name, point in zip(("x ", "x'"), own["points"] or (), strict=False):
+                typer.echo(f"layer {own['layer']}: {name} = ({', '.join(point)})")
+    if any(v["verdict"] == "not decided" for v in shown["layers"]):
+        raise typer.Exit(UNDECIDED)
 
 
 def _show(found: Homeomorphism, decomposition: Overlaps | None) -> None:

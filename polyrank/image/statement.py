@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from polyrank.errors import DomainError
 from polyrank.image.collision import Collision, PointOfM, collision
 from polyrank.image.homeomorphism import Homeomorphism
 from polyrank.image.overlap import Overlaps
+from polyrank.image.whole_space import layer_on_space
+from polyrank.network.normal_form import Network
 
-__all__ = ["homeomorphism_object", "not_decided", "verdict_name"]
+__all__ = ["homeomorphism_object", "not_decided", "on_spaces_object", "verdict_name"]
 
 _NAMES = {True: "one-to-one", False: "not one-to-one", None: "not decided"}
 
@@ -67,6 +70,25 @@ def homeomorphism_object(found: Homeomorphism, all_pairs: Overlaps | None = None
     if all_pairs is not None:
         out["overlaps"] = _overlaps(all_pairs)
     return out
+
+
+def on_spaces_object(network: Network, layer: int | None, seconds: float) -> dict[str, Any]:
+    """Every layer by itself, or one, on all of the space of its inputs.
+
+    Raises
+    ------
+    DomainError
+        If there is no layer K.
+    """
+    depth = len(network.layers)
+    if layer is not None and not 1 <= layer <= depth:
+        raise DomainError(f"layer {layer} must be between 1 and {depth}")
+    out = []
+    for k in range(1, depth + 1) if layer is None else [layer]:
+        found = layer_on_space(network.layers[k - 1], seconds=seconds)
+        pair = None if found.pair is None else [[str(v) for v in p] for p in found.pair]
+        out.append({"layer": k, "verdict": found.kind, "reason": found.reason, "points": pair})
+    return {"network": {"name": network.name, "hash": network.sha256}, "layers": out}
 
 
 def _collision(pair: Collision) -> dict[str, Any]:

@@ -113,3 +113,42 @@ def test_a_certificate_is_written_and_checked(polyrank, fold, tmp_path):
     stated["verdict"] = "not one-to-one"
     (tmp_path / "d" / "certificate.json").write_text(json.dumps(stated))
     assert polyrank("check", tmp_path / "d").status == 4
+
+
+def test_a_box(polyrank, fold, tmp_path):
+    ran = polyrank("homeomorphism", fold, "--box", "-1", "1", "--json")
+    shown = json.loads(ran.out)
+    assert shown["first_layer"] == 2
+    assert shown["manifold"]["simplices"] == [4, 5, 2]
+    ran = polyrank("homeomorphism", fold, "--box", "-1,0", "1,1/3", "-o", tmp_path / "c")
+    assert "certified: layers 0 to 2 are homeomorphisms" in ran.out
+    assert "accepted: layer 2 is one-to-one" in polyrank("check", tmp_path / "c").out
+
+
+def test_layers_on_all_of_space(polyrank, fold):
+    shown = json.loads(polyrank("homeomorphism", fold, "--whole-space", "--json").out)
+    assert [v["verdict"] for v in shown["layers"]] == ["one-to-one", "not one-to-one"]
+    assert len(shown["layers"][1]["points"]) == 2
+    text = polyrank("homeomorphism", fold, "--whole-space", "--layer", "2").out
+    assert "layer 2: x' = (" in text
+    assert polyrank("homeomorphism", fold, "--whole-space", "--layer", "3").status == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["circle:8", "--box", "-1", "1"],
+        ["circle:8", "--whole-space"],
+        ["--whole-space", "--all"],
+    ],
+)
+def test_wrong_usage(polyrank, fold, arguments):
+    assert polyrank("homeomorphism", fold, *arguments).status == 2
+
+
+def test_boxes_of_many_dimensions_are_refused(polyrank, tmp_path):
+    np.savez(tmp_path / "wide.npz", W0=np.ones((2, 7)), b0=np.zeros(2))
+    ran = polyrank("homeomorphism", tmp_path / "wide.npz", "--box", "0", "1")
+    assert ran.status == 1
+    assert "at most 6 are divided" in ran.err

@@ -45,7 +45,12 @@ VERBS: dict[str, list[list[str]]] = {
     "slice": [["NET", "0,1,2", "--through", "POINTS"]],
     "restrict": [["NET", "circle:12"]],
     "homology": [["NET", "circle:12"]],
-    "homeomorphism": [["NET", "circle:12"], ["NET", "circle:12", "--layer", "1", "--all"]],
+    "homeomorphism": [
+        ["NET", "circle:12"],
+        ["NET", "circle:12", "--layer", "1", "--all"],
+        ["NET", "--box", "-1", "1"],
+        ["NET", "--whole-space"],
+    ],
     "image": [["NET", "circle:12"], ["NET", "circle:12", "--barcode", "--layer", "1"]],
     "separate": [["NET", "disk-in-annulus:8"], ["NET", "spirals:8", "--time", "0"]],
     "check": [["RUN"]],
