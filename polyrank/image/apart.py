@@ -5,8 +5,8 @@ two hulls (a batch at a time); the difference is the normal of a hyperplane, who
 rigorously. Pairs that this does not settle are decided by
 :func:`polyrank.image.hyperplane.separate_hulls`, in rationals.
 
-Source of the proposals: B. F. Mitchell, V. F. Demyanov, V. N. Malozemov, "Finding the point of a
-polyhedron closest to the origin", SIAM J. Control 12 (1974).
+Pieces whose images have the same floats with the same bounds, as the many that a layer collapses to
+one point, are represented by one of them: what floats prove of it, they prove of all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from flint import fmpq
@@ -30,6 +31,7 @@ from polyrank.image.hyperplane import (
     plane_gap,
     separate_hulls,
 )
+from polyrank.image.nearest import gaps_along, nearest_directions
 from polyrank.image.pieces import Pieces, bounds
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_row
@@ -38,10 +40,7 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 
 __all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
 
-U = 2.0**-53
-_TINY = 1e-290
 _BATCH = 1 << 12
-_STEPS = 60
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -73,13 +72,13 @@ class Disjoint:
     near : float
         About the distance: that of two points of the images; nothing is proved by it.
     pairs : int64 array, shape (k, 2)
-        The pairs of pieces whose boxes are near each other; the boxes of all other pairs are
-        further apart than ``distance``.
+        The pairs of pieces whose boxes are near each other, of pieces with the same floats one
+        only; the boxes of all other pairs are further apart than ``distance``.
     normals, offsets : float64 arrays, shapes (k, m) and (k,)
         ``w·y > t`` on the image of the first piece, ``w·y < t`` on that of the second, as the
         dyadic numbers that they are; nan for the pairs in ``exact``.
     exact : dict
-        Pairs whose hyperplane needs more than floats: place → :class:`Hyperplane`.
+        Pairs of pieces whose hyperplane needs more than floats: (i, j) → :class:`Hyperplane`.
     """
 
     distance: fmpq
@@ -87,7 +86,7 @@ class Disjoint:
     pairs: Numbers
     normals: Floats
     offsets: Floats
-    exact: dict[int, Hyperplane]
+    exact: dict[tuple[int, int], Hyperplane]
 
 
 def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | Meeting:
@@ -116,7 +115,9 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     nearest, touching = _nearest_vertices(scaled, first, second)
     if touching is not None:
         return touching
-    found = _Found(scaled, nearest)
+    alike = _Alike(scaled)
+    found = _Found(scaled, nearest, alike)
+    first, second = alike.representatives(first), alike.representatives(second)
     low, high = scaled.boxes()
     # first the boxes that meet, whose pairs are the ones that can meet and the nearest ones
     for radius in (0.0, None):
@@ -128,9 +129,8 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
         family = np.repeat([0, 1], [first.size, second.size])
         for pairs in box_pairs(joined[0], joined[1], family):
             a, b = first[pairs[:, 0]], second[pairs[:, 1] - first.size]
-            gap = _box_gaps(low, high, a, b)
-            chosen = (gap > 0) & (gap <= found.reach) if radius is None else gap <= 0
-            order = np.flatnonzero(chosen)
+            gap, meet = _box_gaps(low, high, a, b)
+            order = np.flatnonzero(~meet & (gap <= found.reach) if radius is None else meet)
             for start in range(0, order.size, _BATCH):
                 part = order[start : start + _BATCH]
                 part = part[gap[part] <= found.reach]
@@ -177,11 +177,47 @@ class _Scaled:
         return Hyperplane(whole[:-1], whole[-1])
 
 
+class _Alike:
+    """Which pieces have the same set of image vertices, as floats with bounds."""
+
+    def __init__(self, scaled: _Scaled) -> None:
+        self.pieces = pieces = scaled.pieces
+        rows = np.concatenate([scaled.image, scaled.error], axis=1)
+        kind = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+        count = len(rows)
+        owner = np.repeat(np.arange(pieces.count), np.diff(pieces.start))
+        key = np.unique(owner * count + kind[pieces.vertex])
+        self.kinds = np.split(key % count, np.searchsorted(key // count, range(1, pieces.count)))
+        self.members: dict[int, list[int]] = {}
+        self._equal: dict[int, bool] = {}
+
+    def representatives(self, family: Numbers) -> Numbers:
+        """One piece of every kind in a family."""
+        first: dict[bytes, int] = {}
+        for piece in family.tolist():
+            own = first.setdefault(self.kinds[piece].tobytes(), piece)
+            self.members.setdefault(own, []).append(piece)
+        return np.array(list(first.values()), np.int64)
+
+    def apart(self, piece: int) -> list[int]:
+        """The pieces that this one stands for: itself alone where their exact images are equal."""
+        if piece not in self._equal:
+            own = set(self.pieces.exact_image(piece))
+            self._equal[piece] = True
+            for other in self.members[piece]:
+                look()
+                if set(self.pieces.exact_image(other)) != own:
+                    self._equal[piece] = False
+                    break
+        return [piece] if self._equal[piece] else self.members[piece]
+
+
 class _Found:
     """What is known so far: bounds of the distance, and the hyperplanes of pairs."""
 
-    def __init__(self, scaled: _Scaled, nearest: float) -> None:
+    def __init__(self, scaled: _Scaled, nearest: float, alike: _Alike) -> None:
         self.scaled = scaled
+        self.alike = alike
         self.pieces = scaled.pieces
         self.reach = nearest
         self.least = math.inf  # of the bounds of the pairs so far
@@ -189,44 +225,53 @@ class _Found:
         self.pairs: list[Numbers] = []
         self.normals: list[Floats] = []
         self.offsets: list[Floats] = []
-        self.exact: dict[int, Hyperplane] = {}
-        self.count = 0
+        self.exact: dict[tuple[int, int], Hyperplane] = {}
 
     def settle(self, a: Numbers, b: Numbers) -> Meeting | None:
         """Hyperplanes for pairs of pieces, or the first pair that meets."""
         if not a.size:
             return None
         one, other = _padded(self.scaled, a), _padded(self.scaled, b)
-        normal, distance = _nearest_directions(one[0], other[0])
-        lower, offset = _gaps(one, other, normal)
+        normal, distance = nearest_directions(one[0], other[0])
+        lower, offset = gaps_along(one, other, normal)
         open_ = np.flatnonzero(~(lower > 0))
+        pairs = np.stack([a, b], axis=1)
         if self.scaled.exponent:
             for k in np.flatnonzero(lower > 0).tolist():
-                self.exact[self.count + k] = self.scaled.plane(normal[k], float(offset[k]))
+                plane = self.scaled.plane(normal[k], float(offset[k]))
+                self.exact[int(a[k]), int(b[k])] = plane
             normal[:], offset[:] = np.nan, np.nan
         normal[open_], offset[open_] = np.nan, np.nan
         for k in open_[np.argsort(distance[open_], kind="stable")].tolist():
-            look()
-            hulls = self._points(int(a[k])), self._points(int(b[k]))
-            answer = separate_hulls(*hulls)
-            if isinstance(answer, CommonPoint):
-                own = [
-                    {int(self.pieces.vertices(int(piece))[i]): w for i, w in weights}
-                    for piece, weights in ((a[k], answer.first), (b[k], answer.second))
-                ]
-                return _meeting(self.pieces, own[0], own[1], answer.point)
-            self.exact[self.count + k] = answer
-            bound = plane_gap(*hulls, answer)
-            self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
+            sides = (self.alike.apart(piece) for piece in pairs[k].tolist())
+            for i, j in product(*sides):
+                meeting = self._exactly(i, j)
+                if meeting is not None:
+                    return meeting
         if open_.size < a.size:
             self.least = min(self.least, float(np.where(lower > 0, lower, np.inf).min()))
         known = distance[np.isfinite(distance) & (distance > 0)]
         if known.size:
             self.reach = min(self.reach, float(known.min()))
-        self.pairs.append(np.stack([a, b], axis=1))
+        self.pairs.append(pairs)
         self.normals.append(normal)
         self.offsets.append(offset)
-        self.count += a.size
+        return None
+
+    def _exactly(self, i: int, j: int) -> Meeting | None:
+        """Decide one pair in rationals."""
+        look()
+        hulls = self._points(i), self._points(j)
+        answer = separate_hulls(*hulls)
+        if isinstance(answer, CommonPoint):
+            own = [
+                {int(self.pieces.vertices(piece)[k]): w for k, w in weights}
+                for piece, weights in ((i, answer.first), (j, answer.second))
+            ]
+            return _meeting(self.pieces, own[0], own[1], answer.point)
+        self.exact[i, j] = answer
+        bound = plane_gap(*hulls, answer)
+        self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
         return None
 
     def disjoint(self) -> Disjoint:
@@ -308,14 +353,17 @@ def _grown(low: Floats, high: Floats, reach: float) -> tuple[Floats, Floats]:
         return np.nextafter(low - reach, -np.inf), np.nextafter(high + reach, np.inf)
 
 
-def _box_gaps(low: Floats, high: Floats, a: Numbers, b: Numbers) -> Floats:
-    """Lower bounds of the distances of the boxes of pairs of pieces; 0 where they meet."""
-    total = np.zeros(a.size)
+def _box_gaps(
+    low: Floats, high: Floats, a: Numbers, b: Numbers
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Lower bounds of the distances of the boxes of pairs of pieces, and which boxes meet."""
+    total, meet = np.zeros(a.size), np.ones(a.size, dtype=bool)
     with np.errstate(all="ignore"):
         for axis in range(low.shape[1]):
+            meet &= (low[b, axis] <= high[a, axis]) & (low[a, axis] <= high[b, axis])
             apart = np.maximum(low[b, axis] - high[a, axis], low[a, axis] - high[b, axis])
             total += np.maximum(np.nan_to_num(apart, nan=0.0), 0.0) ** 2
-        return np.asarray(np.sqrt(total) * (1 - 2.0**-40))
+        return np.sqrt(total) * (1 - 2.0**-40), meet
 
 
 def _padded(scaled: _Scaled, numbers: Numbers) -> tuple[Floats, Floats]:
@@ -326,74 +374,6 @@ def _padded(scaled: _Scaled, numbers: Numbers) -> tuple[Floats, Floats]:
     at = pieces.start[numbers][:, None] + np.where(place < sizes[:, None], place, 0)
     vertices = pieces.vertex[at]
     return scaled.image[vertices], scaled.error[vertices]
-
-
-def _nearest_directions(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Per pair of hulls a unit vector along their nearest points, and about their distance."""
-    count, p = one.shape[:2]
-    with np.errstate(all="ignore"):
-        scale = np.maximum(np.abs(one).max(axis=(1, 2)), np.abs(other).max(axis=(1, 2)))
-        scale = np.where((scale > 0) & np.isfinite(scale), scale, 1.0)[:, None, None]
-        a, b = one / scale, other / scale
-    rows = np.arange(count)
-    mine, theirs = np.zeros((count, p)), np.zeros((count, other.shape[1]))
-    z = a.mean(axis=1) - b.mean(axis=1)
-    i, j = np.einsum("bpm,bm->bp", a, z).argmin(1), np.einsum("bpm,bm->bp", b, z).argmax(1)
-    mine[rows, i] = 1.0
-    theirs[rows, j] = 1.0
-    z = a[rows, i] - b[rows, j]
-    alive = rows
-    for _ in range(_STEPS):
-        if not alive.size:
-            break
-        moved = np.zeros(alive.size, dtype=bool)
-        for points, weights, sign in ((a, mine, 1.0), (b, theirs, -1.0)):
-            own, weight = points[alive], weights[alive]
-            value = sign * np.einsum("bpm,bm->bp", own, z[alive])
-            best = value.argmin(1)
-            worst = np.where(weight > 0, value, -np.inf).argmax(1)
-            line = np.arange(alive.size)
-            fall = value[line, worst] - value[line, best]
-            move = sign * (own[line, best] - own[line, worst])
-            size = (move * move).sum(axis=1)
-            squared = (z[alive] ** 2).sum(axis=1)
-            useful = (fall > 1e-9 * squared) & (size > 0)
-            held = weight[line, worst]
-            step = np.where(useful, np.minimum(held, fall / np.where(size > 0, size, 1.0)), 0.0)
-            weights[alive, best] += step
-            weights[alive, worst] -= step
-            z[alive] += step[:, None] * move
-            moved |= useful
-        alive = alive[moved & ((z[alive] ** 2).sum(axis=1) > 1e-28)]
-    length = np.sqrt((z**2).sum(axis=1))
-    normal = z / np.where(length > 0, length, 1.0)[:, None]
-    return normal, length * scale[:, 0, 0]
-
-
-def _gaps(
-    one: tuple[Floats, Floats], other: tuple[Floats, Floats], normal: Floats
-) -> tuple[Floats, Floats]:
-    """Rigorous lower bounds of the distances along the normals, and offsets between the hulls.
-
-    A bound that is not positive, or nan, proves nothing.
-    """
-    m = normal.shape[1]
-    terms = m + 8
-    size = np.abs(normal)
-    with np.errstate(all="ignore"):
-        ends = []
-        for (points, error), sign in ((one, 1.0), (other, -1.0)):
-            value = sign * np.einsum("bpm,bm->bp", points, normal)
-            spread = np.einsum("bpm,bm->bp", error, size)
-            weight = np.einsum("bpm,bm->bp", np.abs(points), size)
-            slack = (spread + terms * U * weight) * (1 + 4 * terms * U) + _TINY
-            ends.append((value - slack).min(axis=1))
-        above, below = ends[0], -ends[1]
-        offset = below + (above - below) / 2
-        strict = (below < offset) & (offset < above)
-        length = np.sqrt((normal**2).sum(axis=1)) * (1 + terms * U) + _TINY
-        lower = (above - below) / length * (1 - 8 * U)
-    return np.where(strict & np.isfinite(lower), lower, 0.0), offset
 
 
 def _meeting(

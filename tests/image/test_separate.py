@@ -199,6 +199,63 @@ def test_distances_are_lower_bounds(seed: int) -> None:
             assert math.isfinite(t)
 
 
+def test_many_pieces_with_one_image_are_one() -> None:
+    """Two disks that two layers collapse to a point each: one pair, not a million."""
+    disk = shape("disk:60")
+    points, facets = disk.points.approx, disk.simplices[2]
+    both = build_manifold(
+        np.concatenate([points, points + np.array([10.0, 0])]),
+        [np.concatenate([facets, facets + len(points)])],
+        labels=[np.repeat([0, 1], len(facets))],
+    )
+    # x ↦ min(max(x − 3, 0), 1)
+    net = network(([[1, 0]], [-3], 0), ([[-1]], [1], 0), output=([[-1]], [1]))
+    found = separate(net, both)
+    last = found.rows[-1].images
+    assert isinstance(last, Disjoint)
+    assert len(last.pairs) + len(last.exact) == 1
+    assert fmpq(999_999, 1_000_000) < last.distance <= 1
+
+
+def _near_one(steps: list[fmpq], labels: list[int]) -> Manifold:
+    """Points 1 + s · 2^−90: one float for all of them."""
+    entries = [1 + s * fmpq(1, 2**90) for s in steps]
+    points = RationalArray.from_rationals(entries, (len(entries), 1))
+    return build_manifold(points, [np.arange(len(entries))[:, None]], labels=[labels])
+
+
+def test_equal_floats_are_not_equal_points() -> None:
+    steps = [fmpq(k) for k in range(5)]
+    net = network(output=([[2.0]], [0]))
+    meets = separate(net, _near_one([*steps, fmpq(3)], [0] * 5 + [1]))
+    assert [r.disjoint for r in meets.rows] == [False, False]
+    check(meets)
+    apart = separate(net, _near_one([*steps, fmpq(9, 2)], [0] * 5 + [1]))
+    check(apart)
+    for row, factor in zip(apart.rows, (1, 2), strict=True):
+        assert isinstance(row.images, Disjoint)
+        assert len(row.images.exact) == 5
+        assert row.images.distance == fmpq(factor, 2**91)
+        for (i, j), plane in row.images.exact.items():
+            assert i < 5 == j
+            assert plane.normal != (0,)
+    between = separate(net, _near_one([*steps, fmpq(5, 2)], [0] * 5 + [1]))
+    assert [r.disjoint for r in between.rows] == [True, True]
+    assert [r.separable for r in between.rows] == [False, False]
+    check(between)
+
+
+def test_gaps_whose_squares_vanish() -> None:
+    """Boxes 2^−700 apart beside coordinates of size 1: the pair is not forgotten."""
+    for gap in (2.0**-700, 0.0):
+        points = [[0.0, 1.0], [0.0, -1.0], [gap, 0.0], [gap, 2.0]]
+        two = build_manifold(points, [[[0, 1], [2, 3]]], labels=[[0, 1]])
+        row = separate(network(output=(np.eye(2), [0, 0])), two).rows[0]
+        assert row.disjoint is (gap > 0)
+        if isinstance(row.images, Disjoint):
+            assert row.images.distance == fmpq(1, 2**700)
+
+
 def test_known_distance() -> None:
     """Two squares at distance 1/2: the bound is just below it."""
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
