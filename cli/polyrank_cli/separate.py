@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +47,10 @@ def separate_command(
         ClassesBy | None,
         typer.Option(help="What is told apart (default: the labels of M, else its components)."),
     ] = None,
+    only: Annotated[
+        list[int] | None,
+        typer.Option("--class", metavar="N", help="Only these classes; may be repeated."),
+    ] = None,
     linking: Annotated[
         bool,
         typer.Option(
@@ -83,6 +88,7 @@ def separate_command(
             space,
             layers=layer or None,
             classes=None if classes is None else classes.value,
+            only=only or None,
             linking=linking,
             seconds=math.inf if time is None else time,
         )
@@ -103,6 +109,10 @@ def _show(found: Separation) -> None:
     lines = [f"M: {space.name} in R^{space.ambient}, {found.restriction.network.name}"]
     if space.note:
         lines.append(space.note)
+    if found.unclassed:
+        lines.append(
+            f"{found.unclassed:,} simplices are in none of the classes: nothing is said of them"
+        )
     for first, second in combinations(found.classes, 2):
         rows = found.pair(first, second)
         what = "classes" if found.by == "labels" else "components"
@@ -129,13 +139,15 @@ def _cells(found: Separation, row: LayerPair) -> list[str]:
     plane = {True: "yes", False: "none", None: "not decided"}[row.separable]
     number = "-"
     if row.linking is not None:
-        matrix = row.linking.matrix
-        number = str(int(matrix[0, 0])) if matrix.size == 1 else _divisors(row.linking.divisors)
+        core = found.core_numbers(row.first, row.second).get(row.layer)
+        number = _divisors(row.linking.divisors) if core is None else str(core)
     return [str(row.layer), kind, row.verdict, apart, plane, number]
 
 
 def _divisors(divisors: tuple[int, ...]) -> str:
-    return " ".join(map(str, divisors)) if divisors else "0"
+    """Elementary divisors, with how often each occurs."""
+    counts = Counter(divisors)
+    return ", ".join(f"{d}" if n == 1 else f"{d} (x{n})" for d, n in sorted(counts.items()))
 
 
 def _sentences(found: Separation, rows: tuple[LayerPair, ...]) -> list[str]:

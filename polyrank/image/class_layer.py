@@ -30,7 +30,7 @@ from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["ClassedCells", "ClassedLayer", "classes_of", "has_labels"]
+__all__ = ["ClassedCells", "ClassedLayer", "classes_of", "has_labels", "unclassed_in"]
 
 Numbers = NDArray[np.int64]
 
@@ -44,10 +44,24 @@ def has_labels(manifold: Manifold) -> bool:
     )
 
 
+def unclassed_in(manifold: Manifold, of_simplex: Sequence[Numbers], classes: Sequence[int]) -> int:
+    """How many simplices that are a face of no other have none of the classes."""
+    return sum(
+        int((~np.isin(own[top], classes)).sum())
+        for own, top in zip(of_simplex, manifold.maximal, strict=True)
+    )
+
+
 def classes_of(
-    manifold: Manifold, by: Literal["labels", "components"]
+    manifold: Manifold, by: Literal["labels", "components"], only: Sequence[int] | None = None
 ) -> tuple[list[Numbers], tuple[int, ...]]:
-    """The class of every simplex that is a face of no other, by dimension, and all classes."""
+    """The class of every simplex that is a face of no other, by dimension, and the classes.
+
+    Raises
+    ------
+    DomainError
+        If there are fewer than two classes, or one that was asked for does not exist.
+    """
     maximal = manifold.maximal
     if by == "labels":
         of_simplex = [own.copy() for own in manifold.labels]
@@ -61,6 +75,13 @@ def classes_of(
         int(v) for own, top in zip(of_simplex, maximal, strict=True) for v in np.unique(own[top])
     }
     known.discard(-1)
+    if only is not None:
+        missing = sorted(set(only) - known)
+        if missing:
+            has = f"it has {', '.join(map(str, sorted(known)))}" if known else "it has none"
+            raise DomainError(f"{manifold.name} has no class {missing[0]} ({by}); {has}")
+        known = set(only)
+        advice = "name at least two (--class)"
     if len(known) < 2:
         raise DomainError(
             f"{manifold.name} has {len(known)} {by}; two or more are needed: {advice}"

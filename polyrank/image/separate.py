@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
+import numpy as np
+
 from polyrank.errors import DomainError
 from polyrank.image.apart import Meeting
-from polyrank.image.class_layer import ClassedCells, ClassedLayer, classes_of, has_labels
+from polyrank.image.class_layer import (
+    ClassedCells,
+    ClassedLayer,
+    classes_of,
+    has_labels,
+    unclassed_in,
+)
 from polyrank.image.class_pair import LayerPair
 from polyrank.image.homeomorphism import layer_verdict
 from polyrank.image.margin import Classification, least_margins
@@ -43,6 +51,8 @@ class Separation:
     restriction : Restriction
     by : {"labels", "components"}
     classes : tuple of int
+    unclassed : int
+        Simplices that are no face of another and belong to none of the classes.
     layers : tuple of int
         Ascending; 0 is M itself.
     rows : tuple of LayerPair
@@ -60,6 +70,7 @@ class Separation:
     restriction: Restriction
     by: Literal["labels", "components"]
     classes: tuple[int, ...]
+    unclassed: int
     layers: tuple[int, ...]
     rows: tuple[LayerPair, ...]
     on_space: tuple[OnSpace, ...]
@@ -101,6 +112,27 @@ class Separation:
                 return row.layer
         return None
 
+    def core_numbers(self, first: int, second: int) -> dict[int, int]:
+        """Layer → linking number, where it is one number: of two curves, or of the cores of tori.
+
+        The first matrix of linking numbers that is not 0 is d u vᵀ with coprime u and v if it is
+        of rank 1: lk of one combination of loops with another, the *cores*, and 0 of the loops that
+        bound outside of the other class. At every layer whose matrix is a multiple of u vᵀ the
+        factor is given; for two closed curves that is lk itself, else d > 0 at the first layer.
+        """
+        known = [(r.layer, r.linking.matrix) for r in self.pair(first, second) if r.linking]
+        reference = next((matrix for _, matrix in known if matrix.any()), None)
+        if reference is None:
+            return {layer: 0 for layer, _ in known}
+        unit = reference // np.gcd.reduce(reference, axis=None)
+        if reference.size == 1:
+            unit = np.ones_like(reference)
+        i, j = np.argwhere(unit)[0]
+        if (unit * unit[i, j] != np.outer(unit[:, j], unit[i])).any():
+            return {}  # of higher rank
+        factors = {layer: int(matrix[i, j]) // int(unit[i, j]) for layer, matrix in known}
+        return {k: factors[k] for k, matrix in known if (matrix == factors[k] * unit).all()}
+
     def linking_changes(self, first: int, second: int) -> list[tuple[int, int]]:
         """Consecutive layers (j, k) with linking numbers whose elementary divisors differ."""
         known = [row for row in self.pair(first, second) if row.linking is not None]
@@ -133,6 +165,7 @@ def separate(
     *,
     layers: Sequence[int] | None = None,
     classes: Literal["labels", "components"] | None = None,
+    only: Sequence[int] | None = None,
     linking: bool = True,
     seconds: float = float("inf"),
     progress: Callable[[int, int], Any] | None = None,
@@ -155,6 +188,9 @@ def separate(
         0..L; default: all. 0 is M itself.
     classes : {"labels", "components"}, optional
         Default: the labels if M has any, else its connected components.
+    only : sequence of int, optional
+        Only these classes; nothing is said of the rest of M. (In a labelled point cloud the
+        simplices between classes have a class of their own, the next free number.)
     linking : bool
         Compute linking numbers where the space of the layer is R³.
     seconds : float
@@ -182,7 +218,7 @@ def separate(
         wrong = "none" if not chosen else chosen[0] if chosen[0] < 0 else chosen[-1]
         raise DomainError(f"layer {wrong} must be between 0 and {depth}")
     by = classes or ("labels" if has_labels(manifold) else "components")
-    of_simplex, known = classes_of(manifold, by)
+    of_simplex, known = classes_of(manifold, by, only)
     if len(known) * (len(known) - 1) // 2 > _MOST_PAIRS:
         raise DomainError(
             f"{manifold.name} has {len(known):,} {by}, more than {_MOST_PAIRS:,} pairs of them; "
@@ -207,6 +243,7 @@ def separate(
         restriction,
         by,
         known,
+        unclassed_in(manifold, of_simplex, known),
         tuple(chosen),
         table,
         spaces,

@@ -37,6 +37,7 @@ def separation_object(found: Separation) -> dict[str, Any]:
         },
         "classes_by": found.by,
         "classes": list(found.classes),
+        "simplices_without_class": found.unclassed,
         "layers": list(found.layers),
         "decided": found.decided,
         "layers_on_space": [
@@ -53,6 +54,7 @@ def separation_object(found: Separation) -> dict[str, Any]:
                 "classes": [a, b],
                 "first_layer_that_meets": found.first_meeting(a, b),
                 "separable_layers": [r.layer for r in found.pair(a, b) if r.separable],
+                "linking_numbers": {str(k): v for k, v in found.core_numbers(a, b).items()},
                 "linking_changes_at": found.linking_changes(a, b),
                 "layers": [_row(row) for row in found.pair(a, b)],
             }

@@ -63,7 +63,7 @@ def test_linking_numbers(polyrank: Callable[..., Outcome], tmp_path: Path) -> No
     assert "components 0 and 1" in ran.out
     assert "no classification: the classes are components of M, no labels" in ran.out
     rows = [line.split() for line in ran.out.splitlines() if line.strip()[:1] in "01"]
-    assert [row[-1] for row in rows[:2]] == ["1", "1"]
+    assert [row[-1] for row in rows[:2]] == ["1", "-1"]  # W has determinant −1
     off = polyrank("separate", path, "linked-tori:6", "--no-linking", "--json")
     assert json.loads(off.out)["pairs"][0]["layers"][0]["no_linking"] == "not asked for"
 
@@ -88,6 +88,29 @@ def test_a_change_of_the_linking_number(polyrank: Callable[..., Outcome], tmp_pa
     assert "the linking number changes between layers 0 and 1" in ran.out
 
 
+def test_rings_and_only_some_classes(polyrank: Callable[..., Outcome], tmp_path: Path) -> None:
+    t = 2 * np.pi * np.arange(8) / 8
+    flat = np.round(np.stack([np.cos(t), np.sin(t), 0 * t], axis=1) * 256) / 256
+    moves = [(0, [0, 1, 2]), (1, [0, 2, 1]), (10, [0, 1, 2]), (11, [0, 2, 1])]
+    rings = [flat[:, order] + np.array([x, 0, 0]) for x, order in moves]
+    i = np.arange(8)
+    ring = np.stack([i, (i + 1) % 8], axis=1)
+    labels = np.append(np.repeat([0, 1, 0, 1], 8), 5)
+    np.savez(
+        tmp_path / "rings.npz",
+        points=np.concatenate([*rings, [[50.0, 0, 0], [51.0, 0, 0]]]),
+        simplices=np.concatenate([*(ring + 8 * k for k in range(4)), [[32, 33]]]),
+        labels=labels,
+    )
+    np.savez(tmp_path / "net.npz", W0=np.eye(3), b0=np.zeros(3))
+    ran = polyrank(
+        "separate", tmp_path / "net.npz", tmp_path / "rings.npz", "--class", 0, "--class", 1
+    )
+    assert ran.status == 0, ran.err
+    assert "1 simplices are in none of the classes: nothing is said of them" in ran.out
+    assert "1 (x2)" in ran.out
+
+
 def test_undecided(polyrank: Callable[..., Outcome], folding: Path) -> None:
     ran = polyrank("separate", folding, "disk-in-annulus:12", "--time", "0", "--layer", "0")
     assert ran.status == 3
@@ -101,7 +124,8 @@ def test_undecided(polyrank: Callable[..., Outcome], folding: Path) -> None:
         (["disk-in-annulus:8", "--layer", "7"], 1, "layer 7 must be between 0 and 2"),
         (["linked-tori:5"], 1, "lies in R^3, but the network takes 2 inputs"),
         (["disk-in-annulus:8", "--classes", "x"], 2, "Invalid value"),
-        (["disk-in-annulus:8", "--class", "0"], 2, "No such option"),
+        (["disk-in-annulus:8", "--class", "0"], 1, "has 1 labels; two or more are needed"),
+        (["disk-in-annulus:8", "--class", "9"], 1, "has no class 9 (labels); it has 0, 1"),
         (["disk-in-annulus:8", "--labels", "x.npy"], 2, "--labels goes with --alpha or --rips"),
         (["nothing.off"], 1, "nothing.off"),
     ],

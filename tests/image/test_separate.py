@@ -353,6 +353,7 @@ def test_linked_tori_stay_linked_under_homeomorphisms() -> None:
         assert own is not None
         assert (own.matrix == sign * first.matrix).all()
     assert [s.orientation for s in found.on_space] == [-1, -1, -1]
+    assert found.core_numbers(0, 1) == {0: 1, 1: -1, 2: 1, 3: -1}
     assert found.linking_changes(0, 1) == []
 
 
@@ -450,6 +451,59 @@ def test_one_to_one_on_m_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
     found = separate(network((np.eye(3), [0, 0, 0], 0)), _circles_in_space(1.0))
     assert found.on_manifold == (None, None)
     assert found.one_to_one(1) == "not on R^n"
+
+
+def _rings(centres: list[float], labels: list[int]) -> Manifold:
+    """Flat circles and upright ones in turn, each linked with its neighbours at distance 1."""
+    t = 2 * np.pi * np.arange(8) / 8
+    flat = np.round(np.stack([np.cos(t), np.sin(t), 0 * t], axis=1) * 256) / 256
+    i = np.arange(8)
+    points, edges = [], []
+    for k, x in enumerate(centres):
+        points.append(flat[:, [0, 2, 1] if k % 2 else [0, 1, 2]] + np.array([x, 0, 0]))
+        edges.append(np.stack([i, (i + 1) % 8], axis=1) + 8 * k)
+    return build_manifold(
+        np.concatenate(points), [np.concatenate(edges)], labels=[np.repeat(labels, 8)]
+    )
+
+
+def test_several_rings() -> None:
+    identity = network(output=(np.eye(3), [0, 0, 0]))
+    # two Hopf links far apart: the matrix is diagonal, of rank 2
+    two = separate(identity, _rings([0, 1, 10, 11], [0, 1, 0, 1]))
+    row = two.rows[0]
+    assert row.linking is not None
+    assert row.linking.divisors == (1, 1)
+    assert two.core_numbers(0, 1) == {}
+    # nothing is linked
+    none = separate(identity, _rings([0, 5, 10, 15], [0, 1, 0, 1]))
+    assert none.core_numbers(0, 1) == {0: 0, 1: 0}
+    assert none.rows[0].linking is not None
+    assert none.rows[0].linking.divisors == ()
+    # a ring that links two of the other class: one row of two numbers, rank 1
+    chain = separate(identity, _rings([0, 1, 2], [0, 1, 0]))
+    assert chain.core_numbers(0, 1) == {0: 1, 1: 1}
+
+
+def test_only_some_classes() -> None:
+    path = build_manifold(
+        [[0.0], [1.0], [2.0], [3.0]], [[[0, 1], [1, 2], [2, 3]]], labels=[[0, 2, 1]]
+    )
+    net = network(output=([[2.0]], [-3]))
+    found = separate(net, path, only=[0, 1])
+    assert found.classes == (0, 1)
+    assert found.unclassed == 1
+    assert [r.disjoint for r in found.rows] == [True, True]
+    assert found.rows[0].separable
+    assert found.classification is not None
+    assert found.classification.certified
+    assert separate(net, path).first_meeting(0, 2) == 0
+    with pytest.raises(DomainError, match=r"has no class 7 \(labels\); it has 0, 1, 2"):
+        separate(net, path, only=[0, 7])
+    with pytest.raises(DomainError, match="has 1 labels; two or more are needed: name at least"):
+        separate(net, path, only=[1])
+    with pytest.raises(DomainError, match=r"has no class 1 \(labels\); it has none"):
+        separate(net, shape("interval:3"), only=[1], classes="labels")
 
 
 def test_why_there_is_no_linking_number() -> None:
