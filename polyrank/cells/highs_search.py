@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.cells.engine import Options, Sink
@@ -68,6 +68,7 @@ from polyrank.lp.exact import farkas, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, integer_row, verify_farkas
 from polyrank.lp.highs import HighsModel, Proposal
 from polyrank.network.rational import nearest_float
+from polyrank.posed.cube import cube_rows
 from polyrank.posed.problem import Problem
 
 __all__ = ["LADDER", "HighsSearch", "highs_search"]
@@ -141,6 +142,7 @@ class HighsSearch:
     """State of one search: the LP model, the stack of open cells, regions not yet handed on."""
 
     def __init__(self, problem: Problem, sink: Sink, options: Options) -> None:
+        self.problem = problem
         self.proof = options.proof
         self.log = bytearray()  # steps of the open segment
         self.segment_base = -1  # length of the stack below the segment's cells; −1: none is open
@@ -260,7 +262,7 @@ class HighsSearch:
             self._enter(0, decision)
         for k in range(layer + 1):
             if k > 0:
-                table = self._composed(k, table, decision)
+                table = self._table(k, decision)
             start, end = self._units(k)
             signs = table.signs(points[0]) if points else []
             for g in range(start, end):
@@ -287,24 +289,12 @@ class HighsSearch:
         for g in range(*self._units(layer)):
             decision[g] = UNDECIDED if self.hyperplane[g] else POSITIVE
 
-    def _composed(self, layer: int, below: Table, decision: list[int]) -> Table:
-        """Exact rows of a layer on the region that the decisions of the layer below give."""
-        source, here = self.layers[layer - 1], self.layers[layer]
-        start, _ = self._units(layer - 1)
-        exact = below.exact
-        width = exact.ncols()
-        image = fmpq_mat(source.units, width)
-        for j, (neg, pos) in enumerate(source.slopes_exact):
-            slope = pos if decision[start + j] == POSITIVE else neg
-            if slope != 0:
-                for l in range(width):
-                    image[j, l] = slope * exact[j, l]
-        rows = here.weight_exact * image
-        if self.cube.kind != "central":  # there all biases are zero and rows have no constant
-            column = self.cube.constant_column
-            for i in range(here.units):
-                rows[i, column] += here.bias_exact[i, 0]
-        return Table(rows)
+    def _table(self, layer: int, decision: list[int]) -> Table:
+        """Exact rows of a layer on the region that the decisions of the layers below give."""
+        end = int(self.unit_start[layer])
+        positive = np.array(decision[:end], dtype=np.int8) == POSITIVE
+        z = self.problem.branch.preactivation(layer + 1, positive[self.hyperplane[:end]])
+        return Table(cube_rows(z, self.cube))
 
     def _work_on(self, cell: _Cell) -> bool:
         """Decide the units of a cell in turn until one cuts it; True if it is a region."""
@@ -333,7 +323,7 @@ class HighsSearch:
                 return True
             self._log_step(LOG_NEXT)
             cell.layer += 1
-            cell.table = self._composed(cell.layer, cell.table, cell.decision)
+            cell.table = self._table(cell.layer, cell.decision)
             self._enter(cell.layer, cell.decision)
             cell.points = [(p, cell.table.signs(p)) for p, _ in cell.points[-_POINTS:]]
 
