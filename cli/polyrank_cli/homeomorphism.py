@@ -80,7 +80,6 @@ def homeomorphism_command(
     from polyrank.image.homeomorphism import homeomorphism  # noqa: PLC0415
     from polyrank.image.overlap import overlap_decomposition  # noqa: PLC0415
     from polyrank.image.statement import homeomorphism_object  # noqa: PLC0415
-    from polyrank.lp.deadline import OutOfTimeError, time_limit  # noqa: PLC0415
     from polyrank.topology.box import box_complex  # noqa: PLC0415
 
     limit = float("inf") if time is None else time
@@ -104,16 +103,12 @@ def homeomorphism_command(
             save_certificate(found, output, network_file=reading.record(network))
         decomposition = None
         if every:
-            try:
-                with time_limit(limit):
-                    decomposition = overlap_decomposition(found.restriction, found.layer)
-            except OutOfTimeError:
-                decomposition = None
+            decomposition = overlap_decomposition(found.restriction, found.layer, seconds=limit)
         if as_json:
             typer.echo(json.dumps(homeomorphism_object(found, decomposition)))
         else:
             _show(found, decomposition)
-        if found.one_to_one is None or (every and decomposition is None):
+        if found.one_to_one is None or (decomposition is not None and not decomposition.complete):
             raise typer.Exit(UNDECIDED)
 
 
@@ -193,8 +188,9 @@ def _show_overlaps(found: Overlaps) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     own = found.pieces
+    count = f"{len(found.pairs):,}" if found.complete else f"at least {len(found.pairs):,}"
     typer.echo(
-        f"layer {own.layer}: {len(found.pairs):,} pairs of {own.count:,} pieces overlap; "
+        f"layer {own.layer}: {count} pairs of {own.count:,} pieces overlap; "
         f"{found.collapsed:,} pieces are collapsed"
     )
     for d, share in found.share.items():
@@ -202,9 +198,11 @@ def _show_overlaps(found: Overlaps) -> None:
             f"share of the {d}-dimensional part of M with another point of the same image: "
             f"{share.by_volume:.6g} by volume; {_short(share.by_simplex)} of its simplices, exactly"
         )
+    if not found.complete:
+        typer.echo("not decided: whether there are more pairs, at the limit")
     rows = [
-        [str(o.first), str(o.second), *(str(own.simplex(p)) for p in (o.first, o.second)), str(d)]
-        for o, d in zip(found.pairs, found.dimension.tolist(), strict=True)
+        [str(i), str(j), str(own.simplex(i)), str(own.simplex(j)), str(d)]
+        for (i, j), d in zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
     ]
     header = ["piece", "piece", "simplex", "simplex", "dimension of the overlap"]
     typer.echo(plain_table(header, rows))

@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polyrank.image.candidates import candidates
 from polyrank.image.collision import Collision, collision, fold
@@ -38,6 +37,7 @@ __all__ = [
     "homeomorphism",
     "layer_verdict",
     "overlaps",
+    "undecided_pairs",
 ]
 
 
@@ -227,17 +227,18 @@ def overlaps(own: Pieces, tally: Tally | None = None) -> Iterator[Overlap]:
     OutOfTimeError
         If the time limit has passed.
     """
-    tally = Tally() if tally is None else tally
+    for i, j in undecided_pairs(own, Tally() if tally is None else tally):
+        found = decide(own, i, j)
+        if isinstance(found, Meet):
+            yield Overlap(i, j, found)
+
+
+def undecided_pairs(own: Pieces, tally: Tally) -> Iterator[tuple[int, int]]:
+    """The pairs of pieces that neither their boxes nor floats prove apart, for exact decisions."""
     for pairs in candidates(own):
         apart, _ = separated(own, pairs)
         tally.pairs += len(pairs)
         tally.by_floats += int(apart.sum())
-        yield from _exact_overlaps(own, pairs[~apart], tally)
-
-
-def _exact_overlaps(own: Pieces, pairs: NDArray[np.int64], tally: Tally) -> Iterator[Overlap]:
-    for i, j in pairs.tolist():
-        tally.exactly += 1
-        found = decide(own, i, j)
-        if isinstance(found, Meet):
-            yield Overlap(i, j, found)
+        for i, j in pairs[~apart].tolist():
+            tally.exactly += 1
+            yield i, j

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.image.homeomorphism import Overlap, Tally, overlaps
+from polyrank.errors import RefutedError
+from polyrank.image.collision import Collision, collision
+from polyrank.image.homeomorphism import Tally, undecided_pairs
 from polyrank.image.intersection import (
     Chart,
     Point,
@@ -25,11 +27,15 @@ from polyrank.image.intersection import (
     meeting_dimension,
     remainder,
 )
+from polyrank.image.meeting import Meet, decide
 from polyrank.image.pieces import Pieces, pieces
-from polyrank.lp.deadline import look
+from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["Overlaps", "Share", "overlap_decomposition"]
+__all__ = ["MOST_PAIRS", "Overlaps", "Share", "overlap_decomposition"]
+
+#: Pairs that are listed, at most.
+MOST_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +62,59 @@ class Overlaps:
     ----------
     pieces : Pieces
         The pieces of full rank that cover the image.
-    pairs : tuple of Overlap
-        Their numbers refer to ``pieces``.
-    dimension : int array, shape (len(pairs),)
+    pairs : int64 array, shape (c, 2)
+        Numbers of pieces, i < j, whose images meet beyond the image of their common face.
+    dimension : int64 array, shape (c,)
         Of the intersection of the two images.
     collapsed : int
         Maximal pieces that are not of full rank; every inner point of one has others with its
         image.
+    complete : bool
+        Whether these are all pairs; False where a limit was reached.
     share : mapping of int to Share
-        Per dimension d ≤ 2 of maximal pieces of M.
+        Per dimension d ≤ 2 of maximal pieces of M; empty if the pairs are not complete.
     tally : Tally
     """
 
     pieces: Pieces
-    pairs: tuple[Overlap, ...]
+    pairs: NDArray[np.int64]
     dimension: NDArray[np.int64]
     collapsed: int
+    complete: bool
     share: Mapping[int, Share]
     tally: Tally
 
+    def collision(self, pair: int) -> Collision:
+        """Two points of M with one image, one in each of the two pieces of a pair."""
+        i, j = self.pairs[pair].tolist()
+        found = decide(self.pieces, i, j)
+        if not isinstance(found, Meet):
+            raise RefutedError(f"pieces {i} and {j} overlap and do not meet")
+        return collision(self.pieces, found)
 
-def overlap_decomposition(restriction: Restriction, layer: int) -> Overlaps:
+
+def overlap_decomposition(
+    restriction: Restriction, layer: int, *, seconds: float = math.inf, most: int = MOST_PAIRS
+) -> Overlaps:
     """All overlaps of layer K.
 
-    **Proves** that these are all pairs, and the dimensions.
+    **Proves** that the pairs overlap, in these dimensions, and, if ``complete``, that no others do.
+
+    Parameters
+    ----------
+    restriction : Restriction
+    layer : int
+        K, 0..L.
+    seconds : float
+        Time limit.
+    most : int
+        Limit of the number of pairs: c pieces that are collapsed to one line overlap in about c²
+        pairs.
 
     Raises
     ------
     DomainError
         If there is no layer K.
-    OutOfTimeError
-        If the time limit has passed.
 
     Examples
     --------
@@ -102,46 +130,79 @@ def overlap_decomposition(restriction: Restriction, layer: int) -> Overlaps:
     cover = pieces(restriction, layer, covering=True)
     maximal = pieces(restriction, layer)
     tally = Tally()
-    charts: dict[int, Chart] = {}
+    charts = _Charts(cover)
     taken: dict[int, list[list[Point]]] = {}
-    pairs, dimension = [], []
-
-    def own_chart(p: int) -> Chart:
-        if p not in charts:
-            charts[p] = chart(cover.exact_image(p), int(cover.dimension[p]))
-        return charts[p]
-
-    for overlap in overlaps(cover, tally):
-        look()
-        ends = overlap.first, overlap.second
-        if max(int(cover.dimension[p]) for p in ends) > 2:
-            found = meeting_dimension(*(cover.exact_image(p) for p in ends))
-        else:
-            places = intersection(*map(own_chart, ends))
-            found = min(len(places[0]), 3) - 1
-            for p, corners in zip(ends, places, strict=True):
-                if found == cover.dimension[p] > 0:
-                    taken.setdefault(p, []).append(corners)
-        pairs.append(overlap)
-        dimension.append(found)
-    share = {
-        d: _share(maximal, cover, d, {p: (own_chart(p), parts) for p, parts in taken.items()})
-        for d in np.unique(maximal.dimension).tolist()
-        if 0 < d <= 2
-    }
+    pairs: list[tuple[int, int]] = []
+    dimension: list[int] = []
+    share: dict[int, Share] = {}
+    complete = True
+    try:
+        with time_limit(seconds):
+            for i, j in undecided_pairs(cover, tally):
+                if len(pairs) >= most:
+                    complete = False
+                    break
+                look()
+                found = _dimension(charts, i, j, taken)
+                if found >= 0:
+                    pairs.append((i, j))
+                    dimension.append(found)
+            if complete:
+                share = {
+                    d: _share(maximal, charts, d, taken)
+                    for d in np.unique(maximal.dimension).tolist()
+                    if 0 < d <= 2
+                }
+    except OutOfTimeError:
+        complete = False
     return Overlaps(
         cover,
-        tuple(pairs),
+        np.array(pairs, np.int64).reshape(-1, 2),
         np.array(dimension, np.int64),
         int(maximal.collapsed.sum()),
+        complete,
         share,
         tally,
     )
 
 
-def _share(
-    maximal: Pieces, cover: Pieces, d: int, taken: dict[int, tuple[Chart, list[list[Point]]]]
-) -> Share:
+@dataclass(frozen=True, slots=True)
+class _Charts:
+    """The charts of pieces, each made when it is asked for."""
+
+    pieces: Pieces
+    known: dict[int, Chart] = field(default_factory=dict)
+
+    def of(self, piece: int) -> Chart:
+        found = self.known.get(piece)
+        if found is None:
+            corners = self.pieces.exact_image(piece)
+            found = self.known[piece] = chart(corners, int(self.pieces.dimension[piece]))
+        return found
+
+
+def _dimension(charts: _Charts, i: int, j: int, taken: dict[int, list[list[Point]]]) -> int:
+    """Dimension of the overlap of two pieces, −1 if there is none; its parts of full dimension."""
+    own = charts.pieces
+    ends = i, j
+    if max(int(own.dimension[p]) for p in ends) > 2:
+        if not isinstance(decide(own, i, j), Meet):
+            return -1
+        return meeting_dimension(*(own.exact_image(p) for p in ends))
+    places = intersection(*(charts.of(p) for p in ends))
+    found = min(len(places[0]), 3) - 1
+    # the image of the common face, a simplex, is part of the intersection and a face of both: they
+    # are equal iff they have the same dimension
+    if found <= own.common_face(i, j).size - 1:
+        return -1
+    for p, corners in zip(ends, places, strict=True):
+        if found == own.dimension[p] > 0:
+            taken.setdefault(p, []).append(corners)
+    return found
+
+
+def _share(maximal: Pieces, charts: _Charts, d: int, taken: dict[int, list[list[Point]]]) -> Share:
+    cover = charts.pieces
     manifold = maximal.restriction.manifold
     collapsed = maximal.collapsed
     simplices = np.unique(maximal.carrier[maximal.dimension == d])
@@ -149,12 +210,12 @@ def _share(
     for p in np.flatnonzero(collapsed & (maximal.dimension == d)).tolist():
         simplex = int(maximal.carrier[p])
         parts[simplex] = parts.get(simplex, fmpq(0)) + _part_of_simplex(maximal, p)
-    for p, (own, places) in taken.items():
+    for p, places in taken.items():
         if cover.dimension[p] != d or cover.carrier_dimension[p] != d:
             continue
         look()
         simplex = int(cover.carrier[p])
-        own_share = (1 - remainder(own, places)) * _part_of_simplex(cover, p)
+        own_share = (1 - remainder(charts.of(p), places)) * _part_of_simplex(cover, p)
         parts[simplex] = parts.get(simplex, fmpq(0)) + own_share
     volume = {
         s: _volume(manifold.points.approx[manifold.simplices[d][s]]) for s in simplices.tolist()

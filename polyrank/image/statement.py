@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polyrank.errors import DomainError
-from polyrank.image.collision import Collision, PointOfM, collision
+from polyrank.image.collision import Collision, PointOfM
 from polyrank.image.homeomorphism import Homeomorphism
 from polyrank.image.overlap import Overlaps
 from polyrank.image.whole_space import layer_on_space
@@ -115,6 +115,7 @@ def _overlaps(found: Overlaps) -> dict[str, Any]:
         "pieces": own.count,
         "collapsed": found.collapsed,
         "pairs": len(found.pairs),
+        "complete": found.complete,
         "pairs_by_dimension": {
             str(d): int(c) for d, c in zip(values.tolist(), counts.tolist(), strict=True)
         },
@@ -124,15 +125,17 @@ def _overlaps(found: Overlaps) -> dict[str, Any]:
         },
         "list": [
             {
-                "pieces": [overlap.first, overlap.second],
-                "simplices": [own.simplex(overlap.first), own.simplex(overlap.second)],
-                "dimension": int(d),
+                "pieces": [i, j],
+                "simplices": [own.simplex(i), own.simplex(j)],
+                "dimension": d,
                 "points": [
                     _point(p)
-                    for pair in (collision(own, overlap.meet),)
+                    for pair in (found.collision(number),)
                     for p in (pair.first, pair.second)
                 ],
             }
-            for overlap, d in zip(found.pairs, found.dimension.tolist(), strict=True)
+            for number, ((i, j), d) in enumerate(
+                zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
+            )
         ],
     }

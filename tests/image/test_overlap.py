@@ -10,6 +10,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.image.homeomorphism import overlaps
 from polyrank.image.intersection import area, chart, intersection, meeting_dimension, remainder
 from polyrank.image.overlap import overlap_decomposition
 from polyrank.image.pieces import pieces
@@ -116,9 +117,13 @@ def test_all_pairs_of_random_networks(seed: int) -> None:
     found = overlap_decomposition(restriction, 2)
     own = pieces(restriction, 2, covering=True)
     if own.count <= 16:
-        assert {(o.first, o.second) for o in found.pairs} == all_overlaps(own)
-    for overlap, d in zip(found.pairs, found.dimension.tolist(), strict=True):
-        places = [own.exact_image(p) for p in (overlap.first, overlap.second)]
+        assert set(map(tuple, found.pairs.tolist())) == all_overlaps(own)
+    assert set(map(tuple, found.pairs.tolist())) == {(o.first, o.second) for o in overlaps(own)}
+    for number, (pair, d) in enumerate(
+        zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
+    ):
+        places = [own.exact_image(p) for p in pair]
+        assert found.collision(number).layer <= 2
         assert d == meeting_dimension(*places)
     for share in found.share.values():
         assert 0 <= share.by_simplex <= 1
@@ -132,3 +137,15 @@ def test_solid_pieces() -> None:
     found = overlap_decomposition(restrict(network, space), 1)
     assert found.dimension.tolist() == [3]
     assert dict(found.share) == {}
+
+
+def test_limits_leave_the_list_open() -> None:
+    network = Network((relu_layer(np.eye(2), np.zeros(2), slope=-1),))
+    restriction = restrict(network, shape("circle:16"))
+    every = overlap_decomposition(restriction, 1)
+    assert every.complete
+    few = overlap_decomposition(restriction, 1, most=3)
+    assert (few.complete, len(few.pairs), dict(few.share)) == (False, 3, {})
+    exactly = overlap_decomposition(restriction, 1, most=len(every.pairs))
+    assert exactly.complete or len(exactly.pairs) == len(every.pairs)
+    assert not overlap_decomposition(restriction, 1, seconds=0.0).complete
