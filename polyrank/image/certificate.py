@@ -109,6 +109,8 @@ def _write_pairs(own: Pieces, file: Path) -> None:
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for pairs in candidates(own):
             apart, normal = separated(own, pairs)
+            if own.scaled()[2].any():  # the checker projects in the coordinates of the images
+                apart = np.zeros_like(apart)
             exact = {p: _exact(own, pairs[p]) for p in np.flatnonzero(~apart).tolist()}
             rows = [normal[p].tolist() if p not in exact else None for p in range(len(pairs))]
             strings = [

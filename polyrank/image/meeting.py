@@ -94,11 +94,12 @@ def separated(
         True **proves** that there is a hyperplane as in :class:`Apart`; False says nothing.
     normal : float64 array, shape (c, m)
         Where it is proved: near its normal vector, and equal to it where the pieces share at most
-        one vertex. Else the projection along the images of the common face is meant.
+        one vertex, in the coordinates of :meth:`~polyrank.image.pieces.Pieces.scaled`.
     """
     apart = np.zeros(len(pairs), np.uint8)
     normal = np.zeros((len(pairs), pieces.ambient))
-    arrays = pieces.image, pieces.error, pieces.start, pieces.vertex, pieces.dimension
+    image, error, _ = pieces.scaled()
+    arrays = image, error, pieces.start, pieces.vertex, pieces.dimension
     own = [np.ascontiguousarray(a) for a in (*arrays, pairs)]
     if not call("polyrank_separate", *own, apart, normal):
         raise MemoryError("the native core could not allocate its arrays")

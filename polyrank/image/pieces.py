@@ -64,6 +64,7 @@ class Pieces:
     image: Floats
     error: Floats
     _exact: dict[int, tuple[fmpq, ...]] = field(default_factory=dict)
+    _scaled: list[tuple[Floats, Floats, Numbers]] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -115,13 +116,48 @@ class Pieces:
         """The exact images of the vertices of a piece: their hull is its image."""
         return [self.exact(v) for v in self.vertices(piece).tolist()]
 
+    def scaled(self) -> tuple[Floats, Floats, Numbers]:
+        """Images and errors with every coordinate in a range where floats tell something.
+
+        Returns
+        -------
+        image, error : float64 arrays, shape (V_K, m)
+            ``|image − 2^−e Φ_K(v)| ≤ error``.
+        exponent : int64 array, shape (m,)
+            e, 0 in coordinates whose errors are small beside the values anyway. The others are
+            computed again from exact images.
+        """
+        if not self._scaled:
+            self._scaled.append(_scaled(self))
+        return self._scaled[0]
+
     def boxes(self) -> tuple[Floats, Floats]:
-        """Lower and upper corners of boxes that contain the images; shapes (P, m)."""
-        low, high = bounds(self.image, self.error)
+        """Lower and upper corners of boxes that contain the images, :meth:`scaled`; (P, m)."""
+        low, high = bounds(*self.scaled()[:2])
         return (
             np.minimum.reduceat(low[self.vertex], self.start[:-1], axis=0),
             np.maximum.reduceat(high[self.vertex], self.start[:-1], axis=0),
         )
+
+
+def _scaled(own: Pieces) -> tuple[Floats, Floats, Numbers]:
+    exponent = np.zeros(own.ambient, np.int64)
+    largest = np.abs(own.image).max(axis=0, initial=0.0)
+    slack = own.error.max(axis=0, initial=0.0)
+    columns = np.flatnonzero((slack > 0) & ~(slack <= 2.0**-24 * largest))
+    if not columns.size:
+        return own.image, own.error, exponent
+    image, error = own.image.copy(), own.error.copy()
+    for k in columns.tolist():
+        values = [own.exact(v)[k] for v in range(len(image))]
+        most = max(map(abs, values), default=fmpq(0))
+        if most != 0:
+            exponent[k] = int(most.p).bit_length() - int(most.q).bit_length()
+        step = fmpq(2) ** -int(exponent[k])
+        image[:, k] = [nearest_float(v * step) for v in values]
+        zero = np.array([v == 0 for v in values], dtype=bool)
+        error[:, k] = np.where(zero, 0.0, np.abs(image[:, k]) * 2.0**-52 + 2.0**-1073)
+    return image, error, exponent
 
 
 def bounds(image: Floats, error: Floats) -> tuple[Floats, Floats]:

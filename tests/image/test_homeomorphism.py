@@ -304,7 +304,9 @@ def test_extreme_scales_of_two_layers(exponent: int) -> None:
     shifted = Network.from_arrays(
         [np.eye(2) * scale, np.eye(2) * scale], [np.full(2, 2 * scale), np.zeros(2)]
     )
-    assert through(shifted, square).one_to_one is True
+    found = through(shifted, square)
+    assert found.one_to_one is True
+    assert found.verdicts[-1].tally.exactly == 0
 
 
 def test_a_time_limit_decides_nothing() -> None:

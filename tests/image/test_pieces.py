@@ -117,6 +117,23 @@ def test_an_overflow_says_nothing() -> None:
     assert max(found.exact(v)[0] for v in range(4)) == fmpq(2) ** 1200
 
 
+@pytest.mark.parametrize("exponent", [-600, 600])
+def test_scaled_floats_tell_something(exponent: int) -> None:
+    scale = 2.0**exponent
+    network = Network.from_arrays(
+        [[[scale, 0.0], [0.0, 1.0]], [[scale, 0.0], [0.0, 1.0]]], [[0, 0], [0, 0]]
+    )
+    found = pieces(restrict(network, shape("circle:7")), 2)
+    image, error, power = found.scaled()
+    assert power[1] == 0
+    assert abs(power[0] - 2 * exponent) <= 1
+    for v in range(7):
+        for k, value in enumerate(found.exact(v)):
+            gap = abs(value * fmpq(2) ** -int(power[k]) - fmpq(*image[v, k].as_integer_ratio()))
+            assert gap <= fmpq(*error[v, k].as_integer_ratio())
+    assert error.max() < 1e-14
+
+
 def test_cells_that_were_read_have_the_same_images(tmp_path: object) -> None:
     rng = np.random.default_rng(2)
     network = Network.from_arrays(
