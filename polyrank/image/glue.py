@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.image.cut import Parts
 from polyrank.image.homogeneous import Point, approximation
+from polyrank.image.lines import lines_of
 from polyrank.image.open_pairs import open_pairs
 from polyrank.image.planar import faces_of, inside
 from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
@@ -42,7 +43,8 @@ class Glued:
     faces : list of list of int
         Boundaries of convex polygons, all vertices on them, in cyclic order.
     vertex : list of int
-        Per row of the parts, its vertex.
+        Per row of the parts, the vertex to which it goes: that in its place, or a neighbour on the
+        line on which it lies, where it is no vertex (a map homotopic to the true one).
     paths : list of list of (int, int)
         Per chain of the parts, its edges with ±1.
     areas : list of list of (int, int)
@@ -140,14 +142,9 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
     """
     union = _Union(places, parts)
     leader = _meet(union)
-    ends = np.array(list(union.segments), np.int64).reshape(-1, 2)
-    refined = refine(list(union.known), ends)
-    pieces: dict[Pair, int] = {}
-    for chain in refined.chains:
-        for a, b in pairwise(chain):
-            pieces.setdefault(_ordered(a, b), len(pieces))
+    refined = refine(list(union.known), list(union.segments))
     faces, of_polygon = _faces(union, leader, refined)
-    edges = np.array(list(pieces), np.int64).reshape(-1, 2)
+    pieces = {edge: e for e, edge in enumerate(refined.edges)}
     paths = []
     for path in union.paths:
         own: list[Pair] = []
@@ -163,8 +160,17 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
         chart = union.polygons[leader[number]].plane.chart
         sign = orientation([refined.points[v] for v in ring], chart)
         areas.append([(f, sign) for f in of_polygon[number]])
-    new = len(refined.points) - union.given
-    return Glued(refined.points, edges, faces, union.at, paths, areas, new)
+    kept = [v for v, own in enumerate(refined.vertex) if own == v]
+    number_of = {v: k for k, v in enumerate(kept)}
+    return Glued(
+        [refined.points[v] for v in kept],
+        np.array([[number_of[a], number_of[b]] for a, b in refined.edges], np.int64).reshape(-1, 2),
+        [[number_of[v] for v in face] for face in faces],
+        [number_of[refined.vertex[v]] for v in union.at],
+        paths,
+        areas,
+        len(refined.points) - union.given,
+    )
 
 
 def _meet(union: _Union) -> list[int]:
@@ -184,7 +190,7 @@ def _meet(union: _Union) -> list[int]:
     on_segment = {v for s in union.segments for v in s}
     lonely = [v for v in range(len(table)) if v not in on_segment]
     hulls: list[tuple[int, ...]] = [p.corners for p in polygons]
-    hulls += union.loose
+    hulls += [pair for line in lines_of(table, union.loose) for pair in line.intervals()]
     hulls += [(v,) for v in lonely]
     solid = np.arange(len(hulls)) < len(polygons)
     for first, second in open_pairs(approximation(table), hulls, solid):

@@ -1,13 +1,15 @@
 """The exact common refinement of segments in R^m: crossings, touching ends, collinear overlaps.
 
-Floats propose which pairs are disjoint and prove it by a direction that separates the two, or, for
-segments from one point, by directions that differ; what they do not prove is decided in integers.
+Segments on one line are replaced by the intervals of their union, cut only at points that something
+else needs. Of the rest, floats propose which pairs are disjoint and prove it by a direction that
+separates the two; what they do not prove is decided in integers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from flint import fmpq
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.image.boxes import box_pairs
 from polyrank.image.homogeneous import Point, approximation, between
+from polyrank.image.lines import Line, difference, lines_of
 from polyrank.lp.deadline import look
 
 __all__ = ["Refinement", "outer_boxes", "refine"]
@@ -24,18 +27,24 @@ _TINY = 1e-300
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Refinement:
-    """Segments cut at all points where two of them meet.
+    """The union of segments and points as a graph.
 
     Attributes
     ----------
     points : list of Point
-        The given points, then the crossings; all different.
+        The given points, then the crossings; all different. Not all of them are vertices.
+    vertex : list of int
+        Per point the vertex to which it goes: itself, or, for a point where nothing but segments of
+        one line end, on both sides, the next vertex before it on that line.
     chains : list of list of int
-        Per segment, the points on it from its first end to its second, both included.
+        Per segment the vertices from that of its first end to that of its second.
+    edges : list of pairs of int
+        The edges of the graph, the smaller number first.
     crossings : int
         How many of the points are new.
     decided : int
@@ -43,7 +52,9 @@ class Refinement:
     """
 
     points: list[Point]
+    vertex: list[int]
     chains: list[list[int]]
+    edges: list[Pair]
     crossings: int
     decided: int
 
@@ -64,77 +75,136 @@ def outer_boxes(approx: Floats, ends: Indices) -> tuple[Floats, Floats]:
     return low[ends].min(axis=1), high[ends].max(axis=1)
 
 
-def refine(points: Sequence[Point], segments: Indices) -> Refinement:
+def refine(points: Sequence[Point], segments: Sequence[Pair]) -> Refinement:
     """Cut segments where they meet.
 
     Parameters
     ----------
     points : sequence of Point
         All different.
-    segments : int64 array, shape (E, 2)
+    segments : sequence of pairs of int
         Pairs of different points, no pair twice. A point that is on no segment is allowed.
 
     Returns
     -------
     Refinement
-        **Proves**: the segments between neighbours of the chains are equal or have no common
-        inner point, and none has one of the points inside.
+        **Proves**: the union of the segments and points is that of the edges and vertices; two
+        edges have at most an end in common. The map of the points to vertices is homotopic to the
+        identity: it moves points along edges only, and every chain joins the vertices of its ends
+        within the segment's line.
     """
     look()
+    lines = lines_of(points, segments)
+    degree = [0] * len(points)
+    for a, b in segments:
+        degree[a] += 1
+        degree[b] += 1
+    kept = [True] * len(points)
+    for line in lines:
+        _drop(line, segments, degree, kept)
+    pieces: list[Pair] = []
+    spans: list[tuple[int, int]] = []
+    for line in lines:
+        start = len(pieces)
+        chosen = [k for k, v in enumerate(line.order) if kept[v]]
+        for k, j in pairwise(chosen):
+            if line.interval[k] == line.interval[j]:
+                pieces.append((line.order[k], line.order[j]))
+        spans.append((start, len(pieces)))
+    loose = [v for v, d in enumerate(degree) if d == 0]
+    table, cuts, decided = _cut(points, pieces, loose)
+    vertex = [v if keep else -1 for v, keep in enumerate(kept)]
+    vertex += range(len(points), len(table))
+    for own in cuts:
+        for v in own:
+            vertex[v] = v  # a point that nothing seemed to need
+    chains: list[list[int]] = [[] for _ in segments]
+    edges: list[Pair] = []
+    for line, (start, stop) in zip(lines, spans, strict=True):
+        _follow(line, table, pieces, cuts, range(start, stop), segments, vertex, chains, edges)
+    return Refinement(table, vertex, chains, edges, len(table) - len(points), decided)
+
+
+def _drop(line: Line, segments: Sequence[Pair], degree: list[int], kept: list[bool]) -> None:
+    """Forget the points inside the union of a line's segments at which nothing else ends."""
+    if len(line.members) == 1:
+        return
+    own: dict[int, int] = {}
+    for s in line.members:
+        for v in segments[s]:
+            own[v] = own.get(v, 0) + 1
+    for v in line.inner():
+        if own[v] == degree[v]:
+            kept[v] = False
+
+
+def _follow(
+    line: Line,
+    table: Sequence[Point],
+    pieces: Sequence[Pair],
+    cuts: Sequence[dict[int, fmpq]],
+    span: range,
+    segments: Sequence[Pair],
+    vertex: list[int],
+    chains: list[list[int]],
+    edges: list[Pair],
+) -> None:
+    """The edges on one line and the chains of its segments."""
+    along: list[int] = []
+    for piece in span:
+        a, b = pieces[piece]
+        inner = sorted(cuts[piece].items(), key=lambda item: item[1])
+        chain = [a, *(v for v, _ in inner), b]
+        edges += [_ordered(x, y) for x, y in pairwise(chain)]
+        along += chain[1:] if along and along[-1] == a else chain
+    place = {v: k for k, v in enumerate(along)}
+    dropped = [v for v in line.order if v not in place]
+    if dropped:
+        axis = line.axis
+        marks = sorted(
+            [(fmpq(table[v][axis], table[v][-1]), v) for v in (*along, *dropped)],
+            key=lambda mark: mark[0],
+        )
+        last = -1
+        for _, v in marks:
+            if v in place:
+                last = v
+            else:
+                vertex[v] = last
+    for s in line.members:
+        a, b = (place[vertex[v]] for v in segments[s])
+        chains[s] = along[a : b + 1] if a <= b else along[b : a + 1][::-1]
+
+
+def _cut(
+    points: Sequence[Point], pieces: list[Pair], loose: list[int]
+) -> tuple[list[Point], list[dict[int, fmpq]], int]:
+    """The points where segments meet that do not overlap, and where points lie inside of them."""
     known = {p: i for i, p in enumerate(points)}
     table = list(points)
-    cuts: list[dict[int, fmpq]] = [{} for _ in segments]
-    loose = np.setdiff1d(np.arange(len(points)), segments.ravel())
-    ends = np.concatenate([segments.reshape(-1, 2), np.stack([loose, loose], axis=1)])
+    cuts: list[dict[int, fmpq]] = [{} for _ in pieces]
+    ends = np.array(pieces + [(v, v) for v in loose], np.int64).reshape(-1, 2)
     decided = 0
     if len(ends):
-        approx = approximation(points)
-        for i, j in _undecided(approx, ends):
+        for i, j in _undecided(approximation(points), ends):
             decided += len(i)
             look()
             for first, second in zip(i.tolist(), j.tolist(), strict=True):
                 _cut_pair(table, known, cuts, ends, first, second)
-    chains = []
-    for (a, b), own in zip(segments.tolist(), cuts, strict=True):
-        inner = sorted(own.items(), key=lambda item: item[1])
-        chains.append([a, *(v for v, _ in inner), b])
-    return Refinement(table, chains, len(table) - len(points), decided)
+    return table, cuts, decided
 
 
 def _undecided(approx: Floats, ends: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """Pairs of segments that floats do not prove to meet in common ends only, in chunks."""
+    """Pairs of segments without common ends that floats do not prove disjoint, in chunks."""
     lower, upper = outer_boxes(approx, ends)
     with np.errstate(all="ignore"):  # what overflows or is nan proves nothing
         for i, j in box_pairs(lower, upper):
-            shared = (ends[i][:, :, None] == ends[j][:, None, :]).any(axis=(1, 2))
-            proved = np.zeros(len(i), dtype=bool)
-            if shared.any():
-                proved[shared] = _different_directions(approx, ends[i[shared]], ends[j[shared]])
-            apart = ~shared
-            if apart.any():
-                proved[apart] = _separated(approx, ends[i[apart]], ends[j[apart]])
+            # from a common end they go in different directions
+            apart = ~(ends[i][:, :, None] == ends[j][:, None, :]).any(axis=(1, 2))
+            first, second = i[apart], j[apart]
+            proved = _separated(approx, ends[first], ends[second])
             if not proved.all():
-                yield i[~proved], j[~proved]
-
-
-def _different_directions(approx: Floats, first: Indices, second: Indices) -> NDArray[np.bool_]:
-    """Which pairs of segments from a common end surely go in different directions from there."""
-    swap_first = (first[:, :1] != second).all(axis=1)
-    swap_second = np.where(swap_first, first[:, 1], first[:, 0]) != second[:, 0]
-    a = np.where(swap_first[:, None], first[:, ::-1], first)
-    b = np.where(swap_second[:, None], second[:, ::-1], second)
-    directions, error = [], np.zeros(len(first))
-    for ends in (a, b):
-        p, q = approx[ends[:, 0]], approx[ends[:, 1]]
-        size = np.abs(p).max(axis=1) + np.abs(q).max(axis=1)
-        step = q - p
-        length = np.abs(step).max(axis=1)
-        # a rounded difference is off by at most 2u times the sizes, in the maximum norm
-        relative = (4 * _U * size + _TINY) / length
-        directions.append(step / length[:, None])
-        error += np.where(relative < 0.25, 4 * relative, np.inf)
-    distance = np.abs(directions[0] - directions[1]).max(axis=1)
-    return np.asarray(distance > error + 1e-14)
+                yield first[~proved], second[~proved]
 
 
 def _separated(approx: Floats, first: Indices, second: Indices) -> NDArray[np.bool_]:
@@ -174,23 +244,18 @@ def _cut_pair(
     first: int,
     second: int,
 ) -> None:
-    """Add to two segments the points where they meet."""
+    """Add to two segments, or a segment and a point, the point where they meet."""
     (a, b), (c, d) = ends[first].tolist(), ends[second].tolist()
-    if a == b and c == d:
-        return  # different points
     if a == b or c == d:
-        first, (a, b), point = (first, (a, b), c) if c == d else (second, (c, d), a)
-        _add_inside(table, cuts, first, (a, b), (point,))
+        if a != b or c != d:
+            first, (a, b), c = (first, (a, b), c) if c == d else (second, (c, d), a)
+            _add_inside(table, cuts[first], (a, b), c)
         return
     P, Q, R, S = table[a], table[b], table[c], table[d]
-    u, v, w = _difference(P, Q), _difference(R, S), _difference(P, R)
+    u, v, w = difference(P, Q), difference(R, S), difference(P, R)
     plane = _independent(u, v)
     if plane is None:
-        _add_inside(table, cuts, first, (a, b), (c, d))
-        _add_inside(table, cuts, second, (c, d), (a, b))
-        return
-    if {a, b} & {c, d}:
-        return  # lines that are not parallel meet once
+        return  # on one line they do not overlap
     i, j = plane
     minor = u[i] * v[j] - u[j] * v[i]
     sign = 1 if minor > 0 else -1
@@ -212,40 +277,27 @@ def _cut_pair(
         cuts[second][number] = fmpq(t_part, t_whole)
 
 
-def _add_inside(
-    table: list[Point],
-    cuts: list[dict[int, fmpq]],
-    segment: int,
-    ends: tuple[int, int],
-    candidates: Iterable[int],
-) -> None:
-    """Add those of the points to a segment that lie inside of it."""
-    P, Q = table[ends[0]], table[ends[1]]
-    u = _difference(P, Q)
+def _add_inside(table: list[Point], cuts: dict[int, fmpq], ends: Pair, number: int) -> None:
+    """Add a point to a segment if it lies inside of it."""
+    P, Q, X = table[ends[0]], table[ends[1]], table[number]
+    u, w = difference(P, Q), difference(P, X)
     i = max(range(len(u)), key=lambda k: abs(u[k]))
-    for number in candidates:
-        if number in ends:
-            continue
-        X = table[number]
-        w = _difference(P, X)
-        # w = s u up to the factors of the differences, s = w_i / u_i · Q_d / X_d
-        part, whole = w[i] * Q[-1], u[i] * X[-1]
-        if whole < 0:
-            part, whole = -part, -whole
-        if 0 < part < whole and all(x * u[i] == y * w[i] for x, y in zip(w, u, strict=True)):
-            cuts[segment][number] = fmpq(part, whole)
+    # w = s u up to the factors of the differences, s = w_i / u_i · Q_d / X_d
+    part, whole = w[i] * Q[-1], u[i] * X[-1]
+    if whole < 0:
+        part, whole = -part, -whole
+    if 0 < part < whole and all(x * u[i] == y * w[i] for x, y in zip(w, u, strict=True)):
+        cuts[number] = fmpq(part, whole)
 
 
-def _difference(p: Point, q: Point) -> list[int]:
-    """``q − p``, times both denominators."""
-    a, b = p[-1], q[-1]
-    return [y * a - x * b for x, y in zip(p[:-1], q[:-1], strict=True)]
-
-
-def _independent(u: Sequence[int], v: Sequence[int]) -> tuple[int, int] | None:
+def _independent(u: Sequence[int], v: Sequence[int]) -> Pair | None:
     """Two coordinates in which u and v are independent; None if they are parallel."""
     i = next(k for k, x in enumerate(u) if x)
     for j in range(len(u)):
         if j != i and u[i] * v[j] != u[j] * v[i]:
             return i, j
     return None
+
+
+def _ordered(a: int, b: int) -> Pair:
+    return (a, b) if a < b else (b, a)
