@@ -1,9 +1,9 @@
 """The exact common refinement of points, segments and convex polygons of R^m: their union as cells.
 
-Every polygon gets full chords along all segments in which others meet it, and through single points
-inside of it; polygons with a common area are subdivided together. All segments are then cut where
-they meet. A chord that ends inside a coplanar polygon ends on the side of its own polygon, along
-which the other one has a chord: no angle of a face is reflex, so that every face is convex.
+Polygons with a common area are subdivided together, by all their sides and by the segments in which
+others meet them. Where that leaves an angle of more than 180° inside a polygon, the polygon gets a
+full chord through the corner. A chord ends on a side of its polygon, and a side passes through all
+polygons of the same plane that it enters: no angle of a face is reflex, so that faces are convex.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from polyrank.image.cut import Parts
 from polyrank.image.homogeneous import Point, approximation
 from polyrank.image.lines import lines_of
-from polyrank.image.open_pairs import open_pairs
-from polyrank.image.planar import faces_of, inside
+from polyrank.image.open_pairs import open_pairs, padded
+from polyrank.image.planar import faces_of, inside, wide_corners
 from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
-from polyrank.image.segments import Refinement, refine
+from polyrank.image.segments import Refinement, outer_boxes, refine
 from polyrank.lp.deadline import look
 
 __all__ = ["Glued", "glue"]
@@ -67,7 +67,7 @@ class _Polygon:
     plane: Plane
     corners: tuple[int, ...]
     boundary: list[int]  # all listed vertices, counterclockwise in the polygon's own chart
-    chords: set[Pair] = field(default_factory=set)
+    inner: set[Pair] = field(default_factory=set)  # segments inside of it
 
 
 class _Union:
@@ -110,19 +110,25 @@ class _Union:
                 path.append(self.at[v])
         return path
 
-    def add_chord(self, polygon: _Polygon, p: Point, q: Point) -> None:
-        """A chord of a polygon along the line through two of its points."""
-        ends = crossing_chord(polygon.plane, p, q)
-        if ends is not None:
-            a, b = (self.known.setdefault(x, len(self.known)) for x in ends)
-            key = _ordered(a, b)
-            self.segments.setdefault(key, len(self.segments))
-            polygon.chords.add(key)
+    def add_inner(self, polygon: _Polygon, p: Point, q: Point) -> None:
+        """A segment of a polygon, which must be cut along it unless it lies on one side."""
+        if any(value(side, p) == 0 == value(side, q) for side in polygon.plane.sides):
+            return
+        a, b = (self.known.setdefault(x, len(self.known)) for x in (p, q))
+        key = _ordered(a, b)
+        self.segments.setdefault(key, len(self.segments))
+        polygon.inner.add(key)
 
-    def add_point(self, polygon: _Polygon, p: Point) -> None:
-        """A chord through a point, if that lies inside."""
-        if all(value(side, p) > 0 for side in polygon.plane.sides):
-            self.add_chord(polygon, polygon.plane.corners[0], p)
+    def add_chord(self, polygon: _Polygon, p: Point, q: Point) -> bool:
+        """The chord through an inner point p of a polygon along the line to another point."""
+        plane = polygon.plane
+        if any(value(side, p) <= 0 for side in plane.sides):
+            return False
+        ends = crossing_chord(plane, p, q)
+        if ends is None:
+            return False
+        self.add_inner(polygon, *ends)
+        return True
 
 
 def glue(places: Sequence[Point], parts: Parts) -> Glued:
@@ -142,8 +148,12 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
     """
     union = _Union(places, parts)
     leader = _meet(union)
+    groups = _groups(leader)
     refined = refine(list(union.known), list(union.segments))
-    faces, of_polygon = _faces(union, leader, refined)
+    divided = [_divide(union, own, refined) for own in groups]
+    if any(divided):
+        refined = refine(list(union.known), list(union.segments))
+    faces, of_polygon = _faces(union, groups, refined)
     pieces = {edge: e for e, edge in enumerate(refined.edges)}
     paths = []
     for path in union.paths:
@@ -174,7 +184,7 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
 
 
 def _meet(union: _Union) -> list[int]:
-    """Add the chords along which polygons are met; the leader of those with a common area."""
+    """Add the segments in which polygons are met; the leader of those with a common area."""
     polygons = union.polygons
     leader = list(range(len(polygons)))
     if not polygons:
@@ -201,49 +211,80 @@ def _meet(union: _Union) -> list[int]:
             both = [one] if j >= len(polygons) else [one, polygons[j]]
             if len(found) == 1:
                 for polygon in both:
-                    union.add_point(polygon, found[0])
+                    union.add_chord(polygon, found[0], polygon.plane.corners[0])
             elif len(found) == 2:
                 for polygon in both:
-                    union.add_chord(polygon, found[0], found[1])
+                    union.add_inner(polygon, found[0], found[1])
             elif found:
                 leader[find(j)] = find(i)
-                for polygon in both:
-                    for p, q in pairwise([*found, found[0]]):
-                        union.add_chord(polygon, p, q)
     return [find(i) for i in range(len(polygons))]
 
 
-def _faces(
-    union: _Union, leader: list[int], refined: Refinement
-) -> tuple[list[list[int]], list[list[int]]]:
-    """The faces, and those of every polygon."""
+def _groups(leader: list[int]) -> list[list[int]]:
+    """The polygons with one leader, which comes first."""
     members: dict[int, list[int]] = {}
     for i, first in enumerate(leader):
-        members.setdefault(first, []).append(i)
+        members.setdefault(first, [first])
+        if i != first:
+            members[first].append(i)
+    return list(members.values())
+
+
+def _graph(
+    union: _Union, own: Sequence[int], refined: Refinement
+) -> tuple[set[Pair], list[list[int]]]:
+    """The edges in the polygons of one plane, and the boundary of each, counterclockwise."""
+    chart = union.polygons[own[0]].plane.chart
+    edges: set[Pair] = set()
+    rings = []
+    for i in own:
+        ring = _ring(union, refined, union.polygons[i].boundary)
+        if orientation([refined.points[v] for v in ring], chart) < 0:
+            ring.reverse()
+        rings.append(ring)
+        edges.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
+        for a, b in union.polygons[i].inner:
+            edges.update(_ordered(x, y) for x, y in pairwise(_chain(union, refined, a, b)))
+    return edges, rings
+
+
+def _divide(union: _Union, own: Sequence[int], refined: Refinement) -> bool:
+    """Add chords where an angle inside a polygon is too wide; whether there are any."""
+    polygons = [union.polygons[i] for i in own]
+    if len(own) == 1 and not polygons[0].inner:
+        return False
+    look()
+    chart = polygons[0].plane.chart
+    edges, _ = _graph(union, own, refined)
+    wide = wide_corners(edges, refined.points, chart)
+    table = approximation(refined.points)[:, list(chart)]
+    hulls, _ = padded([p.corners for p in polygons])
+    lower, upper = outer_boxes(table, hulls)
+    added = False
+    for v, w in wide:
+        near = ((lower <= table[v]) & (table[v] <= upper)).all(axis=1)
+        for k in np.flatnonzero(near).tolist():
+            found = union.add_chord(polygons[k], refined.points[v], refined.points[w])
+            added = added or found
+    return added
+
+
+def _faces(
+    union: _Union, groups: list[list[int]], refined: Refinement
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The faces, and those of every polygon."""
     faces: list[list[int]] = []
-    of_polygon: list[list[int]] = [[] for _ in leader]
-    for count, (first, own) in enumerate(members.items()):
+    of_polygon: list[list[int]] = [[] for _ in union.polygons]
+    for count, own in enumerate(groups):
         if count % 256 == 0:
             look()
-        polygons = [union.polygons[i] for i in own]
-        chart = polygons[0].plane.chart if own[0] == first else union.polygons[first].plane.chart
-        rings = []
-        for polygon in polygons:
-            ring = _ring(union, refined, polygon.boundary)
-            if orientation([refined.points[v] for v in ring], chart) < 0:
-                ring.reverse()
-            rings.append(ring)
-        if len(own) == 1 and not polygons[0].chords:
-            of_polygon[first] = [len(faces)]
+        edges, rings = _graph(union, own, refined)
+        first = union.polygons[own[0]]
+        if len(own) == 1 and not first.inner:
+            of_polygon[own[0]] = [len(faces)]
             faces.append(rings[0])
             continue
-        edges: set[Pair] = set()
-        for polygon, ring in zip(polygons, rings, strict=True):
-            edges.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
-            for a, b in polygon.chords:
-                chain = _chain(union, refined, a, b)
-                edges.update(_ordered(x, y) for x, y in pairwise(chain))
-        traced = faces_of(edges, refined.points, chart)
+        traced = faces_of(edges, refined.points, first.plane.chart)
         number: dict[int, int] = {}
         for i, ring in zip(own, rings, strict=True):
             for local in inside(traced, ring):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,16 @@ from polyrank.image.cut import Parts, cut, whole
 from polyrank.image.glue import Glued, glue
 from polyrank.image.homogeneous import Point, activations, manifold_points
 from polyrank.image.sequence import ChainMap, check_chain_map
+from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
 __all__ = ["ImageComplex", "images"]
 
 Indices = NDArray[np.int64]
+
+#: Images in the plane of more parts are found by their contours.
+_MANY = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +55,9 @@ class ImageComplex:
         The chain map from the complex before; of M itself, the identity.
     crossings : int
         Vertices that no vertex of the complex before, and no point where a unit vanishes, goes to.
+    by_contours : bool
+        The image of a surface in the plane is given by its contours: ``complex`` has a 0-cell per
+        component, a 1-cell per hole, and no boundary; ``points`` and ``edges`` are the contours.
     """
 
     layer: int | None
@@ -59,10 +67,15 @@ class ImageComplex:
     complex: ChainComplex
     origin: ChainMap
     crossings: int
+    by_contours: bool = False
 
 
 def images(
-    network: Network, manifold: Manifold, layers: int | None = None
+    network: Network,
+    manifold: Manifold,
+    layers: int | None = None,
+    *,
+    contours: bool | None = None,
 ) -> Iterator[ImageComplex]:
     """M, its position in R^n, and its images Φ_1(M), …, Φ_L(M).
 
@@ -73,6 +86,9 @@ def images(
         Of dimension at most 2.
     layers : int, optional
         L; default: all layers.
+    contours : bool, optional
+        Whether the last image, if it is that of a surface in the plane, is found by its contours
+        (default: if it has many parts).
 
     Yields
     ------
@@ -95,10 +111,16 @@ def images(
     parts = whole(found.points, found.edges, found.faces)
     found = _next(found, parts, glue(found.points, parts), 0)
     yield found
-    for k, layer in enumerate(network.layers[:layers], start=1):
+    last = len(network.layers) if layers is None else layers
+    for k, layer in enumerate(network.layers[:last], start=1):
         parts = cut(found.points, found.edges, found.faces, layer)
-        found = _next(found, parts, glue(activations(parts.rows, layer), parts), k)
-        yield found
+        places = activations(parts.rows, layer)
+        flat = k == last and layer.units == 2 and manifold.dimension == 2
+        if flat and (len(parts.polygons) > _MANY if contours is None else contours):
+            yield _by_contours(found, shadow(places, parts, len(found.points)), k)
+        else:
+            found = _next(found, parts, glue(places, parts), k)
+            yield found
 
 
 def _itself(manifold: Manifold) -> ImageComplex:
@@ -160,6 +182,23 @@ def _next(before: ImageComplex, parts: Parts, glued: Glued, layer: int) -> Image
     return ImageComplex(
         layer, glued.points, glued.edges, glued.faces, complex_, origin, glued.crossings
     )
+
+
+def _by_contours(before: ImageComplex, found: Shadow, layer: int) -> ImageComplex:
+    """The components and holes of an image in the plane, as a complex without boundary."""
+    sources = before.complex.cells
+    targets = (found.components, len(found.holes), 0)
+    boundary = tuple(_matrix([], [], [], shape) for shape in pairwise(targets))
+    complex_ = ChainComplex(targets, boundary)
+    points = np.ones(sources[0], np.int64), found.component, np.arange(sources[0])
+    origin = (
+        _matrix(*points, (targets[0], sources[0])),
+        _matrix(*_columns(enumerate(found.winding)), (targets[1], sources[1])),
+        _matrix([], [], [], (0, sources[2])),
+    )
+    check_chain_map(before.complex, complex_, origin)
+    edges = np.array(found.edges, np.int64).reshape(-1, 2)
+    return ImageComplex(layer, found.points, edges, [], complex_, origin, 0, by_contours=True)
 
 
 def _columns(

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from flint import fmpq
 
 from polyrank.image.homogeneous import Point
+from polyrank.image.polygons import turn
 
-__all__ = ["Faces", "faces_of", "inside"]
+__all__ = ["Faces", "angle", "faces_of", "inside", "wide_corners"]
 
 
 class Faces:
@@ -43,14 +44,8 @@ def faces_of(
     chart : tuple of int
         The two coordinates in which the graph is plane.
     """
-    around: dict[int, list[tuple[tuple[int, int, fmpq], int]]] = defaultdict(list)
-    for a, b in edges:
-        around[a].append((_angle(points[a], points[b], chart), b))
-        around[b].append((_angle(points[b], points[a], chart), a))
     after: dict[tuple[int, int], int] = {}
-    for v, spokes in around.items():
-        spokes.sort()
-        ends = [w for _, w in spokes]
+    for v, ends in _around(edges, points, chart).items():
         for k, w in enumerate(ends):
             # arriving from w, the next edge with the face to the left is the one before, clockwise
             after[w, v] = ends[k - 1]
@@ -69,7 +64,37 @@ def faces_of(
     return Faces(cycles, left)
 
 
-def _angle(p: Point, q: Point, chart: tuple[int, int]) -> tuple[int, int, fmpq]:
+def wide_corners(
+    edges: Iterable[tuple[int, int]], points: Sequence[Point], chart: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """The vertices of a plane graph with an angle of more than 180° that no edge divides.
+
+    Returns
+    -------
+    list of (int, int)
+        The vertex, and the other end of an edge at one side of that angle.
+    """
+    out = []
+    for v, ends in _around(edges, points, chart).items():
+        for k, w in enumerate(ends):
+            other = ends[(k + 1) % len(ends)]
+            if other == w or turn(points[v], points[w], points[other], *chart) < 0:
+                out.append((v, w))
+    return out
+
+
+def _around(
+    edges: Iterable[tuple[int, int]], points: Sequence[Point], chart: tuple[int, int]
+) -> dict[int, list[int]]:
+    """The neighbours of every vertex, counterclockwise."""
+    around: dict[int, list[tuple[tuple[int, int, fmpq], int]]] = defaultdict(list)
+    for a, b in edges:
+        around[a].append((angle(points[a], points[b], chart), b))
+        around[b].append((angle(points[b], points[a], chart), a))
+    return {v: [w for _, w in sorted(spokes)] for v, spokes in around.items()}
+
+
+def angle(p: Point, q: Point, chart: tuple[int, int]) -> tuple[int, int, fmpq]:
     """Grows with the angle of ``q − p`` from just above −90° through 270°."""
     i, j = chart
     x, y = (q[k] * p[-1] - p[k] * q[-1] for k in (i, j))

@@ -19,6 +19,7 @@ __all__ = [
     "crossing_chord",
     "orientation",
     "plane_of",
+    "turn",
     "value",
 ]
 
@@ -87,9 +88,9 @@ def plane_of(points: Sequence[Point]) -> Plane | None:
     corners = [
         p
         for k, p in enumerate(points)
-        if _turn(points[k - 1], p, points[(k + 1) % len(points)], i, j)
+        if turn(points[k - 1], p, points[(k + 1) % len(points)], i, j)
     ]
-    flipped = _turn(corners[0], corners[1], corners[2], i, j) < 0
+    flipped = turn(corners[0], corners[1], corners[2], i, j) < 0
     if flipped:
         corners.reverse()
     equations = tuple(_equation(a, u, found[3], i, j, k) for k in range(m) if k not in {i, j})
@@ -103,9 +104,9 @@ def orientation(points: Sequence[Point], chart: tuple[int, int]) -> int:
     0 if its points lie on one line of the chart.
     """
     for k, p in enumerate(points):
-        turn = _turn(points[k - 1], p, points[(k + 1) % len(points)], *chart)
-        if turn:
-            return 1 if turn > 0 else -1
+        side = turn(points[k - 1], p, points[(k + 1) % len(points)], *chart)
+        if side:
+            return 1 if side > 0 else -1
     return 0
 
 
@@ -115,7 +116,7 @@ def _difference(p: Point, q: Point) -> list[int]:
     return [y * a - x * b for x, y in zip(p[:-1], q[:-1], strict=True)]
 
 
-def _turn(p: Point, q: Point, r: Point, i: int, j: int) -> int:
+def turn(p: Point, q: Point, r: Point, i: int, j: int) -> int:
     """Positive if p, q, r turn left in the chart, 0 if they lie on a line."""
     return (
         p[i] * (q[j] * r[-1] - r[j] * q[-1])

@@ -20,7 +20,7 @@ from polyrank.image.homogeneous import Point, approximation, between
 from polyrank.image.lines import Line, difference, lines_of
 from polyrank.lp.deadline import look
 
-__all__ = ["Refinement", "outer_boxes", "refine"]
+__all__ = ["Refinement", "crossing_of", "outer_boxes", "refine"]
 
 _U = 2.0**-53
 _TINY = 1e-300
@@ -75,7 +75,7 @@ def outer_boxes(approx: Floats, ends: Indices) -> tuple[Floats, Floats]:
     return low[ends].min(axis=1), high[ends].max(axis=1)
 
 
-def refine(points: Sequence[Point], segments: Sequence[Pair]) -> Refinement:
+def refine(points: Sequence[Point], segments: Sequence[Pair], *, keep: bool = False) -> Refinement:
     """Cut segments where they meet.
 
     Parameters
@@ -84,6 +84,8 @@ def refine(points: Sequence[Point], segments: Sequence[Pair]) -> Refinement:
         All different.
     segments : sequence of pairs of int
         Pairs of different points, no pair twice. A point that is on no segment is allowed.
+    keep : bool
+        Keep all points as vertices, also those that nothing but segments of one line needs.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def refine(points: Sequence[Point], segments: Sequence[Pair]) -> Refinement:
         degree[a] += 1
         degree[b] += 1
     kept = [True] * len(points)
-    for line in lines:
+    for line in [] if keep else lines:
         _drop(line, segments, degree, kept)
     pieces: list[Pair] = []
     spans: list[tuple[int, int]] = []
@@ -251,30 +253,41 @@ def _cut_pair(
             first, (a, b), c = (first, (a, b), c) if c == d else (second, (c, d), a)
             _add_inside(table, cuts[first], (a, b), c)
         return
-    P, Q, R, S = table[a], table[b], table[c], table[d]
-    u, v, w = difference(P, Q), difference(R, S), difference(P, R)
-    plane = _independent(u, v)
-    if plane is None:
-        return  # on one line they do not overlap
-    i, j = plane
-    minor = u[i] * v[j] - u[j] * v[i]
-    sign = 1 if minor > 0 else -1
-    # P + s (Q − P) = R + t (S − R); the differences above carry factors that cancel here
-    s_part, s_whole = sign * (w[i] * v[j] - w[j] * v[i]) * Q[-1], sign * minor * R[-1]
-    t_part, t_whole = sign * (w[i] * u[j] - w[j] * u[i]) * S[-1], sign * minor * P[-1]
-    if not (0 <= s_part <= s_whole and 0 <= t_part <= t_whole):
+    found = crossing_of(table[a], table[b], table[c], table[d])
+    if found is None:
         return
-    meeting = between(P, Q, s_part, s_whole)
-    if len(u) > 2 and meeting != between(R, S, t_part, t_whole):
-        return
+    meeting, s, t = found
     number = known.get(meeting)
     if number is None:
         number = known[meeting] = len(table)
         table.append(meeting)
     if number not in {a, b}:
-        cuts[first][number] = fmpq(s_part, s_whole)
+        cuts[first][number] = s
     if number not in {c, d}:
-        cuts[second][number] = fmpq(t_part, t_whole)
+        cuts[second][number] = t
+
+
+def crossing_of(P: Point, Q: Point, R: Point, S: Point) -> tuple[Point, fmpq, fmpq] | None:
+    """Where the segments PQ and RS meet, ``P + s (Q − P) = R + t (S − R)``.
+
+    None if they do not, or if they are parallel (these may overlap).
+    """
+    u, v, w = difference(P, Q), difference(R, S), difference(P, R)
+    plane = _independent(u, v)
+    if plane is None:
+        return None
+    i, j = plane
+    minor = u[i] * v[j] - u[j] * v[i]
+    sign = 1 if minor > 0 else -1
+    # the differences carry the factors of their denominators, which cancel here
+    s_part, s_whole = sign * (w[i] * v[j] - w[j] * v[i]) * Q[-1], sign * minor * R[-1]
+    t_part, t_whole = sign * (w[i] * u[j] - w[j] * u[i]) * S[-1], sign * minor * P[-1]
+    if not (0 <= s_part <= s_whole and 0 <= t_part <= t_whole):
+        return None
+    meeting = between(P, Q, s_part, s_whole)
+    if len(u) > 2 and meeting != between(R, S, t_part, t_whole):
+        return None
+    return meeting, fmpq(s_part, s_whole), fmpq(t_part, t_whole)
 
 
 def _add_inside(table: list[Point], cuts: dict[int, fmpq], ends: Pair, number: int) -> None:

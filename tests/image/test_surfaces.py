@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,9 @@ from polyrank.chains.chain import from_facets
 from polyrank.chains.groups import homology
 from polyrank.errors import UnsupportedError
 from polyrank.image.barcode import image
+from polyrank.image.induced import sequence_homology
+from polyrank.image.overlay import images
+from polyrank.image.polygons import plane_of, turn
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.shapes import shape
@@ -249,3 +254,68 @@ def test_solids_are_not_for_the_overlay():
     solid = build_manifold(np.eye(4)[:, :3], [[[0, 1, 2, 3]]])
     with pytest.raises(UnsupportedError, match="dimension 3"):
         image(flat(3), solid)
+
+
+def summary(net, space, *, contours):
+    levels = list(images(net, space, contours=contours))
+    found = sequence_homology([x.complex for x in levels], [x.origin for x in levels[1:]])
+    last = found.levels - 1
+    maps = [found.integral_map(d, j, last) for d in range(3) for j in range(last)]
+    return [str(g) for g in found.groups], found.bars, maps
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "slope"),
+    [
+        ("torus:6x5", (3, 2), 0),
+        ("torus:6x5", (3, 4, 2), 0),
+        ("annulus:8", (2, 3, 3, 2), 0),
+        ("linked-tori:5", (3, 4, 2), 0),
+        ("sphere-and-circle:3", (3, 4, 2), -1),
+        ("disk-in-annulus:8", (2, 4, 2), 0.5),
+        ("disk-in-annulus:8", (2, 3, 3, 2), 0),
+    ],
+)
+def test_contours_and_cells_agree(name, widths, slope):
+    """Components and holes by counting parts and winding numbers, against the cells themselves."""
+    random = np.random.default_rng(len(name) + sum(widths))
+    net = Network.from_arrays(
+        [random.standard_normal((b, a)).astype(np.float32) for a, b in pairwise(widths)],
+        [random.standard_normal(b).astype(np.float32) / 2 for b in widths[1:]],
+        slope=slope,
+    )
+    space = shape(name)
+    assert summary(net, space, contours=True) == summary(net, space, contours=False)
+
+
+def test_contours_of_nested_and_loose_parts():
+    """A ring with a disk inside of its hole, a point in the disk, a point and an edge outside."""
+    ring = shape("annulus:8")
+    points = ring.points.approx.tolist()
+    n = len(points)
+    points += [[0.5, 0], [-0.5, 0.25], [-0.5, -0.25], [0.1, 0.01], [9, 9], [5, 5], [5, 6]]
+    space = build_manifold(
+        np.array(points),
+        [ring.simplices[2], [[n, n + 1, n + 2]], [[n + 5, n + 6]], [[n + 3], [n + 4]]],
+    )
+    assert summary(flat(2), space, contours=True) == summary(flat(2), space, contours=False)
+    assert summary(flat(2), space, contours=True)[0][-1] == "Z^4, Z, 0"
+
+
+def test_faces_are_convex():
+    random = np.random.default_rng(7)
+    net = Network.from_arrays(
+        [random.standard_normal((4, 3)).astype(np.float32)],
+        [random.standard_normal(4).astype(np.float32) / 2],
+        output_relu=True,
+    )
+    last = list(images(net, shape("torus:6x5")))[-1]
+    assert len(last.faces) > 100
+    for face in last.faces:
+        corners = [last.points[v] for v in face]
+        chart = plane_of(corners).chart
+        turns = [
+            turn(corners[k - 1], corners[k], corners[(k + 1) % len(face)], *chart)
+            for k in range(len(face))
+        ]
+        assert min(turns) >= 0 or max(turns) <= 0
