@@ -12,7 +12,8 @@ from polyrank.errors import FormatError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.linear_regions import linear_regions
 from polyrank.report.picture import EDGE
-from polyrank.report.polygons import Point, class_pieces
+from polyrank.report.plane_cells import Corners, PlaneCells, floats
+from polyrank.report.polygons import class_pieces
 
 __all__ = ["Colour", "Colouring", "by_values", "coloured", "rank_colour"]
 
@@ -49,7 +50,7 @@ class Colouring:
         What a colour bar is made from.
     """
 
-    pieces: list[tuple[Any, list[Point]]]
+    pieces: list[tuple[Any, Corners]]
     handles: list[Any]
     what: str
     group: NDArray[np.int32] | None = None
@@ -72,10 +73,10 @@ def _counted(count: int, what: str = "region") -> str:
 
 
 def coloured(
-    regions: Regions, shapes: list[list[Point]], colour: Colour, rank: NDArray[Any], layer: int
+    regions: Regions, cells: PlaneCells, colour: Colour, rank: NDArray[Any], layer: int
 ) -> Colouring:
     """The colouring by rank, linear region or class; the legend counts what is seen."""
-    seen = np.array([bool(shape) for shape in shapes])
+    seen, shapes = cells.seen, cells.polygons
     if colour == "rank":
         largest = min(2, regions.chart.k)
         faces = {v: rank_colour(v, largest) for v in sorted(set(rank[seen].tolist()))}
@@ -83,10 +84,12 @@ def coloured(
             _patch(face, f"rank {v}: {_counted(int((rank[seen] == v).sum()))}")
             for v, face in faces.items()
         ]
-        pieces = [(faces[int(v)], shape) for v, shape in zip(rank, shapes, strict=True) if shape]
+        pieces = [
+            (faces[int(v)], shape) for v, shape in zip(rank, shapes, strict=True) if len(shape)
+        ]
         return Colouring(pieces, handles, f"rank of the map through layer {layer}")
     if colour == "class":
-        cut = class_pieces(regions, shapes)
+        cut = [(c, floats(shape)) for c, shape in class_pieces(regions, cells.exact or [])]
         present = sorted({c for c, _ in cut})
         handles = [_patch(_CLASSES[c % len(_CLASSES)], f"class {c}") for c in present]
         outputs = regions.network.layers[-1].units
@@ -94,13 +97,13 @@ def coloured(
         return Colouring([(_CLASSES[c % len(_CLASSES)], s) for c, s in cut], handles, meaning)
     count, group, _ = linear_regions(regions.run, regions.network, regions.graph, layer)
     tint = _tints(regions, group, count)
-    pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if shape]
+    pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if len(shape)]
     handles = [_patch(_SOFT[0], _counted(len(set(group[seen].tolist())), "linear region"))]
     what = f"linear regions of the map through layer {layer}"
     return Colouring(pieces, handles, what, group)
 
 
-def by_values(shapes: list[list[Point]], values: ArrayLike, label: str) -> Colouring:
+def by_values(cells: PlaneCells, values: ArrayLike, label: str) -> Colouring:
     """The colouring by one number per region, with a colour bar.
 
     Raises
@@ -113,15 +116,15 @@ def by_values(shapes: list[list[Point]], values: ArrayLike, label: str) -> Colou
     from matplotlib.colors import Normalize  # noqa: PLC0415
 
     table = np.asarray(values, dtype=float)
-    if table.shape != (len(shapes),) or not np.isfinite(table).all():
+    if table.shape != (len(cells.polygons),) or not np.isfinite(table).all():
         raise FormatError(
             f"values have shape {table.shape}; expected one finite number for each of "
-            f"{len(shapes)} regions"
+            f"{len(cells.polygons)} regions"
         )
-    seen = np.array([bool(shape) for shape in shapes])
+    seen = cells.seen
     scale = Normalize(float(table[seen].min()), float(table[seen].max()))
     colours = colormaps["cividis"]  # tells its ends apart for colour-blind readers too
-    pieces = [(colours(scale(v)), s) for v, s in zip(table, shapes, strict=True) if s]
+    pieces = [(colours(scale(v)), s) for v, s in zip(table, cells.polygons, strict=True) if len(s)]
     return Colouring(pieces, [], label, None, ScalarMappable(scale, colours))
 
 

@@ -12,7 +12,7 @@ from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
 from polyrank.report.colouring import rank_colour
-from polyrank.report.polygons import Point, group_border, polygons
+from polyrank.report.plane_cells import PlaneCells, plane_cells
 
 __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
 
@@ -62,7 +62,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
     run = regions.run
     if run.count > MOST_DRAWN:
         raise UnsupportedError(f"{run.count:,} regions; a page draws at most {MOST_DRAWN:,}")
-    shapes, frame = polygons(regions)
+    shown_cells = plane_cells(regions)
     try:
         from bokeh.embed import components  # noqa: PLC0415  (optional)
         from bokeh.models import BoxZoomTool, HoverTool, Range1d, WheelZoomTool  # noqa: PLC0415
@@ -70,7 +70,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
         from bokeh.resources import Resources  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UnsupportedError("bokeh is not installed: pip install 'polyrank[report]'") from None
-    x0, x1, y0, y1 = map(nearest_float, frame)
+    x0, x1, y0, y1 = shown_cells.frame
     aspect = (x1 - x0) / (y1 - y0)
     plot = figure(
         sizing_mode="scale_width",
@@ -89,13 +89,13 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
         axis.axis_label = name
         axis.axis_label_text_color = axis.major_label_text_color = _GREY
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = _GREY
-    source, shown = _columns(regions, shapes, layer)
+    source, shown = _columns(regions, shown_cells, layer)
     patches = plot.patches(
         "xs", "ys", source=source, fill_color="face", line_color="#5f6b76", line_width=0.4,
         line_alpha=0.7, hover_line_color=_OUTLINE,
     )  # fmt: skip
     rank = np.asarray(run.table.column(f"rank_{layer}"))
-    border = group_border(regions, (rank < below).astype(np.int32), shapes, only=1)
+    border = shown_cells.border((rank < below).astype(np.int32), only=1)
     if border:
         plot.multi_line(
             [piece[:, 0].tolist() for piece in border], [piece[:, 1].tolist() for piece in border],
@@ -107,7 +107,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
     plot.toolbar.active_scroll = wheel
     script, element = components(plot)
     library = Resources(mode="inline", components=["bokeh"]).render()
-    return MapOfPage(script, element, library, sum(1 for shape in shapes if shape))
+    return MapOfPage(script, element, library, int(shown_cells.seen.sum()))
 
 
 def _names(chart: Chart) -> list[str]:
@@ -117,18 +117,18 @@ def _names(chart: Chart) -> list[str]:
 
 
 def _columns(
-    regions: Regions, shapes: list[list[Point]], layer: int
+    regions: Regions, cells: PlaneCells, layer: int
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     run = regions.run
     largest = min(2, regions.chart.k)
-    seen = [r for r, shape in enumerate(shapes) if shape]
+    seen = np.flatnonzero(cells.seen).tolist()
     table = run.table
     words = unpack_bits(table.column("codeword"), run.bits)
     ranks = [table.column(f"rank_{k}").to_pylist() for k in range(1, run.layers + 1)]
     ends = np.cumsum(run.network["bits"][: run.layers])[:-1]
     source: dict[str, Any] = {
-        "xs": [[nearest_float(p[0]) for p in shapes[r]] for r in seen],
-        "ys": [[nearest_float(p[1]) for p in shapes[r]] for r in seen],
+        "xs": [cells.polygons[r][:, 0].tolist() for r in seen],
+        "ys": [cells.polygons[r][:, 1].tolist() for r in seen],
         "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
         "region": seen,
         "codeword": [

@@ -13,7 +13,7 @@ from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.report.colouring import Colour, by_values, coloured
 from polyrank.report.picture import EDGE, figure_size, finish_axes, picture_file
-from polyrank.report.polygons import Point, group_border, polygons
+from polyrank.report.plane_cells import plane_cells
 from polyrank.report.summary import counted
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def draw_map(
     kinds = None if labels is None else np.asarray(labels)
     if dots is not None:
         _check_points(dots, kinds)
-    shapes, frame = polygons(regions, window)
-    if not any(shapes):
-        asked = f"[{frame[0]}, {frame[1]}] × [{frame[2]}, {frame[3]}]"
+    cells = plane_cells(regions, window, exact=colour == "class" and values is None)
+    seen, frame = cells.seen, cells.frame
+    if not seen.any():
+        asked = f"[{frame[0]:g}, {frame[1]:g}] × [{frame[2]:g}, {frame[3]:g}]"
         raise UnsupportedError(f"the window {asked} misses the domain: no region is seen in it")
     try:
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
@@ -101,23 +102,23 @@ def draw_map(
         ) from None
     rank = np.asarray(run.table.column(f"rank_{k}"))
     colouring = (
-        coloured(regions, shapes, colour, rank, k)
+        coloured(regions, cells, colour, rank, k)
         if values is None
-        else by_values(shapes, values, label)
+        else by_values(cells, values, label)
     )
     pieces, handles, what = colouring.pieces, list(colouring.handles), colouring.what
-    x0, x1, y0, y1 = map(float, frame)
+    x0, x1, y0, y1 = frame
     figure: Any
     if ax is None:
         figure = Figure(figsize=figure_size((x1 - x0) / (y1 - y0)), layout="constrained")
         axes = figure.add_subplot()
     else:
         figure, axes = ax.figure, ax
-    shown = sum(1 for shape in shapes if shape)
+    shown = int(seen.sum())
     thin = 0.7 if shown < 500 else (0.45 if shown < 4000 else (0.2 if shown < 20_000 else 0.06))
     axes.add_collection(
         PolyCollection(
-            [_floats(shape) for _, shape in pieces],
+            [shape for _, shape in pieces],
             facecolors=[face for face, _ in pieces],
             # a border of the face's own colour closes the seams of antialiasing
             edgecolors=[face for face, _ in pieces],
@@ -127,7 +128,7 @@ def draw_map(
     if colouring.group is None:
         axes.add_collection(
             PolyCollection(
-                [_floats(shape) for shape in shapes if shape],
+                [shape for shape in cells.polygons if len(shape)],
                 facecolors="none",
                 edgecolors=EDGE,
                 linewidths=thin,
@@ -135,12 +136,12 @@ def draw_map(
             )
         )
     else:
-        inner = group_border(regions, colouring.group, shapes)
+        inner = cells.border(colouring.group)
         axes.add_collection(LineCollection(inner, colors=EDGE, linewidths=thin, alpha=0.75))
     bound = min(2, int(run.network["widths"][k])) if below is None else below
     low = rank < bound
-    if (low & np.array([bool(shape) for shape in shapes])).any():
-        borders = group_border(regions, low.astype(np.int32), shapes, only=1)
+    if (low & seen).any():
+        borders = cells.border(low.astype(np.int32), only=1)
         strong = 1.8 if shown < 4000 else 0.9
         axes.add_collection(
             LineCollection(
@@ -167,10 +168,6 @@ def draw_map(
         axes.legend(handles=handles, loc="upper right", fontsize=8)
     drawn: Figure = figure
     return drawn
-
-
-def _floats(shape: list[Point]) -> NDArray[np.float64]:
-    return np.array([[float(v) for v in p] for p in shape])
 
 
 def _check_points(points: NDArray[Any], labels: NDArray[Any] | None) -> None:

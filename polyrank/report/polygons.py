@@ -17,9 +17,17 @@ from polyrank.posed.branch import Branch
 from polyrank.posed.polytope import generators
 from polyrank.posed.region import IntRow
 
-__all__ = ["Point", "class_pieces", "group_border", "in_order", "polygons"]
+__all__ = [
+    "MOST_POLYGONS",
+    "Point",
+    "check_plane",
+    "class_pieces",
+    "group_border",
+    "in_order",
+    "polygons",
+]
 
-_LIMIT = 200_000
+MOST_POLYGONS = 200_000
 Point = tuple[fmpq, fmpq]
 
 
@@ -49,14 +57,8 @@ def polygons(
     ValueError
         If one of them is not a finite rational number.
     """
-    chart, count = regions.chart, regions.graph.regions
-    if chart.k != 2:
-        raise UnsupportedError(
-            f"the domain has dimension {chart.dimension}; only two dimensions are drawn: enumerate "
-            "a slice (--slice) to look at a network with more inputs"
-        )
-    if count > _LIMIT:
-        raise UnsupportedError(f"{count:,} regions are too many to draw; the limit is {_LIMIT:,}")
+    check_plane(regions)
+    count = regions.graph.regions
     rows = [regions.rows(r) for r in range(count)]
     if window is None:
         window = _window(regions, rows)
@@ -69,6 +71,26 @@ def polygons(
         )
     frame = [_scaled(1, 0, -x0), _scaled(-1, 0, x1), _scaled(0, 1, -y0), _scaled(0, -1, y1)]
     return [_polygon([*mine, *frame]) for mine in rows], (x0, x1, y0, y1)
+
+
+def check_plane(regions: Regions) -> None:
+    """Refuse what cannot be drawn in the plane.
+
+    Raises
+    ------
+    UnsupportedError
+        If the domain is not two-dimensional or there are more than ``MOST_POLYGONS`` regions.
+    """
+    chart, count = regions.chart, regions.graph.regions
+    if chart.k != 2:
+        raise UnsupportedError(
+            f"the domain has dimension {chart.dimension}; only two dimensions are drawn: enumerate "
+            "a slice (--slice) to look at a network with more inputs"
+        )
+    if count > MOST_POLYGONS:
+        raise UnsupportedError(
+            f"{count:,} regions are too many to draw; the limit is {MOST_POLYGONS:,}"
+        )
 
 
 def _polygon(rows: Sequence[IntRow]) -> list[Point]:
