@@ -87,7 +87,7 @@ class ExactCells:
 
     @cached_property
     def _walls(self) -> list[Row]:
-        return [integer_row(row) for row in self._problem.walls.tolist()]
+        return list(self._problem.walls)
 
     def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
         """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""

@@ -65,7 +65,7 @@ from polyrank.cells.task import (
 )
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import farkas, nonnegative, strictly_inside
-from polyrank.lp.farkas import Multipliers, integer_row, verify_farkas
+from polyrank.lp.farkas import Multipliers, verify_farkas
 from polyrank.lp.highs import HighsModel, Proposal
 from polyrank.network.rational import nearest_float
 from polyrank.posed.cube import cube_rows
@@ -156,7 +156,7 @@ class HighsSearch:
         self.model = HighsModel(self.cube.dim)
         self.unit_start = np.cumsum([0] + [layer.units for layer in self.layers])
         self.hyperplane = np.concatenate([layer.has_hyperplane for layer in self.layers])
-        self.walls = tuple(side_of(integer_row(row)) for row in problem.walls.tolist())
+        self.walls = tuple(side_of(row) for row in problem.walls)
         self.first = Table(problem.first_rows)
         self.stack: list[_Cell] = []
         self.found: list[tuple[list[int], Point]] = []

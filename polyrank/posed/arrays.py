@@ -6,11 +6,12 @@ that shows it, so that touching hyperplanes can be decided in integers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
@@ -21,8 +22,11 @@ from polyrank.network.rational import (
     nearest_float,
     nearest_ratio,
 )
-from polyrank.posed.cube import CubeMap, is_zero, nonzero, power_above
+from polyrank.posed.cube import CubeMap, IntRow, is_zero, nonzero, power_above
 from polyrank.posed.dependence import directions, ties, weight_rank
+
+if TYPE_CHECKING:
+    from polyrank.posed.problem import Problem
 
 __all__ = ["ZERO_ROW", "NetArrays", "net_arrays"]
 
@@ -46,57 +50,101 @@ class FloatRows(NamedTuple):
     exponent: NDArray[np.int64]
 
 
-def float_rows(matrix: fmpq_mat, *, free_scale: bool) -> FloatRows:
-    """Round exact rows to normalised float rows with proven error bounds.
-
-    With ``free_scale`` the positive factor of a row is immaterial (a constraint), so a rational
-    row is first multiplied up to coprime integers, which usually makes it exact.
-    """
+def float_rows(matrix: fmpq_mat) -> FloatRows:
+    """Round exact rows to normalised float rows with proven error bounds."""
     m, width = matrix.nrows(), matrix.ncols()
-    given = [[0.0] * width for _ in range(m)]
-    dyadic = np.ones(m, dtype=np.bool_)
-    entries: list[list[tuple[int, fmpq]]] = []
-    for i, floats in enumerate(given):
-        there = nonzero(matrix, i)
-        if free_scale and there:
-            whole = _coprime([v for _, v in there])
-            there = [(l, v) for (l, _), v in zip(there, whole, strict=True)]
-        entries.append(there)
-        for l, v in there:
+    given = np.zeros((m, width))
+    exact = np.ones((m, width), dtype=np.bool_)
+    for i in range(m):
+        for l, v in nonzero(matrix, i):
             ratio = int(v.p), int(v.q)
-            f = floats[l] = nearest_ratio(*ratio)
-            if not (isfinite(f) and f.as_integer_ratio() == ratio):
-                dyadic[i] = False
-    return _normalised(np.array(given).reshape(m, width), dyadic, entries, free_scale=free_scale)
+            f = given[i, l] = nearest_ratio(*ratio)
+            exact[i, l] = isfinite(f) and f.as_integer_ratio() == ratio
+    return _normalised(given, exact, lambda i, l: matrix[i, l])
+
+
+def constraint_rows(rows: Sequence[IntRow], width: int) -> FloatRows:
+    """Float rows of constraints, whose positive factors are immaterial: all powers are 0.
+
+    Parameters
+    ----------
+    rows : sequence of IntRow
+        Coprime integers, ``width`` of them.
+    """
+    given = np.zeros((len(rows), width))
+    exact = np.ones((len(rows), width), dtype=np.bool_)
+    for i, row in enumerate(rows):
+        for l, v in enumerate(row):
+            if v:
+                f = given[i, l] = nearest_ratio(v, 1)
+                exact[i, l] = isfinite(f) and int(f) == v
+    found = _normalised(given, exact, lambda i, l: fmpq(rows[i][l]))
+    return found._replace(power=np.where(found.power == ZERO_ROW, ZERO_ROW, 0))
+
+
+def layer_floats(layer: Layer, cube: CubeMap) -> FloatRows | None:
+    """Float rows of layer 1 where the chart's coordinates are the inputs; None of rationals.
+
+    The same as :func:`float_rows` of the exact rows, of which only what is no float is made.
+    """
+    if not (layer.weight.is_float and layer.bias.is_float):
+        return None
+    weight, bias = layer.weight.approx, layer.bias.approx
+    m, k = weight.shape
+    given = np.zeros((m, cube.dim + 1))
+    exact = np.ones((m, cube.dim + 1), dtype=np.bool_)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        given[:, :k] = weight * cube.half_width
+        exact[:, :k] = given[:, :k] / cube.half_width == weight
+    shifted: fmpq_mat | None = None
+    if cube.kind != "central":
+        given[:, k] = bias
+        if cube.centre.any():
+            centre = fmpq_mat(k, 1, [fmpq_from_float(v) for v in cube.centre.tolist()])
+            shifted = layer.weight_exact * centre + layer.bias_exact
+            for i, v in enumerate(shifted.entries()):
+                ratio = int(v.p), int(v.q)
+                f = given[i, k] = nearest_ratio(*ratio)
+                exact[i, k] = isfinite(f) and f.as_integer_ratio() == ratio
+
+    def value(i: int, l: int) -> fmpq:
+        if l == k and shifted is not None:
+            return shifted[i, 0]
+        if l >= k:
+            return fmpq_from_float(given[i, l])
+        return fmpq_from_float(weight[i, l]) * fmpq_from_float(cube.half_width[l])
+
+    return _normalised(given, exact, value)
 
 
 def _normalised(
     given: NDArray[np.float64],
-    dyadic: NDArray[np.bool_],
-    entries: list[list[tuple[int, fmpq]]],
-    *,
-    free_scale: bool,
+    exact: NDArray[np.bool_],
+    value: Callable[[int, int], fmpq],
 ) -> FloatRows:
-    """Rows from their nearest floats, which are exact in the dyadic ones."""
+    """Rows from their nearest floats, of which some are exact; ``value(i, l)`` is the number."""
     # 2**power is the least power of two that no entry exceeds
     mantissa, power = np.frexp(np.abs(given).max(axis=1, initial=0.0))
     power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)
-    for i in np.flatnonzero(~dyadic).tolist():
-        power[i] = power_above(max(abs(v) for _, v in entries[i]))
-    rows = np.ldexp(given, -power[:, None])
-    exact = dyadic & (np.ldexp(rows, power[:, None]) == given).all(axis=1)
-    for i in np.flatnonzero(~exact).tolist():
+    for i in np.flatnonzero(~exact.all(axis=1)).tolist():
+        # rounding may have led to a power of two, or out of the range of floats
+        if not 0.5 < mantissa[i] < 1.0:
+            power[i] = power_above(max(abs(value(i, l)) for l in range(given.shape[1])))
+    with np.errstate(invalid="ignore"):
+        rows = np.ldexp(given, -power[:, None])
+        exact = exact & (np.ldexp(rows, power[:, None]) == given)
+    for i, l in zip(*(v.tolist() for v in np.nonzero(~exact)), strict=True):
         e = int(power[i])
         unit = fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)
-        for l, v in entries[i]:
-            rows[i, l] = nearest_float(v / unit)
+        rows[i, l] = nearest_float(value(i, l) / unit)
+    whole = exact.all(axis=1)
     shift = _binary_places(rows).max(axis=1, initial=0)
     live = rows.any(axis=1)
     return FloatRows(
         rows=rows,
-        error=np.where(exact, 0.0, 2.0**-53),
-        power=np.where(live, 0 if free_scale else power, ZERO_ROW).astype(np.int64),
-        exponent=np.where(exact & (shift <= 53), shift, -1).astype(np.int64),
+        error=np.where(whole, 0.0, 2.0**-53),
+        power=np.where(live, power, ZERO_ROW).astype(np.int64),
+        exponent=np.where(whole & (shift <= 53), shift, -1).astype(np.int64),
     )
 
 
@@ -107,18 +155,6 @@ def _binary_places(values: NDArray[np.float64]) -> NDArray[np.int64]:
     trailing = np.frexp((whole & -whole).astype(np.float64))[1] - 1
     places = np.where(whole == 0, 0, 53 - trailing - power)
     return np.maximum(places, 0).astype(np.int64)
-
-
-def _coprime(row: list[fmpq]) -> list[fmpq]:
-    """A positive multiple of a row that is not zero, with coprime integer entries."""
-    denominator = fmpz(1)
-    for v in row:
-        denominator = denominator.lcm(v.q)
-    numerators = [v.p * (denominator / v.q) for v in row]
-    common = fmpz(0)
-    for n in numerators:
-        common = common.gcd(n)
-    return [fmpq(n / common) for n in numerators]
 
 
 class NetArrays(NamedTuple):
@@ -154,25 +190,15 @@ class NetArrays(NamedTuple):
     half_width: NDArray[np.float64]
 
 
-def net_arrays(
-    chosen: tuple[Layer, ...], k: int, cube: CubeMap, first: fmpq_mat, walls: fmpq_mat
-) -> NetArrays:
-    """Flatten layers for the search.
-
-    Parameters
-    ----------
-    chosen : tuple of Layer
-    k : int
-        Number of chart coordinates.
-    cube : CubeMap
-    first, walls : fmpq_mat
-        Exact rows of layer 1 and of the walls in cube coordinates.
+def net_arrays(problem: Problem) -> NetArrays:
+    """Flatten the layers of a problem for the search.
 
     Raises
     ------
     UnsupportedError
         If a weight, a slope or a rational bias is too large or too small for float64 products.
     """
+    chosen, chart, cube = problem.network.layers[: problem.layers], problem.chart, problem.cube
     units = np.array([layer.units for layer in chosen], dtype=np.int64)
     unit_start = np.concatenate([[0], np.cumsum(units)]).astype(np.int64)
     weights: list[NDArray[np.float64]] = []
@@ -193,11 +219,15 @@ def net_arrays(
             all(a.is_float for a in (layer.weight, layer.bias))
             and all(a.is_float for a in (chosen[index - 1].slope_neg, chosen[index - 1].slope_pos))
         )
-    first_float = float_rows(first, free_scale=False)
-    wall_floats = float_rows(walls, free_scale=True)
+    plain = layer_floats(chosen[0], cube) if chart.is_plain else None
+    first = float_rows(problem.first_rows) if plain is None else plain
+    wall_floats = constraint_rows(problem.walls, cube.dim + 1)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
-    central = _central_layers(chosen, first, cube)
-    tie, tie_sign = ties(chosen, first, None if first_float.error.any() else first_float.rows)
+    central = _central_layers(chosen, first, problem)
+    if not first.error.any():
+        tie, tie_sign = ties(chosen, first.rows)
+    else:
+        tie, tie_sign = ties(chosen, problem.first_rows if plain is None else None)
     return NetArrays(
         units=units,
         unit_start=unit_start,
@@ -214,11 +244,11 @@ def net_arrays(
         tie=tie,
         tie_sign=tie_sign,
         direction=directions(chosen),
-        weight_rank=np.array([weight_rank(layer, k) for layer in chosen], dtype=np.int64),
-        first_rows=first_float.rows,
-        first_error=first_float.error,
-        first_power=first_float.power,
-        first_exponent=first_float.exponent,
+        weight_rank=np.array([weight_rank(layer, chart.k) for layer in chosen], dtype=np.int64),
+        first_rows=first.rows,
+        first_error=first.error,
+        first_power=first.power,
+        first_exponent=first.exponent,
         wall_rows=wall_floats.rows,
         wall_error=wall_floats.error,
         wall_exponent=wall_floats.exponent,
@@ -258,7 +288,7 @@ def _float_grid(values: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _exact_layers(
-    layers: tuple[Layer, ...], first: fmpq_mat, exact_weight: list[bool]
+    layers: tuple[Layer, ...], first: FloatRows, exact_weight: list[bool]
 ) -> tuple[list[bool], list[int]]:
     """Which layers' composite rows are exact in float64 whatever the region, and on which grid.
 
@@ -268,13 +298,16 @@ def _exact_layers(
     """
     exact = [False] * len(layers)
     lsb = [-1] * len(layers)
-    quotients = [(int(v.p), int(v.q)) for v in first.entries()]
-    shift = max((q.bit_length() - 1 for _, q in quotients), default=0)
-    if any(q & (q - 1) or abs(p) << shift > EXACT_LIMIT * q for p, q in quotients):
+    if first.error.any():
         return exact, lsb
-    grid_units = [(abs(p) << shift) // q for p, q in quotients]
-    width = first.ncols()
-    bound = [max(grid_units[i * width : (i + 1) * width]) for i in range(first.nrows())]
+    power = np.where(first.power == ZERO_ROW, 0, first.power)
+    values = np.ldexp(np.abs(first.rows), power[:, None])
+    shift = int(_binary_places(values).max(initial=0))
+    with np.errstate(over="ignore"):
+        grid_units = np.ldexp(values, shift)
+    if (grid_units > EXACT_LIMIT).any():
+        return exact, lsb
+    bound = [int(v) for v in grid_units.max(axis=1).tolist()]
     exact[0], lsb[0] = True, shift
     for k in range(1, len(layers)):
         below, layer = layers[k - 1], layers[k]
@@ -304,12 +337,15 @@ def _exact_layers(
     return exact, lsb
 
 
-def _central_layers(layers: tuple[Layer, ...], first: fmpq_mat, cube: CubeMap) -> list[bool]:
+def _central_layers(layers: tuple[Layer, ...], first: FloatRows, problem: Problem) -> list[bool]:
     """Which layers have rows whose constant column is exactly zero on every region."""
-    if cube.kind != "bounded":
+    if problem.cube.kind != "bounded":
         return [True] * len(layers)
-    d = cube.dim
-    central = all(first[i, d] == 0 for i in range(first.nrows()))
+    d = problem.cube.dim
+    central = not first.rows[:, d].any()
+    if central and first.error.any():  # a number that is not 0 may have been rounded to it
+        exact = problem.first_rows
+        central = all(exact[i, d] == 0 for i in range(exact.nrows()))
     out = [central]
     for layer in layers[1:]:
         central = central and is_zero(layer.bias)

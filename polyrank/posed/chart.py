@@ -114,6 +114,12 @@ class Chart:
         return self.k + self.lineality
 
     @property
+    def is_plain(self) -> bool:
+        """True if the coordinates y are the inputs x."""
+        n = self.n
+        return self.k == n and self.basis == identity(n) and not any(self.origin.entries())
+
+    @property
     def bounded(self) -> bool:
         """True if y is bounded: of the domain, or of its section."""
         return self.lower is not None

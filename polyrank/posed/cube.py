@@ -18,6 +18,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
+from polyrank.lp.farkas import coprime, integer_rows
 from polyrank.network.composition import split_map
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
@@ -34,6 +35,7 @@ __all__ = [
     "wall_rows",
 ]
 
+IntRow = tuple[int, ...]
 _NARROWEST = fmpq(1, 2**900)
 
 
@@ -169,27 +171,42 @@ def nonzero(matrix: fmpq_mat, i: int) -> list[tuple[int, fmpq]]:
     return [(l, v) for l, v in row if v != 0]
 
 
-def wall_rows(chart: Chart, cube: CubeMap) -> fmpq_mat:
+def wall_rows(chart: Chart, cube: CubeMap) -> list[IntRow]:
     """Rows ``a·u + b ≥ 0`` of the domain and, for cones, of the cube that cuts them.
 
-    The domain's own rows come first (one per row of ``chart.A``), then ``t ≥ 0`` where
-    homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of cones.
+    Each is d + 1 coprime integers. The domain's own rows come first (one per row of ``chart.A``),
+    then ``t ≥ 0`` where homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of
+    cones.
     """
-    own = _to_cube_rows(-chart.A, chart.b, cube)
-    if cube.kind == "bounded":
-        return own
-    rows = [[own[i, l] for l in range(own.ncols())] for i in range(own.nrows())]
+    own = integer_rows(chart.A, chart.b)
     d = cube.dim
+    if cube.kind == "bounded":
+        return [_bounded_row(row, cube) for row in own]
+    rows: list[IntRow] = own
     if cube.kind == "homogeneous":
-        rows.append([fmpq(int(l == d - 1)) for l in range(d + 1)])
+        rows = [(*row, 0) for row in own]
+        rows.append(tuple(int(l == d - 1) for l in range(d + 1)))
     for l in range(d):
         for sign in (-1, 1):
-            if cube.kind == "homogeneous" and l == d - 1 and sign == 1:
-                continue
-            row = [fmpq(0)] * (d + 1)
-            row[l], row[d] = fmpq(sign), fmpq(1)
-            rows.append(row)
-    return fmpq_mat(len(rows), d + 1, [v for row in rows for v in row])
+            if not (cube.kind == "homogeneous" and l == d - 1 and sign == 1):
+                rows.append(tuple(1 if j == d else sign * (j == l) for j in range(d + 1)))
+    return rows
+
+
+def _bounded_row(row: IntRow, cube: CubeMap) -> IntRow:
+    """``a·(centre + half_width u) + b`` as a multiple in coprime integers."""
+    there = [l for l, a in enumerate(row[:-1]) if a]
+    numbers = [
+        (float(cube.centre[l]).as_integer_ratio(), float(cube.half_width[l]).as_integer_ratio())
+        for l in there
+    ]
+    unit = max((q for pair in numbers for _, q in pair), default=1)  # all are powers of two
+    out, constant = [0] * len(row), row[-1] * unit
+    for l, ((p, q), (h, g)) in zip(there, numbers, strict=True):
+        out[l] = row[l] * h * (unit // g)
+        constant += row[l] * p * (unit // q)
+    out[-1] = constant
+    return coprime(out)
 
 
 def power_above(value: fmpq) -> int:

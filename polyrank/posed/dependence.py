@@ -21,18 +21,15 @@ _LAYERS = 256
 Multiples = tuple[NDArray[np.int64], NDArray[np.int8]]
 
 
-def ties(
-    layers: tuple[Layer, ...], first: fmpq_mat, floats: NDArray[np.float64] | None = None
-) -> Multiples:
+def ties(layers: tuple[Layer, ...], first: fmpq_mat | NDArray[np.float64] | None) -> Multiples:
     """Units whose (weight, bias) row is a multiple of an earlier unit's row of the same layer.
 
     Parameters
     ----------
     layers : tuple of Layer
-    first : fmpq_mat, shape (units, d + 1)
-        Rows of layer 1 in the coordinates of the search.
-    floats : array, shape (units, d + 1), optional
-        Positive multiples of these rows that are floats, where there are such.
+    first : fmpq_mat or array of float64, shape (units, d + 1), or None
+        Positive multiples of the rows of layer 1 in the coordinates of the search. None where
+        these are the inputs: then its weights and biases tell.
 
     Returns
     -------
@@ -42,7 +39,12 @@ def ties(
     sign : array of int8
         Sign of the factor; 1 where there is none.
     """
-    found = [_exact_multiples(first) if floats is None else _float_multiples(floats)]
+    if first is None:
+        found = [_layer_multiples(layers[0])]
+    elif isinstance(first, np.ndarray):
+        found = [_float_multiples(first)]
+    else:
+        found = [_exact_multiples(first)]
     found += [_layer_multiples(layer) for layer in layers[1:]]
     tie, sign = [], []
     for layer, (of, factor) in zip(layers, found, strict=True):

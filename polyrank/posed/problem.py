@@ -12,7 +12,7 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.posed.arrays import NetArrays, net_arrays
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, cube_map, exact_first_rows, wall_rows
+from polyrank.posed.cube import CubeMap, IntRow, cube_map, exact_first_rows, wall_rows
 from polyrank.posed.ranks import ExactRanks
 from polyrank.posed.section import chart_for
 
@@ -80,8 +80,8 @@ class Problem:
         return exact_first_rows(self.network.layers[0], self.chart, self.cube)
 
     @cached_property
-    def walls(self) -> fmpq_mat:
-        """Exact walls in cube coordinates, as :func:`polyrank.posed.cube.wall_rows` orders them."""
+    def walls(self) -> list[IntRow]:
+        """Walls in cube coordinates, in integers: :func:`polyrank.posed.cube.wall_rows`."""
         return wall_rows(self.chart, self.cube)
 
     @cached_property
@@ -95,5 +95,4 @@ class Problem:
         UnsupportedError
             If a weight, a slope or a rational bias is too large or too small for float64 products.
         """
-        chosen = self.network.layers[: self.layers]
-        return net_arrays(chosen, self.chart.k, self.cube, self.first_rows, self.walls)
+        return net_arrays(self)

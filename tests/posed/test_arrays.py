@@ -12,7 +12,7 @@ import polyrank as pr
 from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
-from polyrank.posed.arrays import ZERO_ROW, float_rows
+from polyrank.posed.arrays import ZERO_ROW, constraint_rows, float_rows, layer_floats
 from polyrank.posed.chart import chart
 from polyrank.posed.cube import cube_map, exact_first_rows, wall_rows
 from polyrank.posed.dependence import weight_rank
@@ -56,8 +56,8 @@ def test_cones_are_scaled_into_the_cube() -> None:
     central = cube_map(_net([[1.0, 2.0]], [0.0]), where)
     assert (central.kind, central.dim) == ("central", 2)
     # t ≥ 0 is the domain's only row; the rest cuts the cone
-    assert wall_rows(where, cube).nrows() == 1 + 2 * 2 + 1
-    assert wall_rows(where, central).nrows() == 2 * 2
+    assert len(wall_rows(where, cube)) == 1 + 2 * 2 + 1
+    assert len(wall_rows(where, central)) == 2 * 2
 
 
 def test_rows_in_cube_coordinates_are_the_pre_activations() -> None:
@@ -77,22 +77,81 @@ def test_rows_in_cube_coordinates_are_the_pre_activations() -> None:
 
 def test_float_rows_round_within_their_bound_and_know_integers() -> None:
     matrix = fmpq_mat(4, 3, [fmpq(1, 3), 2, 0, 3, 5, 7, 0, 0, 0, fmpq(1, 2**70), 1, 0])
-    for free in (False, True):
-        rows = float_rows(matrix, free_scale=free)
-        for i in range(4):
-            if free:
-                continue
-            for l in range(3):
-                scale = fmpq(0) if rows.power[i] == ZERO_ROW else fmpq(2) ** int(rows.power[i])
-                gap = abs(matrix[i, l] - scale * fmpq_from_float(rows.rows[i, l]))
-                assert gap <= scale * fmpq_from_float(rows.error[i])
-        assert rows.error[1] == 0.0
-        assert rows.exponent[2] == 0
-        integers = rows.rows[1] * 2.0 ** rows.exponent[1]
-        assert (integers == np.rint(integers)).all()
-    assert float_rows(matrix, free_scale=True).error[0] == 0.0  # (1, 6, 0) in integers
-    assert float_rows(matrix, free_scale=False).error[0] > 0.0
-    assert float_rows(matrix, free_scale=False).exponent[3] == -1  # more than 53 bits
+    rows = float_rows(matrix)
+    _within_bounds(matrix, rows)
+    assert rows.error[1] == 0.0
+    assert rows.exponent[2] == 0
+    integers = rows.rows[1] * 2.0 ** rows.exponent[1]
+    assert (integers == np.rint(integers)).all()
+    assert rows.error[0] > 0.0
+    assert rows.exponent[3] == -1  # more than 53 bits
+
+
+def _within_bounds(matrix: fmpq_mat, rows: Any) -> None:
+    for i in range(matrix.nrows()):
+        scale = fmpq(0) if rows.power[i] == ZERO_ROW else fmpq(2) ** int(rows.power[i])
+        for l in range(matrix.ncols()):
+            gap = abs(matrix[i, l] - scale * fmpq_from_float(rows.rows[i, l]))
+            assert gap <= scale * fmpq_from_float(rows.error[i])
+            assert abs(rows.rows[i, l]) <= 1
+
+
+def test_constraints_are_integers_up_to_a_factor() -> None:
+    integers = [(1, 6, 0), (0, 0, 0), (2**53 + 1, 2, -(2**60)), (3**700, 1, 0), (0, -5, 2**1100)]
+    rows = constraint_rows(integers, 3)
+    assert rows.power.tolist() == [0, ZERO_ROW, 0, 0, 0]
+    assert rows.error.tolist() == [0.0, 0.0, 2.0**-53, 2.0**-53, 2.0**-53]
+    for row, floats, error in zip(integers, rows.rows, rows.error, strict=True):
+        if any(row):
+            size = max(map(abs, row))
+            scale = fmpq(1 << (size - 1).bit_length())
+            for v, f in zip(row, floats, strict=True):
+                assert abs(v / scale - fmpq_from_float(f)) <= fmpq_from_float(error)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_of_plain_coordinates_are_those_of_the_exact_matrix(seed: int) -> None:
+    """Weights from 2**-500 to 2**500, boxes anywhere, narrow or wide; zeros; subnormal biases."""
+    rng = np.random.default_rng(seed)
+    m, k = int(rng.integers(1, 6)), int(rng.integers(1, 4))
+    powers = [0, 3, 60, 500][seed % 4]
+    weight = np.ldexp(rng.normal(size=(m, k)), rng.integers(-powers, powers + 1, (m, k)))
+    weight[rng.random((m, k)) < 0.2] = 0.0
+    bias = np.ldexp(rng.integers(-3, 4, m).astype(float), rng.integers(-1070, 60, m))
+    network = _net(weight, bias)
+    lower = [fmpq(int(v), 7) for v in rng.integers(-40, 40, k)]
+    width = fmpq(2) ** int(rng.choice([-600, -40, 0, 40, 600]))
+    upper = [v + width for v in lower]
+    box = pr.Box(lower, upper) if seed % 3 else pr.Box(-width, width)
+    for domain in (box, pr.WholeSpace()):
+        problem = Problem.of(network, chart(domain, k))
+        assert problem.chart.is_plain
+        found = layer_floats(network.layers[0], problem.cube)
+        expected = float_rows(problem.first_rows)
+        assert found is not None
+        for name, mine, theirs in zip(expected._fields, found, expected, strict=True):
+            assert np.array_equal(mine, theirs), name
+        _within_bounds(problem.first_rows, found)
+
+
+def test_rationals_take_the_exact_matrix() -> None:
+    third = RationalArray.from_rationals([fmpq(1, 3)], (1, 1))
+    net = Network((relu_layer(third, [0.0]),))
+    problem = Problem.of(net, chart(pr.Box(-1, 1), 1))
+    assert layer_floats(net.layers[0], problem.cube) is None
+    assert problem.arrays.first_error.tolist() == [2.0**-53]
+    assert problem.arrays.central.tolist() == [True]
+
+
+def test_a_constant_that_rounds_to_zero_is_not_zero() -> None:
+    """1/3 beside 2**-2000: the row has an error, its constant no float."""
+    weight = RationalArray.from_rationals([fmpq(1, 3)], (1, 1))
+    bias = RationalArray.from_rationals([fmpq(1, 3 * 2**900)], (1,))
+    zero = RationalArray.from_rationals([fmpq(0)], (1,))
+    for shift, central in ((bias, False), (zero, True)):
+        net = Network((relu_layer(weight, shift),))
+        wide = Problem.of(net, chart(pr.Box(-(2**800), 2**800), 1))
+        assert wide.arrays.central.tolist() == [central]
 
 
 def test_ties_need_exact_proportionality() -> None:

@@ -24,7 +24,7 @@ def test_parts_are_made_once_and_belong_together() -> None:
     assert problem.arrays.units.tolist() == [2]
     assert problem.branch is problem.branch
     assert problem.first_rows.nrows() == 2
-    assert problem.walls.nrows() == problem.chart.A.nrows() == 4
+    assert len(problem.walls) == problem.chart.A.nrows() == 4
     assert problem.ranks.ranks(np.array([True, True]), np.zeros(2, bool)) == [2]
 
 

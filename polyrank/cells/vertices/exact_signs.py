@@ -31,11 +31,10 @@ class ExactSigns:
     def row(self, label: int, decision: NDArray[np.int8]) -> list[fmpq]:
         """The exact row ``(a, b)`` of a label on the region that the decisions fix."""
         if label < 0:
-            table, i = self._walls, -1 - label
-        else:
-            layer = int(np.searchsorted(self._net.unit_start, label, side="right")) - 1
-            table = self.cells.rows(layer, decision)
-            i = label - int(self._net.unit_start[layer])
+            return [fmpq(v) for v in self._walls[-1 - label]]
+        layer = int(np.searchsorted(self._net.unit_start, label, side="right")) - 1
+        table = self.cells.rows(layer, decision)
+        i = label - int(self._net.unit_start[layer])
         return [table[i, l] for l in range(table.ncols())]
 
     def vertex(

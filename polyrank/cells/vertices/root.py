@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from polyrank.network.rational import nearest_ratio
 from polyrank.posed.arrays import NetArrays
 from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap
+from polyrank.posed.cube import CubeMap, IntRow
 
 __all__ = [
     "AT_INFINITY",
@@ -60,20 +60,20 @@ class Root:
     cells: tuple[RootCell, ...]
 
 
-def domain_root(walls: fmpq_mat, chart: Chart) -> Root | None:
+def domain_root(walls: Sequence[IntRow], chart: Chart) -> Root | None:
     """The vertices and faces of a bounded domain; None where it has too many rows.
 
     Parameters
     ----------
-    walls : fmpq_mat, shape (m, k + 1)
-        Rows ``a·u + b ≥ 0`` in cube coordinates, those of ``chart.A``.
+    walls : sequence of IntRow
+        Rows ``a·u + b ≥ 0`` of k + 1 integers in cube coordinates, those of ``chart.A``.
     chart : Chart
         Bounded, full-dimensional, of dimension 1 to 3.
     """
-    k, m = chart.k, walls.nrows()
+    k, m = chart.k, len(walls)
     if math.comb(m, k) > MOST_SUBSETS:
         return None
-    rows = walls.tolist()
+    rows = walls
     box = _box(rows, k)
     if box is not None:
         found, sides, corners = box
@@ -103,7 +103,7 @@ def _cell(
 
 
 def _box(
-    rows: list[list[fmpq]], k: int
+    rows: Sequence[IntRow], k: int
 ) -> tuple[dict[Vector, tuple[int, ...]], list[list[int]], list[tuple[int, ...]]] | None:
     """Vertices of a box that two rows bound in each coordinate, as :func:`_vertices` has them.
 
@@ -118,7 +118,7 @@ def _box(
         if len(axes) != 1:
             return None
         at.append(axes[0])
-        bounds[axes[0]][i] = -row[k] / row[axes[0]]
+        bounds[axes[0]][i] = fmpq(-row[k], row[axes[0]])
     if any(len(sides) != 2 for sides in bounds):
         return None
     lower = [rows[i][l] > 0 for i, l in enumerate(at)]
@@ -132,7 +132,7 @@ def _box(
     return found, unit, corners
 
 
-def _vertices(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
+def _vertices(rows: Sequence[IntRow], k: int) -> dict[Vector, tuple[int, ...]]:
     """Vertices of a polytope, each with the first k rows that define it."""
     m = len(rows)
     found: dict[Vector, tuple[int, ...]] = {}
@@ -149,8 +149,8 @@ def _vertices(rows: list[list[fmpq]], k: int) -> dict[Vector, tuple[int, ...]]:
     return found
 
 
-def _value(row: Sequence[fmpq], point: Vector) -> fmpq:
-    return sum((a * x for a, x in zip(row, point, strict=False)), row[-1])
+def _value(row: Sequence[int], point: Vector) -> fmpq:
+    return sum((a * x for a, x in zip(row, point, strict=False)), fmpq(row[-1]))
 
 
 def _polygon(
