@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.api.run import Run, enumerate_regions, open_run
+    from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
     from polyrank.errors import (
@@ -79,6 +79,7 @@ __all__ = [
     "minimum_rank",
     "open_run",
     "random_network",
+    "resume_run",
     "save",
     "separate",
     "verify",
@@ -123,6 +124,7 @@ _HOME = {
     "minimum_rank": "polyrank.minrank.minimum",
     "open_run": "polyrank.api.run",
     "random_network": "polyrank.network.initialise",
+    "resume_run": "polyrank.api.run",
     "save": "polyrank.network.formats",
     "separate": "polyrank.image.separate",
     "verify": "polyrank.verification.verify",

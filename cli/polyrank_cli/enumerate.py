@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import polyrank as pr
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
+from polyrank_cli.options import DomainChoice, JsonOption, LimitChoice, QuietOption, Reading
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from polyrank.api.run import Run
+    from polyrank.cells.task import SearchProgress
     from polyrank.network.normal_form import Network
-    from polyrank.regions.run import Run
+    from polyrank.regions.run import Run as RegionRun
 
 __all__ = ["enumerate_command"]
 
@@ -30,7 +34,10 @@ class Engine(StrEnum):
 
 
 def enumerate_command(
-    network: NetworkArgument,
+    network: Annotated[
+        Path | None,
+        typer.Argument(metavar="NETWORK", help="Saved weights; with --resume, if they have moved."),
+    ] = None,
     *,
     domain: DomainChoice,
     through_layer: Annotated[
@@ -67,25 +74,59 @@ def enumerate_command(
             help="Threads; the run does not depend on them. Default: all cores.",
         ),
     ] = None,
+    limit: LimitChoice,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that was interrupted, stopped or killed; the question stays.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """List every activation region of NETWORK on a domain (default: all of R^n), certified.
 
-    Exit status: 0 certified, 3 undecided cells remain, 1 error, 2 wrong usage, 130 interrupted
-    (what was found stays in -o/--output, labelled as partial).
+    Exit status: 0 certified, 3 undecided cells remain or a limit was reached, 1 error, 2 wrong
+    usage, 130 interrupted (what was found stays in -o/--output, labelled as partial, and goes on
+    with --resume).
     """
     # numpy and pyarrow load here, which is more than --help may take
-    from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
-    from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
-    if proof and output is None:
-        raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
-    if graph and output is None:
-        raise typer.BadParameter("--graph writes to the run directory; name it with -o/--output")
+    if resume is not None:
+        given = {
+            "-o/--output": output is not None,
+            "--through-layer": through_layer is not None,
+            "--engine": engine is not Engine.auto,
+            "--proof": proof,
+            "a domain": domain != DomainChoice(),
+            "options of reading": network is None and reading != Reading(),
+        }
+        _refuse([name for name, here in given.items() if here])
+    elif network is None:
+        raise typer.BadParameter("name the NETWORK, or a run with --resume")
+    for name, wanted in (("--proof", proof), ("--graph", graph)):
+        if wanted and output is None and resume is None:
+            raise typer.BadParameter(
+                f"{name} writes to the run directory; name it with -o/--output"
+            )
     with sentences():
+        limits = limit.limits()
+        if resume is not None:
+            loaded = None if network is None else reading.load(network)
+            _end(
+                lambda progress: pr.resume_run(
+                    resume, loaded, jobs=jobs, limits=limits, progress=progress
+                ),
+                resume,
+                graph=graph,
+                as_json=as_json,
+                quiet=quiet,
+            )
+        if network is None:
+            raise AssertionError("refused above")
         notes: dict[str, Any] = {}
         if domain.vnnlib is not None:
             notes["vnnlib"] = {"file": domain.vnnlib.name, "case": domain.case}
@@ -95,30 +136,59 @@ def enumerate_command(
             loaded, reading, notes["convention"] = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(notes["convention"])
-        try:
-            with progress_line(quiet=quiet) as progress:
-                run = pr.enumerate_regions(
-                    loaded,
-                    where,
-                    out=output,
-                    through_layer=through_layer,
-                    engine=engine.value,
-                    progress=progress,
-                    notes=notes,
-                    proof=proof,
-                    network_file=reading.record(network),
-                    jobs=jobs,
-                )
-        except EnumerationInterrupted as interruption:
-            _show(interruption.run, as_json=as_json)
-            say_interrupted(output)
-            raise typer.Exit(INTERRUPTED) from None
-        if graph:
-            _graph_and_show(run, loaded, as_json=as_json, quiet=quiet)
-        else:
-            _show(run, as_json=as_json)
-        if not run.certified:
-            raise typer.Exit(UNDECIDED)
+        file = reading.record(network)
+        _end(
+            lambda progress: pr.enumerate_regions(
+                loaded,
+                where,
+                out=output,
+                through_layer=through_layer,
+                engine=engine.value,
+                progress=progress,
+                notes=notes,
+                proof=proof,
+                network_file=file,
+                jobs=jobs,
+                limits=limits,
+            ),
+            output,
+            graph=graph,
+            as_json=as_json,
+            quiet=quiet,
+        )
+
+
+def _refuse(given: list[str]) -> None:
+    if given:
+        raise typer.BadParameter(
+            f"--resume goes on with the question of the run; leave out {', '.join(given)}"
+        )
+
+
+def _end(
+    work: Callable[[Callable[[SearchProgress], None] | None], Run],
+    output: Path | None,
+    *,
+    graph: bool,
+    as_json: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Do the work, show how it ended, and leave with its status."""
+    from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
+    from polyrank_cli.progress import progress_line  # noqa: PLC0415
+
+    try:
+        with progress_line(quiet=quiet) as progress:
+            run = work(progress)
+    except EnumerationInterrupted as interruption:
+        _show(interruption.run, as_json=as_json)
+        say_interrupted(output)
+        raise typer.Exit(INTERRUPTED) from None
+    if graph:
+        _graph_and_show(run, run.source(), as_json=as_json, quiet=quiet)
+    else:
+        _show(run, as_json=as_json)
+    raise typer.Exit(0 if run.certified else UNDECIDED)
 
 
 def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> None:
@@ -141,7 +211,7 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
     leave(graph, run)
 
 
-def _show(run: Run, *, as_json: bool) -> None:
+def _show(run: RegionRun, *, as_json: bool) -> None:
     from polyrank.report.summary import (  # noqa: PLC0415
         depth,
         rank_lines,

@@ -27,8 +27,8 @@ def summary_command(
 ) -> None:
     """Show counts, rank histograms per layer, minimum ranks and low-rank regions of a run.
 
-    Exit status: 0 if the run is certified, 3 if undecided cells remain, 1 if it is partial or
-    cannot be read.
+    Exit status: 0 if the run is certified, 3 if undecided cells remain or it was stopped at a
+    limit, 1 if it is partial otherwise or cannot be read.
     """
     # these load pyarrow, which has no place in --help
     from polyrank.report.summary import (  # noqa: PLC0415
@@ -53,7 +53,7 @@ def summary_command(
             if seen(opened):
                 typer.echo(seen(opened))
             typer.echo(layers_table(layers, certified=opened.certified))
-    if opened.status != "finished":
+    if opened.status not in {"finished", "stopped"}:
         raise typer.Exit(ERROR)
     if not opened.certified:
         raise typer.Exit(UNDECIDED)

@@ -35,6 +35,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.enumerate import enumerate_regions as _enumerate_regions
+from polyrank.regions.enumerate import resume_run as _resume_run
 from polyrank.regions.run import Run as RegionRun
 from polyrank.regions.run import open_run as _open_run
 from polyrank.regions.saving import save_run
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.figure import Figure
 
-__all__ = ["Run", "enumerate_regions", "open_run"]
+__all__ = ["Run", "enumerate_regions", "open_run", "resume_run"]
 
 P = ParamSpec("P")
 
@@ -384,6 +385,12 @@ def _keeps_network(make: Callable[P, RegionRun]) -> Callable[P, Run]:
 
 
 enumerate_regions = _keeps_network(_enumerate_regions)
+
+
+@wraps(_resume_run)
+def resume_run(path: str | Path, network: Network | None = None, **options: Any) -> Run:
+    """Go on with a run that ended early."""
+    return _with(_resume_run(path, network, **options), network)
 
 
 @wraps(_open_run)

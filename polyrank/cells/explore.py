@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from polyrank.cells.dictionary_search import DictionarySearch
 from polyrank.cells.engine import Options
 from polyrank.cells.interrupt import SLICE_SECONDS
-from polyrank.cells.subtree import Cell, Subtree, divided
+from polyrank.cells.subtree import Subtree, VertexCell, divided
 from polyrank.cells.task import Batch, Task, prefix_text
 from polyrank.cells.vertices.core import VertexCore
 from polyrank.cells.vertices.search import VertexSearch
@@ -27,10 +27,10 @@ from polyrank.posed.problem import Problem
 __all__ = ["DictionaryExplorer", "Explored", "Explorer", "explorer"]
 
 _SEGMENT_END = b"\0"
-#: Cells per proof segment of the search with vertices.
-_SEGMENT = 100_000
-#: Units of work of a cell of HiGHS, and of a test on dictionaries of dimension 8.
-_HIGHS_CELL = 1000.0
+#: Units of work of a cell of HiGHS, and of a step of a cell with vertices.
+_HIGHS_CELL, _VERTEX_CELL = 1000.0, 0.1
+#: Steps of cells with vertices until regions are counted.
+_LOOK_CELLS = 1 << 16
 _BYTES_PER_UNIT = 64
 
 
@@ -87,12 +87,21 @@ class Explorer(Protocol):
             Asked several times a second whether to give up.
         """
 
-    def prefix(self, cell: Cell) -> str:
-        """An open cell as :func:`polyrank.cells.task.prefix_text` spells it."""
 
-
-def explorer(problem: Problem, engine: str, *, proof: bool = False) -> Explorer:
+def explorer(
+    problem: Problem, engine: str, *, proof: bool = False, rational: bool = True
+) -> Explorer:
     """The explorer of an engine: ``dictionary``, ``vertices`` or ``highs``.
+
+    Parameters
+    ----------
+    problem : Problem
+    engine : str
+    proof : bool
+        Whether a proof log is written.
+    rational : bool
+        Decide in rationals what floats and integers leave open; without it those cells are
+        undecided. Cells with vertices always do.
 
     Raises
     ------
@@ -100,10 +109,11 @@ def explorer(problem: Problem, engine: str, *, proof: bool = False) -> Explorer:
         If the engine cannot take the domain.
     """
     if engine == "vertices":
-        return _Vertices(problem, proof=proof)
+        return _Vertices(problem, Options(proof=_nothing if proof else None, jobs=1))
+    options = Options(proof=_nothing if proof else None, jobs=1, rational=rational)
     if engine == "highs":
-        return _Highs(problem, proof=proof)
-    return DictionaryExplorer(problem, proof=proof)
+        return _Highs(problem, options)
+    return DictionaryExplorer(problem, options)
 
 
 def _nothing(_: object) -> None:
@@ -121,8 +131,7 @@ def _row_units(search_bytes: int) -> float:
 class DictionaryExplorer:
     """Explores with compiled dictionaries; see :class:`Explorer`."""
 
-    def __init__(self, problem: Problem, *, proof: bool) -> None:
-        options = Options(proof=_nothing if proof else None, jobs=1)
+    def __init__(self, problem: Problem, options: Options) -> None:
         self._search = DictionarySearch(problem, _nothing, options)
         d = self._search.cube.dim
         row = self._search.core.code_bytes * 2 + 2 * problem.layers + 8 * problem.chart.k
@@ -161,16 +170,11 @@ class DictionaryExplorer:
         undecided = tuple(search.undecided)
         return Explored(undecided, divided(rest, tree.generation + 1), complete, counts)
 
-    def prefix(self, cell: Cell) -> str:
-        """An open cell as :func:`polyrank.cells.task.prefix_text` spells it."""
-        return _text(cell, self._search.net.unit_start)
-
 
 class _Highs:
-    def __init__(self, problem: Problem, *, proof: bool) -> None:
+    def __init__(self, problem: Problem, options: Options) -> None:
         from polyrank.cells.highs_search import HighsSearch  # noqa: PLC0415  (heavy second engine)
 
-        options = Options(proof=_nothing if proof else None, jobs=1)
         self._search = HighsSearch(problem, _nothing, options)
 
     def root(self) -> Subtree:
@@ -203,19 +207,9 @@ class _Highs:
         search = self._search
         return {**search.count, "tests": search.tests, "pivots": search.exact_pivots}
 
-    def prefix(self, cell: Cell) -> str:
-        return _text(cell, self._search.unit_start)
-
-
-def _text(cell: Cell, unit_start: NDArray[np.int64]) -> str:
-    if isinstance(cell, bytes):
-        raise TypeError("a cell with vertices belongs to the vertices engine")
-    return prefix_text(cell.decision, unit_start)
-
 
 class _Vertices:
-    def __init__(self, problem: Problem, *, proof: bool) -> None:
-        options = Options(proof=_nothing if proof else None, jobs=1)
+    def __init__(self, problem: Problem, options: Options) -> None:
         self._worker = VertexSearch(problem, _nothing, options).worker
         self._net = problem.arrays
         self._roots = self._taken()
@@ -224,11 +218,11 @@ class _Vertices:
             + 2 * problem.layers
             + 8 * problem.chart.k
         )
-        self._cell = _row_units(row)
+        self._units = _row_units(row)
 
     def root(self) -> Subtree:
         share = 1.0 / max(1, len(self._roots))
-        return Subtree(tuple(map(VertexCore.bytes_of, self._roots)), (share,) * len(self._roots))
+        return Subtree(tuple(map(self._cell, self._roots)), (share,) * len(self._roots))
 
     def _taken(self) -> list[Handle]:
         """The open cells of the core, the next one first."""
@@ -246,19 +240,24 @@ class _Vertices:
     ) -> Explored:
         worker, core = self._worker, self._worker.core
         before = worker.counts()
-        last = worker.cells + max(1, int(work / self._cell))
+        last = worker.cells + max(1, int(work / _VERTEX_CELL))
+        most = max(1, int(work / self._units))
         stack = [(core.cell_of(c), s) for c, s in _blobs(tree)][::-1]
         complete, rows = True, 0
-        while stack and worker.cells < last and complete:
+        while stack and worker.cells < last and rows < most and complete:
             task, share = stack.pop()
             core.load_cell(task)
-            end = last
             if proof is not None:
                 head = worker.head()
                 proof(head.before + rows.to_bytes(8, "little") + head.after)
-                end = min(last, worker.cells + _SEGMENT)
-            done = False
-            while not (done or worker.ended(end)):
+            segment = _LOOK_CELLS if proof is None else worker.segment
+            end, done = min(last, worker.cells + segment), False
+            while not done:
+                if worker.ended(end):
+                    # rows are looked at where cells say, as they come in by the clock
+                    if proof is not None or worker.cells >= last or rows >= most:
+                        break
+                    end = min(last, worker.cells + _LOOK_CELLS)
                 done = worker.step(0, end, SLICE_SECONDS)
                 found = worker.take()
                 if proof is not None:
@@ -275,21 +274,21 @@ class _Vertices:
             for i, cell in enumerate(rest):  # the lowest on the stack are the largest
                 stack.append((cell, share / 2 ** min(i + 1, 200)))
         counts = _difference(worker.counts(), before)
-        rest_of = [(VertexCore.bytes_of(cell), share) for cell, share in reversed(stack)]
+        rest_of = [(self._cell(cell), share) for cell, share in reversed(stack)] if complete else []
         return Explored((), divided(rest_of, tree.generation + 1), complete, counts)
 
-    def prefix(self, cell: Cell) -> str:
-        if not isinstance(cell, bytes):
-            raise TypeError("a cell without vertices belongs to another engine")
+    def _cell(self, task: Handle) -> VertexCell:
+        """An open cell with its prefix."""
         core = self._worker.core
-        core.load_cell(core.cell_of(cell))
+        core.load_cell(task)
         after = self._worker.head().after
         self._taken()
         units = int(self._net.unit_start[-1])
         decision = np.frombuffer(after[:units], dtype=np.uint8).astype(np.int8) - np.int8(1)
-        return prefix_text(decision, self._net.unit_start)
+        prefix = prefix_text(decision, self._net.unit_start)
+        return VertexCell(VertexCore.bytes_of(task), prefix)
 
 
 def _blobs(tree: Subtree) -> list[tuple[bytes, float]]:
     pairs = zip(tree.cells, tree.shares, strict=True)
-    return [(cell, share) for cell, share in pairs if isinstance(cell, bytes)]
+    return [(cell.data, share) for cell, share in pairs if isinstance(cell, VertexCell)]

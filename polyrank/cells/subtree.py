@@ -17,14 +17,41 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from flint import fmpq
+from numpy.typing import NDArray
 
-from polyrank.cells.task import Task
+from polyrank.cells.task import Task, prefix_text
 from polyrank.network.rational import to_fmpq
 
-__all__ = ["Cell", "Subtree", "divided", "most_regions", "subtree_from_json", "subtree_to_json"]
+__all__ = [
+    "Cell",
+    "Subtree",
+    "VertexCell",
+    "divided",
+    "most_regions",
+    "prefix_of",
+    "subtree_from_json",
+    "subtree_to_json",
+]
 
-#: An open cell: a prefix with points inside, or the bytes of a cell with its vertices.
-Cell = Task | bytes
+
+@dataclass(frozen=True, slots=True)
+class VertexCell:
+    """An open cell with its vertices.
+
+    Attributes
+    ----------
+    data : bytes
+        For a core of the same build (:class:`polyrank.cells.vertices.core.VertexCore`).
+    prefix : str
+        As :func:`polyrank.cells.task.prefix_text` spells it.
+    """
+
+    data: bytes
+    prefix: str
+
+
+#: An open cell: a prefix with points inside, or a cell with its vertices.
+Cell = Task | VertexCell
 
 #: Subtrees that a task leaves at most.
 _PARTS = 4
@@ -98,6 +125,20 @@ def most_regions(prefix: str, hyperplane: Sequence[bool], dim: int) -> int:
     return bound
 
 
+def prefix_of(cell: Cell, unit_start: NDArray[np.int64]) -> str:
+    """An open cell as :func:`polyrank.cells.task.prefix_text` spells it.
+
+    Parameters
+    ----------
+    cell : Cell
+    unit_start : ndarray, shape (L + 1,)
+        First unit of each layer, then their number.
+    """
+    if isinstance(cell, VertexCell):
+        return cell.prefix
+    return prefix_text(cell.decision, unit_start)
+
+
 def subtree_to_json(tree: Subtree) -> dict[str, Any]:
     """A subtree as an object of JSON."""
     return {
@@ -123,9 +164,9 @@ def subtree_from_json(entry: Mapping[str, Any]) -> Subtree:
 
 
 def _cell_to_json(cell: Cell) -> Any:
-    if isinstance(cell, bytes):
-        packed = pa.compress(cell, codec="zstd", asbytes=True)
-        return [len(cell), base64.b64encode(packed).decode()]
+    if isinstance(cell, VertexCell):
+        packed = pa.compress(cell.data, codec="zstd", asbytes=True)
+        return [cell.prefix, len(cell.data), base64.b64encode(packed).decode()]
     return {
         "layer": cell.layer,
         "decision": (cell.decision + ord("1")).astype(np.uint8).tobytes().decode(),
@@ -136,8 +177,9 @@ def _cell_to_json(cell: Cell) -> Any:
 
 def _cell_from_json(entry: Any) -> Cell:
     if isinstance(entry, list):
-        size, text = entry
-        return bytes(pa.decompress(base64.b64decode(text), size, codec="zstd", asbytes=True))
+        prefix, size, text = entry
+        data = pa.decompress(base64.b64decode(text), size, codec="zstd", asbytes=True)
+        return VertexCell(bytes(data), str(prefix))
     points: list[tuple[fmpq, ...]] = [tuple(map(to_fmpq, point)) for point in entry["points"]]
     return Task(
         int(entry["layer"]),

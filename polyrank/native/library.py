@@ -13,7 +13,7 @@ from pathlib import Path
 
 from polyrank.errors import PolyrankError
 
-__all__ = ["core", "sources_hash"]
+__all__ = ["built_from", "core", "sources_hash"]
 
 _HERE = Path(__file__).resolve().parent
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
@@ -37,6 +37,13 @@ def core() -> ctypes.CDLL:
         if baseline.polyrank_has_avx2():
             return _open("polyrank_core_avx2")
     return baseline
+
+
+def built_from() -> str:
+    """The hash of the sources of the core, which names its build."""
+    library = core()
+    library.polyrank_sources.restype = ctypes.c_char_p
+    return str(library.polyrank_sources().decode())
 
 
 def sources_hash(folder: Path) -> str:

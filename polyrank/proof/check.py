@@ -25,14 +25,14 @@ what is shown to be false, or a log that is no proof.
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
 ================================  =====  ===========================================================
-:mod:`polyrank.proof.format`          66  what is claimed: the steps of the log
+:mod:`polyrank.proof.format`          67  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          25  a sign is proved by multipliers
 :mod:`polyrank.proof.layers`        142  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`          97  the claim of a step, of a leaf and its row of the table
 :mod:`polyrank.proof.replay`        240  the steps of a segment
 :mod:`polyrank.proof.tally`           44  all segments are one tree
 :mod:`polyrank.proof.domain`        180  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`        106  the manifest says what was found
+:mod:`polyrank.proof.stated`        114  the manifest says what was found
 :mod:`polyrank.proof.rounding`      304  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
@@ -54,6 +54,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
@@ -207,9 +208,8 @@ def check(
             )
         return _report(setting, Tally(root_of(setting.problem)), 0, started)
     few = None if sample is None or sample >= entry["segments"] else sample
-    total, tally = _replay_all(
-        setting, network, parts, entry["segments"], few, seed, jobs, progress
-    )
+    log = partial(segments, parts, entry["rows"])
+    total, tally = _replay_all(setting, network, log, entry["segments"], few, seed, jobs, progress)
     if few is None:
         undecided = int(setting.manifest["counts"]["undecided"])
         tally.close(setting.table.count, undecided)
@@ -303,7 +303,7 @@ def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) 
 def _replay_all(
     setting: _Setting,
     network: Path | None,
-    parts: list[Path],
+    log: Callable[[], Iterator[bytes]],
     stated: int,
     sample: int | None,
     seed: int,
@@ -313,9 +313,9 @@ def _replay_all(
     """Replay the log, or a sample of its segments; how many it has, and what they are together."""
     tally = Tally(root_of(setting.problem))
     total = 0
-    stream: Iterable[tuple[int, bytes]] = enumerate(segments(parts))
+    stream: Iterable[tuple[int, bytes]] = enumerate(log())
     if sample is not None:
-        total, stream = _sampled(parts, sample, seed)
+        total, stream = _sampled(log, sample, seed)
     with closing(_replayed(setting, network, stream, jobs, alone=sample is not None)) as replayed:
         for done in replayed:
             tally.add(done)
@@ -327,12 +327,14 @@ def _replay_all(
     return total, tally
 
 
-def _sampled(parts: list[Path], sample: int, seed: int) -> tuple[int, list[tuple[int, bytes]]]:
+def _sampled(
+    log: Callable[[], Iterator[bytes]], sample: int, seed: int
+) -> tuple[int, list[tuple[int, bytes]]]:
     """Number of segments, and a uniform sample of them (reservoir sampling)."""
     chosen: list[tuple[int, bytes]] = []
     dice = random.Random(seed)  # noqa: S311  (a sample, no secret)
     number = -1
-    for number, segment in enumerate(segments(parts)):
+    for number, segment in enumerate(log()):
         if len(chosen) < sample:
             chosen.append((number, segment))
         elif (place := dice.randint(0, number)) < sample:

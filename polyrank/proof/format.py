@@ -1,4 +1,4 @@
-"""The proof format, version 1: a log of the search tree that is written and read as a stream.
+"""The proof format, version 2: a log of the search tree that is written and read as a stream.
 
 Files
 -----
@@ -15,10 +15,11 @@ A part of the search tree below one cell::
     'S'  layer (u16)  row (u64)  decision + 1 (u8 per unit)  splits (u8 per unit)  steps  0
 
 ``layer`` is the 1-based layer whose units are being decided, 0 for the root, where nothing is.
-``row`` is the row of the table of regions that the first LEAF describes; the next LEAFs take the
-next rows. Decisions run over all units of the layers that were enumerated: −1 undecided,
-0 negative, 1 positive (and every unit without hyperplane), 2 identically zero on the cell, 3 tied:
-an exact multiple of an earlier unit of its layer, decided with it. ``splits`` marks the units
+``row`` is the row of the table of regions that the first LEAF describes, counted from the row that
+the manifest states for the part (version 1: from 0); the next LEAFs take the next rows. Decisions
+run over all units of the layers that were enumerated: −1 undecided, 0 negative, 1 positive (and
+every unit without hyperplane), 2 identically zero on the cell, 3 tied: an exact multiple of an
+earlier unit of its layer, decided with it. ``splits`` marks the units
 whose hyperplanes bound the cell.
 
 ===== ======================== ==========================================================
@@ -48,7 +49,7 @@ Multipliers are not stored: whoever checks recomputes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,15 +124,17 @@ def head_of(segment: bytes, units: int, number: int = 0) -> Head:
     )
 
 
-def segments(parts: list[Path]) -> Iterator[bytes]:
+def segments(parts: Sequence[Path], rows: Sequence[int] | None = None) -> Iterator[bytes]:
     """Iterate over the segments of all parts, one in memory at a time.
+
+    Their rows become those of the table: ``rows`` has the first row of every part (default: 0).
 
     Raises
     ------
     ProofRejectedError
         If a part is missing, damaged or cut off.
     """
-    for part in parts:
+    for part, first in zip(parts, rows or [0] * len(parts), strict=True):
         try:
             with pa.CompressedInputStream(pa.OSFile(str(part)), "zstd") as stream:
                 if stream.read(len(MAGIC)) != MAGIC:
@@ -143,6 +146,7 @@ def segments(parts: list[Path]) -> Iterator[bytes]:
                     segment = stream.read(length)
                     if len(segment) < length:
                         raise ProofRejectedError(f"{part.name} is cut off inside a segment")
-                    yield segment
+                    row = min(int.from_bytes(segment[3:11], "little") + first, 2**64 - 1)
+                    yield segment[:3] + row.to_bytes(8, "little") + segment[11:]
         except (pa.ArrowException, OSError, MemoryError) as error:
             raise ProofRejectedError(f"{part.name} cannot be read: {error}") from None

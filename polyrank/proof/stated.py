@@ -24,14 +24,15 @@ certified                log: the segments are one tree, nothing in it is open, 
                          the rows. Without it: not decided
 counts.undecided,        log: the cells that no segment continues, each with the decisions that
 undecided.json           undecided.json states, so that "at most" counts what is left open
-proof: version, parts,   the files: their format and number of segments
-segments
+proof: version, parts,   the files: their format and number of segments; that the rows of all parts
+rows, segments           are those of the table, each once
 status                   "finished" is believed only with the log; anything else is partial
 network: name, source;   nothing: names, provenance, times, how the search went, sizes of files
 started, engine, notes,
 versions, error, search,
 timings, proof.bytes,
-shards, and others
+shards, tasks, content,
+limit, open, and others
 =======================  =========================================================================
 
 From these follow: the verdict, "at least" and "at most" (``count_interval``), minimum ranks,
@@ -64,7 +65,7 @@ _VERIFIED: dict[str, set[str] | None] = {
     "domain": None,
     "chart": {"origin", "basis", "lower", "upper", "proof", "lineality"},
     "options": {"through_layer"},
-    "proof": {"version", "parts", "segments"},
+    "proof": {"version", "parts", "rows", "segments"},
     "status": None,
     "certified": None,
     "bits": None,
@@ -126,8 +127,8 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     if entry is None:
         return None
     version = entry.get("version") if isinstance(entry, dict) else None
-    if version != 1:
-        raise RunError(f"the proof has version {version!r}; this is version 1")
+    if version not in (1, 2):
+        raise RunError(f"the proof has version {version!r}; this is version 2")
     parts = entry.get("parts")
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise RunError(f"the proof of the manifest is damaged: its parts are {parts!r}")
@@ -135,7 +136,15 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
         raise RunError(
             f"the proof of the manifest is damaged: it has {entry.get('segments')!r} segments"
         )
-    return dict(entry)
+    rows = entry["rows"] if version == 2 and "rows" in entry else [0] * len(parts)
+    if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
+        raise RunError(f"the proof of the manifest is damaged: its parts begin at rows {rows!r}")
+    if len(rows) < len(parts):
+        raise RunError(
+            f"the proof of the manifest is damaged: it has {len(parts)} parts, which begin at "
+            f"{len(rows)} rows"
+        )
+    return {**entry, "rows": rows[: len(parts)]}
 
 
 def check_undecided(prefixes: Sequence[str], layers: Layers, cells: Sequence[str]) -> None:

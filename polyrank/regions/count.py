@@ -10,7 +10,7 @@ from polyrank.cells.characteristic import applies, arrangement_regions, first_la
 from polyrank.cells.explore import DictionaryExplorer
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.opposite import half_of, is_symmetric
-from polyrank.cells.subtree import Subtree, most_regions
+from polyrank.cells.subtree import Subtree, most_regions, prefix_of
 from polyrank.cells.task import SearchProgress
 from polyrank.cells.threads import available_threads
 from polyrank.errors import RefutedError
@@ -23,7 +23,7 @@ from polyrank.regions.crew import Threads, Ticket, conduct
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.pieces import Piece, PieceMaker
-from polyrank.regions.problem import Engine, Problem, asked_layers, engine_for
+from polyrank.regions.plan import Engine, Plan, asked_layers, engine_for
 
 __all__ = ["RegionCount", "count_regions"]
 
@@ -144,8 +144,8 @@ def count_regions(
     chart = chart_for(network, WholeSpace() if domain is None else domain)
     halved = not ranks and engine in {"auto", "dictionary"} and is_symmetric(network, chart, layers)
     chosen = "dictionary" if halved else engine_for(network, chart, engine)
-    problem = Problem(network, chart, layers, chosen, keep="nothing")
-    counting = _Counting(problem, halved, limits or Limits(), progress)
+    plan = Plan(network, chart, layers, chosen, keep="nothing")
+    counting = _Counting(plan, halved, limits or Limits(), progress)
     found = counting.run(available_threads() if jobs is None else jobs)
     if cross_check and found.certified and applies(network, chart, layers):
         with prompt_interrupts():
@@ -172,16 +172,16 @@ class _Counting:
 
     def __init__(
         self,
-        problem: Problem,
+        plan: Plan,
         halved: bool,
         limits: Limits,
         progress: Callable[[SearchProgress], None] | None,
     ) -> None:
-        self.problem = problem
+        self.plan = plan
         self.halved = halved
         self.limits = limits
         self.progress = progress
-        self.histogram = RankHistogram(problem.layers)
+        self.histogram = RankHistogram(plan.layers)
         self.share = 0.0
         self.undecided: list[str] = []
         self.open: dict[tuple[int, ...], Subtree] = {}
@@ -190,13 +190,13 @@ class _Counting:
 
     def run(self, jobs: int) -> RegionCount:
         """Count."""
-        maker = PieceMaker(self.problem)
+        maker = PieceMaker(self.plan)
         explorer = maker.explorer
         root = explorer.root()
         if self.halved and isinstance(explorer, DictionaryExplorer):
-            root = half_of(self.problem.network, self.problem.chart, root, explorer.tie)
+            root = half_of(self.plan.network, self.plan.chart, root, explorer.tie)
         self.open[()] = root
-        crew = Threads([lambda: maker, *[lambda: PieceMaker(self.problem)] * (jobs - 1)])
+        crew = Threads([lambda: maker, *[lambda: PieceMaker(self.plan)] * (jobs - 1)])
         status, limit = "finished", None
 
         def between() -> None:
@@ -220,7 +220,7 @@ class _Counting:
             status, limit = "stopped", str(reached)
         except KeyboardInterrupt:
             status = "interrupted"
-        return self._result(PieceMaker(self.problem) if self.open else maker, status, limit)
+        return self._result(status, limit)
 
     def _accept(self, ticket: Ticket, piece: Piece) -> Iterator[Ticket]:
         del self.open[ticket.path]
@@ -240,14 +240,11 @@ class _Counting:
         """Regions of an unfinished task count; the task stays open, and bounds what is in it."""
         self.partial += piece.rows
 
-    def _result(self, maker: PieceMaker, status: str, limit: str | None) -> RegionCount:
-        problem, times = self.problem, 2 if self.halved else 1
-        planes = [bool(v) for l in problem.network.layers for v in l.has_hyperplane.tolist()]
-        prefixes = [
-            *self.undecided,
-            *(maker.explorer.prefix(c) for t in self.open.values() for c in t.cells),
-        ]
-        more = sum(most_regions(text, planes, problem.chart.k) for text in prefixes)
+    def _result(self, status: str, limit: str | None) -> RegionCount:
+        plan, times = self.plan, 2 if self.halved else 1
+        cells = [cell for tree in self.open.values() for cell in tree.cells]
+        prefixes = [*self.undecided, *(prefix_of(cell, plan.unit_start) for cell in cells)]
+        more = sum(most_regions(text, plan.hyperplane, plan.chart.k) for text in prefixes)
         rows = self.histogram.rows
         ranks = tuple({int(r): n for r, n in layer.items()} for layer in self.histogram.as_json())
         return RegionCount(
@@ -259,9 +256,9 @@ class _Counting:
             rank_histogram=None if self.halved or self.partial else ranks,
             halved=self.halved,
             second=None,
-            layers=problem.layers,
-            network_layers=len(problem.network.layers),
-            engine=problem.engine,
+            layers=plan.layers,
+            network_layers=len(plan.network.layers),
+            engine=plan.engine,
             undecided=times * len(self.undecided),
             open=sum(len(tree.cells) for tree in self.open.values()),
             tasks=self.tasks,

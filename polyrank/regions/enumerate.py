@@ -7,23 +7,27 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from polyrank.cells.search import chosen_engine, search
-from polyrank.cells.task import SearchProgress, settled
-from polyrank.errors import NetworkError, RunError
+from polyrank.cells.task import SearchProgress
+from polyrank.cells.threads import available_threads
+from polyrank.errors import RunError
+from polyrank.native.library import built_from
+from polyrank.network.formats import load
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
-from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.problem import Problem
-from polyrank.regions.manifest import chart_entry, network_entry, versions
-from polyrank.regions.proof_log import NETWORK_NAME, ProofLog, proof_files
-from polyrank.regions.run import Run
+from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
+from polyrank.posed.section import chart_for
+from polyrank.regions.crew import Crew, Threads, conduct
+from polyrank.regions.limits import LimitReached, Limits
+from polyrank.regions.manifest import chart_entry, network_entry, read_manifest, versions
+from polyrank.regions.pieces import PieceMaker
+from polyrank.regions.plan import TASK_WORK, Engine, Keep, Plan, asked_layers, engine_for
+from polyrank.regions.proof_log import NETWORK_NAME
+from polyrank.regions.run import Run, open_run
 from polyrank.regions.writer import RunWriter
 
-__all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions"]
-
-Engine = Literal["auto", "dictionary", "vertices", "highs"]
+__all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions", "resume_run"]
 
 
 class EnumerationInterrupted(KeyboardInterrupt):
@@ -46,6 +50,7 @@ def enumerate_regions(
     proof: bool = False,
     network_file: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    limits: Limits | None = None,
 ) -> Run:
     """Enumerate the activation regions of a network on a domain, certified.
 
@@ -75,7 +80,10 @@ def enumerate_regions(
         default a run with a proof holds the network as ``network.json``.
     jobs : int, optional
         Number of threads; the run does not depend on it. Default: all processors that this process
-        may use; HiGHS, and dictionaries that write a proof, use one.
+        may use.
+    limits : Limits, optional
+        Time, regions, memory and disk at which the run is stopped: ``run.status`` is ``stopped``
+        then, ``run.count_interval`` holds proved bounds, ``run.open_prefixes`` what is open.
 
     Returns
     -------
@@ -97,6 +105,10 @@ def enumerate_regions(
 
     Notes
     -----
+    A run in a directory that ended early, however it ended, goes on with :func:`resume_run`. It is
+    made of tasks, which are the same on every machine (:mod:`polyrank.cells.subtree`): the finished
+    table, the numbers of its rows and ``manifest["content"]`` depend on the question alone.
+
     **Proves**: see :class:`~polyrank.regions.run.Run`. **Source**: incremental enumeration of the
     cells of a hyperplane arrangement (Rada and Cerny, "A new algorithm for enumeration of cells
     of hyperplane arrangements and a comparison with Avis and Fukuda's reverse search", SIAM J.
@@ -111,11 +123,8 @@ def enumerate_regions(
     (3, True, {0: 1, 1: 2})
     """
     begun, started = time.perf_counter(), datetime.now(UTC)
-    layers = _layers(network, through_layer)
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
-    if engine not in get_args(Engine):
-        raise ValueError(f"engine {engine!r} is not one of {', '.join(get_args(Engine))}")
+    layers = asked_layers(network, through_layer)
+    _check_jobs(jobs)
     directory = None if out is None else Path(out)
     if directory is not None and directory.exists():
         # before the chart, which may cost exact linear programs; the writer checks again
@@ -123,9 +132,10 @@ def enumerate_regions(
     if proof and directory is None:
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
-    problem = Problem.on(network, where, layers)
-    chart = problem.chart
-    chosen = chosen_engine(problem) if engine == "auto" else engine
+    chart = chart_for(network, where)
+    chosen = engine_for(network, chart, engine)
+    keep: Keep = "batches" if directory is None else "shard"
+    plan = Plan(network, chart, layers, chosen, proof, keep, TASK_WORK)
     own_file = proof and network_file is None
     manifest = {
         "started": started.isoformat(timespec="seconds"),
@@ -136,53 +146,154 @@ def enumerate_regions(
         "engine": chosen,
         "options": {"through_layer": through_layer},
         "notes": dict(notes or {}),
-        "versions": versions(),
+        "versions": versions() | {"core": built_from()},
     }
-    bits = sum(network.bits[:layers])
-    sink = RunWriter(manifest, bits=bits, layers=layers, dim=chart.k, directory=directory)
-    log = None if directory is None or not proof else ProofLog(directory)
-
-    def between(state: SearchProgress) -> None:
-        sink.save()
-        if progress is not None:
-            progress(state)
-
+    maker = PieceMaker(plan)
+    writer = RunWriter(manifest, plan, maker.explorer.root(), directory)
     charted = time.perf_counter()
-    try:
-        with sink, proof_files(log):
-            if own_file and directory is not None:
-                save(network, directory / NETWORK_NAME)
-            found = search(
-                problem,
-                lambda batch: sink.write(settled(batch, problem.ranks)),
-                engine=chosen,
-                progress=between,
-                proof=None if log is None else log.write,
-                jobs=jobs,
-            )
-            ended = time.perf_counter()
-            return sink.finish(
-                undecided=found.undecided,
-                certified=found.certified,
-                search={"tests": found.tests, "pivots": found.pivots, "ladder": dict(found.ladder)},
-                timings={
-                    "chart": charted - begun,
-                    "search": ended - charted,
-                    "total": ended - begun,
-                },
-                proof=None if log is None else log.finish(),
-            )
-    except KeyboardInterrupt:
-        raise EnumerationInterrupted(sink.run) from None
+
+    def prepare() -> None:
+        if own_file and directory is not None:
+            save(network, directory / NETWORK_NAME)
+
+    return _work(writer, plan, maker, jobs, limits, progress, begun, charted, prepare)
 
 
-def _layers(network: Network, through_layer: int | None) -> int:
-    total = len(network.layers)
-    if through_layer is None:
-        return total
-    if not 1 <= through_layer <= total:
-        raise NetworkError(
-            f"cannot enumerate through layer {through_layer}: "
-            f"{network.name!r} has layers 1 to {total}, the output layer last"
+def resume_run(
+    path: str | PathLike[str],
+    network: Network | None = None,
+    *,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+    progress: Callable[[SearchProgress], None] | None = None,
+) -> Run:
+    """Go on with a run that was interrupted, stopped, killed, or failed.
+
+    Nothing is lost but the tasks that were worked on; the finished run is the one that would have
+    been written without interruption, to the last bit of its rows.
+
+    Parameters
+    ----------
+    path : path
+        The run directory.
+    network : Network, optional
+        The network, where it is no longer in the file that the run names.
+    jobs, limits, progress
+        As for :func:`enumerate_regions`; limits count from now.
+
+    Returns
+    -------
+    Run
+        A run that is finished already is only opened.
+
+    Raises
+    ------
+    RunError
+        If there is nothing to resume, the network is another one, another process is at work on the
+        directory, or the run was begun by another version whose open cells cannot be read.
+    EnumerationInterrupted
+        On Ctrl-C.
+    """
+    begun, directory = time.perf_counter(), Path(path)
+    _check_jobs(jobs)
+    manifest = read_manifest(directory)
+    if manifest["status"] == "finished":
+        return open_run(directory)
+    tasks, options = manifest.get("tasks"), manifest.get("options", {})
+    core = manifest.get("versions", {}).get("core")
+    if not isinstance(tasks, dict):
+        raise RunError(f"{directory} was begun by a polyrank without tasks; enumerate again")
+    if core != built_from():
+        raise RunError(
+            f"{directory} was begun by another build of polyrank; resume it with that one, or "
+            "enumerate again"
         )
-    return through_layer
+    own = _network_of(directory, manifest) if network is None else network
+    if own.sha256 != manifest["network"]["hash"]:
+        raise RunError(
+            f"the network (hash {own.sha256[:12]}...) is not the run's "
+            f"({manifest['network']['hash'][:12]}...)"
+        )
+    chart = chart_for(own, domain_from_dict(manifest["domain"]))
+    if chart_entry(chart) != manifest["chart"]:
+        raise RunError(f"{directory} was begun in other coordinates; enumerate again")
+    plan = Plan(
+        own,
+        chart,
+        asked_layers(own, options.get("through_layer")),
+        engine_for(own, chart, str(manifest.get("engine"))),
+        bool(tasks["proof"]),
+        "shard",
+        tuple(float(v) for v in tasks["work"]),
+    )
+    writer = RunWriter.resume(directory, plan)
+    charted = time.perf_counter()
+    return _work(writer, plan, PieceMaker(plan), jobs, limits, progress, begun, charted)
+
+
+def _check_jobs(jobs: int | None) -> None:
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
+
+
+def _network_of(directory: Path, manifest: Mapping[str, Any]) -> Network:
+    """The network that a run names."""
+    entry = manifest.get("network_file")
+    if not isinstance(entry, dict):
+        raise RunError(f"{directory} does not say where its network is; name its file")
+    file = directory / str(entry["path"])  # an absolute path stays what it is
+    if not file.is_file():
+        raise RunError(f"{file}, the run's network, is missing; name the network's file")
+    return load(file, **dict(entry["options"]))
+
+
+def crew_of(plan: Plan, maker: PieceMaker, jobs: int | None) -> Crew:
+    """Threads for a plan, the first of them with a worker that there is already."""
+    count = available_threads() if jobs is None else jobs
+    return Threads([lambda: maker, *[lambda: PieceMaker(plan)] * (count - 1)])
+
+
+def _work(
+    writer: RunWriter,
+    plan: Plan,
+    maker: PieceMaker,
+    jobs: int | None,
+    limits: Limits | None,
+    progress: Callable[[SearchProgress], None] | None,
+    begun: float,
+    charted: float,
+    prepare: Callable[[], None] = lambda: None,
+) -> Run:
+    """Work on all open tasks, and end the run as it ends."""
+    bounds = limits or Limits()
+
+    def timings() -> dict[str, float]:
+        ended = time.perf_counter()
+        return {"chart": charted - begun, "search": ended - charted, "total": ended - begun}
+
+    try:
+        with writer:
+            prepare()
+            crew = crew_of(plan, maker, jobs)
+
+            def between() -> None:
+                regions = writer.rows + crew.rows
+                bounds.look(begun=begun, regions=regions, written=writer.written)
+                if progress is not None:
+                    seconds = time.perf_counter() - charted
+                    undecided = writer.undecided_count
+                    progress(SearchProgress(regions, writer.share, undecided, seconds))
+
+            try:
+                conduct(
+                    crew,
+                    writer.tickets,
+                    accept=writer.accept,
+                    unfinished=writer.unfinished,
+                    between=between,
+                )
+            except LimitReached as reached:
+                return writer.stop(str(reached), timings=timings())
+            return writer.finish(timings=timings())
+    except KeyboardInterrupt:
+        raise EnumerationInterrupted(writer.run) from None

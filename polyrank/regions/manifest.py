@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
@@ -43,7 +44,9 @@ REGIONS_NAME = "regions"
 #: Formats that are not read any more, and why.
 _OLDER = {1: "its network hash does not tell some networks apart"}
 
-Status = Literal["running", "interrupted", "failed", "finished"]
+_SHARD = re.compile(r"(part|task|open)-([0-9]{6,})\.parquet")
+
+Status = Literal["running", "stopped", "interrupted", "failed", "finished"]
 
 _LIBRARIES = ("numpy", "python-flint", "pyarrow", "highspy")
 
@@ -69,17 +72,16 @@ _SHAPE: dict[str, Any] = {
 def shard_files(directory: Path) -> list[Path]:
     """The Parquet files that hold the rows of a run directory, in order.
 
-    Complete shards are ``regions/part-000000.parquet`` and so on. While a shard is being written
-    its rows also go to small files ``part-000003.000000.parquet``, ...: they count where the shard
-    is missing, because the process was killed or still runs.
+    The shards of a finished run are ``regions/part-000000.parquet`` and so on; until it is finished
+    ``task-000012.parquet``, one for every task that is done, and ``open-000013.parquet``, what
+    tasks had found that were not.
     """
-    files = sorted((directory / REGIONS_NAME).glob("part-*.parquet"))
-    complete = {file.name for file in files if file.name.count(".") == 1}
-    return [
-        file
-        for file in files
-        if file.name in complete or f"{file.name.split('.')[0]}.parquet" not in complete
+    found = [
+        (name[1] != "part", name[1], int(name[2]), file)
+        for file in (directory / REGIONS_NAME).glob("*.parquet")
+        if (name := _SHARD.fullmatch(file.name)) is not None
     ]
+    return [file for *_, file in sorted(found)]
 
 
 def versions() -> dict[str, str]:

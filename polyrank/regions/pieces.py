@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from polyrank.cells.explore import Explored, Explorer, explorer
 from polyrank.cells.subtree import Subtree
 from polyrank.cells.task import Batch, settled
-from polyrank.posed.problem import Problem as Posed
+from polyrank.posed.problem import Problem
 from polyrank.regions.histogram import RankHistogram
-from polyrank.regions.problem import Problem
+from polyrank.regions.plan import Plan
 from polyrank.regions.proof_log import packed_log
 from polyrank.regions.schema import record_batch
 
@@ -67,15 +67,15 @@ class PieceMaker:
 
     Parameters
     ----------
-    problem : Problem
+    plan : Plan
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        posed = Posed(problem.network, problem.chart, problem.layers)
-        self.explorer: Explorer = explorer(posed, problem.engine, proof=problem.proof)
-        self._ranks = posed.ranks
-        self._schema = problem.schema
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        problem = Problem(plan.network, plan.chart, plan.layers)  # one for each thread
+        self.explorer: Explorer = explorer(problem, plan.engine, proof=plan.proof)
+        self._ranks = problem.ranks
+        self._schema = plan.schema
         self.rows = 0
 
     def make(self, tree: Subtree, stopped: Callable[[], bool] = lambda: False) -> Piece:
@@ -87,8 +87,8 @@ class PieceMaker:
         stopped : callable
             Asked several times a second whether to give up; then ``explored.complete`` is False.
         """
-        problem, begun = self.problem, time.perf_counter()
-        histogram = RankHistogram(problem.layers)
+        plan, begun = self.plan, time.perf_counter()
+        histogram = RankHistogram(plan.layers)
         digest = _Digest()
         batches: list[pa.RecordBatch] = []
         log: list[bytes] = []
@@ -98,22 +98,22 @@ class PieceMaker:
             batch = settled(found, self._ranks)
             histogram.add(batch.rank)
             self.rows = histogram.rows
-            if problem.keep != "nothing":
+            if plan.keep != "nothing":
                 digest.add(batch)
                 batches.append(record_batch(batch, self._schema))
 
-        work = problem.work[min(tree.generation, len(problem.work) - 1)]
+        work = plan.work[min(tree.generation, len(plan.work) - 1)]
         explored = self.explorer.explore(
-            tree, work, sink=sink, proof=log.append if problem.proof else None, stopped=stopped
+            tree, work, sink=sink, proof=log.append if plan.proof else None, stopped=stopped
         )
         shard = b""
-        if problem.keep == "shard" and batches:
+        if plan.keep == "shard" and batches:
             shard, batches = encoded(batches, self._schema), []
         packed, segments, size = packed_log(log) if explored.complete else (b"", 0, 0)
         piece = Piece(
             histogram.rows,
             histogram,
-            digest.text() if problem.keep != "nothing" else "",
+            digest.text() if plan.keep != "nothing" else "",
             shard,
             tuple(batches),
             packed,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "OPEN_NAME",
     "REGIONS_NAME",
     "UNDECIDED_NAME",
     "Run",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 UNDECIDED_NAME = "undecided.json"
+#: Prefixes of the cells that a run which ended early left open.
+OPEN_NAME = "open.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +77,10 @@ class Run:
 
     @property
     def status(self) -> str:
-        """``finished``, ``interrupted``, ``failed``, or ``running`` (also of a killed process)."""
+        """``finished``, ``stopped`` (at a limit), ``interrupted``, ``failed`` or ``running``.
+
+        ``running`` is also that of a process that was killed.
+        """
         return str(self.manifest["status"])
 
     @property
@@ -107,16 +113,35 @@ class Run:
     def count_interval(self) -> tuple[int, int | None]:
         """Proven bounds of the number of regions; None where there is no upper bound.
 
-        A cell with u units that were not decided holds at most 2^u codewords. A run that did not
-        finish left unseen cells, so that nothing bounds it from above.
+        A cell with u units that were not decided holds at most 2^u codewords. What a run that did
+        not finish left open is bounded by :func:`polyrank.cells.subtree.most_regions`, unless it
+        was killed.
         """
         if self.status != "finished":
-            return self.count, None
+            bound = (self.manifest.get("open") or {}).get("regions_at_most")
+            return self.count, None if bound is None else max(self.count, int(bound))
         if not self.manifest["certified"] and not self._prefixes:
             return self.count, None
         return self.count, self.count + sum(
             2 ** min(self.bits, prefix.count("?")) for prefix in self._prefixes
         )
+
+    @property
+    def open_prefixes(self) -> tuple[str, ...]:
+        """Cells that a run which ended early left open, spelled as ``undecided_prefixes``.
+
+        Empty of a finished run, of one in memory, and of one that was killed.
+
+        Raises
+        ------
+        RunError
+            If the list is damaged.
+        """
+        if self.path is None or self.status in {"finished", "running"}:
+            return ()
+        if not (self.path / OPEN_NAME).exists():
+            return ()
+        return _read_list(self.path / OPEN_NAME)
 
     @property
     def bits(self) -> int:
@@ -350,6 +375,15 @@ def read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ..
     if not expected:
         return ()
     path = directory / UNDECIDED_NAME
+    prefixes = _read_list(path)
+    if len(prefixes) != expected:
+        raise RunError(
+            f"{path} lists {len(prefixes)} undecided prefixes, but the manifest counts {expected}"
+        )
+    return prefixes
+
+
+def _read_list(path: Path) -> tuple[str, ...]:
     try:
         prefixes = tuple(json.loads(path.read_text(encoding="utf-8"))["prefixes"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -359,8 +393,4 @@ def read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ..
             raise RunError(
                 f"{path} is damaged: {str(prefix)[:60]!r} is not made of 0, 1, z, =, ? and |"
             )
-    if len(prefixes) != expected:
-        raise RunError(
-            f"{path} lists {len(prefixes)} undecided prefixes, but the manifest counts {expected}"
-        )
     return prefixes

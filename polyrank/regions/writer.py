@@ -1,59 +1,81 @@
-"""Streams regions to a run directory, or keeps them in memory when no directory is given.
+"""Writes what tasks give to a run directory, or keeps it in memory when no directory is given.
 
-A shard is written under a ``.partial`` name and renamed when it is complete; the manifest says
-``running`` until :meth:`RunWriter.finish`. Memory holds a few row groups at a time.
-
-A file of Parquet cannot be read before its end is written, and a shard takes a million rows. The
-rows of the shard that is being written are therefore written a second time every few seconds, each
-time those that are new, as small files ``part-000003.000017.parquet`` beside the complete shards:
-a process that is killed leaves them behind. When the shard is complete they are deleted, so that
-what a run leaves that ends by itself does not depend on the clock.
+A task gives one shard, and one part of the proof, or nothing: each is written under a ``.partial``
+name and renamed, then the journal says that the task is done (:mod:`polyrank.regions.journal`).
+While a run goes on its shards are ``regions/task-000012.parquet``, numbered as tasks come up. When
+no task is left they become ``regions/part-000000.parquet`` and so on, in the order of the tree of
+tasks: the finished run does not depend on who worked on what, in which order, or how often he died.
+The manifest says ``running`` until then.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from polyrank.cells.subtree import (
+    Subtree,
+    most_regions,
+    prefix_of,
+    subtree_from_json,
+    subtree_to_json,
+)
 from polyrank.errors import RunError
+from polyrank.regions.crew import Ticket
 from polyrank.regions.directory import disk_errors, new_directory
 from polyrank.regions.histogram import RankHistogram
-from polyrank.regions.manifest import FORMAT_VERSION, Status, write_manifest
-from polyrank.regions.run import REGIONS_NAME, UNDECIDED_NAME, Run, read_shards
-from polyrank.regions.schema import RegionBatch, layers_of, record_batch, region_schema
+from polyrank.regions.journal import JOURNAL_NAME, Journal
+from polyrank.regions.manifest import (
+    FORMAT_VERSION,
+    REGIONS_NAME,
+    Status,
+    read_manifest,
+    write_manifest,
+)
+from polyrank.regions.pieces import Piece, encoded
+from polyrank.regions.plan import Plan
+from polyrank.regions.proof_log import PROOF_NAME
+from polyrank.regions.run import OPEN_NAME, UNDECIDED_NAME, Run
 
-__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "SECONDS_BETWEEN_SAVES", "RunWriter"]
+__all__ = ["RunWriter"]
 
-ROWS_PER_GROUP = 65_536
-ROWS_PER_SHARD = 16 * ROWS_PER_GROUP
-SECONDS_BETWEEN_SAVES = 2.0
-#: Rows wait for their small file no longer than it takes this many to come in.
-_ROWS_PER_SAVE = 4 * ROWS_PER_GROUP
-#: The small files of a long run are few: the wait grows with the time that has passed.
-_SHARE_BETWEEN_SAVES = 0.005
+
+@dataclass(slots=True, eq=False)
+class _Done:
+    """A task that is done."""
+
+    path: tuple[int, ...]
+    number: int
+    rows: int
+    digest: str
+    segments: int
+    log_bytes: int
+    undecided: tuple[str, ...]
+    counts: Mapping[str, int]
+    batches: tuple[pa.RecordBatch, ...] = field(default=())
 
 
 class RunWriter:
-    """A sink for batches of regions.
+    """Takes in what the tasks of a run give.
 
     Parameters
     ----------
     manifest : mapping
         What is known before the search: ``network``, ``domain``, ``chart``, ``options`` and so on.
-    bits, layers, dim : int
-        Codeword bits N, layers with a rank L, dimension k of the domain.
+    plan : Plan
+    root : Subtree
+        The whole domain.
     directory : Path, optional
         A directory that does not exist yet. None keeps the table in memory.
-    rows_per_group, rows_per_shard : int
-        Row groups bound the memory; shards bound what a crash can lose.
 
     Raises
     ------
@@ -66,39 +88,109 @@ class RunWriter:
     ``interrupted`` (KeyboardInterrupt) or ``failed`` (anything else), with the rows so far.
     """
 
+    _journal: Journal | None
+
     def __init__(
         self,
         manifest: Mapping[str, Any],
-        *,
-        bits: int,
-        layers: int,
-        dim: int,
+        plan: Plan,
+        root: Subtree,
         directory: Path | None = None,
-        rows_per_group: int = ROWS_PER_GROUP,
-        rows_per_shard: int = ROWS_PER_SHARD,
     ) -> None:
-        self._manifest = {"polyrank_run": FORMAT_VERSION, **manifest}
-        self._bits = bits
-        self._schema = region_schema(bits, layers, dim)
-        self._directory = directory
-        self._rows_per_group = rows_per_group
-        self._rows_per_shard = rows_per_shard
-        self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
-        self._kept: list[pa.RecordBatch] = []
-        self._shard: pq.ParquetWriter | None = None
-        self._shard_rows = 0
-        self._shards: list[dict[str, Any]] = []
-        self._unsaved: list[pa.RecordBatch] = []
-        self._unsaved_rows = 0
-        self._saved: list[Path] = []
-        self._begun = self._saved_at = time.monotonic()
-        self._histogram = RankHistogram(layers)
-        self._run: Run | None = None
-        if directory is not None:
-            with new_directory(directory):
-                (directory / REGIONS_NAME).mkdir()
+        tasks = {"work": list(plan.work), "proof": plan.proof}
+        self._start({"polyrank_run": FORMAT_VERSION, **manifest, "tasks": tasks}, plan, directory)
+        self._open[0] = Ticket((), 0, root)
+        self._journal = None
+        if directory is None:
+            return
+        with new_directory(directory):
+            (directory / REGIONS_NAME).mkdir()
+            if plan.proof:
+                (directory / PROOF_NAME).mkdir()
+            journal = Journal.create(directory)
+            try:
+                journal.append({"root": subtree_to_json(root)})
                 write_manifest(directory, self._entry("running"))
+            except BaseException:
+                journal.close()
+                raise
+        self._journal = journal
+
+    def _start(self, manifest: Mapping[str, Any], plan: Plan, directory: Path | None) -> None:
+        self._manifest = dict(manifest)
+        self._plan = plan
+        self._directory = directory
+        self._done: list[_Done] = []
+        self._parts: list[tuple[Ticket, Piece]] = []
+        self._open: dict[int, Ticket] = {}
+        self._next = 1
+        self._histogram = RankHistogram(plan.layers)
+        self._run: Run | None = None
+        self.written = 0
+        self._began = time.perf_counter()
+
+    @classmethod
+    def resume(cls, directory: Path, plan: Plan) -> Self:
+        """Go on with a run that ended early.
+
+        Raises
+        ------
+        RunError
+            If it has no journal, the journal is damaged or in use, or a shard is missing.
+        """
+        writer = cls.__new__(cls)
+        writer.reopen(directory, plan)
+        return writer
+
+    def reopen(self, directory: Path, plan: Plan) -> None:
+        """See :meth:`resume`."""
+        self._start(read_manifest(directory), plan, directory)
+        for entry in ("open", "limit", "error", "shards"):
+            self._manifest.pop(entry, None)
+        with disk_errors(directory):
+            journal, entries = Journal.reopen(directory)
+            try:
+                self._replay(directory, entries)
+                for file in (
+                    *directory.rglob("*.partial"),
+                    *directory.glob(f"{REGIONS_NAME}/open-*"),
+                ):
+                    file.unlink()
+                (directory / OPEN_NAME).unlink(missing_ok=True)
+                write_manifest(directory, self._entry("running"))
+            except BaseException:
+                journal.close()
+                raise
+        self._journal = journal
+
+    def _replay(self, directory: Path, entries: list[dict[str, Any]]) -> None:
+        """Take in the journal."""
+        path = directory / JOURNAL_NAME
+        try:
+            root = subtree_from_json(entries[0]["root"])
+            self._open[0] = Ticket((), 0, root)
+            for entry in entries[1:]:
+                ticket = self._open.pop(int(entry["task"]))
+                done = _Done(
+                    ticket.path,
+                    ticket.number,
+                    int(entry["rows"]),
+                    str(entry["digest"]),
+                    int(entry["segments"]),
+                    int(entry["log_bytes"]),
+                    tuple(entry["undecided"]),
+                    entry["counts"],
+                )
+                trees = [subtree_from_json(tree) for tree in entry["rest"]]
+                self._note(done, RankHistogram.from_json(entry["ranks"], done.rows), trees)
+                self.written += int(entry["written"])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise RunError(f"{path} is damaged: {error}") from None
+        if self._open:  # else they may have their last names already
+            for done in self._done:
+                file = self._shard(done.number)
+                if done.rows and not file.exists():
+                    raise RunError(f"{file} is missing, which {path} says is done")
 
     @property
     def rows(self) -> int:
@@ -106,98 +198,134 @@ class RunWriter:
         return self._histogram.rows
 
     @property
+    def share(self) -> float:
+        """Of the tree that is done, by a guess."""
+        return min(1.0, 1.0 - sum(ticket.tree.share for ticket in self._open.values()))
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Cells that were not decided, in order."""
+        return tuple(text for done in self._ordered() for text in done.undecided)
+
+    @property
+    def undecided_count(self) -> int:
+        """How many they are."""
+        return sum(len(done.undecided) for done in self._done)
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        """The tasks that are open."""
+        return list(self._open.values())
+
+    @property
     def run(self) -> Run:
-        """The run as it ended: finished, interrupted or failed."""
+        """The run as it ended: finished, stopped, interrupted or failed."""
         if self._run is None:
             raise RunError("the run is still being written")
         return self._run
 
-    def write(self, batch: RegionBatch) -> None:
-        """Append the regions of a batch; its arrays are copied and may be reused.
+    def accept(self, ticket: Ticket, piece: Piece) -> list[Ticket]:
+        """Keep what a task gave; the tasks that it leaves.
 
         Raises
         ------
         RunError
-            If the disk is full or cannot be written.
+            If the disk is full or cannot be written; then the task is not done.
         """
-        table = record_batch(batch, self._schema)
-        if table.num_rows == 0:
-            return
-        self._histogram.add(batch.rank)
-        if self._directory is None:
-            self._kept.append(table)
-            return
-        self._pending.append(table)
-        self._pending_rows += table.num_rows
-        self._unsaved.append(table)
-        self._unsaved_rows += table.num_rows
-        if self._pending_rows >= self._rows_per_group:
+        rest, number = piece.explored.rest, ticket.number
+        if self._directory is not None and self._journal is not None:
             with disk_errors(self._directory):
-                self._flush(whole_groups=True)
-        self.save()
+                try:
+                    self._store(self._journal, number, piece)
+                except OSError:
+                    for file in (self._shard(number), self._part(number)):
+                        file.unlink(missing_ok=True)
+                    raise
+        del self._open[number]
+        done = _Done(
+            ticket.path,
+            number,
+            piece.rows,
+            piece.digest,
+            piece.segments,
+            piece.log_bytes,
+            piece.explored.undecided,
+            piece.explored.counts,
+            piece.batches,
+        )
+        return self._note(done, piece.histogram, list(rest))
 
-    def save(self) -> None:
-        """Make the rows so far readable for whoever finds them if the process is killed now.
+    def _store(self, journal: Journal, number: int, piece: Piece) -> None:
+        """Write a shard and a part of the proof, then what the journal says of them."""
+        written, before = 0, journal.size
+        for file, content in (
+            (self._shard(number), piece.shard),
+            (self._part(number), piece.log),
+        ):
+            if content:
+                self._write(file, content)
+                written += len(content)
+        journal.append(
+            {
+                "task": number,
+                "rows": piece.rows,
+                "ranks": piece.histogram.as_json(),
+                "digest": piece.digest,
+                "segments": piece.segments,
+                "log_bytes": piece.log_bytes,
+                "undecided": list(piece.explored.undecided),
+                "counts": {k: n for k, n in piece.explored.counts.items() if n},
+                "rest": [subtree_to_json(tree) for tree in piece.explored.rest],
+                "written": written,
+            }
+        )
+        self.written += written + journal.size - before
 
-        Does nothing if the last time is not long ago.
+    def unfinished(self, ticket: Ticket, piece: Piece) -> None:
+        """Keep part of what an unfinished task gives, for readers: the task stays open."""
+        if piece.rows:
+            self._parts.append((ticket, piece))
 
-        Raises
-        ------
-        RunError
-            If the disk is full or cannot be written.
-        """
-        now = time.monotonic()
-        wait = max(SECONDS_BETWEEN_SAVES, _SHARE_BETWEEN_SAVES * (now - self._begun))
-        due = self._unsaved_rows >= _ROWS_PER_SAVE or now >= self._saved_at + wait
-        if not due or not self._unsaved:
-            return
-        name = f"{_shard_stem(len(self._shards))}.{len(self._saved):06d}.parquet"
-        file = self._root / REGIONS_NAME / name
-        draft = self._draft_of(file)
-        table = pa.Table.from_batches(self._unsaved, schema=self._schema)
-        # forget first: an interrupt here may leave these rows out of this file, but never twice
-        self._unsaved, self._unsaved_rows = [], 0
-        self._saved.append(file)
-        with disk_errors(self._root):
-            pq.write_table(
-                table, draft, compression="none", use_dictionary=False, write_statistics=False
-            )
-            draft.replace(file)
-        self._saved_at = time.monotonic()
+    def _note(self, done: _Done, ranks: RankHistogram, rest: list[Subtree]) -> list[Ticket]:
+        self._done.append(done)
+        self._histogram.merge(ranks)
+        following = []
+        for i, tree in enumerate(rest):
+            following.append(Ticket((*done.path, i), self._next, tree))
+            self._open[self._next] = following[-1]
+            self._next += 1
+        return following
 
-    def finish(
-        self,
-        *,
-        undecided: Sequence[str] = (),
-        certified: bool,
-        search: Mapping[str, Any] | None = None,
-        timings: Mapping[str, float] | None = None,
-        proof: Mapping[str, Any] | None = None,
-    ) -> Run:
-        """Close the last shard, write the verdict and return the run.
+    def _ordered(self) -> list[_Done]:
+        return sorted(self._done, key=lambda done: done.path)
+
+    def finish(self, *, timings: Mapping[str, float] | None = None) -> Run:
+        """Give the shards their names in order, write the verdict and return the run.
 
         Parameters
         ----------
-        undecided : sequence of str
-            Cells that were not decided, as :func:`polyrank.cells.task.prefix_text` spells them.
-        certified : bool
-            The search decided every cell with a verified certificate. A run with undecided
-            prefixes is never certified, whatever this says.
-        search : mapping, optional
-            ``tests``, ``pivots``, ``ladder`` and whatever else the search counted.
         timings : mapping, optional
             Seconds by stage.
-        proof : mapping, optional
-            The entry that seals a proof log (:class:`polyrank.regions.proof_log.ProofLog`).
+
+        Raises
+        ------
+        RunError
+            If tasks are open, or the disk is full or cannot be written.
+        """
+        if self._open:
+            raise RunError(f"{len(self._open)} tasks of the run are open")
+        return self._close("finished", timings=timings)
+
+    def stop(self, limit: str, *, timings: Mapping[str, float] | None = None) -> Run:
+        """End the run at a limit: partial, with what is open listed; the run as it is.
 
         Raises
         ------
         RunError
             If the disk is full or cannot be written.
         """
-        if proof is not None:
-            self._manifest["proof"] = dict(proof)
-        return self._close("finished", undecided, certified, search, timings)
+        self._manifest["limit"] = limit
+        return self._close("stopped", timings=timings)
 
     def __enter__(self) -> Self:
         return self
@@ -208,124 +336,181 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._run is not None:
-            return
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        status: Status = "interrupted" if interrupted else "failed"
-        reason = None if error is None or interrupted else f"{type(error).__name__}: {error}"
         try:
-            self._close(status, error=reason)
-        except (RunError, pa.ArrowException):  # a writer that has failed once is closed
-            self._abandon(reason)
+            if self._run is None:
+                interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+                status: Status = "interrupted" if interrupted else "failed"
+                named = error is not None and not interrupted
+                self._close(status, error=f"{type(error).__name__}: {error}" if named else None)
+        except RunError:
+            if error is None:
+                raise
+            # the disk refused once more: the manifest still says "running", which is no verdict
+            if self._directory is not None:
+                self._run = Run.on_disk(self._entry("running"), self._directory)
+        finally:
+            if self._journal is not None:
+                self._journal.close()
 
     def _close(
         self,
         status: Status,
-        undecided: Sequence[str] = (),
-        certified: bool = False,
-        search: Mapping[str, Any] | None = None,
         timings: Mapping[str, float] | None = None,
         error: str | None = None,
     ) -> Run:
-        prefixes = tuple(undecided)
-        certified = certified and status == "finished" and not prefixes
+        whole = status == "finished"
+        if not whole:
+            self._manifest["open"] = self._left_open()
+        undecided = self.undecided
         if self._directory is None:
-            table = pa.Table.from_batches(self._kept, schema=self._schema)
-            if status != "finished":
-                self._recount(table.to_batches())
-            entry = self._entry(status, len(prefixes), certified, search, timings, error)
-            self._run = Run.in_memory(entry, table, prefixes)
+            for _, part in self._parts:
+                self._histogram.merge(part.histogram)
+            entry = self._entry(status, timings, error)
+            batches = [batch for done in self._ordered() for batch in done.batches]
+            batches += [batch for _, part in self._parts for batch in part.batches]
+            table = pa.Table.from_batches(batches, schema=self._plan.schema)
+            self._run = Run.in_memory(entry, table, undecided)
             return self._run
         with disk_errors(self._directory):
-            self._flush(whole_groups=False)
-            self._close_shard()
-            if status != "finished":
-                self._recount(read_shards(self._directory))
-            entry = self._entry(status, len(prefixes), certified, search, timings, error)
-            if prefixes:
-                text = json.dumps({"bits": self._bits, "prefixes": prefixes}, indent=1)
-                _write_durably(self._directory / UNDECIDED_NAME, text + "\n")
+            if whole:
+                self._name_in_order()
+            else:
+                self._write_parts()
+            entry = self._entry(status, timings, error)
+            if undecided:
+                self._write_list(UNDECIDED_NAME, undecided)
             write_manifest(self._directory, entry)
+            if whole and self._journal is not None:
+                self._journal.close()
+                (self._directory / JOURNAL_NAME).unlink(missing_ok=True)
         self._run = Run.on_disk(entry, self._directory)
         return self._run
 
-    def _recount(self, stored: Iterable[pa.RecordBatch]) -> None:
-        # An interrupt may fall between counting a batch and storing it: what is stored counts.
-        self._histogram = RankHistogram.of(stored, layers_of(self._schema))
+    def _left_open(self) -> dict[str, Any]:
+        """What is open, and how many regions there are at most."""
+        plan = self._plan
+        bound, cells = self._histogram.rows, 0
+        for ticket in self._open.values():
+            for cell in ticket.tree.cells:
+                text = prefix_of(cell, plan.unit_start)
+                bound += most_regions(text, plan.hyperplane, plan.chart.k)
+                cells += 1
+        for text in self.undecided:
+            bound += most_regions(text, plan.hyperplane, plan.chart.k)
+        return {"tasks": len(self._open), "cells": cells, "regions_at_most": bound}
 
-    def _abandon(self, reason: str | None) -> None:
-        """Give up the open shard, which the disk refused, and keep the files that are complete."""
-        draft = self._partial()
+    def _write_parts(self) -> None:
+        """Rows of unfinished tasks, and the cells that are open, for readers."""
+        for ticket, part in self._parts:
+            shard = part.shard or encoded(list(part.batches), self._plan.schema)
+            self._write(self._root / REGIONS_NAME / f"open-{ticket.number:06d}.parquet", shard)
+            self._histogram.merge(part.histogram)
+        self._parts = []
+        start = self._plan.unit_start
+        tickets = sorted(self._open.values())
+        self._write_list(
+            OPEN_NAME, tuple(prefix_of(cell, start) for t in tickets for cell in t.tree.cells)
+        )
+
+    def _write_list(self, name: str, prefixes: tuple[str, ...]) -> None:
+        text = json.dumps({"bits": self._plan.bits, "prefixes": prefixes}, indent=1)
+        self._write(self._root / name, (text + "\n").encode())
+
+    def _name_in_order(self) -> None:
+        """Give shards and parts of the proof their last names; again, if that was cut off."""
+        shards: list[dict[str, Any]] = []
+        parts: list[str] = []
+        firsts: list[int] = []
+        row = 0
+        for done in self._ordered():
+            if done.rows:
+                name = f"{REGIONS_NAME}/part-{len(shards):06d}.parquet"
+                self._rename(self._shard(done.number), self._root / name)
+                shards.append({"file": name, "rows": done.rows})
+            if done.segments:
+                name = f"{PROOF_NAME}/part-{len(parts):06d}.bin.zst"
+                self._rename(self._part(done.number), self._root / name)
+                parts.append(name)
+                firsts.append(row)
+            row += done.rows
+        for folder in (REGIONS_NAME, PROOF_NAME):
+            _sync(self._root / folder)
+        self._manifest["shards"] = shards
+        if self._plan.proof:
+            self._manifest["proof"] = {
+                "version": 2,
+                "parts": parts,
+                "rows": firsts,
+                "segments": sum(done.segments for done in self._done),
+                "bytes": sum(done.log_bytes for done in self._done),
+            }
+
+    def _rename(self, before: Path, after: Path) -> None:
         try:
-            if self._shard is not None:
-                self._shard.close()
-        except (OSError, pa.ArrowException):
-            pass  # it is deleted in the next line
-        self._shard, self._pending = None, []
-        try:
-            draft.unlink(missing_ok=True)
-            for file in self._saved:
-                self._draft_of(file).unlink(missing_ok=True)
-                if file.exists():
-                    rows = int(pq.read_metadata(file).num_rows)
-                    self._shards.append({"file": f"{REGIONS_NAME}/{file.name}", "rows": rows})
-            self._recount(read_shards(self._root))
-            entry = self._entry("failed", error=reason)
-            write_manifest(self._root, entry)
-        except (OSError, RunError):
-            return  # the manifest still says "running", which no reader takes for finished
-        self._run = Run.on_disk(entry, self._root)
+            before.replace(after)
+        except FileNotFoundError:
+            if not after.exists():
+                raise
 
     def _entry(
         self,
         status: Status,
-        undecided: int = 0,
-        certified: bool = False,
-        search: Mapping[str, Any] | None = None,
         timings: Mapping[str, float] | None = None,
         error: str | None = None,
     ) -> dict[str, Any]:
-        return {
+        finished, undecided = status == "finished", len(self.undecided)
+        counts: dict[str, int] = {}
+        for done in self._done:
+            for name, n in done.counts.items():
+                counts[name] = counts.get(name, 0) + n
+        tests, pivots = counts.pop("tests", 0), counts.pop("pivots", 0)
+        entry = {
             **self._manifest,
             "status": status,
-            "certified": certified,
+            "certified": finished and not undecided,
             "error": error,
-            "bits": self._bits,
-            "layers": layers_of(self._schema),
+            "bits": self._plan.bits,
+            "layers": self._plan.layers,
             "counts": {"regions": self._histogram.rows, "undecided": undecided},
             "rank_histogram": self._histogram.as_json(),
-            "search": dict(search or {}),
+            "search": {"tests": tests, "pivots": pivots, "ladder": counts} if self._done else {},
             "timings": dict(timings or {}),
-            "shards": self._shards,
         }
+        if finished:
+            entry["content"] = self._content()
+        if self._directory is not None and not finished:
+            files = sorted((self._directory / REGIONS_NAME).glob("*.parquet"))
+            entry["shards"] = [{"file": f"{REGIONS_NAME}/{file.name}"} for file in files]
+        return entry
 
-    def _flush(self, *, whole_groups: bool) -> None:
-        table = pa.Table.from_batches(self._pending, schema=self._schema)
-        while table.num_rows >= self._rows_per_group or (table.num_rows and not whole_groups):
-            group = table.slice(0, self._rows_per_group)
-            table = table.slice(group.num_rows)
-            # forget first: an interrupt here may lose these rows, but never doubles them
-            self._pending, self._pending_rows = table.to_batches(), table.num_rows
-            self._write_group(group)
+    def _content(self) -> str:
+        """A hash of the rows of all shards in order, and of which rows a shard has."""
+        digest = hashlib.blake2b(digest_size=32)
+        for done in self._ordered():
+            if done.rows:
+                digest.update(f"{done.rows} {done.digest}\n".encode())
+        return digest.hexdigest()
 
-    def _write_group(self, group: pa.Table) -> None:
-        if self._shard is None:
-            ranks = [name for name in self._schema.names if name.startswith("rank_")]
-            self._shard = pq.ParquetWriter(
-                self._partial(), self._schema, compression="zstd", use_dictionary=ranks
-            )
-            self._shard_rows = 0
-        self._shard.write_table(group, row_group_size=self._rows_per_group)
-        self._shard_rows += group.num_rows
-        if self._shard_rows >= self._rows_per_shard:
-            self._close_shard()
+    def _write(self, file: Path, content: bytes) -> None:
+        """Write a file durably, or not at all."""
+        # drafts lie outside of the folders that other programs read as a whole
+        draft = self._root / f"{file.name}.partial"
+        try:
+            with draft.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            draft.replace(file)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        _sync(file.parent)
 
-    def _partial(self) -> Path:
-        return self._draft_of(Path(f"{_shard_stem(len(self._shards))}.parquet"))
+    def _shard(self, number: int) -> Path:
+        return self._root / REGIONS_NAME / f"task-{number:06d}.parquet"
 
-    def _draft_of(self, file: Path) -> Path:
-        # outside the folder of shards, which other programs read as a whole
-        return self._root / f"{file.name}.partial"
+    def _part(self, number: int) -> Path:
+        return self._root / PROOF_NAME / f"task-{number:06d}.bin.zst"
 
     @property
     def _root(self) -> Path:
@@ -333,36 +518,13 @@ class RunWriter:
             raise AssertionError("a run in memory has no files")
         return self._directory
 
-    def _close_shard(self) -> None:
-        if self._shard is None:
-            return
-        self._shard.close()
-        self._shard = None
-        draft = self._partial()
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        name = draft.name.removesuffix(".partial")
-        rows = int(pq.read_metadata(draft).num_rows)
-        draft.replace(self._root / REGIONS_NAME / name)
-        self._shards.append({"file": f"{REGIONS_NAME}/{name}", "rows": rows})
-        self._forget_saved()
 
-    def _forget_saved(self) -> None:
-        """Delete the small files of the shard that is complete; readers pass over them already."""
-        for file in self._saved:
-            file.unlink(missing_ok=True)
-            self._draft_of(file).unlink(missing_ok=True)
-        self._saved = []
-        self._unsaved, self._unsaved_rows = list(self._pending), self._pending_rows
-        self._saved_at = time.monotonic()
-
-
-def _shard_stem(number: int) -> str:
-    return f"part-{number:06d}"
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def _sync(folder: Path) -> None:
+    """See to it that names in a folder stay, where the system knows how."""
+    if os.name != "posix" or not folder.is_dir():
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

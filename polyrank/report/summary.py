@@ -28,14 +28,16 @@ def verdict(run: Run) -> str:
     listed = _listed(run)
     if run.certified:
         return f"certified: exactly {listed}"
+    at_most = run.count_interval[1]
     if run.status != "finished":
         reason = {
             "interrupted": "it was interrupted",
             "failed": "it failed",
             "running": "it was killed or is still running",
+            "stopped": f"stopped at {run.manifest.get('limit')}",
         }.get(run.status, f"its status is {run.status!r}")
-        return f"partial: at least {listed}; {reason}"
-    at_most = run.count_interval[1]
+        most = "" if at_most is None else f" and at most {large(at_most)}"
+        return f"partial: at least {listed}{most}; {reason}"
     return (
         f"not certified: at least {listed}"
         + ("" if at_most is None else f" and at most {large(at_most)}")
@@ -100,7 +102,9 @@ def run_object(run: Run) -> dict[str, Any]:
         compilation), ``tests``, ``pivots``, ``ladder``,
         ``domain``, ``dimension``, ``lineality`` (of it: directions that nothing depends on),
         ``network`` (name, hash, widths, bits, source), ``engine``,
-        ``options``, ``notes``, ``versions``, ``timings`` and ``output`` (the directory or null).
+        ``options``, ``notes``, ``versions``, ``timings``, ``output`` (the directory or null),
+        ``limit`` (at which it was stopped, or null), ``open`` (what is open, or null) and
+        ``content`` (a hash of the rows; null of a partial run).
     """
     manifest = run.manifest
     search: Mapping[str, Any] = manifest["search"]
@@ -129,6 +133,9 @@ def run_object(run: Run) -> dict[str, Any]:
         "versions": manifest.get("versions", {}),
         "timings": manifest["timings"],
         "output": None if run.path is None else str(run.path),
+        "limit": manifest.get("limit"),
+        "open": manifest.get("open"),
+        "content": manifest.get("content"),
     }
 
 

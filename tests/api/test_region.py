@@ -184,18 +184,11 @@ def test_a_saved_run_is_the_same(tmp_path: Path) -> None:
         saved.save(tmp_path / "other")
 
 
-def test_rows_of_many_row_groups(tmp_path: Path) -> None:
-    from polyrank.regions.writer import RunWriter
-
+def test_rows_of_many_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyrank.regions.enumerate.TASK_WORK", (300.0, 400.0))
     rng = np.random.default_rng(3)
-    net = pr.Network.from_arrays([rng.normal(size=(9, 2)), np.ones((1, 9))], [np.ones(9), [0.0]])
-    small = RunWriter.__init__.__kwdefaults__
-    before = dict(small)
-    small.update(rows_per_group=7, rows_per_shard=14)
-    try:
-        run = pr.enumerate_regions(net, pr.Box(-5, 5), out=tmp_path / "run", engine="dictionary")
-    finally:
-        small.update(before)
+    net = pr.Network.from_arrays([rng.normal(size=(12, 4)), np.ones((1, 12))], [np.ones(12), [0.0]])
+    run = pr.enumerate_regions(net, pr.Box(-5, 5), out=tmp_path / "run", engine="dictionary")
     table = run.table
     assert len(list((tmp_path / "run" / "regions").iterdir())) > 2
     for region in run:

@@ -112,7 +112,7 @@ def test_layerwise_summary(polyrank, tmp_path):
 
 
 def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=("11?|",)), rows=5))
+    monkeypatch.setattr(module, "crew_of", ending(FakeResult(undecided=("11?|",)), rows=5))
     out = tmp_path / "run"
     found = polyrank("enumerate", plane, "-o", out)
     assert found.status == 3
@@ -123,9 +123,7 @@ def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):
     shown = polyrank("summary", out, "--json")
     assert shown.status == 3
     assert json.loads(shown.out)["certified"] is False
-    monkeypatch.setattr(
-        module, "search", ending(FakeResult(undecided=("0??|", "1??|"), certified=False), rows=5)
-    )
+    monkeypatch.setattr(module, "crew_of", ending(FakeResult(undecided=("0??|", "1??|")), rows=5))
     found = polyrank("enumerate", plane, "--json")
     assert found.status == 3
     shown = json.loads(found.out)
@@ -133,15 +131,15 @@ def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):
 
 
 def test_interrupt(polyrank, plane, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "search", ending(KeyboardInterrupt(), rows=4))
+    monkeypatch.setattr(module, "crew_of", ending(KeyboardInterrupt(), rows=4))
     out = tmp_path / "run"
     found = polyrank("enumerate", plane, "-o", out)
     assert found.status == 130
-    assert "partial: at least 4 regions; it was interrupted" in found.out
+    assert "partial: at least 4 regions and at most 15; it was interrupted" in found.out
     assert f"polyrank: interrupted; what was found is in {out}" in found.err
     summary = polyrank("summary", out)
     assert summary.status == 1
-    assert "partial: at least 4 regions; it was interrupted" in summary.out
+    assert "partial: at least 4 regions and at most 15; it was interrupted" in summary.out
     found = polyrank("enumerate", plane, "--json")
     assert found.status == 130
     shown = json.loads(found.out)
@@ -158,7 +156,7 @@ def test_interrupt(polyrank, plane, tmp_path, monkeypatch):
     ],
 )
 def test_errors_are_one_sentence(polyrank, plane, monkeypatch, error, message):
-    monkeypatch.setattr(module, "search", ending(error))
+    monkeypatch.setattr(module, "crew_of", ending(error))
     found = polyrank("enumerate", plane, "--json")
     assert found.status == 1
     assert found.out == ""
@@ -225,7 +223,7 @@ def test_empty_domain_shows_its_certificate(polyrank, plane, tmp_path):
 
 
 def test_progress_on_a_terminal_only(polyrank, plane, monkeypatch):
-    monkeypatch.setattr(module, "search", ending(FakeResult()))
+    monkeypatch.setattr(module, "crew_of", ending(FakeResult()))
     assert "of the tree" not in polyrank("enumerate", plane).err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert "of the tree" not in polyrank("enumerate", plane, "--quiet").err

@@ -71,7 +71,7 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def _wait_for_rows(process: subprocess.Popen[str], run: Path) -> None:
     limit = time.monotonic() + LIMIT
-    while not list(run.glob("regions/part-*.parquet")):
+    while not list(run.glob("regions/*.parquet")):
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         assert time.monotonic() < limit
         time.sleep(0.05)
@@ -113,7 +113,7 @@ def test_an_enumeration_keeps_its_rows(folder, begin, tmp_path, name, options, n
     assert shown["status"] == run.status == "interrupted"
     assert not run.certified
     assert run.count == shown["regions"] == sum(b.num_rows for b in run.batches()) > 0
-    assert run.count_interval == (run.count, None)
+    assert run.count_interval[1] > run.count
 
 
 @pytest.mark.parametrize(

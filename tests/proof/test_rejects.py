@@ -315,8 +315,8 @@ def test_network_and_manifest(copy: Copy, source: Path, tmp_path: Path) -> None:
     other.edit(lambda m: m["network"].update(bits=[5, 3, 0]))
     _rejected(other, "other widths or bits")
     other = Copy(copy.path, tmp_path / "other")
-    other.edit(lambda m: m["proof"].update(version=2))
-    with pytest.raises(RunError, match="version 2"):
+    other.edit(lambda m: m["proof"].update(version=3))
+    with pytest.raises(RunError, match="version 3"):
         check(other.path)
     (other.path / "network.json").unlink()
     with pytest.raises(NetworkError, match="--network"):

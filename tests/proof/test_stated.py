@@ -23,7 +23,7 @@ import pyarrow as pa
 import pytest
 
 import polyrank as pr
-from polyrank.cells.search import search
+from polyrank.cells.explore import explorer
 from polyrank.errors import PolyrankError, RunError
 from polyrank.network.normal_form import Layer, Network, relu_layer
 from polyrank.network.rational import RationalArray
@@ -31,7 +31,7 @@ from polyrank.proof import check as module
 from polyrank.proof import stated
 from polyrank.proof.check import check
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
-from polyrank.regions import enumerate as enumeration
+from polyrank.regions import pieces
 from tests.conftest import ROOT
 from tests.examples import EXAMPLES
 from tests.proof.runs import Copy, random_network, write
@@ -97,7 +97,7 @@ def test_layers_that_a_run_goes_through(source: Path, tmp_path: Path) -> None:
 
 def _undecided(path: Path, number: int, engine: str, patch: pytest.MonkeyPatch) -> pr.Run:
     """A run whose search was not allowed to use rationals."""
-    patch.setattr(enumeration, "search", partial(search, rational=False))
+    patch.setattr(pieces, "explorer", partial(explorer, rational=False))
     example = EXAMPLES[number]
     return write(path, example.network, example.space.domain(), engine=engine)
 
@@ -313,7 +313,7 @@ def test_every_field_is_in_the_table(source: Path, tmp_path: Path) -> None:
         named = set(check(source / name).unverified)
         assert named == {
             "started", "network.name", "network.source", "engine", "versions", "search", "timings",
-            "shards", "proof.bytes",
+            "shards", "proof.bytes", "tasks", "content",
         }  # fmt: skip
     copy = Copy(source / "quadrants", tmp_path / "run")
     copy.edit(lambda m: m.update(opinion="good"))
@@ -410,7 +410,8 @@ def test_a_manifest_with_anything_in_it(name: str, step: int, source: Path, tmp_
             assert (report.complete, report.regions) == (True, original.regions)
             accepted.add(".".join(map(str, path)))
     # nothing is claimed by these, or what was accepted says the same: -1 as "-1", 1 as true
-    assert {a for a in accepted if a.split(".")[0] not in ("shards", "chart")} <= {
+    unclaimed = ("shards", "chart", "tasks", "content")
+    assert {a for a in accepted if a.split(".")[0] not in unclaimed} <= {
         "started", "network.name", "network.source", "network_file.options", "engine", "error",
         "proof.bytes", "options", "options.through_layer", "domain.lower", "domain.upper",
         "proof.version",

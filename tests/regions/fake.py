@@ -6,15 +6,27 @@ The lines x = 0, y = 0, x + y = 1 are in general position: Zaslavsky's theorem g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.regions.schema import pack_bits
+from polyrank.cells.explore import Explored
+from polyrank.cells.subtree import Subtree, VertexCell
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import WholeSpace
+from polyrank.posed.chart import chart
+from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.pieces import Piece, encoded
+from polyrank.regions.plan import Keep, Plan
+from polyrank.regions.schema import layers_of, pack_bits, record_batch, region_schema
+from polyrank.regions.writer import RunWriter
 
 BITS = 3
 LAYERS = 2
@@ -64,3 +76,80 @@ def manifest() -> dict[str, Any]:
         },
         "options": {},
     }
+
+
+def plan(*, proof: bool = False, keep: Keep = "shard") -> Plan:
+    """The network of :data:`REGIONS`, on all of R^2."""
+    net = Network.from_arrays(
+        [np.eye(2), [[1.0, 1.0]]], [[0.0, 0.0], [-1.0]], output_relu=True, name="fake"
+    )
+    return Plan(net, chart(WholeSpace(), 2), LAYERS, "dictionary", proof, keep)
+
+
+def subtree(name: str = "??|?") -> Subtree:
+    """An open cell."""
+    return Subtree((VertexCell(name.encode(), name),), (1.0,))
+
+
+def piece(
+    rows: Any,
+    rest: Sequence[Subtree] = (),
+    undecided: Sequence[str] = (),
+    *,
+    schema: pa.Schema | None = None,
+    shard: bool = True,
+    complete: bool = True,
+    log: bytes = b"",
+) -> Piece:
+    """What a task gives that finds the rows of a batch."""
+    schema = region_schema(BITS, LAYERS, DIM) if schema is None else schema
+    histogram = RankHistogram(layers_of(schema))
+    histogram.add(rows.rank)
+    count = len(rows.rank)
+    batches = [record_batch(rows, schema)] if count else []
+    counts = {"tests": 9, "pivots": 1, "by_points": 3}
+    return Piece(
+        count,
+        histogram,
+        hashlib.sha256(rows.witness.tobytes()).hexdigest(),
+        encoded(batches, schema) if batches and shard else b"",
+        () if shard else tuple(batches),
+        log,
+        int(bool(log)),
+        len(log),
+        Explored(tuple(undecided), tuple(rest), complete, counts),
+        0.1,
+    )
+
+
+class Sink:
+    """A writer that is fed like a stream: every batch is what one task gives."""
+
+    def __init__(self, directory: Path | None, entry: Any = None, of: Plan | None = None) -> None:
+        self.on_disk = directory is not None
+        self.plan = of or plan()
+        self.writer = RunWriter(entry or manifest(), self.plan, subtree(), directory)
+
+    def write(self, rows: Any, rest: Sequence[Subtree] | None = None, **options: Any) -> None:
+        (ticket,) = self.writer.tickets[:1]
+        left = [subtree()] if rest is None else rest
+        self.writer.accept(
+            ticket, piece(rows, left, schema=self.plan.schema, shard=self.on_disk, **options)
+        )
+
+    def finish(self, undecided: Sequence[str] = ()) -> Any:
+        while len(self.writer.tickets) > 1:
+            self.write(batch([]), ())
+        self.write(batch([]), (), undecided=undecided)
+        return self.writer.finish(timings={"search": 0.5})
+
+    @property
+    def run(self) -> Any:
+        return self.writer.run
+
+    def __enter__(self) -> Self:
+        self.writer.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.writer.__exit__(*error)

@@ -72,7 +72,7 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_undecided(tmp_path, monkeypatch, on_disk):
     out = tmp_path / "run" if on_disk else None
-    monkeypatch.setattr(module, "search", ending(FakeResult(undecided=("11?|",)), rows=5))
+    monkeypatch.setattr(module, "crew_of", ending(FakeResult(undecided=("11?|",)), rows=5))
     run = enumerate_regions(PLANE, out=out)
     for seen in [run, open_run(out)] if out else [run]:
         assert (seen.count, seen.undecided, seen.certified) == (5, 1, False)
@@ -84,7 +84,7 @@ def test_undecided(tmp_path, monkeypatch, on_disk):
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_interrupt(tmp_path, monkeypatch, on_disk):
     out = tmp_path / "run" if on_disk else None
-    monkeypatch.setattr(module, "search", ending(KeyboardInterrupt(), rows=4))
+    monkeypatch.setattr(module, "crew_of", ending(KeyboardInterrupt(), rows=4))
     with pytest.raises(EnumerationInterrupted, match="interrupted after 4 regions") as caught:
         enumerate_regions(PLANE, out=out)
     assert isinstance(caught.value, KeyboardInterrupt)
@@ -94,7 +94,7 @@ def test_interrupt(tmp_path, monkeypatch, on_disk):
 
 
 def test_failure_keeps_the_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "search", ending(MemoryError("too much"), rows=4))
+    monkeypatch.setattr(module, "crew_of", ending(MemoryError("too much"), rows=4))
     with pytest.raises(MemoryError):
         enumerate_regions(PLANE, out=tmp_path / "run")
     run = open_run(tmp_path / "run")

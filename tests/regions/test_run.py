@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from flint import fmpq, fmpq_mat
 
+import polyrank as pr
 from polyrank.errors import RunError
+from polyrank.network.normal_form import Network, affine_layer
 from polyrank.polyhedra import WholeSpace
+from polyrank.posed.chart import chart
 from polyrank.regions import manifest as manifest_module
 from polyrank.regions.layerwise import decompose
+from polyrank.regions.plan import Plan
 from polyrank.regions.run import open_run
 from polyrank.regions.schema import region_schema, unpack_bits
-from polyrank.regions.writer import RunWriter
-from tests.conftest import ROOT
-from tests.regions.fake import BITS, DIM, LAYERS, REGIONS, batch, manifest
+from tests.regions.fake import BITS, DIM, LAYERS, REGIONS, Sink, batch, manifest
 
 NAN = float("nan")
 
 
-def writer(directory: Path | None, **options: int) -> RunWriter:
-    return RunWriter(manifest(), bits=BITS, layers=LAYERS, dim=DIM, directory=directory, **options)
+def writer(directory: Path | None) -> Sink:
+    return Sink(directory)
 
 
 @pytest.fixture(params=["memory", "directory"])
@@ -45,8 +42,8 @@ def test_finished_run(place):
         sink.write(batch(REGIONS[:4]))
         sink.write(batch([]))
         sink.write(batch(REGIONS[4:]))
-        assert sink.rows == 7
-        run = sink.finish(certified=True, search={"tests": 9}, timings={"search": 0.5})
+        assert sink.writer.rows == 7
+        run = sink.finish()
     runs = (
         [run, sink.run] if place is None else [run, sink.run, open_run(place), open_run(str(place))]
     )
@@ -55,7 +52,9 @@ def test_finished_run(place):
         assert run.certified
         assert (run.count, run.undecided, run.count_interval) == (7, 0, (7, 7))
         assert (run.bits, run.layers, run.dimension) == (BITS, LAYERS, DIM)
-        assert run.manifest["search"] == {"tests": 9}
+        assert run.manifest["search"]["tests"] == 9 * 4
+        assert run.manifest["search"]["ladder"] == {"by_points": 3 * 4}
+        assert run.manifest["timings"] == {"search": 0.5}
         assert run.domain == WholeSpace()
         assert run.network["widths"] == [2, 2, 1]
         # counted by hand in the table of regions
@@ -79,25 +78,10 @@ def test_arrays_may_be_reused_after_write():
         sink.write(handed)
         for array in (handed.codeword, handed.zero, handed.rank, handed.witness):
             array[:] = 1
-        run = sink.finish(certified=True)
+        run = sink.finish()
     assert run.table["rank_1"].to_pylist() == [r[2][0] for r in REGIONS]
     assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS]
     assert [tuple(row) for row in unpack_bits(run.table["codeword"], 3)] == [r[0] for r in REGIONS]
-
-
-def test_row_groups_and_shards_keep_the_order(tmp_path):
-    with writer(tmp_path / "run", rows_per_group=3, rows_per_shard=6) as sink:
-        for _ in range(5):
-            sink.write(batch())
-        run = sink.finish(certified=True)
-    files = sorted((tmp_path / "run" / "regions").iterdir())
-    assert [f.name for f in files] == [f"part-{i:06d}.parquet" for i in range(6)]
-    assert [pq.read_metadata(f).num_rows for f in files] == [6, 6, 6, 6, 6, 5]
-    assert run.manifest["shards"][0] == {"file": "regions/part-000000.parquet", "rows": 6}
-    assert [b.num_rows for b in run.batches()] == [3] * 11 + [2]
-    assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS] * 5
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"manifest.json", "regions"}
-    assert open_run(tmp_path / "run").count == 35
 
 
 def test_exact_witness_and_zero_bits(place):
@@ -107,7 +91,7 @@ def test_exact_witness_and_zero_bits(place):
     rows = replace(rows, witness_exact={1: (fmpq(-1, 3), fmpq(1, 7))})
     with writer(place) as sink:
         sink.write(rows)
-        run = sink.finish(certified=True)
+        run = sink.finish()
     run = run if place is None else open_run(place)
     assert run.table["witness"].to_pylist() == [[-1.0, -1.0], None, [-1.0, 3.0]]
     assert run.table["witness_exact"].to_pylist() == [None, ["-1/3", "1/7"], None]
@@ -128,22 +112,23 @@ def test_no_bits_and_a_point_as_domain(place):
     one = replace(
         one, codeword=one.codeword[:, :0], zero=one.zero[:, :0], witness=one.witness[:, :0]
     )
-    with RunWriter(entry, bits=0, layers=2, dim=0, directory=place) as sink:
+    net = Network((affine_layer(np.eye(2), [0.0, 0.0]), affine_layer([[1.0, 1.0]], [0.0])))
+    point = Plan(net, chart(pr.Box([1, 2], [1, 2]), 2), 2, "dictionary", keep="shard")
+    with Sink(place, entry, point) as sink:
         sink.write(one)
-        run = sink.finish(certified=True)
+        run = sink.finish()
     assert run.table["witness"].to_pylist() == [[]]
     assert [c.shape for c in run.codewords()] == [(1, 0)]
     assert list(run.witnesses()) == [fmpq_mat(2, 1, [1, 2])]
 
 
-@pytest.mark.parametrize("rows_per_group", [2, 100])
-def test_layerwise_decomposition(place, rows_per_group):
+def test_layerwise_decomposition(place):
     # out of order, so that a prefix comes back after another one
     rows = [REGIONS[i] for i in (6, 1, 0, 2, 3, 5, 4)]
-    with writer(place, rows_per_group=rows_per_group) as sink:
+    with writer(place) as sink:
         for row in rows:
             sink.write(batch([row]))
-        run = sink.finish(certified=True)
+        run = sink.finish()
     first = run.at_layer(1)
     seen = {
         tuple(bits): (n, rank)
@@ -171,7 +156,7 @@ def test_layerwise_counts_do_not_depend_on_the_merging(monkeypatch):
     with writer(None) as sink:
         for start in range(0, 500, 10):
             sink.write(batch(rows[start : start + 10]))
-        run = sink.finish(certified=True)
+        run = sink.finish()
     wanted = Counter(bytes([row[0][0] + 2 * row[0][1]]) for row in rows)
     for limit in (1, 7, 10**6):
         monkeypatch.setitem(decompose.__kwdefaults__, "rows_before_merging", limit)
@@ -188,7 +173,7 @@ def test_decomposition_of_empty_batches():
 
 def test_run_without_regions(place):
     with writer(place) as sink:
-        run = sink.finish(certified=False, undecided=["??|?"])
+        run = sink.finish(["??|?"])
     assert (run.count, run.min_rank, run.rank_histogram()) == (0, (None, None), {})
     assert run.table.num_rows == run.at_layer(1).num_rows == 0
     assert run.count_interval == (0, 8)
@@ -197,21 +182,13 @@ def test_run_without_regions(place):
 def test_undecided_prefixes_are_kept_and_forbid_the_verdict(place):
     with writer(place) as sink:
         sink.write(batch(REGIONS[:5]))
-        run = sink.finish(certified=True, undecided=["11|?", "z=|?", "??|?"])
+        run = sink.finish(["11|?", "z=|?", "??|?"])
     for seen in [run] if place is None else [run, open_run(place)]:
         assert not seen.certified
         assert seen.status == "finished"
         assert seen.undecided == 3
         assert seen.undecided_prefixes == ("11|?", "z=|?", "??|?")
         assert seen.count_interval == (5, 5 + 2 + 2 + 8)
-
-
-def test_search_that_does_not_certify_has_no_upper_bound(place):
-    with writer(place) as sink:
-        sink.write(batch())
-        run = sink.finish(certified=False)
-    assert not run.certified
-    assert run.count_interval == (7, None)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +200,7 @@ def test_search_that_does_not_certify_has_no_upper_bound(place):
     ],
 )
 def test_a_run_that_ends_early_says_so(place, error, status, reason):
-    sink = writer(place, rows_per_group=3)
+    sink = writer(place)
     with pytest.raises(type(error)), sink:
         sink.write(batch())
         sink.write(batch(REGIONS[:1]))
@@ -232,8 +209,10 @@ def test_a_run_that_ends_early_says_so(place, error, status, reason):
         assert (run.status, run.manifest["error"]) == (status, reason)
         assert not run.certified
         assert run.count == run.table.num_rows == 8
-        assert run.count_interval == (8, None)
+        # one cell is open, all of R^2: two lines make 4 regions of layer 1, and one line more 8
+        assert run.count_interval == (8, 8 + 8)
         assert run.rank_histogram(1) == {0: 2, 1: 4, 2: 2}
+        assert run.open_prefixes == (() if run.path is None else ("??|?",))
 
 
 def test_leaving_without_a_verdict_is_a_failure(place):
@@ -245,138 +224,8 @@ def test_leaving_without_a_verdict_is_a_failure(place):
     assert not sink.run.certified
 
 
-def test_an_interrupt_inside_a_write_never_doubles_rows(tmp_path, monkeypatch):
-    sink = writer(tmp_path / "run", rows_per_group=2)
-    original = pq.ParquetWriter.write_table
-    calls = iter(range(100))
-
-    def interrupted(self, *args, **kwargs):
-        original(self, *args, **kwargs)
-        if next(calls) == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", interrupted)
-    with pytest.raises(KeyboardInterrupt), sink:
-        sink.write(batch())
-    run = open_run(tmp_path / "run")
-    assert run.status == "interrupted"
-    assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS]
-    assert sum(run.rank_histogram(1).values()) == run.count == 7
-
-
-def test_a_killed_process_leaves_a_running_run(tmp_path):
-    sink = writer(tmp_path / "run", rows_per_group=3, rows_per_shard=3)
-    sink.write(batch())  # two complete shards, one row waiting; then nothing more happens
-    run = open_run(tmp_path / "run")
-    assert run.status == "running"
-    assert not run.certified
-    assert run.count == run.table.num_rows == 6
-    assert run.rank_histogram(1) == {0: 1, 1: 4, 2: 1}
-    assert run.count_interval == (6, None)
-
-
-@pytest.fixture
-def always_due(monkeypatch):
-    """No time has to pass between two saves."""
-    monkeypatch.setattr("polyrank.regions.writer.SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr("polyrank.regions.writer._SHARE_BETWEEN_SAVES", 0.0)
-
-
 def files(directory: Path) -> list[str]:
     return sorted(str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file())
-
-
-@pytest.mark.parametrize("cuts", [[7], [1, 2, 3, 4, 5, 6, 7], [2, 5, 7], [3, 4, 7]])
-@pytest.mark.parametrize(("group", "shard"), [(3, 3), (2, 4), (100, 100)])
-def test_rows_are_readable_while_the_run_lives(tmp_path, always_due, cuts, group, shard):
-    """Whenever the process is killed: exactly the rows that were written, each once, in order."""
-    sink = writer(tmp_path / "run", rows_per_group=group, rows_per_shard=shard)
-    before = 0
-    for cut in cuts:
-        sink.write(batch(REGIONS[before:cut]))
-        before = cut
-        run = open_run(tmp_path / "run")
-        assert (run.status, run.certified, run.count_interval) == ("running", False, (cut, None))
-        assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS[:cut]]
-        assert sum(run.rank_histogram(1).values()) == run.count == cut
-    with sink:
-        sink.finish(certified=True)
-
-
-def test_what_a_finished_run_leaves_does_not_depend_on_the_clock(tmp_path, monkeypatch):
-    """Nor one that ends early: byte for byte the same files."""
-    for ends in ("finished", "failed"):
-        kept = []
-        for name, seconds in (("never", 1e9), ("always", 0.0)):
-            monkeypatch.setattr("polyrank.regions.writer.SECONDS_BETWEEN_SAVES", seconds)
-            monkeypatch.setattr("polyrank.regions.writer._SHARE_BETWEEN_SAVES", 0.0)
-            path = tmp_path / f"{ends}-{name}"
-            sink = writer(path, rows_per_group=2, rows_per_shard=4)
-            with sink:
-                for row in REGIONS:
-                    sink.write(batch([row]))
-                if ends == "finished":
-                    sink.finish(certified=True)
-            kept.append({f: (path / f).read_bytes() for f in files(path)})
-        assert kept[0] == kept[1]
-        assert sorted(kept[0]) == [
-            "manifest.json", "regions/part-000000.parquet", "regions/part-000001.parquet",
-        ]  # fmt: skip
-
-
-def test_a_small_file_counts_only_where_its_shard_is_missing(tmp_path, always_due):
-    """Killed after the shard was complete and before its small files were deleted."""
-    sink = writer(tmp_path / "run", rows_per_group=3, rows_per_shard=3)
-    sink.write(batch(REGIONS[:2]))
-    (small,) = (tmp_path / "run" / "regions").glob("part-*.parquet")
-    rows = small.read_bytes()
-    sink.write(batch(REGIONS[2:3]))
-    small.write_bytes(rows)
-    run = open_run(tmp_path / "run")
-    assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS[:3]]
-
-
-def test_a_save_waits_for_its_time_or_many_rows(tmp_path, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("polyrank.regions.writer.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("polyrank.regions.writer._ROWS_PER_SAVE", 4)
-    sink = writer(tmp_path / "run")
-    counts = []
-    for seconds, rows in ((1.0, 2), (1.0, 1), (1.5, 1), (0.6, 0), (0.0, 3), (0.0, 0)):
-        now[0] += seconds
-        sink.write(batch(REGIONS[:rows]))
-        sink.save()
-        counts.append(open_run(tmp_path / "run").count)
-    assert counts == [0, 3, 3, 4, 4, 4]
-    sink.write(batch(REGIONS[:1]))  # the fourth of those that wait
-    assert open_run(tmp_path / "run").count == 8
-    now[0] += 10_000.0  # a long run: 0.5 % of its time
-    sink.write(batch(REGIONS[:1]))
-    now[0] += 40.0
-    sink.write(batch(REGIONS[:1]))
-    assert open_run(tmp_path / "run").count == 9
-    now[0] += 12.0
-    sink.save()
-    assert open_run(tmp_path / "run").count == 10
-
-
-def test_a_disk_that_is_full_leaves_the_rows_that_were_saved(tmp_path, always_due, monkeypatch):
-    sink = writer(tmp_path / "run")
-    monkeypatch.setattr("polyrank.regions.writer._ROWS_PER_SAVE", 1)
-
-    def refuses(table, path, **_options):
-        Path(path).write_bytes(b"PAR1")
-        no_space()
-
-    with pytest.raises(RunError, match="the disk is full"), sink:
-        sink.write(batch(REGIONS[:4]))
-        monkeypatch.setattr(pq, "write_table", refuses)
-        monkeypatch.setattr(pq.ParquetWriter, "write_table", no_space)
-        sink.write(batch(REGIONS[4:]))
-    run = open_run(tmp_path / "run")
-    assert (run.status, run.count, run.table.num_rows) == ("failed", 4, 4)
-    assert [entry["rows"] for entry in run.manifest["shards"]] == [4]
-    assert files(tmp_path / "run") == ["manifest.json", "regions/part-000000.000000.parquet"]
 
 
 def no_space(*_args, **_kwargs):
@@ -389,79 +238,12 @@ def test_full_disk_at_the_start(tmp_path, monkeypatch):
         writer(tmp_path / "run")
 
 
-@pytest.mark.parametrize("also_manifest", [False, True])
-def test_full_disk_in_a_shard(tmp_path, monkeypatch, also_manifest):
-    sink = writer(tmp_path / "run", rows_per_group=3, rows_per_shard=3)
-    sink.write(batch(REGIONS[:3]))
-
-    class FullDisk(pq.ParquetWriter):
-        def write_table(self, *args, **kwargs):
-            no_space()
-
-        def close(self):
-            super().close()
-            no_space()
-
-    monkeypatch.setattr(pq, "ParquetWriter", FullDisk)
-    if also_manifest:
-        monkeypatch.setattr("polyrank.regions.writer.write_manifest", no_space)
-    with pytest.raises(RunError, match="the disk is full"), sink:
-        sink.write(batch(REGIONS[3:]))
-    run = open_run(tmp_path / "run")
-    assert run.status == ("running" if also_manifest else "failed")
-    assert run.count == run.table.num_rows == 3
-    assert not run.certified
-    assert not list((tmp_path / "run").glob("*.parquet.partial"))
-    if not also_manifest:
-        assert "disk is full" in run.manifest["error"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
-def test_a_disk_that_really_refuses(tmp_path):
-    # the limit stands in for a full disk: pyarrow fails, closes its file and refuses to go on
-    code = """
-import resource, sys
-import numpy as np
-from dataclasses import replace
-from pathlib import Path
-from polyrank.errors import RunError
-from polyrank.regions.writer import RunWriter
-from tests.conftest import ROOT
-from tests.regions.fake import *
-resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-rows = batch(REGIONS[:1] * 1000)
-rng = np.random.default_rng(0)
-sizes = dict(rows_per_group=1000, rows_per_shard=4000)
-try:
-    with RunWriter(manifest(), bits=3, layers=2, dim=2, directory=Path(sys.argv[1]), **sizes) as w:
-        for count in range(100):
-            limit = 2 if count < 8 else 10**9
-            w.write(replace(rows, witness=rng.integers(0, limit, (1000, 2)).astype(float)))
-except RunError as error:
-    print(error)
-"""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
-    found = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert re.fullmatch("cannot write .*run: .*\\n", found.stdout), found.stdout
-    run = open_run(tmp_path / "run")
-    assert (run.status, run.certified) == ("failed", False)
-    assert run.count == run.table.num_rows == 8000
-    assert run.manifest["error"] in f"RunError: {found.stdout}"
-    assert not list((tmp_path / "run").glob("*.parquet.partial"))
-
-
 def test_full_disk_at_the_verdict(tmp_path, monkeypatch):
     sink = writer(tmp_path / "run")
     monkeypatch.setattr("polyrank.regions.writer.write_manifest", no_space)
     with pytest.raises(RunError, match="the disk is full"), sink:
         sink.write(batch())
-        sink.finish(certified=True)
+        sink.finish()
     run = open_run(tmp_path / "run")
     assert (run.status, run.certified, run.count) == ("running", False, 7)
 
@@ -487,9 +269,10 @@ def test_existing_output_is_refused(tmp_path, what):
 
 
 def finished(directory: Path) -> Path:
-    with writer(directory, rows_per_group=2, rows_per_shard=4) as sink:
-        sink.write(batch())
-        sink.finish(certified=False, undecided=["11|?"])
+    with writer(directory) as sink:
+        sink.write(batch(REGIONS[:4]))
+        sink.write(batch(REGIONS[4:]))
+        sink.finish(["11|?"])
     return directory
 
 
@@ -615,11 +398,11 @@ def test_versions_name_what_is_missing(monkeypatch):
 
 @pytest.fixture
 def shards(tmp_path):
-    with writer(tmp_path / "run", rows_per_group=2, rows_per_shard=4) as sink:
+    with writer(tmp_path / "run") as sink:
         rows = batch()
         rows.witness[1] = NAN
         sink.write(replace(rows, witness_exact={1: (fmpq(-1, 3), fmpq(1, 7))}))
-        sink.finish(certified=True)
+        sink.finish()
     return tmp_path / "run" / "regions"
 
 

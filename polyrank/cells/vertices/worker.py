@@ -131,7 +131,7 @@ class VertexWorker:
         )
         self.asked = 0
         self.witnesses = 0
-        self._segment = segment
+        self.segment = segment
         self.at_once = at_once
         self._exact_points: dict[int, Vector] = {}
         self._exact: ExactSigns | None = None
@@ -210,7 +210,7 @@ class VertexWorker:
         core.load_cell(task)
         if self.setting.log:
             share.found([Found(head=self.head())])
-        last = self.cells + (self._segment if self.setting.log else _TASK_CELLS)
+        last = self.cells + (self.segment if self.setting.log else _TASK_CELLS)
         done = False
         while not (done or share.stopped or self.ended(last)):
             done = self.step(0, last, _SHARE_SECONDS)

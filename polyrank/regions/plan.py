@@ -1,20 +1,22 @@
-"""What is enumerated, and how: the question that every worker on a run answers a part of."""
+"""The plan of a run: what is enumerated and how, as every worker on it has to know."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from polyrank.cells.search import chosen_engine
 from polyrank.errors import NetworkError
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
-from polyrank.posed.problem import Problem as Posed
+from polyrank.posed.problem import Problem
 from polyrank.regions.schema import region_schema
 
-__all__ = ["TASK_WORK", "Engine", "Keep", "Problem", "asked_layers", "engine_for"]
+__all__ = ["TASK_WORK", "Engine", "Keep", "Plan", "asked_layers", "engine_for"]
 
 Engine = Literal["auto", "dictionary", "vertices", "highs"]
 
@@ -22,12 +24,12 @@ Engine = Literal["auto", "dictionary", "vertices", "highs"]
 Keep = Literal["shard", "batches", "nothing"]
 
 #: Budget of a task by its generation: the first ones are short, so that all workers soon have one.
-TASK_WORK = (2.0**16, 2.0**18, 2.0**20)
+TASK_WORK = tuple(2.0 ** (16 + generation // 2) for generation in range(9))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Problem:
-    """What is enumerated, and how.
+class Plan:
+    """What is enumerated, by which engine, in tasks of what size, and what is kept of it.
 
     Attributes
     ----------
@@ -55,6 +57,18 @@ class Problem:
     def bits(self) -> int:
         """Codeword bits."""
         return sum(self.network.bits[: self.layers])
+
+    @property
+    def unit_start(self) -> NDArray[np.int64]:
+        """First unit of each layer, then the number of units."""
+        units = [layer.units for layer in self.network.layers[: self.layers]]
+        return np.concatenate([[0], np.cumsum(units)]).astype(np.int64)
+
+    @property
+    def hyperplane(self) -> list[bool]:
+        """Which units have a hyperplane."""
+        layers = self.network.layers[: self.layers]
+        return [bool(v) for layer in layers for v in layer.has_hyperplane.tolist()]
 
     @property
     def schema(self) -> pa.Schema:
@@ -91,4 +105,4 @@ def engine_for(network: Network, chart: Chart, engine: str) -> str:
     """
     if engine not in get_args(Engine):
         raise ValueError(f"engine {engine!r} is not one of {', '.join(get_args(Engine))}")
-    return chosen_engine(Posed.of(network, chart)) if engine == "auto" else engine
+    return chosen_engine(Problem.of(network, chart)) if engine == "auto" else engine

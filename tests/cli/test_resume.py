@@ -1,0 +1,76 @@
+"""``polyrank enumerate --resume`` and the limits of a run."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import polyrank as pr
+from polyrank.regions import enumerate as module
+
+
+@pytest.fixture
+def net(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TASK_WORK", (500.0, 1000.0))
+    rng = np.random.default_rng(0)
+    path = tmp_path / "net.npz"
+    np.savez(
+        path,
+        W0=rng.normal(size=(14, 4)), b0=rng.normal(size=14),
+        W1=rng.normal(size=(2, 14)), b1=np.zeros(2),
+    )  # fmt: skip
+    return path
+
+
+def test_stopped_and_resumed(polyrank, net, tmp_path):
+    out = tmp_path / "run"
+    stopped = polyrank("enumerate", net, "-o", out, "--max-regions", "100", "--proof")
+    assert stopped.status == 3
+    assert "partial: at least" in stopped.out
+    assert "and at most" in stopped.out
+    assert "stopped at the limit of 100 regions" in stopped.out
+    assert "certified" not in stopped.out
+    summary = polyrank("summary", out, "--json")
+    shown = json.loads(summary.out)
+    assert summary.status == 3
+    assert (shown["status"], shown["limit"]) == ("stopped", "the limit of 100 regions")
+    assert shown["regions"] < shown["regions_at_most"]
+    assert shown["open"]["cells"] == len(pr.open_run(out).open_prefixes) > 0
+    assert polyrank("check", out).status == 3
+    done = polyrank("enumerate", "--resume", out)
+    # 14 hyperplanes in general position in R^4: Σ C(14, j), j = 0..4 (Buck 1943)
+    assert (done.status, "certified: exactly 1,471 regions" in done.out) == (0, True)
+    assert polyrank("check", out).status == 0
+    again = polyrank("enumerate", "--resume", out, net, "--json")
+    assert (again.status, json.loads(again.out)["regions"]) == (0, 1471)
+
+
+@pytest.mark.parametrize(
+    "option", [["--time", "0.000001"], ["--max-disk", "1kB"], ["--max-memory", "1MB"]]
+)
+def test_limits(polyrank, net, tmp_path, option):
+    found = polyrank("enumerate", net, "-o", tmp_path / "run", *option)
+    assert found.status == 3
+    assert "stopped at the limit of" in found.out
+
+
+def test_options_that_would_change_the_question(polyrank, net, tmp_path):
+    out = tmp_path / "run"
+    polyrank("enumerate", net, "-o", out, "--max-regions", "10")
+    for extra in (
+        ["--box", "-1", "1"], ["--through-layer", "1"], ["--engine", "highs"], ["--proof"],
+        ["-o", tmp_path / "other"], ["--output-relu"], ["--vnnlib", "x.vnnlib"],
+    ):  # fmt: skip
+        wrong = polyrank("enumerate", "--resume", out, *extra)
+        assert wrong.status == 2
+        assert "leave out" in wrong.err
+    assert polyrank("enumerate").status == 2
+    assert polyrank("enumerate", "--resume", tmp_path / "nothing").status == 1
+    np.savez(tmp_path / "other.npz", W0=np.eye(4), b0=np.zeros(4))
+    other = polyrank("enumerate", "--resume", out, tmp_path / "other.npz")
+    assert (other.status, "is not the run's" in other.err) == (1, True)
+    net.unlink()
+    gone = polyrank("enumerate", "--resume", out)
+    assert (gone.status, "is missing" in gone.err) == (1, True)
