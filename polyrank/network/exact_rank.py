@@ -9,9 +9,11 @@ fraction-free elimination of the whole).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flint import fmpq_mat, fmpz_mat, nmod_mat
 
-__all__ = ["exact_rank", "modular_pivots"]
+__all__ = ["exact_rank", "modular_pivots", "spanning_columns"]
 
 #: Primes below 2**63.
 _PRIMES = (9223372036854775783, 9223372036854775643, 9223372036854775549)
@@ -56,6 +58,31 @@ def modular_pivots(matrix: fmpz_mat, prime: int = _PRIMES[0]) -> list[int]:
             j += 1
         out.append(j)
     return out
+
+
+def spanning_columns(matrix: fmpq_mat, watch: Callable[[], None] | None = None) -> list[int] | None:
+    """Columns of which all others are combinations over ℚ; None if residues name others.
+
+    **Proves** it by one exact solve for each other column: as many as the rank is less than the
+    number of columns. ``watch`` is called before each of them, and may raise.
+    """
+    table = matrix.numer_denom()[0]
+    m, n = table.nrows(), table.ncols()
+    columns = modular_pivots(table)
+    if not columns or len(columns) == n:
+        return columns if len(columns) == n or not any(table.entries()) else None
+    entries = table.tolist()
+    part = fmpz_mat(m, len(columns), [row[j] for row in entries for j in columns])
+    chosen = modular_pivots(part.transpose())
+    square = fmpq_mat(_rows(part, chosen))
+    for j in sorted(set(range(n)) - set(columns)):
+        if watch is not None:
+            watch()
+        wanted = fmpq_mat(len(chosen), 1, [entries[i][j] for i in chosen])
+        factors, scale = square.solve(wanted).numer_denom()
+        if part * factors != fmpz_mat(m, 1, [row[j] * scale for row in entries]):
+            return None
+    return columns
 
 
 def _spanned(table: fmpz_mat, columns: list[int], prime: int) -> bool:

@@ -220,6 +220,13 @@ class RationalArray:
         """True if every entry is a float64, so that ``approx`` is exact."""
         return self.exact is None
 
+    @property
+    def nonzero(self) -> NDArray[np.bool_]:
+        """Which entries are not zero, exactly; of the array's shape."""
+        if self.exact is None:
+            return np.asarray(self.approx != 0.0)
+        return np.array([v != 0 for v in self.entries()], dtype=bool).reshape(self.shape)
+
     def to_fmpq_mat(self) -> fmpq_mat:
         """The exact entries; a 1-D array becomes a column."""
         if self.exact is not None:

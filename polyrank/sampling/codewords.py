@@ -190,12 +190,6 @@ class CodewordFilter:
         return out
 
 
-def _nonzero(array: RationalArray) -> NDArray[np.bool_]:
-    if array.exact is None:
-        return np.asarray(array.approx != 0.0)
-    return np.array([v != 0 for v in array.entries()], dtype=bool).reshape(array.shape)
-
-
 def _float_layer(layer: Layer, kind: np.dtype[Any]) -> _FloatLayer:
     info = np.finfo(kind)
     roundoff = float(info.eps) / 2
@@ -222,9 +216,9 @@ def _float_layer(layer: Layer, kind: np.dtype[Any]) -> _FloatLayer:
         exact,
         gamma,
         tiny * terms,
-        ~_nonzero(layer.bias),
-        _nonzero(layer.weight),
-        (~_nonzero(layer.slope_neg), ~_nonzero(layer.slope_pos)),
+        ~layer.bias.nonzero,
+        layer.weight.nonzero,
+        (~layer.slope_neg.nonzero, ~layer.slope_pos.nonzero),
     )
 
 

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 
 import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from polyrank.network.composition import active_units
-from polyrank.network.exact_rank import exact_rank
+from polyrank.network.exact_rank import exact_rank, spanning_columns
 from polyrank.network.forward import affine_map, unpack_bits
 from polyrank.network.modular import (
     SMALL_PRIMES,
@@ -35,11 +38,18 @@ from polyrank.network.modular import (
 )
 from polyrank.network.normal_form import Network
 from polyrank.posed.ranks import sloped_units
+from polyrank.sampling.vertex_cut import cut_bound, sparsity
 
 __all__ = ["CodewordRanks", "RankTable"]
 
 _EXACT_WORK = 5_000_000
 """Largest number of products, in elimination and before it, that rationals are asked for."""
+
+_SPANNING_RANK, _SPANNING_WORK = 1000, 20_000_000
+"""Largest rank of a singular first weight that is proved, and its square times what it lacks."""
+
+_SMALL_WORK = 20_000
+"""Up to this many, they are asked before anything else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +94,10 @@ class _Prime:
         self.pos: list[Floats] = [part.slope_pos.astype(np.float64) for part in parts]
 
 
+class _Ended(Exception):  # noqa: N818
+    """The threads of a table are to end."""
+
+
 class CodewordRanks:
     """Ranks through every layer of codewords.
 
@@ -111,6 +125,8 @@ class CodewordRanks:
         self._basis: NDArray[np.bool_] | None = None
         self._ratio: Floats | None = None
         self._basis_columns: NDArray[np.int64] | None = None
+        self._places: list[csr_array] = []
+        self._ended = Event()
         self._first_basis(frequent)
 
     def _first_basis(self, frequent: NDArray[np.float64] | None) -> None:
@@ -142,15 +158,15 @@ class CodewordRanks:
         lower = np.zeros((len(packed), depth), dtype=np.int32)
         upper = np.zeros_like(lower)
 
-        ended = Event()
+        ended = self._ended = Event()
 
         def work(rows: NDArray[np.int64]) -> None:
             words = ((r, unpack_bits(packed[r], total)) for r in rows.tolist())
-            for r, found in self._walk(words):
-                if ended.is_set():
-                    return
-                lower[r] = [s.lower for s in found]
-                upper[r] = [s.upper for s in found]
+            with suppress(_Ended):
+                for r, found in self._walk(words):
+                    self._go_on()
+                    lower[r] = [s.lower for s in found]
+                    upper[r] = [s.upper for s in found]
 
         # products are small: threads of BLAS inside these would only wait for one another
         with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
@@ -159,6 +175,11 @@ class CodewordRanks:
             finally:  # after Ctrl-C the pool waits for its threads
                 ended.set()
         return RankTable(lower, upper)
+
+    def _go_on(self) -> None:
+        """Leave a thread whose results nobody waits for any more, as after Ctrl-C."""
+        if self._ended.is_set():
+            raise _Ended
 
     def _walk(
         self, words: Iterator[tuple[int, NDArray[np.bool_]]]
@@ -281,7 +302,11 @@ class CodewordRanks:
         work = len(live) * (inputs if whole else n) * upper
         if not whole:
             work += n * sum(layer.units * layer.inputs for layer in layers[: k + 1])
-        if work <= _EXACT_WORK:
+        if work > _SMALL_WORK:
+            upper = min(upper, self._cut(k, bits))
+            if lower < upper and work > _EXACT_WORK and self._spanning is not None:
+                upper = min(upper, self._cut(k, bits, self._spanning))
+        if lower < upper and work <= _EXACT_WORK:
             if whole:
                 weight = layers[k].weight_exact
                 chosen = range(inputs) if below is None else below.live.tolist()
@@ -289,7 +314,7 @@ class CodewordRanks:
                 lower = upper = exact_rank(fmpq_mat(len(live), len(chosen), entries), upper)
             else:
                 lower = upper = exact_rank(affine_map(self._network, bits, k + 1)[0], upper)
-        elif lower + 1 >= upper:
+        elif lower < upper <= lower + 1:
             # an unlucky prime loses one; two primes are hardly ever unlucky together
             lower = max(lower, self._again(below if whole else None, k, bits, live, upper))
         if lower == len(live):
@@ -320,6 +345,26 @@ class CodewordRanks:
                 rows = product_mod(p.weights[j + 1], scaled, p.prime)
             rows = rows[live]
         return len(pivots_mod(rows, p.prime, stop=upper)[0])
+
+    @cached_property
+    def _spanning(self) -> NDArray[np.int64] | None:
+        """Columns that span those of W_1, if there are fewer than all and it is cheap to prove."""
+        layer = self._network.layers[0]
+        rank = len(pivots_mod(self._primes[0].weights[0], self._primes[0].prime)[0])
+        missing = layer.inputs - rank
+        if missing == 0 or rank > _SPANNING_RANK or missing * rank**2 > _SPANNING_WORK:
+            return None
+        found = spanning_columns(layer.weight_exact, self._go_on)
+        return None if found is None else np.array(found, dtype=np.int64)
+
+    def _cut(self, k: int, bits: NDArray[np.bool_], inputs: NDArray[np.int64] | None = None) -> int:
+        """The upper bound by a least vertex cut of the live units of layers 1..k + 1."""
+        if not self._places:  # a thread that finds it empty too makes the same
+            self._places = [sparsity(layer.weight.nonzero) for layer in self._network.layers]
+        live = [
+            np.flatnonzero(np.where(self._active(j, bits), *self._sloped[j])) for j in range(k + 1)
+        ]
+        return cut_bound(self._places[: k + 1], live, inputs)
 
     def _active(self, k: int, bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
         own = bits[self._starts[k] : self._starts[k + 1]]
