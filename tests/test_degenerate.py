@@ -48,6 +48,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     _agrees(*problem)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=5000)
 @given(problems(max_bits=16))
@@ -239,6 +240,7 @@ def test_degenerate_arrangements_in_higher_dimension(seed: int) -> None:
     _agrees_with_deletion(seed)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(100, 700, 100))
 def test_many_degenerate_arrangements_in_higher_dimension(first: int) -> None:

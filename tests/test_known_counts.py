@@ -101,8 +101,13 @@ _NEARLY_FLAT = {"data_rand_7_13_5", "data_rand_8_15_7", "data_rand_9_16_8"}
 those of general position, and exact rationals decide nearly every test."""
 
 
-def _mark(regions: int) -> Any:
-    return pytest.mark.slow if regions > _SLOW else ()
+_LONG = {"data_rand_10_17_9", "crosspoly_12", "crosspoly_13"}
+
+
+def _mark(regions: int, name: str = "") -> Any:
+    if name in _LONG:
+        return (pytest.mark.slow, pytest.mark.long)
+    return pytest.mark.slow if regions > _SLOW or name in _NEARLY_FLAT else ()
 
 
 def _count(net: Network, regions: int, domain: Any = None) -> Any:
@@ -161,7 +166,7 @@ def test_an_affine_output_layer_changes_no_region(name: str) -> None:
     [
         pytest.param(
             *(name, count),
-            marks=pytest.mark.slow if name in _NEARLY_FLAT else _mark(count),
+            marks=_mark(count, name),
             id=name,
         )
         for name, count in _LINEAR.items()
@@ -283,6 +288,7 @@ def test_instances_by_deletion_and_restriction(name: str, regions: int) -> None:
         assert bounded_count(arrangement.normals, arrangement.offsets) == entry["bounded"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "betti"),

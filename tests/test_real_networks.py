@@ -222,6 +222,7 @@ def test_small_trained_networks(path: str) -> None:
     _agrees(pr.load(shared(path)), whole())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 2, 4])
 def test_networks_with_cells_of_relative_area_1e_13(number: int) -> None:
@@ -230,6 +231,7 @@ def test_networks_with_cells_of_relative_area_1e_13(number: int) -> None:
     _agrees(net, box([-10, -10], [10, 10]))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["2,2x50,relu,bunny", "2,4x32,relu,bunny"])
 def test_signed_distance_networks(name: str) -> None:

@@ -65,6 +65,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     _agrees(*problem)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=1500)
 @given(problems())

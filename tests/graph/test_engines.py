@@ -83,6 +83,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     _agree(net, space.domain())
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=200)
 @given(problems())

@@ -71,6 +71,7 @@ def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
         agrees(net, space, k)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(problems(max_bits=14))

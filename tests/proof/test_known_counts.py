@@ -29,12 +29,14 @@ from tests.families import (
     simplicial_arrangements,
 )
 from tests.proof.runs import write
-from tests.test_known_counts import _AFFINE, _LINEAR, _NEARLY_FLAT
+from tests.test_known_counts import _AFFINE, _LINEAR, _LONG, _NEARLY_FLAT
 
 _SLOW = 800
 
 
 def _mark(regions: int, name: str = "") -> Any:
+    if name in _LONG:
+        return (pytest.mark.slow, pytest.mark.long)
     return pytest.mark.slow if regions > _SLOW or name in _NEARLY_FLAT else ()
 
 

@@ -723,6 +723,7 @@ def test_every_mutation_that_changes_a_claim_is_rejected(tmp_path: Path) -> None
     _run(tmp_path, 110, 1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_ten_thousand_mutations(tmp_path: Path) -> None:
     _run(tmp_path, 1300, 2)

@@ -171,6 +171,7 @@ def test_every_scale(scale, spread):
         check_witnesses(found)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_every_scale_many_times():
     for seed in range(2000):
