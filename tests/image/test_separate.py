@@ -166,6 +166,34 @@ def test_agrees_with_brute_force(seed: int) -> None:
     assert found.decided
 
 
+def _solids(move: float) -> Manifold:
+    """Two cubes of six tetrahedra each."""
+    corners = np.array(list(product((0.0, 1.0), repeat=3)))
+    paths = [[0, a, a | b, 7] for a, b in ((1, 2), (2, 1), (1, 4), (4, 1), (2, 4), (4, 2))]
+    tetrahedra = np.array(paths)
+    return build_manifold(
+        np.concatenate([corners, corners[:, ::-1] + np.array([move, 0.25, 0.5])]),
+        [np.concatenate([tetrahedra, tetrahedra + 8])],
+        labels=[np.repeat([0, 1], 6)],
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_surfaces_and_solids_agree_with_brute_force(seed: int) -> None:
+    slope = (0.0, -1.0, 0.5)[seed % 3]
+    space = (shape("linked-tori:3"), _solids(1.5), _solids(0.75), shape("disk-in-annulus:3"))[
+        seed % 4
+    ]
+    widths = (space.ambient, 2 + seed % 2, 2)
+    found = separate(random_network(seed, widths, slope, whole=seed % 2 == 1), space)
+    check(found)
+    for row in found.rows:
+        assert row.disjoint is not brute_force(found, row.layer)
+        hulls = [sorted(set(_images(found, label, row.layer))) for label in (0, 1)]
+        assert row.separable is not hulls_meet(*hulls)
+
+
 def test_brute_force_sees_both_answers() -> None:
     """The test above is about something: these verdicts occur."""
     seen = set()
