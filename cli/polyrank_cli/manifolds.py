@@ -19,7 +19,7 @@ ManifoldArgument = Annotated[
     typer.Argument(
         metavar="MANIFOLD",
         help="Points and simplices (.npz .json .off .obj .ply .txt), a shape such as torus:40 or "
-        "circle:100, or with --alpha or --rips a point cloud (.npy .csv .off).",
+        "circle:100,radius=2,centre=1:0, or with --alpha or --rips a point cloud (.npy .csv .off).",
     ),
 ]
 

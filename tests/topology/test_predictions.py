@@ -13,11 +13,13 @@ from flint import fmpq
 from polyrank.chains.chain import closure, from_facets
 from polyrank.chains.groups import homology
 from polyrank.network.normal_form import Network
+from polyrank.topology.curves import circle
 from polyrank.topology.layers import homology_table, not_decided
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import Restriction, restrict
-from polyrank.topology.shapes import circle, shape, torus
+from polyrank.topology.shapes import shape
+from polyrank.topology.surfaces import torus
 
 
 def image_of_curve(found: Restriction, layer: int) -> str:
