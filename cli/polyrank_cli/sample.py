@@ -80,6 +80,13 @@ def sample_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the estimate.")
     ] = None,
+    per_point: Annotated[
+        bool, typer.Option("--per-point", help="With -o: codeword and ranks of every single point.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Histograms of ranks and sizes: .png, .svg or .pdf."),
+    ] = None,
     reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
@@ -95,6 +102,8 @@ def sample_command(
     # numpy and pyarrow load here, which is more than --help may take
     from polyrank.cells.threads import available_threads  # noqa: PLC0415
     from polyrank.posed.chart import chart  # noqa: PLC0415
+    from polyrank.report.histogram import save_histograms  # noqa: PLC0415
+    from polyrank.report.picture import picture_file  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
     from polyrank.sampling.estimate import sample  # noqa: PLC0415
@@ -113,8 +122,12 @@ def sample_command(
     named = [name for name, value in given.items() if value is not None]
     if len(named) != 1:
         raise typer.BadParameter("give exactly one of --points, --mnist, --uniform, --normal")
+    if per_point and output is None:
+        raise typer.BadParameter("--per-point writes a table beside the estimate of -o/--output")
     with sentences():
         refuse_existing(output)
+        if plot is not None:
+            picture_file(plot)
         loaded = reading.load(network)
         opened = None if run is None else pr.open_run(run)
         check = None if opened is None else RunCheck(opened, loaded)
@@ -153,6 +166,7 @@ def sample_command(
             on_new=check,
             keep=keep,
             ties=ties.value,
+            follow=per_point,
         )
         extra: dict[str, Any] = {
             "drawn": named[0].removeprefix("--"),
@@ -165,6 +179,8 @@ def sample_command(
             extra["cross_check"] = compared.summary()
         if output is not None:
             estimate.save(output, extra)
+        if plot is not None:
+            save_histograms(estimate.summary(), plot)
         if as_json:
             typer.echo(json.dumps({**estimate.summary(), **extra}))
         else:

@@ -55,6 +55,8 @@ class Estimate:
         Samples; those outside the domain; those on a hyperplane; bits in which the plain float pass
         was wrong; samples that the float filter left to integers.
     seconds : dict
+    of_point : ndarray of int64, shape (points,), or None
+        Row of every point, −1 for those outside or set aside; None if not asked for.
     """
 
     network: Network
@@ -70,6 +72,7 @@ class Estimate:
     corrected_bits: int
     exact_points: int
     seconds: dict[str, float]
+    of_point: NDArray[np.int64] | None = None
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -112,8 +115,31 @@ class Estimate:
             "seconds": self.seconds,
         }
 
+    def per_point(self) -> dict[str, Any]:
+        """Columns with one entry per point: codeword row, size and ranks; null without a codeword.
+
+        Raises
+        ------
+        ValueError
+            If the rows of points were not kept.
+        """
+        if self.of_point is None:
+            raise ValueError("the codewords of single points were not kept: sample(follow=True)")
+        none = self.of_point < 0
+        columns: dict[str, Any] = {"codeword_row": self.of_point, "active_units": self.sizes}
+        for k in range(len(self.network.layers)):
+            columns[f"rank_{k + 1}_lower"] = self.ranks.lower[:, k]
+            columns[f"rank_{k + 1}_upper"] = self.ranks.upper[:, k]
+        out = {}
+        for name, values in columns.items():
+            own = values if name == "codeword_row" else np.append(values, 0)[self.of_point]
+            out[name] = pa.array(own, mask=none)
+        return out
+
     def save(self, directory: Path, extra: dict[str, Any] | None = None) -> None:
         """Write ``estimate.json`` and ``codewords.parquet`` to a new directory.
+
+        And ``points.parquet``, one row per point, if these were kept.
 
         Raises
         ------
@@ -132,6 +158,9 @@ class Estimate:
             columns[f"rank_{k + 1}_upper"] = self.ranks.upper[:, k]
         text = json.dumps({**self.summary(), **(extra or {})}, indent=1)
         with new_directory(directory):
+            if self.of_point is not None:
+                table = pa.table({"point": np.arange(self.points), **self.per_point()})
+                pq.write_table(table, directory / "points.parquet", compression="zstd")
             pq.write_table(pa.table(columns), directory / "codewords.parquet", compression="zstd")
             (directory / "estimate.json").write_text(text, encoding="utf-8")
 
@@ -151,6 +180,7 @@ def sample(
     on_new: OnNew | None = None,
     keep: Keep | None = None,
     ties: Ties = "strict",
+    follow: bool = False,
 ) -> Estimate:
     """Certified codewords and exact ranks of samples.
 
@@ -173,6 +203,9 @@ def sample(
         taken with the codeword that has 1 exactly where z > 0 (inactive; Beshkov and Einevoll,
         "A rank decomposition for the topological classification of neural representations").
 
+    follow : bool
+        Keep the codeword of every single point too: 8 bytes each.
+
     Raises
     ------
     NetworkError
@@ -187,24 +220,35 @@ def sample(
     counts: list[int] = []
     first: list[int] = []
     tied: list[int] = []
+    followed: list[NDArray[np.int64]] = []
     total = outside = planes = corrected = exactly = 0
     for block in blocks:
         numbers = np.arange(total, total + len(block))
         total += len(block)
+        own = np.full(len(block), -1, dtype=np.int64)
+        inside_rows = np.arange(len(block))
         if keep is not None:
             inside = keep(block)
+            inside_rows = np.flatnonzero(inside)
             outside += int((~inside).sum())
             block, numbers = block[inside], numbers[inside]  # noqa: PLW2901
         for part in certifier.blocks(block):
             for on_plane in (False,) if ties == "strict" else (False, True):
                 good = np.flatnonzero(part.on_hyperplane == on_plane)
-                words, where, number = np.unique(
-                    _as_void(part.packed[good]), return_index=True, return_counts=True
+                words, where, each, number = np.unique(
+                    _as_void(part.packed[good]),
+                    return_index=True,
+                    return_inverse=True,
+                    return_counts=True,
                 )
-                for word, index, times in zip(words, where, number, strict=True):
+                known_of = np.zeros(len(words), dtype=np.int64)
+                for place, (word, index, times) in enumerate(
+                    zip(words, where, number, strict=True)
+                ):
                     key = word.tobytes() if width else b""
                     row = part.start + int(good[index])
                     known = seen.setdefault(key, len(counts))
+                    known_of[place] = known
                     if known == len(counts):
                         counts.append(0)
                         tied.append(0)
@@ -214,9 +258,13 @@ def sample(
                     counts[known] += int(times)
                     tied[known] += int(times) if on_plane else 0
                     first[known] = min(first[known], int(numbers[row]))
+                if follow and len(words):
+                    own[inside_rows[part.start + good]] = known_of[each.ravel()]
             planes += int(part.on_hyperplane.sum())
             corrected += part.corrected_bits
             exactly += part.exact_points
+        if follow:
+            followed.append(own)
     passed = time.perf_counter()
     keys = sorted(seen)
     packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), width)
@@ -230,6 +278,10 @@ def sample(
         ).astype(np.float64)
     table = CodewordRanks(network, frequent).table(packed, workers=workers)
     ended = time.perf_counter()
+    of_point = None
+    if follow:
+        row_of = np.append(np.argsort(order), -1)  # −1 stays −1
+        of_point = row_of[np.concatenate([np.zeros(0, dtype=np.int64), *followed])]
     return Estimate(
         network,
         packed,
@@ -244,6 +296,7 @@ def sample(
         corrected,
         exactly,
         {"forward": passed - begun, "ranks": ended - passed},
+        of_point,
     )
 
 

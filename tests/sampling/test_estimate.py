@@ -16,6 +16,7 @@ import polyrank as pr
 from polyrank.errors import RunError
 from polyrank.network.forward import codeword_exact, pack_bits, unpack_bits
 from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.chart import chart
 from polyrank.regions.run import Run
 from polyrank.sampling.codewords import restricted_network
@@ -303,3 +304,33 @@ def test_nothing_left_has_no_exact_ranks():
     assert estimate.summary()["ranks_exact"] is None
     with pytest.raises(ValueError, match="ties='loose' is not one of strict, inactive"):
         sample(PLANE, [], ties="loose")
+
+
+@pytest.mark.parametrize("ties", ["strict", "inactive"])
+def test_every_point_has_its_own_row(ties: str) -> None:
+    """Against codewords of single points; two blocks, some outside, some on a line."""
+    net = Network.from_arrays([[[1.0, 0], [0, 1], [1, 1]], [[1, 1, 1]]], [[0, 0, -1], [0]])
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(40, 2)), [[0.0, 5.0], [9, 9]], rng.normal(size=(30, 2))])
+
+    def keep(block: np.ndarray) -> np.ndarray:
+        return np.abs(block).max(axis=1) < 6
+
+    found = sample(net, [X[:50], X[50:]], ties=ties, keep=keep, follow=True)  # type: ignore[arg-type]
+    columns = {name: column.to_pylist() for name, column in found.per_point().items()}
+    assert len(columns["codeword_row"]) == len(X)
+    for i, x in enumerate(X):
+        if i == 41 or (i == 40 and ties == "strict"):
+            assert {column[i] for column in columns.values()} == {None}
+            continue
+        bits = codeword_exact(net, [fmpq_from_float(float(v)) for v in x]).bits
+        assert columns["active_units"][i] == bits.sum()
+        row = columns["codeword_row"][i]
+        assert unpack_bits(found.packed[row], 3).tolist() == bits.tolist()
+        assert columns["rank_1_lower"][i] == min(2, bits.sum())
+    counted = np.bincount([r for r in columns["codeword_row"] if r is not None])
+    assert (counted == found.counts).all()
+    plain = sample(net, [X], ties=ties, keep=keep)  # type: ignore[arg-type]
+    assert (plain.packed == found.packed).all()
+    with pytest.raises(ValueError, match="were not kept"):
+        plain.per_point()
