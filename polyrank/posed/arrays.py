@@ -7,6 +7,7 @@ that shows it, so that touching hyperplanes can be decided in integers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -206,10 +207,8 @@ def net_arrays(problem: Problem) -> NetArrays:
     biases: list[NDArray[np.float64]] = [np.zeros(int(units[0]))]
     exact_weight = [True]
     for index, layer in enumerate(chosen):
-        for what in ("weight", "slope_neg", "slope_pos"):
-            _check_range(index + 1, what, getattr(layer, what), _LARGEST_WEIGHT)
-        if layer.bias.exact is not None:
-            _check_range(index + 1, "bias", layer.bias, _LARGEST_BIAS)
+        if (wrong := _out_of_range(layer)) is not None:
+            raise UnsupportedError(f"layer {index + 1}: {wrong}")
     for index, layer in enumerate(chosen[1:], start=1):
         w = np.ascontiguousarray(layer.weight.approx.T)
         weights.append(w.ravel())
@@ -260,22 +259,33 @@ def net_arrays(problem: Problem) -> NetArrays:
     )
 
 
-def _check_range(layer: int, what: str, array: RationalArray, most: int) -> None:
-    """Refuse entries that are neither 0 nor within 2**±most: float64 products could vanish."""
-    low, high = 2.0**-most, 2.0**most
-    sizes = np.abs(array.approx)
-    outside = (sizes > high) | ((sizes < low) & (sizes > 0.0))
-    if array.exact is not None:
-        # a rational below 2**-1074 has the float 0.0
-        unit = fmpq(1, 2**most)
-        outside |= np.array([0 < abs(v) < unit for v in array.entries()]).reshape(sizes.shape)
-    if outside.any():
-        at = tuple(int(i) for i in np.argwhere(outside)[0])
-        entry = list(array.entries())[int(np.flatnonzero(outside)[0])]
-        raise UnsupportedError(
-            f"layer {layer}: {what}{list(at)} has magnitude 2**{power_above(abs(entry))}; the "
-            f"search accepts 0 and 2**-{most} to 2**{most}: rescale units by powers of two"
-        )
+@lru_cache(maxsize=256)
+def _out_of_range(layer: Layer) -> str | None:
+    """What of a layer is neither 0 nor within the range in which float64 products cannot vanish."""
+    parts = (
+        "weight",
+        "slope_neg",
+        "slope_pos",
+        *(["bias"] if layer.bias.exact is not None else []),
+    )
+    for what in parts:
+        array: RationalArray = getattr(layer, what)
+        most = _LARGEST_BIAS if what == "bias" else _LARGEST_WEIGHT
+        low, high = 2.0**-most, 2.0**most
+        sizes = np.abs(array.approx)
+        outside = (sizes > high) | ((sizes < low) & (sizes > 0.0))
+        if array.exact is not None:
+            # a rational below 2**-1074 has the float 0.0
+            unit = fmpq(1, 2**most)
+            outside |= np.array([0 < abs(v) < unit for v in array.entries()]).reshape(sizes.shape)
+        if outside.any():
+            at = tuple(int(i) for i in np.argwhere(outside)[0])
+            entry = list(array.entries())[int(np.flatnonzero(outside)[0])]
+            return (
+                f"{what}{list(at)} has magnitude 2**{power_above(abs(entry))}; the search accepts "
+                f"0 and 2**-{most} to 2**{most}: rescale units by powers of two"
+            )
+    return None
 
 
 def _float_grid(values: NDArray[np.float64]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ meet, the rank is proved; elsewhere :func:`~polyrank.network.exact_rank.exact_ra
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ __all__ = ["ExactRanks", "sloped_units"]
 _CACHED = 1 << 14
 
 
+@lru_cache(maxsize=256)
 def sloped_units(layer: Layer) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which units have a slope that is not 0, exactly: where they are active, and where not."""
     low, high = zip(*layer.slopes_exact, strict=True)
@@ -41,7 +43,6 @@ class ExactRanks:
     def __init__(self, branch: Branch, layers: int | None = None) -> None:
         self._branch = branch
         self._layers = branch.network.layers[:layers]
-        self._sloped = [sloped_units(layer) for layer in self._layers]
         self._known: OrderedDict[tuple[int, bytes, bytes], int] = OrderedDict()
 
     def ranks(self, codeword: NDArray[np.bool_], zero: NDArray[np.bool_]) -> list[int]:
@@ -60,7 +61,7 @@ class ExactRanks:
             if key in self._known:
                 self._known.move_to_end(key)
             else:
-                live = np.where(self._branch.active(k, codeword), *self._sloped[k - 1])
+                live = np.where(self._branch.active(k, codeword), *sloped_units(layer))
                 live[layer.has_hyperplane] &= ~zero[starts[k - 1] : starts[k]]
                 most = min(rank, int(live.sum()))
                 linear = self._branch.linear_part(k, codeword)

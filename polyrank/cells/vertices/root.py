@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,15 +85,16 @@ def domain_root(walls: Sequence[IntRow], chart: Chart) -> Root | None:
         tight = tuple(
             frozenset(i for i, row in enumerate(rows) if _value(row, p) == 0) for p in found
         )
-        cell = _cell(rows, list(found), tight, k)
+        cell = _cell(tuple(rows), tuple(found), tight, k)
     labels = tuple(tuple(-1 - i for i in chosen) for chosen in found.values())
     return Root(tuple(found), labels, (False,) * len(found), tight, (cell,))
 
 
+@lru_cache(maxsize=16)  # boxes have the faces of the unit cube
 def _cell(
-    rows: Sequence[Sequence[Any]],
-    points: Sequence[Sequence[Any]],
-    tight: Sequence[frozenset[int]],
+    rows: tuple[tuple[int, ...], ...],
+    points: tuple[tuple[Any, ...], ...],
+    tight: tuple[frozenset[int], ...],
     k: int,
 ) -> RootCell:
     """The faces of a polytope from its rows, vertices and which rows hold with equality there."""
@@ -104,7 +106,7 @@ def _cell(
 
 def _box(
     rows: Sequence[IntRow], k: int
-) -> tuple[dict[Vector, tuple[int, ...]], list[list[int]], list[tuple[int, ...]]] | None:
+) -> tuple[dict[Vector, tuple[int, ...]], tuple[IntRow, ...], tuple[IntRow, ...]] | None:
     """Vertices of a box that two rows bound in each coordinate, as :func:`_vertices` has them.
 
     Beside them its rows and vertices as those of the unit cube, whose faces it has.
@@ -128,8 +130,10 @@ def _box(
         by_axis = {at[i]: i for i in sides}
         found[tuple(bounds[l][by_axis[l]] for l in range(k))] = sides
         corners.append(tuple(int(not lower[by_axis[l]]) for l in range(k)))
-    unit = [[(1 if lower[i] else -1) * (l == at[i]) for l in range(k)] for i in range(2 * k)]
-    return found, unit, corners
+    unit = tuple(
+        tuple((1 if lower[i] else -1) * (l == at[i]) for l in range(k)) for i in range(2 * k)
+    )
+    return found, unit, tuple(corners)
 
 
 def _vertices(rows: Sequence[IntRow], k: int) -> dict[Vector, tuple[int, ...]]:
