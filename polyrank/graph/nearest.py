@@ -1,24 +1,23 @@
 """The point of the low-rank part that is nearest to an input.
 
-A float quadratic program per region proposes which facets the nearest point lies on; the projection
-onto them and its multipliers are solved and checked in rationals (Karush-Kuhn-Tucker conditions
-of a convex program), so that the distance is exact. Regions are left out by the exact distance of
-the input to one of their half-spaces.
+A quadratic program per region is solved in rationals (:mod:`polyrank.posed.nearest`), so that the
+distance is exact. Regions are left out by the exact distance of the input to one of their
+half-spaces.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.errors import DomainError, RunError, UnsupportedError
+from polyrank.errors import DomainError, RunError
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import value_at
 from polyrank.polyhedra.system import identity
 from polyrank.posed.chart import chart as chart_of
+from polyrank.posed.nearest import nearest_point
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import quotient
 
@@ -88,8 +87,6 @@ def nearest_low_rank(
         If the point has another dimension.
     RunError
         If the run has no such layer.
-    UnsupportedError
-        If cvxpy is not installed.
     """
     run, chart = regions.run, regions.chart
     k = run.layers if layer is None else layer
@@ -105,15 +102,12 @@ def nearest_low_rank(
     rows = {r: regions.rows(r) for r in low}
     bounds = {r: problem.bound(rows[r]) for r in low}
     best: tuple[fmpq, int, tuple[fmpq, ...]] | None = None
-    doubtful: list[fmpq] = []  # lower bounds of regions whose nearest point is not proved
     programs = 0
     for r in sorted(low, key=lambda r: (bounds[r], r)):
         if best is not None and bounds[r] >= best[0]:
             break
         programs += 1
-        y, proved = problem.nearest(rows[r], regions.witness(r))
-        if not proved:
-            doubtful.append(bounds[r])
+        y = problem.nearest(rows[r])
         distance = problem.distance_squared(y)
         if best is None or distance < best[0]:
             best = distance, r, y
@@ -127,7 +121,7 @@ def nearest_low_rank(
         y=y,
         x=x,
         distance_squared=distance,
-        proved=run.certified and all(bound >= distance for bound in doubtful),
+        proved=run.certified,
         programs=programs,
     )
 
@@ -209,100 +203,9 @@ class _Problem:
                 best = max(best, value * value / norm)
         return best + self.off
 
-    def nearest(
-        self, rows: tuple[IntRow, ...], witness: tuple[fmpq, ...]
-    ) -> tuple[tuple[fmpq, ...], bool]:
-        """A point of the closed region, and whether it is proved to be its nearest one."""
-        if all(value_at(row, self.free) >= 0 for row in rows):
-            return tuple(self.free.entries()), True
-        proposed = self._proposal(rows)
-        if proposed is not None:
-            values = [abs(float(value_at(row, _column(proposed)))) for row in rows]
-            sizes = [max(abs(float(v)) for v in row) for row in rows]
-            relative = np.array(values) / np.array(sizes)
-            for near in (1e-7, 1e-5, 1e-9):  # which facets to try; rationals decide
-                active = np.flatnonzero(relative <= near).tolist()
-                y = self._projected([rows[i] for i in active], rows)
-                if y is not None:
-                    return y, True
-            return _pulled_inside(proposed, witness, rows), False
-        return witness, False
-
-    def _proposal(self, rows: tuple[IntRow, ...]) -> tuple[fmpq, ...] | None:
-        """The float solution of the quadratic program; None where the solver gives up."""
-        try:
-            cvxpy = import_module("cvxpy")  # optional, and slow to import
-        except ModuleNotFoundError:
-            raise UnsupportedError(
-                "cvxpy is not installed: pip install 'polyrank[graph]'"
-            ) from None
-        try:
-            table = np.array([[float(fmpq(v)) for v in row] for row in rows])
-            gram = np.array([[float(v) for v in r] for r in self.gram.tolist()])
-            linear = np.array([float(v) for v in self.linear.entries()])
-        except OverflowError:
-            return None
-        table /= np.abs(table).max(axis=1, keepdims=True)
-        y = cvxpy.Variable(self.k)
-        objective = cvxpy.quad_form(y, cvxpy.psd_wrap(gram)) - 2 * linear @ y
-        program = cvxpy.Problem(
-            cvxpy.Minimize(objective), [table[:, : self.k] @ y + table[:, self.k] >= 0]
-        )
-        try:
-            program.solve(solver="CLARABEL")
-        except cvxpy.error.SolverError:
-            return None
-        if y.value is None or not np.isfinite(y.value).all():
-            return None
-        return tuple(fmpq(*float(v).as_integer_ratio()) for v in y.value)
-
-    def _projected(self, active: list[IntRow], rows: tuple[IntRow, ...]) -> tuple[fmpq, ...] | None:
-        """The projection onto the active hyperplanes, where it is proved to be the nearest point.
-
-        With 2 (G y − c) = Σ λ_i a_i, λ ≥ 0 and a_i·y + b_i = 0, y is the minimum of the convex
-        program over the whole region as soon as it lies in it.
-        """
-        chosen = _independent(active, self.k)
-        y = self.free
-        while chosen:
-            m = len(chosen)
-            a = fmpq_mat(m, self.k, [fmpq(v) for row in chosen for v in row[: self.k]])
-            b = fmpq_mat(m, 1, [fmpq(row[self.k]) for row in chosen])
-            # y = G⁻¹ (c + Aᵀ μ) with A y = −b
-            spread = self.gram.solve(a.transpose())
-            prices = (a * spread).solve(-b - a * self.free)
-            y = self.free + spread * prices
-            least = min(range(m), key=lambda i: prices[i, 0])
-            if prices[least, 0] >= 0:
-                break
-            chosen = chosen[:least] + chosen[least + 1 :]
-        if any(value_at(row, y) < 0 for row in rows):
-            return None
-        return tuple(y.entries())
-
-
-def _column(y: tuple[fmpq, ...]) -> fmpq_mat:
-    return fmpq_mat(len(y), 1, list(y))
-
-
-def _independent(rows: list[IntRow], k: int) -> list[IntRow]:
-    """A maximal independent subset of the rows' normals, the first ones first."""
-    out: list[IntRow] = []
-    for row in rows:
-        trial = [*out, row]
-        table = fmpq_mat(len(trial), k, [fmpq(v) for r in trial for v in r[:k]])
-        if table.rank() == len(trial):
-            out = trial
-    return out
-
-
-def _pulled_inside(
-    y: tuple[fmpq, ...], witness: tuple[fmpq, ...], rows: tuple[IntRow, ...]
-) -> tuple[fmpq, ...]:
-    """The first point on the way from y to the witness that lies in the closed region."""
-    share = fmpq(0)
-    for row in rows:
-        outside, inside = value_at(row, _column(y)), value_at(row, _column(witness))
-        if outside < 0:
-            share = max(share, outside / (outside - inside))
-    return tuple(a + share * (b - a) for a, b in zip(y, witness, strict=True))
+    def nearest(self, rows: tuple[IntRow, ...]) -> tuple[fmpq, ...]:
+        """The nearest point of the closed region."""
+        found = nearest_point(rows, self.free, metric=self.gram)
+        if found is None:
+            raise RunError("a listed region has no point: the run is damaged")
+        return tuple(found[0].entries())

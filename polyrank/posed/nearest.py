@@ -19,9 +19,12 @@ Row = tuple[int, ...]
 
 
 def nearest_point(
-    rows: Sequence[Row], point: fmpq_mat, on: Row | None = None
+    rows: Sequence[Row],
+    point: fmpq_mat,
+    on: Row | None = None,
+    metric: fmpq_mat | None = None,
 ) -> tuple[fmpq_mat, fmpq] | None:
-    """The nearest point of ``{y : a·y + b ≥ 0}`` in the Euclidean norm, and the squared distance.
+    """The nearest point of ``{y : a·y + b ≥ 0}``, and the squared distance.
 
     Parameters
     ----------
@@ -30,37 +33,46 @@ def nearest_point(
     point : fmpq_mat, shape (k, 1)
     on : Row, optional
         A row, with a ≠ 0, that must vanish at the nearest point: a facet's.
+    metric : fmpq_mat, shape (k, k), optional
+        G, symmetric and positive definite: squared lengths are ``vᵀ G v``. Default: Euclidean.
 
     Returns
     -------
     (y, distance) or None
         None if the polyhedron is empty. **Proves** the distance: y lies in the polyhedron, and
-        ``y − point`` is a combination of the rows that vanish there, non-negative except for ``on``
-        (the Karush-Kuhn-Tucker conditions of a convex program).
+        ``G (y − point)`` is a combination of the rows that vanish there, non-negative except for
+        ``on`` (the Karush-Kuhn-Tucker conditions of a convex program).
     """
     k = point.nrows()
+    inverse = None if metric is None or not k else metric.inv()
+
+    def raised(v: fmpq_mat) -> fmpq_mat:
+        return v if inverse is None else inverse * v
+
     y = point
     active: list[Row] = []
     prices: list[fmpq] = []
     held = 0 if on is None else 1
     if on is not None:
         a = _normal(on, k)
-        price = -value_at(on, y) / (a.transpose() * a)[0, 0]
-        y = y + a * price
+        price = -value_at(on, y) / (a.transpose() * raised(a))[0, 0]
+        y = y + raised(a) * price
         active, prices = [on], [price]
     while True:
         values = values_at(rows, y)
         violated = min(range(len(rows)), key=values.__getitem__, default=None)
         if violated is None or values[violated] >= 0:
             step = y - point
-            return y, (step.transpose() * step)[0, 0]
+            square = step.transpose() * (step if metric is None else metric * step)
+            return y, square[0, 0] if k else fmpq(0)
         entering, new_price = rows[violated], fmpq(0)
         a = _normal(entering, k)
         while True:
-            weights = _weights(active, a, k)
-            direction = a
-            for row, weight in zip(active, weights, strict=True):
-                direction = direction - _normal(row, k) * weight
+            N = fmpq_mat(len(active), k, [v for row in active for v in row[:k]])
+            weights = _weights(N, raised(N.transpose()), raised(a))
+            # what the active rows leave of the normal, as a direction
+            rest = a - N.transpose() * fmpq_mat(len(weights), 1, weights) if weights else a
+            direction = raised(rest)
             # the first price of an inequality to reach zero
             blocking = min(
                 (i for i in range(held, len(active)) if weights[i] > 0),
@@ -89,10 +101,9 @@ def _normal(row: Row, k: int) -> fmpq_mat:
     return fmpq_mat(k, 1, list(row[:k]))
 
 
-def _weights(active: Sequence[Row], a: fmpq_mat, k: int) -> list[fmpq]:
+def _weights(N: fmpq_mat, spread: fmpq_mat, a: fmpq_mat) -> list[fmpq]:
     """Coefficients of the projection of a normal onto the span of the active, independent ones."""
-    if not active:
+    if not N.nrows():
         return []
-    N = fmpq_mat(len(active), k, [v for row in active for v in row[:k]])
-    out: list[fmpq] = (N * N.transpose()).solve(N * a).entries()
+    out: list[fmpq] = (N * spread).solve(N * a).entries()
     return out

@@ -201,7 +201,6 @@ def test_numbers_of_a_partial_run_are_bounds_or_named_listed(polyrank: Any, tmp_
 
 
 def test_a_nearest_point_is_not_the_least_one_of_a_partial_run(polyrank: Any, run: Path) -> None:
-    pytest.importorskip("cvxpy")
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["status"], manifest["certified"] = "running", False
     (run / "manifest.json").write_text(json.dumps(manifest))
@@ -241,7 +240,6 @@ def test_the_walk_shows_its_progress_on_a_terminal_only(
 
 
 def test_nearest_point(polyrank: Any, run: Path) -> None:
-    pytest.importorskip("cvxpy")
     # rank 0 where x ≤ 0 and y ≤ 0 (there x + y ≤ 1 too)
     shown = json.loads(
         polyrank("low-rank", run, "--below", "1", "--nearest", "3/4, 1", "--json").out

@@ -10,16 +10,13 @@ import pytest
 from flint import fmpq, fmpq_mat
 
 import polyrank as pr
-from polyrank.errors import DomainError, RunError, UnsupportedError
-from polyrank.graph import nearest
+from polyrank.errors import DomainError, RunError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.graph.nearest import nearest_low_rank
 from polyrank.lp.farkas import value_at
 from polyrank.network.normal_form import Network
 from tests.examples import layer, network
-
-pytest.importorskip("cvxpy")
 
 
 def _regions(net: Network, domain: Any = None) -> Regions:
@@ -106,42 +103,21 @@ def test_a_point_inside_is_its_own_nearest() -> None:
     assert found.programs == 1
 
 
-def test_a_solver_that_gives_up_leaves_an_upper_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    regions = _regions(network(layer([[1, 0], [0, 1]], [0, 0])), pr.Box(-2, 2))
-    monkeypatch.setattr(nearest._Problem, "_proposal", lambda *_: None)
-    found = nearest_low_rank(regions, [fmpq(1), fmpq(1)], 1)
-    assert found is not None
-    assert found.proved is False
-    assert found.distance_squared >= 2
-
-
-def test_a_point_too_far_for_floats_has_an_upper_bound() -> None:
+def test_a_point_too_far_for_floats() -> None:
+    """From (10^400, 0) to the quadrant x ≤ 0, y ≤ 0: exactly 10^400."""
     regions = _regions(network(layer([[1, 0], [0, 1]], [0, 0])), pr.Box(-2, 2))
     far = fmpq(10) ** 400
     found = nearest_low_rank(regions, [far, fmpq(0)], 1)
     assert found is not None
-    assert found.proved is False
-    assert (far - 2) ** 2 <= found.distance_squared <= (far + 2) ** 2 + 4
+    assert (found.y, found.distance_squared, found.proved) == ((0, 0), far * far, True)
 
 
-def test_a_wrong_proposal_is_pulled_into_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_not_certified_proves_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:
     regions = _regions(network(layer([[1, 0], [0, 1]], [0, 0])), pr.Box(-2, 2))
-    monkeypatch.setattr(nearest._Problem, "_proposal", lambda *_: (fmpq(1, 3), fmpq(1, 5)))
+    monkeypatch.setattr(type(regions.run), "certified", False)
     found = nearest_low_rank(regions, [fmpq(1), fmpq(1)], 1)
     assert found is not None
-    assert found.proved is False
-    assert max(found.y) == 0  # on the border of the quadrant x ≤ 0, y ≤ 0
-    assert found.distance_squared > 2
-
-
-def test_without_cvxpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(nearest, "import_module", missing)
-    regions = _regions(network(layer([[1]], [0])))
-    with pytest.raises(UnsupportedError, match="cvxpy is not installed"):
-        nearest_low_rank(regions, [fmpq(1)], 1)
+    assert (found.distance_squared, found.proved) == (2, False)
 
 
 def test_what_is_refused() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
 import pytest
 from flint import fmpq, fmpq_mat
 
-from polyrank.lp.farkas import value_at
+from polyrank.lp.farkas import integer_row, value_at
 from polyrank.posed.facets import facets_of, step_across
 from polyrank.posed.nearest import nearest_point
 
@@ -67,3 +68,26 @@ def test_a_step_stays_inside_and_its_numbers_stay_short():
     rows = [(3, -1), (-int(high.q), int(high.p))]
     (y,) = step_across(rows, _column(low), _column(1)).entries()
     assert low < y < high
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_nearest_point_in_a_metric_is_that_of_the_stretched_polyhedron(seed: int) -> None:
+    """With G = Lᵀ L and z = L y, the Euclidean problem in z."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 4))
+    L = fmpq_mat(k, k, [int(v) for v in rng.integers(-3, 4, k * k)])
+    while L.det() == 0:
+        L = fmpq_mat(k, k, [int(v) for v in rng.integers(-3, 4, k * k)])
+    rows = [tuple(int(v) for v in row) for row in rng.integers(-4, 5, (k + 2, k + 1))]
+    rows = [row for row in rows if any(row[:k])]
+    point = fmpq_mat(k, 1, [fmpq(int(v), 3) for v in rng.integers(-20, 21, k)])
+    back = L.inv()
+    stretched = []
+    for row in rows:
+        a = fmpq_mat(1, k, list(row[:k])) * back
+        stretched.append(integer_row([*a.entries(), fmpq(row[k])]))
+    expected = nearest_point(stretched, L * point)
+    found = nearest_point(rows, point, metric=L.transpose() * L)
+    assert (found is None) == (expected is None) == (nearest_point(rows, point) is None)
+    if found is not None:
+        assert (L * found[0], found[1]) == expected

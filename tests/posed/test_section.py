@@ -298,7 +298,6 @@ def test_what_is_said_of_a_region_in_a_section() -> None:
 )
 def test_nearest_low_rank_points_are_nearest_in_the_whole_space(net: Network, domain: Any) -> None:
     """Against all sets of tight rows of every low-rank region, in R^n itself."""
-    pytest.importorskip("cvxpy")
     from polyrank.graph.nearest import nearest_low_rank
 
     run = pr.enumerate_regions(net, domain)
