@@ -16,6 +16,7 @@ from polyrank_cli.options import JsonOption, RunArgument
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
     from polyrank.proof.one_to_one import OneToOneReport
+    from polyrank.proof.verdict import VerdictReport
 
 __all__ = ["check_command"]
 
@@ -43,7 +44,8 @@ def check_command(
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
     RUN may also be a certificate of polyrank homeomorphism -o: then every hyperplane, or the pair
-    of points with one image, is verified in rationals; --sample, --jobs and --exact say nothing.
+    of points with one image, is verified in rationals; or a verdict of polyrank verify -o, with its
+    proof. For both --sample, --jobs and --exact say nothing.
 
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
     step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
@@ -52,13 +54,20 @@ def check_command(
     # these load numpy, pyarrow and python-flint, which have no place in --help
     from polyrank.proof.check import Report, check  # noqa: PLC0415
     from polyrank.proof.format import NotDecidedError, ProofRejectedError  # noqa: PLC0415
-    from polyrank.proof.one_to_one import check_one_to_one, is_certificate  # noqa: PLC0415
+    from polyrank.proof.one_to_one import (  # noqa: PLC0415
+        OneToOneReport,
+        check_one_to_one,
+        is_certificate,
+    )
+    from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
 
-    report: Report | OneToOneReport
+    report: Report | OneToOneReport | VerdictReport
     with sentences():
         try:
             if is_certificate(run):
                 report = check_one_to_one(run, network=network)
+            elif is_verdict(run):
+                report = check_verdict(run, network=network)
             else:
                 report = check(
                     run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
@@ -72,13 +81,35 @@ def check_command(
             raise typer.Exit(UNDECIDED if undecided else REJECTED) from None
         if as_json:
             verdict = "undecided" if report.doubt else "accepted"
-            typer.echo(json.dumps({"verdict": verdict, **asdict(report)}))
+            fields = asdict(report)
+            if "verdict" in fields:
+                fields["property_verdict"] = fields.pop("verdict")
+            typer.echo(json.dumps({"verdict": verdict, **fields}))
         else:
-            lines = _lines(report) if isinstance(report, Report) else _lines_of_certificate(report)
+            if isinstance(report, Report):
+                lines = _lines(report)
+            elif isinstance(report, OneToOneReport):
+                lines = _lines_of_certificate(report)
+            else:
+                lines = _lines_of_verdict(report)
             for line in lines:
                 typer.echo(line)
         if report.doubt:
             raise typer.Exit(UNDECIDED)
+
+
+def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
+    if report.doubt:
+        yield f"not decided: {report.doubt}"
+    elif report.verdict == "violated":
+        yield f"accepted: {report.name} is violated, by the exact outputs of the counterexample"
+    else:
+        yield f"accepted: {report.name} holds on all of its domain"
+    yield (
+        f"{report.questions:,} question{'' if report.questions == 1 else 's'}, "
+        f"{report.leaves:,} boxes by bounds ({report.halved:,} halved further), "
+        f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
+    )
 
 
 def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:

@@ -23,8 +23,8 @@ from polyrank_cli.rationals import ROUNDED, short_point
 if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
     from polyrank.polyhedra.domain import Domain
+    from polyrank.polyhedra.violation import Specification
     from polyrank.verification.counterexample import Counterexample
-    from polyrank.verification.specification import Specification
     from polyrank.verification.verify import Verification
 
 __all__ = ["verify_command"]
@@ -58,6 +58,13 @@ def verify_command(
         typer.Option(metavar="J", help="With --lower, --upper: only output J."),
     ] = None,
     domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice", "input_range"))],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Write the verdict to a new directory."),
+    ] = None,
+    proof: Annotated[
+        bool, typer.Option("--proof", help="Also the proof of it, for polyrank check.")
+    ] = False,
     time: Annotated[
         float | None,
         typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is decided."),
@@ -79,6 +86,8 @@ def verify_command(
     2 wrong usage, 130 interrupted.
     """
     # numpy and flint load here, which is more than --help may take
+    from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415
+    from polyrank.polyhedra.vnnlib import read_vnnlib  # noqa: PLC0415
     from polyrank.verification.verify import VerificationInterrupted, verify  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
@@ -92,26 +101,29 @@ def verify_command(
         raise typer.BadParameter("--greatest and bounds of outputs are two properties; name one")
     if output is not None and not any(own[1:]):
         raise typer.BadParameter("--output goes with --lower and --upper, which are missing")
+    if proof and out is None:
+        raise typer.BadParameter("--proof writes beside the verdict; name a directory with -o")
     with sentences():
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
-        if property_ is None:
-            specification = _own_property(loaded, where, greatest, lower, upper, output)
-        else:
-            specification = _read_property(property_, where)
-            if specification.questions and needs_convention(loaded, reading):
-                first = specification.questions[0].domain
-                loaded, _, note = in_its_units(network, loaded, first, reading)
-                if not quiet:
-                    say(note)
+        if property_ is not None and needs_convention(loaded, reading):
+            first = read_vnnlib(property_).cases[0]
+            loaded, reading, note = in_its_units(network, loaded, first, reading)
+            if not quiet:
+                say(note)
         interrupted = False
         try:
             found = verify(
                 loaded,
-                specification,
+                _own_property(loaded, where, greatest, lower, upper, output)
+                if property_ is None
+                else property_,
+                None if property_ is None or isinstance(where, WholeSpace) else where,
                 seconds=math.inf if time is None else time,
                 jobs=jobs,
-                network_file=network,
+                out=out,
+                proof=proof,
+                network_file=reading.record(network),
             )
         except VerificationInterrupted as interruption:
             interrupted, found = True, interruption.found
@@ -123,15 +135,6 @@ def verify_command(
             say("interrupted; what was decided until then is above")
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(_EXIT[found.verdict])
-
-
-def _read_property(path: Path, where: Domain) -> Specification:
-    from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415
-    from polyrank.polyhedra.vnnlib import read_vnnlib  # noqa: PLC0415
-    from polyrank.verification.specification import violation_of, within  # noqa: PLC0415
-
-    specification = violation_of(read_vnnlib(path))
-    return specification if isinstance(where, WholeSpace) else within(specification, where)
 
 
 def _own_property(

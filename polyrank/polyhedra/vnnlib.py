@@ -19,7 +19,7 @@ from polyrank.polyhedra.vnnlib_1 import FirstReader
 from polyrank.polyhedra.vnnlib_2 import SecondReader
 from polyrank.polyhedra.vnnlib_reader import VnnLib
 
-__all__ = ["VnnLib", "parse_vnnlib", "read_vnnlib", "vnnlib_domain"]
+__all__ = ["VnnLib", "parse_vnnlib", "read_vnnlib", "vnnlib_domain", "vnnlib_text"]
 
 _LARGEST_FILE = 32 * 2**20  # bytes
 _STATES_A_VERSION = re.compile(r"(?:\s+|;[^\n]*)*\(\s*vnnlib-version\b")
@@ -40,6 +40,17 @@ def read_vnnlib(path: str | Path) -> VnnLib:
     DomainError
         In one sentence, if the file cannot be read or is not VNN-LIB 1.0 or 2.0.
     """
+    return parse_vnnlib(vnnlib_text(path), Path(path).name)
+
+
+def vnnlib_text(path: str | Path) -> str:
+    """The text of a ``.vnnlib`` file, plain or compressed by gzip.
+
+    Raises
+    ------
+    DomainError
+        In one sentence, if the file cannot be read or is no text in UTF-8.
+    """
     file = Path(path)
     try:
         size = file.stat().st_size
@@ -55,7 +66,7 @@ def read_vnnlib(path: str | Path) -> VnnLib:
                 raise DomainError(
                     f"{file.name} is {encoding} text by the mark at its head; save it as UTF-8"
                 )
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except FormatError as error:
         raise DomainError(str(error)) from None
     except OSError as error:
@@ -64,7 +75,6 @@ def read_vnnlib(path: str | Path) -> VnnLib:
         raise DomainError(
             f"{file.name} is not VNN-LIB text: byte {error.start} is not UTF-8"
         ) from None
-    return parse_vnnlib(text, file.name)
 
 
 def vnnlib_domain(path: str | Path, case: int | None = None) -> Domain:

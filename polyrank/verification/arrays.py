@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
-from polyrank.posed.chart import Chart
-from polyrank.verification.specification import OutputRow
+from polyrank.polyhedra.violation import OutputRow
+from polyrank.verification.frame import Frame
 
 __all__ = ["BoundArrays", "bound_arrays", "float_box"]
 
@@ -35,9 +35,9 @@ class BoundArrays(NamedTuple):
 
 
 def bound_arrays(
-    network: Network, chart: Chart, disjuncts: tuple[tuple[OutputRow, ...], ...]
+    network: Network, frame: Frame, disjuncts: tuple[tuple[OutputRow, ...], ...]
 ) -> BoundArrays:
-    """The arrays of a question, in the coordinates of a chart."""
+    """The arrays of a question, in the coordinates of a frame."""
     listed = [row for disjunct in disjuncts for row in disjunct]
     starts = np.cumsum([0, *(len(disjunct) for disjunct in disjuncts)]).astype(np.int64)
     last = network.layers[-1]
@@ -46,16 +46,16 @@ def bound_arrays(
     if _is_affine(last):
         g = G * last.bias_exact + g
         G = G * last.weight_exact
-    if not hidden:
-        g = G * chart.origin + g
-        G = G * chart.basis
+    if not hidden and not frame.plain:
+        g = G * frame.origin + g
+        G = G * frame.basis
     units = np.array([layer.units for layer in hidden], dtype=np.int64)
     weights, biases = [np.zeros(0)], [np.zeros(0)]
     for k, layer in enumerate(hidden):
         weight, bias = layer.weight.approx, layer.bias.approx
-        if k == 0:
-            weight = _floats(layer.weight_exact * chart.basis)
-            bias = _floats(layer.weight_exact * chart.origin + layer.bias_exact).ravel()
+        if k == 0 and not frame.plain:
+            weight = _floats(layer.weight_exact * frame.basis)
+            bias = _floats(layer.weight_exact * frame.origin + layer.bias_exact).ravel()
         weights.append(np.ascontiguousarray(weight).ravel())
         biases.append(bias)
     sizes = [w.size for w in weights]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from polyrank.network.forward import forward, forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
-from polyrank.posed.chart import Chart
-from polyrank.verification.specification import Specification, admissible, satisfied
+from polyrank.polyhedra.violation import Specification, admissible, satisfied
+from polyrank.verification.frame import Frame
 
 __all__ = ["Counterexample", "Rerun", "counterexample", "exact_violation", "robust"]
 
@@ -84,44 +84,45 @@ class Counterexample:
 
 
 def exact_violation(
-    network: Network, specification: Specification, chart: Chart, point: fmpq_mat
+    network: Network, specification: Specification, frame: Frame, point: fmpq_mat
 ) -> fmpq_mat | None:
-    """The chart point, moved into the domain's bounding box, if it violates the property exactly.
+    """The point, moved into the bounding box of the domain, if it violates the property exactly.
 
     Parameters
     ----------
     point : fmpq_mat, shape (d, 1)
-        In the chart: a proposal of floating-point arithmetic, or exact.
+        In the frame: a proposal of floating-point arithmetic, or exact.
     """
     inside = point
-    if chart.lower is not None and chart.upper is not None:
+    if frame.lower is not None and frame.upper is not None:
         clamped = [
             max(a, min(b, v))
-            for a, b, v in zip(chart.lower, chart.upper, point.entries(), strict=True)
+            for a, b, v in zip(frame.lower, frame.upper, point.entries(), strict=True)
         ]
         inside = fmpq_mat(len(clamped), 1, clamped)
-    x = ambient(chart, inside)
+    x = ambient(frame, inside)
     # the condition on inputs costs next to nothing
     if not admissible(specification.violation, x):
         return None
     return inside if satisfied(specification.violation, x, forward_exact(network, x)) else None
 
 
-def ambient(chart: Chart, point: fmpq_mat) -> list[fmpq]:
-    """The input of a chart point."""
-    x: list[fmpq] = (chart.origin + chart.basis * point).entries()
+def ambient(frame: Frame, point: fmpq_mat) -> list[fmpq]:
+    """The input of a point of the frame."""
+    moved = point if frame.plain else frame.origin + frame.basis * point
+    x: list[fmpq] = moved.entries()
     return x
 
 
 def robust(
-    network: Network, specification: Specification, chart: Chart, point: fmpq_mat
+    network: Network, specification: Specification, frame: Frame, point: fmpq_mat
 ) -> fmpq_mat:
     """A violation near a violation, farther inside and in float32, where there is one."""
     for share in _SHARES:
-        moved = point + (chart.interior - point) * share
+        moved = point + (frame.interior - point) * share
         near = [fmpq_from_float(_float32(nearest_float(v))) for v in moved.entries()]
         found = fmpq_mat(len(near), 1, near)
-        kept = exact_violation(network, specification, chart, found)
+        kept = exact_violation(network, specification, frame, found)
         if kept is not None and kept == found:
             return kept
     return point

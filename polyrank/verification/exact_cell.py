@@ -14,7 +14,7 @@ The steps of the proof, in preorder::
     ["leaf", [multipliers, ...]]      no disjunct meets the cell; the next cell follows
 
 Multipliers are ``[scale, constant, [row, ...], [value, ...]]`` over the rows of the cell: those of
-the chart, the 2d of the box (lower, upper for each coordinate), the splitting units in their order.
+the frame, the 2d of the box (lower, upper for each coordinate), the splitting units in their order.
 :mod:`polyrank.proof.exact_cell` says what they prove.
 """
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flint import fmpq, fmpq_mat
@@ -31,13 +32,13 @@ from polyrank.lp.certificates import Infeasible, Minimum
 from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.lp.exact import minimise, nonnegative
 from polyrank.lp.exact_simplex import Cell
-from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, verify_farkas
+from polyrank.lp.farkas import Multipliers, Row, integer_row, verify_farkas
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.dnf import Inequality
-from polyrank.posed.chart import Chart
+from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.verification.arrays import Floats
-from polyrank.verification.specification import OutputRow, Question
+from polyrank.verification.frame import Frame, listed
 
 __all__ = ["ExactQuestion", "Refuted"]
 
@@ -64,15 +65,18 @@ class _Open:
 
 
 class ExactQuestion:
-    """A question about a network on a chart, to be decided on boxes of it."""
+    """A question about a network on a frame, to be decided on boxes of it."""
 
-    def __init__(self, network: Network, chart: Chart, question: Question) -> None:
+    def __init__(self, network: Network, frame: Frame, question: Question) -> None:
         self._layers = network.layers
-        self._chart = chart
-        self._d = chart.k
-        self._walls: Rows = integer_rows(chart.A, chart.b)
+        self._frame = frame
+        self._d = frame.k
         self._disjuncts = question.disjuncts
-        self._strict = [_input_row(row, chart) for row in question.strict]
+        self._strict = [_input_row(row, frame) for row in question.strict]
+
+    @cached_property
+    def _walls(self) -> Rows:
+        return self._frame.rows()
 
     def decide(
         self, low: Floats, high: Floats, stopped: Callable[[], bool] = lambda: False
@@ -89,9 +93,9 @@ class ExactQuestion:
         steps: list[Any] = []
         found = minimise(Cell.from_rows(rows, self._d), (0,) * (self._d + 1), vertex=False)
         if isinstance(found, Infeasible):
-            steps.append(["empty", _listed(found.multipliers)])
+            steps.append(["empty", listed(found.multipliers)])
             return Refuted(steps)
-        first = self._preactivations(0, _with_constant(self._chart.basis, self._chart.origin))
+        first = self._preactivations(0, self._inputs)
         stack = [_Open(0, first, 0, [], rows, found.point)]
         while stack:
             look()
@@ -102,6 +106,10 @@ class ExactQuestion:
             if point is not None:
                 return point
         return Refuted(steps)
+
+    @cached_property
+    def _inputs(self) -> fmpq_mat:
+        return _with_constant(self._frame.basis, self._frame.origin)
 
     def _work(
         self,
@@ -130,7 +138,7 @@ class ExactQuestion:
                     verdict = nonnegative(prepared, oriented, cell.point)
                     if isinstance(verdict, Multipliers):
                         _verified(cell.rows, oriented, verdict)
-                        steps.append(["sign", i, s, _listed(verdict)])
+                        steps.append(["sign", i, s, listed(verdict)])
                         sign = s
                         break
                     halves.append(verdict.point)
@@ -175,7 +183,7 @@ class ExactQuestion:
             found = _meets(rows, loose, strict, self._d)
             if isinstance(found, fmpq_mat):
                 return found
-            proofs.append(_listed(found))
+            proofs.append(listed(found))
         steps.append(["leaf", proofs])
         return None
 
@@ -191,13 +199,13 @@ def output_row(row: OutputRow, outputs: fmpq_mat) -> tuple[int, ...]:
     return integer_row(total)
 
 
-def _input_row(row: Inequality, chart: Chart) -> tuple[int, ...]:
-    total = [fmpq(0)] * (chart.k + 1)
+def _input_row(row: Inequality, frame: Frame) -> tuple[int, ...]:
+    total = [fmpq(0)] * (frame.k + 1)
     total[-1] = row.bound
     for i, a in row.terms:
-        total[-1] -= a * chart.origin[i, 0]
-        for l in range(chart.k):
-            total[l] -= a * chart.basis[i, l]
+        total[-1] -= a * frame.origin[i, 0]
+        for l in range(frame.k):
+            total[l] -= a * frame.basis[i, l]
     return integer_row(total)
 
 
@@ -235,11 +243,6 @@ def _meets(rows: Rows, loose: Rows, strict: Rows, d: int) -> fmpq_mat | Multipli
 def _verified(rows: Rows, objective: Row, proof: Multipliers) -> None:
     if not verify_farkas(rows, objective, proof):
         raise UncertifiedError("an exact certificate failed its own check")
-
-
-def _listed(proof: Multipliers) -> list[Any]:
-    reduced = proof.reduced()
-    return [reduced.scale, reduced.constant, list(reduced.indices), list(reduced.values)]
 
 
 def _box_rows(box: Sequence[tuple[fmpq, fmpq]]) -> Rows:

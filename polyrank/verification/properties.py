@@ -11,11 +11,9 @@ from polyrank.errors import DomainError, NetworkError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
-from polyrank.polyhedra.condition import Comparison, Condition, Junction
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.entries import exact_number
-from polyrank.verification.inputs import in_domain
-from polyrank.verification.specification import OutputRow, Question, Specification
+from polyrank.polyhedra.violation import OutputRow, Question, Specification, specification_of
 
 __all__ = ["argmax_constant", "output_bounds"]
 
@@ -104,19 +102,5 @@ def output_bounds(
 def _specification(
     network: Network, domain: Domain, name: str, disjuncts: Sequence[tuple[OutputRow, ...]]
 ) -> Specification:
-    any_of = tuple(
-        Junction("and", tuple(_comparison(row) for row in disjunct)) for disjunct in disjuncts
-    )
-    inside = in_domain(domain, network.input_dim)
-    violation: Condition = Junction("and", (inside, Junction("or", any_of)))
-    return Specification(
-        name,
-        network.input_dim,
-        network.widths[-1],
-        violation,
-        (Question(domain, tuple(disjuncts)),),
-    )
-
-
-def _comparison(row: OutputRow) -> Comparison:
-    return Comparison((), row.terms, "<" if row.strict else "<=", row.bound)
+    question = Question(domain, tuple(disjuncts))
+    return specification_of(name, network.input_dim, network.widths[-1], (question,))

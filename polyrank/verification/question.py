@@ -22,12 +22,12 @@ from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
-from polyrank.posed.chart import Chart
-from polyrank.verification.arrays import Floats, bound_arrays, float_box
+from polyrank.polyhedra.violation import Question, Specification
+from polyrank.verification.arrays import Floats, bound_arrays
 from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
-from polyrank.verification.specification import Question, Specification
+from polyrank.verification.frame import Frame
 
 __all__ = ["Answer", "Progress", "answer"]
 
@@ -56,7 +56,7 @@ class Answer:
     Attributes
     ----------
     point : fmpq_mat or None
-        A chart point that answers it: exact, verified.
+        A point of the frame that answers it: exact, verified.
     complete : bool
         Every box was decided; without a point, the answer is no.
     boxes, hard : int
@@ -92,7 +92,7 @@ class _State:
 
     network: Network
     specification: Specification
-    chart: Chart
+    frame: Frame
     exact: ExactQuestion
     point: fmpq_mat | None = None
     out_of_time: bool = False
@@ -107,7 +107,7 @@ class _State:
             At the time limit, or when the work is stopped.
         """
         for row in taken.candidates:
-            found = exact_violation(self.network, self.specification, self.chart, _column(row))
+            found = exact_violation(self.network, self.specification, self.frame, _column(row))
             if found is not None:
                 self.point = found
                 raise _FoundError
@@ -181,16 +181,19 @@ def answer(
     network: Network,
     specification: Specification,
     question: Question,
-    chart: Chart,
+    frame: Frame,
+    root: tuple[Floats, Floats],
     *,
     jobs: int,
     log: Callable[[bytes, list[list[Any]]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Answer a question on a bounded chart of its domain.
+    """Answer a question in a bounded frame of its domain.
 
     Parameters
     ----------
+    root : pair of (d,) arrays
+        A box around that of the frame.
     jobs : int
         Threads. The tree, and so the proof, does not depend on them; which of several violations
         is found does.
@@ -199,8 +202,7 @@ def answer(
     progress : callable, optional
         Called between steps; an exception from it ends the search.
     """
-    low, high = float_box(chart.lower or (), chart.upper or ())
-    state = _State(network, specification, chart, ExactQuestion(network, chart, question))
+    state = _State(network, specification, frame, ExactQuestion(network, frame, question))
     boxes = 0
     share = 0.0
 
@@ -224,15 +226,17 @@ def answer(
         return Answer(state.point, complete, boxes, state.hard, 1.0 if done else min(1.0, share))
 
     if not question.disjuncts:
+        if log is not None:
+            log(b"\0\0", [])  # a closed leaf
         return ended(complete=True)
-    arrays = bound_arrays(network, chart, question.disjuncts)
-    soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * chart.k)
+    arrays = bound_arrays(network, frame, question.disjuncts)
+    soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
 
     def new_core() -> Bisection:
-        return Bisection(arrays, chart.k, soft_depth=soft, most_depth=_DEEPEST)
+        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST)
 
     core = new_core()
-    core.start(low, high)
+    core.start(*root)
     slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
     try:
         while True:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 from polyrank.cells.threads import available_threads
-from polyrank.errors import EmptyDomainError
+from polyrank.errors import RunError
 from polyrank.lp.deadline import time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
-from polyrank.polyhedra.vnnlib import read_vnnlib
-from polyrank.posed.chart import chart
+from polyrank.polyhedra.violation import Specification, violation_of, within
+from polyrank.polyhedra.vnnlib import parse_vnnlib, vnnlib_text
+from polyrank.posed.chart import emptiness_message
+from polyrank.verification.arrays import float_box
 from polyrank.verification.counterexample import Counterexample, ambient, counterexample, robust
+from polyrank.verification.frame import Empty, frame, listed
 from polyrank.verification.question import Progress, answer
-from polyrank.verification.specification import Specification, violation_of, within
+from polyrank.verification.store import VerdictStore, tree_of
 
 __all__ = ["Verdict", "Verification", "VerificationInterrupted", "verify"]
 
@@ -122,7 +125,9 @@ def verify(
     *,
     seconds: float = math.inf,
     jobs: int | None = None,
-    network_file: Path | None = None,
+    out: str | PathLike[str] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Verification:
     """Decide whether a network has a property.
@@ -131,7 +136,7 @@ def verify(
     ----------
     network : Network
     property_ : Specification, or path of a VNN-LIB file
-        What may not happen (see :mod:`polyrank.verification.specification`), as a VNN-LIB file
+        What may not happen (see :mod:`polyrank.polyhedra.violation`), as a VNN-LIB file
         states it.
     domain : Domain, optional
         Only inputs that lie in here as well.
@@ -139,9 +144,15 @@ def verify(
         Time limit.
     jobs : int, optional
         Threads; default: as many as :func:`~polyrank.cells.threads.available_threads`.
-    network_file : path, optional
-        The network's file: an ``.onnx`` file is also run through onnxruntime at a counterexample,
-        if that is installed.
+    out : path, optional
+        A directory that does not exist yet, for the verdict.
+    proof : bool
+        Also write the proof of ``holds`` to ``out``, for ``polyrank check``
+        (:mod:`polyrank.proof.verdict`).
+    network_file : mapping, optional
+        ``path`` and ``options`` with which :func:`polyrank.load` reads the network again. By
+        default ``out`` holds the network. An ``.onnx`` file is also run through onnxruntime at a
+        counterexample, if that is installed.
     progress : callable, optional
         Receives :class:`~polyrank.verification.question.Progress` now and then.
 
@@ -167,14 +178,29 @@ def verify(
     begun = time.perf_counter()
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
-    specification = (
-        property_
-        if isinstance(property_, Specification)
-        else violation_of(read_vnnlib(Path(property_)))
-    )
+    if proof and out is None:
+        raise RunError("a proof is written beside the verdict; name a directory with out=")
+    text = None
+    if isinstance(property_, Specification):
+        specification = property_
+    else:
+        text = vnnlib_text(Path(property_))
+        specification = violation_of(parse_vnnlib(text, Path(property_).name))
     specification.check_shape(network)
     if domain is not None:
         specification = within(specification, domain)
+    file = None if network_file is None else Path(str(network_file["path"]))
+    store = None
+    if out is not None:
+        store = VerdictStore(
+            Path(out),
+            network,
+            specification,
+            proof=proof,
+            network_file=network_file,
+            text=text,
+            within=domain,
+        )
     threads = available_threads() if jobs is None else jobs
     reports: list[QuestionReport] = []
     found: Counterexample | None = None
@@ -187,23 +213,43 @@ def verify(
         elif complete and all(report.answer == "no" for report in reports):
             verdict = "holds"
         spent = time.perf_counter() - begun
-        return Verification(verdict, specification.name, found, tuple(reports), spent, interrupted)
+        result = Verification(
+            verdict, specification.name, found, tuple(reports), spent, interrupted
+        )
+        if store is not None:
+            store.finish(result.summary())
+        return result
 
     try:
         with time_limit(seconds):
-            for question in specification.questions:
+            for number, question in enumerate(specification.questions):
                 described = question.domain.describe()
-                try:
-                    where = chart(question.domain, network.input_dim)
-                except EmptyDomainError as empty:
-                    reports.append(QuestionReport(described, "no", share=1.0, note=str(empty)))
+                where = frame(question.domain, network.input_dim)
+                if isinstance(where, Empty):
+                    note = emptiness_message(
+                        question.domain.system(network.input_dim), where.multipliers
+                    )
+                    reports.append(QuestionReport(described, "no", share=1.0, note=note))
+                    if store is not None:
+                        store.empty(listed(where.multipliers))
                     continue
-                if where.lower is None:
+                if where.lower is None or where.upper is None:
                     reports.append(QuestionReport(described, "open", note="unbounded"))
                     continue
-                got = answer(
-                    network, specification, question, where, jobs=threads, progress=progress
-                )
+                root = float_box(where.lower, where.upper)
+                if store is not None:
+                    store.root(*root, where.bounds)
+                with tree_of(store, number) as log:
+                    got = answer(
+                        network,
+                        specification,
+                        question,
+                        where,
+                        root,
+                        jobs=threads,
+                        log=log,
+                        progress=progress,
+                    )
                 report = QuestionReport(
                     described, "no", boxes=got.boxes, exact=got.hard, share=got.share
                 )
@@ -211,7 +257,7 @@ def verify(
                     report = replace(report, answer="yes")
                     near = robust(network, specification, where, got.point)
                     x = ambient(where, near)
-                    found = counterexample(network, specification, x, network_file)
+                    found = counterexample(network, specification, x, file)
                 elif not got.complete:
                     report = replace(report, answer="open", note="the time limit was reached")
                 reports.append(report)

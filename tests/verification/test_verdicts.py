@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import polyrank as pr
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
+from polyrank.polyhedra.violation import violation_of
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.verification.properties import argmax_constant, output_bounds
-from polyrank.verification.specification import violation_of
 from tests.oracles import exact_layers
 from tests.strategies import degenerate_networks
 from tests.verification.vertices import extremes, outputs_at

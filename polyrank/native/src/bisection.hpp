@@ -270,8 +270,13 @@ private:
     const auto at = static_cast<std::size_t>(across);
     const bool upper_first = lean[at] < 0.0;  // towards smaller values of the rows
     put(static_cast<int>(BoxCode::split) + 2 * across + (upper_first ? 1 : 0));
-    box.lower.assign(bounds_.lower.data(), bounds_.lower.data() + net_.total());
-    box.upper.assign(bounds_.upper.data(), bounds_.upper.data() + net_.total());
+    // bounds of open units are found afresh in each half, so that a closed box is closed by itself
+    for (std::int64_t g = 0; g < net_.total(); g++) {
+      const auto u = static_cast<std::size_t>(g);
+      const bool stable = bounds_.lower[g] >= 0.0 || bounds_.upper[g] <= 0.0;
+      box.lower[u] = stable ? bounds_.lower[g] : -HUGE_VAL;
+      box.upper[u] = stable ? bounds_.upper[g] : HUGE_VAL;
+    }
     box.depth++;
     OpenBox half = box;
     half.high[at] = box.low[at] = point_[at];  // half: below; box: above

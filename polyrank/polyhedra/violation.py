@@ -8,19 +8,21 @@ outputs. The property holds iff the answer to every question is no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flint import fmpq
 
 from polyrank.errors import DomainError, NetworkError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_text
 from polyrank.polyhedra.condition import Comparison, Condition, Junction
 from polyrank.polyhedra.dnf import Inequality
-from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.domain import Domain, domain_from_dict
+from polyrank.polyhedra.inputs import in_domain, intersection
 from polyrank.polyhedra.vnnlib_reader import VnnLib, case_domain
-from polyrank.verification.inputs import in_domain, intersection
 
 __all__ = [
     "OutputRow",
@@ -28,6 +30,8 @@ __all__ = [
     "Specification",
     "admissible",
     "satisfied",
+    "specification_from_dict",
+    "specification_of",
     "violates",
     "violation_of",
     "within",
@@ -86,6 +90,31 @@ class Specification:
     violation: Condition
     questions: tuple[Question, ...]
 
+    def describe(self) -> dict[str, Any]:
+        """A JSON-serialisable dict, from which :func:`specification_from_dict` rebuilds it."""
+        return {
+            "name": self.name,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "questions": [
+                {
+                    "domain": question.domain.describe(),
+                    "disjuncts": [
+                        [
+                            {
+                                "terms": [[j, str(a)] for j, a in row.terms],
+                                "bound": str(row.bound),
+                                "strict": row.strict,
+                            }
+                            for row in disjunct
+                        ]
+                        for disjunct in question.disjuncts
+                    ],
+                }
+                for question in self.questions
+            ],
+        }
+
     def check_shape(self, network: Network) -> None:
         """Refuse a network of another shape.
 
@@ -125,6 +154,53 @@ def violation_of(property_: VnnLib) -> Specification:
     return Specification(
         property_.name, n, property_.outputs, property_.condition, tuple(questions)
     )
+
+
+def specification_from_dict(description: Mapping[str, Any]) -> Specification:
+    """The property of :meth:`Specification.describe`; no input condition of it is strict.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the description is not one of a property.
+    """
+    n = int(description["inputs"])
+    questions = []
+    for entry in description["questions"]:
+        disjuncts = tuple(
+            tuple(
+                OutputRow(
+                    tuple((int(j), fmpq_from_text(a)) for j, a in row["terms"]),
+                    fmpq_from_text(row["bound"]),
+                    bool(row["strict"]),
+                )
+                for row in disjunct
+            )
+            for disjunct in entry["disjuncts"]
+        )
+        questions.append(Question(domain_from_dict(entry["domain"]), disjuncts))
+    return specification_of(
+        str(description["name"]), n, int(description["outputs"]), tuple(questions)
+    )
+
+
+def specification_of(
+    name: str, inputs: int, outputs: int, questions: tuple[Question, ...]
+) -> Specification:
+    """The property that is violated where one of the questions has an answer."""
+    parts = []
+    for question in questions:
+        any_of = tuple(
+            Junction("and", tuple(_comparison(row) for row in disjunct))
+            for disjunct in question.disjuncts
+        )
+        inside = in_domain(question.domain, inputs)
+        parts.append(Junction("and", (inside, Junction("or", any_of))))
+    return Specification(name, inputs, outputs, Junction("or", tuple(parts)), questions)
+
+
+def _comparison(row: OutputRow) -> Comparison:
+    return Comparison((), row.terms, "<" if row.strict else "<=", row.bound)
 
 
 def within(specification: Specification, domain: Domain) -> Specification:

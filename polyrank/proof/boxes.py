@@ -1,0 +1,222 @@
+"""Trusted: lower bounds of affine functions of a network's outputs on many boxes at once.
+
+On a box every unit's output h lies between two lines of its pre-activation z, for the bounds of z
+that the layers below give::
+
+    slope · z + offset  ≤  h  ≤  slope' · z + offset'.
+
+A row c·h + k is therefore at least a row of the pre-activations (the lower line where c > 0, the
+upper one elsewhere), and so on down to the inputs, where the box gives a number (Singh et al.,
+POPL 2019; Zhang et al., NeurIPS 2018).
+
+All of it is rounded to nearest, in whatever order the products are summed. Let every output of a
+layer be at most H in magnitude on the box. A product of a row c with the layer's weights, with the
+lines of its units or with its biases is a sum of at most n terms and wrong by at most
+``γ_n Σ |c| (|W| H + |b|)`` times the inputs' own values (Higham, Accuracy and Stability, 3.1): this
+is added up beside each row and taken off in the end. Weights, biases and slopes are the floats
+nearest to exact numbers, which is one more rounding each; :data:`_LEAST` covers underflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import nearest_float
+from polyrank.polyhedra.violation import OutputRow
+
+__all__ = ["BoxBounds"]
+
+Floats = NDArray[np.float64]
+
+_ROUNDING = 2.0**-53
+_MORE = 1.0 + 2.0**-30
+_LEAST = 2.0**-1000
+_UNDERFLOW = 2.0**-1074
+#: Entries of the rows of as many boxes as are taken at once.
+_CHUNK = 1 << 18
+
+
+class BoxBounds:
+    """Bounds for one network, in coordinates ``x = origin + basis y``, and one list of disjuncts.
+
+    Parameters
+    ----------
+    network : Network
+    origin, basis : fmpq_mat or None
+        None: x = y.
+    disjuncts : sequence of sequence of OutputRow
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        origin: fmpq_mat | None,
+        basis: fmpq_mat | None,
+        disjuncts: Sequence[Sequence[OutputRow]],
+    ) -> None:
+        layers = list(network.layers)
+        rows = [row for disjunct in disjuncts for row in disjunct]
+        G, g = fmpq_mat(len(rows), network.widths[-1]), fmpq_mat(len(rows), 1)
+        for r, row in enumerate(rows):
+            for j, a in row.terms:
+                G[r, j] = a
+            g[r, 0] = -row.bound
+        if all(a == 1 and b == 1 for a, b in layers[-1].slopes_exact):
+            last = layers.pop()
+            G, g = G * last.weight_exact, G * last.bias_exact + g
+        self.weights: list[Floats] = []
+        self.biases: list[Floats] = []
+        self.neg: list[Floats] = []
+        self.pos: list[Floats] = []
+        for k, layer in enumerate(layers):
+            weight, bias = layer.weight.approx, layer.bias.approx
+            if k == 0 and origin is not None and basis is not None:
+                weight, bias = _moved(layer, origin, basis)
+            self.weights.append(weight)
+            self.biases.append(bias)
+            self.neg.append(layer.slope_neg.approx)
+            self.pos.append(layer.slope_pos.approx)
+        if not layers and origin is not None and basis is not None:
+            G, g = G * basis, G * origin + g
+        self.rows, self.constants = _nearest(G), _nearest(g).ravel()
+        starts = np.cumsum([0, *map(len, disjuncts)]).tolist()
+        self.spans = list(pairwise(starts))
+        widest = max([w.shape[0] for w in self.weights], default=1)
+        inputs = max([w.shape[1] for w in self.weights], default=self.rows.shape[1])
+        self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
+
+    def refuted(
+        self, low: Floats, high: Floats, factors: Floats
+    ) -> tuple[NDArray[np.bool_], Floats]:
+        """On which boxes every disjunct is refuted: a combination of its rows is > 0 there.
+
+        Beside it, (b, d), how much the bounds vary across each coordinate: a proposal for halving.
+
+        Parameters
+        ----------
+        low, high : (b, d)
+        factors : (b, rows of all disjuncts), ≥ 0
+            How the rows of each disjunct are combined.
+        """
+        proved, slants = [np.zeros(0, dtype=bool)], [np.zeros((0, low.shape[1]))]
+        with np.errstate(all="ignore"):
+            for i in range(0, len(low), self.chunk):
+                s = slice(i, i + self.chunk)
+                good, slant = self._refuted(low[s], high[s], factors[s])
+                proved.append(good)
+                slants.append(slant)
+        return np.concatenate(proved), np.concatenate(slants)
+
+    def _refuted(
+        self, low: Floats, high: Floats, factors: Floats
+    ) -> tuple[NDArray[np.bool_], Floats]:
+        box = _Box(low, high)
+        for weight, bias, neg, pos in zip(
+            self.weights, self.biases, self.neg, self.pos, strict=True
+        ):
+            box.enter(weight, bias, neg, pos)
+        good = ((factors >= 0) & np.isfinite(factors)).all(axis=1)
+        reach = box.output() @ np.abs(self.rows.T) + np.abs(self.constants) + _LEAST
+        b, count = len(low), len(self.spans)
+        row = np.zeros((b, count, self.rows.shape[1]))
+        constant, slack = np.zeros((b, count)), np.zeros((b, count))
+        for c, (first, last) in enumerate(self.spans):
+            mine = factors[:, first:last]
+            row[:, c] = mine @ self.rows[first:last]
+            constant[:, c] = mine @ self.constants[first:last]
+            slack[:, c] = (last - first + 6) * _ROUNDING * (mine * reach[:, first:last]).sum(axis=1)
+        slack += box.lost(len(self.constants))
+        bound, form = box.least(row, constant, slack * _MORE)
+        slant = np.abs(form).sum(axis=1) * (high - low)
+        return np.asarray(good & (bound > 0).all(axis=1)), slant
+
+
+class _Box:
+    """Boxes (b, d), and what is known of the layers entered so far."""
+
+    def __init__(self, low: Floats, high: Floats) -> None:
+        self.low, self.high = low, high
+        self.inputs = np.maximum(np.abs(low), np.abs(high))
+        self.layers: list[tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]] = []
+        self.outputs: list[Floats] = []
+        self.sizes: list[Floats] = []
+
+    def output(self) -> Floats:
+        """Bounds (b, n) of the magnitudes of the last layer's outputs, or of the inputs."""
+        return self.outputs[-1] if self.outputs else self.inputs
+
+    def lost(self, terms: int) -> float | Floats:
+        """What underflow of products of a row with the last layer can cost, (b, 1)."""
+        total = self.output().sum(axis=1) + sum(size.sum(axis=1) for size in self.sizes)
+        return np.asarray((terms + 16) * 64 * _UNDERFLOW * (2.0 + total))[:, None]
+
+    def enter(self, weight: Floats, bias: Floats, neg: Floats, pos: Floats) -> None:
+        """The next layer: bounds of its pre-activations, and the lines of its units."""
+        b, n = len(self.low), len(bias)
+        reach = self.output() @ np.abs(weight.T) + np.abs(bias) + _LEAST
+        both = np.concatenate([weight, -weight])
+        row = np.broadcast_to(both, (b, *both.shape))
+        constant = np.broadcast_to(np.concatenate([bias, -bias]), (b, 2 * n))
+        slack = 4 * _ROUNDING * np.concatenate([reach, reach], axis=1)
+        found, _ = self.least(row, constant, slack)
+        l, u = found[:, :n], -found[:, n:]
+        most = np.maximum(np.abs(l), np.abs(u))
+        at_l, at_u = neg * l, pos * u
+        chord = (at_u - at_l) / (u - l)
+        first, second = at_l - chord * l, at_u - chord * u
+        support = np.where(u > -l, pos, neg)
+        open_, convex = (l < 0) & (u > 0) & (neg != pos), pos > neg
+        stable = np.where(l >= 0, pos, np.where(neg == pos, pos, neg))
+        low_slope = np.where(open_, np.where(convex, support, chord), stable)
+        high_slope = np.where(open_, np.where(convex, chord, support), stable)
+        low_offset = np.where(open_ & ~convex, np.minimum(first, second), 0.0)
+        high_offset = np.where(open_ & convex, np.maximum(first, second), 0.0)
+        steep = np.abs(neg) + np.abs(pos) + np.where(open_, np.abs(chord), 0.0)
+        size = _LEAST + 4 * steep * most
+        self.outputs.append(np.maximum(np.abs(neg), np.abs(pos)) * most * _MORE + _LEAST)
+        self.sizes.append(size)
+        self.layers.append((weight, bias, low_slope, high_slope, low_offset, high_offset, reach))
+
+    def least(self, row: Floats, constant: Floats, slack: Floats) -> tuple[Floats, Floats]:
+        """Proved lower bounds (b, m) of rows (b, m, n) of the last layer's outputs.
+
+        And the forms (b, m, d) of the inputs by which they were found.
+        """
+        for k in range(len(self.layers) - 1, -1, -1):
+            weight, bias, low_slope, high_slope, low_offset, high_offset, reach = self.layers[k]
+            n, below = weight.shape
+            up = row < 0
+            size = np.abs(row)
+            error = np.abs(constant) + (size @ self.sizes[k][:, :, None])[..., 0]
+            carried = row * np.where(up, high_slope[:, None], low_slope[:, None])
+            moved = (row * np.where(up, high_offset[:, None], low_offset[:, None])).sum(axis=2)
+            error = error + (np.abs(carried) @ reach[:, :, None])[..., 0]
+            spread = self.outputs[k - 1] if k else self.inputs
+            total = 2.0 + spread.sum(axis=1) + self.sizes[k].sum(axis=1)
+            lost = (n + below + 16) * 64 * _UNDERFLOW * total
+            slack = slack + 2 * (n + 16) * _ROUNDING * _MORE * error + lost[:, None]
+            constant = constant + moved + carried @ bias
+            row = carried @ weight
+        value = (row * np.where(row >= 0, self.low[:, None], self.high[:, None])).sum(axis=2)
+        d = row.shape[2]
+        error = np.abs(constant) + (np.abs(row) @ self.inputs[:, :, None])[..., 0]
+        lost_here = (d + 8) * 64 * _UNDERFLOW
+        taken = (slack + 2 * (d + 8) * _ROUNDING * error) * _MORE + lost_here
+        return np.asarray(constant + value - taken), row
+
+
+def _moved(layer: Layer, origin: fmpq_mat, basis: fmpq_mat) -> tuple[Floats, Floats]:
+    weight = layer.weight_exact
+    return _nearest(weight * basis), _nearest(weight * origin + layer.bias_exact).ravel()
+
+
+def _nearest(matrix: fmpq_mat) -> Floats:
+    entries: list[fmpq] = matrix.entries()
+    flat = np.array([nearest_float(v) for v in entries], dtype=np.float64)
+    return flat.reshape(matrix.nrows(), matrix.ncols())

@@ -1,0 +1,418 @@
+"""``check`` for verdicts of ``polyrank verify``: re-derived without the code that found them.
+
+**Theorem.** Let every question of a property be a domain, in coordinates y with a bounding box, and
+let a tree of boxes start with a box around it. Let every inner node halve its box across one
+coordinate and let every leaf be *closed* (every disjunct has a combination of rows, with factors
+≥ 0, that is > 0 on the box) or refuted in exact arithmetic (:mod:`polyrank.proof.exact_cell`). Then
+no input of the domain violates the property.
+
+*Proof.* The halves of a box cover it, so the leaves cover the domain. At an input that satisfies a
+disjunct all its rows are ≤ 0, and so is every combination of them. ∎
+
+What is violated needs one input: it satisfies the violation with its outputs, by the exact forward
+pass. Violations are derived here from the property's own text where the directory has one
+(:mod:`polyrank.polyhedra.violation`, which is trusted as the reader of the property, like
+``polyrank.network`` as that of the network); of a property that was stated by options the questions
+in ``verdict.json`` are the property.
+
+A leaf whose bounds come out below 0 here is halved further, which proves the same: nothing depends
+on the two programs rounding alike.
+
+Files of a verdict
+------------------
+========================  ======================================================================
+``verdict.json``          network, property, questions, verdict, counterexample
+``property.vnnlib``       the property's text, if it was read from a file
+``tree-0.bin.zst`` ...    for every question: :data:`MAGIC`, then the tree in preorder, codes of
+                          two bytes: 0 closed, 1 exact, 2 + 2 l + o halved across coordinate l at
+                          the float ``0.5 · (low + high)``, the upper half first where o = 1. A
+                          closed leaf is followed, for every disjunct in any order, by its number
+                          and the number of its row, or 65535 and a float32 factor for each row.
+``exact-0.jsonl.zst``     the steps of the exact leaves, one line each
+========================  ======================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from flint import fmpq
+from numpy.typing import NDArray
+
+from polyrank.errors import NetworkError, RunError
+from polyrank.network.formats import load
+from polyrank.network.forward import forward_exact
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import fmpq_from_text
+from polyrank.polyhedra.domain import Box, domain_from_dict
+from polyrank.polyhedra.violation import (
+    Question,
+    Specification,
+    satisfied,
+    specification_from_dict,
+    violation_of,
+    within,
+)
+from polyrank.polyhedra.vnnlib import parse_vnnlib
+from polyrank.proof.boxes import BoxBounds
+from polyrank.proof.exact_cell import ExactReplay, contradiction, integers
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
+
+__all__ = ["FORMAT", "MAGIC", "VerdictReport", "check_verdict", "is_verdict"]
+
+FORMAT = 1
+MAGIC = b"polyrank boxes 1\n"
+_NAME = "verdict.json"
+_CLOSED, _EXACT, _COMBINATION = 0, 1, 65535
+_DEEPEST = 4096
+#: How often a leaf that is not closed here is halved further.
+_FURTHER = 12
+_BATCH = 2048
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictReport:
+    """What was found. A rejection is a :class:`ProofRejectedError`.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"holds"`` or ``"violated"``, proved; ``"unknown"``.
+    name : str
+        The property's.
+    questions, leaves, exact, halved : int
+        Questions; closed leaves, leaves decided in exact arithmetic, and leaves that had to be
+        halved further here.
+    doubt : str
+        Why nothing is decided; empty if it is.
+    seconds : float
+    """
+
+    verdict: str
+    name: str
+    questions: int
+    leaves: int
+    exact: int
+    halved: int
+    doubt: str
+    seconds: float
+
+
+def is_verdict(path: Path) -> bool:
+    """Whether a directory holds a verdict."""
+    return (path / _NAME).is_file()
+
+
+def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
+    """Check a verdict and its proof.
+
+    Raises
+    ------
+    ProofRejectedError
+        If something is false, or is no proof.
+    NotDecidedError
+        If the proof is missing or belongs to another network; it is a ProofRejectedError.
+    RunError, NetworkError
+        If the files cannot be read.
+    """
+    begun = time.perf_counter()
+    try:
+        stated = json.loads((path / _NAME).read_text(encoding="utf-8"))
+        if stated["format"] != FORMAT:
+            raise RunError(f"{path} has format {stated['format']!r}; this program reads {FORMAT}")
+        own = _network(path, stated, network)
+        specification = _specification(path, stated)
+        specification.check_shape(own)
+        verdict = stated["verdict"]
+        counts = _Counts()
+        doubt = ""
+        if verdict == "violated":
+            _check_counterexample(own, specification, stated["counterexample"])
+        elif verdict == "holds":
+            entries = stated["questions"]
+            if len(entries) != len(specification.questions):
+                raise ProofRejectedError(
+                    f"{len(entries)} questions are answered, the property has "
+                    f"{len(specification.questions)}"
+                )
+            if not stated["proof"]:
+                raise NotDecidedError("the verdict has no proof; make one with verify --proof")
+            for number, question in enumerate(specification.questions):
+                _check_question(path, own, question, entries[number], number, counts)
+        elif verdict == "unknown":
+            doubt = "the verdict is unknown"
+        else:
+            raise ProofRejectedError(f"the verdict is {verdict!r}")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+        raise RunError(f"{path} is not a complete verdict: {error}") from None
+    return VerdictReport(
+        verdict,
+        specification.name,
+        len(specification.questions),
+        counts.closed,
+        counts.exact,
+        counts.halved,
+        doubt,
+        time.perf_counter() - begun,
+    )
+
+
+@dataclass(slots=True)
+class _Counts:
+    closed: int = 0
+    exact: int = 0
+    halved: int = 0
+
+
+def _network(path: Path, stated: Mapping[str, Any], given: Path | None) -> Network:
+    entry = stated.get("network_file") or {}
+    if given is None and not entry.get("path"):
+        raise RunError(f"{path} does not say where its network is; name the file with --network")
+    file = given if given is not None else path / str(entry["path"])
+    if not file.exists():
+        raise NetworkError(f"{file} is missing; name the network's file with --network")
+    found = load(file, **(entry.get("options") or {}))
+    if found.sha256 != stated["network"]["hash"]:
+        raise NotDecidedError(
+            f"the file of the network holds another network (hash {found.sha256[:12]}...) than the "
+            f"verdict's ({str(stated['network']['hash'])[:12]}...); name the right one with "
+            "--network"
+        )
+    return found
+
+
+def _specification(path: Path, stated: Mapping[str, Any]) -> Specification:
+    """The property: of its own text, if there is one."""
+    entry = stated["property"]
+    if not entry["text"]:
+        return specification_from_dict(entry)
+    text = (path / str(entry["text"])).read_text(encoding="utf-8")
+    found = violation_of(parse_vnnlib(text, str(entry["name"])))
+    if entry["within"] is not None:
+        found = within(found, domain_from_dict(entry["within"]))
+    return found
+
+
+def _check_counterexample(
+    network: Network, specification: Specification, stated: Mapping[str, Any]
+) -> None:
+    x = [fmpq_from_text(v) for v in stated["x"]]
+    y = forward_exact(network, x)
+    if [str(v) for v in y] != list(stated["y"]):
+        raise ProofRejectedError("the outputs of the counterexample are other ones")
+    if not satisfied(specification.violation, x, y):
+        raise ProofRejectedError("the counterexample does not violate the property")
+
+
+def _check_question(
+    path: Path,
+    network: Network,
+    question: Question,
+    stated: Mapping[str, Any],
+    number: int,
+    counts: _Counts,
+) -> None:
+    """A question whose answer is no."""
+    domain = question.domain
+    lower: Sequence[fmpq]
+    upper: Sequence[fmpq]
+    plain = isinstance(domain, Box)
+    system = domain.system(network.input_dim)
+    k = system.k
+    where = f"question {number}"
+    if isinstance(domain, Box):
+        lower, upper = domain.bounds(network.input_dim)
+    else:
+        walls = _walls(domain, network)
+        if stated["empty"] is not None:
+            if not contradiction(walls, stated["empty"], k):
+                raise ProofRejectedError(f"{where}: the domain is not shown to be empty")
+            return
+        lower, upper = _proved_box(walls, stated["bounds"], k, where)
+    low = np.array([float.fromhex(v) for v in stated["low"]])
+    high = np.array([float.fromhex(v) for v in stated["high"]])
+    around = len(low) == len(high) == k and all(
+        Fraction(a) <= _fraction(p) and _fraction(q) <= Fraction(b)
+        for a, b, p, q in zip(low.tolist(), high.tolist(), lower, upper, strict=True)
+    )
+    if not around:
+        raise ProofRejectedError(f"{where}: the first box does not contain the domain")
+    origin, basis = (None, None) if plain else (system.origin, system.basis)
+    leaves = _Leaves(
+        BoxBounds(network, origin, basis, question.disjuncts), question, where, counts, high - low
+    )
+    exact: ExactReplay | None = None
+    lines = _lines(path / f"exact-{number}.jsonl.zst")
+    for code, a, b, factors in _tree(path / f"tree-{number}.bin.zst", question, low, high, where):
+        if code == _CLOSED:
+            counts.closed += 1
+            leaves.add(a, b, factors)
+            continue
+        counts.exact += 1
+        if exact is None:
+            walls = _walls(domain, network)
+            exact = ExactReplay(network, question, system.origin, system.basis, walls)
+        steps = next(lines, None)
+        if steps is None:
+            raise ProofRejectedError(f"{where}: exact leaf {counts.exact} has no steps")
+        exact.check(a.tolist(), b.tolist(), steps, f"{where}, exact leaf {counts.exact}")
+    leaves.flush()
+    if next(lines, None) is not None:
+        raise ProofRejectedError(f"{where}: there are more exact proofs than exact leaves")
+
+
+def _walls(domain: Any, network: Network) -> list[tuple[int, ...]]:
+    """Rows ``b − A y ≥ 0`` of the domain in coprime integers."""
+    system = domain.system(network.input_dim)
+    out = []
+    for i in range(system.m):
+        row = [-_fraction(system.A[i, l]) for l in range(system.k)]
+        out.append(integers([*row, _fraction(system.b[i, 0])]))
+    return out
+
+
+def _proved_box(
+    walls: list[tuple[int, ...]], stated: list[Any], k: int, where: str
+) -> tuple[list[fmpq], list[fmpq]]:
+    """The bounds of every coordinate that multipliers of the rows prove."""
+    sides: list[list[fmpq]] = [[], []]
+    if len(stated) != 2 * k:
+        raise ProofRejectedError(f"{where}: {len(stated)} sides of the box are proved, not {2 * k}")
+    for number, proof in enumerate(stated):
+        l, sign = number // 2, 1 - 2 * (number % 2)
+        scale, constant, indices, values = proof
+        goal = [0] * (k + 1)
+        goal[l], goal[k] = sign * scale, -constant
+        for i, factor in zip(indices, values, strict=True):
+            if factor < 0 or not 0 <= i < len(walls):
+                raise ProofRejectedError(f"{where}: side {number} of the box is not proved")
+            goal = [v - factor * w for v, w in zip(goal, walls[i], strict=True)]
+        if scale <= 0 or any(goal):
+            raise ProofRejectedError(f"{where}: side {number} of the box is not proved")
+        sides[number % 2].append(sign * fmpq(constant, scale))
+    return sides[0], sides[1]
+
+
+class _Leaves:
+    """Closed leaves, proved many at a time."""
+
+    def __init__(
+        self, bounds: BoxBounds, question: Question, where: str, counts: _Counts, width: Floats
+    ) -> None:
+        self.bounds, self.question, self.where, self.counts = bounds, question, where, counts
+        self.width = np.where(width > 0, width, 1.0)
+        self.waiting: list[tuple[Floats, Floats, Floats]] = []
+
+    def add(self, low: Floats, high: Floats, factors: Floats) -> None:
+        self.waiting.append((low, high, factors))
+        if len(self.waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Prove what waits."""
+        if not self.waiting:
+            return
+        low, high, factors = (np.array(part) for part in zip(*self.waiting, strict=True))
+        self.waiting = []
+        for turn in range(_FURTHER + 1):
+            proved, slant = self.bounds.refuted(low, high, factors)
+            open_ = ~proved
+            if not open_.any():
+                return
+            if turn == _FURTHER:
+                break
+            low, high, factors, slant = low[open_], high[open_], factors[open_], slant[open_]
+            if turn == 0:
+                self.counts.halved += len(low)
+            # by the bounds in one turn, by shape in the next
+            score = slant if turn % 2 == 0 else (high - low) / self.width
+            across = score.argmax(axis=1)
+            at = np.arange(len(low))
+            middle = 0.5 * (low[at, across] + high[at, across])
+            upper, lower = high.copy(), low.copy()
+            upper[at, across] = lower[at, across] = middle
+            low, high = np.concatenate([low, lower]), np.concatenate([upper, high])
+            factors = np.concatenate([factors, factors])
+        sides = zip(low[0][:5].tolist(), high[0][:5].tolist(), strict=True)
+        box = ", ".join(f"[{a!r}, {b!r}]" for a, b in sides)
+        raise ProofRejectedError(f"{self.where}: bounds do not refute the violation on {box}")
+
+
+def _tree(
+    file: Path, question: Question, low: Floats, high: Floats, where: str
+) -> Iterator[tuple[int, Floats, Floats, Floats]]:
+    """The leaves of a tree in order: code, box, and the factors of a closed one."""
+    sizes = [len(disjunct) for disjunct in question.disjuncts]
+    starts = np.cumsum([0, *sizes]).tolist()
+    none = np.zeros(starts[-1])
+    with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
+
+        def take(count: int) -> bytes:
+            data: bytes = stream.read(count)
+            if len(data) < count:
+                raise ProofRejectedError(f"{where}: the tree ends early")
+            return data
+
+        def number() -> int:
+            return int.from_bytes(take(2), "little")
+
+        if stream.read(len(MAGIC)) != MAGIC:
+            raise ProofRejectedError(f"{file.name} does not start with {MAGIC!r}")
+        stack = [(low, high)]
+        while stack:
+            a, b = stack.pop()
+            code = number()
+            if code == _EXACT:
+                yield code, a, b, none
+            elif code == _CLOSED:
+                factors = none.copy()
+                seen = set()
+                for _ in sizes:
+                    disjunct, row = number(), number()
+                    if disjunct >= len(sizes) or disjunct in seen:
+                        raise ProofRejectedError(f"{where}: a leaf refutes disjunct {disjunct}")
+                    seen.add(disjunct)
+                    first, count = starts[disjunct], sizes[disjunct]
+                    if row == _COMBINATION:
+                        factors[first : first + count] = np.frombuffer(take(4 * count), "<f4")
+                    elif row < count:
+                        factors[first + row] = 1.0
+                    else:
+                        raise ProofRejectedError(f"{where}: disjunct {disjunct} has no row {row}")
+                yield code, a, b, factors
+            else:
+                across, upper_first = divmod(code - 2, 2)
+                if across >= len(low) or len(stack) > _DEEPEST:
+                    raise ProofRejectedError(f"{where}: code {code} is none")
+                middle = 0.5 * (a[across] + b[across])
+                upper, lower = b.copy(), a.copy()
+                upper[across] = lower[across] = middle
+                halves = [(lower, b), (a, upper)]
+                stack += halves[::-1] if upper_first else halves
+        if stream.read(1):
+            raise ProofRejectedError(f"{where}: something follows the tree")
+
+
+def _lines(file: Path) -> Iterator[Any]:
+    with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
+        rest = b""
+        while chunk := stream.read(1 << 20):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+        if rest:
+            yield json.loads(rest)
+
+
+def _fraction(value: fmpq) -> Fraction:
+    return Fraction(int(value.p), int(value.q))

@@ -1,0 +1,159 @@
+"""Writes a verdict and its proof; :mod:`polyrank.proof.verdict` has the format and reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from polyrank.network.formats.writing import save
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.violation import Specification
+from polyrank.regions.directory import disk_errors, new_directory
+from polyrank.regions.manifest import network_entry, versions
+from polyrank.regions.proof_log import NETWORK_NAME
+from polyrank.verification.arrays import Floats
+
+__all__ = ["QuestionLog", "VerdictStore", "tree_of"]
+
+_MAGIC = b"polyrank boxes 1\n"
+_FORMAT = 1
+_TEXT = "property.vnnlib"
+
+
+class QuestionLog:
+    """The tree of one question and its exact proofs, streamed to their files."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self._directory = directory
+        with disk_errors(directory):
+            self._tree = _stream(directory / f"tree-{number}.bin.zst")
+            self._exact = _stream(directory / f"exact-{number}.jsonl.zst")
+            self._tree.write(_MAGIC)
+
+    def write(self, codes: bytes, proofs: list[list[Any]]) -> None:
+        """Append to the tree, and the steps of the exact leaves in it."""
+        with disk_errors(self._directory):
+            self._tree.write(codes)
+            for steps in proofs:
+                self._exact.write(json.dumps(steps, separators=(",", ":")).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the files."""
+        with disk_errors(self._directory):
+            self._tree.close()
+            self._exact.close()
+
+
+@contextmanager
+def tree_of(
+    store: VerdictStore | None, number: int
+) -> Iterator[Callable[[bytes, list[list[Any]]], None] | None]:
+    """Where the tree of a question goes; None if no proof is kept."""
+    if store is None or not store.proof:
+        yield None
+        return
+    log = QuestionLog(store.directory, number)
+    try:
+        yield log.write
+    finally:
+        log.close()
+
+
+def _stream(path: Path) -> pa.CompressedOutputStream:
+    return pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "zstd")
+
+
+class VerdictStore:
+    """A new directory for a verdict.
+
+    Parameters
+    ----------
+    directory : Path
+    proof : bool
+        Whether trees are kept.
+    network_file : mapping, optional
+        ``path`` and ``options`` with which :func:`polyrank.load` reads the network again; without
+        it the directory holds the network as ``network.json``.
+    text : str, optional
+        The VNN-LIB text of the property.
+    within : Domain, optional
+        Where the property was restricted to.
+
+    Raises
+    ------
+    RunError
+        If the directory exists or cannot be written.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        network: Network,
+        specification: Specification,
+        *,
+        proof: bool,
+        network_file: Mapping[str, Any] | None,
+        text: str | None,
+        within: Domain | None,
+    ) -> None:
+        self.directory, self.proof = directory, proof
+        with new_directory(directory):
+            if network_file is None:
+                save(network, directory / NETWORK_NAME)
+            if text is not None:
+                (directory / _TEXT).write_text(text, encoding="utf-8")
+        self._head = {
+            "format": _FORMAT,
+            "network": network_entry(network),
+            "network_file": network_file or {"path": NETWORK_NAME, "options": {}},
+            "property": {
+                **specification.describe(),
+                "text": None if text is None else _TEXT,
+                "within": None if within is None else within.describe(),
+            },
+            "versions": versions(),
+        }
+        self._entries: list[dict[str, Any]] = []
+
+    def root(self, low: Floats, high: Floats, bounds: list[Any]) -> None:
+        """Note the first box of the next question, and what proves that the domain lies in it."""
+        self._entries.append(
+            {
+                "low": [v.hex() for v in low.tolist()],
+                "high": [v.hex() for v in high.tolist()],
+                "bounds": bounds,
+                "empty": None,
+            }
+        )
+
+    def empty(self, multipliers: list[Any]) -> None:
+        """Note that the domain of the next question is empty."""
+        self._entries.append({"low": [], "high": [], "bounds": [], "empty": multipliers})
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write the verdict. Trees of another verdict than "holds" prove nothing and go."""
+        holds = summary["verdict"] == "holds"
+        with disk_errors(self.directory):
+            if not holds:
+                for pattern in ("tree-*.bin.zst", "exact-*.jsonl.zst"):
+                    for file in self.directory.glob(pattern):
+                        file.unlink()
+            questions = [
+                {**answered, **entry}
+                for answered, entry in zip(summary["questions"], self._entries, strict=False)
+            ]
+            stated = {
+                **self._head,
+                **{k: v for k, v in summary.items() if k not in ("questions", "property")},
+                "proof": self.proof and holds,
+                "questions": questions,
+            }
+            draft = self.directory / "verdict.json.partial"
+            draft.write_text(json.dumps(stated), encoding="utf-8")
+            draft.replace(self.directory / "verdict.json")
