@@ -172,8 +172,8 @@ def verify(
     >>> from polyrank.verification.properties import output_bounds
     >>> pr.verify(net, output_bounds(net, pr.Box(-1, 1), upper=1)).verdict
     'holds'
-    >>> pr.verify(net, output_bounds(net, pr.Box(-1, 2), upper=1)).counterexample.x
-    (3/2,)
+    >>> pr.verify(net, output_bounds(net, pr.Box(-1, 2), upper=1)).verdict
+    'violated'
     """
     begun = time.perf_counter()
     if jobs is not None and jobs < 1:

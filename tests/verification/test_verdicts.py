@@ -165,7 +165,7 @@ def test_published_verdicts(shared_data, number, verdict):
     """ACAS Xu 2_1: Katz et al., Reluplex, CAV 2017, and the reports of VNN-COMP."""
     folder = shared_data("acasxu_onnx")
     file = folder / "ACASXU_run2a_2_1_batch_2000.onnx"
-    found = pr.verify(pr.load(file), folder / f"prop_{number}.vnnlib", network_file=file)
+    found = pr.verify(pr.load(file), folder / f"prop_{number}.vnnlib", network_file={"path": file})
     assert found.verdict == verdict
     if verdict == "violated":
         assert {run.by for run in found.counterexample.reruns} == {
