@@ -47,8 +47,8 @@ def main():
         if int(seed) >= 2 and not options.full:
             continue
         right = ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
-        slope = -1 if kind == "abs" else 0
-        found = pr.separate(pr.Network.from_arrays(p[::2], p[1::2], slope=slope), space)
+        net = pr.Network.from_arrays(p[::2], p[1::2], slope=-1 if kind == "abs" else 0)
+        found = pr.separate(net, space)
         pairs, worst = found.pair(0, 1), found.classification.worst
         meeting = found.first_meeting(0, 1)
         linking = [list(row.linking.divisors) if row.linking else "-" for row in pairs]
@@ -64,14 +64,15 @@ def draw(drawn, x, label):
     """The tori, and their images after the first two layers of the narrow networks."""
     figure = plt.figure(figsize=(15, 3.6), layout="constrained")
     clouds = {"M": x}
-    for name in ("relu 3-3", "abs 3-3"):
-        kind = SHAPES[name][0]
+    for name, kind in (("relu 3-3", "relu"), ("abs 3-3", "abs")):
         for k, z in enumerate(forward(drawn[name][1], x, kind)[:2]):
             clouds[f"{name}, layer {k + 1}"] = ACTIVATIONS[kind](z)
     for n, (title, cloud) in enumerate(clouds.items()):
         ax = figure.add_subplot(1, 5, n + 1, projection="3d", title=title)
         for which in (0, 1):
-            ax.plot(*cloud[label == which].T, ".", color=COLOURS[which], ms=1)
+            mine = {"color": COLOURS[which], "label": f"torus {which}"}
+            ax.plot(*cloud[label == which].T, ".", ms=1, **mine)
+    figure.legend(*ax.get_legend_handles_labels(), loc="lower left", markerscale=6, frameon=False)
     return figure
 
 

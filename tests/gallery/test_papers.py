@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, shared
 
 PAPERS = ROOT / "examples" / "papers"
 
@@ -98,3 +98,27 @@ def test_linked_tori(tmp_path: Path) -> None:
         assert right == (float(row["least_margin"]) > 0)
         assert not (meets and (right or row["hidden_separable"] == "True"))
         assert not right or row["hidden_separable"] == "True"  # the output is affine
+
+
+def test_quotients_and_the_true_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-to-one needs that nothing is collapsed, and then the quotients are the image."""
+    monkeypatch.delenv("POLYRANK_SHARED_DATA", raising=False)
+    run("quotient_homology.py", tmp_path)
+    table = rows(tmp_path / "random.csv")
+    same(table, rows(PAPERS / "quotient_homology" / "random.csv"))
+    for row in table:
+        one = int(row["one_to_one"])
+        assert one <= int(row["nothing_collapsed"])
+        assert all(int(row[q]) >= one for q in ("one_point", "per_component", "per_image"))
+    assert not (tmp_path / "trained.csv").exists()
+
+
+@pytest.mark.slow
+def test_trained_networks_on_a_circle(tmp_path: Path) -> None:
+    """A layer that is one-to-one on the circle keeps its groups."""
+    shared("beshkov_quotient")
+    run("quotient_homology.py", tmp_path)
+    table = rows(tmp_path / "trained.csv")
+    same(table, rows(PAPERS / "quotient_homology" / "trained.csv"))
+    for row in table:
+        assert row["one_to_one"] != "True" or (row["H_0"], row["H_1"]) == ("1", "1")
