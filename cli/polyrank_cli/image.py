@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from polyrank.image.barcode import LayerImages
 
 __all__ = ["image_command"]
+
+
+class WayName(StrEnum):
+    """Ways to compute an image."""
+
+    overlay = "overlay"
+    nerve = "nerve"
+    both = "both"
 
 
 def image_command(
@@ -37,6 +46,14 @@ def image_command(
             "--barcode", help="Show from which layer to which a class lives, and all ranks."
         ),
     ] = False,
+    way: Annotated[
+        WayName | None,
+        typer.Option(
+            help="overlay: the exact common refinement of the images of the cells (curves and "
+            "surfaces); nerve: which of these images meet (any dimension, small cases); both: "
+            "compared (default: overlay where it can be had).",
+        ),
+    ] = None,
     time: Annotated[
         float | None,
         typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
@@ -62,6 +79,7 @@ def image_command(
             space,
             layer=max(layer) if layer else None,
             coefficients=coefficients,
+            way=None if way is None else way.value,
             seconds=time,
         )
         if as_json:
@@ -73,7 +91,7 @@ def image_command(
 
 
 def _show(found: LayerImages, layers: list[int] | None, *, barcode: bool) -> None:
-    from polyrank.image.barcode import image_object, theorem  # noqa: PLC0415
+    from polyrank.image.barcode import image_object  # noqa: PLC0415
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     space = found.manifold
@@ -87,21 +105,23 @@ def _show(found: LayerImages, layers: list[int] | None, *, barcode: bool) -> Non
         rows.append(
             [
                 str(level["layer"]),
-                " ".join(f"{f:,}" for f in level["cells"]),
-                f"{level['crossings']:,}",
+                " ".join(f"{f:,}" for f in level.get("cells", level.get("simplices", []))),
                 ", ".join(level["groups"]),
                 ", ".join(str(m["rank"]) for m in maps) or "-",
                 _entries(maps, "kernel"),
                 _entries(maps, "cokernel"),
             ]
         )
-    header = ["layer", "cells of the image by dim", "crossings", "H(image), degrees 0, 1, ..."]
+    what = "cells of the image by dim" if "overlay" in shown["ways"] else "simplices of the nerve"
+    header = ["layer", what, "H(image), degrees 0, 1, ..."]
     header += ["rank of the map from the row above", "kernel", "cokernel"]
     typer.echo(plain_table(header, rows))
     typer.echo("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
+    if any(level.get("by_contours") for level in shown["levels"]):
+        typer.echo("the last image lies in a plane: its cells are its components and its holes")
     if barcode:
         _show_barcode(shown)
-    typer.echo(f"certified: {theorem(shown['barcode']['over'])}")
+    typer.echo(f"certified: {shown['theorem']}")
     for k, reason in found.undecided:
         typer.echo(f"not decided: layer {k}: {reason}")
     typer.echo("Not decided: M is the given complex; what it was sampled from is not known.")

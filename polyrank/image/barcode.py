@@ -11,18 +11,27 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from polyrank.chains.elimination import parse_coefficients
 from polyrank.chains.groups import Homology
-from polyrank.errors import DomainError
-from polyrank.image.induced import Bar, SequenceHomology, sequence_homology
+from polyrank.errors import DomainError, RefutedError
+from polyrank.image.induced import (
+    Bar,
+    SequenceHomology,
+    filtration_homology,
+    sequence_homology,
+)
+from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.restriction import restrict
 
 __all__ = ["MOST_CELLS", "LayerImages", "image", "image_object", "level_name", "theorem"]
+
+Way: TypeAlias = Literal["overlay", "nerve", "both"]
 
 #: The overlay of a layer is given up when it has more cells.
 MOST_CELLS = 2_000_000
@@ -36,25 +45,33 @@ class LayerImages:
     ----------
     network : Network
     manifold : Manifold
-    levels : tuple of ImageComplex
-        M itself, its position in R^n (layer 0), Φ_1(M), …, as far as they are decided.
+    layers : tuple of int or None
+        What is decided: None, which is M itself, then 0, its position in R^n, then 1, 2, …
     homology : SequenceHomology
         Of these, and of the maps between them. Levels are numbered from 0, which is M itself.
+    complexes : tuple of ImageComplex
+        The images themselves, one per layer; empty if only nerves were computed.
+    nerve : Nerves or None
+        The filtration of nerves, if it was computed.
+    ways : tuple of str
+        "overlay", "nerve"; with both, the layers that both decide agree in all groups and bars.
     undecided : tuple of (int, str)
         Layers that were asked for and are not decided, with the reason.
     seconds : float
 
     Notes
     -----
-    **Proves** the groups of every decided Φ_K(M), a subset of R^m that is given as a cell complex,
-    and all ranks of the maps between them. **Does not prove** anything about the space that M was
-    sampled from.
+    **Proves** the groups of every decided Φ_K(M), a subset of R^m, and all ranks of the maps
+    between them. **Does not prove** anything about the space that M was sampled from.
     """
 
     network: Network
     manifold: Manifold
-    levels: tuple[ImageComplex, ...]
+    layers: tuple[int | None, ...]
     homology: SequenceHomology
+    complexes: tuple[ImageComplex, ...]
+    nerve: Nerves | None
+    ways: tuple[str, ...]
     undecided: tuple[tuple[int, str], ...]
     seconds: float
 
@@ -88,10 +105,9 @@ class LayerImages:
         DomainError
             If the layer is not decided.
         """
-        for number, one in enumerate(self.levels):
-            if one.layer == layer:
-                return number
-        raise DomainError(f"{level_name(layer)} is not decided")
+        if layer not in self.layers:
+            raise DomainError(f"{level_name(layer)} is not decided")
+        return self.layers.index(layer)
 
     def rank(self, degree: int, source: int | None, target: int | None) -> int:
         """The rank of ``H_d(Φ_j M) → H_d(Φ_k M)`` over the field, over ℚ for ℤ."""
@@ -105,14 +121,21 @@ def level_name(layer: int | None) -> str:
     return "layer 0 (position)" if layer == 0 else f"layer {layer}"
 
 
-def theorem(field: str) -> str:
+def theorem(ways: Sequence[str], field: str) -> str:
     """What the barcode is and why, in one sentence."""
-    return (
-        "every image is the exact common refinement of the images of the cells of M, a cell "
-        "complex, and every map between two layers is cellular; the barcode is the interval "
-        f"decomposition of H(M) -> H(Phi_0 M) -> ... -> H(Phi_L M) over {field}, that is the "
-        "persistent homology of the mapping telescope of these maps"
+    sequence = f"H(M) -> H(Phi_0 M) -> ... -> H(Phi_L M) over {field}"
+    by_nerve = (
+        "the images of the closed cells of M are convex, cells that meet at a layer meet at all "
+        f"later ones, and the barcode of the filtration of their nerves is that of {sequence} "
+        "(functorial nerve theorem for closed convex covers: Bauer, Kerber, Roll, Rolle 2023)"
     )
+    by_overlay = (
+        "every image is the exact common refinement of the images of the cells of M, every map "
+        f"between two layers is cellular, and the barcode is the interval decomposition of "
+        f"{sequence}, the persistent homology of the mapping telescope of these maps"
+    )
+    parts = [by_overlay] * ("overlay" in ways) + [by_nerve] * ("nerve" in ways)
+    return "; and, computed separately and equal: ".join(parts)
 
 
 def image(
@@ -121,8 +144,10 @@ def image(
     *,
     layer: int | None = None,
     coefficients: str | int = "Z",
+    way: Way | None = None,
     seconds: float | None = None,
     most_cells: int = MOST_CELLS,
+    most_simplices: int = MOST_SIMPLICES,
 ) -> LayerImages:
     """The true images Φ_K(M), K = 0..L, their homology, and the maps that the layers induce.
 
@@ -134,10 +159,14 @@ def image(
         L, the last layer; default: the output.
     coefficients : "Z", "Q" or a prime
         Over ℤ, groups come with torsion and maps with kernels and cokernels; the barcode is over ℚ.
+    way : "overlay", "nerve" or "both", optional
+        The common refinement of the images of the cells, which needs a curve or a surface; the
+        nerves of these images; or both, compared. Default: the first where it can be had.
     seconds : float, optional
         Give up the layers that are not decided after that time.
-    most_cells : int
-        Give up a layer whose overlay has more cells, and the layers after it.
+    most_cells, most_simplices : int
+        Give up a layer whose overlay has more cells, or whose nerve has more simplices, and the
+        layers after it.
 
     Raises
     ------
@@ -145,7 +174,9 @@ def image(
         If the manifold lies in another space than the network's inputs, there is no such layer, or
         the coefficients are unknown.
     UnsupportedError
-        If M has a dimension for which no way is known here.
+        If an overlay is asked for and M has tetrahedra.
+    RefutedError
+        If two ways differ: a defect of the program.
 
     Examples
     --------
@@ -166,36 +197,81 @@ def image(
         )
     parse_coefficients(coefficients)
     begun = time.perf_counter()
-    levels: list[ImageComplex] = []
-    reason = ""
-    try:
-        with time_limit(float("inf") if seconds is None else seconds):
-            for one in images(network, manifold, last):
-                size = sum(one.complex.cells)
-                if size > most_cells and levels:
-                    reason = f"the overlay has {size:,} cells, more than {most_cells:,}"
-                    break
-                levels.append(one)
-    except OutOfTimeError:
-        reason = f"the time limit of {seconds:g} s has passed"
-    homology = sequence_homology(
-        [x.complex for x in levels], [x.origin for x in levels[1:]], coefficients
-    )
-    decided = {x.layer for x in levels}
-    undecided = tuple((k, reason) for k in range(last + 1) if k not in decided)
+    chosen = way or ("overlay" if manifold.dimension <= 2 else "nerve")
+    ways = ("overlay", "nerve") if chosen == "both" else (chosen,)
+    complexes: tuple[ImageComplex, ...] = ()
+    nerve = None
+    reasons: dict[str, str] = {}
+    results: dict[str, SequenceHomology] = {}
+    with time_limit(float("inf") if seconds is None else seconds):
+        if "overlay" in ways:
+            complexes, reasons["overlay"] = _overlays(network, manifold, last, most_cells)
+            results["overlay"] = sequence_homology(
+                [x.complex for x in complexes], [x.origin for x in complexes[1:]], coefficients
+            )
+        if "nerve" in ways:
+            nerve, reasons["nerve"] = _nerves(network, manifold, last, most_simplices)
+            results["nerve"] = filtration_homology(
+                nerve.complex, nerve.labels, nerve.levels, manifold.dimension + 1, coefficients
+            )
+    found = max(results.values(), key=lambda h: h.levels)
+    if len(results) == 2:
+        _compare(results["overlay"], results["nerve"])
+    layers = (None, *range(last + 1))[: found.levels]
+    reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
+    undecided = tuple((k, reason) for k in range(last + 1) if k not in layers)
     spent = time.perf_counter() - begun
-    return LayerImages(network, manifold, tuple(levels), homology, undecided, spent)
+    return LayerImages(network, manifold, layers, found, complexes, nerve, ways, undecided, spent)
+
+
+def _overlays(
+    network: Network, manifold: Manifold, last: int, most: int
+) -> tuple[tuple[ImageComplex, ...], str]:
+    """The image complexes that are within the limits, and why there are no more."""
+    levels: list[ImageComplex] = []
+    try:
+        for one in images(network, manifold, last):
+            size = sum(one.complex.cells)
+            if size > most and levels:
+                return tuple(levels), f"the overlay has {size:,} cells, more than {most:,}"
+            levels.append(one)
+    except OutOfTimeError:
+        return tuple(levels), "the time limit has passed"
+    return tuple(levels), ""
+
+
+def _nerves(network: Network, manifold: Manifold, last: int, most: int) -> tuple[Nerves, str]:
+    """The nerves that are within the limits, and why there are no more."""
+    cells = restrict(network, manifold, through_layer=max(1, last))
+    found = nerves(cells, last, most=most)
+    if found.levels <= last:
+        return found, f"the nerve has more than {most:,} simplices, or the time limit has passed"
+    return found, ""
+
+
+def _compare(first: SequenceHomology, second: SequenceHomology) -> None:
+    common = min(first.levels, second.levels)
+    for k in range(common):
+        if first.groups[k] != second.groups[k]:
+            raise RefutedError(
+                f"at level {k} the overlay has the homology {first.groups[k]}, the nerve "
+                f"{second.groups[k]}: please report this network and this manifold"
+            )
+    for d in range(first.degrees):
+        for j in range(common):
+            for k in range(j, common):
+                if first.rank(d, j, k) != second.rank(d, j, k):
+                    raise RefutedError(
+                        f"the ranks of H_{d} from level {j} to level {k} differ: "
+                        f"{first.rank(d, j, k)} and {second.rank(d, j, k)}"
+                    )
 
 
 def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dict[str, Any]:
     """The object that ``polyrank image --json`` prints; of some layers, or of all."""
     homology, top = found.homology, found.degrees
-    shown = [
-        n
-        for n, x in enumerate(found.levels)
-        if layers is None or x.layer is None or x.layer in layers
-    ]
-    layer_of = [x.layer for x in found.levels]
+    shown = [n for n, k in enumerate(found.layers) if layers is None or k is None or k in layers]
+    layer_of = found.layers
     field = "Q" if homology.coefficients == "Z" else homology.coefficients
     return {
         "network": {"name": found.network.name, "hash": found.network.sha256},
@@ -207,8 +283,8 @@ def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dic
             "degrees": found.manifold.degrees,
         },
         "coefficients": homology.coefficients,
-        "way": "overlay",
-        "theorem": theorem(field),
+        "ways": list(found.ways),
+        "theorem": theorem(found.ways, field),
         "levels": [_level_object(found, n, shown) for n in shown],
         "barcode": {
             "over": field,
@@ -244,20 +320,27 @@ def counted(bars: Sequence[Bar]) -> list[tuple[tuple[int, int, int | None], int]
 
 
 def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[str, Any]:
-    one, homology = found.levels[level], found.homology
+    layer, homology = found.layers[level], found.homology
     groups = homology.groups[level].below(found.manifold.degrees)
     entry: dict[str, Any] = {
-        "layer": "M" if one.layer is None else one.layer,
-        "cells": list(one.complex.cells),
-        "euler_characteristic": one.complex.euler_characteristic,
-        "crossings": one.crossings,
+        "layer": "M" if layer is None else layer,
         "betti": list(groups.betti),
         "torsion": [list(t) for t in groups.torsion],
         "groups": list(groups.groups),
     }
+    if level < len(found.complexes):
+        one = found.complexes[level]
+        entry |= {
+            "cells": list(one.complex.cells),
+            "euler_characteristic": one.complex.euler_characteristic,
+            "crossings": one.crossings,
+            "by_contours": one.by_contours,
+        }
+    if found.nerve is not None and level < found.nerve.levels:
+        entry["simplices"] = [int((own <= level).sum()) for own in found.nerve.labels]
     before = shown[shown.index(level) - 1] if shown.index(level) else None
     if before is not None:
-        entry["map_from"] = _named([x.layer for x in found.levels], before)
+        entry["map_from"] = _named(found.layers, before)
         entry["map"] = [map_entry(found, d, before, level) for d in range(found.degrees)]
     return entry
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import numpy as np
 from flint import fmpq, fmpz_mat
+from numpy.typing import NDArray
 
-from polyrank.chains.chain import ChainComplex
+from polyrank.chains.chain import ChainComplex, subcomplex
 from polyrank.chains.elimination import (
     INTEGERS,
     RATIONALS,
@@ -31,7 +33,7 @@ from polyrank.image.sequence import ChainMap, telescope
 #: An element of the field: a rational, or an integer modulo the prime.
 Number: TypeAlias = Any
 
-__all__ = ["Bar", "InducedMap", "SequenceHomology", "sequence_homology"]
+__all__ = ["Bar", "InducedMap", "SequenceHomology", "filtration_homology", "sequence_homology"]
 
 #: Up to this many cells in one degree of the reduced telescope, maps over ℤ are given as groups.
 LATTICE_LIMIT = 120
@@ -207,16 +209,50 @@ def sequence_homology(
     >>> found.integral_map(1, 0, 1)
     InducedMap(rank=1, cokernel='Z/2', kernel='0')
     """
-    ring = parse_coefficients(coefficients)
-    groups = tuple(homology(c, coefficients) for c in complexes)
     whole, labels = telescope(complexes, maps)
+    groups = [homology(c, coefficients) for c in complexes]
+    return _of_filtration(whole, labels, groups, coefficients)
+
+
+def filtration_homology(
+    complex_: ChainComplex,
+    labels: tuple[NDArray[np.int64], ...],
+    levels: int,
+    degrees: int,
+    coefficients: str | int = "Z",
+) -> SequenceHomology:
+    """Groups, barcode and induced maps of the subcomplexes of a filtration.
+
+    Parameters
+    ----------
+    complex_ : ChainComplex
+    labels : tuple of int64 arrays
+        Per dimension the level 0, 1, … from which a cell is there; no face comes later.
+    levels : int
+        Number of levels.
+    degrees : int
+        Number of degrees that are given: cells above that dimension are not needed in them.
+    coefficients : "Z", "Q" or a prime
+    """
+    parts = [subcomplex(complex_, tuple(own <= k for own in labels)) for k in range(levels)]
+    groups = [homology(c, coefficients).below(degrees) for c in parts]
+    return _of_filtration(complex_, labels, groups, coefficients)
+
+
+def _of_filtration(
+    whole: ChainComplex,
+    labels: tuple[NDArray[np.int64], ...],
+    groups: list[Homology],
+    coefficients: str | int,
+) -> SequenceHomology:
+    ring = parse_coefficients(coefficients)
     critical, boundary = critical_complex(whole, labels)
     kept = [own[c].tolist() for own, c in zip(labels, critical, strict=True)]
     small = SmallComplex.build(kept, boundary, ring)
     small.cancel()
     field = RATIONALS if ring == INTEGERS else ring
-    bars = tuple(b for b in _persistence(small, field) if b.degree < len(complexes[0].cells))
-    return SequenceHomology(coefficients_name(ring), groups, bars, small)
+    bars = tuple(b for b in _persistence(small, field) if b.degree < len(groups[0].betti))
+    return SequenceHomology(coefficients_name(ring), tuple(groups), bars, small)
 
 
 def _persistence(small: SmallComplex, field: Coefficients) -> list[Bar]:

@@ -15,10 +15,12 @@ from polyrank.image.homogeneous import Point, between
 __all__ = [
     "Functional",
     "Plane",
+    "clip",
     "common",
     "crossing_chord",
     "orientation",
     "plane_of",
+    "primitive_functional",
     "turn",
     "value",
 ]
@@ -127,7 +129,7 @@ def turn(p: Point, q: Point, r: Point, i: int, j: int) -> int:
 
 def _line(p: Point, q: Point, i: int, j: int) -> Functional:
     """Positive to the left of the line from p to q in the chart."""
-    return _primitive(
+    return primitive_functional(
         (
             (i, p[j] * q[-1] - q[j] * p[-1]),
             (j, p[-1] * q[i] - q[-1] * p[i]),
@@ -144,15 +146,18 @@ def _equation(a: Point, u: list[int], v: list[int], i: int, j: int, k: int) -> F
         u[i] * v[j] - u[j] * v[i],
     )
     constant = -(c[0] * a[i] + c[1] * a[j] + c[2] * a[k])
-    return _primitive(((i, c[0] * a[-1]), (j, c[1] * a[-1]), (k, c[2] * a[-1]), (-1, constant)))
+    return primitive_functional(
+        ((i, c[0] * a[-1]), (j, c[1] * a[-1]), (k, c[2] * a[-1]), (-1, constant))
+    )
 
 
-def _primitive(terms: Functional) -> Functional:
+def primitive_functional(terms: Functional) -> Functional:
+    """The coefficients divided by their greatest common divisor, without zeros."""
     common_factor = math.gcd(*(c for _, c in terms))
     return tuple((i, c // common_factor) for i, c in terms if c) if common_factor else ()
 
 
-def _clip(corners: list[Point], functional: Functional, *, equal: bool) -> list[Point]:
+def clip(corners: list[Point], functional: Functional, *, equal: bool) -> list[Point]:
     """The part of a convex set where a functional is ≥ 0, or = 0."""
     values = [value(functional, p) for p in corners]
     if equal:
@@ -195,11 +200,11 @@ def common(plane: Plane, other: Sequence[Point]) -> list[Point]:
     """
     left = list(other)
     for functional in plane.equations:
-        left = _clip(left, functional, equal=True)
+        left = clip(left, functional, equal=True)
         if not left:
             return left
     for functional in plane.sides:
-        left = _clip(left, functional, equal=False)
+        left = clip(left, functional, equal=False)
         if not left:
             return left
     return left
@@ -208,7 +213,7 @@ def common(plane: Plane, other: Sequence[Point]) -> list[Point]:
 def crossing_chord(plane: Plane, p: Point, q: Point) -> tuple[Point, Point] | None:
     """The chord of a polygon along the line through two of its points; None along its boundary."""
     line = _line(p, q, *plane.chart)
-    found = _clip(list(plane.corners), line, equal=True)
+    found = clip(list(plane.corners), line, equal=True)
     if len(found) != 2:
         return None
     for side in plane.sides:

@@ -61,10 +61,22 @@ def test_one_layer_and_the_map_from_m(polyrank, fold):
     assert shown["levels"][1]["map_from"] == "M"
 
 
+def test_two_ways(polyrank, fold):
+    ran = polyrank("image", fold, "circle:16", "--way", "both", "--json")
+    shown = json.loads(ran.out)
+    assert shown["ways"] == ["overlay", "nerve"]
+    assert "functorial nerve theorem" in shown["theorem"]
+    # layer 2: two edges in each of 8 places, and 7 pairs of neighbouring places
+    assert shown["levels"][3]["simplices"][:2] == [16, 8 + 7 * 4]
+    alone = polyrank("image", fold, "circle:16", "--way", "nerve")
+    assert "simplices of the nerve" in alone.out
+    assert alone.status == 0
+
+
 def test_out_of_time(polyrank, fold):
     ran = polyrank("image", fold, "circle:16", "--time", "0")
     assert ran.status == 3
-    assert "not decided: layer 2: the time limit of 0 s has passed" in ran.out
+    assert "not decided: layer 2: overlay: the time limit has passed" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def fold():
 
 def bars(found):
     """(degree, layer of birth, layer of death); None is M, "end" the end."""
-    layers = [x.layer for x in found.levels]
+    layers = [x.layer for x in found.complexes]
     return [
         (b.degree, layers[b.birth], "end" if b.death is None else layers[b.death])
         for b in found.bars
@@ -57,7 +57,7 @@ def test_a_fold_kills_the_class_of_a_circle():
     found = pr.image(fold(), shape("circle:16"))
     assert [str(found.groups(k)) for k in (None, 0, 1, 2)] == ["Z, Z"] * 3 + ["Z, 0"]
     assert bars(found) == [(0, None, "end"), (1, None, 2)]
-    arc = found.levels[-1]
+    arc = found.complexes[-1]
     assert arc.complex.cells == (9, 8)
     assert (approximation(arc.points)[:, 1] >= 0).all()
     assert found.homology.integral_map(1, 2, 3).kernel == "Z"
@@ -75,7 +75,7 @@ def torus_knot(q, n):
 def test_a_plane_curve_with_k_crossings(q):
     """A connected graph with k vertices of degree 4 and 2k edges: H_1 has rank k + 1."""
     found = image(linear([1, 0, 0], [0, 1, 0]), torus_knot(q, 40 * q + 2))
-    assert found.levels[-1].crossings == q
+    assert found.complexes[-1].crossings == q
     assert str(found.groups(0)) == "Z, Z"
     assert str(found.groups(1)) == f"Z, Z^{q + 1}"
     assert bars(found) == [(0, None, "end"), (1, None, "end")] + [(1, 1, "end")] * q
@@ -88,7 +88,9 @@ def test_figure_eight():
     found = image(linear([1, 0, 0], [0, 1, 0]), eight)
     assert str(found.groups(1)) == "Z, Z^2"
     assert bars(found)[1:] == [(1, None, "end"), (1, 1, "end")]
-    (crossing,) = [p for p in found.levels[-1].points if p not in set(found.levels[1].points)][-1:]
+    (crossing,) = [
+        p for p in found.complexes[-1].points if p not in set(found.complexes[1].points)
+    ][-1:]
     assert rationals(crossing) == (0, 0)
 
 
@@ -100,7 +102,7 @@ def test_a_covering_of_a_circle(times):
     flat = linear([1, 0, 0, 0], [0, 1, 0, 0])
     found = image(flat, polygon(points))
     assert [str(found.groups(k)) for k in (None, 0, 1)] == ["Z, Z"] * 3
-    assert found.levels[-1].complex.cells == (3, 3)
+    assert found.complexes[-1].complex.cells == (3, 3)
     induced = found.homology.integral_map(1, 1, 2)
     assert (induced.rank, induced.cokernel, induced.kernel) == (1, f"Z/{times}", "0")
     assert found.homology.integral_map(1, 0, 2) == induced
@@ -116,7 +118,7 @@ def test_pieces_glued_at_a_point():
     found = image(linear([1, 0, 0], [0, 1, 0]), pieces)
     assert [str(found.groups(k)) for k in (0, 1)] == ["Z^3, 0", "Z, 0"]
     # the corner (0, 1) between two edges on one line is no vertex of the image
-    assert found.levels[-1].complex.cells == (5, 4)
+    assert found.complexes[-1].complex.cells == (5, 4)
     assert bars(found) == [(0, None, 1), (0, None, 1), (0, None, "end")]
 
 
@@ -128,17 +130,17 @@ def test_collinear_overlaps():
     found = image(linear([1, 0], [2, 0]), lines)
     # 0..4 with 1..3 inside and a copy, 5..6, and 4..5 between them: one interval
     assert str(found.groups(1)) == "Z, 0"
-    assert sorted(int(p[0]) for p in found.levels[-1].points) == [0, 6]
-    assert found.levels[-1].complex.cells == (2, 1)
+    assert sorted(int(p[0]) for p in found.complexes[-1].points) == [0, 6]
+    assert found.complexes[-1].complex.cells == (2, 1)
     apart = build_manifold(np.array(points[:8], float), [pairs[:4]])
     found = image(linear([1, 0], [2, 0]), apart)
     assert str(found.groups(1)) == "Z^2, 0"
-    assert found.levels[-1].complex.cells == (4, 2)
+    assert found.complexes[-1].complex.cells == (4, 2)
 
 
 def test_everything_in_one_point():
     found = image(linear([0, 0]), shape("circle:8"))
-    assert found.levels[-1].complex.cells == (1, 0)
+    assert found.complexes[-1].complex.cells == (1, 0)
     assert bars(found) == [(0, None, "end"), (1, None, 1)]
 
 
@@ -153,7 +155,7 @@ def test_a_position_that_is_not_one_to_one():
     """A triangle traversed twice in R^2: M and its position differ."""
     twice = polygon([(1, 0), (0, 1), (-1, -1)] * 2)
     found = image(linear([1, 0], [0, 1]), twice)
-    assert [x.complex.cells for x in found.levels] == [(6, 6), (3, 3), (3, 3)]
+    assert [x.complex.cells for x in found.complexes] == [(6, 6), (3, 3), (3, 3)]
     assert found.homology.integral_map(1, 0, 1).cokernel == "Z/2"
 
 
@@ -181,7 +183,7 @@ def test_slopes_that_are_rational():
     third = RationalArray.from_rationals(["1/3"], (1,))
     leaky = Network((Layer(one, RationalArray.from_floats([0.0]), third, slope),))
     line = build_manifold([[-1.0], [2.0]], [[[0, 1]]])
-    last = image(leaky, line).levels[-1]
+    last = image(leaky, line).complexes[-1]
     assert sorted(str(rationals(p)[0]) for p in last.points) == ["-1/3", "2"]
 
 
@@ -209,10 +211,10 @@ def test_all_pairs_in_fractions(drawn):
     curve, net = drawn
     found = image(net, curve, coefficients=2)
     cells = restrict(net, curve)
-    for layer in range(found.levels[-1].layer + 1):
+    for layer in range(found.complexes[-1].layer + 1):
         betti = found.groups(layer).betti
         assert betti == naive_betti(cells, layer)
-        (one,) = [x for x in found.levels if x.layer == layer]
+        (one,) = [x for x in found.complexes if x.layer == layer]
         assert one.complex.euler_characteristic == betti[0] - betti[1]
 
 
@@ -244,8 +246,8 @@ def test_chain_maps_compose_to_the_map_of_points():
 def test_a_limit_of_cells_and_of_time():
     net = linear([1, 0, 0], [0, 1, 0])
     found = image(net, torus_knot(3, 62), most_cells=125)
-    assert [x.layer for x in found.levels] == [None, 0]
-    assert found.undecided == ((1, "the overlay has 133 cells, more than 125"),)
+    assert [x.layer for x in found.complexes] == [None, 0]
+    assert found.undecided == ((1, "overlay: the overlay has 133 cells, more than 125"),)
     with pytest.raises(DomainError, match="layer 1 is not decided"):
         found.groups(1)
     late = image(net, torus_knot(3, 62), seconds=0.0)
@@ -274,6 +276,6 @@ def test_a_circle_of_4096_edges():
         [random.standard_normal(b) / 2 for b in widths[1:]],
     )
     found = image(net, shape("circle:4096"))
-    last = found.levels[-1]
+    last = found.complexes[-1]
     # general position: every crossing is a vertex of degree 4, and adds one loop
     assert found.groups(3).betti == (1, 1 + last.crossings)

@@ -32,7 +32,7 @@ def flat(n):
 
 
 def groups(found):
-    return [str(found.groups(x.layer)) for x in found.levels]
+    return [str(found.groups(x.layer)) for x in found.complexes]
 
 
 def test_a_projection_that_changes_nothing():
@@ -46,7 +46,7 @@ def test_a_projection_that_changes_nothing():
         linear([1, 0, 0], [0, 1, 0]), triangles(facets, [[*p, h] for h in (0, 1) for p in square])
     )
     assert groups(found) == ["Z, Z, 0"] * 3
-    assert found.levels[-1].complex.cells == (4, 4, 0)
+    assert found.complexes[-1].complex.cells == (4, 4, 0)
     assert bars(found) == [(0, None, "end"), (1, None, "end")]
 
 
@@ -61,7 +61,7 @@ def test_sphere_disk_segment_point():
     )
     found = image(net, shape("sphere:3"))
     assert groups(found) == ["Z, 0, Z"] * 2 + ["Z, 0, 0"] * 3
-    assert [x.complex.dimension for x in found.levels] == [2, 2, 2, 1, 0]
+    assert [x.complex.dimension for x in found.complexes] == [2, 2, 2, 1, 0]
     assert bars(found) == [(0, None, "end"), (2, None, 1)]
 
 
@@ -177,7 +177,7 @@ def test_two_triangles(points, expected, cells):
     found = image(flat(3), triangles([[0, 1, 2], [3, 4, 5]], points))
     assert groups(found) == ["Z^2, 0, 0", expected, expected]
     if cells is not None:
-        assert found.levels[1].complex.cells == cells
+        assert found.complexes[1].complex.cells == cells
 
 
 def test_edges_and_points_that_meet_triangles():
@@ -208,7 +208,7 @@ def test_a_tetrahedron_of_triangles_that_only_cross():
     facets = [f for k in (0, 4, 8) for f in ([k, k + 1, k + 2], [k, k + 2, k + 3])]
     found = image(flat(3), triangles(facets, planes))
     assert groups(found)[1] == "Z, 0, 0"
-    assert found.levels[1].complex.euler_characteristic == 1
+    assert found.complexes[1].complex.euler_characteristic == 1
 
 
 def test_a_box_of_six_large_sides():
@@ -253,7 +253,8 @@ def test_identified_vertices(data):
 def test_solids_are_not_for_the_overlay():
     solid = build_manifold(np.eye(4)[:, :3], [[[0, 1, 2, 3]]])
     with pytest.raises(UnsupportedError, match="dimension 3"):
-        image(flat(3), solid)
+        image(flat(3), solid, way="overlay")
+    assert str(image(flat(3), solid).groups(1)) == "Z, 0, 0, 0"
 
 
 def summary(net, space, *, contours):
