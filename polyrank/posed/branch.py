@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -76,6 +77,7 @@ class Branch:
         self._chart = beside(basis, origin)
         self._kept: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
         self._entries = 0
+        self._lock = RLock()  # the threads of a search share its problem
 
     @classmethod
     def on(cls, network: Network, chart: Chart) -> Branch:
@@ -84,18 +86,18 @@ class Branch:
 
     def preactivation(self, layer: int, codeword: NDArray[np.bool_]) -> fmpq_mat:
         """``[J | c]`` of the pre-activations z of layer K (1-based): its units' hyperplanes."""
-        first = layer
-        while first > 1 and self._key(first, codeword) not in self._kept:
-            first -= 1
-        for k in range(first, layer + 1):
-            key = self._key(k, codeword)
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            else:
-                self._keep(
-                    key, preactivation(self.network.layers[k - 1], self.image(k - 1, codeword))
-                )
-        return self._kept[key]
+        with self._lock:
+            first = layer
+            while first > 1 and self._key(first, codeword) not in self._kept:
+                first -= 1
+            for k in range(first, layer + 1):
+                key = self._key(k, codeword)
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                else:
+                    below = self.image(k - 1, codeword)
+                    self._keep(key, preactivation(self.network.layers[k - 1], below))
+            return self._kept[key]
 
     def _key(self, layer: int, codeword: NDArray[np.bool_]) -> tuple[int, bytes]:
         return layer, codeword[: self.starts[layer - 1]].tobytes()

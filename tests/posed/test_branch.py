@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -77,6 +79,27 @@ def test_a_prefix_is_composed_once_and_the_oldest_is_forgotten(
     for word in words:
         assert small.preactivation(3, word) == branch.preactivation(3, word)
     assert len(small._kept) <= len(NET.layers)
+
+
+def test_threads_share_a_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hardly anything kept, every thread forgets what the others are about to read."""
+    words = [np.array(w, bool) for w in np.ndindex(*[2] * 6)]
+    alone = Branch.on(NET, WHERE)
+    expected = [str(alone.preactivation(3, word)) for word in words]
+    monkeypatch.setattr(branch_module, "_KEPT_ENTRIES", 1)
+    shared = Branch.on(NET, WHERE)
+
+    def work(seed: int) -> bool:
+        order = np.random.default_rng(seed).permutation(len(words)).tolist() * 4
+        return all(str(shared.preactivation(3, words[i])) == expected[i] for i in order)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(work, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_deep_network_needs_no_deep_recursion() -> None:
