@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from polyrank.api.questions import at, homology, sample, slice_regions
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
@@ -65,6 +66,7 @@ __all__ = [
     "UnsupportedError",
     "WholeSpace",
     "__version__",
+    "at",
     "bounds",
     "count_regions",
     "ensemble",
@@ -73,6 +75,7 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "homeomorphism",
+    "homology",
     "image",
     "load",
     "maximum_rank",
@@ -80,8 +83,10 @@ __all__ = [
     "open_run",
     "random_network",
     "resume_run",
+    "sample",
     "save",
     "separate",
+    "slice_regions",
     "verify",
     "vnnlib_domain",
 ]
@@ -111,6 +116,7 @@ _HOME = {
     "UncertifiedError": "polyrank.errors",
     "UnsupportedError": "polyrank.errors",
     "WholeSpace": "polyrank.polyhedra.domain",
+    "at": "polyrank.api.questions",
     "bounds": "polyrank.counts.bounds",
     "count_regions": "polyrank.regions.count",
     "ensemble": "polyrank.ensembles.ensemble",
@@ -119,14 +125,17 @@ _HOME = {
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
     "homeomorphism": "polyrank.image.homeomorphism",
+    "homology": "polyrank.api.questions",
     "load": "polyrank.network.formats",
     "maximum_rank": "polyrank.minrank.maximum",
     "minimum_rank": "polyrank.minrank.minimum",
     "open_run": "polyrank.api.run",
     "random_network": "polyrank.network.initialise",
     "resume_run": "polyrank.api.run",
+    "sample": "polyrank.api.questions",
     "save": "polyrank.network.formats",
     "separate": "polyrank.image.separate",
+    "slice_regions": "polyrank.api.questions",
     "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }

@@ -1,0 +1,157 @@
+"""The questions of the command line as functions of a network and data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polyrank.api.run import Run, enumerate_regions
+from polyrank.cells.threads import available_threads
+from polyrank.errors import NetworkError
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.sampling.estimate import Estimate
+from polyrank.sampling.estimate import sample as sample_blocks
+from polyrank.sampling.points import array_blocks
+from polyrank.sampling.region_at import RegionAt, region_at
+from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
+from polyrank.topology.layers import LayerHomology, homology_table
+from polyrank.topology.manifold import Manifold
+from polyrank.topology.restriction import restrict
+from polyrank.topology.shapes import shape
+
+__all__ = ["at", "homology", "sample", "slice_regions"]
+
+
+def at(
+    network: Network,
+    x: Sequence[Any],
+    domain: Domain | None = None,
+    *,
+    layers: tuple[int, ...] | None = None,
+    budget: int = 200,
+) -> RegionAt:
+    """The region of a point, exactly, and the nearest regions of lower rank.
+
+    Parameters
+    ----------
+    network : Network
+    x : sequence of n numbers
+        Each is taken exactly: a float as the rational that it encodes, ``"1/3"`` as it says.
+    domain : Domain, optional
+        Of full dimension, with the point strictly inside; default: all of R^n.
+    layers : tuple of int, optional
+        Layers (1-based) whose lower ranks are looked for; default: all.
+    budget : int
+        At most this many regions are taken on the way; 0 looks for none.
+
+    Raises
+    ------
+    NetworkError
+        If the point does not have n finite coordinates.
+    DomainError
+        If the domain is flat, or the point is not strictly inside it.
+
+    Examples
+    --------
+    >>> net = Network.from_arrays([[[1.0], [1.0]], [[1.0, -1.0]]], [[0.0, -1.0], [0.0]])
+    >>> found = at(net, ["1/4"])
+    >>> found.bits.tolist(), found.ranks, [str(f.crossing[0]) for f in found.facets]
+    ([True, False], ((1, 1), (1, 1)), ['0', '1'])
+    """
+    try:
+        point = [to_fmpq(v) for v in x]
+    except ValueError as problem:
+        raise NetworkError(
+            f"the point has a coordinate that is no finite number: {problem}"
+        ) from None
+    where = WholeSpace() if domain is None else domain
+    return region_at(network, point, where, layers=layers, budget=budget)
+
+
+def sample(network: Network, points: Any, *, jobs: int | None = None) -> Estimate:
+    """Certified codewords of points and their exact ranks, counted.
+
+    Parameters
+    ----------
+    network : Network
+    points : array_like of float, shape (N, n)
+    jobs : int, optional
+        Threads; default: all processors that this process may use.
+
+    Raises
+    ------
+    NetworkError
+        If points do not fit the network or are not finite.
+
+    Notes
+    -----
+    **Proves**: every counted codeword is that of a region, with the ranks stated (or an interval of
+    them). **Does not prove** anything about regions that no point met.
+    """
+    table = np.atleast_2d(np.asarray(points))
+    check_inputs(table, network)
+    workers = available_threads() if jobs is None else jobs
+    return sample_blocks(network, array_blocks(table), workers=workers)
+
+
+def slice_regions(network: Network, points: Any, *, extended: bool = False, **options: Any) -> Run:
+    """Every region on the segment or triangle of two or three points, certified.
+
+    Parameters
+    ----------
+    network : Network
+    points : array_like of float, shape (2, n) or (3, n)
+        Taken exactly.
+    extended : bool
+        The whole line or plane through them.
+    **options
+        Those of :func:`polyrank.enumerate_regions`.
+
+    Raises
+    ------
+    DomainError
+        If the points are affinely dependent.
+    NetworkError
+        If they do not fit the network.
+    """
+    table = np.atleast_2d(np.asarray(points))
+    check_inputs(table, network)
+    domain = slice_through(chosen_points(table, None), extended=extended)
+    return enumerate_regions(network, domain, **options)
+
+
+def homology(
+    network: Network,
+    manifold: Manifold | str,
+    *,
+    below: int = 1,
+    layers: Sequence[int] | None = None,
+    coefficients: str | int = "Z",
+) -> list[LayerHomology]:
+    """What collapsing the part of rank below a bound would do to a manifold, layer by layer.
+
+    For the homology of the image itself see :func:`polyrank.image`.
+
+    Parameters
+    ----------
+    network : Network
+    manifold : Manifold or str
+        A text such as ``"torus:24"`` is a shape.
+    below : int
+        Cells of rank < ``below`` are collapsed.
+    layers : sequence of int, optional
+        1-based; default: all.
+    coefficients : "Z", "Q" or a prime
+
+    Raises
+    ------
+    DomainError
+        If the manifold lies in another space, a layer does not exist or ``below`` is less than 1.
+    """
+    space = shape(manifold) if isinstance(manifold, str) else manifold
+    cells = restrict(network, space, through_layer=max(layers) if layers else None)
+    return homology_table(cells, rank=below - 1, layers=layers, coefficients=coefficients)

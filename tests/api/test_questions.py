@@ -1,0 +1,59 @@
+"""Questions as functions: each answer is known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import polyrank as pr
+from polyrank.errors import DomainError, NetworkError
+from polyrank.topology import shape
+from tests.examples import LINEAR, layer, network
+
+# three lines in the plane: 7 regions
+_NET = network(layer([[1, 0], [0, 1], [1, 1]], [0, 0, -1]), layer([[1, 1, 1]], [0], LINEAR))
+
+
+def test_the_region_of_a_point() -> None:
+    found = pr.at(_NET, [0.25, "1/4"])
+    assert found.bits.tolist() == [True, True, False]
+    assert found.facets is not None
+    distances = sorted(str(f.distance_squared) for f in found.facets)
+    assert distances == ["1/16", "1/16", "1/8"]  # to the axes, and to x + y = 1
+    assert pr.at(_NET, [0.25, 0.25], pr.Box(-1, 1), budget=0).lower == ()
+    with pytest.raises(DomainError, match="not strictly inside"):
+        pr.at(_NET, [5, 5], pr.Box(-1, 1))
+    for wrong in ([1.0], [1.0, 2.0, 3.0]):
+        with pytest.raises(NetworkError, match="coordinates|shape"):
+            pr.at(_NET, wrong)
+    with pytest.raises(NetworkError, match="no finite number"):
+        pr.at(_NET, [float("nan"), 1.0])
+
+
+def test_a_sample() -> None:
+    found = pr.sample(_NET, [[0.25, 0.25], [0.3, 0.3], [-1, -1], [0, 1]], jobs=1)
+    assert found.on_hyperplane == 1
+    assert len(found.packed) == 2
+    with pytest.raises(NetworkError, match="3 coordinates|3 numbers|inputs"):
+        pr.sample(_NET, np.zeros((2, 3)))
+
+
+def test_a_slice() -> None:
+    # the diagonal from (-1, -1) to (1, 1) meets the lines at 0 and at 1/2
+    run = pr.slice_regions(_NET, [[-1, -1], [1, 1]])
+    assert (run.count, run.certified) == (3, True)
+    whole = pr.slice_regions(_NET, [[-1, -1], [0.25, 0.25]], extended=True)
+    assert whole.count == 3
+    with pytest.raises(DomainError, match="dependent"):
+        pr.slice_regions(_NET, [[1, 1], [1, 1]])
+
+
+def test_homology_of_a_collapsed_circle() -> None:
+    # no unit is active on the lower left quarter of the circle: one arc of rank 0 at layer 1
+    for manifold in ("circle:24", shape("circle:24")):
+        (row,) = pr.homology(_NET, manifold, layers=[1])
+        assert str(row.homology.manifold) == "Z, Z"
+        assert row.part.components == 1
+        assert str(row.homology.one_point) == "Z, Z"  # an arc collapses to a point
+    with pytest.raises(DomainError, match="rank must be at least 0"):
+        pr.homology(_NET, "circle:24", below=0)
