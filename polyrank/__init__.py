@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
     from polyrank.regions.count import RegionCount, count_regions
+    from polyrank.regions.foresight import Foresight, estimate_run
     from polyrank.regions.limits import Limits
     from polyrank.verification.verify import verify
 
@@ -48,6 +49,7 @@ __all__ = [
     "DomainError",
     "EmptyDomainError",
     "Ensemble",
+    "Foresight",
     "FormatError",
     "Layer",
     "Limits",
@@ -71,6 +73,7 @@ __all__ = [
     "count_regions",
     "ensemble",
     "enumerate_regions",
+    "estimate_run",
     "from_onnx",
     "from_sklearn",
     "from_torch",
@@ -99,6 +102,7 @@ _HOME = {
     "DomainError": "polyrank.errors",
     "EmptyDomainError": "polyrank.errors",
     "Ensemble": "polyrank.ensembles.ensemble",
+    "Foresight": "polyrank.regions.foresight",
     "FormatError": "polyrank.errors",
     "Layer": "polyrank.network.normal_form",
     "Limits": "polyrank.regions.limits",
@@ -121,6 +125,7 @@ _HOME = {
     "count_regions": "polyrank.regions.count",
     "ensemble": "polyrank.ensembles.ensemble",
     "enumerate_regions": "polyrank.api.run",
+    "estimate_run": "polyrank.regions.foresight",
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import polyrank as pr
+from polyrank_cli.estimate import show_estimate, warn_if_endless
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, LimitChoice, QuietOption, Reading
 
@@ -82,6 +84,17 @@ def enumerate_command(
             help="Go on with a run that was interrupted, stopped or killed; the question stays.",
         ),
     ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Only estimate regions, time and disk, by random probes of the tree, beside "
+            "proved bounds.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Go on although it is not expected to end.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -102,6 +115,7 @@ def enumerate_command(
             "--engine": engine is not Engine.auto,
             "--proof": proof,
             "a domain": domain != DomainChoice(),
+            "--estimate": estimate,
             "options of reading": network is None and reading != Reading(),
         }
         _refuse([name for name, here in given.items() if here])
@@ -114,11 +128,12 @@ def enumerate_command(
             )
     with sentences():
         limits = limit.limits()
+        tell = None if quiet else partial(warn_if_endless, yes=yes)
         if resume is not None:
             loaded = None if network is None else reading.load(network)
             _end(
                 lambda progress: pr.resume_run(
-                    resume, loaded, jobs=jobs, limits=limits, progress=progress
+                    resume, loaded, jobs=jobs, limits=limits, progress=progress, foresight=tell
                 ),
                 resume,
                 graph=graph,
@@ -136,6 +151,19 @@ def enumerate_command(
             loaded, reading, notes["convention"] = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(notes["convention"])
+        if estimate:
+            show_estimate(
+                pr.estimate_run(
+                    loaded,
+                    where,
+                    through_layer=through_layer,
+                    engine=engine.value,
+                    jobs=jobs,
+                    proof=proof,
+                ),
+                as_json=as_json,
+            )
+            return
         file = reading.record(network)
         _end(
             lambda progress: pr.enumerate_regions(
@@ -150,6 +178,7 @@ def enumerate_command(
                 network_file=file,
                 jobs=jobs,
                 limits=limits,
+                foresight=tell,
             ),
             output,
             graph=graph,
@@ -232,7 +261,7 @@ def _show(run: RegionRun, *, as_json: bool) -> None:
         typer.echo(line)
     elapsed = seconds(run)
     if elapsed is not None:
-        tests = run.manifest["search"]["tests"]  # 0 where vertices decided everything
+        tests = run.manifest["search"].get("tests")  # 0 where vertices decided everything
         typer.echo(f"{elapsed:.2f} s" + (f"; {tests:,} tests" if tests else ""))
     if run.path is not None:
         typer.echo(f"written to {run.path}")

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from polyrank.cells.task import SearchProgress
 
-__all__ = ["progress_line", "share_line"]
+__all__ = ["progress_line", "share_line", "spelled_time"]
 
 _SECONDS_BETWEEN = 0.1
 _TREE = "the tree"
@@ -61,6 +61,21 @@ def share_line(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
         yield walked
 
 
+def _eta(state: SearchProgress, rate: float) -> str:
+    """The time that is left, by an estimate."""
+    if state.expected is None or not rate or state.expected <= state.regions:
+        return ""
+    return f"about {spelled_time((state.expected - state.regions) / rate)} left"
+
+
+def spelled_time(seconds: float) -> str:
+    """Seconds in words: ``40 s``, ``12 min``, ``3 h``, ``8 days``, ``4e+07 years``."""
+    for size, name in ((31_557_600.0, "years"), (86_400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {name}"
+    return f"{seconds:.2g} s"
+
+
 def _line(state: SearchProgress, whole: str) -> Table:
     rate = state.regions / state.seconds if state.seconds > 0 else 0.0
     line = Table.grid(padding=(0, 2))
@@ -69,6 +84,7 @@ def _line(state: SearchProgress, whole: str) -> Table:
         f"{100 * state.share:.1f}% of {whole}",
         f"{state.regions:,} regions",
         f"{rate:,.0f}/s",
+        _eta(state, rate),
         f"{state.undecided:,} undecided" if whole == _TREE else "",
     )
     return line

@@ -160,6 +160,27 @@ class DictionarySearch:
         self.queue = []
         return rest, complete
 
+    def step(self, task: Task) -> tuple[int, list[Task]]:
+        """Work on one cell until it is cut or is a region: regions found, halves left.
+
+        For whoever walks down the tree; nothing is handed to the sink.
+        """
+        rest: list[Task] = []
+        regions = 0
+        if self._load(task):
+            self.core.run(1)
+            batch, hard, _ = self.core.take()
+            regions = 0 if batch is None else len(batch.rank)
+            rest = self._open_cells()
+            exact = [_questioned(cell) for cell in hard]
+        else:
+            exact = [_Entry(task, 0.0, None)]
+        for entry in exact:
+            outcome = self.exact.step(entry.task, entry.questions)
+            regions += outcome.leaf is not None
+            rest += outcome.tasks
+        return regions, rest
+
     @property
     def statistics(self) -> dict[str, int]:
         """The counters of all cores, since the search was made."""

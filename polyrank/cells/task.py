@@ -102,12 +102,25 @@ def settled(batch: Batch, ranks: ExactRanks) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class SearchProgress:
-    """State of a running search: regions found, share of the tree done, undecided cells."""
+    """State of a running search.
+
+    Attributes
+    ----------
+    regions : int
+        Found so far.
+    share : float
+        Of the tree, by halves.
+    undecided : int
+    seconds : float
+    expected : float or None
+        Regions in all, by an estimate.
+    """
 
     regions: int
     share: float
     undecided: int
     seconds: float
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

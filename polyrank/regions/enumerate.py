@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
 from polyrank.posed.section import chart_for
 from polyrank.regions.crew import Crew, Threads, conduct
+from polyrank.regions.foresight import Foresight, InBackground, foresee
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.manifest import chart_entry, network_entry, read_manifest, versions
 from polyrank.regions.pieces import PieceMaker
@@ -28,6 +30,9 @@ from polyrank.regions.run import Run, open_run
 from polyrank.regions.writer import RunWriter
 
 __all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions", "resume_run"]
+
+#: Seconds of work after which an estimate is made of what is to come.
+FORESIGHT_SECONDS = 3.0
 
 
 class EnumerationInterrupted(KeyboardInterrupt):
@@ -51,6 +56,7 @@ def enumerate_regions(
     network_file: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     limits: Limits | None = None,
+    foresight: Callable[[Foresight], None] | None = None,
 ) -> Run:
     """Enumerate the activation regions of a network on a domain, certified.
 
@@ -84,6 +90,10 @@ def enumerate_regions(
     limits : Limits, optional
         Time, regions, memory and disk at which the run is stopped: ``run.status`` is ``stopped``
         then, ``run.count_interval`` holds proved bounds, ``run.open_prefixes`` what is open.
+    foresight : callable, optional
+        Receives proved bounds before the search begins where it could not end, and an estimate of a
+        run that takes more than a few seconds; it may raise
+        :class:`~polyrank.regions.limits.LimitReached` to stop it.
 
     Returns
     -------
@@ -148,6 +158,13 @@ def enumerate_regions(
         "notes": dict(notes or {}),
         "versions": versions() | {"core": built_from()},
     }
+    if foresight is not None:
+        bounds = foresee(plan, jobs=1, seconds=0.0)
+        if bounds.endless:
+            try:
+                foresight(bounds)
+            except LimitReached as reached:
+                raise RunError(f"nothing was begun: it is beyond {reached}") from None
     maker = PieceMaker(plan)
     writer = RunWriter(manifest, plan, maker.explorer.root(), directory)
     charted = time.perf_counter()
@@ -156,7 +173,8 @@ def enumerate_regions(
         if own_file and directory is not None:
             save(network, directory / NETWORK_NAME)
 
-    return _work(writer, plan, maker, jobs, limits, progress, begun, charted, prepare)
+    work = _Work(plan, maker, jobs, limits, progress, foresight, begun, charted)
+    return work.run(writer, prepare)
 
 
 def resume_run(
@@ -166,6 +184,7 @@ def resume_run(
     jobs: int | None = None,
     limits: Limits | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
+    foresight: Callable[[Foresight], None] | None = None,
 ) -> Run:
     """Go on with a run that was interrupted, stopped, killed, or failed.
 
@@ -178,7 +197,7 @@ def resume_run(
         The run directory.
     network : Network, optional
         The network, where it is no longer in the file that the run names.
-    jobs, limits, progress
+    jobs, limits, progress, foresight
         As for :func:`enumerate_regions`; limits count from now.
 
     Returns
@@ -228,7 +247,8 @@ def resume_run(
     )
     writer = RunWriter.resume(directory, plan)
     charted = time.perf_counter()
-    return _work(writer, plan, PieceMaker(plan), jobs, limits, progress, begun, charted)
+    maker = PieceMaker(plan)
+    return _Work(plan, maker, jobs, limits, progress, foresight, begun, charted).run(writer)
 
 
 def _check_jobs(jobs: int | None) -> None:
@@ -253,47 +273,76 @@ def crew_of(plan: Plan, maker: PieceMaker, jobs: int | None) -> Crew:
     return Threads([lambda: maker, *[lambda: PieceMaker(plan)] * (count - 1)])
 
 
-def _work(
-    writer: RunWriter,
-    plan: Plan,
-    maker: PieceMaker,
-    jobs: int | None,
-    limits: Limits | None,
-    progress: Callable[[SearchProgress], None] | None,
-    begun: float,
-    charted: float,
-    prepare: Callable[[], None] = lambda: None,
-) -> Run:
-    """Work on all open tasks, and end the run as it ends."""
-    bounds = limits or Limits()
+@dataclass(slots=True, eq=False)
+class _Work:
+    """The work on all open tasks of a run, and how it ends."""
 
-    def timings() -> dict[str, float]:
+    plan: Plan
+    maker: PieceMaker
+    jobs: int | None
+    limits: Limits | None
+    progress: Callable[[SearchProgress], None] | None
+    foresight: Callable[[Foresight], None] | None
+    begun: float
+    charted: float
+    guessing: InBackground | None = None
+    expected: float | None = None
+
+    def run(self, writer: RunWriter, prepare: Callable[[], None] = lambda: None) -> Run:
+        """Do it.
+
+        Raises
+        ------
+        EnumerationInterrupted
+            On Ctrl-C.
+        """
+        try:
+            with writer:
+                prepare()
+                crew = crew_of(self.plan, self.maker, self.jobs)
+                try:
+                    conduct(
+                        crew,
+                        writer.tickets,
+                        accept=writer.accept,
+                        unfinished=writer.unfinished,
+                        between=lambda: self._between(writer, crew),
+                    )
+                except LimitReached as reached:
+                    return writer.stop(str(reached), timings=self._timings())
+                finally:
+                    if self.guessing is not None:
+                        self.guessing.stop()
+                return writer.finish(timings=self._timings())
+        except KeyboardInterrupt:
+            raise EnumerationInterrupted(writer.run) from None
+
+    def _timings(self) -> dict[str, float]:
         ended = time.perf_counter()
-        return {"chart": charted - begun, "search": ended - charted, "total": ended - begun}
+        return {
+            "chart": self.charted - self.begun,
+            "search": ended - self.charted,
+            "total": ended - self.begun,
+        }
 
-    try:
-        with writer:
-            prepare()
-            crew = crew_of(plan, maker, jobs)
+    def _between(self, writer: RunWriter, crew: Crew) -> None:
+        regions, seconds = writer.rows + crew.rows, time.perf_counter() - self.charted
+        if self.limits is not None:
+            self.limits.look(begun=self.begun, regions=regions, written=writer.written)
+        if self.foresight is not None and self.expected is None:
+            self._foresee(seconds, self.foresight)
+        if self.progress is not None:
+            undecided = writer.undecided_count
+            self.progress(SearchProgress(regions, writer.share, undecided, seconds, self.expected))
 
-            def between() -> None:
-                regions = writer.rows + crew.rows
-                bounds.look(begun=begun, regions=regions, written=writer.written)
-                if progress is not None:
-                    seconds = time.perf_counter() - charted
-                    undecided = writer.undecided_count
-                    progress(SearchProgress(regions, writer.share, undecided, seconds))
-
-            try:
-                conduct(
-                    crew,
-                    writer.tickets,
-                    accept=writer.accept,
-                    unfinished=writer.unfinished,
-                    between=between,
-                )
-            except LimitReached as reached:
-                return writer.stop(str(reached), timings=timings())
-            return writer.finish(timings=timings())
-    except KeyboardInterrupt:
-        raise EnumerationInterrupted(writer.run) from None
+    def _foresee(self, seconds: float, tell: Callable[[Foresight], None]) -> None:
+        """Estimate what is to come, once it is clear that it takes a while."""
+        if self.guessing is None:
+            if seconds > FORESIGHT_SECONDS:
+                count = available_threads() if self.jobs is None else self.jobs
+                self.guessing = InBackground(self.plan, count)
+            return
+        found = self.guessing.found
+        if found is not None:
+            self.expected = found.regions or float(found.at_least)
+            tell(found)
