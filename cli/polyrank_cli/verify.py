@@ -38,12 +38,12 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="[PROPERTY]",
-            help="A VNN-LIB file: what may not happen. Or one of --greatest, --lower, --upper.",
+            help="A VNN-LIB file: what may not happen. Or one of --argmax, --lower, --upper.",
             show_default=False,
         ),
     ] = None,
     *,
-    greatest: Annotated[
+    argmax: Annotated[
         int | None,
         typer.Option(metavar="J", help="Output J (from 0) is greater than every other output."),
     ] = None,
@@ -53,14 +53,14 @@ def verify_command(
     upper: Annotated[
         str | None, typer.Option(metavar="B", help="Outputs are at most B, exact.")
     ] = None,
-    output: Annotated[
+    of: Annotated[
         int | None,
-        typer.Option(metavar="J", help="With --lower, --upper: only output J."),
+        typer.Option(metavar="J", help="With --lower, --upper: only output J, from 0."),
     ] = None,
     domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice", "input_range"))],
-    out: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Write the verdict to a new directory."),
+        typer.Option("-o", "--output", metavar="DIR", help="Write the verdict to a new directory."),
     ] = None,
     proof: Annotated[
         bool, typer.Option("--proof", help="Also the proof of it, for polyrank check.")
@@ -80,7 +80,7 @@ def verify_command(
     """Whether NETWORK has a property: holds (proved), violated (an exact input) or unknown.
 
     PROPERTY is a VNN-LIB file, 1.0 or 2.0; --box and the other domains leave out inputs outside of
-    them. The options --greatest, --lower and --upper state a property of the outputs on a domain.
+    them. The options --argmax, --lower and --upper state a property of the outputs on a domain.
 
     Exit status: 0 holds, 5 violated, 3 unknown (the time limit, or an unbounded domain), 1 error,
     2 wrong usage, 130 interrupted.
@@ -92,16 +92,16 @@ def verify_command(
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
-    own = [v is not None for v in (greatest, lower, upper)]
+    own = [v is not None for v in (argmax, lower, upper)]
     if (property_ is None) == (not any(own)):
         raise typer.BadParameter(
-            "name one property: a VNN-LIB file, or --greatest, or --lower and --upper"
+            "name one property: a VNN-LIB file, or --argmax, or --lower and --upper"
         )
-    if greatest is not None and any(own[1:]):
-        raise typer.BadParameter("--greatest and bounds of outputs are two properties; name one")
-    if output is not None and not any(own[1:]):
-        raise typer.BadParameter("--output goes with --lower and --upper, which are missing")
-    if proof and out is None:
+    if argmax is not None and any(own[1:]):
+        raise typer.BadParameter("--argmax and bounds of outputs are two properties; name one")
+    if of is not None and not any(own[1:]):
+        raise typer.BadParameter("--of goes with --lower and --upper, which are missing")
+    if proof and output is None:
         raise typer.BadParameter("--proof writes beside the verdict; name a directory with -o")
     with sentences():
         loaded = reading.load(network)
@@ -115,13 +115,13 @@ def verify_command(
         try:
             found = verify(
                 loaded,
-                _own_property(loaded, where, greatest, lower, upper, output)
+                _own_property(loaded, where, argmax, lower, upper, of)
                 if property_ is None
                 else property_,
                 None if property_ is None or isinstance(where, WholeSpace) else where,
                 seconds=math.inf if time is None else time,
                 jobs=jobs,
-                out=out,
+                out=output,
                 proof=proof,
                 network_file=reading.record(network),
             )
@@ -140,16 +140,16 @@ def verify_command(
 def _own_property(
     network: Network,
     where: Domain,
-    greatest: int | None,
+    argmax: int | None,
     lower: str | None,
     upper: str | None,
-    output: int | None,
+    of: int | None,
 ) -> Specification:
     from polyrank.verification.properties import argmax_constant, output_bounds  # noqa: PLC0415
 
-    if greatest is not None:
-        return argmax_constant(network, where, greatest)
-    return output_bounds(network, where, lower=lower, upper=upper, output=output)
+    if argmax is not None:
+        return argmax_constant(network, where, argmax)
+    return output_bounds(network, where, lower=lower, upper=upper, output=of)
 
 
 def _show(found: Verification) -> None:

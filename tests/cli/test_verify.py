@@ -66,10 +66,8 @@ def test_a_box_leaves_inputs_out(polyrank, plane, written):
 def test_properties_of_outputs(polyrank, plane):
     assert polyrank("verify", plane, "--upper", "3", "--box", "-1", "1").status == 0
     assert polyrank("verify", plane, "--upper", "2.9", "--box", "-1", "1").status == 5
-    assert (
-        polyrank("verify", plane, "--lower", "0", "--output", "0", "--box", "-1", "1").status == 0
-    )
-    alone = polyrank("verify", plane, "--greatest", "0", "--box", "-1", "1")
+    assert polyrank("verify", plane, "--lower", "0", "--of", "0", "--box", "-1", "1").status == 0
+    alone = polyrank("verify", plane, "--argmax", "0", "--box", "-1", "1")
     assert alone.status == 0  # one output is greater than no other one
 
 
@@ -103,8 +101,8 @@ def test_unbounded(polyrank, plane):
     [
         ([], "name one property"),
         (["FILE", "--upper", "1"], "name one property"),
-        (["--upper", "1", "--greatest", "0"], "name one"),
-        (["FILE", "--output", "0"], "--output goes with"),
+        (["--upper", "1", "--argmax", "0"], "name one"),
+        (["FILE", "--of", "0"], "--of goes with"),
     ],
 )
 def test_wrong_usage(polyrank, plane, written, arguments, says):
@@ -117,8 +115,8 @@ def test_wrong_usage(polyrank, plane, written, arguments, says):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--greatest", "1", "--box", "-1", "1"], "there is no output 1"),
-        (["--upper", "1", "--output", "2", "--box", "-1", "1"], "there is no output 2"),
+        (["--argmax", "1", "--box", "-1", "1"], "there is no output 1"),
+        (["--upper", "1", "--of", "2", "--box", "-1", "1"], "there is no output 2"),
         (["--upper", "much", "--box", "-1", "1"], "upper bound"),
         (["--upper", "1", "--box", "1,2,3", "4,5,6"], "dimension 3"),
     ],

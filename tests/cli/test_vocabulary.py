@@ -56,6 +56,15 @@ def test_an_option_has_one_kind_of_value() -> None:
     assert wrong == []
 
 
+def test_what_is_written_goes_by_one_name() -> None:
+    written = [
+        (verb, names)
+        for verb, names, _, _ in _options()
+        if "-o" in names or "--output" in names or "--out" in names
+    ]
+    assert [entry for entry in written if set(entry[1]) != {"-o", "--output"}] == []
+
+
 def test_old_names_are_no_options_any_more() -> None:
     now = {(verb, name) for verb, names, _, _ in _options() for name in names}
     for verb, table in RENAMED.items():
