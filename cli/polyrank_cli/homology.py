@@ -19,10 +19,14 @@ from polyrank_cli.options import (
 )
 
 if TYPE_CHECKING:
+    from polyrank.chains.groups import Homology
     from polyrank.topology.layers import LayerHomology
     from polyrank.topology.restriction import Restriction
 
 __all__ = ["homology_command"]
+
+#: Of solids, images are looked for only if they have no more cells.
+_FEW = 2000
 
 
 def homology_command(
@@ -47,6 +51,14 @@ def homology_command(
             "--points", help="With --json: list the cells of A, a rational point in each."
         ),
     ] = False,
+    image_time: Annotated[
+        float,
+        typer.Option(
+            metavar="T",
+            min=0.0,
+            help="Beside the quotients, look for the homology of the image itself for T seconds.",
+        ),
+    ] = 10.0,
     chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
@@ -58,7 +70,8 @@ def homology_command(
     of components with one image point, becomes a point of its own. What A is: --low-rank.
     """
     # these load numpy and pyarrow, which have no place in --help
-    from polyrank.topology.layers import homology_object, homology_table  # noqa: PLC0415
+    from polyrank.image.barcode import image  # noqa: PLC0415
+    from polyrank.topology.layers import groups, homology_object, homology_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
 
     if points and not as_json:
@@ -77,13 +90,22 @@ def homology_command(
             reading=chosen.reading,
             in_turn=in_turn,
         )
+        true = image(loaded, space, layer=depth, coefficients=coefficients, seconds=image_time)
+        images = [
+            true.groups(row.part.layer) if row.part.layer in true.layers else None for row in rows
+        ]
         if as_json:
-            typer.echo(json.dumps(homology_object(found, rows, coefficients, points=points)))
+            shown = homology_object(found, rows, coefficients, points=points)
+            for entry, own in zip(shown["layers"], images, strict=True):
+                entry["H(image)"] = None if own is None else groups(own)
+            typer.echo(json.dumps(shown))
             return
-        _show(found, rows, below - 1)
+        _show(found, rows, images, below - 1)
 
 
-def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
+def _show(
+    found: Restriction, rows: list[LayerHomology], images: list[Homology | None], rank: int
+) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
     from polyrank.topology.layers import not_decided  # noqa: PLC0415
     from polyrank.topology.low_rank import READINGS  # noqa: PLC0415
@@ -99,7 +121,7 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
     typer.echo(f"A ({part.reading}): closure of {READINGS[part.reading]}")
     typer.echo(f"rank: that of {of}, at most r = {rank}")
     table = []
-    for row in rows:
+    for row, true in zip(rows, images, strict=True):
         part, homology = row.part, row.homology
         samples = part.samples(found).size
         table.append(
@@ -115,10 +137,12 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
                 str(homology.per_component),
                 "-" if homology.per_image is None else str(homology.per_image),
                 f"{part.deficient:,}",
+                "not decided" if true is None else str(true),
             ]
         )
     header = ["layer", "maximal cells of A by dim", "samples in A", "components", "images"]
-    header += ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image", "deficient outside"]
+    header += ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image"]
+    header += ["deficient outside", "H(image)"]
     typer.echo(plain_table(header, table))
     for row in rows:
         if row.in_turn is not None and row.part.components:
@@ -131,5 +155,7 @@ def _show(found: Restriction, rows: list[LayerHomology], rank: int) -> None:
     }
     checked = "; ".join(sorted(ways))
     typer.echo(f"the long exact sequence of (M, A) is exact at every place (over {checked})")
+    if any(true is not None for true in images):
+        typer.echo("H(image) is the homology of Phi_K(M) itself, decided: see polyrank image")
     for sentence in not_decided(rank):
         typer.echo(f"Not decided: {sentence}")

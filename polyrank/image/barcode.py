@@ -211,8 +211,12 @@ def image(
             )
         if "nerve" in ways:
             nerve, reasons["nerve"] = _nerves(network, manifold, last, most_simplices)
-            results["nerve"] = filtration_homology(
-                nerve.complex, nerve.labels, nerve.levels, manifold.dimension + 1, coefficients
+            results["nerve"] = (
+                filtration_homology(
+                    nerve.complex, nerve.labels, nerve.levels, manifold.dimension + 1, coefficients
+                )
+                if nerve.levels
+                else sequence_homology([manifold.complex], [], coefficients)
             )
     found = max(results.values(), key=lambda h: h.levels)
     if len(results) == 2:

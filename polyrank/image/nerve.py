@@ -110,8 +110,7 @@ def nerves(
             else:
                 complete = True
         except OutOfTimeError:
-            if level == 0:
-                raise
+            complete = False
         if not complete:
             for simplex in list(birth)[known:]:
                 del birth[simplex]

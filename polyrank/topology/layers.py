@@ -18,7 +18,7 @@ from polyrank.topology.low_rank import (
 )
 from polyrank.topology.restriction import Restriction
 
-__all__ = ["LayerHomology", "homology_object", "homology_table", "not_decided"]
+__all__ = ["LayerHomology", "groups", "homology_object", "homology_table", "not_decided"]
 
 #: Collapsing the components one after another is listed for at most this many.
 MOST_STEPS = 64
@@ -103,8 +103,8 @@ def not_decided(rank: int) -> list[str]:
     quotients = (
         "H(M/A) and H(M/~) are the homology of quotients of M, not of its image Φ_K(M): the two "
         "agree only if no two cells overlap in the image beyond shared faces and every fibre that "
-        "is collapsed is connected. Overlaps are not decided here: a map of full rank everywhere "
-        "may fold M, and a map of deficient rank everywhere may change nothing."
+        "is collapsed is connected. The quotients know nothing of overlaps: a map of full rank "
+        "everywhere may fold M, and a map of deficient rank everywhere may change nothing."
     )
     convention = (
         f"A component of rank up to {rank} need not go to a point; collapsing it (equation 9 of "

@@ -47,6 +47,19 @@ def test_four_arcs_of_a_circle(polyrank, clip):
     assert len(shown["not_decided"]) == 2
 
 
+def test_the_image_beside_the_quotients(polyrank, clip):
+    """A circle clipped to a square: the image is its boundary, whatever the quotients are."""
+    shown = json.loads(polyrank("homology", clip, "circle:24", "--json").out)
+    assert [row["H(image)"]["groups"] for row in shown["layers"]] == [["Z", "Z"]] * 2
+    ran = polyrank("homology", clip, "circle:24")
+    assert "H(image) is the homology of Phi_K(M) itself, decided" in ran.out
+    late = polyrank("homology", clip, "circle:24", "--image-time", "0")
+    assert late.status == 0
+    assert "not decided" in late.out
+    shown = json.loads(polyrank("homology", clip, "circle:24", "--image-time", "0", "--json").out)
+    assert [row["H(image)"] for row in shown["layers"]] == [None, None]
+
+
 def test_table(polyrank, clip):
     ran = polyrank(
         "homology", clip, "circle:24", "--layer", "2", "--coefficients", "3", "--in-turn"

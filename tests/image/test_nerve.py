@@ -163,6 +163,14 @@ def test_a_budget():
     assert all((label < nerve.levels).all() for label in nerve.labels)
 
 
+def test_no_time_at_all():
+    """M itself is known without its nerve."""
+    sphere = build_manifold(np.vstack([np.zeros(3), np.eye(3)]), [[[0, 1, 2, 3]]])
+    found = image(linear([1, 0, 0]), sphere, seconds=0.0)
+    assert str(found.groups(None)) == "Z, 0, 0, 0"
+    assert [k for k, _ in found.undecided] == [0, 1]
+
+
 def test_common_points():
     def points(*rows):
         return [from_rationals(map(fmpq, row)) for row in rows]
