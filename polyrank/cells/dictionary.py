@@ -58,6 +58,7 @@ class _Sizes(NamedTuple):
     hard: int
     points: int
     log: int
+    bounds: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +98,8 @@ class Dictionary:
         Greatest number of interior points that are kept; 0: as many as seem useful.
     log : bool
         Whether a proof log is written.
+    bounds : bool, optional
+        Whether the bounds of a box are no rows of the linear programs; default: in many dimensions.
     """
 
     def __init__(
@@ -108,9 +111,12 @@ class Dictionary:
         hard: int = 256,
         points: int = 0,
         log: bool = False,
+        bounds: bool | None = None,
     ) -> None:
         self._net = Record(net)
-        sizes = Record(_Sizes(output, hard, points, int(log)))
+        sizes = Record(
+            _Sizes(output, hard, points, int(log), -1 if bounds is None else int(bounds))
+        )
         pointer = call(
             "polyrank_search_new",
             self._net,

@@ -187,6 +187,7 @@ class NetArrays(NamedTuple):
     constant_column: int
     linear_columns: int
     homogeneous: bool
+    bounded: bool
     centre: NDArray[np.float64]
     half_width: NDArray[np.float64]
 
@@ -254,6 +255,7 @@ def net_arrays(problem: Problem) -> NetArrays:
         constant_column=cube.constant_column,
         linear_columns=cube.linear_columns,
         homogeneous=cube.kind == "homogeneous",
+        bounded=cube.kind == "bounded",
         centre=cube.centre,
         half_width=cube.half_width,
     )

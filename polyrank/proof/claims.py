@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.proof.farkas import proved
-from polyrank.proof.format import CUBE_POSITIVE, POSITIVE, POSITIVE_BY
+from polyrank.proof.format import CUBE_POSITIVE, POSITIVE, POSITIVE_BOX, POSITIVE_BY
 from polyrank.proof.layers import Problem, Region
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Listed
@@ -22,7 +22,11 @@ from polyrank.proof.rows import Listed
 __all__ = ["POSITIVES", "Claims"]
 
 #: By code of a step: whether it claims that a unit is positive.
-POSITIVES = bytes(c in (CUBE_POSITIVE, POSITIVE, POSITIVE_BY) for c in range(256))
+POSITIVES = bytes(c in (CUBE_POSITIVE, POSITIVE, POSITIVE_BY, POSITIVE_BOX) for c in range(256))
+
+
+#: Rows of a step, where their indices start, bytes of an index, coordinates that follow.
+_Shape = tuple[int, int, int, int]
 
 
 class Claims:
@@ -32,7 +36,8 @@ class Claims:
     ----------
     runs : dict
         Steps that follow each other, by (rows of a step, where their indices start in it, bytes of
-        an index): region, numbers of the cell's rows, byte of the first step, how many there are.
+        an index, coordinates after them): region, numbers of the cell's rows, byte of the first
+        step, how many there are.
     leaves : list of (byte, region, numbers of the cell's rows)
     size : int
         About how much work they are.
@@ -44,11 +49,11 @@ class Claims:
 
     def start(self) -> None:
         """Forget all claims."""
-        self.runs: dict[tuple[int, int, int], list[tuple[Region, list[int], int, int]]] = {}
+        self.runs: dict[_Shape, list[tuple[Region, list[int], int, int]]] = {}
         self.leaves: list[tuple[int, Region, list[int]]] = []
         self.size = 0
 
-    def add(self, indices: tuple[int, int, int], run: tuple[Region, list[int], int, int]) -> None:
+    def add(self, indices: _Shape, run: tuple[Region, list[int], int, int]) -> None:
         """Add steps that follow each other."""
         self.runs.setdefault(indices, []).append(run)
         self.size += run[3]
@@ -72,13 +77,13 @@ class Claims:
         return min(found, default=None)
 
     def _failed_steps(
-        self, segment: NDArray[np.uint8], rows: int, skip: int, width: int
+        self, segment: NDArray[np.uint8], rows: int, skip: int, width: int, columns: int
     ) -> Iterator[tuple[int, str]]:
-        regions, cells, starts, lengths = zip(*self.runs[rows, skip, width], strict=True)
+        regions, cells, starts, lengths = zip(*self.runs[rows, skip, width, columns], strict=True)
         counts = np.array(lengths)
         run = np.repeat(np.arange(len(counts)), counts)
         step = np.arange(len(run)) - (np.cumsum(counts) - counts)[run]
-        place = np.array(starts)[run] + (skip + rows * width) * step
+        place = np.array(starts)[run] + (skip + (rows + columns) * width) * step
         unit = segment[place + 1] + segment[place + 2].astype(np.int64) * 256
         base = np.array([self.problem.number(r.layer, 0, positive=True) for r in regions])
         goals = base[run] + 2 * unit + 1 - np.frombuffer(POSITIVES, np.uint8)[segment[place]]
@@ -92,10 +97,15 @@ class Claims:
         beyond = ~absent & (index >= known[run])
         numbers = held[np.where(absent | beyond, -1, (np.cumsum(known) - known)[run] + index)]
         wrong = beyond.any(axis=0)
+        places += width * rows
+        column = segment[places[:columns]] + segment[places[:columns] + 1].astype(np.int64) * 256
+        outside = column >= self.problem.layers.k
         sure = np.zeros(len(run), dtype=bool)
-        if self.rounding is not None and rows in (0, self.problem.dim):
+        if self.rounding is not None and (columns or rows in (0, self.problem.dim)):
             at = np.array([region.index for region in regions])
-            sure = self.rounding.prove(at[run], goals, numbers)
+            held_columns = np.where(outside, 0, column) if columns else None
+            sure = self.rounding.prove(at[run], goals, numbers, held_columns)
+        sure &= ~outside.any(axis=0)
         for s in np.flatnonzero(wrong | ~sure).tolist():
             name, region = f"unit {int(unit[s])}", regions[run[s]]
             if wrong[s]:
@@ -103,16 +113,24 @@ class Claims:
                 yield int(place[s]), f"the cell has {known[run[s]]} rows, not a row {bad}"
             elif not any(self.problem.row(region, int(goals[s]))):
                 yield int(place[s]), f"{name} is identically zero"
-            elif not self._exactly(region, int(goals[s]), numbers[:, s].tolist()):
+            elif outside[:, s].any():
+                yield int(place[s]), f"there is no coordinate {int(column[:, s].max())}"
+            elif not self._exactly(
+                region, int(goals[s]), numbers[:, s].tolist(), column[:, s].tolist()
+            ):
                 what = "rows do not prove the sign of" if rows else "bounding box does not decide"
                 yield int(place[s]), f"the {what} {name}"
 
-    def _exactly(self, region: Region, goal: int, numbers: Sequence[int]) -> bool:
+    def _exactly(
+        self, region: Region, goal: int, numbers: Sequence[int], columns: Sequence[int]
+    ) -> bool:
         """Whether the exact rows with these numbers prove that the goal is ≥ 0."""
         problem = self.problem
         real = [n for n in numbers if n >= 0 and not problem.is_artificial(n)]
         rows = [problem.row(region, n) for n in real]
-        return proved(problem.row(region, goal), rows, bounded=problem.bounded)
+        return proved(
+            problem.row(region, goal), rows, bounded=problem.bounded, columns=columns or None
+        )
 
     def _failed_leaves(self, listed: Listed, first: int) -> Iterator[tuple[int, str]]:
         """Leaves that their rows of the table do not describe, and why."""

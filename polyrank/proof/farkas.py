@@ -43,7 +43,16 @@ def proves(
     return is_nonnegative(rest, bounded=bounded)
 
 
-def proved(goal: Sequence[int], rows: Sequence[Sequence[int]], *, bounded: bool) -> bool:
-    """Whether the goal is proved to be ≥ 0 wherever all rows are."""
-    multipliers, scale = eliminated(goal, rows, bounded=bounded)
+def proved(
+    goal: Sequence[int],
+    rows: Sequence[Sequence[int]],
+    *,
+    bounded: bool,
+    columns: Sequence[int] | None = None,
+) -> bool:
+    """Whether the goal is proved to be ≥ 0 wherever all rows are.
+
+    The multipliers that are tried make goal and rows agree in some ``columns``; default: in all.
+    """
+    multipliers, scale = eliminated(goal, rows, bounded=bounded, columns=columns)
     return proves(goal, rows, multipliers, scale, bounded=bounded)

@@ -33,6 +33,7 @@ code  step                     claim on the current cell
 6, 7  CUBE unit                negative / positive by the bounding box of the domain alone
 8, 9  MISS unit, d rows        negative / positive by Farkas multipliers of d rows of the cell
 10,11 MISS_BY unit, count, ... the same with ``count`` (u16) rows (u16 each)
+12,13 BOX unit, count, ...     the same with ``count`` rows and coordinates of the box (u16 each)
 0     END                      open cells are deferred
 ===== ======================== ==========================================================
 
@@ -44,7 +45,9 @@ multipliers must be 0; then the splitting units, first those of the segment's he
 layers and units, then those of the SPLIT steps in order. d is the dimension k of the domain, or
 k + 1 where the chart is unbounded and not central.
 
-Multipliers are not stored: whoever checks recomputes them.
+Multipliers are not stored: whoever checks recomputes them. Those of a BOX step, which needs a
+bounded domain, make the goal and the sum of the rows agree in the coordinates of u that are named,
+0-based; what is left over is ≥ 0 on the bounding box, coordinate by coordinate.
 """
 
 from __future__ import annotations
@@ -65,9 +68,11 @@ __all__ = [
     "LEAF",
     "MAGIC",
     "NEGATIVE",
+    "NEGATIVE_BOX",
     "NEGATIVE_BY",
     "NEXT",
     "POSITIVE",
+    "POSITIVE_BOX",
     "POSITIVE_BY",
     "SPLIT",
     "ZERO",
@@ -81,6 +86,7 @@ __all__ = [
 MAGIC = b"polyrank proof 1\n"
 END, ZERO, SPLIT, NEXT, LEAF, DEFER = 0, 1, 2, 3, 4, 5
 CUBE_NEGATIVE, CUBE_POSITIVE, NEGATIVE, POSITIVE, NEGATIVE_BY, POSITIVE_BY = 6, 7, 8, 9, 10, 11
+NEGATIVE_BOX, POSITIVE_BOX = 12, 13
 
 _LARGEST_SEGMENT = 1 << 33
 

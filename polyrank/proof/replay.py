@@ -23,15 +23,16 @@ __all__ = ["Replayed", "replay", "root_of"]
 _BATCH = 1 << 16
 _RUN = 64
 _BITS = [1 << i for i in range(256)]
-_CUBE, _MISS, _BY = (
+_CUBE, _MISS, _BY, _BOX = (
     bytes(codes)
     for codes in (
         (log.CUBE_NEGATIVE, log.CUBE_POSITIVE),
         (log.NEGATIVE, log.POSITIVE),
         (log.NEGATIVE_BY, log.POSITIVE_BY),
+        (log.NEGATIVE_BOX, log.POSITIVE_BOX),
     )
 )
-_SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY) for code in codes}
+_SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY, _BOX) for code in codes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +221,12 @@ class _Replay:
         segment = self.segment
         codes, skip, most, width = _SIGNS[segment[p]], 3, _RUN, self.width
         rows = 0 if codes == _CUBE else self.problem.dim
-        if codes == _BY:
+        if codes in (_BY, _BOX):
             rows, skip, most, width = int.from_bytes(segment[p + 3 : p + 5], "little"), 5, 1, 2
-        stride = skip + rows * width
+        columns = rows if codes == _BOX else 0
+        if columns and not self.problem.bounded:
+            raise self._bad(p, "the domain has no bounding box")
+        stride = skip + (rows + columns) * width
         kinds = segment[p : p + min(most, (len(segment) - p) // stride) * stride : stride]
         kinds = kinds[: len(kinds) - len(kinds.lstrip(codes))]
         count = len(kinds)
@@ -239,7 +243,7 @@ class _Replay:
                 self._decide(cell, p + s * stride)
         cell.open &= ~chosen
         cell.positive |= sum(compress(bits, kinds.translate(POSITIVES)))
-        self.claims.add((rows, skip, width), (cell.region, cell.rows, p, count))
+        self.claims.add((rows, skip, width, columns), (cell.region, cell.rows, p, count))
         self.steps += count
         self.tests += count if rows else 0
         return end

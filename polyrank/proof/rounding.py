@@ -259,7 +259,7 @@ class Rounding:
             sure = np.where(numbers & 1, -value, value) > error * _MORE
         return np.asarray(sure & np.isfinite(value))
 
-    def prove(self, region: Ints, goals: Ints, rows: Ints) -> Flags:
+    def prove(self, region: Ints, goals: Ints, rows: Ints, columns: Ints | None = None) -> Flags:
         """Which of m goals are proved to be ≥ 0, and not identically 0, by d rows each.
 
         Parameters
@@ -268,13 +268,21 @@ class Rounding:
             ``index`` of the region that the step is on.
         goals : (m,); rows : (d, m)
             Numbers; below 0 for no row.
+        columns : (d, m), optional
+            Coordinates in which goals and rows are to agree; default: in all of d.
         """
-        chunks = [slice(i, i + _CHUNK) for i in range(0, len(goals), _CHUNK)]
+        chunk = min(_CHUNK, max(1, _CACHED * 8 // (len(self.values) * (1 + len(rows)))))
+        chunks = [slice(i, i + chunk) for i in range(0, len(goals), chunk)]
         with np.errstate(all="ignore"):
-            found = [self._prove(region[s], goals[s], rows[:, s]) for s in chunks]
+            found = [
+                self._prove(
+                    region[s], goals[s], rows[:, s], None if columns is None else columns[:, s]
+                )
+                for s in chunks
+            ]
         return np.concatenate([np.zeros(0, dtype=bool), *found])
 
-    def _prove(self, region: Ints, goals: Ints, rows: Ints) -> Flags:
+    def _prove(self, region: Ints, goals: Ints, rows: Ints, columns: Ints | None) -> Flags:
         problem, d = self.problem, len(rows)
         place = np.maximum(rows, 0) >> 1
         wall = place < len(problem.walls)
@@ -284,13 +292,20 @@ class Rounding:
         at, by = self._at(region, goals >> 1), self._at(region, place)
         proved = np.zeros(len(goals), dtype=bool)
         if problem.bounded:
-            proved = self._by_identity(at, side, by, sign, whole=False)
+            proved = self._by_identity(at, side, by, sign, columns, whole=False)
         left = np.flatnonzero(~proved)
         left = left[(self.units[at[left]] > 0) & (self.units[by[:, left]] > 0).all(axis=0)]
         if left.size:
             proved[left] = self._by_identity(
-                at[left], side[left], by[:, left], sign[:, left], whole=True
+                at[left],
+                side[left],
+                by[:, left],
+                sign[:, left],
+                None if columns is None else columns[:, left],
+                whole=True,
             )
+        if columns is not None:
+            return proved
         left = np.flatnonzero(~proved & used.all(axis=0))
         if problem.bounded:
             left = left[~wall[:, left].any(axis=0)] if problem.central else left[:0]
@@ -303,7 +318,16 @@ class Rounding:
     def _rows(self, at: Ints, d: int) -> Rounded:
         return Rounded(self.values[:d, at], self.errors[at], self.sizes[at])
 
-    def _by_identity(self, at: Ints, side: Floats, by: Ints, sign: Floats, *, whole: bool) -> Flags:
+    def _by_identity(
+        self,
+        at: Ints,
+        side: Floats,
+        by: Ints,
+        sign: Floats,
+        columns: Ints | None,
+        *,
+        whole: bool,
+    ) -> Flags:
         goal, rows = self._rows(at, len(self.values)), self._rows(by, len(self.values))
         if whole:
             goal, rows = (
@@ -313,9 +337,14 @@ class Rounding:
         d, m = by.shape
         multipliers, scale = np.zeros((d, m)), np.ones(m)
         if d:
-            inverse, determinant = inverses(rows.values[:d])
+            form, value = rows.values[:d], goal.values[:d]
+            if columns is not None:
+                each = np.arange(m)
+                form = rows.values[columns[:, None], np.arange(d)[:, None], each]
+                value = goal.values[columns, each]
+            inverse, determinant = inverses(form)
             for l in range(d):
-                multipliers += inverse[:, l] * goal.values[l]
+                multipliers += inverse[:, l] * value[l]
             if whole:  # Cramer: integers, if these are the multipliers of integer rows
                 scale = np.rint(np.abs(determinant))
                 multipliers = np.rint(multipliers * scale)

@@ -36,6 +36,7 @@ struct SearchSizes {
   std::int64_t hard;    // rows of cells that are handed back
   std::int64_t points;  // interior points, 0: as many as seem useful
   std::int64_t log;     // whether a proof log is written
+  std::int64_t bounds;  // bounds are no rows: 1, 0, or -1 where that suits the domain
 };
 
 class AnySearch {
@@ -54,6 +55,8 @@ public:
 
 // The dimensions are compiled in several units; each returns null for the others.
 std::unique_ptr<AnySearch> small_search(const Network &net, std::int64_t d, SearchSizes sizes);
+// With bounds that are no rows.
+std::unique_ptr<AnySearch> bounds_search(const Network &net, std::int64_t d, SearchSizes sizes);
 std::unique_ptr<AnySearch> large_search(const Network &net, std::int64_t d, SearchSizes sizes);
 
 }  // namespace polyrank

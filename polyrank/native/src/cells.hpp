@@ -19,19 +19,24 @@ struct OpenCell {
   bool has_vertex;           // a vertex with its basis and inverse is stored with it
 };
 
+// Entries that an open cell keeps of a vertex.
+struct StateSize {
+  std::int64_t basis, x, inverse;
+};
+
 // The stack. A search is depth first: at most one open cell for every unit and layer.
 class OpenCells {
 public:
   std::int64_t count = 0;
 
-  OpenCells(const Network &net, std::int64_t d) : d_(d), widest_(net.widest()), square_(padded(d)) {
+  OpenCells(const Network &net, StateSize state) : state_(state), widest_(net.widest()) {
     const std::int64_t most = net.total() + net.layers() + 2;
     cells_ = Buffer<OpenCell>(most);
     bits_ = Buffer<std::int8_t>(most * widest_);
     splits_ = Buffer<std::int8_t>(most * widest_);
-    basis_ = Buffer<int>(most * d);
-    x_ = Buffer<double>(most * d);
-    inverse_ = Buffer<double>(most * d * square_);
+    basis_ = Buffer<int>(most * state.basis);
+    x_ = Buffer<double>(most * state.x);
+    inverse_ = Buffer<double>(most * state.inverse);
   }
 
   OpenCell &push() { return cells_[count++]; }
@@ -42,20 +47,22 @@ public:
     down(cells_, 1);
     down(bits_, widest_);
     down(splits_, widest_);
-    down(basis_, d_);
-    down(x_, d_);
-    down(inverse_, d_ * square_);
+    down(basis_, state_.basis);
+    down(x_, state_.x);
+    down(inverse_, state_.inverse);
     count--;
   }
+  const StateSize &state() const { return state_; }
   OpenCell &operator[](std::int64_t f) { return cells_[f]; }
   std::int8_t *bits(std::int64_t f) { return bits_.data() + f * widest_; }  // as in Decision
   std::int8_t *splits(std::int64_t f) { return splits_.data() + f * widest_; }
-  int *basis(std::int64_t f) { return basis_.data() + f * d_; }
-  double *x(std::int64_t f) { return x_.data() + f * d_; }
-  double *inverse(std::int64_t f) { return inverse_.data() + f * d_ * square_; }
+  int *basis(std::int64_t f) { return basis_.data() + f * state_.basis; }
+  double *x(std::int64_t f) { return x_.data() + f * state_.x; }
+  double *inverse(std::int64_t f) { return inverse_.data() + f * state_.inverse; }
 
 private:
-  std::int64_t d_, widest_, square_;
+  StateSize state_;
+  std::int64_t widest_;
   Buffer<OpenCell> cells_;
   Buffer<std::int8_t> bits_, splits_;
   Buffer<int> basis_;

@@ -13,7 +13,8 @@ using polyrank::Array;
 POLYRANK_API AnySearch *polyrank_search_new(const polyrank::Network *net, std::int64_t dim,
                                             const polyrank::SearchSizes *sizes) {
   try {
-    auto search = polyrank::small_search(*net, dim, *sizes);
+    auto search = polyrank::bounds_search(*net, dim, *sizes);
+    if (!search) search = polyrank::small_search(*net, dim, *sizes);
     if (!search) search = polyrank::large_search(*net, dim, *sizes);
     return search.release();
   } catch (const std::exception &) {

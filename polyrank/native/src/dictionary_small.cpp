@@ -7,11 +7,11 @@ std::unique_ptr<AnySearch> small_search([[maybe_unused]] const Network &net, std
                                         [[maybe_unused]] SearchSizes sizes) {
   switch (d) {
 #ifndef POLYRANK_ANY_DIMENSION
-    case 2: return std::make_unique<SearchOf<2>>(net, d, sizes);
-    case 3: return std::make_unique<SearchOf<3>>(net, d, sizes);
-    case 4: return std::make_unique<SearchOf<4>>(net, d, sizes);
-    case 5: return std::make_unique<SearchOf<5>>(net, d, sizes);
-    case 6: return std::make_unique<SearchOf<6>>(net, d, sizes);
+    case 2: return std::make_unique<SearchOf<DictionaryProgram<2>>>(net, d, sizes);
+    case 3: return std::make_unique<SearchOf<DictionaryProgram<3>>>(net, d, sizes);
+    case 4: return std::make_unique<SearchOf<DictionaryProgram<4>>>(net, d, sizes);
+    case 5: return std::make_unique<SearchOf<DictionaryProgram<5>>>(net, d, sizes);
+    case 6: return std::make_unique<SearchOf<DictionaryProgram<6>>>(net, d, sizes);
 #endif
     default: return nullptr;
   }

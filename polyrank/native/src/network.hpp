@@ -34,6 +34,7 @@ struct Network {
   std::int64_t constant_column;
   std::int64_t linear_columns;
   std::int64_t homogeneous;
+  std::int64_t bounded;
   Array<const double, 1> centre;
   Array<const double, 1> half_width;
 

@@ -20,6 +20,8 @@ enum class LogStep : std::uint8_t {
   positive = 9,
   negative_by = 10,  // with any number of two-byte row indices
   positive_by = 11,
+  negative_on_box = 12,  // with as many two-byte indices of rows as of coordinates
+  positive_on_box = 13,
 };
 
 class ProofLog {
@@ -53,6 +55,13 @@ public:
     for (int q = 0; q < d; q++) row(basis[q]);
   }
 
+  // The same by `count` rows and as many coordinates on the box; two-byte indices follow.
+  void miss_on_box(std::int64_t at, int side, std::int64_t count) {
+    if (!on()) return;
+    unit(side > 0 ? LogStep::positive_on_box : LogStep::negative_on_box, at);
+    put_index(count);
+  }
+
   // Index of a constraint, in the width of this log.
   void row(std::int64_t m) {
     if (narrow_)
@@ -63,6 +72,7 @@ public:
 
   void put(std::uint8_t byte) { bytes_[size++] = byte; }
   void put_index(std::int64_t v) {
+    if (!on()) return;
     put(static_cast<std::uint8_t>(v & 255));
     put(static_cast<std::uint8_t>(v >> 8));
   }
@@ -73,8 +83,8 @@ private:
 };
 
 // Bytes that the steps of one cell can need, on its way through all layers.
-inline std::int64_t log_reserve(std::int64_t units, std::int64_t dim) {
-  return (units + 2) * (4 + 2 * dim) + 16;
+inline std::int64_t log_reserve(std::int64_t units, std::int64_t indices) {
+  return (units + 2) * (6 + 2 * indices) + 16;
 }
 
 }  // namespace polyrank

@@ -23,23 +23,21 @@
 #include <cstdint>
 
 #include "cells.hpp"
-#include "constraints.hpp"
+#include "dictionary_program.hpp"
 #include "output.hpp"
 #include "points.hpp"
 #include "search_task.hpp"
-#include "simplex.hpp"
 
 namespace polyrank {
 
 // Why a call of run() returned; polyrank/cells/search.py knows the numbers.
 enum class Stop : int { done = 0, output_full = 1, hard_full = 2, budget = 3, log_full = 4 };
 
-enum class Verdict { misses, cuts, open };
-
-template <int D> class Search {
+template <class Program> class Search {
 public:
+  static constexpr int D = Program::D;
   Path<D> path;
-  Constraints<D> cell;
+  Program program;
   OpenCells open;
   Points points;
   Regions regions;
@@ -49,25 +47,16 @@ public:
   Search(const Network &net, std::int64_t d, std::int64_t output, std::int64_t hard_rows,
          std::int64_t most_points, bool log)
       : path(net, d),
-        cell(net, d),
-        open(net, d),
+        program(net, d),
+        open(net, Program::state_size(net, d)),
         points(net, d, most_points),
         regions(net, output),
         hard(net, hard_rows),
         dim_(d) {
     const std::int64_t widest = net.widest();
     if (log)
-      path.log = ProofLog(log_bytes + log_reserve(net.total(), d), cell.walls + net.total() + 1);
-    x_ = Buffer<double>(d, 0.0);
-    basis_ = Buffer<int>(d, 0);
-    inverse_ = Buffer<double>(d * dim_.square(), 0.0);
-    slack_ = Buffer<double>(cell.capacity, 0.0);
-    rate_ = Buffer<double>(cell.capacity, 0.0);
-    reach_ = Buffer<double>(cell.capacity, 0.0);
-    rates_ = Buffer<double>(dim_.square(), 0.0);
-    objective_ = Buffer<double>(dim_.stride(), 0.0);
-    square_ = Buffer<double>(2 * d * dim_.square(), 0.0);
-    integers_ = Buffer<std::int64_t>(residue_work(d));
+      path.log = ProofLog(log_bytes + reserve(),
+                          Program::logged_rows(net) + 1);
     candidate_ = Buffer<double>(d, 0.0);
     chart_point_ = Buffer<double>(net.centre.shape[0], 0.0);
     bits_ = Buffer<std::int8_t>(widest, 0);
@@ -101,39 +90,26 @@ public:
   void adopt(const SearchTask &task);
 
 private:
-  static constexpr int most_pivots = 400;
-  static constexpr int bland_after = 30;
   static constexpr std::int64_t log_bytes = std::int64_t{1} << 22;
 
   Dimension<D> dim_;
-  // state of the linear program: the point, its basis and the inverse of the basis matrix
-  Buffer<double> x_;
-  Buffer<int> basis_;
-  Buffer<double> inverse_;
   // scratch
-  Buffer<double> slack_, rate_, reach_, rates_, objective_, square_, candidate_, chart_point_;
-  Buffer<std::int64_t> integers_;
+  Buffer<double> candidate_, chart_point_;
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
+
+  std::int64_t reserve() const {
+    return log_reserve(path.units, Program::logged_indices(path.net, dim_.size()));
+  }
 
   struct Settled {
     int cutting;      // first unit that cuts, -1 for none
     bool hard;        // some unit is not decided
-    bool has_vertex;  // the vertex in x_ is valid
+    bool has_vertex;  // the program's vertex is valid
   };
 
-  void set_objective(std::int64_t g, int side) {
-    const double s = side > 0 ? 1.0 : -1.0;
-    const double *row = path.row(g);
-    for (int l = 0; l <= dim_.size(); l++) objective_[l] = s * row[l];
-  }
-
-  Verdict emptiness_test(std::int64_t k, std::int64_t rows, std::int64_t i, int side,
-                         std::int64_t base, bool fresh);
-  bool proved_empty(std::int64_t k, std::int64_t g);
   bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly);
   void find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits);
-  bool optimal_at_vertex(std::int64_t g, int side);
   Settled settle(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
                  bool has_vertex);
   void split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
@@ -141,140 +117,31 @@ private:
   void emit_hard(std::int64_t k, std::int64_t point);
 };
 
-// Proof of objective >= 0 on the cell from the current basis.
-template <int D> bool Search<D>::proved_empty(std::int64_t k, std::int64_t g) {
-  if (by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
-                  path.radius[g])) {
-    path.stat.by_residual++;
-    return true;
-  }
-  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), rates_.data(),
-                  objective_.data(), path.exponent[g], square_.data())) {
-    path.stat.by_integers++;
-    return true;
-  }
-  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), objective_.data(),
-                  path.exponent[g], integers_.data())) {
-    path.stat.by_integers++;
-    return true;
-  }
-  if (!path.net.central(k)) return false;
-  int dimension = dim_.size();
-  if (k > 0)
-    dimension = path.bound[static_cast<std::size_t>(k - 1)] + (path.net.homogeneous ? 1 : 0);
-  if (!by_enclosure(dim_, cell.rows(), basis_.data(), inverse_.data(), rates_.data(),
-                    objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
-                    dimension))
-    return false;
-  path.stat.by_enclosure++;
-  return true;
-}
-
-// Whether unit i of layer k takes the sign -side inside the cell: minimises side · z_i from the
-// current basis. `fresh` says that x_ and its basis are valid; otherwise the search starts at the
-// interior point `base` with free slots. Misses: proved that side · z_i >= 0 on the cell. Cuts: a
-// proven point was appended behind the last one.
-template <int D>
-Verdict Search<D>::emptiness_test(std::int64_t k, std::int64_t rows, std::int64_t i, int side,
-                                  std::int64_t base, bool fresh) {
-  const int d = dim_.size(), s = dim_.square();
-  const std::int64_t g = path.net.unit_start(k) + i;
-  path.stat.tests++;
-  set_objective(g, side);
-  if (!fresh) {
-    for (int q = 0; q < d; q++) {
-      basis_[q] = -1;
-      x_[q] = points.cube(base)[q];
-      for (int l = 0; l < d; l++) inverse_[l * s + q] = l == q ? 1.0 : 0.0;
-    }
-  }
-  const int count = static_cast<int>(rows);
-  bool slack_valid = false, refreshed = false, tried = false;
-  const double limit = sign_limit(path, g);
-  for (int pivots = 0;;) {
-    double z = objective_[d];
-    for (int l = 0; l < d; l++) z += objective_[l] * x_[l];
-    if (z < -limit) {
-      tried = true;
-      if (add_point(g, rows, base, false)) {
-        path.stat.cuts++;
-        return Verdict::cuts;
-      }
-    }
-    const bool bland = pivots > bland_after;
-    const Edge edge =
-        choose_edge(dim_, inverse_.data(), basis_.data(), objective_.data(), bland, rates_.data());
-    if (edge.slot < 0) {
-      for (int q = 0; q < d; q++)
-        if (basis_[q] >= count)
-          return Verdict::open;  // never prove anything from a row that is not the cell's
-      if ((z > -4.0 * limit || !tried) && proved_empty(k, g)) return Verdict::misses;
-      if (refreshed) {
-        // a cell so thin that only exact values show a point of it on the other side
-        if (!(z < 0.0) || !add_point(g, rows, base, true)) return Verdict::open;
-        path.stat.cuts++;
-        return Verdict::cuts;
-      }
-      refreshed = true;
-      path.stat.refactored++;
-      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
-        return Verdict::open;
-      // the vertex itself: A x = -b on the basis rows
-      for (int l = 0; l < d; l++) {
-        double v = 0.0;
-        for (int q = 0; q < d; q++)
-          if (basis_[q] >= 0) v -= inverse_[l * s + q] * cell.row(basis_[q])[d];
-        x_[l] = v;
-      }
-      slack_valid = false;
-      continue;
-    }
-    if (pivots >= most_pivots) return Verdict::open;
-    if (!slack_valid)
-      slacks(dim_, cell.columns.data(), cell.capacity, count, x_.data(), slack_.data());
-    slack_valid = true;
-    const Step step =
-        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), inverse_.data(),
-                   basis_.data(), edge, bland, rate_.data(), reach_.data());
-    if (step.row < 0 || !(step.length < 1e18)) {
-      if (refreshed) return Verdict::open;
-      refreshed = true;
-      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
-        return Verdict::open;
-      continue;
-    }
-    move(dim_, cell.table.data(), count, slack_.data(), inverse_.data(), basis_.data(), x_.data(),
-         edge, step, rate_.data());
-    pivots++;
-    path.stat.pivots++;
-  }
-}
-
-// Tries to make an interior point on the other side of unit g from the vertex x_, on the way from
+// Tries to make an interior point on the other side of unit g from the program's x, on the way from
 // the interior point `base`. Appends it behind the last point when it is proven; `exactly`: by
 // exact values where bounds do not suffice.
-template <int D>
-bool Search<D>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly) {
+template <class Program>
+bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly) {
   const int d = dim_.size();
-  const double *from = points.cube(base);
-  const double zb = value_at(path, g, from), zv = value_at(path, g, x_.data());
+  const double *from = points.cube(base), *x = program.x();
+  const double zb = value_at(path, g, from), zv = value_at(path, g, x);
   double t0 = 0.0;
   if ((zb > 0.0) != (zv > 0.0)) t0 = zb / (zb - zv);
   if (!(t0 >= 0.0 && t0 <= 1.0)) t0 = 0.0;
   const double limit = sign_limit(path, g);
   for (const double share : {0.5, 0.875, 0.125}) {
     const double t = t0 + (1.0 - t0) * share;
-    for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x_[l] - from[l]);
+    for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x[l] - from[l]);
     if (!round_to_chart(path.net, candidate_.data(), chart_point_.data())) continue;
     if (exactly) {
       if (path.error[g] != 0.0 || !is_exact_point(path.net, candidate_.data(), chart_point_.data()))
         continue;
       if (exact_sign(dim_, path.row(g), candidate_.data()) != (zv > 0.0 ? 1 : -1)) continue;
-      if (!exactly_inside(cell, rows, candidate_.data())) continue;
+      if (!program.exactly_inside(rows, candidate_.data())) continue;
     } else {
       const double z = value_at(path, g, candidate_.data());
       if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
-      if (!strictly_inside(cell, rows, candidate_.data())) continue;
+      if (!program.strictly_inside(rows, candidate_.data())) continue;
     }
     points.put(points.end, candidate_.data(), chart_point_.data());
     points.exact(points.end) = exactly;
@@ -284,29 +151,18 @@ bool Search<D>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base, 
 }
 
 // Proven signs of layer k's undecided units at point r.
-template <int D>
-void Search<D>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
+template <class Program>
+void Search<Program>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   proven_signs(path, a, n, points.cube(r), points.signs(r), bits);
   if (points.exact(r)) exact_signs(path, a, n, points.cube(r), points.signs(r), bits);
 }
 
-// Whether the current vertex is the optimum of side · z of unit g, proved by residual.
-template <int D> bool Search<D>::optimal_at_vertex(std::int64_t g, int side) {
-  set_objective(g, side);
-  reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
-  for (int q = 0; q < dim_.size(); q++)
-    if (rates_[q] < 0.0) return false;
-  return by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
-                     path.radius[g]);
-}
-
 // Decides every undecided unit of the layer on this cell; `last` is the end of its points.
-template <int D>
-typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows, std::int64_t first,
+template <class Program>
+typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::int64_t rows, std::int64_t first,
                                               std::int64_t &last, bool has_vertex) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
-  const int d = dim_.size();
   for (std::int64_t i = 0; i < n; i++) above_[i] = below_[i] = flagged_[i] = 0;
   for (std::int64_t r = first; r < last; r++) {
     const std::int8_t *sign = points.signs(r);
@@ -335,9 +191,12 @@ typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows,
           break;
         }
       points.end = last;
-      const Verdict verdict = emptiness_test(k, rows, i, side, base, has_vertex);
-      has_vertex = verdict != Verdict::open;
-      for (int q = 0; q < d; q++) has_vertex = has_vertex && basis_[q] >= 0;
+      path.stat.tests++;
+      const Verdict verdict = program.test(
+          path, k, rows, a + i, side, points.cube(base), has_vertex,
+          [&](bool exactly) { return add_point(a + i, rows, base, exactly); });
+      path.stat.cuts += verdict == Verdict::cuts;
+      has_vertex = verdict != Verdict::open && program.complete();
       if (verdict == Verdict::cuts && last + 1 >= points.capacity) {
         // no room for the point that proves it: let exact arithmetic split the cell
         path.stat.points_dropped++;
@@ -353,7 +212,7 @@ typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows,
         last++;
       } else if (verdict == Verdict::misses) {
         missed++;
-        path.log.miss(i, side, basis_.data(), d);
+        program.log_miss(path.log, i, side);
         if (sides == 1) {
           bits_[i] = side > 0 ? positive : negative;
           break;
@@ -381,10 +240,10 @@ typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows,
     for (std::int64_t j = i + 1; j < n; j++) {
       if (bits_[j] >= 0 || above_[j] == below_[j]) continue;
       const int side = above_[j] ? 1 : -1;
-      if (!optimal_at_vertex(a + j, side)) continue;
+      if (!program.optimal(path, a + j, side)) continue;
       bits_[j] = side > 0 ? positive : negative;
       path.stat.by_vertex++;
-      path.log.miss(j, side, basis_.data(), d);
+      program.log_miss(path.log, j, side);
     }
   }
   int cutting = -1;
@@ -394,8 +253,8 @@ typename Search<D>::Settled Search<D>::settle(std::int64_t k, std::int64_t rows,
 }
 
 // Splits the cell by the cutting unit i and pushes both halves.
-template <int D>
-void Search<D>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
+template <class Program>
+void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
                            bool has_vertex, int i, double share) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k), g = a + i;
   path.log.unit(LogStep::split, i);
@@ -406,7 +265,7 @@ void Search<D>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first
   std::int64_t high = low;
   for (std::int64_t r = low; r < last; r++)
     if (points.signs(r)[i] > 0) points.swap(r, high++, n);
-  const double z = has_vertex ? value_at(path, g, x_.data()) : path.row(g)[dim_.size()];
+  const double z = has_vertex ? value_at(path, g, program.x()) : path.row(g)[dim_.size()];
   const double limit = path.radius[g] * (dim_.size() + 1);
   for (const int side : {-1, 1}) {
     OpenCell &half = open.push();
@@ -417,22 +276,18 @@ void Search<D>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first
     half.first = side < 0 ? first : low;
     half.last = side < 0 ? low : high;
     half.share = share * 0.5;
-    half.has_vertex = has_vertex && z * side >= -limit;
+    half.has_vertex = has_vertex && Program::serves(z * side >= -limit);
     const std::int64_t f = open.count - 1;
     std::copy_n(bits_.data(), n, open.bits(f));
     std::copy_n(split_.data(), n, open.splits(f));
     open.bits(f)[i] = side > 0 ? positive : negative;
     open.splits(f)[i] = 1;
-    if (half.has_vertex) {
-      std::copy_n(basis_.data(), dim_.size(), open.basis(f));
-      std::copy_n(x_.data(), dim_.size(), open.x(f));
-      std::copy_n(inverse_.data(), dim_.size() * dim_.square(), open.inverse(f));
-    }
+    if (half.has_vertex) program.save(open, f);
   }
 }
 
 // Hands the cell back: path bits, this layer's decisions, the units in question, a point.
-template <int D> void Search<D>::emit_hard(std::int64_t k, std::int64_t point) {
+template <class Program> void Search<Program>::emit_hard(std::int64_t k, std::int64_t point) {
   const std::int64_t n = path.net.units(k), r = hard.count;
   hard.layer[r] = k;
   std::int8_t *bit = hard.bit.data() + r * path.units, *split = hard.split.data() + r * path.units;
@@ -445,31 +300,31 @@ template <int D> void Search<D>::emit_hard(std::int64_t k, std::int64_t point) {
   path.stat.hard++;
 }
 
-template <int D>
-bool Search<D>::load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+template <class Program>
+bool Search<Program>::load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
                      std::int64_t count, const double *cube_points, const double *chart_points) {
   const Network &net = path.net;
   const std::int64_t start = layer >= 0 ? layer : 0;
   open.count = 0;
   done_share = 0.0;
-  std::int64_t rows = cell.walls;
+  std::int64_t rows = program.cell.walls;
   first_layer(path);
   for (std::int64_t k = 0; k <= start; k++) {
     if (k > 0) next_layer(path, k);
     const std::int64_t a = net.unit_start(k);
     for (std::int64_t i = 0; i < net.units(k); i++)
       if (layer >= 0 && split[a + i] == 1)
-        push_row(cell, path, rows++, a + i, bits[a + i] == 1 ? 1 : -1);
+        program.push(path, rows++, a + i, bits[a + i] == 1 ? 1 : -1);
     if (k < start) finish_layer(path, k, bits + a, split + a);
   }
   const std::int64_t k = points.chart_dim;
   std::int64_t inside = 0;
   for (std::int64_t p = 0; p < count; p++)
-    if (strictly_inside(cell, rows, cube_points + p * dim_.size()))
+    if (program.strictly_inside(rows, cube_points + p * dim_.size()))
       points.put(inside++, cube_points + p * dim_.size(), chart_points + p * k);
   for (std::int64_t p = 0; inside == 0 && p < count; p++) {
     const double *u = cube_points + p * dim_.size(), *y = chart_points + p * k;
-    if (!is_exact_point(net, u, y) || !exactly_inside(cell, rows, u)) continue;
+    if (!is_exact_point(net, u, y) || !program.exactly_inside(rows, u)) continue;
     points.put(0, u, y);
     points.exact(0) = true;
     inside = 1;
@@ -488,10 +343,9 @@ bool Search<D>::load(std::int64_t layer, const std::int8_t *bits, const std::int
   return true;
 }
 
-template <int D> Stop Search<D>::run(std::int64_t layers, std::int64_t budget) {
+template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int64_t budget) {
   const Network &net = path.net;
-  const int d = dim_.size();
-  const std::int64_t log_limit = path.log.capacity() - log_reserve(path.units, d);
+  const std::int64_t log_limit = path.log.capacity() - reserve();
   for (; open.count > 0; budget--) {
     if (regions.count >= regions.capacity) return Stop::output_full;
     if (hard.count >= hard.capacity) return Stop::hard_full;
@@ -508,15 +362,11 @@ template <int D> Stop Search<D>::run(std::int64_t layers, std::int64_t budget) {
       undecided_units = undecided_units || bits_[i] < 0;
     }
     if (now.unit >= 0)
-      push_row(cell, path, rows++, net.unit_start(k) + now.unit, static_cast<int>(now.side));
-    if (has_vertex) {
-      std::copy_n(open.basis(f), d, basis_.data());
-      std::copy_n(open.x(f), d, x_.data());
-      std::copy_n(open.inverse(f), d * dim_.square(), inverse_.data());
-    }
+      program.push(path, rows++, net.unit_start(k) + now.unit, static_cast<int>(now.side));
+    if (has_vertex) program.restore(open, f);
     for (;;) {
       if (undecided_units) {
-        if (net.central(k)) mark_rows(cell, path, k, rows);
+        if (net.central(k)) mark_rows(program.cell, path, k, rows);
         const Settled settled = settle(k, rows, now.first, last, has_vertex);
         has_vertex = settled.has_vertex;
         if (settled.hard) {
@@ -552,8 +402,8 @@ template <int D> Stop Search<D>::run(std::int64_t layers, std::int64_t budget) {
   return Stop::done;
 }
 
-template <int D>
-void Search<D>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
+template <class Program>
+void Search<Program>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
                           double *chart_points) {
   for (std::int64_t f = 0; f < open.count; f++) {
     layer[f] = open[f].layer;
@@ -564,9 +414,9 @@ void Search<D>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_
   open.count = 0;
 }
 
-template <int D> void Search<D>::take_last(SearchTask &task) {
+template <class Program> void Search<Program>::take_last(SearchTask &task) {
   const Network &net = path.net;
-  const std::int64_t d = dim_.size(), dims = d * dim_.square();
+  const std::int64_t d = dim_.size();
   OpenCell &from = open[0];
   const std::int64_t k = from.layer, a = net.unit_start(k), n = net.units(k);
   task.cell = from;
@@ -577,14 +427,14 @@ template <int D> void Search<D>::take_last(SearchTask &task) {
   task.path_split.assign(path.split.data(), path.split.data() + a);
   task.path_rank.assign(path.rank.begin(), path.rank.begin() + k);
   task.path_bound.assign(path.bound.begin(), path.bound.begin() + k);
-  for (std::int64_t m = cell.walls; m < from.rows; m++) {
-    task.row_unit.push_back(cell.unit[m]);
-    task.row_side.push_back(cell.side[m]);
+  for (std::int64_t m = program.cell.walls; m < from.rows; m++) {
+    task.row_unit.push_back(program.cell.unit[m]);
+    task.row_side.push_back(program.cell.side[m]);
   }
   if (from.has_vertex) {
-    task.basis.assign(open.basis(0), open.basis(0) + d);
-    task.x.assign(open.x(0), open.x(0) + d);
-    task.inverse.assign(open.inverse(0), open.inverse(0) + dims);
+    task.basis.assign(open.basis(0), open.basis(0) + open.state().basis);
+    task.x.assign(open.x(0), open.x(0) + open.state().x);
+    task.inverse.assign(open.inverse(0), open.inverse(0) + open.state().inverse);
   }
   for (std::int64_t r = from.first; r < from.last; r++) {
     task.cube_points.insert(task.cube_points.end(), points.cube(r), points.cube(r) + d);
@@ -596,7 +446,7 @@ template <int D> void Search<D>::take_last(SearchTask &task) {
   open.drop_first();
 }
 
-template <int D> void Search<D>::adopt(const SearchTask &task) {
+template <class Program> void Search<Program>::adopt(const SearchTask &task) {
   const Network &net = path.net;
   const std::int64_t d = dim_.size(), k = task.cell.layer, n = net.units(k);
   std::copy(task.path_bit.begin(), task.path_bit.end(), path.bit.data());
@@ -607,7 +457,7 @@ template <int D> void Search<D>::adopt(const SearchTask &task) {
   first_layer(path);
   for (std::int64_t l = 1; l <= k; l++) next_layer(path, l);
   for (std::size_t m = 0; m < task.row_unit.size(); m++)
-    push_row(cell, path, cell.walls + static_cast<std::int64_t>(m), task.row_unit[m],
+    program.push(path, program.cell.walls + static_cast<std::int64_t>(m), task.row_unit[m],
              task.row_side[m]);
   open.count = 0;
   done_share = 0.0;

@@ -6,7 +6,7 @@
 
 namespace polyrank {
 
-template <int D> class SearchOf final : public AnySearch {
+template <class Program> class SearchOf final : public AnySearch {
 public:
   SearchOf(const Network &net, std::int64_t d, SearchSizes sizes)
       : search_(net, d, sizes.output, sizes.hard, sizes.points, sizes.log != 0) {}
@@ -44,7 +44,7 @@ public:
   }
 
 private:
-  Search<D> search_;
+  Search<Program> search_;
 };
 
 }  // namespace polyrank

@@ -1,0 +1,224 @@
+// Linear programs over a cell by one dense simplex dictionary: any rows, few dimensions.
+//
+// A *program* is what a search asks whether a unit is negative or positive somewhere on a cell. Two
+// of them have the same members: this one and bounds_program.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cells.hpp"
+#include "constraints.hpp"
+#include "points.hpp"
+#include "simplex.hpp"
+
+namespace polyrank {
+
+enum class Verdict { misses, cuts, open };
+
+// Copies row g, oriented to `side`, to a linear form that is to be minimised.
+template <int D>
+inline void set_objective(const Path<D> &path, std::int64_t g, int side, double *objective) {
+  const double s = side > 0 ? 1.0 : -1.0;
+  const double *row = path.row(g);
+  for (int l = 0; l <= path.dim.size(); l++) objective[l] = s * row[l];
+}
+
+template <int Dim> class DictionaryProgram {
+public:
+  static constexpr int D = Dim;
+  Constraints<D> cell;
+
+  DictionaryProgram(const Network &net, std::int64_t d)
+      : cell(net, d),
+        dim_(d),
+        x_(d, 0.0),
+        basis_(d, 0),
+        inverse_(d * dim_.square(), 0.0),
+        slack_(cell.capacity, 0.0),
+        rate_(cell.capacity, 0.0),
+        reach_(cell.capacity, 0.0),
+        rates_(dim_.square(), 0.0),
+        objective_(dim_.stride(), 0.0),
+        square_(2 * d * dim_.square(), 0.0),
+        integers_(residue_work(d)) {}
+
+  // What an open cell keeps of a vertex: numbers of rows, coordinates, entries of the inverse.
+  static StateSize state_size(const Network &, std::int64_t d) { return {d, d, d * padded(d)}; }
+  void save(OpenCells &open, std::int64_t f) const {
+    std::copy_n(basis_.data(), basis_.size(), open.basis(f));
+    std::copy_n(x_.data(), x_.size(), open.x(f));
+    std::copy_n(inverse_.data(), inverse_.size(), open.inverse(f));
+  }
+  void restore(OpenCells &open, std::int64_t f) {
+    std::copy_n(open.basis(f), basis_.size(), basis_.data());
+    std::copy_n(open.x(f), x_.size(), x_.data());
+    std::copy_n(open.inverse(f), inverse_.size(), inverse_.data());
+  }
+
+  // Whether the vertex serves a part of the cell; `inside`: it belongs to it.
+  static bool serves(bool inside) { return inside; }
+
+  // The vertex that the last program ended at, or the point that it had reached.
+  const double *x() const { return x_.data(); }
+  // Whether rows of the cell hold the vertex.
+  bool complete() const {
+    for (int q = 0; q < dim_.size(); q++)
+      if (basis_[q] < 0) return false;
+    return true;
+  }
+  // Rows that a log can name: the walls and the units.
+  static std::int64_t logged_rows(const Network &net) {
+    return net.wall_rows.shape[0] + net.total();
+  }
+  // Row indices, or as much, that a step can have.
+  static std::int64_t logged_indices(const Network &, std::int64_t d) { return d; }
+  void log_miss(ProofLog &log, std::int64_t unit, int side) const {
+    log.miss(unit, side, basis_.data(), dim_.size());
+  }
+
+  void push(const Path<D> &path, std::int64_t m, std::int64_t g, int side) {
+    push_row(cell, path, m, g, side);
+  }
+
+  bool strictly_inside(std::int64_t rows, const double *u) const {
+    return polyrank::strictly_inside(cell, rows, u);
+  }
+  bool exactly_inside(std::int64_t rows, const double *u) const {
+    return polyrank::exactly_inside(cell, rows, u);
+  }
+
+  // Whether unit g of layer k takes the sign -side inside the cell: minimises side · z_g from the
+  // current basis. `fresh` says that x and its basis are valid; otherwise the search starts at the
+  // interior point `base` with free slots. Misses: proved that side · z_g >= 0 on the cell. Cuts:
+  // `found(exactly)` has made a proven point on the way from the base to x.
+  template <class Found> Verdict test(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                      std::int64_t g, int side, const double *base, bool fresh,
+                                      Found &&found);
+
+  // Whether the vertex is the optimum of side · z of unit g, proved by residual.
+  bool optimal(const Path<D> &path, std::int64_t g, int side) {
+    set_objective(path, g, side, objective_.data());
+    reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
+    for (int q = 0; q < dim_.size(); q++)
+      if (rates_[q] < 0.0) return false;
+    return by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+                       path.radius[g]);
+  }
+
+private:
+  static constexpr int most_pivots = 400;
+  static constexpr int bland_after = 30;
+
+  Dimension<D> dim_;
+  // the point, its basis and the inverse of the basis matrix
+  Buffer<double> x_;
+  Buffer<int> basis_;
+  Buffer<double> inverse_;
+  // scratch
+  Buffer<double> slack_, rate_, reach_, rates_, objective_, square_;
+  Buffer<std::int64_t> integers_;
+
+  bool proved(Path<D> &path, std::int64_t k, std::int64_t g);
+};
+
+// Proof of objective >= 0 on the cell from the current basis.
+template <int Dim>
+bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t g) {
+  if (by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+                  path.radius[g])) {
+    path.stat.by_residual++;
+    return true;
+  }
+  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), rates_.data(),
+                  objective_.data(), path.exponent[g], square_.data())) {
+    path.stat.by_integers++;
+    return true;
+  }
+  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), objective_.data(),
+                  path.exponent[g], integers_.data())) {
+    path.stat.by_integers++;
+    return true;
+  }
+  if (!path.net.central(k)) return false;
+  int dimension = dim_.size();
+  if (k > 0)
+    dimension = path.bound[static_cast<std::size_t>(k - 1)] + (path.net.homogeneous ? 1 : 0);
+  if (!by_enclosure(dim_, cell.rows(), basis_.data(), inverse_.data(), rates_.data(),
+                    objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
+                    dimension))
+    return false;
+  path.stat.by_enclosure++;
+  return true;
+}
+
+template <int Dim> template <class Found>
+Verdict DictionaryProgram<Dim>::test(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                     std::int64_t g, int side, const double *base, bool fresh,
+                                     Found &&found) {
+  const int d = dim_.size(), s = dim_.square();
+  set_objective(path, g, side, objective_.data());
+  if (!fresh) {
+    for (int q = 0; q < d; q++) {
+      basis_[q] = -1;
+      x_[q] = base[q];
+      for (int l = 0; l < d; l++) inverse_[l * s + q] = l == q ? 1.0 : 0.0;
+    }
+  }
+  const int count = static_cast<int>(rows);
+  bool slack_valid = false, refreshed = false, tried = false;
+  const double limit = sign_limit(path, g);
+  for (int pivots = 0;;) {
+    double z = objective_[d];
+    for (int l = 0; l < d; l++) z += objective_[l] * x_[l];
+    if (z < -limit) {
+      tried = true;
+      if (found(false)) return Verdict::cuts;
+    }
+    const bool bland = pivots > bland_after;
+    const Edge edge =
+        choose_edge(dim_, inverse_.data(), basis_.data(), objective_.data(), bland, rates_.data());
+    if (edge.slot < 0) {
+      for (int q = 0; q < d; q++)
+        if (basis_[q] >= count)
+          return Verdict::open;  // never prove anything from a row that is not the cell's
+      if ((z > -4.0 * limit || !tried) && proved(path, k, g)) return Verdict::misses;
+      if (refreshed)
+        // a cell so thin that only exact values show a point of it on the other side
+        return z < 0.0 && found(true) ? Verdict::cuts : Verdict::open;
+      refreshed = true;
+      path.stat.refactored++;
+      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+        return Verdict::open;
+      // the vertex itself: A x = -b on the basis rows
+      for (int l = 0; l < d; l++) {
+        double v = 0.0;
+        for (int q = 0; q < d; q++)
+          if (basis_[q] >= 0) v -= inverse_[l * s + q] * cell.row(basis_[q])[d];
+        x_[l] = v;
+      }
+      slack_valid = false;
+      continue;
+    }
+    if (pivots >= most_pivots) return Verdict::open;
+    if (!slack_valid)
+      slacks(dim_, cell.columns.data(), cell.capacity, count, x_.data(), slack_.data());
+    slack_valid = true;
+    const Step step =
+        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), inverse_.data(),
+                   basis_.data(), edge, bland, rate_.data(), reach_.data());
+    if (step.row < 0 || !(step.length < 1e18)) {
+      if (refreshed) return Verdict::open;
+      refreshed = true;
+      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+        return Verdict::open;
+      continue;
+    }
+    move(dim_, cell.table.data(), count, slack_.data(), inverse_.data(), basis_.data(), x_.data(),
+         edge, step, rate_.data());
+    pivots++;
+    path.stat.pivots++;
+  }
+}
+
+}  // namespace polyrank
