@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import fmpq_mat
 from numpy.typing import DTypeLike, NDArray
 
 from polyrank.errors import NetworkError
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
-from polyrank.posed.branch import unit_row
+from polyrank.sampling.integer_layers import (
+    IntegerLayer,
+    common_denominator,
+    integer_layer,
+    vanishes_around,
+)
 
 __all__ = ["CertifiedCodewords", "CodewordFilter", "restricted_network"]
 
@@ -95,7 +100,7 @@ class CodewordFilter:
         self.dtype = kind
         rungs = [kind] if kind == np.dtype(np.float64) else [kind, np.dtype(np.float64)]
         self._rungs = [(rung, [_float_layer(v, rung) for v in network.layers]) for rung in rungs]
-        self._integers: list[_IntegerLayer] | None = None
+        self._integers: list[IntegerLayer] | None = None
 
     def blocks(self, points: Any, block: int | None = None) -> Iterator[CertifiedCodewords]:
         """Certify the rows of an array ``(N, n)`` (also a memory map), block by block.
@@ -145,15 +150,13 @@ class CodewordFilter:
 
     def _exactly(self, X: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         if self._integers is None:
-            self._integers = [_integer_layer(layer) for layer in self.network.layers]
-        exact = [fmpq_from_float(v) for v in X.T.ravel().tolist()]
-        columns, scale = _common(exact, X.shape[1], len(X))
+            self._integers = [integer_layer(layer) for layer in self.network.layers]
+        width = len(X)
+        columns, scale = common_denominator([fmpq_from_float(v) for v in X.T.ravel().tolist()])
         bits: list[NDArray[np.bool_]] = []
         vanishing: list[tuple[int, int, int]] = []  # row, layer, unit
         for k, (layer, step) in enumerate(zip(self.network.layers, self._integers, strict=True)):
-            z = step.weight * columns
-            values = z.entries()
-            width = len(X)
+            values = step.times(columns, width)
             shifted = [
                 v + b * scale
                 for v, b in zip(values, (b for b in step.bias for _ in range(width)), strict=True)
@@ -164,18 +167,20 @@ class CodewordFilter:
             vanishing += [(int(r), k, int(u)) for u, r in zip(*np.nonzero(zero), strict=True)]
             bits.append(positive[layer.has_hyperplane].T)
             scale = scale * step.scale * step.slope_scale
-            after = [
+            columns = [
                 v * (pair[1] if v > 0 else pair[0])
                 for v, pair in zip(
                     shifted, (s for s in step.slopes for _ in range(width)), strict=True
                 )
             ]
-            columns = fmpz_mat(layer.units, width, after)
         word = np.concatenate(bits, axis=1)
-        return word, self._on_plane(word, vanishing)
+        return word, self._on_plane(word, vanishing, self._integers)
 
     def _on_plane(
-        self, words: NDArray[np.bool_], vanishing: Sequence[tuple[int, int, int]]
+        self,
+        words: NDArray[np.bool_],
+        vanishing: Sequence[tuple[int, int, int]],
+        integers: Sequence[IntegerLayer],
     ) -> NDArray[np.bool_]:
         """Points where a unit vanishes without vanishing on a neighbourhood.
 
@@ -184,9 +189,8 @@ class CodewordFilter:
         """
         out = np.zeros(len(words), dtype=bool)
         for row, layer, unit in sorted(vanishing, key=lambda v: v[1]):
-            if out[row]:
-                continue
-            out[row] = any(v != 0 for v in unit_row(self.network, words[row], layer, unit))
+            if not out[row]:
+                out[row] = not vanishes_around(self.network, integers, words[row], layer, unit)
         return out
 
 
@@ -271,40 +275,6 @@ def _filtered(
                 error = np.where(plain & sure, np.where(slope == 0, 0, radius), error).astype(kind)
             h[vanishes], error[vanishes] = 0, 0
     return np.concatenate(bits, axis=1), open_rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _IntegerLayer:
-    """``W = weight / scale``, ``b = bias / scale``, slopes over ``slope_scale``."""
-
-    weight: fmpz_mat
-    bias: list[fmpz]
-    scale: fmpz
-    slopes: list[tuple[fmpz, fmpz]]
-    slope_scale: fmpz
-
-
-def _common(entries: Sequence[fmpq], rows: int, cols: int) -> tuple[fmpz_mat, fmpz]:
-    """A rational matrix as integers over one denominator."""
-    numerators, denominator = fmpq_mat(rows, cols, list(entries)).numer_denom()
-    return numerators, denominator
-
-
-def _integer_layer(layer: Layer) -> _IntegerLayer:
-    entries = [*layer.weight.entries(), *layer.bias.entries()]
-    table, scale = _common(entries, 1, len(entries))
-    flat = table.entries()
-    cut = layer.units * layer.inputs
-    slopes = [v for pair in layer.slopes_exact for v in pair]
-    scaled, slope_scale = _common(slopes, 1, len(slopes))
-    ends = scaled.entries()
-    return _IntegerLayer(
-        fmpz_mat(layer.units, layer.inputs, flat[:cut]),
-        flat[cut:],
-        scale,
-        list(zip(ends[::2], ends[1::2], strict=True)),
-        slope_scale,
-    )
 
 
 def restricted_network(network: Network, origin: fmpq_mat, basis: fmpq_mat) -> Network:
