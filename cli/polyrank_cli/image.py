@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["image_command"]
 
+_SHOWN = 20  # loops and holes that are listed
+
 
 class WayName(StrEnum):
     """Ways to compute an image."""
@@ -54,6 +56,14 @@ def image_command(
             "compared (default: overlay where it can be had).",
         ),
     ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="Also show the persistent Betti numbers of points of the image at this part of "
+            "its diameter, such as 0.02: approximate, by gudhi, in at most three dimensions.",
+        ),
+    ] = None,
     time: Annotated[
         float | None,
         typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
@@ -82,20 +92,19 @@ def image_command(
             way=None if way is None else way.value,
             seconds=time,
         )
+        shown = image_object(found, layer, scale=scale)
         if as_json:
-            typer.echo(json.dumps(image_object(found, layer)))
+            typer.echo(json.dumps(shown))
         else:
-            _show(found, layer, barcode=barcode)
+            _show(found, shown, barcode=barcode)
         if any(layer is None or k in layer for k, _ in found.undecided):
             raise typer.Exit(UNDECIDED)
 
 
-def _show(found: LayerImages, layers: list[int] | None, *, barcode: bool) -> None:
-    from polyrank.image.barcode import image_object  # noqa: PLC0415
+def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     space = found.manifold
-    shown = image_object(found, layers)
     typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
     if space.note:
         typer.echo(space.note)
@@ -119,13 +128,39 @@ def _show(found: LayerImages, layers: list[int] | None, *, barcode: bool) -> Non
     typer.echo("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
     if any(level.get("by_contours") for level in shown["levels"]):
         typer.echo("the last image lies in a plane: its cells are its components and its holes")
+        for level in shown["levels"]:
+            sizes = sorted(level.get("hole_diameters", []), reverse=True)
+            if sizes:
+                text = " ".join(f"{100 * v:.3g} %" for v in sizes[:_SHOWN])
+                typer.echo(f"diameters of its holes, of the image's: {text}")
     if barcode:
         _show_barcode(shown)
+    _show_loops(shown)
+    for level in shown["levels"]:
+        if level.get("persistent_betti") is not None:
+            typer.echo(
+                f"approximate: layer {level['layer']}: points of the image at the scale of "
+                f"{shown['scale']:g} of its diameter have the persistent Betti numbers "
+                f"{', '.join(map(str, level['persistent_betti']))} (gudhi, floats)"
+            )
     typer.echo(f"certified: {shown['theorem']}")
     for k, reason in found.undecided:
         typer.echo(f"not decided: layer {k}: {reason}")
     typer.echo("Not decided: M is the given complex; what it was sampled from is not known.")
     typer.echo(f"{found.seconds:.2f} s")
+
+
+def _show_loops(shown: dict[str, Any]) -> None:
+    for name, what in (("born", "born at"), ("dying", "dies at")):
+        loops = sorted(shown[name], key=lambda loop: (loop["layer"], -loop["diameter"]))
+        for loop in loops[:_SHOWN]:
+            typer.echo(
+                f"H_1 class {what} layer {loop['layer']}: a loop of {loop['segments']:,} segments, "
+                f"length {loop['length']:.4g}, diameter {100 * loop['share']:.3g} % of the image, "
+                f"from {len(loop['edges_of_M']):,} edges of M"
+            )
+        if len(loops) > _SHOWN:
+            typer.echo(f"... and {len(loops) - _SHOWN:,} more; --json has them all")
 
 
 def _entries(maps: list[dict[str, Any]], name: str) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from polyrank.chains.elimination import parse_coefficients
+from polyrank.chains.elimination import RATIONALS, parse_coefficients
 from polyrank.chains.groups import Homology
 from polyrank.errors import DomainError, RefutedError
+from polyrank.image.carriers import Loop, born_loops, dying_loops
 from polyrank.image.induced import (
     Bar,
     SequenceHomology,
@@ -24,6 +25,7 @@ from polyrank.image.induced import (
 )
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
+from polyrank.image.scale import persistent_betti
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
@@ -108,6 +110,19 @@ class LayerImages:
         if layer not in self.layers:
             raise DomainError(f"{level_name(layer)} is not decided")
         return self.layers.index(layer)
+
+    def born_loops(self) -> list[Loop]:
+        """Short loops that carry the classes which the layers make; of curves."""
+        if self.manifold.dimension != 1 or not self.complexes:
+            return []
+        name = self.homology.coefficients
+        return born_loops(self.complexes, RATIONALS if name in {"Z", "Q"} else int(name))
+
+    def dying_loops(self) -> list[Loop]:
+        """Loops whose classes the layers kill; of curves."""
+        if self.manifold.dimension != 1 or not self.complexes:
+            return []
+        return dying_loops(self.complexes)
 
     def rank(self, degree: int, source: int | None, target: int | None) -> int:
         """The rank of ``H_d(Φ_j M) → H_d(Φ_k M)`` over the field, over ℚ for ℤ."""
@@ -271,8 +286,13 @@ def _compare(first: SequenceHomology, second: SequenceHomology) -> None:
                     )
 
 
-def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dict[str, Any]:
-    """The object that ``polyrank image --json`` prints; of some layers, or of all."""
+def image_object(
+    found: LayerImages, layers: Sequence[int] | None = None, *, scale: float | None = None
+) -> dict[str, Any]:
+    """The object that ``polyrank image --json`` prints; of some layers, or of all.
+
+    With a scale, the approximate numbers of :func:`polyrank.image.scale.persistent_betti` too.
+    """
     homology, top = found.homology, found.degrees
     shown = [n for n, k in enumerate(found.layers) if layers is None or k is None or k in layers]
     layer_of = found.layers
@@ -289,7 +309,12 @@ def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dic
         "coefficients": homology.coefficients,
         "ways": list(found.ways),
         "theorem": theorem(found.ways, field),
-        "levels": [_level_object(found, n, shown) for n in shown],
+        "scale": scale,
+        "levels": [
+            _level_object(found, n, shown)
+            | ({} if scale is None else {"persistent_betti": _approximate(found, n, scale)})
+            for n in shown
+        ],
         "barcode": {
             "over": field,
             "bars": [
@@ -307,8 +332,30 @@ def image_object(found: LayerImages, layers: Sequence[int] | None = None) -> dic
             "levels": [_named(layer_of, n) for n in range(len(layer_of))],
             "by_degree": [homology.ranks(d) for d in range(top)],
         },
+        "born": [_loop_object(loop) for loop in found.born_loops()],
+        "dying": [_loop_object(loop) for loop in found.dying_loops()],
         "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
         "seconds": found.seconds,
+    }
+
+
+def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | None:
+    """Persistent Betti numbers, where the image lies in at most three dimensions."""
+    one = found.complexes[level] if 0 < level < len(found.complexes) else None
+    if one is None or one.by_contours or len(one.points[0]) - 1 > 3:
+        return None
+    return list(persistent_betti(one, scale))
+
+
+def _loop_object(loop: Loop) -> dict[str, Any]:
+    return {
+        "degree": 1,
+        "layer": loop.layer,
+        "segments": len(loop.edges),
+        "length": loop.length,
+        "diameter": loop.diameter,
+        "share": loop.share,
+        "edges_of_M": list(loop.simplices),
     }
 
 
@@ -339,6 +386,7 @@ def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[
             "euler_characteristic": one.complex.euler_characteristic,
             "crossings": one.crossings,
             "by_contours": one.by_contours,
+            "hole_diameters": list(one.hole_diameters),
         }
     if found.nerve is not None and level < found.nerve.levels:
         entry["simplices"] = [int((own <= level).sum()) for own in found.nerve.labels]

@@ -58,6 +58,8 @@ class ImageComplex:
     by_contours : bool
         The image of a surface in the plane is given by its contours: ``complex`` has a 0-cell per
         component, a 1-cell per hole, and no boundary; ``points`` and ``edges`` are the contours.
+    hole_diameters : tuple of float
+        Then, for every hole, the longest side of its box divided by that of the image.
     """
 
     layer: int | None
@@ -68,6 +70,7 @@ class ImageComplex:
     origin: ChainMap
     crossings: int
     by_contours: bool = False
+    hole_diameters: tuple[float, ...] = ()
 
 
 def images(
@@ -198,7 +201,17 @@ def _by_contours(before: ImageComplex, found: Shadow, layer: int) -> ImageComple
     )
     check_chain_map(before.complex, complex_, origin)
     edges = np.array(found.edges, np.int64).reshape(-1, 2)
-    return ImageComplex(layer, found.points, edges, [], complex_, origin, 0, by_contours=True)
+    return ImageComplex(
+        layer,
+        found.points,
+        edges,
+        [],
+        complex_,
+        origin,
+        0,
+        by_contours=True,
+        hole_diameters=found.diameters,
+    )
 
 
 def _columns(

@@ -51,6 +51,8 @@ class Shadow:
     winding : list of list of (int, int)
         Per chain of the parts, the holes whose ray to the left it crosses, and how often, upwards
         counted positive.
+    diameters : tuple of float
+        The longest side of every hole's box, divided by that of the image.
     """
 
     points: list[Point]
@@ -59,6 +61,7 @@ class Shadow:
     holes: list[Point]
     component: list[int]
     winding: list[list[Pair]]
+    diameters: tuple[float, ...]
 
 
 class _Classes:
@@ -126,6 +129,7 @@ def shadow(places: Sequence[Point], parts: Parts, vertices: int) -> Shadow:
         graph.holes,
         [names[label[rows.find(v)]] for v in range(vertices)],
         _windings(graph.holes, table, [[at[v] for v in c] for c in parts.chains]),
+        graph.diameters(),
     )
 
 
@@ -168,11 +172,15 @@ class _Graph:
             self.classes.join(a, b)
         self.count: list[int] = [-1] * len(self.faces.cycles)
         outer = self._outer_cycles()
-        self.holes = [
-            self._inner_point(f)
-            for f, count in enumerate(self.count)
-            if count == 0 and f not in outer
-        ]
+        self._hollow = [f for f, c in enumerate(self.count) if c == 0 and f not in outer]
+        self.holes = [self._inner_point(f) for f in self._hollow]
+
+    def diameters(self) -> tuple[float, ...]:
+        """The longest sides of the boxes of the holes, as parts of that of the whole."""
+        boxes = [self.approx[self.faces.cycles[f]] for f in self._hollow]
+        sides = [float((own.max(axis=0) - own.min(axis=0)).max()) for own in boxes]
+        whole = (self.approx.max(axis=0) - self.approx.min(axis=0)).max() if sides else 1.0
+        return tuple(side / float(whole) for side in sides)
 
     def component_of(self, vertex: int) -> int:
         """The component of the image in which a vertex, or a point on no edge, lies."""

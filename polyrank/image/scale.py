@@ -1,0 +1,86 @@
+"""The image at a named scale: persistent Betti numbers of its points, in floats, by gudhi.
+
+This is an approximation and proves nothing; it says which of the exact classes are large.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import DomainError, UnsupportedError
+from polyrank.image.homogeneous import approximation
+from polyrank.image.overlay import ImageComplex
+
+__all__ = ["persistent_betti"]
+
+_MOST_POINTS = 100_000
+
+
+def persistent_betti(image: ImageComplex, scale: float) -> tuple[int, ...]:
+    """How many classes of a dense sample of an image live from one radius to twice that radius.
+
+    Parameters
+    ----------
+    image : ImageComplex
+        In at most three dimensions.
+    scale : float
+        The radius of the alpha complex, as a part of the diameter (the longest side of the box) of
+        the image. The points are at most half of it apart.
+
+    Returns
+    -------
+    tuple of int
+        Per degree up to the dimension of the image. Approximate.
+
+    Raises
+    ------
+    UnsupportedError
+        If gudhi is not installed.
+    DomainError
+        If the scale is not between 0 and 1, or so small that it needs too many points.
+    """
+    if not 0 < scale < 1:
+        raise DomainError(f"the scale is a part of the diameter, between 0 and 1, got {scale:g}")
+    try:
+        import gudhi  # noqa: PLC0415
+    except ImportError:
+        raise UnsupportedError("--scale needs gudhi: pip install 'polyrank[topology]'") from None
+    points = approximation(image.points)
+    whole = float((points.max(axis=0) - points.min(axis=0)).max())
+    top = image.complex.dimension
+    if whole == 0:
+        return (1, *([0] * max(0, len(image.complex.cells) - 1)))
+    radius = scale * whole
+    sample = np.unique(_sample(image, points, radius / 2), axis=0)
+    tree = gudhi.AlphaComplex(points=sample).create_simplex_tree()
+    pairs = tree.persistence(homology_coeff_field=2, persistence_dim_max=True)
+    low, high = radius**2, (2 * radius) ** 2
+    alive = [d for d, (birth, death) in pairs if birth <= low and death > high]
+    return tuple(alive.count(d) for d in range(max(top, len(image.complex.cells) - 1) + 1))
+
+
+def _sample(
+    image: ImageComplex, points: NDArray[np.float64], spacing: float
+) -> NDArray[np.float64]:
+    ends = points[image.edges]
+    counts = np.ceil(np.abs(ends[:, 1] - ends[:, 0]).sum(axis=1) / spacing).astype(np.int64)
+    triangles = [points[[f[0], f[k], f[k + 1]]] for f in image.faces for k in range(1, len(f) - 1)]
+    sides = [int(np.ceil(np.abs(t - t[0]).sum(axis=1).max() / spacing)) for t in triangles]
+    total = int(counts.sum()) + sum((n + 1) * (n + 2) // 2 for n in sides)
+    if total > _MOST_POINTS:
+        raise DomainError(
+            f"the scale needs {total:,} points of the image, more than {_MOST_POINTS:,}; take a "
+            "larger one"
+        )
+    parts = [points]
+    for (a, b), n in zip(ends, counts.tolist(), strict=True):
+        t = np.arange(1, n)[:, None] / max(n, 1)
+        parts.append(a + t * (b - a))
+    for triangle, n in zip(triangles, sides, strict=True):
+        i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+        keep = i + j <= n
+        s, t = i[keep][:, None] / max(n, 1), j[keep][:, None] / max(n, 1)
+        p, q, r = triangle
+        parts.append(p + s * (q - p) + t * (r - p))
+    return np.concatenate(parts)
