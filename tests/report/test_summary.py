@@ -13,7 +13,7 @@ from polyrank.report.tables import plain_table
 def run(**fields):
     plain = {
         "certified": False, "status": "finished", "count": 5, "undecided": 2,
-        "count_interval": (5, None),
+        "count_interval": (5, None), "manifest": {"limit": "100 regions"},
     }  # fmt: skip
     return SimpleNamespace(**(plain | fields))
 
@@ -35,6 +35,7 @@ def run(**fields):
             "not certified: at least 5 regions and at most 2^301; 1 undecided prefix remains",
         ),
         ({}, "not certified: at least 5 regions; 2 undecided prefixes remain"),
+        ({"status": "stopped"}, "partial: at least 5 regions; stopped at 100 regions"),
         ({"status": "failed"}, "partial: at least 5 regions; it failed"),
         ({"status": "running"}, "partial: at least 5 regions; it was killed or is still running"),
         ({"status": "odd"}, "partial: at least 5 regions; its status is 'odd'"),
