@@ -81,7 +81,7 @@ def test_a_named_scale():
     assert persistent_betti(found.complexes[-1], 0.02) == (1, 1)
     assert persistent_betti(found.complexes[-1], 0.001) == (1, 2)
     disk = image(linear([1, 0], [0, 1]), shape("annulus:12"))
-    assert persistent_betti(disk.complexes[-1], 0.1) == (1, 1)
-    assert persistent_betti(disk.complexes[-1], 0.5) == (1, 0)
+    assert persistent_betti(disk.complexes[-1], 0.1) == (1, 1, 0)
+    assert persistent_betti(disk.complexes[-1], 0.5) == (1, 0, 0)
     with pytest.raises(DomainError, match="between 0 and 1"):
         persistent_betti(disk.complexes[-1], 0.0)
