@@ -337,7 +337,7 @@ def _nearest_vertices(
     if not fine[0].size or not fine[1].size:
         return math.inf, None
     tree = cKDTree(scaled.image[fine[1]])
-    distance, which = tree.query(scaled.image[fine[0]])
+    distance, which = tree.query(scaled.image[fine[0]], eps=0.2)
     k = int(np.argmin(distance))
     if distance[k] <= 2.0**-40 * scale:
         pair = int(fine[0][k]), int(fine[1][which[k]])
