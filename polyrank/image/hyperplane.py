@@ -80,11 +80,6 @@ class Points:
         """Dimension m of the space."""
         return int(self.approx.shape[1])
 
-    def take(self, numbers: NDArray[np.int64]) -> Points:
-        """Some of the points, numbered from 0 again."""
-        own = numbers.tolist()
-        return Points(self.approx[numbers], self.error[numbers], lambda i: self.exact(own[i]))
-
 
 def rounding(approx: Floats, zero: NDArray[np.bool_]) -> Floats:
     """The error of values that are the float64 nearest to the truth; none where it is 0."""
@@ -325,10 +320,8 @@ def _rounded_plane(first: Points, second: Points, normal: Floats, bits: int) -> 
     largest = np.abs(normal).max(initial=0.0)
     if not (0 < largest < np.inf):
         return None
-    scale = 2.0 ** (bits - math.frexp(float(largest))[1])
-    if not 0 < scale < np.inf:
-        return None
-    w = np.round(normal * scale)
+    # ldexp, for a power of two alone may be no float
+    w = np.round(np.ldexp(normal, bits - math.frexp(float(largest))[1]))
     with np.errstate(all="ignore"):
         above, below = (first.approx @ w).min(), (second.approx @ w).max()
         if not above > below:

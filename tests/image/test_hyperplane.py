@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
+from polyrank.errors import RefutedError
+from polyrank.image import hyperplane as module
 from polyrank.image.hyperplane import (
     CommonPoint,
     Hyperplane,
@@ -15,6 +17,7 @@ from polyrank.image.hyperplane import (
     verify_common_point,
     verify_hyperplane,
 )
+from polyrank.lp.certificates import Unbounded
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from tests.image.hulls import hulls_meet
 
@@ -67,7 +70,7 @@ def test_a_gap_that_floats_hardly_see(gap: float) -> None:
     assert isinstance(check(a, b), Hyperplane)
 
 
-@pytest.mark.parametrize("power", [-700, -330, 330, 700])
+@pytest.mark.parametrize("power", [-1060, -1000, -700, -330, 330, 700, 1000, 1015])
 def test_any_scale(power: int) -> None:
     scale = fmpq(2) ** power
     a = exact_points([[1, 0, 3], [1, 1, 0], [0, 0.5, 0]], scale)
@@ -123,6 +126,27 @@ def test_bounds_contain_the_truth() -> None:
         value = sum((x * y for x, y in zip(w, row, strict=True)), fmpq(0))
         assert fmpq(*lo.as_integer_ratio()) <= value <= fmpq(*hi.as_integer_ratio())
     assert np.abs(high - low).max() < 1e-12
+
+
+@pytest.mark.parametrize("meets", [False, True])
+def test_the_last_resort_is_all_points_at_once(
+    monkeypatch: pytest.MonkeyPatch, meets: bool
+) -> None:
+    monkeypatch.setattr(module, "_ROUNDS", 0)
+    monkeypatch.setattr(module, "_rounded_plane", lambda *_: None)
+    a, b = exact_points([[0, 0], [1, 1]]), exact_points([[1, 0], [0, 1 if meets else -1]])
+    assert isinstance(check(a, b), CommonPoint) == meets
+
+
+def test_internal_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = exact_points([[0], [1]])
+    monkeypatch.setattr(module, "verify_common_point", lambda *_: False)
+    with pytest.raises(RefutedError, match="Farkas multipliers give no common point"):
+        separate_hulls(a, a)
+    unbounded = Unbounded(fmpq_mat(2, 1), (1, 0), 0)
+    monkeypatch.setattr(module, "minimise", lambda *_: unbounded)
+    with pytest.raises(RefutedError, match="no lower bound"):
+        separate_hulls(a, a)
 
 
 def test_a_time_limit_ends_the_exact_part() -> None:

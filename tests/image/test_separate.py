@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from polyrank.errors import DomainError
+from polyrank.errors import DomainError, RefutedError
 from polyrank.image.apart import Disjoint, Meeting
 from polyrank.image.class_pair import HullMeeting
 from polyrank.image.hyperplane import Hyperplane
@@ -20,7 +20,7 @@ from polyrank.image.separation_object import SCOPE, separation_object
 from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Layer, Network, affine_layer
-from polyrank.network.rational import RationalArray
+from polyrank.network.rational import RationalArray, fmpq_from_text
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.ranks import cell_vertices
 from polyrank.topology.restriction import Restriction
@@ -423,6 +423,7 @@ def test_a_fold_that_unlinks() -> None:
     assert [r.disjoint for r in found.rows] == [True, True, True]
     assert [s.kind for s in found.on_space] == ["not one-to-one", "homeomorphism"]
     assert found.linking_changes(0, 1) == [(0, 1)]
+    assert found.core_numbers(0, 1) == {0: -1, 1: 0, 2: 0}
     # the fold is one-to-one on the two circles, and on them only
     assert found.on_manifold == (True, True, True)
     assert [found.one_to_one(k) for k in (1, 2)] == ["on M only", "on R^n"]
@@ -732,6 +733,42 @@ def test_no_such_pair() -> None:
     found = separate(network(output=(np.eye(2), [0, 0])), two_circles(6, (4.0, 0.0)))
     with pytest.raises(DomainError, match="0 and 5 are no pair of classes of M; it has 0, 1"):
         found.pair(0, 5)
+
+
+def test_internal_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What should never happen is refused, not printed."""
+    net = network(([[1, 0], [0, 1]], [0, 3], -1), output=([[0, 1]], [0]))
+    circles = two_circles(8, (0.0, -6.0))
+    monkeypatch.setattr("polyrank.image.apart.image_of", lambda *_: (fmpq(1, 7),))
+    with pytest.raises(RefutedError, match="not mapped to the common point"):
+        separate(net, circles)
+    monkeypatch.undo()
+    monkeypatch.setattr("polyrank.image.margin.image_of", lambda *_: (fmpq(1, 7),))
+    with pytest.raises(RefutedError, match="a vertex is not mapped to its image"):
+        separate(network(output=([[1, 0]], [0])), two_circles(8, (4.0, 0.0)))
+
+
+def test_linking_numbers_without_a_projection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyrank.image.linking._TRIES", 0)
+    found = separate(network(output=(np.eye(3), [0, 0, 0])), _circles_in_space(1.0))
+    assert {r.no_linking for r in found.rows} == {"not decided at a limit"}
+    assert found.linking_changes(0, 1) == []
+
+
+def test_combinations_and_margins_in_the_object() -> None:
+    net = network(([[1, 0], [0, 1]], [0, 0], -1), output=([[1, 1], [-1, -1]], [-2, 2]))
+    shown = separation_object(separate(net, two_circles(8, (0.0, 0.0), 4.0)))
+    rows = shown["pairs"][0]["layers"]
+    weights = [fmpq_from_text(part["weight"]) for part in rows[0]["convex_combinations"]["first"]]
+    assert sum(weights, fmpq(0)) == 1
+    assert rows[1]["hyperplane"]["normal"]
+    assert shown["classification"]["certified"] is False
+    assert fmpq_from_text(shown["classification"]["least_margin"]) < 0
+    linked = separation_object(
+        separate(network(output=(np.eye(3), [0, 0, 0])), _circles_in_space(1.0))
+    )
+    assert linked["pairs"][0]["linking_numbers"] == {"0": -1, "1": -1}
+    assert linked["layers_on_space"][0]["one_to_one"] == "on R^n"
 
 
 def test_progress_and_object() -> None:
