@@ -12,6 +12,7 @@ from math import gcd, lcm
 from flint import fmpq
 
 from polyrank.lp.deadline import look
+from polyrank.network.composition import beside, preactivation
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
 
@@ -32,12 +33,11 @@ def first_layer_planes(network: Network, chart: Chart) -> list[Row]:
     chart has none.
     """
     layer = network.layers[0]
-    linear = layer.weight_exact * chart.basis
-    constant = layer.weight_exact * chart.origin + layer.bias_exact
+    z = preactivation(layer, beside(chart.basis, chart.origin)).tolist()
     rows = [
-        _coprime([*(linear[i, l] for l in range(chart.k)), constant[i, 0]])
-        for i, has in enumerate(layer.has_hyperplane.tolist())
-        if has and any(linear[i, l] != 0 for l in range(chart.k))
+        _coprime(row)
+        for row, has in zip(z, layer.has_hyperplane.tolist(), strict=True)
+        if has and any(v != 0 for v in row[:-1])
     ]
     return list(dict.fromkeys(rows))
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from polyrank.errors import DomainError
 from polyrank.lp.farkas import coprime, integer_rows
 from polyrank.network.composition import split_map
-from polyrank.network.normal_form import Layer, Network
+from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 from polyrank.posed.chart import Chart
 
@@ -28,7 +28,6 @@ __all__ = [
     "CubeMap",
     "cube_map",
     "cube_rows",
-    "exact_first_rows",
     "is_zero",
     "nonzero",
     "power_above",
@@ -135,15 +134,6 @@ def is_zero(array: RationalArray) -> bool:
     if array.exact is None:
         return not array.approx.any()
     return all(v == 0 for v in array.exact.entries())
-
-
-def exact_first_rows(layer: Layer, chart: Chart, cube: CubeMap) -> fmpq_mat:
-    """Rows ``(units, d + 1)`` of the first layer's pre-activations in cube coordinates."""
-    w = layer.weight.to_fmpq_mat()
-    b = layer.bias.to_fmpq_mat()
-    linear = w * chart.basis
-    constant = w * chart.origin + b
-    return _to_cube_rows(linear, constant, cube)
 
 
 def cube_rows(rows: fmpq_mat, cube: CubeMap) -> fmpq_mat:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from flint import fmpq_mat
 
 from polyrank.network.normal_form import Network
@@ -12,7 +13,7 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.posed.arrays import NetArrays, net_arrays
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
-from polyrank.posed.cube import CubeMap, IntRow, cube_map, exact_first_rows, wall_rows
+from polyrank.posed.cube import CubeMap, IntRow, cube_map, cube_rows, wall_rows
 from polyrank.posed.ranks import ExactRanks
 from polyrank.posed.section import chart_for
 
@@ -77,7 +78,7 @@ class Problem:
     @cached_property
     def first_rows(self) -> fmpq_mat:
         """Exact rows of layer 1 in cube coordinates, shape (units, d + 1)."""
-        return exact_first_rows(self.network.layers[0], self.chart, self.cube)
+        return cube_rows(self.branch.preactivation(1, np.zeros(0, dtype=bool)), self.cube)
 
     @cached_property
     def walls(self) -> list[IntRow]:

@@ -16,6 +16,7 @@ from flint import fmpq_mat
 from numpy.typing import DTypeLike, NDArray
 
 from polyrank.errors import NetworkError
+from polyrank.network.composition import beside, preactivation, split_map
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
@@ -295,8 +296,7 @@ def restricted_network(network: Network, origin: fmpq_mat, basis: fmpq_mat) -> N
     if same and all(v == 0 for v in origin.entries()):
         return network
     first = network.layers[0]
-    weight = first.weight_exact * basis
-    bias = first.weight_exact * origin + first.bias_exact
+    weight, bias = split_map(preactivation(first, beside(basis, origin)))
     layer = Layer(
         RationalArray.from_fmpq_mat(weight),
         RationalArray.from_fmpq_mat(bias, vector=True),

@@ -15,7 +15,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.network.composition import exact_step
+from polyrank.network.composition import exact_step, preactivation
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, nearest_float
 from polyrank.topology.manifold import Manifold
@@ -182,7 +182,7 @@ class VertexTable:
     def exact_preactivations(self, vertex: int, layer: int) -> list[fmpq]:
         """The pre-activations of layer K = ``layer`` ≥ 1 at the vertex."""
         step = self.network.layers[layer - 1]
-        z = step.weight_exact * self.exact_inputs(vertex, layer - 1) + step.bias_exact
+        z = preactivation(step, self.exact_inputs(vertex, layer - 1))
         return list(z.entries())
 
     def _ancestors(self, vertex: int, known: Mapping[int, object]) -> list[int]:

@@ -33,6 +33,7 @@ from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.lp.exact import minimise, nonnegative
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers, Row, integer_row, verify_farkas
+from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.dnf import Inequality
@@ -95,7 +96,7 @@ class ExactQuestion:
         if isinstance(found, Infeasible):
             steps.append(["empty", listed(found.multipliers)])
             return Refuted(steps)
-        first = self._preactivations(0, self._inputs)
+        first = preactivation(self._layers[0], self._inputs)
         stack = [_Open(0, first, 0, [], rows, found.point)]
         while stack:
             look()
@@ -109,7 +110,7 @@ class ExactQuestion:
 
     @cached_property
     def _inputs(self) -> fmpq_mat:
-        return _with_constant(self._frame.basis, self._frame.origin)
+        return beside(self._frame.basis, self._frame.origin)
 
     def _work(
         self,
@@ -151,29 +152,12 @@ class ExactQuestion:
                     signs, rows = [*cell.signs, s], [*cell.rows, bound]
                     stack.append(_Open(cell.layer, cell.table, i + 1, signs, rows, point))
                 return None
-            outputs = self._outputs(cell)
+            outputs = activation(layer, cell.table, [sign > 0 for sign in cell.signs])
             cell.layer, cell.unit, cell.signs = cell.layer + 1, 0, []
             if cell.layer == len(self._layers):
                 return self._leaf(cell.rows, outputs, steps)
             steps.append(["next"])
-            cell.table = self._preactivations(cell.layer, outputs)
-
-    def _preactivations(self, layer: int, below: fmpq_mat) -> fmpq_mat:
-        there = self._layers[layer]
-        table = there.weight_exact * below
-        for i, b in enumerate(there.bias_exact.entries()):
-            table[i, self._d] += b
-        return table
-
-    def _outputs(self, cell: _Open) -> fmpq_mat:
-        slopes = self._layers[cell.layer].slopes_exact
-        out = fmpq_mat(cell.table.nrows(), self._d + 1)
-        for i, (sign, (neg, pos)) in enumerate(zip(cell.signs, slopes, strict=True)):
-            slope = pos if sign > 0 else neg
-            if slope != 0:
-                for l in range(self._d + 1):
-                    out[i, l] = slope * cell.table[i, l]
-        return out
+            cell.table = preactivation(self._layers[cell.layer], outputs)
 
     def _leaf(self, rows: Rows, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
         proofs = []
@@ -266,13 +250,3 @@ def _sign_on_box(row: Row, box: Sequence[tuple[fmpq, fmpq]]) -> int:
         elif a < 0:
             least, most = least + a * high, most + a * low
     return 1 if least >= 0 else -1 if most <= 0 else 0
-
-
-def _with_constant(basis: fmpq_mat, origin: fmpq_mat) -> fmpq_mat:
-    n, k = basis.nrows(), basis.ncols()
-    out = fmpq_mat(n, k + 1)
-    for i in range(n):
-        for l in range(k):
-            out[i, l] = basis[i, l]
-        out[i, k] = origin[i, 0]
-    return out

@@ -14,7 +14,7 @@ from polyrank.network.normal_form import Layer, Network, affine_layer, relu_laye
 from polyrank.network.rational import RationalArray, fmpq_from_float
 from polyrank.posed.arrays import ZERO_ROW, constraint_rows, float_rows, layer_floats
 from polyrank.posed.chart import chart
-from polyrank.posed.cube import cube_map, exact_first_rows, wall_rows
+from polyrank.posed.cube import cube_map, wall_rows
 from polyrank.posed.dependence import weight_rank
 from polyrank.posed.problem import Problem
 
@@ -63,9 +63,8 @@ def test_cones_are_scaled_into_the_cube() -> None:
 def test_rows_in_cube_coordinates_are_the_pre_activations() -> None:
     network = _net([[1.0, -3.0], [0.25, 7.0]], [0.5, -1.0])
     for domain in (pr.Box(["0.1", "2"], ["0.4", "9"]), pr.WholeSpace()):
-        where = chart(domain, 2)
-        cube = cube_map(network, where)
-        rows = exact_first_rows(network.layers[0], where, cube)
+        problem = Problem.of(network, chart(domain, 2))
+        cube, rows = problem.cube, problem.first_rows
         y = [fmpq(3, 10), fmpq(5)]
         u = cube.to_cube(y)
         factor = u[-1] if cube.kind == "homogeneous" else fmpq(1)
