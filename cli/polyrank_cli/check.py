@@ -107,7 +107,7 @@ def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
         yield f"accepted: {report.name} holds on all of its domain"
     yield (
         f"{report.questions:,} question{'' if report.questions == 1 else 's'}, "
-        f"{report.leaves:,} boxes by bounds ({report.halved:,} halved further), "
+        f"{report.leaves:,} boxes by bounds ({report.halved:,} with those around them), "
         f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
     )
 

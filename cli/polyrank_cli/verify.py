@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,13 @@ from polyrank_cli.options import (
     Reading,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
+from polyrank_cli.verify_function import (
+    Said,
+    difference_said,
+    equal_said,
+    lipschitz_said,
+    monotone_said,
+)
 
 if TYPE_CHECKING:
     from polyrank.network.normal_form import Network
@@ -28,6 +36,15 @@ if TYPE_CHECKING:
     from polyrank.verification.verify import Verification
 
 __all__ = ["verify_command"]
+
+
+class Norm(StrEnum):
+    """Norms of inputs and outputs, as the command line spells them."""
+
+    one = "1"
+    two = "2"
+    inf = "inf"
+
 
 _EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
 
@@ -53,9 +70,25 @@ def verify_command(
     upper: Annotated[
         str | None, typer.Option(metavar="B", help="Outputs are at most B, exact.")
     ] = None,
+    monotone: Annotated[
+        int | None,
+        typer.Option(metavar="I", help="Output --of is non-decreasing in input I."),
+    ] = None,
+    equal: Annotated[
+        Path | None,
+        typer.Option(metavar="NETWORK2", help="The same function as NETWORK2."),
+    ] = None,
+    lipschitz: Annotated[
+        Norm | None,
+        typer.Option(metavar="P", help="The least Lipschitz constant for the norm 1, 2 or inf."),
+    ] = None,
+    difference: Annotated[
+        Path | None,
+        typer.Option(metavar="NETWORK2", help="The greatest difference from NETWORK2, exact."),
+    ] = None,
     of: Annotated[
         int | None,
-        typer.Option(metavar="J", help="With --lower, --upper: only output J, from 0."),
+        typer.Option(metavar="J", help="With --lower, --upper, --monotone: only output J, from 0."),
     ] = None,
     domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice", "input_range"))],
     output: Annotated[
@@ -79,11 +112,13 @@ def verify_command(
 ) -> None:
     """Whether NETWORK has a property: holds (proved), violated (an exact input) or unknown.
 
-    PROPERTY is a VNN-LIB file, 1.0 or 2.0; --box and the other domains leave out inputs outside of
-    them. The options --argmax, --lower and --upper state a property of the outputs on a domain.
+    PROPERTY is a VNN-LIB file, 1.0 or 2.0: what may not happen; --box and the other domains leave
+    out inputs outside of them. --argmax, --lower and --upper state a property of the outputs on a
+    domain instead; --monotone and --equal are proved on every region; --lipschitz and --difference
+    ask for a number.
 
-    Exit status: 0 holds, 5 violated, 3 unknown (the time limit, or an unbounded domain), 1 error,
-    2 wrong usage, 130 interrupted.
+    Exit status: 0 holds (or the number is proved), 5 violated, 3 unknown (the time limit, or an
+    unbounded domain), 1 error, 2 wrong usage, 130 interrupted.
     """
     # numpy and flint load here, which is more than --help may take
     from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415
@@ -92,20 +127,34 @@ def verify_command(
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
 
-    own = [v is not None for v in (argmax, lower, upper)]
-    if (property_ is None) == (not any(own)):
+    bounds = [name for name, v in (("--lower", lower), ("--upper", upper)) if v is not None]
+    named = {
+        "PROPERTY": property_, "--argmax": argmax, "--monotone": monotone, "--equal": equal,
+        "--lipschitz": lipschitz, "--difference": difference,
+    }  # fmt: skip
+    asked = [name for name, v in named.items() if v is not None]
+    if len(asked) + bool(bounds) != 1:
+        given = " and ".join([*asked, *bounds]) or "nothing"
         raise typer.BadParameter(
-            "name one property: a VNN-LIB file, or --argmax, or --lower and --upper"
+            f"name one property ({given} is given): a VNN-LIB file, --argmax, --lower and "
+            "--upper, --monotone, --equal, --lipschitz or --difference"
         )
-    if argmax is not None and any(own[1:]):
-        raise typer.BadParameter("--argmax and bounds of outputs are two properties; name one")
-    if of is not None and not any(own[1:]):
-        raise typer.BadParameter("--of goes with --lower and --upper, which are missing")
+    if of is not None and not bounds and monotone is None:
+        raise typer.BadParameter("--of goes with --lower, --upper or --monotone")
+    whole = monotone is not None or equal or lipschitz or difference
+    if whole and output is not None:
+        raise typer.BadParameter("-o keeps verdicts about outputs; this one is printed only")
     if proof and output is None:
         raise typer.BadParameter("--proof writes beside the verdict; name a directory with -o")
     with sentences():
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
+        if whole:
+            said = _whole_function(
+                loaded, where, reading, monotone, equal, lipschitz, difference, of, time, jobs
+            )
+            typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
+            raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
             first = read_vnnlib(property_).cases[0]
             loaded, reading, note = in_its_units(network, loaded, first, reading)
@@ -135,6 +184,29 @@ def verify_command(
             say("interrupted; what was decided until then is above")
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(_EXIT[found.verdict])
+
+
+def _whole_function(
+    network: Network,
+    where: Domain,
+    reading: Reading,
+    monotone: int | None,
+    equal: Path | None,
+    lipschitz: Norm | None,
+    difference: Path | None,
+    of: int | None,
+    time: float | None,
+    jobs: int | None,
+) -> Said:
+    if monotone is not None:
+        return monotone_said(network, where, monotone, of or 0, jobs)
+    if equal is not None:
+        return equal_said(network, equal, reading, where, jobs)
+    if lipschitz is not None:
+        return lipschitz_said(network, where, lipschitz.value, jobs)
+    if difference is None:
+        raise AssertionError("no property is named")
+    return difference_said(network, difference, reading, where, time, jobs)
 
 
 def _own_property(

@@ -33,6 +33,7 @@ from polyrank.polyhedra.violation import OutputRow
 __all__ = ["BoxBounds"]
 
 Floats = NDArray[np.float64]
+Signs = NDArray[np.int8]
 
 _ROUNDING = 2.0**-53
 _MORE = 1.0 + 2.0**-30
@@ -92,7 +93,7 @@ class BoxBounds:
         self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
 
     def refuted(
-        self, low: Floats, high: Floats, factors: Floats
+        self, low: Floats, high: Floats, factors: Floats, signs: Signs
     ) -> tuple[NDArray[np.bool_], Floats]:
         """On which boxes every disjunct is refuted: a combination of its rows is > 0 there.
 
@@ -103,24 +104,45 @@ class BoxBounds:
         low, high : (b, d)
         factors : (b, rows of all disjuncts), ≥ 0
             How the rows of each disjunct are combined.
+        signs : (b, units)
+            What :meth:`signs` proved on boxes around these; 0 where nothing is known.
         """
         proved, slants = [np.zeros(0, dtype=bool)], [np.zeros((0, low.shape[1]))]
         with np.errstate(all="ignore"):
             for i in range(0, len(low), self.chunk):
                 s = slice(i, i + self.chunk)
-                good, slant = self._refuted(low[s], high[s], factors[s])
+                good, slant = self._refuted(low[s], high[s], factors[s], signs[s])
                 proved.append(good)
                 slants.append(slant)
         return np.concatenate(proved), np.concatenate(slants)
 
-    def _refuted(
-        self, low: Floats, high: Floats, factors: Floats
-    ) -> tuple[NDArray[np.bool_], Floats]:
-        box = _Box(low, high)
+    def signs(self, low: Floats, high: Floats, known: Signs) -> Signs:
+        """Proved signs (b, units) of pre-activations on boxes: 1 (≥ 0), −1 (≤ 0) or 0 (open)."""
+        out = [np.zeros((0, known.shape[1]), dtype=np.int8)]
+        with np.errstate(all="ignore"):
+            for i in range(0, len(low), self.chunk):
+                s = slice(i, i + self.chunk)
+                out.append(self._entered(low[s], high[s], known[s]).signs())
+        return np.concatenate(out)
+
+    @property
+    def units(self) -> int:
+        """Units of all layers."""
+        return sum(map(len, self.biases))
+
+    def _entered(self, low: Floats, high: Floats, known: Signs) -> _Box:
+        box, start = _Box(low, high), 0
         for weight, bias, neg, pos in zip(
             self.weights, self.biases, self.neg, self.pos, strict=True
         ):
-            box.enter(weight, bias, neg, pos)
+            box.enter(weight, bias, neg, pos, known[:, start : start + len(bias)])
+            start += len(bias)
+        return box
+
+    def _refuted(
+        self, low: Floats, high: Floats, factors: Floats, signs: Signs
+    ) -> tuple[NDArray[np.bool_], Floats]:
+        box = self._entered(low, high, signs)
         good = ((factors >= 0) & np.isfinite(factors)).all(axis=1)
         reach = box.output() @ np.abs(self.rows.T) + np.abs(self.constants) + _LEAST
         b, count = len(low), len(self.spans)
@@ -144,6 +166,7 @@ class _Box:
         self.low, self.high = low, high
         self.inputs = np.maximum(np.abs(low), np.abs(high))
         self.layers: list[tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]] = []
+        self.proved: list[Signs] = []
         self.outputs: list[Floats] = []
         self.sizes: list[Floats] = []
 
@@ -156,7 +179,12 @@ class _Box:
         total = self.output().sum(axis=1) + sum(size.sum(axis=1) for size in self.sizes)
         return np.asarray((terms + 16) * 64 * _UNDERFLOW * (2.0 + total))[:, None]
 
-    def enter(self, weight: Floats, bias: Floats, neg: Floats, pos: Floats) -> None:
+    def signs(self) -> Signs:
+        """The signs (b, units) that the bounds prove."""
+        parts = [np.zeros((len(self.low), 0), dtype=np.int8), *self.proved]
+        return np.concatenate(parts, axis=1)
+
+    def enter(self, weight: Floats, bias: Floats, neg: Floats, pos: Floats, known: Signs) -> None:
         """The next layer: bounds of its pre-activations, and the lines of its units."""
         b, n = len(self.low), len(bias)
         reach = self.output() @ np.abs(weight.T) + np.abs(bias) + _LEAST
@@ -166,6 +194,11 @@ class _Box:
         slack = 4 * _ROUNDING * np.concatenate([reach, reach], axis=1)
         found, _ = self.least(row, constant, slack)
         l, u = found[:, :n], -found[:, n:]
+        l, u = (
+            np.where(known > 0, np.maximum(l, 0.0), l),
+            np.where(known < 0, np.minimum(u, 0.0), u),
+        )
+        self.proved.append(np.where(l >= 0, 1, np.where(u <= 0, -1, 0)).astype(np.int8))
         most = np.maximum(np.abs(l), np.abs(u))
         at_l, at_u = neg * l, pos * u
         chord = (at_u - at_l) / (u - l)

@@ -15,8 +15,9 @@ pass. Violations are derived here from the property's own text where the directo
 ``polyrank.network`` as that of the network); of a property that was stated by options the questions
 in ``verdict.json`` are the property.
 
-A leaf whose bounds come out below 0 here is halved further, which proves the same: nothing depends
-on the two programs rounding alike.
+A leaf whose bounds come out below 0 here is looked at again with the signs of units that are proved
+on the boxes around it, and halved further if need be, which proves the same: nothing depends on the
+two programs rounding alike.
 
 Files of a verdict
 ------------------
@@ -40,7 +41,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +79,8 @@ _FURTHER = 12
 _BATCH = 2048
 
 Floats = NDArray[np.float64]
+#: A box, low and high, with the node above it.
+_Node: TypeAlias = "tuple[Floats, Floats, _Node | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class VerdictReport:
     name : str
         The property's.
     questions, leaves, exact, halved : int
-        Questions; closed leaves, leaves decided in exact arithmetic, and leaves that had to be
-        halved further here.
+        Questions; closed leaves, leaves decided in exact arithmetic, and leaves that needed more
+        than their own box: signs proved around them, or halving.
     doubt : str
         Why nothing is decided; empty if it is.
     seconds : float
@@ -253,10 +256,12 @@ def _check_question(
     )
     exact: ExactReplay | None = None
     lines = _lines(path / f"exact-{number}.jsonl.zst")
-    for code, a, b, factors in _tree(path / f"tree-{number}.bin.zst", question, low, high, where):
+    tree = _tree(path / f"tree-{number}.bin.zst", question, low, high, where)
+    for code, node, factors in tree:
+        a, b, _ = node
         if code == _CLOSED:
             counts.closed += 1
-            leaves.add(a, b, factors)
+            leaves.add(node, factors)
             continue
         counts.exact += 1
         if exact is None:
@@ -311,29 +316,57 @@ class _Leaves:
     ) -> None:
         self.bounds, self.question, self.where, self.counts = bounds, question, where, counts
         self.width = np.where(width > 0, width, 1.0)
-        self.waiting: list[tuple[Floats, Floats, Floats]] = []
+        self.waiting: list[tuple[_Node, Floats]] = []
 
-    def add(self, low: Floats, high: Floats, factors: Floats) -> None:
-        self.waiting.append((low, high, factors))
+    def add(self, node: _Node, factors: Floats) -> None:
+        """A leaf, to be proved now or later."""
+        self.waiting.append((node, factors))
         if len(self.waiting) >= _BATCH:
             self.flush()
+
+    def _signs(self, nodes: list[_Node]) -> NDArray[np.int8]:
+        """Signs of units (b, units) that are proved on the boxes around some."""
+        chains = []
+        for node in nodes:
+            chain = []
+            above = node[2]
+            while above is not None:
+                chain.append(above)
+                above = above[2]
+            chains.append(chain[::-1])
+        signs = np.zeros((len(nodes), self.bounds.units), dtype=np.int8)
+        for level in range(max(map(len, chains))):
+            at = [i for i, chain in enumerate(chains) if len(chain) > level]
+            low = np.array([chains[i][level][0] for i in at])
+            high = np.array([chains[i][level][1] for i in at])
+            signs[at] = self.bounds.signs(low, high, signs[at])
+        return signs
 
     def flush(self) -> None:
         """Prove what waits."""
         if not self.waiting:
             return
-        low, high, factors = (np.array(part) for part in zip(*self.waiting, strict=True))
-        self.waiting = []
+        waiting, self.waiting = self.waiting, []
+        low, high = (np.array([node[side] for node, _ in waiting]) for side in (0, 1))
+        factors = np.array([given for _, given in waiting])
+        signs = np.zeros((len(low), self.bounds.units), dtype=np.int8)
+        proved, _ = self.bounds.refuted(low, high, factors, signs)
+        left = np.flatnonzero(~proved)
+        if not left.size:
+            return
+        # signs that are proved on the boxes around a box hold on it
+        self.counts.halved += len(left)
+        signs = self._signs([waiting[i][0] for i in left.tolist()])
+        low, high, factors = low[left], high[left], factors[left]
         for turn in range(_FURTHER + 1):
-            proved, slant = self.bounds.refuted(low, high, factors)
+            proved, slant = self.bounds.refuted(low, high, factors, signs)
             open_ = ~proved
             if not open_.any():
                 return
             if turn == _FURTHER:
                 break
             low, high, factors, slant = low[open_], high[open_], factors[open_], slant[open_]
-            if turn == 0:
-                self.counts.halved += len(low)
+            signs = np.concatenate([signs[open_]] * 2)
             # by the bounds in one turn, by shape in the next
             score = slant if turn % 2 == 0 else (high - low) / self.width
             across = score.argmax(axis=1)
@@ -350,8 +383,8 @@ class _Leaves:
 
 def _tree(
     file: Path, question: Question, low: Floats, high: Floats, where: str
-) -> Iterator[tuple[int, Floats, Floats, Floats]]:
-    """The leaves of a tree in order: code, box, and the factors of a closed one."""
+) -> Iterator[tuple[int, _Node, Floats]]:
+    """The leaves of a tree in order: code, node, and the factors of a closed one."""
     sizes = [len(disjunct) for disjunct in question.disjuncts]
     starts = np.cumsum([0, *sizes]).tolist()
     none = np.zeros(starts[-1])
@@ -368,12 +401,13 @@ def _tree(
 
         if stream.read(len(MAGIC)) != MAGIC:
             raise ProofRejectedError(f"{file.name} does not start with {MAGIC!r}")
-        stack = [(low, high)]
+        stack: list[_Node] = [(low, high, None)]
         while stack:
-            a, b = stack.pop()
+            node = stack.pop()
+            a, b, _ = node
             code = number()
             if code == _EXACT:
-                yield code, a, b, none
+                yield code, node, none
             elif code == _CLOSED:
                 factors = none.copy()
                 seen = set()
@@ -389,7 +423,7 @@ def _tree(
                         factors[first + row] = 1.0
                     else:
                         raise ProofRejectedError(f"{where}: disjunct {disjunct} has no row {row}")
-                yield code, a, b, factors
+                yield code, node, factors
             else:
                 across, upper_first = divmod(code - 2, 2)
                 if across >= len(low) or len(stack) > _DEEPEST:
@@ -397,7 +431,7 @@ def _tree(
                 middle = 0.5 * (a[across] + b[across])
                 upper, lower = b.copy(), a.copy()
                 upper[across] = lower[across] = middle
-                halves = [(lower, b), (a, upper)]
+                halves: list[_Node] = [(lower, b, node), (a, upper, node)]
                 stack += halves[::-1] if upper_first else halves
         if stream.read(1):
             raise ProofRejectedError(f"{where}: something follows the tree")

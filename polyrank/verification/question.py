@@ -38,7 +38,7 @@ _SLICE_SECONDS = 0.05
 _DEEPEST = 200
 #: From which depth per input on a box with few open units is decided exactly, at most to this one:
 #: in networks with few weights, where that costs little, and in others.
-_FEW_WEIGHTS, _SOFT_PER_INPUT, _SOFT_MOST = 500, (2, 6), 60
+_FEW_WEIGHTS, _SOFT_PER_INPUT, _SOFT_MOST = 500, (2, 14), 80
 
 
 @dataclass(frozen=True, slots=True)

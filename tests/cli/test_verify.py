@@ -102,6 +102,10 @@ def test_unbounded(polyrank, plane):
         ([], "name one property"),
         (["FILE", "--upper", "1"], "name one property"),
         (["--upper", "1", "--argmax", "0"], "name one"),
+        (["--monotone", "0", "--lipschitz", "2"], "name one"),
+        (["--lipschitz", "3"], "is not one of"),
+        (["--lipschitz", "2", "-o", "run"], "printed only"),
+        (["FILE", "--proof"], "name a directory"),
         (["FILE", "--of", "0"], "--of goes with"),
     ],
 )
@@ -133,3 +137,62 @@ def test_another_shape(polyrank, plane, tmp_path):
     found = polyrank("verify", plane, path)
     assert found.status == 1
     assert "speaks of 1 inputs and 1 outputs, but" in found.err
+
+
+def test_whole_functions(polyrank, plane, tmp_path):
+    # relu(x) + relu(y) + relu(x + y − 1): non-decreasing, J = (2, 2) where all are active
+    box = ["--box", "-1", "1"]
+    found = polyrank("verify", plane, "--monotone", "1", *box)
+    assert found.status == 0
+    assert found.out.startswith("holds: output 0 is non-decreasing in input 1, on all of the ")
+    for norm, value in (("1", "2"), ("inf", "4")):
+        said = json.loads(polyrank("verify", plane, "--lipschitz", norm, *box, "--json").out)
+        assert said["lower"] == said["upper"] == value
+    found = polyrank("verify", plane, "--lipschitz", "2", *box)
+    assert found.out.startswith("certified: the least Lipschitz constant, norm 2, is 2.82843 ")
+    other = tmp_path / "other.npz"
+    arrays = dict(np.load(plane))
+    last = max(name for name in arrays if name.startswith("b"))
+    np.savez(other, **{**arrays, last: arrays[last] + 0.25})
+    assert polyrank("verify", plane, "--equal", plane, *box).status == 0
+    found = polyrank("verify", plane, "--equal", other, *box)
+    assert found.status == 5
+    assert found.out.startswith("violated: the functions differ\ninput: ")
+    found = polyrank("verify", plane, "--difference", other, *box)
+    assert found.status == 0
+    assert found.out.startswith(
+        "certified: the greatest difference of an output is exactly 1/4\nof output 0, at "
+    )
+    falls = tmp_path / "falls.npz"
+    np.savez(falls, **{**arrays, last.replace("b", "W"): -arrays[last.replace("b", "W")]})
+    found = polyrank("verify", falls, "--monotone", "0", *box)
+    assert found.status == 5
+    assert found.out.startswith("violated: output 0 is non-decreasing in input 0\nat   (")
+
+
+def test_proof_and_check(polyrank, plane, written, tmp_path):
+    path = written("(assert (>= Y_0 3.001))")
+    out = tmp_path / "run"
+    assert polyrank("verify", plane, path, "-o", out, "--proof").status == 0
+    found = polyrank("check", out)
+    assert found.status == 0
+    assert found.out.startswith(
+        "accepted: property.vnnlib holds on all of its domain\n1 question, "
+    )
+    shown = json.loads(polyrank("check", out, "--json").out)
+    assert (shown["verdict"], shown["property_verdict"]) == ("accepted", "holds")
+    again = polyrank("verify", plane, path, "-o", out)
+    assert again.status == 1
+    assert "exists already" in again.err
+    low = tmp_path / "low"
+    assert (
+        polyrank("verify", plane, written("(assert (>= Y_0 1))", "low.vnnlib"), "-o", low).status
+        == 5
+    )
+    assert "is violated, by the exact outputs" in polyrank("check", low).out
+    open_ = tmp_path / "open"
+    assert polyrank("verify", plane, "--upper", "3", "-o", open_).status == 3
+    assert polyrank("check", open_).status == 3
+    unproved = tmp_path / "unproved"
+    assert polyrank("verify", plane, path, "-o", unproved).status == 0
+    assert polyrank("check", unproved).status == 3

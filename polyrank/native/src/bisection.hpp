@@ -1,9 +1,9 @@
 // The verification of a property on a box by bisection: depth first over a tree of boxes.
 //
 // A box is *closed* when every disjunct of the negated property has a row that is proved positive
-// on it. Otherwise it is halved across one input, or handed back as *hard*: when no unit is open on
-// it, when it is deep and few are, when it is too deep, or has no midpoint. A property that is
-// touched, but not violated, is decided there only. The tree leaves as a log in preorder, one code per box; its splits are at
+// on it. Otherwise it is halved across one input, or handed back as *hard*: when few units are
+// open on it and it is deep or only rounding is in doubt, when it is too deep, or has no midpoint. A
+// property that is touched, but not violated, is decided there only. The tree leaves as a log in preorder, one code per box; its splits are at
 // floating-point midpoints, so that whoever checks the tree computes the same boxes.
 //
 // Where the bounds leave a row open, the corner at which they are attained and the centre of the
@@ -258,8 +258,8 @@ private:
       if (across < 0 || score[at] > score[static_cast<std::size_t>(across)]) across = l;
     }
     const bool plain =
-        bounds_.unstable <= few_units && (box.depth >= soft_depth_ || (!later_.size() && touched));
-    if (across < 0 || box.depth >= most_depth_ || bounds_.unstable == 0 || plain) {
+        bounds_.unstable <= few_units && (box.depth >= soft_depth_ || (later_.empty() && touched));
+    if (across < 0 || box.depth >= most_depth_ || plain) {
       put(static_cast<int>(BoxCode::hard));
       hard.insert(hard.end(), box.low.begin(), box.low.end());
       hard.insert(hard.end(), box.high.begin(), box.high.end());

@@ -1,0 +1,157 @@
+"""The exact maximum of a linear function of the outputs on a bounded domain, proved.
+
+A value is proposed and :func:`~polyrank.verification.verify.verify` asked whether it is exceeded:
+where it is, an exact linear program finds the maximum over the closed region of that input, which
+is the next proposal; where it is not, the proposal is the maximum, attained at a known input. Each
+region is used once, so it ends.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import EmptyDomainError, UnsupportedError
+from polyrank.lp.certificates import Minimum
+from polyrank.lp.exact import minimise
+from polyrank.lp.exact_simplex import Cell
+from polyrank.lp.farkas import integer_row
+from polyrank.network.forward import affine_map, codeword_exact, forward_exact
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.violation import OutputRow, Question, specification_of
+from polyrank.verification.counterexample import ambient
+from polyrank.verification.frame import Empty, Frame, frame
+from polyrank.verification.verify import verify
+
+__all__ = ["Greatest", "greatest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Greatest:
+    """The maximum of ``Σ w_j y_j``.
+
+    **Proves**: it is at least ``value``, which ``x`` attains exactly, and no more if ``certified``.
+
+    Attributes
+    ----------
+    value : fmpq
+    x : tuple of fmpq
+    certified : bool
+    boxes : int
+        Of all trees.
+    seconds : float
+    """
+
+    value: fmpq
+    x: tuple[fmpq, ...]
+    certified: bool
+    boxes: int
+    seconds: float
+
+
+def greatest(
+    network: Network,
+    domain: Domain,
+    weights: Sequence[Any],
+    *,
+    seconds: float = math.inf,
+    jobs: int | None = None,
+) -> Greatest:
+    """The maximum of a linear function of the outputs on a domain.
+
+    Parameters
+    ----------
+    weights : sequence of numbers
+        One for every output, exact.
+    seconds : float
+        Time limit; then the value is a lower bound.
+
+    Raises
+    ------
+    EmptyDomainError
+        If the domain has no point.
+    UnsupportedError
+        If the domain is unbounded.
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> net = pr.Network.from_arrays([[[1.0], [-1.0]], [[3.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> found = greatest(net, pr.Box(-1, "1/3"), [1])
+    >>> found.value, found.x, found.certified
+    (1, (-1,), True)
+    """
+    begun = time.perf_counter()
+    where = frame(domain, network.input_dim)
+    if isinstance(where, Empty):
+        raise EmptyDomainError("the domain is empty, so nothing has a maximum on it")
+    if where.lower is None:
+        raise UnsupportedError("the domain is unbounded; a maximum may not exist: bound it")
+    factors = tuple((j, to_fmpq(w)) for j, w in enumerate(weights) if to_fmpq(w) != 0)
+    point = _climbed(network, where, factors, where.interior)
+    boxes = 0
+    while True:
+        x = ambient(where, point)
+        value = _value(network, x, factors)
+        exceeded = (OutputRow(tuple((j, -w) for j, w in factors), -value, strict=True),)
+        disjuncts = (exceeded,) if factors else ()
+        specification = specification_of(
+            f"at most {value}",
+            network.input_dim,
+            network.widths[-1],
+            (Question(domain, disjuncts),),
+        )
+        left = max(0.0, seconds - (time.perf_counter() - begun))
+        found = verify(network, specification, seconds=left, jobs=jobs)
+        boxes += found.boxes
+        if found.counterexample is None:
+            spent = time.perf_counter() - begun
+            return Greatest(value, tuple(x), found.verdict == "holds", boxes, spent)
+        point = _climbed(network, where, factors, _coordinates(where, found.counterexample.x))
+
+
+def _value(network: Network, x: Sequence[fmpq], factors: tuple[tuple[int, fmpq], ...]) -> fmpq:
+    y = forward_exact(network, x)
+    return sum((w * y[j] for j, w in factors), fmpq(0))
+
+
+def _coordinates(where: Frame, x: Sequence[fmpq]) -> fmpq_mat:
+    """The coordinates y of an input of the domain."""
+    column = fmpq_mat(len(x), 1, list(x))
+    if where.plain:
+        return column
+    basis = where.basis
+    moved = basis.transpose() * (column - where.origin)
+    return (basis.transpose() * basis).solve(moved) if where.k else fmpq_mat(0, 1)
+
+
+def _climbed(
+    network: Network, where: Frame, factors: tuple[tuple[int, fmpq], ...], point: fmpq_mat
+) -> fmpq_mat:
+    """A maximum over the closed region of a point."""
+    word = codeword_exact(network, ambient(where, point)).bits
+    origin, basis, k = where.origin, where.basis, where.k
+    rows = list(where.rows())
+    place = 0
+    for number, layer in enumerate(network.layers, start=1):
+        J, c = affine_map(
+            network, word, layer=number, before_activation=True, origin=origin, basis=basis
+        )
+        for i in range(layer.units):
+            if not layer.has_hyperplane[i]:
+                continue
+            sign = 1 if word[place] else -1
+            place += 1
+            rows.append(integer_row([*(sign * J[i, l] for l in range(k)), sign * c[i, 0]]))
+    J, _ = affine_map(network, word, origin=origin, basis=basis)
+    slope = [sum((w * J[j, l] for j, w in factors), fmpq(0)) for l in range(k)]
+    objective = integer_row([*(-v for v in slope), fmpq(0)])
+    best = minimise(Cell.from_rows(rows, k), objective, point)
+    return best.point if isinstance(best, Minimum) else point

@@ -1,0 +1,162 @@
+"""Two networks: whether they are the same function, and their greatest difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from polyrank.errors import NetworkError, UncertifiedError
+from polyrank.network.forward import forward_exact
+from polyrank.network.normal_form import Layer, Network, affine_layer
+from polyrank.network.rational import RationalArray
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.inputs import in_domain
+from polyrank.polyhedra.violation import satisfied
+from polyrank.posed.branch import Branch
+from polyrank.regions.enumerate import enumerate_regions
+from polyrank.regions.run import Run
+
+__all__ = ["Equivalence", "difference_network", "same_function"]
+
+
+def difference_network(first: Network, second: Network) -> Network:
+    """The network ``x ↦ first(x) − second(x)``; the shorter one is handed on by pass-through units.
+
+    Raises
+    ------
+    NetworkError
+        If their numbers of inputs or outputs differ.
+    """
+    n, m = first.input_dim, first.widths[-1]
+    if (second.input_dim, second.widths[-1]) != (n, m):
+        raise NetworkError(
+            f"{first.name!r} has {n} inputs and {m} outputs, {second.name!r} "
+            f"{second.input_dim} and {second.widths[-1]}; only functions of one shape are compared"
+        )
+    depth = max(len(first.layers), len(second.layers))
+    one, two = (_padded(network, depth, m) for network in (first, second))
+    layers = [
+        _beside(a, b, shared=k == 0, name=f"layer {k + 1}")
+        for k, (a, b) in enumerate(zip(one, two, strict=True))
+    ]
+    eye = np.eye(m)
+    layers.append(affine_layer(np.concatenate([eye, -eye], axis=1), np.zeros(m), "difference"))
+    return Network(tuple(layers), f"{first.name} - {second.name}")
+
+
+def _padded(network: Network, depth: int, m: int) -> list[Layer]:
+    through = affine_layer(np.eye(m), np.zeros(m), "passed on")
+    return [*network.layers, *[through] * (depth - len(network.layers))]
+
+
+def _beside(a: Layer, b: Layer, *, shared: bool, name: str) -> Layer:
+    """Both layers side by side, on the same inputs or on their own."""
+    rows, columns = a.units + b.units, a.inputs if shared else a.inputs + b.inputs
+    if a.weight.is_float and b.weight.is_float:
+        weight = np.zeros((rows, columns))
+        weight[: a.units, : a.inputs] = a.weight.approx
+        weight[a.units :, columns - b.inputs :] = b.weight.approx
+        joined = RationalArray.from_floats(weight)
+    else:
+        exact = fmpq_mat(rows, columns)
+        for top, left, part in ((0, 0, a), (a.units, columns - b.inputs, b)):
+            table = part.weight_exact
+            for i in range(part.units):
+                for j in range(part.inputs):
+                    if table[i, j] != 0:
+                        exact[top + i, left + j] = table[i, j]
+        joined = RationalArray.from_fmpq_mat(exact)
+
+    def column(one: RationalArray, two: RationalArray) -> RationalArray:
+        if one.is_float and two.is_float:
+            return RationalArray.from_floats(np.concatenate([one.approx, two.approx]))
+        return RationalArray.from_rationals([*one.entries(), *two.entries()], (rows,))
+
+    return Layer(
+        joined,
+        column(a.bias, b.bias),
+        column(a.slope_neg, b.slope_neg),
+        column(a.slope_pos, b.slope_pos),
+        name,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Whether two networks are one function on a domain.
+
+    **Proves**: ``same``: their affine maps are equal on every region of both, which cover the
+    domain. Otherwise their outputs at ``point`` differ, exactly.
+
+    Attributes
+    ----------
+    same : bool
+    point : tuple of fmpq or None
+    outputs : pair of tuples of fmpq, or None
+    regions : int
+        Regions on which both are affine; 0 if a point settled it.
+    """
+
+    same: bool
+    point: tuple[fmpq, ...] | None
+    outputs: tuple[tuple[fmpq, ...], tuple[fmpq, ...]] | None
+    regions: int
+
+
+def same_function(
+    first: Network, second: Network, domain: Domain, *, jobs: int | None = None
+) -> Equivalence:
+    """Whether two networks are one function on a domain: a proof, or a point where they differ.
+
+    Raises
+    ------
+    NetworkError
+        If their shapes differ.
+    UncertifiedError
+        If the enumeration left cells undecided.
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> one = pr.Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> two = pr.Network.from_arrays([[[-2.0], [2.0]], [[0.5, 0.5]]], [[0.0, 0.0], [0.0]])
+    >>> same_function(one, two, pr.WholeSpace()).same
+    True
+    """
+    pair = difference_network(first, second)
+    run = enumerate_regions(pair, domain, jobs=jobs)
+    branch = Branch(pair, run.origin, run.basis)
+    depth = len(pair.layers)
+    words = (word for block in run.codewords() for word in block)
+    for word, witness in zip(words, run.witnesses(), strict=True):
+        image = branch.image(depth, word > 0)
+        if all(v == 0 for v in image.entries()):
+            continue
+        x = _differing(pair, image, witness, run)
+        outputs = forward_exact(first, x), forward_exact(second, x)
+        return Equivalence(False, tuple(x), outputs, run.count)
+    if not run.certified:
+        raise UncertifiedError(f"{run.undecided} cells are undecided, so regions may be missing")
+    return Equivalence(True, None, None, run.count)
+
+
+def _differing(pair: Network, image: fmpq_mat, witness: fmpq_mat, run: Run) -> Sequence[fmpq]:
+    """A point near a region's witness at which the difference is not 0."""
+    x: list[fmpq] = witness.entries()
+    if any(v != 0 for v in forward_exact(pair, x)):
+        return x
+    # the affine map is 0 at the witness and is not 0: some row has a slope
+    k = run.basis.ncols()
+    inside = in_domain(run.domain, pair.input_dim)
+    row = next(r for r in range(image.nrows()) if any(image[r, l] != 0 for l in range(k)))
+    slope = fmpq_mat(k, 1, [image[row, l] for l in range(k)])
+    direction = run.basis * slope
+    step = 1 / max(abs(v) for v in slope.entries())
+    while True:
+        moved: list[fmpq] = (witness + direction * step).entries()
+        if satisfied(inside, moved, ()) and any(v != 0 for v in forward_exact(pair, moved)):
+            return moved
+        step /= 2
