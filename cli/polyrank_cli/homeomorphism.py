@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from polyrank.image.homeomorphism import Homeomorphism
     from polyrank.image.overlap import Overlaps
     from polyrank.network.normal_form import Network
+    from polyrank.polyhedra.domain import Box
+    from polyrank.topology.manifold import Manifold
 
 __all__ = ["homeomorphism_command"]
 
@@ -48,7 +50,8 @@ def homeomorphism_command(
         ),
     ] = False,
     layer: Annotated[
-        int | None, typer.Option(metavar="K", help="The layer (default: the last one).")
+        int | None,
+        typer.Option(metavar="K", help="The layer (default: the last one); 0 is M itself in R^n."),
     ] = None,
     every: Annotated[
         bool,
@@ -80,7 +83,6 @@ def homeomorphism_command(
     from polyrank.image.homeomorphism import homeomorphism  # noqa: PLC0415
     from polyrank.image.overlap import overlap_decomposition  # noqa: PLC0415
     from polyrank.image.statement import homeomorphism_object  # noqa: PLC0415
-    from polyrank.topology.box import box_complex  # noqa: PLC0415
 
     limit = float("inf") if time is None else time
     if (manifold is not None) + (box is not None) + whole_space != 1:
@@ -93,11 +95,12 @@ def homeomorphism_command(
         if whole_space:
             _on_spaces(loaded, layer, limit, as_json=as_json)
             return
+        space: Manifold | Box
         if manifold is not None:
             space = chosen_manifold(manifold, cloud)
         else:
             low, high = (side.split(",") if "," in side else side for side in box or ())
-            space = box_complex(pr.Box(low, high), loaded.input_dim)
+            space = pr.Box(low, high)
         found = homeomorphism(loaded, space, layer=layer, seconds=limit)
         if output is not None:
             save_certificate(found, output, network_file=reading.record(network))

@@ -27,6 +27,8 @@ from polyrank.image.meeting import Meet, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import Box
+from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction, restrict
 
@@ -145,7 +147,7 @@ class Homeomorphism:
 
 def homeomorphism(
     network: Network,
-    manifold: Manifold,
+    manifold: Manifold | Box,
     *,
     layer: int | None = None,
     seconds: float = float("inf"),
@@ -155,9 +157,10 @@ def homeomorphism(
     Parameters
     ----------
     network : Network
-    manifold : Manifold
+    manifold : Manifold or Box
+        M. A box stands for all of its points: it is divided into simplices.
     layer : int, optional
-        K; default: the last one.
+        K; default: the last one. 0 asks whether M itself is embedded in R^n.
     seconds : float
         Limit for the comparison of pairs; then the layer is not decided.
 
@@ -184,8 +187,11 @@ def homeomorphism(
     >>> homeomorphism(folded, shape("circle:8")).first_layer is None
     True
     """
-    found = restrict(network, manifold, through_layer=layer)
-    last = found.layers
+    space = manifold
+    if isinstance(space, Box):
+        space = box_complex(space, network.input_dim)
+    found = restrict(network, space, through_layer=layer or (None if layer is None else 1))
+    last = found.layers if layer is None else layer
     verdicts: list[LayerVerdict] = []
     try:
         with time_limit(seconds):

@@ -96,14 +96,36 @@ def separated(
         Where it is proved: near its normal vector, and equal to it where the pieces share at most
         one vertex, in the coordinates of :meth:`~polyrank.image.pieces.Pieces.scaled`.
     """
+    unknown = np.full(len(pairs), -1, np.int64)
+    apart, normal = _separated(pieces, pairs, unknown)
+    # from dimension 4 on, polytopes share faces whose dimension is not clear from their vertices
+    smaller = pieces.dimension[pairs].min(axis=1)
+    again = np.flatnonzero(~apart & (smaller > 3))
+    faces = np.array([_face_dimension(pieces, *pair) for pair in pairs[again].tolist()], np.int64)
+    again, faces = again[faces > 1], faces[faces > 1]
+    if again.size:
+        apart[again], normal[again] = _separated(pieces, pairs[again], faces)
+    return apart, normal
+
+
+def _separated(
+    pieces: Pieces, pairs: NDArray[np.int64], face: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     apart = np.zeros(len(pairs), np.uint8)
     normal = np.zeros((len(pairs), pieces.ambient))
     image, error, _ = pieces.scaled()
     arrays = image, error, pieces.start, pieces.vertex, pieces.dimension
-    own = [np.ascontiguousarray(a) for a in (*arrays, pairs)]
+    own = [np.ascontiguousarray(a) for a in (*arrays, pairs, face)]
     if not call("polyrank_separate", *own, apart, normal):
         raise MemoryError("the native core could not allocate its arrays")
     return apart.astype(bool), normal
+
+
+def _face_dimension(pieces: Pieces, i: int, j: int) -> int:
+    """Dimension of the common face, exact; −1 if there is none."""
+    corners = [pieces.exact(v) for v in pieces.common_face(i, j).tolist()]
+    edges = [[a - b for a, b in zip(p, corners[0], strict=True)] for p in corners[1:]]
+    return len(_echelon(edges)[1]) if corners else -1
 
 
 def decide(pieces: Pieces, i: int, j: int, *, share_face: bool = True) -> Apart | Meet:

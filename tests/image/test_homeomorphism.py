@@ -18,6 +18,8 @@ from polyrank.image.meeting import Apart, Meet, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network, relu_layer
+from polyrank.polyhedra.domain import Box
+from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
@@ -319,3 +321,31 @@ def test_a_time_limit_decides_nothing() -> None:
 def test_there_must_be_such_a_layer() -> None:
     with pytest.raises(DomainError, match="layer 3"):
         homeomorphism(IDENTITY, shape("circle:4"), layer=3)
+
+
+def test_layer_0_asks_whether_the_manifold_is_embedded() -> None:
+    assert homeomorphism(FOLD, shape("circle:8"), layer=0).one_to_one is True
+    eight = polygon([[-1, -1], [1, 1], [1, -1], [-1, 1]])
+    assert homeomorphism(FOLD, eight, layer=0).first_layer == 0
+
+
+def test_a_box_stands_for_all_of_its_points() -> None:
+    # |x| is one-to-one on [0, 1] only
+    assert homeomorphism(FOLD, Box([0, 0], [1, 2])).one_to_one is True
+    found = homeomorphism(FOLD, Box([0, -1], [1, 2]))
+    assert found.first_layer == 1
+    assert found.collision is not None
+    check_collision(FOLD, found.restriction.manifold, found.collision)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_leaky_layers_are_one_to_one_on_boxes_of_dimension_4(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    leaky = relu_layer(rng.normal(size=(4, 4)), 0.3 * rng.normal(size=4), slope=0.25)
+    found = homeomorphism(Network((leaky,)), Box(-1, 1))
+    assert found.one_to_one is True
+    # floats know which faces are polygons
+    assert found.verdicts[-1].tally.exactly == 0
+    folded = relu_layer(rng.normal(size=(4, 4)), 0.1 * rng.normal(size=4), slope=-1)
+    found = through(Network((folded,)), box_complex(Box(-1, 1), 4))
+    assert found.one_to_one is False

@@ -138,8 +138,9 @@ public:
 
   // Whether a hyperplane is proved to hold the common face of polytopes i and j, with the other
   // vertices of i strictly above and those of j strictly below: w is near its normal vector, and
-  // exactly normal where the common face has at most one vertex.
-  bool apart(std::int64_t i, std::int64_t j, double *w) {
+  // exactly normal where the common face has at most one vertex. `face` is the dimension of the
+  // common face, or −1 where it is not known.
+  bool apart(std::int64_t i, std::int64_t j, std::int64_t face, double *w) {
     std::fill_n(w, m, 0.0);
     collect(i, j);
     const int n = static_cast<int>(above.size() + below.size());
@@ -166,8 +167,8 @@ public:
       exact_w[k] *= scale;
       w[k] = std::nearbyint(exact_w[k] * 4096.0) / 4096.0;  // a short one is easier to keep
     }
-    const bool independent = face_basis(std::min(data.dimension(i), data.dimension(j)));
-    if (!independent) return false;
+    if (face < 0) face = std::min(data.dimension(i), data.dimension(j)) - 1;
+    if (!face_basis(face)) return false;
     if (proved(w)) return true;
     std::copy(exact_w.begin(), exact_w.end(), w);
     return proved(w);
@@ -308,14 +309,15 @@ private:
     return shared.size() == 1 || !chosen.empty();
   }
 
-  // The edges that span the common face, proved independent. A proper face of a d-dimensional
-  // polytope has dimension below d: so many independent edges span it, and so do all edges.
-  bool face_basis(std::int64_t smaller) {
+  // The edges that span the common face, proved independent. They do if they are all edges, or as
+  // many as the dimension of the face can be at most: a proper face of a d-dimensional polytope has
+  // dimension below d.
+  bool face_basis(std::int64_t most) {
     edges = 0;
     inverse_norm = 0.0;
     if (shared.size() <= 1) return true;
     const int k = edges = static_cast<int>(chosen.size());
-    if (static_cast<int>(shared.size()) != k + 1 && k != smaller - 1) return false;
+    if (static_cast<int>(shared.size()) != k + 1 && k != most) return false;
     edge.assign(static_cast<std::size_t>(k) * m, 0.0);
     edge_error = edge;
     const std::int64_t base = shared[0];
