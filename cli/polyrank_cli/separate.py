@@ -109,6 +109,8 @@ def _show(found: Separation) -> None:
     lines = [f"M: {space.name} in R^{space.ambient}, {found.restriction.network.name}"]
     if space.note:
         lines.append(space.note)
+    if space.degrees is not None:
+        lines.append("M is a skeleton: nothing is said of the simplices above its dimension")
     if found.unclassed:
         lines.append(
             f"{found.unclassed:,} simplices are in none of the classes: nothing is said of them"

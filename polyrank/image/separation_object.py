@@ -34,6 +34,7 @@ def separation_object(found: Separation) -> dict[str, Any]:
             "simplices": list(manifold.complex.cells),
             "ambient": manifold.ambient,
             "note": manifold.note,
+            "skeleton": manifold.degrees is not None,
         },
         "classes_by": found.by,
         "classes": list(found.classes),

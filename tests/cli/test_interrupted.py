@@ -48,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _network(folder / "n30.npz", 30, 100, 1)
     _network(folder / "n12.npz", 12, 40, 40, 3)
     _network(folder / "n5.npz", 5, 200, 200, 1)
+    _network(folder / "n3.npz", 3, 3, 3, 3)
     np.save(folder / "points.npy", np.random.default_rng(1).normal(size=(3, 784)))
     return folder
 
@@ -177,6 +178,7 @@ def test_minrank_prints_what_is_proved(folder, begin, arguments):
         ),
         pytest.param(["complex", "solid.npz", "--box", "-1", "1"], marks=SLOW),
         pytest.param(["slice", "wide.npz", "--through", "points.npy", "--extended"]),
+        pytest.param(["separate", "n3.npz", "linked-tori:500"], marks=SLOW),
         pytest.param(["sample", "wide.npz", "--normal", "10000000"], marks=SLOW),
         pytest.param(["sample", "n5.npz", "--uniform", "10000000", "--box", "-1", "1"], marks=SLOW),
     ],

@@ -111,6 +111,22 @@ def test_rings_and_only_some_classes(polyrank: Callable[..., Outcome], tmp_path:
     assert "1 (x2)" in ran.out
 
 
+def test_a_skeleton_is_called_one(
+    polyrank: Callable[..., Outcome], folding: Path, tmp_path: Path
+) -> None:
+    grid = np.array([[x, y] for x in (0.0, 1.0) for y in (0.0, 1.0)])
+    np.save(tmp_path / "cloud.npy", np.concatenate([grid, grid + [5, 0]]))  # noqa: RUF005
+    np.save(tmp_path / "labels.npy", np.repeat([0, 1], 4))
+    cloud = [tmp_path / "cloud.npy", "--rips", "2", "--labels", tmp_path / "labels.npy"]
+    whole = polyrank("separate", folding, *cloud)
+    assert whole.status == 0, whole.err
+    assert "skeleton" not in whole.out
+    part = polyrank("separate", folding, *cloud, "--max-dimension", "1")
+    assert "M is a skeleton: nothing is said of the simplices above its dimension" in part.out
+    shown = json.loads(polyrank("separate", folding, *cloud, "--max-dimension", "1", "--json").out)
+    assert shown["manifold"]["skeleton"] is True
+
+
 def test_undecided(polyrank: Callable[..., Outcome], folding: Path) -> None:
     ran = polyrank("separate", folding, "disk-in-annulus:12", "--time", "0", "--layer", "0")
     assert ran.status == 3
