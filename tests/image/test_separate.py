@@ -13,12 +13,13 @@ from flint import fmpq
 
 from polyrank.errors import DomainError, RefutedError
 from polyrank.image.apart import Disjoint, Meeting
-from polyrank.image.class_pair import HullMeeting
+from polyrank.image.class_pair import HullMeeting, LayerPair
 from polyrank.image.hyperplane import Hyperplane
+from polyrank.image.pieces import pieces
 from polyrank.image.separate import Separation, separate
 from polyrank.image.separation_object import SCOPE, separation_object
 from polyrank.lp.deadline import OutOfTimeError
-from polyrank.network.forward import forward_exact
+from polyrank.network.forward import forward, forward_exact
 from polyrank.network.normal_form import Layer, Network, affine_layer
 from polyrank.network.rational import RationalArray, fmpq_from_text
 from polyrank.topology.manifold import Manifold, build_manifold
@@ -219,12 +220,68 @@ def test_distances_are_lower_bounds(seed: int) -> None:
         assert bound <= least
         assert bound <= row.images.near * (1 + 1e-9)
         assert bound > 0.99 * row.images.near
-        for (i, j), w, t in zip(
-            row.images.pairs, row.images.normals, row.images.offsets, strict=True
-        ):
-            assert i != j
-            assert np.isfinite(w).all()
-            assert math.isfinite(t)
+        # a fine sample of the curves themselves
+        x = found.restriction.manifold.points.approx.reshape(2, 40, 2)
+        t = np.arange(25)[None, None, :, None] / 25
+        curve = (1 - t) * x[:, :, None] + t * np.roll(x, -1, axis=1)[:, :, None]
+        values = forward(net, curve.reshape(-1, 2), layer=row.layer) if row.layer else curve
+        sides = values.reshape(2, 1000, -1)
+        least = min(float(np.linalg.norm(sides[1] - y, axis=1).min()) for y in sides[0])
+        assert bound <= least * (1 + 1e-9)
+        verify_planes(found, row)
+
+
+def verify_planes(found: Separation, row: LayerPair) -> None:
+    """Every hyperplane in rationals, at the exact images of all vertices of both pieces."""
+    assert isinstance(row.images, Disjoint)
+    own = pieces(found.restriction, row.layer)
+    seen = set()
+    planes = [(pair, w.tolist(), float(t)) for pair, w, t in zip(
+        map(tuple, row.images.pairs.tolist()), row.images.normals, row.images.offsets, strict=True
+    )]  # fmt: skip
+    for (i, j), w, t in planes:
+        seen.add((i, j))
+        if (i, j) in row.images.exact:
+            assert all(map(math.isnan, w))
+            continue
+        normal = [fmpq(*v.as_integer_ratio()) for v in w]
+        offset = fmpq(*t.as_integer_ratio())
+        ends = [
+            [
+                sum((a * b for a, b in zip(normal, y, strict=True)), fmpq(0))
+                for y in own.exact_image(p)
+            ]
+            for p in (i, j)
+        ]
+        assert min(ends[0]) > offset > max(ends[1])
+        gap, square = min(ends[0]) - max(ends[1]), sum((a * a for a in normal), fmpq(0))
+        assert gap * gap >= row.images.distance**2 * square
+    for (i, j), plane in row.images.exact.items():
+        assert min(plane.value(y) for y in own.exact_image(i)) > 0
+        assert max(plane.value(y) for y in own.exact_image(j)) < 0
+    assert len(seen) == len(row.images.pairs)
+    # all other pairs have boxes further apart, or the floats of a pair that is there
+    low, high = own.boxes()
+    family = {}
+    for p in range(own.count):
+        d, number = int(own.carrier_dimension[p]), int(own.carrier[p])
+        family.setdefault(int(found.restriction.manifold.labels[d][number]), []).append(p)
+    bound = float(row.images.distance.p) / float(row.images.distance.q)
+    for i, j in product(family[0], family[1]):
+        apart = np.maximum(0, np.maximum(low[j] - high[i], low[i] - high[j]))
+        assert (i, j) in seen or np.linalg.norm(apart) >= bound * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("power", [0, -400, 400])
+def test_hyperplanes_of_surfaces(power: int) -> None:
+    """No two pieces have one image here, so that every near pair is listed."""
+    scale = 2.0**power
+    net = network((scale * np.eye(3), [0, 0, 0], 0.5), output=([[1, 2, 0], [0, 1, 3]], [0, 0]))
+    found = separate(net, shape("linked-tori:4,tube=1/4"))
+    for row in found.rows:
+        if row.disjoint:
+            verify_planes(found, row)
+    assert found.rows[1].disjoint
 
 
 def test_many_pieces_with_one_image_are_one() -> None:
