@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from itertools import accumulate
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -73,7 +74,7 @@ class Branch:
     def __init__(self, network: Network, origin: fmpq_mat, basis: fmpq_mat) -> None:
         self.network = network
         self.k = basis.ncols()
-        self.starts: list[int] = np.concatenate([[0], np.cumsum(network.bits)]).tolist()
+        self.starts = list(accumulate(network.bits, initial=0))
         self._chart = beside(basis, origin)
         self._kept: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
         self._entries = 0
