@@ -77,6 +77,13 @@ def enumerate_command(
         ),
     ] = None,
     limit: LimitChoice,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a cluster of Dask: its scheduler's address, or local:N for N processes.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -133,7 +140,13 @@ def enumerate_command(
             loaded = None if network is None else reading.load(network)
             _end(
                 lambda progress: pr.resume_run(
-                    resume, loaded, jobs=jobs, limits=limits, progress=progress, foresight=tell
+                    resume,
+                    loaded,
+                    jobs=jobs,
+                    limits=limits,
+                    progress=progress,
+                    foresight=tell,
+                    cluster=cluster,
                 ),
                 resume,
                 graph=graph,
@@ -179,6 +192,7 @@ def enumerate_command(
                 jobs=jobs,
                 limits=limits,
                 foresight=tell,
+                cluster=cluster,
             ),
             output,
             graph=graph,

@@ -54,7 +54,7 @@ class VertexCell:
 Cell = Task | VertexCell
 
 #: Subtrees that a task leaves at most.
-_PARTS = 4
+_PARTS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ class Subtree:
 def divided(rest: Sequence[tuple[Cell, float]], generation: int) -> tuple[Subtree, ...]:
     """Open cells, the next one first, as subtrees in the same order.
 
-    The last cells are the largest: each becomes a subtree, all others together another one.
+    The last cell is the largest: it becomes one subtree, all others together another one.
     """
     if not rest:
         return ()

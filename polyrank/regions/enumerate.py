@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -19,6 +20,7 @@ from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
 from polyrank.posed.section import chart_for
+from polyrank.regions.cluster import DaskCrew, cluster_client
 from polyrank.regions.crew import Crew, Threads, conduct
 from polyrank.regions.foresight import Foresight, InBackground, foresee
 from polyrank.regions.limits import LimitReached, Limits
@@ -57,6 +59,7 @@ def enumerate_regions(
     jobs: int | None = None,
     limits: Limits | None = None,
     foresight: Callable[[Foresight], None] | None = None,
+    cluster: str | None = None,
 ) -> Run:
     """Enumerate the activation regions of a network on a domain, certified.
 
@@ -94,6 +97,9 @@ def enumerate_regions(
         Receives proved bounds before the search begins where it could not end, and an estimate of a
         run that takes more than a few seconds; it may raise
         :class:`~polyrank.regions.limits.LimitReached` to stop it.
+    cluster : str, optional
+        Work on a cluster of Dask distributed instead of threads: the address of its scheduler, or
+        ``local:N`` for N processes on this machine. The run does not depend on it.
 
     Returns
     -------
@@ -173,7 +179,7 @@ def enumerate_regions(
         if own_file and directory is not None:
             save(network, directory / NETWORK_NAME)
 
-    work = _Work(plan, maker, jobs, limits, progress, foresight, begun, charted)
+    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
     return work.run(writer, prepare)
 
 
@@ -185,6 +191,7 @@ def resume_run(
     limits: Limits | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
     foresight: Callable[[Foresight], None] | None = None,
+    cluster: str | None = None,
 ) -> Run:
     """Go on with a run that was interrupted, stopped, killed, or failed.
 
@@ -197,7 +204,7 @@ def resume_run(
         The run directory.
     network : Network, optional
         The network, where it is no longer in the file that the run names.
-    jobs, limits, progress, foresight
+    jobs, limits, progress, foresight, cluster
         As for :func:`enumerate_regions`; limits count from now.
 
     Returns
@@ -248,7 +255,8 @@ def resume_run(
     writer = RunWriter.resume(directory, plan)
     charted = time.perf_counter()
     maker = PieceMaker(plan)
-    return _Work(plan, maker, jobs, limits, progress, foresight, begun, charted).run(writer)
+    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
+    return work.run(writer)
 
 
 def _check_jobs(jobs: int | None) -> None:
@@ -283,6 +291,7 @@ class _Work:
     limits: Limits | None
     progress: Callable[[SearchProgress], None] | None
     foresight: Callable[[Foresight], None] | None
+    cluster: str | None
     begun: float
     charted: float
     guessing: InBackground | None = None
@@ -297,9 +306,13 @@ class _Work:
             On Ctrl-C.
         """
         try:
-            with writer:
+            with writer, ExitStack() as stack:
                 prepare()
-                crew = crew_of(self.plan, self.maker, self.jobs)
+                if self.cluster is None:
+                    crew = crew_of(self.plan, self.maker, self.jobs)
+                else:
+                    client = stack.enter_context(cluster_client(self.cluster))
+                    crew = DaskCrew(client, self.plan, writer.domain)
                 try:
                     conduct(
                         crew,

@@ -193,6 +193,12 @@ class RunWriter:
                     raise RunError(f"{file} is missing, which {path} says is done")
 
     @property
+    def domain(self) -> Mapping[str, Any]:
+        """The domain as it describes itself."""
+        described: Mapping[str, Any] = self._manifest["domain"]
+        return described
+
+    @property
     def rows(self) -> int:
         """Regions received so far."""
         return self._histogram.rows

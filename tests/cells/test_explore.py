@@ -141,7 +141,7 @@ def test_many_tasks(widths: Sequence[int], domain: Any, engine: str) -> None:
         return
     one = _in_tasks(net, where, engine, works, seed=0, proof=True)
     assert one["codeword"] == b"".join(rows)
-    assert len(one["tasks"]) > 3
+    assert len(one["tasks"]) >= 3
     assert one == _in_tasks(net, where, engine, works, seed=5, proof=True, same_worker=False)
 
 
@@ -185,7 +185,7 @@ def test_prefixes_of_open_cells() -> None:
 def test_order_and_sizes_of_what_is_left() -> None:
     cells: list[Any] = [(bytes([i]), 2.0**-i) for i in range(10, 0, -1)]
     trees = divided(cells, 3)
-    assert [len(t.cells) for t in trees] == [7, 1, 1, 1]
+    assert [len(t.cells) for t in trees] == [9, 1]
     assert [c for t in trees for c in t.cells] == [c for c, _ in cells]
     assert {t.generation for t in trees} == {3}
     assert sum(t.share for t in trees) == pytest.approx(1.0 - 2.0**-10)

@@ -1,0 +1,260 @@
+"""Workers on other machines: tasks as futures of Dask distributed.
+
+A task is a pure function of the question and a subtree (:mod:`polyrank.regions.pieces`), so Dask
+may run it anywhere, and again where a worker has died: what it gives is the same. What comes back
+is the shard itself, a few megabytes; the process that began the run writes it. Scheduling, and
+noticing workers that come and go, is Dask's own business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import queue
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polyrank.cells.explore import Explored
+from polyrank.cells.subtree import subtree_from_json, subtree_to_json
+from polyrank.errors import RunError, UnsupportedError
+from polyrank.native.library import built_from
+from polyrank.network.formats import load
+from polyrank.network.formats.writing import save
+from polyrank.network.normal_form import Network
+from polyrank.polyhedra.domain import domain_from_dict
+from polyrank.posed.section import chart_for
+from polyrank.regions.crew import Ticket
+from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.pieces import Piece, PieceMaker
+from polyrank.regions.plan import Plan
+
+__all__ = ["DaskCrew", "cluster_client"]
+
+#: Attempts of a task that raises; a task whose workers die is given up by Dask after three.
+_ATTEMPTS = 3
+_TIMEOUT = "20s"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a worker needs to know, once."""
+
+    key: str
+    network: str
+    domain: Mapping[str, Any]
+    layers: int
+    engine: str
+    proof: bool
+    keep: Any
+    work: tuple[float, ...]
+    core: str
+
+    @classmethod
+    def of(cls, plan: Plan, domain: Mapping[str, Any]) -> Question:
+        """The question of a plan; the chart is made from the domain again, by whoever works."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "network.json"
+            save(plan.network, file)
+            text = file.read_text(encoding="utf-8")
+        key = uuid.uuid4().hex
+        return cls(
+            key,
+            text,
+            dict(domain),
+            plan.layers,
+            plan.engine,
+            plan.proof,
+            plan.keep,
+            plan.work,
+            built_from(),
+        )
+
+    def plan(self) -> Plan:
+        """The plan, on the machine of a worker.
+
+        Raises
+        ------
+        RunError
+            If polyrank is of another build here.
+        """
+        if built_from() != self.core:
+            raise RunError("a worker of the cluster has another build of polyrank")
+        network = self._network()
+        chart = chart_for(network, domain_from_dict(self.domain))
+        return Plan(network, chart, self.layers, self.engine, self.proof, self.keep, self.work)
+
+    def _network(self) -> Network:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "network.json"
+            file.write_text(self.network, encoding="utf-8")
+            return load(file)
+
+
+#: Workers of this process, by question and thread: made for the first task.
+_makers: dict[tuple[str, int], PieceMaker] = {}
+
+
+def itself(question: Question) -> Question:
+    """The question, on a worker of the cluster."""
+    return question
+
+
+def work_on(question: Question, tree: str) -> dict[str, Any]:
+    """One task, on a worker of the cluster."""
+    key = question.key, threading.get_ident()
+    if key not in _makers:
+        for old in [other for other in _makers if other[0] != question.key]:
+            del _makers[old]
+        _makers[key] = PieceMaker(question.plan())
+    piece = _makers[key].make(subtree_from_json(json.loads(tree)))
+    explored = piece.explored
+    return {
+        "rows": piece.rows,
+        "ranks": piece.histogram.as_json(),
+        "digest": piece.digest,
+        "shard": piece.shard,
+        "batches": piece.batches,
+        "log": piece.log,
+        "segments": piece.segments,
+        "log_bytes": piece.log_bytes,
+        "undecided": explored.undecided,
+        "rest": [json.dumps(subtree_to_json(rest)) for rest in explored.rest],
+        "counts": dict(explored.counts),
+        "seconds": piece.seconds,
+    }
+
+
+def _piece(given: Mapping[str, Any]) -> Piece:
+    rest = tuple(subtree_from_json(json.loads(tree)) for tree in given["rest"])
+    return Piece(
+        given["rows"],
+        RankHistogram.from_json(given["ranks"], given["rows"]),
+        given["digest"],
+        given["shard"],
+        tuple(given["batches"]),
+        given["log"],
+        given["segments"],
+        given["log_bytes"],
+        Explored(tuple(given["undecided"]), rest, True, given["counts"]),
+        given["seconds"],
+    )
+
+
+@contextlib.contextmanager
+def cluster_client(address: str) -> Iterator[Any]:
+    """A client of a scheduler, or of N processes here (``local:N``), while the block runs.
+
+    Raises
+    ------
+    UnsupportedError
+        If Dask distributed is not installed.
+    RunError
+        If nobody answers at the address.
+    """
+    try:
+        distributed: Any = importlib.import_module("distributed")  # an extra
+    except ModuleNotFoundError:
+        raise UnsupportedError(
+            "Dask distributed is not installed: pip install 'polyrank[cluster]'"
+        ) from None
+    with contextlib.ExitStack() as stack:
+        kind, _, number = address.partition(":")
+        if kind == "local":
+            if not number.isdecimal() or int(number) < 1:
+                raise RunError(f"{address!r} does not say how many processes: local:4")
+            local = distributed.LocalCluster(
+                n_workers=int(number),
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                silence_logs="CRITICAL",
+            )
+            stack.enter_context(local)
+            yield stack.enter_context(distributed.Client(local))
+            return
+        try:
+            client = distributed.Client(address, timeout=_TIMEOUT)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise RunError(f"no scheduler of Dask answers at {address}: {error}") from None
+        yield stack.enter_context(client)
+
+
+class DaskCrew:
+    """A crew of the workers of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    plan : Plan
+    domain : mapping
+        The domain as it describes itself.
+    """
+
+    def __init__(self, client: Any, plan: Plan, domain: Mapping[str, Any]) -> None:
+        self._client = client
+        self._question = Question.of(plan, domain)
+        # a task of its own, which Dask does again when the worker that holds it dies
+        self._sent = client.submit(
+            itself, self._question, key=f"polyrank-{self._question.key}", pure=False
+        )
+        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._flying: dict[str, tuple[Ticket, Any]] = {}
+
+    @property
+    def room(self) -> int:
+        """Twice as many tasks as threads, so that none waits for the next one."""
+        threads = sum(self._client.nthreads().values()) if self._flying else 1
+        return max(2, 2 * threads) - len(self._flying)
+
+    @property
+    def rows(self) -> int:
+        """Not known before a task is done."""
+        return 0
+
+    def start(self, ticket: Ticket) -> None:
+        """Give them a task."""
+        key = f"polyrank-{self._question.key}-{ticket.number}"
+        future = self._client.submit(
+            work_on,
+            self._sent,
+            json.dumps(subtree_to_json(ticket.tree)),
+            key=key,
+            pure=False,
+            retries=_ATTEMPTS - 1,
+        )
+        self._flying[key] = ticket, future
+        future.add_done_callback(self._results.put)
+
+    def finished(self, seconds: float) -> list[tuple[Ticket, Piece | BaseException]]:
+        """What is done, waiting for it no longer than that."""
+        out: list[tuple[Ticket, Piece | BaseException]] = []
+        with contextlib.suppress(queue.Empty):
+            out.append(self._result(self._results.get(timeout=seconds)))
+            while True:
+                out.append(self._result(self._results.get_nowait()))
+        return out
+
+    def _result(self, future: Any) -> tuple[Ticket, Piece | BaseException]:
+        ticket, _ = self._flying.pop(future.key)
+        try:
+            return ticket, _piece(future.result())
+        except Exception as error:  # noqa: BLE001  (whatever happened on a worker)
+            reason = f"{type(error).__name__}: {error}"
+            return ticket, RunError(
+                f"task {ticket.number} failed on {_ATTEMPTS} workers of the cluster; it stays "
+                f"open, and the run can be resumed ({reason})"
+            )
+
+    def stop(self) -> list[tuple[Ticket, Piece]]:
+        """Let go of all tasks."""
+        for _, future in self._flying.values():
+            with contextlib.suppress(Exception):  # the scheduler may be gone
+                future.cancel(force=True)
+        self._flying = {}
+        return []

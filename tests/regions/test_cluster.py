@@ -1,0 +1,184 @@
+"""Dask distributed: a local cluster, a scheduler with worker processes, workers that die."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import polyrank as pr
+from polyrank.errors import RunError
+from polyrank.regions import cluster as cluster_module
+from polyrank.regions import enumerate as enumerate_module
+from polyrank.regions.plan import Plan
+from tests.conftest import ROOT
+from tests.regions.test_journal import FLAT, NET, contents
+
+pytest.importorskip("distributed")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="kills processes"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+@pytest.fixture
+def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enumerate_module, "TASK_WORK", (500.0, 1000.0, 3000.0))
+
+
+def _port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def scheduler() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers, each a process of its own, on loopback."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "cli")]),
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "60s",
+    }
+    address = f"tcp://127.0.0.1:{_port()}"
+    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    options = ["--host", address, "--no-dashboard"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    head = subprocess.Popen([*dask, *options], env=environment, **quiet)
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny"]
+    workers = [
+        subprocess.Popen([*worker, "--nthreads", "1", "--no-dashboard"], env=environment, **quiet)
+        for _ in range(2)
+    ]
+    yield address, workers
+    for process in (*workers, head):
+        process.kill()
+        process.wait()
+
+
+def test_a_scheduler_and_a_worker_that_is_killed(
+    scheduler: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path, small_tasks: None
+) -> None:
+    address, workers = scheduler
+    whole = pr.enumerate_regions(NET, out=tmp_path / "alone", proof=True, jobs=1)
+    killed = False
+
+    def kill(state: Any) -> None:
+        nonlocal killed
+        if state.regions > 300 and not killed:
+            killed = True
+            workers[0].send_signal(signal.SIGKILL)
+
+    run = pr.enumerate_regions(
+        NET, out=tmp_path / "cluster", proof=True, cluster=address, progress=kill
+    )
+    assert killed
+    assert run.certified
+    assert run.manifest["content"] == whole.manifest["content"]
+    assert contents(tmp_path / "cluster") == contents(tmp_path / "alone")
+    # stopped on one crew, resumed on the other
+    out = tmp_path / "both"
+    pr.enumerate_regions(NET, out=out, proof=True, limits=pr.Limits(regions=100))
+    assert pr.resume_run(out, NET, cluster=address).certified
+    assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_a_local_cluster_and_vertices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enumerate_module, "TASK_WORK", (10.0, 20.0, 40.0))
+    alone = pr.enumerate_regions(FLAT, jobs=1)
+    run = pr.enumerate_regions(FLAT, cluster="local:2")
+    assert run.certified
+    assert run.table == alone.table
+    assert run.manifest["content"] == alone.manifest["content"]
+
+
+class _Client:
+    """Runs every task at once, in this process."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+
+    def nthreads(self) -> dict[str, int]:
+        return {"one": 1}
+
+    def submit(self, function: Any, *arguments: Any, key: str, retries: int = 0, **_: Any) -> Any:
+        if function is cluster_module.itself:
+            return arguments[0]
+        return _Future(function, arguments, key, self)
+
+
+class _Future:
+    def __init__(self, function: Any, arguments: Any, key: str, client: _Client) -> None:
+        self.key, self.client = key, client
+        self.call = lambda: function(*arguments)
+
+    def add_done_callback(self, call: Any) -> None:
+        call(self)
+
+    def result(self) -> Any:
+        if self.client.fails:
+            raise MemoryError("no room")
+        return self.call()
+
+    def cancel(self, *, force: bool) -> None:
+        pass
+
+
+def test_a_task_that_fails_everywhere_is_reported(
+    tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import contextlib
+
+    monkeypatch.setattr(
+        enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client(fails=1))
+    )
+    with pytest.raises(RunError, match=r"task 0 failed on 3 workers .*MemoryError: no room"):
+        pr.enumerate_regions(NET, out=tmp_path / "run", cluster="fake")
+    run = pr.open_run(tmp_path / "run")
+    assert (run.status, run.count) == ("failed", 0)
+    monkeypatch.setattr(
+        enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client())
+    )
+    assert (
+        pr.resume_run(tmp_path / "run", NET, cluster="fake").count
+        == pr.enumerate_regions(NET).count
+    )
+
+
+def test_a_worker_of_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = pr.WholeSpace()
+    from polyrank.posed.section import chart_for
+
+    plan = Plan(NET, chart_for(NET, where), 3, "dictionary")
+    question = cluster_module.Question.of(plan, where.describe())
+    again = question.plan()
+    assert again.network.sha256 == NET.sha256
+    monkeypatch.setattr(cluster_module, "built_from", lambda: "other")
+    with pytest.raises(RunError, match="has another build"):
+        question.plan()
+
+
+@pytest.mark.parametrize("address", ["local:", "local:0", "local:x"])
+def test_clusters_that_are_none(address: str) -> None:
+    with pytest.raises(RunError, match="does not say how many processes"):
+        pr.enumerate_regions(NET, cluster=address)
+
+
+def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_TIMEOUT", "1s")
+    with pytest.raises(RunError, match="no scheduler of Dask answers at"):
+        pr.enumerate_regions(NET, cluster=f"tcp://127.0.0.1:{_port()}")
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(pr.UnsupportedError, match=re.escape("polyrank[cluster]")):
+        pr.enumerate_regions(NET, cluster="local:1")
