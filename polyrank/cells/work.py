@@ -50,13 +50,13 @@ class Work:
         self.test = test
         self.spent = 0.0
         self._start = (0, 0, 0)
-        self._seen = 0
+        self._seen = (0, 0)
         self._next = _FIRST_LOOK
 
     def begin(self, cells: int, tests: int, exact: int) -> None:
         """Count from here: cells, tests and pivots, cells in rationals so far."""
         self._start = cells, tests, exact
-        self._seen = tests
+        self._seen = cells, tests
         self._next = cells + _FIRST_LOOK
 
     @property
@@ -69,15 +69,18 @@ class Work:
         return max(1, self._next - cells)
 
     def look(self, cells: int, tests: Callable[[], int], exact: int) -> None:
-        """Count what was done; tests and pivots only where it is time."""
+        """Count what was done: cells in rationals at once, all else only where it is time.
+
+        Between two looks the clock decides how far a search has come.
+        """
         due = cells >= self._next
         if due:
-            self._seen = tests()
+            self._seen = cells, tests()
         first_cell, first_test, first_exact = self._start
-        done = cells - first_cell
+        done = self._seen[0] - first_cell
         self.spent = (
             self.cell * done
-            + self.test * (self._seen - first_test)
+            + self.test * (self._seen[1] - first_test)
             + _EXACT_CELL * (exact - first_exact)
         )
         if due:

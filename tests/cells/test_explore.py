@@ -203,17 +203,18 @@ def test_most_regions_is_never_too_few() -> None:
 
 def test_work_is_looked_at_where_the_counters_say() -> None:
     """However it is cut into calls, it ends at the same cell."""
-    ends = set()
-    for seed in range(20):
-        dice, work = random.Random(seed), Work(50_000.0, cell=1.0, test=2.0)
-        work.begin(1000, 7, 0)
-        cells = 1000
-        while not work.over:
-            cells += min(work.room(cells), dice.randint(1, 400))
-            work.look(cells, lambda: 7 + 3 * (cells - 1000), (cells - 1000) // 900)  # noqa: B023
-        ends.add(cells)
-    assert len(ends) == 1
-    assert 3000 < ends.pop() < 9000
+    for per_cell in (0.0, 1.0, 30.0):
+        ends = set()
+        for seed in range(40):
+            dice, work = random.Random(seed), Work(50_000.0, cell=per_cell, test=2.0)
+            work.begin(1000, 7, 0)
+            cells = 1000
+            while not work.over:
+                cells += min(work.room(cells), dice.randint(1, 400))
+                work.look(cells, lambda: 7 + 3 * (cells - 1000), 0)  # noqa: B023
+            ends.add(cells)
+        assert len(ends) == 1
+        assert 50_000 / (per_cell + 6) <= ends.pop() - 1000 < 2 * 50_000 / (per_cell + 6) + 256
 
 
 def test_bytes_that_are_no_cell() -> None:
