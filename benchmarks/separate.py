@@ -27,7 +27,7 @@ def measure(name: str, network: pr.Network, manifold: Manifold) -> None:
     found = separate(network, manifold, only=[0, 1])
     seconds = time.process_time() - start
     rows = found.pair(0, 1)
-    pairs = sum(len(r.images.pairs) for r in rows if isinstance(r.images, Disjoint))
+    pairs = sum(r.images.count for r in rows if isinstance(r.images, Disjoint))
     meets = found.first_meeting(0, 1)
     separable = [r.layer for r in rows if r.separable]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -41,6 +41,7 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 __all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
 
 _BATCH = 1 << 12
+_MOST_KEPT = 1 << 20  # hyperplanes; 30 to 150 MB
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -77,6 +78,8 @@ class Disjoint:
     normals, offsets : float64 arrays, shapes (k, m) and (k,)
         ``w·y > t`` on the image of the first piece, ``w·y < t`` on that of the second, as the
         dyadic numbers that they are; nan for the pairs in ``exact``.
+    count : int
+        Number of pairs that have a hyperplane; about the first million of them is kept.
     exact : dict
         Pairs of pieces whose hyperplane needs more than floats: (i, j) → :class:`Hyperplane`.
     """
@@ -87,6 +90,7 @@ class Disjoint:
     normals: Floats
     offsets: Floats
     exact: dict[tuple[int, int], Hyperplane]
+    count: int
 
 
 def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | Meeting:
@@ -226,6 +230,7 @@ class _Found:
         self.normals: list[Floats] = []
         self.offsets: list[Floats] = []
         self.exact: dict[tuple[int, int], Hyperplane] = {}
+        self.count = 0
 
     def settle(self, a: Numbers, b: Numbers) -> Meeting | None:
         """Hyperplanes for pairs of pieces, or the first pair that meets."""
@@ -236,7 +241,7 @@ class _Found:
         lower, offset = gaps_along(one, other, normal)
         open_ = np.flatnonzero(~(lower > 0))
         pairs = np.stack([a, b], axis=1)
-        if self.scaled.exponent:
+        if self.scaled.exponent and self.count < _MOST_KEPT:
             for k in np.flatnonzero(lower > 0).tolist():
                 plane = self.scaled.plane(normal[k], float(offset[k]))
                 self.exact[int(a[k]), int(b[k])] = plane
@@ -253,9 +258,11 @@ class _Found:
         known = distance[np.isfinite(distance) & (distance > 0)]
         if known.size:
             self.reach = min(self.reach, float(known.min()))
-        self.pairs.append(pairs)
-        self.normals.append(normal)
-        self.offsets.append(offset)
+        if self.count < _MOST_KEPT:
+            self.pairs.append(pairs)
+            self.normals.append(normal)
+            self.offsets.append(offset)
+        self.count += a.size
         return None
 
     def _exactly(self, i: int, j: int) -> Meeting | None:
@@ -292,6 +299,7 @@ class _Found:
             np.concatenate([np.empty((0, m)), *self.normals]),
             np.concatenate([np.empty(0), *self.offsets]),
             self.exact,
+            self.count,
         )
 
     def _points(self, piece: int) -> Points:

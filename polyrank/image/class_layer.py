@@ -203,7 +203,7 @@ class ClassedLayer:
         nothing = np.empty((0, self.pieces.ambient))
         pairs = np.empty((0, 2), np.int64)
         gap = plane_gap(*sides, plane)
-        return Disjoint(gap, math.nan, pairs, nothing, nothing[:, 0], {})
+        return Disjoint(gap, math.nan, pairs, nothing, nothing[:, 0], {}, 0)
 
     def _linear(self, first: int, second: int) -> Hyperplane | HullMeeting:
         corners = self.corners(first), self.corners(second)

@@ -75,7 +75,7 @@ def _row(row: LayerPair) -> dict[str, Any]:
         shown["distance_at_least"] = str(row.images.distance)
         near = row.images.near
         shown["distance_about"] = near if math.isfinite(near) else None
-        shown["pairs_with_hyperplane"] = len(row.images.pairs)
+        shown["pairs_with_hyperplane"] = row.images.count
     elif isinstance(row.images, Meeting):
         shown["meeting"] = {
             "image": _texts(row.images.image),

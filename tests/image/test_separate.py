@@ -341,6 +341,19 @@ def test_gaps_whose_squares_vanish() -> None:
             assert row.images.distance == fmpq(1, 2**700)
 
 
+def test_not_all_hyperplanes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(output=(np.eye(3), [0, 0, 0]))
+    whole = separate(net, shape("linked-tori:6"), layers=[0]).rows[0].images
+    monkeypatch.setattr("polyrank.image.apart._MOST_KEPT", 1)
+    monkeypatch.setattr("polyrank.image.apart._BATCH", 16)
+    part = separate(net, shape("linked-tori:6"), layers=[0]).rows[0].images
+    assert isinstance(whole, Disjoint)
+    assert isinstance(part, Disjoint)
+    assert len(whole.pairs) == whole.count
+    assert len(part.pairs) <= 16 < part.count
+    assert part.distance > fmpq(99, 100) * whole.distance
+
+
 def test_known_distance() -> None:
     """Two squares at distance 1/2: the bound is just below it."""
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
