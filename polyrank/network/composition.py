@@ -61,13 +61,15 @@ def activation(layer: Layer, z: fmpq_mat, active: Iterable[bool]) -> fmpq_mat:
     ]
     if all(slope == 1 for slope in slopes):
         return z
-    rows, columns = z.nrows(), z.ncols()
-    out = fmpq_mat(rows, columns)
-    for i, slope in enumerate(slopes):
-        if slope != 0:
-            for j in range(columns):
-                out[i, j] = slope * z[i, j]
-    return out
+    columns = z.ncols()
+    nothing = [fmpq(0)] * columns
+    entries: list[fmpq] = []
+    for slope, row in zip(slopes, z.tolist(), strict=True):
+        if slope == 0:
+            entries += nothing
+        else:
+            entries += row if slope == 1 else [slope * v for v in row]
+    return fmpq_mat(z.nrows(), columns, entries)
 
 
 def exact_step(layer: Layer, h: fmpq_mat) -> tuple[list[fmpq], fmpq_mat]:

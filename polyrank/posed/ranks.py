@@ -11,6 +11,7 @@ from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
+from flint import fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.exact_rank import exact_rank
@@ -63,11 +64,20 @@ class ExactRanks:
             else:
                 live = np.where(self._branch.active(k, codeword), *sloped_units(layer))
                 live[layer.has_hyperplane] &= ~zero[starts[k - 1] : starts[k]]
-                most = min(rank, int(live.sum()))
-                linear = self._branch.linear_part(k, codeword)
-                self._known[key] = exact_rank(linear, at_most=most)
+                self._known[key] = self._rank(k, codeword, np.flatnonzero(live), rank)
                 if len(self._known) > _CACHED:
                     self._known.popitem(last=False)
             rank = self._known[key]
             out.append(rank)
         return out
+
+    def _rank(
+        self, layer: int, codeword: NDArray[np.bool_], live: NDArray[np.int64], below: int
+    ) -> int:
+        """Rank of the rows of the live units: slopes that are not 0 change no rank."""
+        most = min(below, len(live))
+        if most == 0:
+            return 0
+        table = self._branch.preactivation(layer, codeword).tolist()
+        entries = [v for i in live.tolist() for v in table[i][:-1]]
+        return exact_rank(fmpq_mat(len(live), self._branch.k, entries), at_most=most)
