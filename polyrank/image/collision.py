@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import RefutedError
+from polyrank.image.echelon import echelon, kernel
 from polyrank.image.meeting import Meet
 from polyrank.image.pieces import Pieces
 from polyrank.network.composition import exact_step
@@ -76,18 +77,11 @@ def fold(pieces: Pieces, piece: int) -> Collision:
     table = pieces.restriction.vertices
     own = [table.exact_barycentric(v) for v in vertices]
     corners = pieces.simplex(piece)
-    entries = [w.get(c, fmpq(0)) for c in corners for w in own]
-    independent = _pivots(fmpq_mat(len(corners), len(vertices), entries))
+    independent = echelon([[w.get(c, fmpq(0)) for w in own] for c in corners])[1]
     images = [pieces.exact(vertices[c]) for c in independent]
     rows = [[image[k] for image in images] for k in range(pieces.ambient)]
-    rows.append([fmpq(1)] * len(images))
-    matrix = fmpq_mat(len(rows), len(images), [v for row in rows for v in row])
-    reduced, _ = matrix.rref()
-    pivots = _pivots(matrix)
-    free = next(c for c in range(len(images)) if c not in pivots)
-    factors = {independent[free]: fmpq(1)}
-    for r, c in enumerate(pivots):
-        factors[independent[c]] = -reduced[r, free]
+    dependence = kernel([*rows, [fmpq(1)] * len(images)], len(images))[0]
+    factors = dict(zip(independent, dependence, strict=True))
     total = sum((w for w in factors.values() if w > 0), fmpq(0))
     sides = [
         {vertices[c]: sign * w / total for c, w in factors.items() if sign * w > 0}
@@ -120,9 +114,3 @@ def _carried(pieces: Pieces, first: PointOfM, second: PointOfM) -> Collision:
         if layer < pieces.layer:
             one, other = (exact_step(layers[layer], h)[1] for h in (one, other))
     raise RefutedError(f"the images of a collision differ at layer {pieces.layer}")
-
-
-def _pivots(matrix: fmpq_mat) -> list[int]:
-    reduced, rank = matrix.rref()
-    rows = reduced.tolist()[:rank]
-    return [next(c for c, v in enumerate(row) if v != 0) for row in rows]

@@ -14,6 +14,7 @@ from functools import cmp_to_key
 
 from flint import fmpq, fmpq_mat
 
+from polyrank.image.echelon import echelon, kernel
 from polyrank.lp.certificates import Minimum, Unbounded
 from polyrank.lp.exact import minimise
 from polyrank.lp.farkas import integer_row
@@ -49,9 +50,7 @@ def chart(vertices: Sequence[Sequence[fmpq]], dimension: int) -> Chart:
     """The chart of a point, segment or polygon with these vertices, all of them extreme."""
     origin = tuple(vertices[0])
     spread = [[a - b for a, b in zip(v, origin, strict=True)] for v in vertices]
-    table = fmpq_mat(len(spread), len(origin), [v for row in spread for v in row])
-    reduced = table.rref()[0].tolist()[:dimension]
-    pivots = [next(c for c, v in enumerate(row) if v != 0) for row in reduced]
+    reduced, pivots = echelon(spread)
     corners = [tuple(row[c] for c in pivots) for row in spread]
     if dimension == 2:
         corners = _around(corners)
@@ -94,14 +93,16 @@ def intersection(first: Chart, second: Chart) -> tuple[list[Point], list[Point]]
         Empty if the two do not meet; one point, two points, or a polygon with three or more.
     """
     d, e, m = len(first.basis), len(second.basis), len(first.origin)
-    entries: list[fmpq] = []
-    for k in range(m):
-        entries += [row[k] for row in first.basis]
-        entries += [-row[k] for row in second.basis]
-        entries.append(second.origin[k] - first.origin[k])
-    table, rank = fmpq_mat(m, d + e + 1, entries).rref()
-    rows = table.tolist()[:rank]
-    pivots = [next(c for c, v in enumerate(row) if v != 0) for row in rows]
+    rows, pivots = echelon(
+        [
+            [
+                *(row[k] for row in first.basis),
+                *(-row[k] for row in second.basis),
+                second.origin[k] - first.origin[k],
+            ]
+            for k in range(m)
+        ]
+    )
     if d + e in pivots:
         return [], []
     free = [c for c in range(d + e) if c not in pivots]
@@ -241,11 +242,11 @@ def meeting_dimension(first: Sequence[Sequence[fmpq]], second: Sequence[Sequence
         [*p, sign] for part, sign in zip(sides, (fmpq(1), fmpq(-1)), strict=True) for p in part
     ]
     n = len(columns)
-    kernel = _kernel([[c[i] for c in columns] for i in range(len(columns[0]))], n)
-    k = len(kernel)
+    null = kernel([[c[i] for c in columns] for i in range(len(columns[0]))], n)
+    k = len(null)
     count = len(first)
-    total = [sum((kernel[l][i] for i in range(count)), fmpq(0)) for l in range(k)]
-    rows = [integer_row([*(kernel[l][i] for l in range(k)), fmpq(0)]) for i in range(n)]
+    total = [sum((null[l][i] for i in range(count)), fmpq(0)) for l in range(k)]
+    rows = [integer_row([*(null[l][i] for l in range(k)), fmpq(0)]) for i in range(n)]
     rows.append(integer_row([*(-v for v in total), fmpq(1)]))
     positive = []
     for i in range(n):
@@ -261,25 +262,6 @@ def meeting_dimension(first: Sequence[Sequence[fmpq]], second: Sequence[Sequence
         (second, [i - count for i in positive if i >= count]),
     ):
         own = [[a - b for a, b in zip(part[i], part[chosen[0]], strict=True)] for i in chosen[1:]]
-        dimension += _rank(own)
+        dimension += len(echelon(own)[0])
         edges += own
-    return dimension - _rank(edges)
-
-
-def _rank(rows: list[list[fmpq]]) -> int:
-    if not rows:
-        return 0
-    return int(fmpq_mat(len(rows), len(rows[0]), [v for row in rows for v in row]).rank())
-
-
-def _kernel(rows: list[list[fmpq]], n: int) -> list[list[fmpq]]:
-    table, rank = fmpq_mat(len(rows), n, [v for row in rows for v in row]).rref()
-    kept = table.tolist()[:rank]
-    pivots = [next(c for c, v in enumerate(row) if v != 0) for row in kept]
-    out = []
-    for f in (c for c in range(n) if c not in pivots):
-        vector = [fmpq(int(c == f)) for c in range(n)]
-        for row, p in zip(kept, pivots, strict=True):
-            vector[p] = -row[f]
-        out.append(vector)
-    return out
+    return dimension - len(echelon(edges)[0])

@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.image.echelon import echelon
 from polyrank.image.pieces import Pieces
 from polyrank.lp.certificates import Infeasible, Minimum
 from polyrank.lp.exact import minimise
@@ -125,7 +126,7 @@ def _face_dimension(pieces: Pieces, i: int, j: int) -> int:
     """Dimension of the common face, exact; −1 if there is none."""
     corners = [pieces.exact(v) for v in pieces.common_face(i, j).tolist()]
     edges = [[a - b for a, b in zip(p, corners[0], strict=True)] for p in corners[1:]]
-    return len(_echelon(edges)[1]) if corners else -1
+    return len(echelon(edges)[1]) if corners else -1
 
 
 def decide(pieces: Pieces, i: int, j: int, *, share_face: bool = True) -> Apart | Meet:
@@ -189,9 +190,9 @@ def separate_exactly(
         first, second = ([[*p, fmpq(1)] for p in part] for part in (above, below))
         base, edges = [fmpq(0)] * m, []
     rows = first + [[-x for x in row] for row in second]
-    reduced, pivots = _echelon(edges)
+    reduced, pivots = echelon(edges)
     free = [_modulo(row, reduced, pivots) for row in rows]
-    _, columns = _echelon(free)
+    _, columns = echelon(free)
     chart = [[row[c] for c in columns] for row in free]
     integers = [integer_row([*row, fmpq(-1)]) for row in chart]
     found = minimise(integers, (0,) * (len(columns) + 1), vertex=False)
@@ -248,20 +249,11 @@ def _coordinates(edges: list[list[fmpq]], vector: list[fmpq]) -> list[fmpq]:
     if not edges:
         return []
     columns = [[row[c] for row in edges] + [vector[c]] for c in range(len(vector))]
-    reduced, pivots = _echelon(columns)
+    reduced, pivots = echelon(columns)
     out = [fmpq(0)] * len(edges)
     for row, p in zip(reduced, pivots, strict=True):
         out[p] = row[-1]
     return out
-
-
-def _echelon(rows: list[list[fmpq]]) -> tuple[list[list[fmpq]], list[int]]:
-    """The rows of the reduced row echelon form that are not 0, and their pivot columns."""
-    if not rows or not rows[0]:
-        return [], []
-    table, rank = fmpq_mat(len(rows), len(rows[0]), [v for row in rows for v in row]).rref()
-    kept = table.tolist()[:rank]
-    return kept, [next(c for c, v in enumerate(row) if v != 0) for row in kept]
 
 
 def _modulo(row: list[fmpq], reduced: list[list[fmpq]], pivots: list[int]) -> list[fmpq]:

@@ -29,6 +29,7 @@ from typing import Literal
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import RefutedError
+from polyrank.image.echelon import kernel
 from polyrank.image.one_to_one import on_space
 from polyrank.lp.certificates import Infeasible, Minimum, Unbounded
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
@@ -133,16 +134,7 @@ def _region(layer: Layer, witness: Point) -> _Region:
 
 def _orthogonal(rows: list[list[fmpq]], n: int) -> Point:
     """A vector that is orthogonal to the rows and not 0; empty if there is none."""
-    table, rank = fmpq_mat(len(rows), n, [v for row in rows for v in row]).rref()
-    kept = table.tolist()[:rank]
-    pivots = [next(c for c, v in enumerate(row) if v != 0) for row in kept]
-    if rank == n:
-        return ()
-    free = next(c for c in range(n) if c not in pivots)
-    out = [fmpq(int(c == free)) for c in range(n)]
-    for row, p in zip(kept, pivots, strict=True):
-        out[p] = -row[free]
-    return tuple(out)
+    return tuple(next(iter(kernel(rows, n)), ()))
 
 
 def _around(layer: Layer, witness: Point, v: Point) -> tuple[Point, Point]:
