@@ -23,6 +23,7 @@ from polyrank.minrank.bound import ChainBound, chain_bound
 from polyrank.minrank.cell import LiveCell, LiveCells, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_witness, depth_at
+from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
@@ -43,6 +44,7 @@ __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 _NO_BITS = np.zeros(0, dtype=bool)
 _TASKS = 512
 """Prefixes that are kept until the search goes on below them."""
+_EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
@@ -205,7 +207,7 @@ class _Minimum:
         try:
             self._look_around(seed, attempts)
             if len(self.network.layers) == 1:
-                self._single(self._first_cell())
+                self._single(self._first_cell(), seed)
             elif not self._finished():
                 self._below_last(None, stages(self.network, self.chart, self.chain), 0)
                 if not self.undecided:
@@ -302,16 +304,20 @@ class _Minimum:
     # -----------------------------------------------------------------------------------------
     # one layer
 
-    def _single(self, cell: LiveCell) -> None:
+    def _single(self, cell: LiveCell, seed: int) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
+        exchanged = False
         flats = FlatSearch(cell, PRIMES[0], self.highs)
         try:
             if self.milp:
                 self._ask_solver(cell)
             while self.lower < self.best.rank:
                 elapsed = time.perf_counter() - self.begun
-                if self.milp is None and not self.solver_asked and elapsed > _SOLVER_AFTER:
+                if not exchanged and elapsed > _EXCHANGE_AFTER:
+                    exchanged = True
+                    self._exchange(cell, seed)
+                elif self.milp is None and not self.solver_asked and elapsed > _SOLVER_AFTER:
                     self._ask_solver(cell)
                 elif self._refuted(flats, self.lower + 1):
                     self._prove(self.lower + 1)
@@ -335,6 +341,16 @@ class _Minimum:
                 return False
         # every prime divides some minor: not decided
         raise Unfinished
+
+    def _exchange(self, cell: LiveCell, seed: int) -> None:
+        """Look for better regions from the best one."""
+        point = self.best.chart_point
+        live = [i for i, row in enumerate(cell.switching) if value_at(row, point) > 0]
+        for better in points_by_exchange(cell, np.array(live, dtype=np.int64), seed):
+            self._in_time()
+            self._at(better, cell.walls)
+            if self.best.rank <= self.lower:
+                return
 
     def _ask_solver(self, cell: LiveCell) -> None:
         self.solver_asked = True
