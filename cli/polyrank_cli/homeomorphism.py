@@ -12,6 +12,7 @@ import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
 
 if TYPE_CHECKING:
     from polyrank.image.collision import Collision
@@ -117,18 +118,20 @@ def homeomorphism_command(
 
 def _on_spaces(network: Network, layer: int | None, limit: float, *, as_json: bool) -> None:
     from polyrank.image.statement import on_spaces_object  # noqa: PLC0415
+    from polyrank.network.rational import fmpq_from_text  # noqa: PLC0415
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
-    shown = on_spaces_object(network, layer, limit)
+    found = on_spaces_object(network, layer, limit)
     if as_json:
-        typer.echo(json.dumps(shown))
+        typer.echo(json.dumps(found))
     else:
-        rows = [[str(v["layer"]), v["verdict"], v["reason"]] for v in shown["layers"]]
+        rows = [[str(v["layer"]), v["verdict"], v["reason"]] for v in found["layers"]]
         typer.echo(plain_table(["layer", "on R^n", "since"], rows))
-        for own in shown["layers"]:
+        for own in found["layers"]:
             for name, point in zip(("x ", "x'"), own["points"] or (), strict=False):
-                typer.echo(f"layer {own['layer']}: {name} = ({', '.join(point)})")
-    if any(v["verdict"] == "not decided" for v in shown["layers"]):
+                place = short_point([fmpq_from_text(v) for v in point])
+                typer.echo(f"layer {own['layer']}: {name} = {place}")
+    if any(v["verdict"] == "not decided" for v in found["layers"]):
         raise typer.Exit(UNDECIDED)
 
 
@@ -167,7 +170,8 @@ def _show(found: Homeomorphism, decomposition: Overlaps | None) -> None:
         typer.echo(
             f"certified: not one-to-one from layer {found.first_layer} on"
             + (", which is M itself in R^n" if found.first_layer == 0 else "")
-            + (f"; layers 0 to {found.first_layer - 1} are" if found.first_layer else "")
+            + ("; layer 0, M in R^n, is" if found.first_layer == 1 else "")
+            + (f"; layers 0 to {found.first_layer - 1} are" if found.first_layer > 1 else "")
         )
     elif pair is not None:
         typer.echo(
@@ -181,10 +185,16 @@ def _show(found: Homeomorphism, decomposition: Overlaps | None) -> None:
 
 
 def _show_collision(pair: Collision) -> None:
-    for name, own in (("x ", pair.first), ("x'", pair.second)):
-        weights = ", ".join(f"{v}: {w}" for v, w in own.weights.items())
-        typer.echo(f"{name} = ({', '.join(map(str, own.point))}), barycentric {{{weights}}}")
-    typer.echo(f"one image at layer {pair.layer}: ({', '.join(map(str, pair.image))})")
+    lines = [
+        f"{name} = {short_point(own.point)}, on simplex {list(own.weights)} with weights "
+        f"{shown_point(own.weights.values())}"
+        for name, own in (("x ", pair.first), ("x'", pair.second))
+    ]
+    lines.append(f"one image at layer {pair.layer}: {short_point(pair.image)}")
+    for line in lines:
+        typer.echo(line)
+    if any("≈" in line for line in lines):
+        typer.echo(ROUNDED)
 
 
 def _show_overlaps(found: Overlaps) -> None:
@@ -199,7 +209,7 @@ def _show_overlaps(found: Overlaps) -> None:
     for d, share in found.share.items():
         typer.echo(
             f"share of the {d}-dimensional part of M with another point of the same image: "
-            f"{share.by_volume:.6g} by volume; {_short(share.by_simplex)} of its simplices, exactly"
+            f"{share.by_volume:.6g} by volume; {shown(share.by_simplex)} of its simplices, exactly"
         )
     if not found.complete:
         typer.echo("not decided: whether there are more pairs, at the limit")
@@ -209,8 +219,3 @@ def _show_overlaps(found: Overlaps) -> None:
     ]
     header = ["piece", "piece", "simplex", "simplex", "dimension of the overlap"]
     typer.echo(plain_table(header, rows))
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
