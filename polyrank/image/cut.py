@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.image.homogeneous import Point, between, preactivations
@@ -35,16 +35,21 @@ class Parts:
         Per segment the vertices on it, from its first end to its second.
     polygons : list of (int, list of int)
         Parts of faces: the number of the face, and the boundary of the part in its orientation.
+    charts : list of int
+        Per polygon a number: parts with one number ≥ 0 are moved by one injective affine map of the
+        whole space, so that they meet where they met before only; −1 says nothing.
     """
 
     rows: Rows
     chains: list[list[int]]
     polygons: list[tuple[int, list[int]]]
+    charts: list[int]
 
 
 def whole(points: Sequence[Point], edges: Indices, faces: Sequence[Sequence[int]]) -> Parts:
     """A complex that is not cut."""
-    return Parts(list(points), edges.tolist(), [(f, list(own)) for f, own in enumerate(faces)])
+    polygons = [(f, list(own)) for f, own in enumerate(faces)]
+    return Parts(list(points), edges.tolist(), polygons, [-1] * len(polygons))
 
 
 def cut(
@@ -75,7 +80,28 @@ def cut(
             inner.append(len(rows))
             rows.append(between(p, q, int(share.p), int(share.q)))
         chains[e] = [a, *inner, b]
-    return Parts(rows, chains, _polygons(rows, chains, faces, signs, split))
+    polygons = _polygons(rows, chains, faces, signs, split)
+    return Parts(rows, chains, polygons, _charts(rows, polygons, layer))
+
+
+def _charts(rows: Rows, polygons: Sequence[tuple[int, list[int]]], layer: Layer) -> list[int]:
+    if layer.units < layer.inputs:
+        return [-1] * len(polygons)
+    number: dict[tuple[int, ...], int] = {}
+    out = []
+    for _, part in polygons:
+        side = tuple(
+            (max(column) > 0) - (min(column) < 0)
+            for column in zip(*(rows[v][:-1] for v in part), strict=True)
+        )
+        if side not in number:
+            slopes = [pair[s > 0] for s, pair in zip(side, layer.slopes_exact, strict=True)]
+            weight = layer.weight_exact.tolist()
+            entries = [a * v for a, row in zip(slopes, weight, strict=True) for v in row]
+            rank = fmpq_mat(layer.units, layer.inputs, entries).rank()
+            number[side] = len(number) if int(rank) == layer.inputs else -1
+        out.append(number[side])
+    return out
 
 
 def _signs(rows: Rows, split: Indices) -> NDArray[np.int8]:

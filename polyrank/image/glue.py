@@ -67,6 +67,7 @@ class _Polygon:
     plane: Plane
     corners: tuple[int, ...]
     boundary: list[int]  # all listed vertices, counterclockwise in the polygon's own chart
+    map: int  # parts with one number ≥ 0 meet where they met before only
     inner: set[Pair] = field(default_factory=set)  # segments inside of it
 
 
@@ -84,7 +85,7 @@ class _Union:
         numbers: dict[frozenset[int], int] = {}
         walls: set[Pair] = set()
         table = list(self.known)
-        for count, (_, part) in enumerate(parts.polygons):
+        for count, ((_, part), chart) in enumerate(zip(parts.polygons, parts.charts, strict=True)):
             if count % 256 == 0:
                 look()
             ring = self._path([*part, part[0]])[:-1]
@@ -96,7 +97,9 @@ class _Union:
             number = numbers.setdefault(frozenset(corners), len(self.polygons))
             if number == len(self.polygons):
                 boundary = ring[::-1] if plane.flipped else ring
-                self.polygons.append(_Polygon(plane, corners, boundary))
+                self.polygons.append(_Polygon(plane, corners, boundary, chart))
+            elif self.polygons[number].map != chart:
+                self.polygons[number].map = -1
             self.polygon_of_part.append((number, ring))
             walls.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
         self.loose = [s for s in self.segments if s not in walls]
@@ -150,7 +153,8 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
     leader = _meet(union)
     groups = _groups(leader)
     refined = refine(list(union.known), list(union.segments))
-    divided = [_divide(union, own, refined) for own in groups]
+    approx = approximation(refined.points)
+    divided = [_divide(union, own, refined, approx) for own in groups]
     if any(divided):
         refined = refine(list(union.known), list(union.segments))
     faces, of_polygon = _faces(union, groups, refined)
@@ -203,7 +207,8 @@ def _meet(union: _Union) -> list[int]:
     hulls += [pair for line in lines_of(table, union.loose) for pair in line.intervals()]
     hulls += [(v,) for v in lonely]
     solid = np.arange(len(hulls)) < len(polygons)
-    for first, second in open_pairs(approximation(table), hulls, solid):
+    maps = np.array([p.map for p in polygons] + [-1] * (len(hulls) - len(polygons)), np.int64)
+    for first, second in open_pairs(approximation(table), hulls, solid, maps):
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             one = polygons[i]
@@ -248,7 +253,9 @@ def _graph(
     return edges, rings
 
 
-def _divide(union: _Union, own: Sequence[int], refined: Refinement) -> bool:
+def _divide(
+    union: _Union, own: Sequence[int], refined: Refinement, approx: NDArray[np.float64]
+) -> bool:
     """Add chords where an angle inside a polygon is too wide; whether there are any."""
     polygons = [union.polygons[i] for i in own]
     if len(own) == 1 and not polygons[0].inner:
@@ -257,12 +264,14 @@ def _divide(union: _Union, own: Sequence[int], refined: Refinement) -> bool:
     chart = polygons[0].plane.chart
     edges, _ = _graph(union, own, refined)
     wide = wide_corners(edges, refined.points, chart)
-    table = approximation(refined.points)[:, list(chart)]
+    if not wide:
+        return False
     hulls, _ = padded([p.corners for p in polygons])
-    lower, upper = outer_boxes(table, hulls)
+    lower, upper = outer_boxes(approx[:, list(chart)], hulls)
     added = False
     for v, w in wide:
-        near = ((lower <= table[v]) & (table[v] <= upper)).all(axis=1)
+        place = approx[v, list(chart)]
+        near = ((lower <= place) & (place <= upper)).all(axis=1)
         for k in np.flatnonzero(near).tolist():
             found = union.add_chord(polygons[k], refined.points[v], refined.points[w])
             added = added or found

@@ -34,7 +34,7 @@ def padded(hulls: list[tuple[int, ...]]) -> tuple[Indices, Indices]:
 
 
 def open_pairs(
-    approx: Floats, hulls: list[tuple[int, ...]], solid: Flags
+    approx: Floats, hulls: list[tuple[int, ...]], solid: Flags, maps: Indices
 ) -> Iterator[tuple[Indices, Indices]]:
     """Pairs of convex sets that may meet beyond a common corner or a common edge, in chunks.
 
@@ -46,12 +46,14 @@ def open_pairs(
         The corners of every set, polygons in cyclic order.
     solid : bool array, shape (n,)
         Which sets are polygons; pairs without a polygon are left out.
+    maps : int64 array, shape (n,)
+        Pairs with one number ≥ 0 are left out: they are known to meet in common faces only.
     """
     table, size = padded(hulls)
     lower, upper = outer_boxes(approx, table)
     with np.errstate(all="ignore"):  # what overflows or is nan proves nothing
         for i, j in box_pairs(lower, upper):
-            chosen = solid[i] | solid[j]
+            chosen = (solid[i] | solid[j]) & ((maps[i] < 0) | (maps[i] != maps[j]))
             first, second = i[chosen], j[chosen]
             if not first.size:
                 continue
