@@ -22,7 +22,9 @@ def low_rank_command(
     run: RunArgument,
     below: Annotated[
         int | None,
-        typer.Option(metavar="M", help="Rank below M is low (default: the domain's dimension)."),
+        typer.Option(
+            metavar="M", min=0, help="Rank below M is low (default: the domain's dimension)."
+        ),
     ] = None,
     layer: Annotated[
         int | None, typer.Option(metavar="K", help="Rank through layer K (default: the last).")

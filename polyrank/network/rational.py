@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,9 @@ def fmpq_from_text(text: str) -> fmpq:
     return fmpq(mantissa * scale) if exponent >= 0 else fmpq(mantissa, scale)
 
 
+_short_text = lru_cache(4096)(fmpq_from_text)
+
+
 def to_fmpq(value: Any) -> fmpq:
     """An exact rational from int, float (dyadic), str ("1/3", "0.1": decimal), Fraction or fmpq.
 
@@ -85,6 +89,9 @@ def to_fmpq(value: Any) -> fmpq:
     ValueError
         If the value is not finite or not a number.
     """
+    if isinstance(value, str):
+        # a basis of R^784 has 600,000 entries, nearly all of them "0"
+        return _short_text(value) if len(value) < 64 else fmpq_from_text(value)
     if isinstance(value, fmpq):
         return value
     if isinstance(value, (bool, int, np.integer, fmpz)):
@@ -94,8 +101,6 @@ def to_fmpq(value: Any) -> fmpq:
             raise ValueError(f"{value} is not a finite number")
         numerator, denominator = value.as_integer_ratio()
         return fmpq(int(numerator), int(denominator))
-    if isinstance(value, str):
-        return fmpq_from_text(value)
     if isinstance(value, Fraction):
         return fmpq(value.numerator, value.denominator)
     raise ValueError(f"{value!r} ({type(value).__name__}) is not a rational number")

@@ -149,8 +149,7 @@ class Claims:
         inside = (self.problem.artificial <= place) & (place < len(self.problem.walls))
         if self.rounding is not None:
             at = np.array([leaf[1].index for leaf in self.leaves], dtype=np.int64)
-            points, errors = listed.rounded[:, owner], listed.errors[owner]
-            inside |= self.rounding.inside(at[owner], numbers, points, errors)
+            inside |= self.rounding.inside(at[owner], numbers, listed.rounded, listed.errors, owner)
         for s in np.flatnonzero(~inside).tolist():
             leaf = int(owner[s])
             offset, region, _ = self.leaves[leaf]

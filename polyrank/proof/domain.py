@@ -131,10 +131,14 @@ def _axis(k: int, l: int, sign: int) -> IntRow:
 
 def _integers(values: Sequence[fmpq]) -> IntRow:
     """A positive multiple with coprime integer entries."""
-    scale = math.lcm(*(int(v.q) for v in values))
-    whole = [int((v * scale).p) for v in values]
+    there = [(l, v) for l, v in enumerate(values) if v != 0]  # of a wall of a box two
+    scale = math.lcm(*(int(v.q) for _, v in there))
+    whole = [int((v * scale).p) for _, v in there]
     common = math.gcd(*whole) or 1
-    return tuple([v // common for v in whole])
+    row = [0] * len(values)
+    for (l, _), v in zip(there, whole, strict=True):
+        row[l] = v // common
+    return tuple(row)
 
 
 def _restricted(
@@ -231,22 +235,25 @@ def _box(
     lower, upper = (_rationals("bounding box", chart[side]) for side in ("lower", "upper"))
     if len(lower) != k or len(upper) != k:
         raise ProofRejectedError("the bounding box of the manifest has another dimension")
-    axes: dict[int, list[list[IntRow]]] = {}
+    axes: dict[int, list[IntRow]] = {}  # walls of one coordinate, as functions of that one
     for wall in walls:
         places = [l for l, v in enumerate(wall[:-1]) if v]
         if len(places) == 1:
-            axes.setdefault(places[0], []).append([wall])
+            axes.setdefault(places[0], []).append((wall[places[0]], wall[-1]))
     for l in range(k):
         if lower[l] >= upper[l]:
             raise ProofRejectedError(f"the bounding box is flat: {lower[l]} <= y{l} <= {upper[l]}")
         for sign, bound in ((1, lower[l]), (-1, upper[l])):
-            goal = _integers([*(fmpq(sign * (j == l)) for j in range(k)), -sign * bound])
+            goal = _integers([fmpq(sign), -sign * bound])
+            if any(proved(goal, [row], bounded=False) for row in axes.get(l, [])):
+                continue
             try:
-                chosen = [[walls[_index(i)] for i in hints[l if sign > 0 else k + l]]]
+                chosen = [walls[_index(i)] for i in hints[l if sign > 0 else k + l]]
             except (IndexError, TypeError, ValueError, KeyError):
                 chosen = []
-            chosen += axes.get(l, [])
-            if not any(proved(goal, rows, bounded=False) for rows in chosen):
+            whole = [0] * (k + 1)
+            whole[l], whole[-1] = goal
+            if not proved(whole, chosen, bounded=False):
                 # a domain that is a box reaches all of its sides
                 is_box = sum(map(len, axes.values())) == len(walls)
                 raise (ProofRejectedError if is_box else NotDecidedError)(

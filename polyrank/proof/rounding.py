@@ -41,6 +41,7 @@ _MORE = 1 + 2.0**-30  # for what rounds bounds themselves
 _TINY = 2.0**-900  # more than all that underflow can do to the coefficient of a row
 _LOST = 2.0**-1000  # more than it can do to a sum of products
 _CHUNK = 1 << 12
+_PAIRS = 1 << 16
 _CACHED = 1 << 17  # numbers
 
 
@@ -67,6 +68,11 @@ class _Weights:
 def _fit(table: Iterable[Sequence[int]], shift: int) -> bool:
     """Whether no number v / 2^shift but 0 is below 2^-1000."""
     return not any(v and abs(v).bit_length() < shift - 999 for row in table for v in row)
+
+
+def _only_coordinate(wall: Sequence[int]) -> int:
+    places = [l for l, v in enumerate(wall[:-1]) if v]
+    return places[0] if len(places) == 1 else -1
 
 
 class Rounding:
@@ -107,6 +113,8 @@ class Rounding:
         #: of every place of a row: 0 for walls, 1 + layer for units
         parts = [len(problem.walls), *(here.units for here in layers.layers)]
         self.part: Ints = np.repeat(np.arange(layers.depth + 1), parts)
+        #: of every wall: the one coordinate that it reads, or -1
+        self.axis: Ints = np.array([_only_coordinate(wall) for wall in problem.walls], np.int64)
         self.regions: list[Region] = []
 
     def take(self, regions: Iterable[Region]) -> None:
@@ -245,16 +253,36 @@ class Rounding:
         """Places in the table of the rows with these places on these regions."""
         return place + self.shifts[region, self.part[place]]
 
-    def inside(self, region: Ints, numbers: Ints, points: Floats, errors: Floats) -> Flags:
-        """Whether rows of regions are proved positive at points (u, 1), (k + 1, m), with errors."""
-        at = self._at(region, numbers >> 1)
+    def inside(
+        self, region: Ints, numbers: Ints, points: Floats, errors: Floats, owner: Ints
+    ) -> Flags:
+        """Whether rows of regions are proved positive at points (u, 1).
+
+        Parameters
+        ----------
+        region, numbers, owner : (m,)
+            ``index`` of a region, number of a row, place of a point.
+        points : (k + 1, n); errors : (n,)
+        """
+        place = numbers >> 1
+        at = self._at(region, place)
+        axis = np.append(self.axis, -1)[np.minimum(place, len(self.axis))]
         value = np.zeros(len(at))
         with np.errstate(all="ignore"):
-            for coefficient, v in zip(self.values, points, strict=True):
-                value += coefficient[at] * v
+            one = np.flatnonzero(axis >= 0)  # walls of one coordinate: of a box all are
+            columns, of = at[one], owner[one]
+            value[one] = self.values[axis[one], columns] * points[axis[one], of]
+            value[one] += self.values[-1, columns] * points[-1, of]
+            rest = np.flatnonzero(axis < 0)
+            for i in range(0, len(rest), _PAIRS):
+                part = rest[i : i + _PAIRS]
+                columns, of, total = at[part], owner[part], np.zeros(len(part))
+                for coefficient, v in zip(self.values, points, strict=True):
+                    total += coefficient[columns] * v[of]
+                value[part] = total
             error = self.errors[at] + self.sizes[at] * ((len(points) + 4) * _ROUNDING)
-            error = error * np.abs(points).max(axis=0, initial=0) + (
-                (error + self.sizes[at]) * errors + _LOST
+            error = error * np.abs(points).max(axis=0, initial=0)[owner] + (
+                (error + self.sizes[at]) * errors[owner] + _LOST
             )
             sure = np.where(numbers & 1, -value, value) > error * _MORE
         return np.asarray(sure & np.isfinite(value))
@@ -444,19 +472,21 @@ def ranks_at_least(bound: Ints, rows: Floats, errors: Floats) -> Flags:
     of its matrix A', has ‖1 − B A'‖ < 1; then the rank of A is at least r.
     """
     k, m, c = rows.shape
-    if k == 0:
+    most = int(bound.max(initial=0))  # no larger minor is asked for
+    if most == 0:
         return np.ones(m, dtype=bool)
     dice = np.random.default_rng(0)
-    left, right = dice.uniform(-1, 1, (k, k)), dice.uniform(-1, 1, (c, k))
-    some = (left @ (rows.reshape(k * m, c) @ right).reshape(k, m * k)).reshape(k, m, k)
+    left, right = dice.uniform(-1, 1, (most, k)), dice.uniform(-1, 1, (c, most))
+    narrow = (rows.reshape(k * m, c) @ right).reshape(k, m * most)
+    some = (left @ narrow).reshape(most, m, most)
     lost = k * (k + 2) * errors.sum(axis=1)
-    kept = np.arange(k)[:, None] < bound
-    minor = np.where(kept[:, None] & kept, some.transpose(0, 2, 1), np.eye(k)[:, :, None])
+    kept = np.arange(most)[:, None] < bound
+    minor = np.where(kept[:, None] & kept, some.transpose(0, 2, 1), np.eye(most)[:, :, None])
     inverse, _ = inverses(minor)
     lost += (k + 4) * _ROUNDING * np.abs(minor).max(axis=(0, 1))
     with np.errstate(all="ignore"):
-        rest = np.repeat(np.eye(k)[:, :, None], m, axis=2)
-        for l in range(k):
+        rest = np.repeat(np.eye(most)[:, :, None], m, axis=2)
+        for l in range(most):
             rest -= inverse[:, l, None] * minor[l]
         norm = np.abs(rest).sum(axis=1)
         norm += np.abs(inverse).sum(axis=1) * (k * lost)

@@ -127,7 +127,7 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     if entry is None:
         return None
     version = entry.get("version") if isinstance(entry, dict) else None
-    if version not in (1, 2):
+    if type(version) is not int or version not in (1, 2):  # true is 1 in Python
         raise RunError(f"the proof has version {version!r}; this is version 2")
     parts = entry.get("parts")
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):

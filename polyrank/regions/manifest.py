@@ -232,7 +232,8 @@ def _inconsistent_chart(chart: Mapping[str, Any]) -> str | None:
         return "origin"
     k = len(basis[0]) if basis else 0
     fits = len(basis) == len(origin) and all(len(row) == k for row in basis)
-    if not (fits and all(_is_rational(v) for row in basis for v in row)):
+    text = fits and all(isinstance(v, str) for row in basis for v in row)
+    if not (text and all(map(_is_rational, {v for row in basis for v in row}))):
         return "basis"
     lineality = chart.get("lineality", 0)
     if not _is(lineality, int) or not 0 <= lineality <= _MOST:

@@ -195,6 +195,7 @@ def test_numbers_of_a_partial_run_are_bounds_or_named_listed(polyrank: Any, tmp_
     assert "the run is not certified: at least these regions are of low rank" in low.out
     none = polyrank("low-rank", path, "--below", "0", "--layer", "1", "--nearest", "0,0,0")
     assert "no listed region is of low rank" in none.out
+    assert polyrank("low-rank", path, "--below", "-3").status == 2
     sampled = polyrank("sample", net, "--normal", "200", "--run", path)
     assert "of 150 listed; the run is not certified" in sampled.out
     assert "listed low-rank regions missed" in sampled.out

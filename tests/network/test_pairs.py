@@ -136,3 +136,25 @@ def test_any_names_give_a_network_or_a_sentence(keys, ordered, part):
 def test_pairs_keep_the_bias_of_their_weight():
     pairs = pair_arrays({"u.bias": a, "u.weight": A}, ordered=True)
     assert [(pair.key, pair.weight is A, pair.bias is a) for pair in pairs] == [("u", True, True)]
+
+
+@pytest.mark.parametrize(
+    ("names", "apart"),
+    [
+        (["backbone.0", "cls_head", "reg_head"], "cls_head, reg_head"),
+        (["backbone.0", "backbone.2", "head.0", "aux.0"], "head.0, aux.0"),
+        (["backbone", "classifier", "regressor"], "classifier, regressor"),
+        (["features.0", "fc_class", "fc_box"], "fc_class, fc_box"),
+    ],
+)
+def test_two_heads_whose_sizes_fit_are_not_chained(names, apart):
+    """Names tell of two outputs of one backbone; that the second fits on the first is chance."""
+    arrays = {}
+    for k, name in enumerate(names):
+        units = 2 if k == len(names) - 1 else 4
+        arrays[f"{name}.weight"] = np.ones((units, 3 if k == 0 else 4))
+        arrays[f"{name}.bias"] = np.ones(units)
+    with pytest.raises(FormatError, match="several sets of weights") as caught:
+        net(arrays)
+    assert all(name.partition(".")[0] in str(caught.value) for name in apart.split(", "))
+    assert net(arrays, part=",".join(names[:-1])).widths[-1] == 4

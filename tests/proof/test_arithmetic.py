@@ -136,13 +136,22 @@ def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
     ]
     frame = Frame((fmpq(0),) * n, (fmpq(2) ** int(dice.choice([0, -400, -880, -1050, -1090])),) * n)
     listed = Listed([], [], [], *_rounded(points, frame), points, frame)
+    for wall in range(len(walls)):  # those of one coordinate, and one of all
+        each = np.arange(len(points))
+        inside = rounding.inside(
+            each * 0, np.full(len(points), 2 * wall), listed.rounded, listed.errors, each
+        )
+        for i, yes in enumerate(inside.tolist()):
+            value = sum(a * v for a, v in zip(walls[wall], listed.exact(i), strict=True))
+            assert not yes or value > 0
     for region in line[:-1]:
         for unit in range(region.here.units):
             number = problem.number(region.layer, unit, positive=bool(dice.integers(2)))
             row = problem.row(region, number)
             at = np.full(len(points), region.index)
+            each = np.arange(len(points))
             inside = rounding.inside(
-                at, np.full(len(points), number), listed.rounded, listed.errors
+                at, np.full(len(points), number), listed.rounded, listed.errors, each
             )
             for i, yes in enumerate(inside.tolist()):
                 value = sum(a * v for a, v in zip(row, listed.exact(i), strict=True))

@@ -318,6 +318,9 @@ def test_network_and_manifest(copy: Copy, source: Path, tmp_path: Path) -> None:
     other.edit(lambda m: m["proof"].update(version=3))
     with pytest.raises(RunError, match="version 3"):
         check(other.path)
+    other.edit(lambda m: m["proof"].update(version=True))  # 1 in Python, not in JSON
+    with pytest.raises(RunError, match="version True"):
+        check(other.path)
     (other.path / "network.json").unlink()
     with pytest.raises(NetworkError, match="--network"):
         check(other.path)

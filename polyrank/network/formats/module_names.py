@@ -31,7 +31,9 @@ _RIVALS = frozenset(
     {"actor", "critic", "policy", "action", "value", "pi", "vf", "qf", "q", "v", "k", "target",
      "online", "advantage", "adv", "student", "teacher", "ema", "generator", "discriminator",
      "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var", "logsigma", "key",
-     "query", "left", "right", "old", "new", "heads", "head", "baseline", "adversary"}
+     "query", "left", "right", "old", "new", "heads", "head", "baseline", "adversary", "aux",
+     "auxiliary", "cls", "class", "classifier", "classification", "reg", "regressor",
+     "regression", "box", "bbox"}
 )  # fmt: skip
 _BRANCHES = frozenset(
     {"skip", "shortcut", "residual", "downsample", "gate", "attn", "attention", "recurrent", "rnn",

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def network_from_graph(model: GraphModel, *, cut_final: bool, name: str) -> Netw
         As :func:`read`.
     """
     notes: list[str] = []
+    model = replace(model, nodes=tuple(onnx_logic.choices_as_extrema(model.nodes)))
     producers = _producers(model)
     outputs = [_cut(producers, output, notes) if cut_final else output for output in model.outputs]
     tape, known = _inputs(model, notes)

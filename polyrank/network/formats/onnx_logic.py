@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,11 @@ from polyrank.network.formats.onnx_graph import Node
 from polyrank.network.lowering import Affine
 from polyrank.network.lowering.values import as_rationals, as_values
 
-__all__ = ["OPERATORS", "refusal"]
+__all__ = ["OPERATORS", "choices_as_extrema", "refusal"]
 
 Comparison = Callable[[Any, Any], Any]
+#: Comparisons: whether they hold where the first argument is less (-1) or greater (1).
+_ORDER = {"Less": -1, "LessOrEqual": -1, "Greater": 1, "GreaterOrEqual": 1}
 _ARGUMENTS = ("the first argument", "the second argument")
 
 
@@ -28,6 +31,27 @@ def refusal(node: Node) -> UnsupportedError:
         f"{node.where} asks a question of values that depend on the network's input; its answer "
         "is not continuous"
     )
+
+
+def choices_as_extrema(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes in which a choice between two values by their comparison is their maximum or minimum.
+
+    ``Where(Less(x, low), low, x)``, which is how Clip and Max are spelled out in simpler operators,
+    is ``Max(low, x)``: continuous, although the comparison alone is not.
+    """
+    producers = {node.outputs[0]: node for node in nodes if node.outputs}
+    out = []
+    for node in nodes:
+        asked = producers.get(node.inputs[0]) if node.op == "Where" and node.inputs else None
+        if asked is not None and asked.op in _ORDER and len(asked.inputs) == 2:
+            chosen, smaller = tuple(node.inputs[1:]), tuple(asked.inputs)
+            if _ORDER[asked.op] > 0:
+                smaller = smaller[::-1]
+            if chosen in {smaller, smaller[::-1]} and all(chosen):
+                op = "Min" if chosen == smaller else "Max"
+                node = replace(node, op=op, inputs=chosen)  # noqa: PLW2901
+        out.append(node)
+    return out
 
 
 def _constants(call: Call, count: int) -> list[NDArray[Any]]:
