@@ -122,3 +122,15 @@ def test_trained_networks_on_a_circle(tmp_path: Path) -> None:
     same(table, rows(PAPERS / "quotient_homology" / "trained.csv"))
     for row in table:
         assert row["one_to_one"] != "True" or (row["H_0"], row["H_1"]) == ("1", "1")
+
+
+@pytest.mark.slow
+def test_ranks_of_images(tmp_path: Path) -> None:
+    shared("mnist")
+    run("mnist.py", tmp_path)
+    table = rows(tmp_path / "ranks.csv")
+    same(table, rows(PAPERS / "mnist" / "ranks.csv"))
+    assert all(row["proved"] == "True" for row in table)
+    means = {(row["network"], row["layer"]): float(row["mean_rank"]) for row in table}
+    for (name, layer), mean in means.items():
+        assert layer == "1" or mean <= means[name, str(int(layer) - 1)]
