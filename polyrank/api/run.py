@@ -163,6 +163,9 @@ class Run(RegionRun):
     ) -> Selection:
         """The regions of one rank, or of ranks between limits, through a layer.
 
+        Of a run directory only the column of these ranks is read, and of it only the row groups
+        that may hold one.
+
         Parameters
         ----------
         rank : int, optional
@@ -177,17 +180,11 @@ class Run(RegionRun):
         RunError
             If there is no such layer.
         """
-        column = f"rank_{self.layers if layer is None else self._layer(layer)}"
-        found, begin = [np.empty(0, np.int64)], 0
-        for batch in self.batches([column]):
-            ranks = np.asarray(batch.column(column))
-            wanted = np.ones(len(ranks), bool) if rank is None else ranks == rank
-            if below is not None:
-                wanted &= ranks < below
-            if least is not None:
-                wanted &= ranks >= least
-            found.append(begin + np.flatnonzero(wanted))
-            begin += len(ranks)
+        low = max(-1 if least is None else least, -1 if rank is None else rank)
+        high = min(1 << 15 if below is None else below - 1, 1 << 15 if rank is None else rank)
+        found = [np.empty(0, np.int64)]
+        for begin, ranks in self.ranks_between(self.layers if layer is None else layer, low, high):
+            found.append(begin + np.flatnonzero((ranks >= low) & (ranks <= high)))
         return Selection(self, np.concatenate(found))
 
     def to_arrow(self) -> pa.Table:

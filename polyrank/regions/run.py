@@ -260,6 +260,28 @@ class Run:
             table = self._table if columns is None else self._table.select(list(columns))
             yield from table.to_batches()
 
+    def ranks_between(
+        self, layer: int, least: int, most: int
+    ) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """Iterate over the row groups that may hold such ranks: first row, ranks of all its rows.
+
+        Of a directory, row groups are left out, unread, where the statistics of their files show
+        that no rank is between ``least`` and ``most``.
+
+        Raises
+        ------
+        RunError
+            If there is no such layer, or a shard is damaged.
+        """
+        name = f"rank_{self._layer(layer)}"
+        if self.path is None:
+            begin = 0
+            for batch in self.batches([name]):
+                yield begin, batch.column(name).to_numpy()
+                begin += batch.num_rows
+        else:
+            yield from _ranks_between(self.path, name, least, most)
+
     def codewords(self) -> Iterator[NDArray[np.uint8]]:
         """Iterate over the codewords, unpacked: 0/1 arrays ``(r, N)``, one per row group."""
         for batch in self.batches(["codeword"]):
@@ -352,6 +374,31 @@ def read_shards(directory: Path, columns: Sequence[str] | None = None) -> Iterat
             with pq.ParquetFile(shard) as file:
                 for group in range(file.num_row_groups):
                     yield from file.read_row_group(group, columns=columns).to_batches()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise RunError(f"{shard} cannot be read: {error}") from None
+
+
+def _ranks_between(
+    directory: Path, name: str, least: int, most: int
+) -> Iterator[tuple[int, NDArray[np.int16]]]:
+    """See :meth:`Run.ranks_between`."""
+    begin = 0
+    for shard in shard_files(directory):
+        try:
+            with pq.ParquetFile(shard) as file:
+                at = file.schema_arrow.get_field_index(name)
+                for group in range(file.num_row_groups):
+                    footer = file.metadata.row_group(group)
+                    known = footer.column(at).statistics
+                    outside = (
+                        known is not None
+                        and known.has_min_max
+                        and (known.max < least or known.min > most)
+                    )
+                    if not outside:
+                        column = file.read_row_group(group, columns=[name]).column(name)
+                        yield begin, column.to_numpy()
+                    begin += footer.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{shard} cannot be read: {error}") from None
 

@@ -478,6 +478,34 @@ def test_a_disk_that_really_refuses(tmp_path: Path, small_tasks: None) -> None:
     assert run.table == whole.table
 
 
+def test_row_groups_without_such_ranks_are_not_read(tmp_path: Path) -> None:
+    """Of three shards one is damaged behind its footer: only who needs it notices."""
+    by_rank = sorted(REGIONS, key=lambda row: row[2][0])  # ranks 0, 1, 1, 1, 1, 2, 2
+    with Sink(tmp_path / "run") as sink:
+        for cut in (slice(0, 1), slice(1, 5), slice(5, 7)):
+            sink.write(batch(by_rank[cut]))
+        sink.finish()
+    run = pr.open_run(tmp_path / "run")
+    for least, most, rows in ((2, 9, [5, 6]), (0, 0, [0]), (1, 1, [1, 2, 3, 4]), (3, 9, [])):
+        found = [
+            begin + i
+            for begin, ranks in run.ranks_between(1, least, most)
+            for i, rank in enumerate(ranks.tolist())
+            if least <= rank <= most
+        ]
+        assert found == rows
+        assert run.where(least=least, below=most + 1, layer=1).ids.tolist() == rows
+    shard = tmp_path / "run" / "regions" / "part-000001.parquet"
+    content = bytearray(shard.read_bytes())
+    content[4:100] = bytes(96)
+    shard.write_bytes(content)
+    assert len(run.where(rank=2, layer=1)) == 2
+    with pytest.raises(RunError, match=r"part-000001\.parquet cannot be read"):
+        run.where(rank=1, layer=1)
+    with pytest.raises(RunError, match="it has layers 1 to 2"):
+        list(run.ranks_between(3, 0, 1))
+
+
 def test_shards_hold_row_groups(tmp_path: Path) -> None:
     with Sink(tmp_path / "run") as sink:
         sink.write(batch(REGIONS * 10_000))
