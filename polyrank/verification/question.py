@@ -16,7 +16,7 @@ from typing import Any
 
 from flint import fmpq_mat
 
-from polyrank.cells.interrupt import Slices
+from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.ordered_work import OrderedWork, Share
 from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
@@ -34,6 +34,8 @@ __all__ = ["Answer", "Progress", "answer"]
 #: A task that takes less is not worth another thread.
 _ALONE_SECONDS = 0.02
 _SLICE_SECONDS = 0.05
+#: With more inputs exact linear programs take too long.
+_MOST_INPUTS = 60
 #: Deepest box.
 _DEEPEST = 200
 #: From which depth per input on a box with few open units is decided exactly, at most to this one:
@@ -59,8 +61,9 @@ class Answer:
         A point of the frame that answers it: exact, verified.
     complete : bool
         Every box was decided; without a point, the answer is no.
-    boxes, hard : int
-        Boxes of the tree, and how many of them were decided in rationals.
+    boxes, hard, given_up : int
+        Boxes of the tree, how many of them were decided in rationals, and how many were left open
+        because they would have to be, with too many inputs for exact linear programs.
     share : float
         Share of the volume of the domain's bounding box that was decided.
     """
@@ -69,6 +72,7 @@ class Answer:
     complete: bool
     boxes: int
     hard: int
+    given_up: int
     share: float
 
 
@@ -97,6 +101,7 @@ class _State:
     point: fmpq_mat | None = None
     out_of_time: bool = False
     hard: int = 0
+    given_up: int = 0
 
     def examine(self, taken: Taken, stopped: Callable[[], bool]) -> list[list[Any]]:
         """Decide candidates and hard boxes exactly; the proofs of the latter, in order.
@@ -112,6 +117,9 @@ class _State:
                 self.point = found
                 raise _FoundError
         proofs = []
+        if self.frame.k > _MOST_INPUTS:
+            self.given_up += len(taken.hard)
+            return []
         for box in taken.hard:
             decided = self.exact.decide(box[0], box[1], stopped)
             if not isinstance(decided, Refuted):
@@ -213,7 +221,10 @@ def answer(
         if log is not None:
             log(found.log, found.proofs)
 
+    interrupt = DeferredInterrupt()
+
     def between() -> None:
+        interrupt.check()
         if progress is not None:
             progress(Progress(boxes, min(1.0, share)))
         if seconds_left() <= 0.0:
@@ -222,8 +233,16 @@ def answer(
             raise _FoundError
 
     def ended(*, complete: bool) -> Answer:
-        done = complete and state.point is None
-        return Answer(state.point, complete, boxes, state.hard, 1.0 if done else min(1.0, share))
+        known = complete and (state.point is not None or not state.given_up)
+        whole = known and state.point is None
+        return Answer(
+            state.point,
+            known,
+            boxes,
+            state.hard,
+            state.given_up,
+            1.0 if whole else min(1.0, share),
+        )
 
     if not question.disjuncts:
         if log is not None:
@@ -239,18 +258,25 @@ def answer(
     core.start(*root)
     slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
     try:
-        while True:
-            code = _step(core, state, slices, lambda found: accept(found[0]), lambda: False)
-            if code == DONE and state.point is None and not state.out_of_time:
-                return ended(complete=True)
+        with interrupt:
+            while True:
+                code = _step(
+                    core, state, slices, lambda found: accept(found[0]), lambda: interrupt.pressed
+                )
+                if code == DONE and state.point is None and not state.out_of_time:
+                    return ended(complete=True)
+                between()
+                if (
+                    jobs > 1
+                    and time.perf_counter() > begun + _ALONE_SECONDS
+                    and core.open_boxes > 1
+                ):
+                    break
+            tasks = [core.take_last() for _ in range(core.open_boxes)]
+            work: OrderedWork[Handle, _Found] = OrderedWork(reversed(tasks))
+            cores = [core, *(new_core() for _ in range(jobs - 1))]
+            work.run([_Thread(each, state) for each in cores], accept, between)
             between()
-            if jobs > 1 and time.perf_counter() > begun + _ALONE_SECONDS and core.open_boxes > 1:
-                break
-        tasks = [core.take_last() for _ in range(core.open_boxes)]
-        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(tasks))
-        cores = [core, *(new_core() for _ in range(jobs - 1))]
-        work.run([_Thread(each, state) for each in cores], accept, between)
-        between()
     except _FoundError:
         return ended(complete=state.point is not None)
     return ended(complete=True)

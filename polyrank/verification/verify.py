@@ -259,7 +259,13 @@ def verify(
                     x = ambient(where, near)
                     found = counterexample(network, specification, x, file)
                 elif not got.complete:
-                    report = replace(report, answer="open", note="the time limit was reached")
+                    note = "the time limit was reached"
+                    if got.given_up:
+                        note = (
+                            f"{got.given_up} boxes are open that need exact linear programs, which "
+                            f"are not tried with {where.k} inputs"
+                        )
+                    report = replace(report, answer="open", note=note)
                 reports.append(report)
                 if found is not None:
                     break

@@ -170,6 +170,20 @@ def test_minrank_prints_what_is_proved(folder, begin, arguments):
     assert "what was proved until then is above" in messages
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_verify_prints_what_is_decided(folder, begin, jobs):
+    arguments = ["--box", "-1", "1", "--upper", "5", "--jobs", jobs, "--json"]
+    process = begin("verify", folder / "n12.npz", *arguments)
+    time.sleep(_AT_WORK)
+    printed, messages = _pressed(process, signal.SIGINT)
+    if not printed:  # pressed while modules were loading
+        assert "interrupted; nothing was kept" in messages
+        return
+    shown = json.loads(printed)
+    assert (shown["verdict"], shown["interrupted"]) == ("unknown", True)
+    assert "what was decided until then is above" in messages
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
