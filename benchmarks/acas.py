@@ -5,10 +5,10 @@ Run from the checkout: ``python -m benchmarks.acas [FOLDER]``; FOLDER holds the 
 to which network (default: the shared data). Times are processor seconds of this process, threads
 included; the networks are loaded and one property was verified before (warm).
 
-The published column is what the literature says: G. Katz et al., Reluplex (CAV 2017), table 2 and
-section 5, and S. Wang et al., ReluVal (USENIX Security 2018), table 1: property 1 holds, 2 is
-violated by most networks 2_1 ... 5_9 (not by 3_3 and 4_2), 3 and 4 hold but for 1_7, 1_8, 1_9, and
-5, 6, 9, 10 hold, 7 and 8 are violated by the networks they were stated for.
+The published column is what the literature says (G. Katz et al., Reluplex, CAV 2017; S. Wang et
+al., ReluVal, USENIX Security 2018; the reports of VNN-COMP): property 1 holds, 2 is violated by
+the networks 2_1 ... 5_9 but 3_3 and 4_2, 3 and 4 hold but for 1_7, 1_8, 1_9, and 5, 6, 9, 10 hold,
+7 and 8 are violated by the networks they were stated for.
 """
 
 from __future__ import annotations
