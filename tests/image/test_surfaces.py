@@ -16,9 +16,12 @@ from polyrank.image.barcode import image
 from polyrank.image.induced import sequence_homology
 from polyrank.image.overlay import images
 from polyrank.image.polygons import plane_of, turn
+from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import build_manifold
+from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
 from polyrank.topology.shapes import shape
+from tests.conftest import shared
 from tests.image.test_overlay import bars, fold, linear
 
 
@@ -320,3 +323,19 @@ def test_faces_are_convex():
             for k in range(len(face))
         ]
         assert min(turns) >= 0 or max(turns) <= 0
+
+
+@pytest.mark.slow
+def test_nine_disks_through_a_trained_network():
+    """D-I (Beshkov 2026): the alpha complex of one class of the test points, nine layers of 15.
+
+    The numbers of components at the layers 1, 3, 6, 9, 10 are those of an independent prototype.
+    """
+    pytest.importorskip("gudhi")
+    labels = read_labels(shared("beshkov_quotient/D-I-test-labels.npy"))
+    points = read_points(shared("beshkov_quotient/D-I-test.npy"))
+    space = complex_of_points(points, 0.5, labels=labels).of_class(1)
+    assert space.points.shape[0] == 282
+    found = image(load(shared("beshkov_quotient/D-I_model_0.pth")), space)
+    assert [found.groups(k).betti[0] for k in (1, 3, 6, 9, 10)] == [9, 9, 9, 8, 2]
+    assert found.rank(0, None, 10) == 2
