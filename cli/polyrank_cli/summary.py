@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import ERROR, UNDECIDED, sentences
+from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import JsonOption, RunArgument
 
 __all__ = ["summary_command"]
@@ -27,8 +27,8 @@ def summary_command(
 ) -> None:
     """Show counts, rank histograms per layer, minimum ranks and low-rank regions of a run.
 
-    Exit status: 0 if the run is certified, 3 if undecided cells remain or it was stopped at a
-    limit, 1 if it is partial otherwise or cannot be read.
+    Exit status: 0 if the run is certified, 3 if not (undecided cells, stopped, interrupted or
+    killed), 1 if it cannot be read.
     """
     # these load pyarrow, which has no place in --help
     from polyrank.report.summary import (  # noqa: PLC0415
@@ -53,7 +53,5 @@ def summary_command(
             if seen(opened):
                 typer.echo(seen(opened))
             typer.echo(layers_table(layers, certified=opened.certified))
-    if opened.status not in {"finished", "stopped"}:
-        raise typer.Exit(ERROR)
     if not opened.certified:
         raise typer.Exit(UNDECIDED)

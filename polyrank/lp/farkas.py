@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flint import fmpq, fmpq_mat
 
@@ -101,6 +102,9 @@ def verify_farkas(
     return at_least is None or multipliers.constant >= at_least * scale
 
 
+_WIDE = 64  # columns of a matrix that is mostly zeros: the walls of a box
+
+
 def value_at(row: Row, point: fmpq_mat) -> fmpq:
     """The exact value ``a·u + b`` at the point u, a ``(d, 1)`` matrix."""
     return values_at([row], point)[0]
@@ -174,9 +178,16 @@ def coprime(row: Sequence[int]) -> tuple[int, ...]:
 def integer_rows(A: fmpq_mat, b: fmpq_mat) -> list[tuple[int, ...]]:
     """The rows ``b_i − A_i·y ≥ 0`` of the system ``A y ≤ b``, each in coprime integers."""
     k, bounds = A.ncols(), b.entries()
-    rows = A.tolist() if k else [[] for _ in bounds]
+    wide = k >= _WIDE
+    # which entries are zero is seen far faster in integers
+    rows: list[list[Any]] = [[] for _ in bounds]
+    if k:
+        rows = (A.numer_denom()[0] if wide else A).tolist()
     out = []
-    for row, bound in zip(rows, bounds, strict=True):
-        there = [(j, -v) for j, v in enumerate(row) if v != 0]
+    for i, (row, bound) in enumerate(zip(rows, bounds, strict=True)):
+        if wide:
+            there = [(j, -A[i, j]) for j, v in enumerate(row) if v]
+        else:
+            there = [(j, -v) for j, v in enumerate(row) if v != 0]
         out.append(_integers(k + 1, [*there, (k, bound)] if bound != 0 else there))
     return out

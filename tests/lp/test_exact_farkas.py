@@ -144,6 +144,10 @@ def test_integer_rows_are_positive_multiples() -> None:
     system = integer_rows(fmpq_mat(2, 1, [fmpq(1, 2), fmpq(0)]), fmpq_mat(2, 1, [3, 1]))
     assert system == [(-1, 6), (0, 1)]
     assert integer_rows(fmpq_mat(1, 0), fmpq_mat(1, 1, [5])) == [(1,)]
+    wide = [fmpq(0)] * 100
+    wide[3], wide[99] = fmpq(-1, 3), fmpq(5, 2)
+    (row,) = integer_rows(fmpq_mat(1, 100, wide), fmpq_mat(1, 1, [fmpq(1, 6)]))
+    assert {j: v for j, v in enumerate(row) if v} == {3: 2, 99: -15, 100: 1}
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
