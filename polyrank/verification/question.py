@@ -14,6 +14,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from flint import fmpq_mat
 
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
@@ -24,6 +25,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import Question, Specification
 from polyrank.verification.arrays import Floats, bound_arrays
+from polyrank.verification.attack import Attack
 from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
@@ -222,6 +224,7 @@ def answer(
             log(found.log, found.proofs)
 
     interrupt = DeferredInterrupt()
+    sampled: list[Attack] = []
 
     def between() -> None:
         interrupt.check()
@@ -229,6 +232,13 @@ def answer(
             progress(Progress(boxes, min(1.0, share)))
         if seconds_left() <= 0.0:
             state.out_of_time = True
+        elif sampled and not sampled[0].done:  # this thread has nothing else to do
+            proposed = sampled[0].step()
+            if proposed is not None:
+                column = _column(proposed)
+                found = exact_violation(network, specification, frame, column)
+                if found is not None:  # nothing may overwrite what a thread found
+                    state.point = found
         if state.point is not None or state.out_of_time:
             raise _FoundError
 
@@ -273,6 +283,8 @@ def answer(
                 ):
                     break
             tasks = [core.take_last() for _ in range(core.open_boxes)]
+            if np.isfinite(root[1] - root[0]).all():
+                sampled.append(Attack(network, frame, question, root))
             work: OrderedWork[Handle, _Found] = OrderedWork(reversed(tasks))
             cores = [core, *(new_core() for _ in range(jobs - 1))]
             work.run([_Thread(each, state) for each in cores], accept, between)

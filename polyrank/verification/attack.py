@@ -1,0 +1,101 @@
+"""Search for a violation by sampling: proposals only, decided by the exact forward pass elsewhere.
+
+Random points first, then around the best of them with a shrinking radius and some coordinates put
+on their bounds, round after round, from a fixed seed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.network.forward import forward
+from polyrank.network.normal_form import Network
+from polyrank.network.rational import nearest_float
+from polyrank.polyhedra.violation import Question
+from polyrank.verification.frame import Frame
+
+__all__ = ["Attack"]
+
+Floats = NDArray[np.float64]
+
+_ROUNDS, _SCATTER, _CYCLE = 400, 24, 64
+_KEPT = 64
+_PRODUCTS = 1 << 25
+
+
+class Attack:
+    """Rounds of sampling for one question.
+
+    Parameters
+    ----------
+    network, frame, question
+    root : pair of (d,) arrays
+        The box to sample.
+    """
+
+    def __init__(
+        self, network: Network, frame: Frame, question: Question, root: tuple[Floats, Floats]
+    ) -> None:
+        self._network, self._question = network, question
+        self._low, self._high = root
+        self._moved = None
+        if not frame.plain:
+            origin, basis = frame.origin, frame.basis
+            self._moved = (
+                np.array([nearest_float(v) for v in origin.entries()]),
+                np.array([[nearest_float(v) for v in row] for row in basis.tolist()]),
+            )
+        outputs = network.widths[-1]
+        self._rows = [
+            (
+                np.array([[nearest_float(dict(row.terms).get(j, row.bound * 0)) for j in
+                           range(outputs)] for row in disjunct]).reshape(-1, outputs),
+                np.array([nearest_float(row.bound) for row in disjunct]),
+            )
+            for disjunct in question.disjuncts
+        ]  # fmt: skip
+        weights = sum(layer.units * layer.inputs for layer in network.layers)
+        self._count = int(np.clip(_PRODUCTS // max(1, weights), 64, 4096))
+        self._dice = np.random.default_rng(0)
+        self._round = 0
+        self._best = np.zeros((0, len(self._low)))
+        self._scores = np.zeros(0)
+
+    @property
+    def done(self) -> bool:
+        """All rounds were made."""
+        return self._round >= _ROUNDS
+
+    def step(self) -> Floats | None:
+        """One round; a point at which floating point sees a violation."""
+        turn = self._round % (_SCATTER + _CYCLE)
+        self._round += 1
+        if turn == 0:
+            self._best, self._scores = self._best[:0], self._scores[:0]
+        if turn < _SCATTER or not len(self._best):
+            points = self._dice.uniform(self._low, self._high, (self._count, len(self._low)))
+        else:
+            radius = 0.1 * 0.92 ** (turn - _SCATTER) * (self._high - self._low)
+            chosen = self._best[self._dice.integers(len(self._best), size=self._count)]
+            points = chosen + self._dice.normal(size=chosen.shape) * radius
+            ends = np.where(self._dice.random(chosen.shape) < 0.5, self._low, self._high)
+            points = np.where(self._dice.random(chosen.shape) < 0.1, ends, points)
+            points = np.clip(points, self._low, self._high)
+        scores = self._scored(points)
+        points = np.concatenate([self._best, points])
+        scores = np.concatenate([self._scores, scores])
+        order = np.argsort(scores, kind="stable")[:_KEPT]
+        self._best, self._scores = points[order], scores[order]
+        return self._best[0] if self._scores[0] <= 0.0 else None
+
+    def _scored(self, points: Floats) -> Floats:
+        """≤ 0 where a disjunct is satisfied."""
+        x = points if self._moved is None else self._moved[0] + points @ self._moved[1].T
+        with np.errstate(all="ignore"):
+            y = forward(self._network, x)
+            found = np.full(len(points), np.inf)
+            for rows, bounds in self._rows:
+                worst = (y @ rows.T - bounds).max(axis=1, initial=-np.inf)
+                found = np.minimum(found, worst)
+        return np.where(np.isnan(found), np.inf, found)
