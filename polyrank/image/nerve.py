@@ -21,7 +21,7 @@ from scipy import sparse
 
 from polyrank.chains.chain import ChainComplex, simplicial_complex, vertex_incidence
 from polyrank.image.bodies import Body, body_of, meet
-from polyrank.image.boxes import box_pairs
+from polyrank.image.candidates import box_pairs
 from polyrank.image.homogeneous import Point, approximation, from_rationals
 from polyrank.image.segments import outer_boxes
 from polyrank.lp.certificates import Infeasible
@@ -176,9 +176,8 @@ def _at_layer(
     table = np.array([c + [c[-1]] * (width - len(c)) for c in cells], np.int64)
     lower, upper = outer_boxes(approximation(images), table)
     after: dict[int, set[int]] = {c: set() for c in range(len(cells))}
-    for i, j in box_pairs(lower, upper):
-        look()
-        for a, b in zip(i.tolist(), j.tolist(), strict=True):
+    for pairs in box_pairs(lower, upper):
+        for a, b in pairs.tolist():
             if (a, b) in birth or _together((a, b), bodies, hulls):
                 after[a].add(b)
     yield from _simplices(after, top, lambda s: s in birth or _together(s, bodies, hulls))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.image.boxes import box_pairs
+from polyrank.image.candidates import box_pairs
 from polyrank.image.segments import outer_boxes
 
 __all__ = ["open_pairs", "padded"]
@@ -52,8 +52,9 @@ def open_pairs(
     table, size = padded(hulls)
     lower, upper = outer_boxes(approx, table)
     with np.errstate(all="ignore"):  # what overflows or is nan proves nothing
-        for i, j in box_pairs(lower, upper):
-            chosen = (solid[i] | solid[j]) & ((maps[i] < 0) | (maps[i] != maps[j]))
+        for pairs in box_pairs(lower, upper, maps):
+            i, j = pairs.T
+            chosen = solid[i] | solid[j]
             first, second = i[chosen], j[chosen]
             if not first.size:
                 continue

@@ -15,7 +15,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.image.boxes import box_pairs
+from polyrank.image.candidates import box_pairs
 from polyrank.image.homogeneous import Point, approximation, between
 from polyrank.image.lines import Line, difference, lines_of
 from polyrank.lp.deadline import look
@@ -200,7 +200,8 @@ def _undecided(approx: Floats, ends: Indices) -> Iterator[tuple[Indices, Indices
     """Pairs of segments without common ends that floats do not prove disjoint, in chunks."""
     lower, upper = outer_boxes(approx, ends)
     with np.errstate(all="ignore"):  # what overflows or is nan proves nothing
-        for i, j in box_pairs(lower, upper):
+        for pairs in box_pairs(lower, upper):
+            i, j = pairs.T
             # from a common end they go in different directions
             apart = ~(ends[i][:, :, None] == ends[j][:, None, :]).any(axis=(1, 2))
             first, second = i[apart], j[apart]
