@@ -21,6 +21,8 @@ from polyrank.errors import RunError
 from polyrank.network.rational import to_fmpq
 
 if TYPE_CHECKING:
+    from flint import fmpq_mat
+
     from polyrank.network.normal_form import Network
     from polyrank.posed.chart import Chart
 
@@ -109,6 +111,18 @@ def network_entry(network: Network) -> dict[str, Any]:
     }
 
 
+def _matrix_text(matrix: fmpq_mat) -> list[list[str]]:
+    """The entries as text; nearly all of a basis of many coordinates are zero."""
+    if not matrix.ncols():
+        return [[] for _ in range(matrix.nrows())]
+    whole: list[list[Any]] = matrix.numer_denom()[
+        0
+    ].tolist()  # integers tell fast that they are zero
+    return [
+        [str(matrix[i, j]) if v else "0" for j, v in enumerate(row)] for i, row in enumerate(whole)
+    ]
+
+
 def chart_entry(chart: Chart) -> dict[str, Any]:
     """Coordinates x = origin + basis y of the domain's affine hull, their bounding box, the proof.
 
@@ -123,7 +137,7 @@ def chart_entry(chart: Chart) -> dict[str, Any]:
     flat = proof.equalities
     return {
         "origin": [str(v) for v in chart.origin.entries()],
-        "basis": [[str(v) for v in row] for row in chart.basis.tolist()],
+        "basis": _matrix_text(chart.basis),
         "lower": _strings(chart.lower),
         "upper": _strings(chart.upper),
         "lineality": chart.lineality,
