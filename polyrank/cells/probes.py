@@ -34,6 +34,7 @@ __all__ = ["Guess", "probe"]
 #: Cells of a stratum in the first walk, which shows how long one takes; bounds of later ones.
 _PILOT, _LEAST, _MOST = 4, 4, 400
 _WALKS = 12
+_ROUNDING = 1e-9
 #: Quantile 0.975 of Student's t with 1, 2, ... degrees of freedom; 1.96 beyond.
 _STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20)
 
@@ -112,7 +113,8 @@ def _of(found: list[float], cells: int) -> Guess:
         return Guess(mean, 1.0, math.inf, 1, cells, True)
     spread = float(np.std(found, ddof=1)) / mean
     quantile = _STUDENT[count - 2] if count - 2 < len(_STUDENT) else 1.96
-    factor = math.exp(min(700.0, quantile * spread / math.sqrt(count)))
+    # weights are rounded: walks that all see every cell differ in the last digits
+    factor = math.exp(min(700.0, quantile * spread / math.sqrt(count) + _ROUNDING))
     return Guess(mean, max(1.0, mean / factor), mean * factor, count, cells, True)
 
 
