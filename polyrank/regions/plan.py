@@ -24,7 +24,7 @@ Engine = Literal["auto", "dictionary", "vertices", "highs"]
 Keep = Literal["shard", "batches", "nothing"]
 
 #: Budget of a task by its generation: the first ones are short, so that all workers soon have one.
-TASK_WORK = tuple(2.0 ** (16 + generation // 2) for generation in range(9))
+TASK_WORK = tuple(2.0 ** (18 + generation // 2) for generation in range(5))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
