@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -123,7 +123,9 @@ def enumerate_regions(
     -----
     A run in a directory that ended early, however it ended, goes on with :func:`resume_run`. It is
     made of tasks, which are the same on every machine (:mod:`polyrank.cells.subtree`): the finished
-    table, the numbers of its rows and ``manifest["content"]`` depend on the question alone.
+    table and the numbers of its rows depend on the question alone, on disk ``manifest["content"]``
+    too. A run in memory is one search whose threads share a tree: the regions and their order are
+    the same as on disk, where the tree is divided into tasks; witnesses may be other points.
 
     **Proves**: see :class:`~polyrank.regions.run.Run`. **Source**: incremental enumeration of the
     cells of a hyperplane arrangement (Rada and Cerny, "A new algorithm for enumeration of cells
@@ -308,6 +310,12 @@ class _Work:
         try:
             with writer, ExitStack() as stack:
                 prepare()
+                if self._in_one_piece:
+                    try:
+                        self._search_all(writer)
+                    except LimitReached as reached:
+                        return writer.stop(str(reached), timings=self._timings())
+                    return writer.finish(timings=self._timings())
                 if self.cluster is None:
                     crew = crew_of(self.plan, self.maker, self.jobs)
                 else:
@@ -329,6 +337,33 @@ class _Work:
                 return writer.finish(timings=self._timings())
         except KeyboardInterrupt:
             raise EnumerationInterrupted(writer.run) from None
+
+    @property
+    def _in_one_piece(self) -> bool:
+        """Whether nothing asks for tasks: no disk, no limit, no other machine."""
+        plan = self.plan
+        alone = self.cluster is None and self.limits is None
+        return alone and plan.keep == "batches" and plan.engine != "highs"
+
+    def _search_all(self, writer: RunWriter) -> None:
+        """One search for everything, whose threads share one tree."""
+        (ticket,) = writer.tickets
+
+        def told(state: SearchProgress) -> None:
+            if self.foresight is not None and self.expected is None:
+                self._foresee(state.seconds, self.foresight)
+            if self.progress is not None:
+                self.progress(replace(state, expected=self.expected))
+
+        try:
+            piece, ended = self.maker.whole(self.jobs, told)
+        finally:
+            if self.guessing is not None:
+                self.guessing.stop()
+        if ended is not None:
+            writer.unfinished(ticket, piece)
+            raise ended
+        writer.accept(ticket, piece)
 
     def _timings(self) -> dict[str, float]:
         ended = time.perf_counter()

@@ -10,15 +10,18 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polyrank.cells.explore import Explored, Explorer, explorer
+from polyrank.cells.search import search
 from polyrank.cells.subtree import Subtree
-from polyrank.cells.task import Batch, settled
+from polyrank.cells.task import Batch, SearchProgress, settled
 from polyrank.posed.problem import Problem
 from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.limits import LimitReached
 from polyrank.regions.plan import Plan
 from polyrank.regions.proof_log import packed_log
 from polyrank.regions.schema import record_batch
@@ -72,9 +75,8 @@ class PieceMaker:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        problem = Problem(plan.network, plan.chart, plan.layers)  # one for each thread
-        self.explorer: Explorer = explorer(problem, plan.engine, proof=plan.proof)
-        self._ranks = problem.ranks
+        self.problem = Problem(plan.network, plan.chart, plan.layers)  # one for each thread
+        self._ranks = self.problem.ranks
         self._schema = plan.schema
         self.rows = 0
 
@@ -124,6 +126,47 @@ class PieceMaker:
         )
         self.rows = 0
         return piece
+
+    @cached_property
+    def explorer(self) -> Explorer:
+        """The search that works on tasks."""
+        return explorer(self.problem, self.plan.engine, proof=self.plan.proof)
+
+    def whole(
+        self, jobs: int | None, progress: Callable[[SearchProgress], None] | None
+    ) -> tuple[Piece, KeyboardInterrupt | LimitReached | None]:
+        """All of the question in one piece, kept in memory; its threads share one tree.
+
+        Returns
+        -------
+        piece : Piece
+            Without a digest.
+        ended : KeyboardInterrupt, LimitReached or None
+            What ended it early, Ctrl-C or an exception from ``progress``: then the piece is a part,
+            and ``explored.complete`` is False.
+        """
+        plan, begun = self.plan, time.perf_counter()
+        histogram = RankHistogram(plan.layers)
+        batches: list[pa.RecordBatch] = []
+
+        def sink(found: Batch) -> None:
+            batch = settled(found, self._ranks)
+            histogram.add(batch.rank)
+            batches.append(record_batch(batch, self._schema))
+
+        explored = Explored((), (), complete=False, counts={})
+        ended: KeyboardInterrupt | LimitReached | None = None
+        try:
+            found = search(self.problem, sink, engine=plan.engine, progress=progress, jobs=jobs)
+            counts = {"tests": found.tests, "pivots": found.pivots, **found.ladder}
+            explored = Explored(found.undecided, (), complete=True, counts=counts)
+        except (KeyboardInterrupt, LimitReached) as reason:
+            ended = reason
+            histogram = RankHistogram.of(batches, plan.layers)  # what is stored counts
+        seconds = time.perf_counter() - begun
+        rows = histogram.rows
+        piece = Piece(rows, histogram, "", b"", tuple(batches), b"", 0, 0, explored, seconds)
+        return piece, ended
 
 
 def encoded(batches: list[pa.RecordBatch], schema: pa.Schema) -> bytes:

@@ -482,7 +482,7 @@ class RunWriter:
             "search": {"tests": tests, "pivots": pivots, "ladder": counts} if self._done else {},
             "timings": dict(timings or {}),
         }
-        if finished:
+        if finished and self._directory is not None:
             entry["content"] = self._content()
         if self._directory is not None and not finished:
             files = sorted((self._directory / REGIONS_NAME).glob("*.parquet"))

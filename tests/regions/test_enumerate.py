@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import polyrank as pr
 from polyrank.errors import DomainError, EmptyDomainError, NetworkError, RunError
 from polyrank.regions import enumerate as module
 from polyrank.regions.enumerate import EnumerationInterrupted, enumerate_regions
+from polyrank.regions.limits import Limits
 from polyrank.regions.run import open_run
 from tests.regions.fake import REGIONS
 from tests.regions.fake_search import FakeResult, ending
@@ -73,7 +76,7 @@ def test_what_is_refused_before_anything_is_written(tmp_path):
 def test_undecided(tmp_path, monkeypatch, on_disk):
     out = tmp_path / "run" if on_disk else None
     monkeypatch.setattr(module, "crew_of", ending(FakeResult(undecided=("11?|",)), rows=5))
-    run = enumerate_regions(PLANE, out=out)
+    run = enumerate_regions(PLANE, out=out, limits=Limits())  # a limit asks for tasks
     for seen in [run, open_run(out)] if out else [run]:
         assert (seen.count, seen.undecided, seen.certified) == (5, 1, False)
         assert seen.count_interval == (5, 7)
@@ -86,7 +89,7 @@ def test_interrupt(tmp_path, monkeypatch, on_disk):
     out = tmp_path / "run" if on_disk else None
     monkeypatch.setattr(module, "crew_of", ending(KeyboardInterrupt(), rows=4))
     with pytest.raises(EnumerationInterrupted, match="interrupted after 4 regions") as caught:
-        enumerate_regions(PLANE, out=out)
+        enumerate_regions(PLANE, out=out, limits=Limits())
     assert isinstance(caught.value, KeyboardInterrupt)
     run = caught.value.run
     for seen in [run, open_run(out)] if out else [run]:
@@ -100,3 +103,23 @@ def test_failure_keeps_the_rows(tmp_path, monkeypatch):
     run = open_run(tmp_path / "run")
     assert (run.status, run.certified, run.count) == ("failed", False, 4)
     assert run.manifest["error"] == "MemoryError: too much"
+
+
+def test_an_interrupt_of_a_run_in_memory_keeps_its_rows() -> None:
+    """Without tasks: one search, ended by Ctrl-C in the middle."""
+    rng = np.random.default_rng(0)
+    net = pr.Network.from_arrays(
+        [rng.normal(size=(60, 2)), np.ones((1, 60))], [rng.normal(size=60), [0]]
+    )
+
+    def press(state: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(EnumerationInterrupted) as caught:
+        pr.enumerate_regions(net, pr.Box(-1, 1), progress=press, jobs=1)
+    run = caught.value.run
+    assert (run.status, run.certified) == ("interrupted", False)
+    assert run.table.num_rows == run.count
+    whole = pr.enumerate_regions(net, pr.Box(-1, 1))
+    assert run.count <= whole.count
+    assert run.table["codeword"] == whole.table["codeword"][: run.count]
