@@ -37,9 +37,7 @@ def homology_command(
         list[int] | None,
         typer.Option(metavar="K", help="A layer; may be repeated (default: every layer)."),
     ] = None,
-    below: Annotated[
-        int, typer.Option(metavar="M", min=1, help="Collapse what has rank below M.")
-    ] = 1,
+    below: Annotated[int, typer.Option(metavar="M", help="Collapse what has rank below M.")] = 1,
     coefficients: Annotated[
         str, typer.Option(metavar="Z|Q|P", help="Coefficients: Z, Q or a prime.")
     ] = "Z",
