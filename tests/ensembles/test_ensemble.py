@@ -268,6 +268,7 @@ def test_the_mean_least_ranks_of_the_paper(arch: str, seeds: int) -> None:
     _compare(found, arch)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", list(TARGETS))
 def test_the_mean_least_ranks_of_the_paper_at_full_size(arch: str) -> None:
