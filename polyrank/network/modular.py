@@ -84,8 +84,7 @@ def fitting_prime(
 
     Examples
     --------
-    >>> from polyrank.native.records import call
-    from polyrank.network.normal_form import Network
+    >>> from polyrank.network.normal_form import Network
     >>> third = RationalArray.from_rationals(["1/3", "1/7"], (1, 2))
     >>> fitting_prime(7, Network.from_arrays([third], [[0.0]]))
     5

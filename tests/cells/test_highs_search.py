@@ -470,7 +470,9 @@ def test_an_interrupt_leaves_the_regions_found(monkeypatch: pytest.MonkeyPatch) 
     assert set(found) < set(expected)
     with pytest.raises(EnumerationInterrupted) as stopped:
         pr.enumerate_regions(net, domain=pr.Box(-1, 1), engine="highs", progress=stop)
-    assert (stopped.value.run.count, stopped.value.run.certified) == (10, False)
+    run = stopped.value.run  # between two tasks: what is done stays
+    assert (run.status, run.certified) == ("interrupted", False)
+    assert 10 <= run.count <= len(expected)
 
 
 def test_batches_are_handed_on_as_they_fill_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,11 +22,16 @@ from tests.strategies import degenerate_networks
 from tests.topology.test_subdivide import random_network, small_manifolds, tight_cuts
 
 SMALL = {
+    "3-sphere": "3-sphere:1",
     "annulus": "annulus:7",
     "circle": "circle:9",
+    "concentric-3-spheres": "concentric-3-spheres:1",
+    "concentric-circles": "concentric-circles:7",
+    "concentric-spheres": "concentric-spheres:1",
     "disk": "disk:7",
     "disk-in-annulus": "disk-in-annulus:6",
     "ellipse": "ellipse:8",
+    "figure-eight-knot": "figure-eight-knot:24",
     "interval": "interval:5",
     "klein": "klein:5",
     "linked-tori": "linked-tori:6x4",
@@ -36,6 +41,8 @@ SMALL = {
     "spirals": "spirals:20",
     "swiss-roll": "swiss-roll:12x2",
     "torus": "torus:8x5",
+    "torus-link": "torus-link:24",
+    "two-curves": "two-curves:9",
     "wedge": "wedge:5x3",
 }
 

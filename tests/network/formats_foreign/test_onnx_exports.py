@@ -227,10 +227,11 @@ def test_large_integers_are_compared_exactly(tmp_path):
 
 @pytest.mark.parametrize("op", ["Equal", "Greater", "And", "Not"])
 def test_questions_about_the_input_are_refused(tmp_path, op):
+    # Where(x > c, x, c) is a maximum, which is continuous; with another value it jumps
     inputs = ["x"] if op == "Not" else ["x", "c"]
-    model = build(
-        [node(op, inputs, ["q"]), node("Where", ["q", "x", "c"], ["y"])], {"x": [2]}, {"c": draw(2)}
-    )
+    constants = {"c": draw(2), "d": draw(2) + 10}
+    nodes = [node(op, inputs, ["q"]), node("Where", ["q", "x", "d"], ["y"])]
+    model = build(nodes, {"x": [2]}, constants)
     with pytest.raises(UnsupportedError, match="its answer is not continuous"):
         loaded(model, tmp_path)
 
