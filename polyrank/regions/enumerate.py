@@ -179,7 +179,7 @@ def enumerate_regions(
 
     def prepare() -> None:
         if own_file and directory is not None:
-            save(network, directory / NETWORK_NAME)
+            _keep_network(network, directory)
 
     work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
     return work.run(writer, prepare)
@@ -258,7 +258,22 @@ def resume_run(
     charted = time.perf_counter()
     maker = PieceMaker(plan)
     work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
-    return work.run(writer)
+
+    def prepare() -> None:
+        named = manifest.get("network_file")
+        if isinstance(named, dict) and named.get("path") == NETWORK_NAME:
+            _keep_network(own, directory)  # a run can be killed before its network is written
+
+    return work.run(writer, prepare)
+
+
+def _keep_network(network: Network, directory: Path) -> None:
+    """Write the run's own network, whole or not at all; one that is there is the same."""
+    file = directory / NETWORK_NAME
+    draft = directory / f"partial.{NETWORK_NAME}"
+    draft.unlink(missing_ok=True)
+    save(network, draft)
+    draft.replace(file)
 
 
 def _check_jobs(jobs: int | None) -> None:

@@ -514,3 +514,14 @@ def test_shards_hold_row_groups(tmp_path: Path) -> None:
     (shard,) = (tmp_path / "run" / "regions").iterdir()
     footer = pq.read_metadata(shard)
     assert [footer.row_group(i).num_rows for i in range(footer.num_row_groups)] == [65_536, 4464]
+
+
+def test_a_run_killed_before_its_network_was_written(tmp_path: Path, small_tasks: None) -> None:
+    whole = pr.enumerate_regions(NET, out=tmp_path / "whole", proof=True)
+    out = tmp_path / "run"
+    pr.enumerate_regions(NET, out=out, proof=True, limits=Limits(regions=100))
+    (out / "network.json").rename(out / "partial.network.json")
+    with pytest.raises(RunError, match="is missing; name the network's file"):
+        pr.resume_run(out)
+    assert pr.resume_run(out, NET).manifest["content"] == whole.manifest["content"]
+    assert contents(out) == contents(tmp_path / "whole")
