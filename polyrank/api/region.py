@@ -11,13 +11,14 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.api.rows import row, witness_entries, word_text
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import RegionGeometry
 from polyrank.graph.region_graph import MISSING
 from polyrank.network.forward import affine_map, unpack_bits
 from polyrank.network.rational import nearest_float
+from polyrank.regions.run import witness_point
 from polyrank.report.polygons import in_order
+from polyrank.report.tables import word_text
 
 if TYPE_CHECKING:
     from polyrank.api.run import Run
@@ -70,7 +71,7 @@ class Region:
 
     @cached_property
     def _row(self) -> dict[str, Any]:
-        return row(self.run, self.index)
+        return self.run.rows[self.index]
 
     @property
     def codeword(self) -> NDArray[np.bool_]:
@@ -92,8 +93,8 @@ class Region:
     @property
     def witness_exact(self) -> tuple[fmpq, ...]:
         """A point x of the input space strictly inside, (n,), exact."""
-        y = witness_entries(self._row)
-        x = self.run.origin + self.run.basis * fmpq_mat(len(y), 1, y)
+        y = witness_point(self._row["witness"], self._row["witness_exact"])
+        x = self.run.origin + self.run.basis * fmpq_mat(len(y), 1, list(y))
         return tuple(x.entries())
 
     @property

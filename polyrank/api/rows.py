@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.network.rational import nearest_float
 from polyrank.regions.manifest import shard_files
-from polyrank.regions.run import Run
+from polyrank.regions.run import Run, witness_point
 from polyrank.regions.schema import unpack_bits
+from polyrank.report.tables import word_text
 
-__all__ = ["readable_table", "row", "witness_entries", "word_text"]
-
-
-def row(run: Run, index: int) -> dict[str, Any]:
-    """One row of a run as a mapping of column to value; the caller has checked the number."""
-    if run.path is None:
-        return dict(run.table.slice(index, 1).to_pylist()[0])
-    ends, places = _groups(run.path, run.count)
-    at = int(np.searchsorted(ends, index, side="right"))
-    group = _group(*places[at])
-    return dict(group.slice(index - (ends[at] - group.num_rows), 1).to_pylist()[0])
+__all__ = ["Rows", "readable_table"]
 
 
-@lru_cache(maxsize=8)
-def _groups(path: Path, count: int) -> tuple[tuple[int, ...], tuple[tuple[Path, int], ...]]:
-    """Row groups of a directory: where each ends, its file and number there."""
-    del count  # a run that has grown is another one
-    rows, places = [], []
-    for shard in shard_files(path):
-        footer = pq.read_metadata(shard)
-        for g in range(footer.num_row_groups):
-            rows.append(footer.row_group(g).num_rows)
-            places.append((shard, g))
-    return tuple(accumulate(rows)), tuple(places)
+class Rows:
+    """The rows of one run, by number.
 
+    Parameters
+    ----------
+    run : Run
+        Of a directory the footers of its shards are read here, once; the row group that was asked
+        for last is kept.
+    """
 
-@lru_cache(maxsize=4)
-def _group(shard: Path, number: int) -> pa.Table:
-    with pq.ParquetFile(shard) as file:
-        return file.read_row_group(number)
+    def __init__(self, run: Run) -> None:
+        self._table = run.table if run.path is None else None
+        self._ends: list[int] = []
+        self._places: list[tuple[Path, int]] = []
+        self._group: tuple[int, pa.Table] | None = None
+        for shard in () if run.path is None else shard_files(run.path):
+            footer = pq.read_metadata(shard)
+            for g in range(footer.num_row_groups):
+                before = self._ends[-1] if self._ends else 0
+                self._ends.append(before + footer.row_group(g).num_rows)
+                self._places.append((shard, g))
 
-
-def witness_entries(found: dict[str, Any]) -> list[Any]:
-    """The witness of a row in chart coordinates, exact."""
-    spelled = found["witness_exact"]
-    if spelled is not None:
-        return [to_fmpq(v) for v in spelled]
-    return [fmpq_from_float(v) for v in found["witness"]]
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One row as a mapping of column to value; the caller has checked the number."""
+        if self._table is not None:
+            return dict(self._table.slice(index, 1).to_pylist()[0])
+        at = bisect_right(self._ends, index)
+        if self._group is None or self._group[0] != at:
+            shard, number = self._places[at]
+            with pq.ParquetFile(shard) as file:
+                self._group = at, file.read_row_group(number)
+        group = self._group[1]
+        first = self._ends[at] - group.num_rows
+        return dict(group.slice(index - first, 1).to_pylist()[0])
 
 
 def readable_table(run: Run, layer_bits: Sequence[int]) -> pa.Table:
@@ -68,7 +66,12 @@ def readable_table(run: Run, layer_bits: Sequence[int]) -> pa.Table:
         bits = unpack_bits(batch.column("codeword"), run.bits)
         witness = batch.column("witness")
         if batch.column("witness_exact").null_count < batch.num_rows:
-            points = [[float(v) for v in witness_entries(r)] for r in batch.to_pylist()]
+            points = [
+                [nearest_float(v) for v in witness_point(floats, spelled)]
+                for floats, spelled in zip(
+                    witness.to_pylist(), batch.column("witness_exact").to_pylist(), strict=True
+                )
+            ]
             witness = pa.array(points, pa.list_(pa.float64(), run.coordinates))
         ranks = {f"rank_{k}": batch.column(f"rank_{k}") for k in range(1, run.layers + 1)}
         words = pa.array([word_text(word, layer_bits) for word in bits], pa.string())
@@ -78,11 +81,3 @@ def readable_table(run: Run, layer_bits: Sequence[int]) -> pa.Table:
     empty = {f"rank_{k}": pa.array([], pa.int16()) for k in range(1, run.layers + 1)}
     points = pa.array([], pa.list_(pa.float64(), run.coordinates))
     return pa.table({"codeword": pa.array([], pa.string()), **empty, "witness": points})
-
-
-def word_text(word: Any, layer_bits: Sequence[int]) -> str:
-    """A codeword as 0 and 1, layers that have bits separated by ``|``."""
-    ends = list(accumulate(layer_bits))
-    text = "".join("1" if bit else "0" for bit in word)
-    parts = [text[end - n : end] for n, end in zip(layer_bits, ends, strict=True) if n]
-    return "|".join(parts)

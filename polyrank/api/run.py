@@ -21,7 +21,7 @@ from flint import fmpq_mat
 
 from polyrank.api.html import run_html
 from polyrank.api.region import Region, Selection
-from polyrank.api.rows import readable_table
+from polyrank.api.rows import Rows, readable_table
 from polyrank.complex.build import cell_complex
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import RunError, UnsupportedError
@@ -110,6 +110,14 @@ class Run(RegionRun):
         if "access" not in self._made:
             self._made["access"] = self.regions()
         made: Regions = self._made["access"]
+        return made
+
+    @property
+    def rows(self) -> Rows:
+        """Single rows of the table, by number."""
+        if "rows" not in self._made:
+            self._made["rows"] = Rows(self)
+        made: Rows = self._made["rows"]
         return made
 
     def find(self, x: Any) -> Region | None:

@@ -16,13 +16,13 @@ from polyrank.graph.region_graph import RegionGraph
 from polyrank.lp.farkas import value_at
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import fmpq_from_float, to_fmpq
+from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.double_description import vertices_and_rays
 from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow, Region
-from polyrank.regions.run import Run
+from polyrank.regions.run import Run, witness_point
 from polyrank.regions.schema import unpack_bits
 
 __all__ = ["Ball", "RegionGeometry", "Regions"]
@@ -156,10 +156,7 @@ class Regions:
         """The witness of a region, a chart point strictly inside."""
         self.check(region)
         floats, exact = self._points
-        spelled = exact[region].as_py()
-        if spelled is not None:
-            return tuple(to_fmpq(v) for v in spelled)
-        return tuple(fmpq_from_float(v) for v in floats[region].as_py())
+        return witness_point(floats[region].as_py(), exact[region].as_py())
 
     def edge(self, a: int, b: int) -> int | None:
         """Number of the edge between two regions; None where they share no facet."""

@@ -33,6 +33,7 @@ __all__ = [
     "open_run",
     "read_prefixes",
     "read_shards",
+    "witness_point",
 ]
 
 UNDECIDED_NAME = "undecided.json"
@@ -293,12 +294,8 @@ class Run:
         for batch in self.batches(["witness", "witness_exact"]):
             floats, exact = batch.column("witness"), batch.column("witness_exact")
             for y, spelled in zip(floats, exact, strict=True):
-                point: list[fmpq] = (
-                    [to_fmpq(v) for v in spelled.as_py()]
-                    if spelled.is_valid
-                    else [fmpq_from_float(v) for v in y.as_py()]
-                )
-                yield origin + basis * fmpq_mat(len(point), 1, point)
+                point = witness_point(y.as_py(), spelled.as_py())
+                yield origin + basis * fmpq_mat(len(point), 1, list(point))
 
     def at_layer(self, layer: int) -> pa.Table:
         """The decomposition of the domain by the first layers: one row per distinct prefix.
@@ -328,6 +325,23 @@ class Run:
         prefix_bits = sum(self.network["bits"][:k])
         ranks = [f"rank_{j}" for j in range(1, k + 1)]
         return decompose(self.batches(["codeword", *ranks]), prefix_bits, ranks)
+
+
+def witness_point(
+    floats: Sequence[float] | None, spelled: Sequence[str] | None
+) -> tuple[fmpq, ...]:
+    """The witness in chart coordinates that a row states in one of its two columns, exact.
+
+    Raises
+    ------
+    RunError
+        If it states none.
+    """
+    if spelled is not None:
+        return tuple(to_fmpq(v) for v in spelled)
+    if floats is None:
+        raise RunError("a row of the run states no witness")
+    return tuple(fmpq_from_float(v) for v in floats)
 
 
 def open_run(path: str | PathLike[str]) -> Run:

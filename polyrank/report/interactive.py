@@ -13,6 +13,7 @@ from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
 from polyrank.report.colouring import rank_colour
 from polyrank.report.plane_cells import PlaneCells, plane_cells
+from polyrank.report.tables import word_text
 
 __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
 
@@ -125,16 +126,12 @@ def _columns(
     table = run.table
     words = unpack_bits(table.column("codeword"), run.bits)
     ranks = [table.column(f"rank_{k}").to_pylist() for k in range(1, run.layers + 1)]
-    ends = np.cumsum(run.network["bits"][: run.layers])[:-1]
     source: dict[str, Any] = {
         "xs": [cells.polygons[r][:, 0].tolist() for r in seen],
         "ys": [cells.polygons[r][:, 1].tolist() for r in seen],
         "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
         "region": seen,
-        "codeword": [
-            "|".join("".join("01"[int(b)] for b in p) for p in np.split(words[r], ends) if len(p))
-            for r in seen
-        ],
+        "codeword": [word_text(words[r], run.network["bits"][: run.layers]) for r in seen],
         "ranks": [" ".join(str(column[r]) for column in ranks) for r in seen],
     }
     shown = [

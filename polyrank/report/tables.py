@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
+
+from numpy.typing import NDArray
 
 from polyrank.report.summary import format_histogram
 
-__all__ = ["layers_table", "plain_table"]
+__all__ = ["layers_table", "plain_table", "word_text"]
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -54,3 +57,16 @@ def layers_table(layers: Sequence[Mapping[str, Any]], *, certified: bool) -> str
             for row in layers
         ],
     )
+
+
+def word_text(word: Sequence[Any] | NDArray[Any], layer_bits: Sequence[int]) -> str:
+    """A codeword as 0 and 1, layers that have bits separated by ``|``.
+
+    Examples
+    --------
+    >>> word_text([True, False, True], [2, 0, 1])
+    '10|1'
+    """
+    text = "".join("1" if bit else "0" for bit in word)
+    ends = accumulate(layer_bits)
+    return "|".join(text[end - n : end] for n, end in zip(layer_bits, ends, strict=True) if n)

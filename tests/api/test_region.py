@@ -11,6 +11,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.errors import RunError, UnsupportedError
+from polyrank.network.rational import RationalArray
 from tests.examples import LINEAR, layer, network
 
 # the quadrants of the plane, cut by x + y = 1: 7 regions on the square [-2, 2]^2
@@ -193,6 +194,34 @@ def test_rows_of_many_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(list((tmp_path / "run" / "regions").iterdir())) > 2
     for region in run:
         assert region.ranks[0] == table["rank_1"][region.index].as_py()
+
+
+def test_another_run_in_the_same_place_has_its_own_rows(tmp_path: Path) -> None:
+    import shutil
+
+    for rank in (0, 1):  # x ↦ relu(±x) on the positive half-line: the rows differ, their number not
+        net = network(layer([[2 * rank - 1]], [0]))
+        run = pr.enumerate_regions(net, pr.Box(1, 2), out=tmp_path / "run")
+        assert run[0].ranks == (rank,)
+        assert pr.open_run(tmp_path / "run")[0].ranks == (rank,)
+        shutil.rmtree(tmp_path / "run")
+
+
+def test_a_region_without_a_float_point() -> None:
+    # between the zeros of x − 1 and x − 1 − 2⁻⁶⁰ no number is a float64
+    gap = Fraction(1, 2**60)
+    net = pr.Network.from_arrays(
+        [RationalArray.from_rationals([1, 1], (2, 1))],
+        [RationalArray.from_rationals([-1, -1 - gap], (2,))],
+        output_relu=True,
+    )
+    run = pr.enumerate_regions(net, pr.Box(0, 2))
+    (thin,) = [r for r in run if r.codeword.tolist() == [True, False]]
+    (x,) = thin.witness_exact
+    assert 1 < Fraction(int(x.p), int(x.q)) < 1 + gap
+    assert thin.witness.tolist() == [1.0]
+    assert run.find([x]) == thin
+    assert run.to_arrow()["witness"][thin.index].as_py() == [1.0]
 
 
 def test_what_notebooks_and_terminals_show() -> None:
