@@ -12,6 +12,7 @@ from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.low_rank import LowRankPart, low_rank_part
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.rational import nearest_float, to_fmpq
+from polyrank.regions.proof_log import PROOF_NAME
 from polyrank.report.colouring import rank_colour
 from polyrank.report.interactive import MapOfPage, interactive_map
 from polyrank.report.summary import depth, layer_summary, seconds, seen, verdict
@@ -201,7 +202,7 @@ def _side(value: Any) -> str:
 def _short(value: Any) -> str:
     exact = to_fmpq(value)
     text = str(exact)
-    return text if len(text) <= 8 else f"{nearest_float(exact):.6g}"
+    return text if len(text) <= 8 else f"≈{nearest_float(exact):.6g}"
 
 
 def _proved(run: Run) -> list[str]:
@@ -219,15 +220,15 @@ def _proved(run: Run) -> list[str]:
         )
     else:
         found.append("It is not proved that the list is complete: counts are lower bounds.")
-    if run.manifest.get("proof"):
+    if run.path is not None and (run.path / PROOF_NAME).is_dir():
         found.append(
             "The directory of the run holds the whole search tree, which polyrank check replays "
             "without the code that made it."
         )
     elif run.certified:
         found.append(
-            "The search tree was not written (--proof): a check verifies the rows, not that none "
-            "is missing."
+            "The search tree is not there (--proof writes it): a check verifies the rows, not that "
+            "none is missing."
         )
     return found
 
@@ -253,7 +254,7 @@ def _part(part: LowRankPart) -> dict[str, Any]:
             "wall": yes[component.touches_wall],
             "image": "–"
             if component.image is None
-            else f"({', '.join(f'{nearest_float(v):.4g}' for v in component.image[:6])}"
+            else f"({', '.join(map(_short, component.image[:6]))}"
             f"{', …' if len(component.image) > 6 else ''})",
         }
         for component in part.components[:_MOST_COMPONENTS]

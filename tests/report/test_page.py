@@ -53,6 +53,20 @@ def test_what_a_page_says(tmp_path: Path) -> None:
     )
 
 
+def test_a_proof_that_was_deleted_is_not_promised(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run")
+    assert "holds the whole search tree" in _text(report_page(run, None))
+    shutil.rmtree(tmp_path / "run" / "proof")
+    text = _text(report_page(run, None))
+    assert "holds the whole search tree" not in text
+    assert "is not there (--proof writes it)" in text
+
+
+def test_rounded_numbers_are_marked() -> None:
+    run = pr.enumerate_regions(_NET, pr.Box("-1000001/3000000", "1/4"))
+    assert "the box ≈-0.333334 ≤ x ≤ 1/4" in _text(report_page(run, None))
+
+
 def test_names_are_text_not_markup(tmp_path: Path) -> None:
     named = pr.Network(_NET.layers, "<script>alert(1)</script>")
     run = pr.enumerate_regions(named, pr.Box(-1, 1), out=tmp_path / "run")
@@ -69,7 +83,7 @@ def test_a_run_in_other_dimensions_and_of_part_of_the_network() -> None:
     assert "layers 1..1 of 2: later layers divide them further" in text
     assert "(-1, -2, -3) ≤ x ≤ 1" in text
     assert "The regions" not in text
-    assert "not written (--proof)" in text
+    assert "is not there (--proof writes it)" in text
     line = pr.Slice([0, 0, 0], [[1], [1], [1]], pr.Box(-1, 1))
     sliced = pr.enumerate_regions(cube, line)
     assert "a slice of the input space, cut by the box" in _text(report_page(sliced, None))
