@@ -12,7 +12,14 @@ from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.level_set import LevelSet
 from polyrank.complex.mesh import cycles
 from polyrank.errors import UnsupportedError
-from polyrank.report.picture import EDGE, axis_names, figure_size, finish_axes, picture_file
+from polyrank.report.picture import (
+    EDGE,
+    axis_names,
+    figure_size,
+    finish_axes,
+    needs_matplotlib,
+    picture_file,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,14 +49,10 @@ def draw_complex(cells: CellComplex, level: LevelSet | None = None) -> Figure:
             f"a complex of dimension {cells.dimension} has no picture; "
             "draw a plane, or a level set in space"
         )
-    try:
+    with needs_matplotlib():
         from matplotlib.collections import LineCollection  # noqa: PLC0415  (optional)
         from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.lines import Line2D  # noqa: PLC0415
-    except ImportError:
-        raise UnsupportedError(
-            "matplotlib is not installed: pip install 'polyrank[plot]'"
-        ) from None
     if cells.dimension == 3 and level is not None:
         figure = Figure(figsize=(7, 7), layout="constrained")
         _surface(figure, cells, level)

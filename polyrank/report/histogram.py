@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyrank.report.picture import picture_file
+from polyrank.report.picture import needs_matplotlib, picture_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,8 @@ def draw_histograms(facts: Mapping[str, Any]) -> Figure:
     UnsupportedError
         If matplotlib is not installed.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415  (heavy)
+    with needs_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415  (heavy)
 
     panels = [
         (f"rank through layer {entry['layer']}", entry["by_samples"], entry["open_codewords"])

@@ -11,7 +11,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
 from polyrank.report.colouring import rank_colour
-from polyrank.report.picture import EDGE, axis_names, figure_size
+from polyrank.report.picture import EDGE, axis_names, figure_size, needs_matplotlib
 from polyrank.report.summary import counted
 
 if TYPE_CHECKING:
@@ -47,13 +47,9 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
         raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
     if chart.k != 1 or chart.lineality:
         raise UnsupportedError(f"the domain has dimension {chart.dimension}, expected 1")
-    try:
+    with needs_matplotlib():
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
         from matplotlib.patches import Patch  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise UnsupportedError(
-            "matplotlib is not installed: pip install 'polyrank[plot]'"
-        ) from None
     figure: Any
     if ax is None:
         figure = Figure(figsize=figure_size(2.0), layout="constrained")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.report.colouring import Colour, by_values, coloured
-from polyrank.report.picture import EDGE, figure_size, finish_axes, picture_file
+from polyrank.report.picture import EDGE, figure_size, finish_axes, needs_matplotlib, picture_file
 from polyrank.report.plane_cells import plane_cells
 from polyrank.report.summary import counted
 
@@ -92,14 +92,10 @@ def draw_map(
     if not seen.any():
         asked = f"[{frame[0]:g}, {frame[1]:g}] × [{frame[2]:g}, {frame[3]:g}]"
         raise UnsupportedError(f"the window {asked} misses the domain: no region is seen in it")
-    try:
+    with needs_matplotlib():
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
         from matplotlib.lines import Line2D  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise UnsupportedError(
-            "matplotlib is not installed: pip install 'polyrank[plot]'"
-        ) from None
     rank = np.asarray(run.table.column(f"rank_{k}"))
     colouring = (
         coloured(regions, cells, colour, rank, k)

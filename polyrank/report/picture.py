@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 from polyrank.errors import UnsupportedError
 from polyrank.posed.chart import Chart
 
-__all__ = ["EDGE", "axis_names", "figure_size", "finish_axes", "picture_file"]
+__all__ = ["EDGE", "axis_names", "figure_size", "finish_axes", "needs_matplotlib", "picture_file"]
+
+_MISSING = "matplotlib is not installed: pip install 'polyrank[plot]'"
 
 EDGE = "#5f6b76"
 
@@ -29,8 +33,23 @@ def picture_file(path: str | Path) -> Path:
     if not target.parent.is_dir():
         raise UnsupportedError(f"{target}: there is no folder {target.parent}")
     if find_spec("matplotlib") is None:
-        raise UnsupportedError("matplotlib is not installed: pip install 'polyrank[plot]'")
+        raise UnsupportedError(_MISSING)
     return target
+
+
+@contextmanager
+def needs_matplotlib() -> Iterator[None]:
+    """Around the imports of matplotlib: what to say where it is missing.
+
+    Raises
+    ------
+    UnsupportedError
+        If matplotlib is not installed.
+    """
+    try:
+        yield
+    except ImportError:
+        raise UnsupportedError(_MISSING) from None
 
 
 def figure_size(aspect: float) -> tuple[float, float]:

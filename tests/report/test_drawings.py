@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_a_whole_line_and_other_dimensions() -> None:
     plane = pr.enumerate_regions(_NET, pr.Box(-2, 2))
     with pytest.raises(UnsupportedError, match="has dimension 2, expected 1"):
         draw_line_map(plane.access)
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polyrank.report.histogram import draw_histograms
+
+    line = pr.enumerate_regions(network(layer([[1]], [0])), pr.Box(-1, 1))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    for draw in (line.plot, lambda: draw_histograms({"ranks": []})):
+        with pytest.raises(UnsupportedError, match=r"pip install 'polyrank\[plot\]'"):
+            draw()
 
 
 def test_transposed_matrices_are_named() -> None:
