@@ -32,7 +32,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.replay`        244  the steps of a segment
 :mod:`polyrank.proof.tally`           44  all segments are one tree
 :mod:`polyrank.proof.domain`        187  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`        114  the manifest says what was found
+:mod:`polyrank.proof.stated`        117  the manifest says what was found
 :mod:`polyrank.proof.rounding`      351  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
@@ -61,12 +61,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from polyrank.errors import NetworkError, RunError
-from polyrank.network.formats import load
-from polyrank.network.normal_form import Network
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import NotDecidedError, ProofRejectedError, segments
 from polyrank.proof.layers import Problem
+from polyrank.proof.network_file import named_network
 from polyrank.proof.replay import Replayed, replay, root_of
 from polyrank.proof.rounding import Rounding
 from polyrank.proof.rows import Rows
@@ -260,29 +258,12 @@ def _report(
 
 def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
     manifest = read_manifest(path)
-    loaded = _network(path, manifest, network)
+    loaded = named_network(path, manifest, network)
     layers = check_network(manifest, loaded)
     problem, frame = problem_of(manifest, loaded, layers)
     table = Rows(shard_files(path), manifest["bits"], layers, frame)
     rounding = None if exact else Rounding(problem)
     return _Setting(path, manifest, len(loaded.layers), problem, table, rounding)
-
-
-def _network(path: Path, manifest: Mapping[str, Any], given: Path | None) -> Network:
-    """The network, read from its file with the options of the run."""
-    entry = manifest.get("network_file") or {}
-    named, options = (
-        (entry.get("path"), entry.get("options")) if isinstance(entry, dict) else (None, None)
-    )
-    if given is None and not isinstance(named, str):
-        raise RunError(f"{path} does not say where its network is; name the file with --network")
-    file = given if given is not None else path / str(named)  # an absolute path stays itself
-    if not file.exists():
-        raise NetworkError(f"{file} is missing; name the network's file with --network")
-    try:
-        return load(file, **(options or {}))
-    except TypeError:
-        raise RunError(f"{path} states reading options that do not exist: {options!r}") from None
 
 
 def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) -> None:

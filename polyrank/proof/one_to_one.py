@@ -46,13 +46,14 @@ import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import NetworkError, RunError
-from polyrank.network.formats import load
+from polyrank.errors import RunError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, fmpq_from_text
-from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.network_file import named_network
 from polyrank.proof.polytopes import affine_polytopes
+from polyrank.proof.stated import check_hash
 
 __all__ = ["FORMAT", "OneToOneReport", "check_one_to_one", "is_certificate"]
 
@@ -125,7 +126,8 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         if stated.get("polyrank_certificate") != FORMAT:
             raise RunError(f"{path}: expected a certificate of format {FORMAT}")
         layer, proved = int(stated["layer"]), int(stated["proved_layer"])
-        own = _network(path, stated, network)
+        own = named_network(path, stated, network)
+        check_hash(own, stated, "certificate")
         points = _points(path / "points.parquet")
         facets = [list(map(int, row)) for row in _column(path / "facets.parquet", "corners")]
         _check_facets(facets, points, own)
@@ -154,23 +156,6 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
     return OneToOneReport(
         layer, proved, refuted if known else None, len(facets), pieces, pairs, doubt, seconds
     )
-
-
-def _network(path: Path, stated: Mapping[str, Any], given: Path | None) -> Network:
-    entry = stated.get("network_file") or {}
-    if given is None and not entry.get("path"):
-        raise RunError(f"{path} does not say where its network is; name the file with --network")
-    file = given if given is not None else path / str(entry["path"])
-    if not file.exists():
-        raise NetworkError(f"{file} is missing; name the network's file with --network")
-    found = load(file, **(entry.get("options") or {}))
-    if found.sha256 != stated["network"]["hash"]:
-        raise NotDecidedError(
-            f"the file of the network holds another network (hash {found.sha256[:12]}...) than the "
-            f"certificate's ({str(stated['network']['hash'])[:12]}...); name the right one with "
-            "--network"
-        )
-    return found
 
 
 def _column(file: Path, name: str) -> list[Any]:

@@ -55,7 +55,7 @@ from polyrank.proof.rows import Rows
 from polyrank.regions.manifest import shard_files
 from polyrank.regions.run import UNDECIDED_NAME
 
-__all__ = ["check_network", "check_table", "check_undecided", "sealed", "unverified"]
+__all__ = ["check_hash", "check_network", "check_table", "check_undecided", "sealed", "unverified"]
 
 #: Fields that are verified, and of some that are mappings, the keys that are.
 _VERIFIED: dict[str, set[str] | None] = {
@@ -76,14 +76,25 @@ _VERIFIED: dict[str, set[str] | None] = {
 _FILES = ("manifest.json", "undecided.json", "network.json", "regions", "proof")
 
 
+def check_hash(network: Network, stated: Mapping[str, Any], whose: str) -> None:
+    """Refuse another network than the one of a run, a verdict or a certificate (``whose``).
+
+    Raises
+    ------
+    NotDecidedError
+    """
+    wanted = stated["network"]["hash"]
+    if network.sha256 != wanted:
+        raise NotDecidedError(
+            f"the file of the network holds another network (hash {network.sha256[:12]}...) than "
+            f"the {whose}'s ({str(wanted)[:12]}...); name the right one with --network"
+        )
+
+
 def check_network(manifest: Mapping[str, Any], network: Network) -> int:
     """Compare the network with the one of the manifest; the number of layers of the run."""
     stated, layers = manifest["network"], int(manifest["layers"])
-    if network.sha256 != stated["hash"]:
-        raise NotDecidedError(
-            f"the file of the network holds another network (hash {network.sha256[:12]}...) than "
-            f"the run's ({stated['hash'][:12]}...); name the right one with --network"
-        )
+    check_hash(network, manifest, "run")
     if layers > len(network.layers):
         raise ProofRejectedError(f"the network has no layer {layers}")
     if list(network.bits) != stated["bits"] or list(network.widths) != stated["widths"]:

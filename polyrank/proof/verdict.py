@@ -48,8 +48,7 @@ import pyarrow as pa
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.errors import NetworkError, RunError
-from polyrank.network.formats import load
+from polyrank.errors import RunError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
@@ -66,6 +65,8 @@ from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.boxes import BoxBounds
 from polyrank.proof.exact_cell import ExactReplay, contradiction, integers
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.network_file import named_network
+from polyrank.proof.stated import check_hash
 
 __all__ = ["FORMAT", "MAGIC", "VerdictReport", "check_verdict", "is_verdict"]
 
@@ -133,7 +134,8 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
         stated = json.loads((path / _NAME).read_text(encoding="utf-8"))
         if stated["format"] != FORMAT:
             raise RunError(f"{path} has format {stated['format']!r}; this program reads {FORMAT}")
-        own = _network(path, stated, network)
+        own = named_network(path, stated, network)
+        check_hash(own, stated, "verdict")
         specification = _specification(path, stated)
         specification.check_shape(own)
         verdict = stated["verdict"]
@@ -175,23 +177,6 @@ class _Counts:
     closed: int = 0
     exact: int = 0
     halved: int = 0
-
-
-def _network(path: Path, stated: Mapping[str, Any], given: Path | None) -> Network:
-    entry = stated.get("network_file") or {}
-    if given is None and not entry.get("path"):
-        raise RunError(f"{path} does not say where its network is; name the file with --network")
-    file = given if given is not None else path / str(entry["path"])
-    if not file.exists():
-        raise NetworkError(f"{file} is missing; name the network's file with --network")
-    found = load(file, **(entry.get("options") or {}))
-    if found.sha256 != stated["network"]["hash"]:
-        raise NotDecidedError(
-            f"the file of the network holds another network (hash {found.sha256[:12]}...) than the "
-            f"verdict's ({str(stated['network']['hash'])[:12]}...); name the right one with "
-            "--network"
-        )
-    return found
 
 
 def _specification(path: Path, stated: Mapping[str, Any]) -> Specification:

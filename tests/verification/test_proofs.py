@@ -247,6 +247,15 @@ def test_changed_statements_are_rejected(run, folded):
     pr.save(folded, run / "network.json", overwrite=True)
     with pytest.raises(NotDecidedError, match="another network"):
         check_verdict(run)
+    for entry, says in (
+        ("network.json", "does not say where its network is"),
+        ({"path": 3}, "does not say where its network is"),
+        ({"path": "network.json", "options": {"turned": True}}, "options that do not exist"),
+    ):
+        (run / "verdict.json").write_text(stated)
+        _restate(run, lambda s, entry=entry: s.update(network_file=entry))
+        with pytest.raises(RunError, match=says):
+            check_verdict(run)
     (run / "verdict.json").write_text("{}")
     with pytest.raises(RunError, match="not a complete verdict"):
         check_verdict(run)
