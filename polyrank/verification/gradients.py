@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 
 _ROUNDING = 2.0**-53
 _LEAST = 2.0**-1000
+_GREATEST = float(np.finfo(np.float64).max)
 _BLOCK = 1 << 22
 _POWER = 6
 _BITS = 40
@@ -241,7 +242,8 @@ def lipschitz(
             upper = max(upper, high)
             if low > lower:
                 lower, at = low, row + r
-                best = nearest_float(lower) * (1 - 2.0**-50)
+                # an infinite bound rules out nothing
+                best = min(nearest_float(lower), _GREATEST) * (1 - 2.0**-50)
         row += len(bits)
     witness = tuple(_witness(run, at))
     return Lipschitz(norm, lower, max(lower, upper), witness, run.count, exact)

@@ -97,6 +97,20 @@ def test_rewritten_networks_are_the_same_function():
     assert zero.value == 0
 
 
+@pytest.mark.parametrize("slopes", [(1.0, 3.0), (3.0, 1.0)])
+@pytest.mark.parametrize("norm", ["1", "2", "inf"])
+def test_a_constant_whose_square_is_no_float(slopes, norm):
+    """1e140 |s x| with another slope s on each side; the squares are above 1.8e308."""
+    network = pr.Network.from_arrays(
+        [[[1e140], [-1e140]], [[1e140 * s for s in slopes]]], [[0.0, 0.0], [0.0]]
+    )
+    found = lipschitz(network, pr.Box(-1, 1), norm)
+    greatest_slope = _exact(Fraction(1e140) * max(Fraction(1e140 * s) for s in slopes))
+    constant = greatest_slope**2 if norm == "2" else greatest_slope
+    assert found.lower <= constant <= found.upper
+    assert found.lower * (1 + fmpq(1, 10**6)) >= constant
+
+
 def test_a_hidden_difference_is_found():
     """The second network adds a bump of width 2⁻¹⁹ at a point; elsewhere the two are equal."""
     one = pr.Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
