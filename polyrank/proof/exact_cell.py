@@ -25,7 +25,7 @@ from polyrank.polyhedra.dnf import Inequality
 from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.proof.format import ProofRejectedError
 
-__all__ = ["ExactReplay", "contradiction", "integers"]
+__all__ = ["ExactReplay", "contradiction", "integers", "remainder"]
 
 Row = tuple[int, ...]
 
@@ -205,7 +205,7 @@ def _least(row: Row, box: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
     return sum(ends, Fraction(row[-1]))
 
 
-def _rest(goal: Sequence[int], rows: Sequence[Row], proof: Any) -> list[int] | None:
+def remainder(goal: Sequence[int], rows: Sequence[Row], proof: Any) -> list[int] | None:
     """``scale · goal − Σ λ row`` with scale > 0 and λ ≥ 0, or None."""
     scale, _, indices, values = proof
     if len(indices) != len(values) or not all(type(v) is int for v in (scale, *indices, *values)):
@@ -220,11 +220,11 @@ def _rest(goal: Sequence[int], rows: Sequence[Row], proof: Any) -> list[int] | N
 
 def _proves(goal: Sequence[int], rows: Sequence[Row], proof: Any) -> bool:
     """Whether the multipliers prove that the goal is ≥ 0 wherever all rows are."""
-    rest = _rest(goal, rows, proof)
+    rest = remainder(goal, rows, proof)
     return rest is not None and not any(rest[:-1]) and rest[-1] >= 0
 
 
 def contradiction(rows: Sequence[Row], proof: Any, k: int) -> bool:
     """Whether the multipliers prove that the rows on R^k are nowhere all ≥ 0."""
-    rest = _rest((0,) * (k + 1), rows, proof)
+    rest = remainder((0,) * (k + 1), rows, proof)
     return rest is not None and not any(rest[:-1]) and rest[-1] > 0

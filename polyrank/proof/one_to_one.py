@@ -139,7 +139,9 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         refuted = None
         if stated["collision"] is not None:
             refuted = _check_collision(own, stated["collision"], points, facets)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, pa.ArrowException,
+    ) as error:  # fmt: skip
         raise RunError(f"{path} is not a complete certificate: {error}") from None
     known = refuted is not None and refuted <= layer
     doubt = "" if known or proved == layer else f"layer {layer} is not decided"

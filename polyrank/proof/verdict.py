@@ -63,7 +63,7 @@ from polyrank.polyhedra.violation import (
 )
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.boxes import BoxBounds
-from polyrank.proof.exact_cell import ExactReplay, contradiction, integers
+from polyrank.proof.exact_cell import ExactReplay, contradiction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.network_file import named_network
 from polyrank.proof.stated import check_hash
@@ -158,7 +158,10 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
             doubt = "the verdict is unknown"
         else:
             raise ProofRejectedError(f"the verdict is {verdict!r}")
-    except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+        pa.ArrowException,
+    ) as error:  # fmt: skip
         raise RunError(f"{path} is not a complete verdict: {error}") from None
     return VerdictReport(
         verdict,
@@ -280,16 +283,13 @@ def _proved_box(
         raise ProofRejectedError(f"{where}: {len(stated)} sides of the box are proved, not {2 * k}")
     for number, proof in enumerate(stated):
         l, sign = number // 2, 1 - 2 * (number % 2)
-        scale, constant, indices, values = proof
         goal = [0] * (k + 1)
-        goal[l], goal[k] = sign * scale, -constant
-        for i, factor in zip(indices, values, strict=True):
-            if factor < 0 or not 0 <= i < len(walls):
-                raise ProofRejectedError(f"{where}: side {number} of the box is not proved")
-            goal = [v - factor * w for v, w in zip(goal, walls[i], strict=True)]
-        if scale <= 0 or any(goal):
+        goal[l] = sign
+        rest = remainder(goal, walls, proof)
+        if rest is None or any(rest[:-1]) or rest[-1] != proof[1]:
             raise ProofRejectedError(f"{where}: side {number} of the box is not proved")
-        sides[number % 2].append(sign * fmpq(constant, scale))
+        # scale · goal is this constant and a sum of rows that are ≥ 0
+        sides[number % 2].append(sign * fmpq(rest[-1], proof[0]))
     return sides[0], sides[1]
 
 

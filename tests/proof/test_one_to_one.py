@@ -301,6 +301,9 @@ def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proof: Path) 
     edited(path, lambda s: s.update(polyrank_certificate=2))
     with pytest.raises(RunError, match="format 1"):
         check_one_to_one(path)
+    (path / "certificate.json").write_text("[]")
+    with pytest.raises(RunError, match="not a complete certificate"):
+        check_one_to_one(path)
 
 
 @pytest.mark.parametrize("exponent", [-500, 500])

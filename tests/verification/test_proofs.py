@@ -244,6 +244,10 @@ def test_changed_statements_are_rejected(run, folded):
     with pytest.raises(NotDecidedError, match="no proof"):
         check_verdict(run)
     (run / "verdict.json").write_text(stated)
+    _restate(run, lambda s: s["questions"][0]["high"].__setitem__(0, "inf"))
+    with pytest.raises(RunError, match="not a complete verdict"):
+        check_verdict(run)
+    (run / "verdict.json").write_text(stated)
     pr.save(folded, run / "network.json", overwrite=True)
     with pytest.raises(NotDecidedError, match="another network"):
         check_verdict(run)
@@ -256,9 +260,34 @@ def test_changed_statements_are_rejected(run, folded):
         _restate(run, lambda s, entry=entry: s.update(network_file=entry))
         with pytest.raises(RunError, match=says):
             check_verdict(run)
-    (run / "verdict.json").write_text("{}")
-    with pytest.raises(RunError, match="not a complete verdict"):
-        check_verdict(run)
+    for damaged in ("{}", "[]"):
+        (run / "verdict.json").write_text(damaged)
+        with pytest.raises(RunError, match="not a complete verdict"):
+            check_verdict(run)
+
+
+def test_a_box_is_proved_in_integers(tmp_path):
+    """On 3 y >= 1 floats prove y >= (10^17 + 5) / (3 * 10^17 + 10), which is more than 1/3."""
+    network = pr.Network.from_arrays([[[1.0]]], [[0.0]])
+    domain = pr.Polytope([[-3], [1]], [-1, 1])
+    out = tmp_path / "run"
+    free = output_bounds(network, domain, upper=2)
+    assert pr.verify(network, free, out=out, proof=True).verdict == "holds"
+    assert check_verdict(out).verdict == "holds"
+    kept = (out / "verdict.json").read_text()
+    assert json.loads(kept)["questions"][0]["bounds"][0] == [3, 1, [0], [1]]
+    for proof in (
+        [3 * 10**17 + 10, 10**17 + 5, [0], [1e17]],
+        [3, 2, [0], [1]],
+        [3, 1, [0], [-1]],
+        [-3, -1, [0], [1]],
+        [3, 1, [7], [1]],
+        [3, 1, [0], [1, 1]],
+    ):
+        (out / "verdict.json").write_text(kept)
+        _restate(out, lambda s, proof=proof: s["questions"][0]["bounds"].__setitem__(0, proof))
+        with pytest.raises(ProofRejectedError, match="side 0 of the box"):
+            check_verdict(out)
 
 
 def test_a_counterexample_is_checked(folded, tmp_path):
