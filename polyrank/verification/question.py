@@ -19,6 +19,7 @@ from flint import fmpq_mat
 
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.errors import UncertifiedError
 from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
@@ -112,6 +113,8 @@ class _State:
         ------
         OutOfTimeError
             At the time limit, or when the work is stopped.
+        UncertifiedError
+            If an exact point does not stand the exact forward pass: a fault of this program.
         """
         for row in taken.candidates:
             found = exact_violation(self.network, self.specification, self.frame, _column(row))
@@ -125,7 +128,10 @@ class _State:
         for box in taken.hard:
             decided = self.exact.decide(box[0], box[1], stopped)
             if not isinstance(decided, Refuted):
-                self.point = decided
+                found = exact_violation(self.network, self.specification, self.frame, decided)
+                if found is None:
+                    raise UncertifiedError("an exact counterexample failed its own check")
+                self.point = found
                 raise _FoundError
             self.hard += 1
             proofs.append(decided.steps)

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from flint import fmpq_mat
 
 import polyrank as pr
-from polyrank.errors import RunError
+from polyrank.errors import RunError, UncertifiedError
 from polyrank.polyhedra.violation import violation_of
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.verdict import MAGIC, check_verdict
+from polyrank.verification.exact_cell import ExactQuestion
 from polyrank.verification.properties import output_bounds
 
 
@@ -302,6 +304,14 @@ def test_a_counterexample_is_checked(folded, tmp_path):
     _restate(out, inside)
     with pytest.raises(ProofRejectedError, match="does not violate"):
         check_verdict(out)
+
+
+def test_an_exact_point_stands_the_forward_pass(folded, monkeypatch):
+    """Were the exact search wrong, no verdict would come of it."""
+    middle = fmpq_mat(2, 1, [0, 0])  # violates nothing
+    monkeypatch.setattr(ExactQuestion, "decide", lambda *_: middle)
+    with pytest.raises(UncertifiedError, match="failed its own check"):
+        pr.verify(folded, output_bounds(folded, pr.Box(-1, 1), lower=-1, upper=2), jobs=1)
 
 
 def test_unknown_is_not_decided(deep, tmp_path):
