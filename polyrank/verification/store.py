@@ -119,22 +119,20 @@ class VerdictStore:
             },
             "versions": versions(),
         }
-        self._entries: list[dict[str, Any]] = []
+        self._entries: dict[int, dict[str, Any]] = {}
 
-    def root(self, low: Floats, high: Floats, bounds: list[Any]) -> None:
-        """Note the first box of the next question, and what proves that the domain lies in it."""
-        self._entries.append(
-            {
-                "low": [v.hex() for v in low.tolist()],
-                "high": [v.hex() for v in high.tolist()],
-                "bounds": bounds,
-                "empty": None,
-            }
-        )
+    def root(self, number: int, low: Floats, high: Floats, bounds: list[Any]) -> None:
+        """Note the first box of a question, and what proves that the domain lies in it."""
+        self._entries[number] = {
+            "low": [v.hex() for v in low.tolist()],
+            "high": [v.hex() for v in high.tolist()],
+            "bounds": bounds,
+            "empty": None,
+        }
 
-    def empty(self, multipliers: list[Any]) -> None:
-        """Note that the domain of the next question is empty."""
-        self._entries.append({"low": [], "high": [], "bounds": [], "empty": multipliers})
+    def empty(self, number: int, multipliers: list[Any]) -> None:
+        """Note that the domain of a question is empty."""
+        self._entries[number] = {"low": [], "high": [], "bounds": [], "empty": multipliers}
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the verdict. Trees of another verdict than "holds" prove nothing and go."""
@@ -145,8 +143,8 @@ class VerdictStore:
                     for file in self.directory.glob(pattern):
                         file.unlink()
             questions = [
-                {**answered, **entry}
-                for answered, entry in zip(summary["questions"], self._entries, strict=False)
+                {**answered, **self._entries.get(number, {})}
+                for number, answered in enumerate(summary["questions"])
             ]
             stated = {
                 **self._head,

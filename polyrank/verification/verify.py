@@ -231,14 +231,14 @@ def verify(
                     )
                     reports.append(QuestionReport(described, "no", share=1.0, note=note))
                     if store is not None:
-                        store.empty(listed(where.multipliers))
+                        store.empty(number, listed(where.multipliers))
                     continue
                 if where.lower is None or where.upper is None:
                     reports.append(QuestionReport(described, "open", note="unbounded"))
                     continue
                 root = float_box(where.lower, where.upper)
                 if store is not None:
-                    store.root(*root, where.bounds)
+                    store.root(number, *root, where.bounds)
                 with tree_of(store, number) as log:
                     got = answer(
                         network,

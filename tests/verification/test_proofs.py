@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 
 import polyrank as pr
 from polyrank.errors import RunError, UncertifiedError
-from polyrank.polyhedra.violation import violation_of
+from polyrank.polyhedra.violation import OutputRow, Question, specification_of, violation_of
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.verdict import MAGIC, check_verdict
@@ -317,6 +317,18 @@ def test_an_exact_point_stands_the_forward_pass(folded, monkeypatch):
 def test_unknown_is_not_decided(deep, tmp_path):
     pr.verify(deep, output_bounds(deep, pr.WholeSpace(), upper=1), out=tmp_path / "run", proof=True)
     assert check_verdict(tmp_path / "run").doubt == "the verdict is unknown"
+
+
+def test_each_question_keeps_its_own_box(folded, tmp_path):
+    """The first domain is unbounded and has no box; the second one is decided in its own."""
+    above = ((OutputRow(((0, fmpq(-1)),), fmpq(-9)),),)
+    domains = [pr.WholeSpace(), pr.Box(0, 1)]
+    either = specification_of("y0 < 9", 2, 2, tuple(Question(d, above) for d in domains))
+    assert pr.verify(folded, either, out=tmp_path / "run").verdict == "unknown"
+    first, second = json.loads((tmp_path / "run" / "verdict.json").read_text())["questions"]
+    assert (first["answer"], "low" in first) == ("open", False)
+    assert (second["answer"], second["low"]) == ("no", [(0.0).hex()] * 2)
+    assert second["high"] == [(1.0).hex()] * 2
 
 
 def test_a_proof_needs_a_directory(deep):
