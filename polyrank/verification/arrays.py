@@ -9,6 +9,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
 from polyrank.polyhedra.violation import OutputRow
@@ -74,7 +75,13 @@ def bound_arrays(
 
 
 def float_box(lower: tuple[fmpq, ...], upper: tuple[fmpq, ...]) -> tuple[Floats, Floats]:
-    """The smallest box with float64 bounds around a box."""
+    """The smallest box with float64 bounds around a box.
+
+    Raises
+    ------
+    UnsupportedError
+        If a bound is beyond the range of float64.
+    """
     low = np.array([nearest_float(v) for v in lower], dtype=np.float64)
     high = np.array([nearest_float(v) for v in upper], dtype=np.float64)
     for l, (a, b) in enumerate(zip(lower, upper, strict=True)):
@@ -82,6 +89,11 @@ def float_box(lower: tuple[fmpq, ...], upper: tuple[fmpq, ...]) -> tuple[Floats,
             low[l] = np.nextafter(low[l], -np.inf)
         if math.isfinite(high[l]) and fmpq_from_float(high[l]) < b:
             high[l] = np.nextafter(high[l], np.inf)
+        if not (math.isfinite(low[l]) and math.isfinite(high[l])):
+            raise UnsupportedError(
+                f"input {l} of the domain has bounds beyond 1.8e308, which no box of the search "
+                "has; state the domain in other units"
+            )
     return low, high
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyrank as pr
+from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.polyhedra.violation import violation_of
@@ -186,3 +187,10 @@ def test_sampling_finds_what_bisection_meets_late():
     found = pr.verify(network, output_bounds(network, pr.Box(-1, 1), lower=0), jobs=2)
     assert found.verdict == "violated"
     assert found.counterexample.y[0] < 0
+
+
+@pytest.mark.parametrize("ends", [("1e400", "2e400"), ("-1e400", 1), (-1, "1e400")])
+def test_bounds_beyond_floats_are_refused(ends):
+    network = pr.Network.from_arrays([[[1.0]]], [[0.0]])
+    with pytest.raises(UnsupportedError, match="input 0 of the domain has bounds beyond"):
+        pr.verify(network, output_bounds(network, pr.Box(*ends), upper=1))
