@@ -45,3 +45,17 @@ def plane(tmp_path) -> Path:
         b1=np.zeros(1),
     )
     return path
+
+
+@pytest.fixture
+def fold(tmp_path) -> Path:
+    """(x, y) ↦ (x, |y|) in two layers: the first keeps the plane, the second folds it."""
+    path = tmp_path / "fold.npz"
+    np.savez(
+        path,
+        W0=np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]),
+        b0=np.zeros(4),
+        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]),
+        b1=np.zeros(2),
+    )
+    return path

@@ -12,20 +12,6 @@ import polyrank as pr
 from polyrank.network.forward import forward_exact
 
 
-@pytest.fixture
-def fold(tmp_path):
-    """(x, y) ↦ (x, |y|) in two layers."""
-    path = tmp_path / "fold.npz"
-    np.savez(
-        path,
-        W0=np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]),
-        b0=np.zeros(4),
-        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]),
-        b1=np.zeros(2),
-    )
-    return path
-
-
 def test_a_fold(polyrank, fold):
     ran = polyrank("homeomorphism", fold, "circle:16", "--json")
     assert ran.status == 0

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
-
-
-@pytest.fixture
-def fold(tmp_path):
-    """(x, y) ↦ (x, |y|)."""
-    path = tmp_path / "fold.npz"
-    np.savez(
-        path,
-        W0=np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]),
-        b0=np.zeros(4),
-        W1=np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]),
-        b1=np.zeros(2),
-    )
-    return path
 
 
 def test_an_arc(polyrank, fold):
