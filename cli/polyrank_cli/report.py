@@ -47,12 +47,12 @@ def report_command(
     with sentences():
         target = page_file(output)
         opened = pr.open_run(run)
-        given = None if network is None else reading.load(network)
-        try:
-            source = opened.source(given)
-        except RunError:
-            access = None
+        if network is not None:
+            access = opened.regions(opened.source(reading.load(network)))
         else:
-            access = opened.regions(source)
+            try:
+                access = opened.regions(opened.source())
+            except RunError:
+                access = None  # the page says what is missing for that
         target.write_text(report_page(opened, access, layer=layer, below=below), encoding="utf-8")
         typer.echo(f"written to {target}")

@@ -343,10 +343,13 @@ class Run(RegionRun):
         Raises
         ------
         RunError
-            If the network is not known.
+            If the network is not known, or is another one than that of the run.
         """
-        if given is not None:
-            return given
+        found = self._known() if given is None else given
+        self.check_network(found)
+        return found
+
+    def _known(self) -> Network:
         if self._source is not None:
             return self._source
         if has_graph(self):

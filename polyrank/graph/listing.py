@@ -29,28 +29,11 @@ def chart_of_run(run: Run, network: Network) -> Chart:
     RunError
         If the network is another one, or the chart is not that of the manifest.
     """
-    if network.sha256 != run.network["hash"]:
-        raise RunError(
-            f"the network {network.name!r} is not that of the run ({run.network['name']!r}): its "
-            f"hash is {network.sha256[:12]}…, expected {str(run.network['hash'])[:12]}…; give the "
-            f"same file with the same options{_options(run)}"
-        )
+    run.check_network(network)
     chart = chart_for(network, run.domain)
     if chart_entry(chart) != {"lineality": 0, **run.manifest["chart"]}:
         raise RunError("the run was made in another chart of its domain; enumerate it again")
     return chart
-
-
-def _options(run: Run) -> str:
-    """The options with which the run read its network, where it says so."""
-    entry = run.manifest.get("network_file") or {}
-    options = entry.get("options") or {}
-    given = [
-        f"--{name.replace('_', '-')}" if value is True else f"{name.replace('_', ' ')} {value}"
-        for name, value in options.items()
-        if value is not None and value is not False
-    ]
-    return f" ({', '.join(given)})" if given else ""
 
 
 def codes_of_run(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from polyrank.network.normal_form import Network
+
 __all__ = [
     "OPEN_NAME",
     "REGIONS_NAME",
@@ -183,6 +185,32 @@ class Run:
         """Name, hash, widths, bits per layer and source of the network."""
         entry: Mapping[str, Any] = self.manifest["network"]
         return entry
+
+    def check_network(self, network: Network) -> None:
+        """Refuse a network whose exact function is not that of the run.
+
+        Raises
+        ------
+        RunError
+            If it is another one.
+        """
+        if network.sha256 != self.network["hash"]:
+            raise RunError(
+                f"the network {network.name!r} is not that of the run ({self.network['name']!r}): "
+                f"its hash is {network.sha256[:12]}…, expected {str(self.network['hash'])[:12]}…; "
+                f"give the same file with the same options{self._reading}"
+            )
+
+    @property
+    def _reading(self) -> str:
+        """The options with which the run read its network, where it says so."""
+        entry = self.manifest.get("network_file") or {}
+        given = [
+            f"--{name.replace('_', '-')}" if value is True else f"{name.replace('_', ' ')} {value}"
+            for name, value in (entry.get("options") or {}).items()
+            if value is not None and value is not False
+        ]
+        return f" ({', '.join(given)})" if given else ""
 
     @property
     def domain(self) -> Domain:

@@ -137,8 +137,7 @@ def ambient_ranks(run: Run, network: Network, *, workers: int = 1) -> AmbientRan
     RunError
         If the network is not the run's, or a rank on the slice exceeds the ambient one.
     """
-    if network.sha256 != run.network["hash"]:
-        raise RunError(f"the network {network.name!r} is not that of the run")
+    run.check_network(network)
     first = Network(network.layers[: run.layers], network.name, network.source)
     words: list[NDArray[np.uint8]] = [np.zeros((0, (run.bits + 7) // 8), np.uint8)]
     flat: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]

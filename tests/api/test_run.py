@@ -75,6 +75,23 @@ def test_where_the_network_comes_from(tmp_path: Path, monkeypatch: pytest.Monkey
     assert np.array_equal(again.facet_to, graph.facet_to)
 
 
+def test_a_file_that_holds_another_network_now_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "net.npz"
+    pr.save(_NET, file)
+    entry = {"path": str(file), "options": {}}
+    pr.enumerate_regions(_NET, pr.Box(-2, 2), out=tmp_path / "run", network_file=entry)
+    run = pr.open_run(tmp_path / "run")
+    first = run[0]
+    assert first.A.shape == (1, 2)
+    file.unlink()
+    pr.save(network(layer([[2, 0], [0, 1], [1, 1]], [0, 0, -1]), layer([[1, 1, 1]], [0])), file)
+    for ask in (run.source, lambda: first.A, lambda: run.find([0.1, 0.1]), lambda: first.facets):
+        with pytest.raises(RunError, match="is not that of the run"):
+            ask()
+    with pytest.raises(RunError, match="is not that of the run"):
+        run.source(pr.load(file))
+
+
 def test_a_proof_keeps_the_network(tmp_path: Path) -> None:
     pr.enumerate_regions(_NET, pr.Box(-2, 2), out=tmp_path / "run", proof=True)
     run = pr.open_run(tmp_path / "run")
