@@ -181,8 +181,10 @@ class LimitChoice:
         str | None, typer.Option(metavar="SIZE", help="Stop when so much is written: 50GB.")
     ] = None
 
-    def limits(self) -> Limits:
-        """These limits."""
+    def limits(self) -> Limits | None:
+        """These limits; None where none is set: a run without limits needs no tasks."""
+        if self == LimitChoice():
+            return None
         from polyrank.regions.limits import Limits  # noqa: PLC0415  (loads numpy)
 
         seconds = None if self.time is None else max(self.time, 1e-9)

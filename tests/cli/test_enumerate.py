@@ -18,6 +18,9 @@ KEYS = {
     "domain", "network", "engine",
 }  # fmt: skip
 
+#: A limit asks for tasks in memory too.
+TASKS = ("--max-regions", "1000")
+
 
 @pytest.mark.parametrize("engine", ["dictionary", "highs"])
 def test_json_is_one_object(polyrank, plane, engine):
@@ -124,7 +127,7 @@ def test_undecided_cells_remain(polyrank, plane, tmp_path, monkeypatch):
     assert shown.status == 3
     assert json.loads(shown.out)["certified"] is False
     monkeypatch.setattr(module, "crew_of", ending(FakeResult(undecided=("0??|", "1??|")), rows=5))
-    found = polyrank("enumerate", plane, "--json")
+    found = polyrank("enumerate", plane, "--json", *TASKS)
     assert found.status == 3
     shown = json.loads(found.out)
     assert (shown["undecided"], shown["certified"], shown["regions_at_most"]) == (2, False, 13)
@@ -140,7 +143,7 @@ def test_interrupt(polyrank, plane, tmp_path, monkeypatch):
     summary = polyrank("summary", out)
     assert summary.status == 3  # as graph and check of a run that is not certified
     assert "partial: at least 4 regions and at most 15; it was interrupted" in summary.out
-    found = polyrank("enumerate", plane, "--json")
+    found = polyrank("enumerate", plane, "--json", *TASKS)
     assert found.status == 130
     shown = json.loads(found.out)
     assert (shown["status"], shown["certified"], shown["regions"]) == ("interrupted", False, 4)
@@ -157,7 +160,7 @@ def test_interrupt(polyrank, plane, tmp_path, monkeypatch):
 )
 def test_errors_are_one_sentence(polyrank, plane, monkeypatch, error, message):
     monkeypatch.setattr(module, "crew_of", ending(error))
-    found = polyrank("enumerate", plane, "--json")
+    found = polyrank("enumerate", plane, "--json", *TASKS)
     assert found.status == 1
     assert found.out == ""
     assert found.err.startswith(f"polyrank: {message}")
@@ -224,13 +227,20 @@ def test_empty_domain_shows_its_certificate(polyrank, plane, tmp_path):
 
 def test_progress_on_a_terminal_only(polyrank, plane, monkeypatch):
     monkeypatch.setattr(module, "crew_of", ending(FakeResult()))
-    assert "of the tree" not in polyrank("enumerate", plane).err
+    assert "of the tree" not in polyrank("enumerate", plane, *TASKS).err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert "of the tree" not in polyrank("enumerate", plane, "--quiet").err
-    found = polyrank("enumerate", plane)
+    assert "of the tree" not in polyrank("enumerate", plane, "--quiet", *TASKS).err
+    found = polyrank("enumerate", plane, *TASKS)
     assert "0.0% of the tree" in found.err
     assert "7 regions" in found.err
     assert "0 undecided" in found.err
+
+
+def test_a_run_in_memory_without_limits_needs_no_tasks(polyrank, plane, monkeypatch):
+    monkeypatch.setattr(module, "crew_of", ending(AssertionError("tasks")))
+    assert json.loads(polyrank("enumerate", plane, "--json").out)["regions"] == 7
+    with pytest.raises(AssertionError, match="tasks"):
+        polyrank("enumerate", plane, "--json", *TASKS)
 
 
 def test_a_network_that_sees_few_dimensions(polyrank, tmp_path):
