@@ -22,8 +22,6 @@ from flint import fmpq_mat
 from polyrank.api.html import run_html
 from polyrank.api.region import Region, Selection
 from polyrank.api.rows import Rows, readable_table
-from polyrank.complex.build import cell_complex
-from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
@@ -45,6 +43,8 @@ from polyrank.report.tables import layers_table
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.figure import Figure
+
+    from polyrank.complex.cell_complex import CellComplex
 
 __all__ = ["Run", "enumerate_regions", "open_run", "resume_run"]
 
@@ -328,6 +328,8 @@ class Run(RegionRun):
         RunError
             If the network is not known.
         """
+        from polyrank.complex.build import cell_complex  # noqa: PLC0415  (loads scipy)
+
         domain = domain_from_dict(self.manifest["domain"])
         layer = self.manifest["options"].get("through_layer")
         return cell_complex(self.source(network), domain, through_layer=layer)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from flint import fmpq
+    from scipy.sparse import csr_array
 
 __all__ = ["MISSING", "WALL", "Closure", "Gap", "RegionGraph"]
 
@@ -149,6 +148,8 @@ class RegionGraph:
 
     def adjacency(self) -> csr_array:
         """Symmetric adjacency matrix ``(R, R)``; entry = crossed unit + 1."""
+        from scipy.sparse import csr_array  # noqa: PLC0415  (a tenth of a second of every start)
+
         rows = np.concatenate([self.source, self.target])
         columns = np.concatenate([self.target, self.source])
         data = np.concatenate([self.unit, self.unit]) + 1
@@ -172,6 +173,9 @@ class RegionGraph:
 
         ``edge`` selects edges, ``(E,)``.
         """
+        from scipy.sparse import csr_array  # noqa: PLC0415
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
         chosen = keep[self.source] & keep[self.target]
         if edge is not None:
             chosen &= edge

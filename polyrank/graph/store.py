@@ -16,7 +16,6 @@ from zipfile import BadZipFile
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.sparse import save_npz
 
 from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.region_graph import MISSING, Closure, Gap, RegionGraph
@@ -304,6 +303,8 @@ def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
+        from scipy.sparse import save_npz  # noqa: PLC0415  (a tenth of a second of every start)
+
         save_npz(path, graph.adjacency())
     elif suffix == ".parquet":
         _write_edges(graph, path)

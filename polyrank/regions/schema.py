@@ -152,7 +152,7 @@ def record_batch(batch: RegionBatch, schema: pa.Schema) -> pa.RecordBatch:
         _binary(batch.zero, schema.field("zero").type, np.asarray(batch.zero.any(axis=1))),
     ]
     columns.extend(
-        pa.array(batch.rank[:, k].astype(np.int16, copy=True)) for k in range(layers_of(schema))
+        _numbers(batch.rank[:, k].astype(np.int16, copy=False)) for k in range(layers_of(schema))
     )
     columns.append(_witnesses(batch, schema.field("witness").type))
     exact: pa.Array = pa.nulls(rows, schema.field("witness_exact").type)
@@ -184,11 +184,17 @@ def _binary(
     )
 
 
+def _numbers(values: NDArray[Any]) -> pa.Array:
+    """A copy of numbers ``(r,)``; ``pa.array`` would load pandas to see that they are no series."""
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values.tobytes())])
+
+
 def _witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
     rows, dim = batch.witness.shape
     if dim == 0:
         return pa.array([[] for _ in range(rows)], kind)
-    values = pa.array(batch.witness.astype(np.float64, copy=True).ravel())
+    values = _numbers(batch.witness.astype(np.float64, copy=False).ravel())
     if not batch.witness_exact:
         return pa.FixedSizeListArray.from_arrays(values, dim)
     missing = np.zeros(rows, dtype=bool)

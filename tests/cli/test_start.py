@@ -44,6 +44,24 @@ def test_help_imports_nothing_heavy(arguments):
     assert printed.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_an_enumeration_loads_what_it_needs(plane, tmp_path, on_disk):
+    output = ["-o", str(tmp_path / "run")] if on_disk else []
+    arguments = ["enumerate", str(plane), "--box", "-1", "1", *output]
+    unneeded = ["scipy", "pandas", "networkx", "dask", "distributed", "highspy", "onnx"]
+    printed = python(
+        "import sys\n"
+        "from polyrank_cli.main import app\n"
+        "try:\n"
+        f"    app({arguments!r}, prog_name='polyrank')\n"
+        "except SystemExit as left:\n"
+        "    assert not left.code\n"
+        f"print([name for name in {unneeded!r} if name in sys.modules])\n"
+    )
+    assert "certified: exactly" in printed
+    assert printed.splitlines()[-1] == "[]"
+
+
 def test_import_polyrank_is_light():
     printed = python(
         f"import sys, polyrank\nprint([name for name in {HEAVY!r} if name in sys.modules])"
