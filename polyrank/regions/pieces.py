@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +27,7 @@ from polyrank.regions.plan import Plan
 from polyrank.regions.proof_log import packed_log
 from polyrank.regions.schema import record_batch
 
-__all__ = ["Piece", "PieceMaker", "encoded"]
+__all__ = ["Piece", "PieceMaker", "encoded", "write_shard"]
 
 ROWS_PER_GROUP = 65_536
 
@@ -169,14 +170,21 @@ class PieceMaker:
         return piece, ended
 
 
-def encoded(batches: list[pa.RecordBatch], schema: pa.Schema) -> bytes:
+def encoded(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> bytes:
     """Regions as the bytes of a Parquet file."""
-    table = pa.Table.from_batches(batches, schema=schema)
     sink = pa.BufferOutputStream()
-    ranks = [name for name in schema.names if name.startswith("rank_")]
-    with pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=ranks) as writer:
-        writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+    write_shard(sink, batches, schema)
     return bytes(sink.getvalue())
+
+
+def write_shard(
+    where: Path | pa.NativeFile, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+) -> None:
+    """Write regions as a Parquet file."""
+    table = pa.Table.from_batches(batches, schema=schema)
+    ranks = [name for name in schema.names if name.startswith("rank_")]
+    with pq.ParquetWriter(where, schema, compression="zstd", use_dictionary=ranks) as writer:
+        writer.write_table(table, row_group_size=ROWS_PER_GROUP)
 
 
 class _Digest:

@@ -33,6 +33,7 @@ __all__ = [
     "UNDECIDED_NAME",
     "Run",
     "open_run",
+    "prefix_list",
     "read_prefixes",
     "read_shards",
     "witness_point",
@@ -470,6 +471,11 @@ def read_prefixes(directory: Path, manifest: Mapping[str, Any]) -> tuple[str, ..
             f"{path} lists {len(prefixes)} undecided prefixes, but the manifest counts {expected}"
         )
     return prefixes
+
+
+def prefix_list(bits: int, prefixes: Sequence[str]) -> str:
+    """The text of a file of prefixes, undecided or open."""
+    return json.dumps({"bits": bits, "prefixes": prefixes}, indent=1) + "\n"
 
 
 def _read_list(path: Path) -> tuple[str, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from polyrank.errors import RunError
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import REGIONS_NAME, write_manifest
-from polyrank.regions.run import UNDECIDED_NAME, Run
+from polyrank.regions.pieces import write_shard
+from polyrank.regions.run import UNDECIDED_NAME, Run, prefix_list
 
 __all__ = ["save_run"]
-
-_ROWS_PER_GROUP = 65_536
 
 
 def save_run(run: Run, path: str | Path) -> Run:
@@ -31,12 +27,10 @@ def save_run(run: Run, path: str | Path) -> Run:
     with new_directory(path) as directory:
         (directory / REGIONS_NAME).mkdir()
         if run.count:
-            with pq.ParquetWriter(directory / file, run.schema, compression="zstd") as writer:
-                for batch in run.batches():
-                    writer.write_batch(batch, row_group_size=_ROWS_PER_GROUP)
+            write_shard(directory / file, run.batches(), run.schema)
         if run.undecided_prefixes:
-            text = json.dumps({"bits": run.bits, "prefixes": run.undecided_prefixes}, indent=1)
-            (directory / UNDECIDED_NAME).write_text(text + "\n", encoding="utf-8")
+            text = prefix_list(run.bits, run.undecided_prefixes)
+            (directory / UNDECIDED_NAME).write_text(text, encoding="utf-8")
         shards = [{"file": file, "rows": run.count}] if run.count else []
         entry = {**run.manifest, "shards": shards}
         write_manifest(directory, entry)

@@ -11,7 +11,6 @@ The manifest says ``running`` until then.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -44,7 +43,7 @@ from polyrank.regions.manifest import (
 from polyrank.regions.pieces import Piece, encoded
 from polyrank.regions.plan import Plan
 from polyrank.regions.proof_log import PROOF_NAME
-from polyrank.regions.run import OPEN_NAME, UNDECIDED_NAME, Run
+from polyrank.regions.run import OPEN_NAME, UNDECIDED_NAME, Run, prefix_list
 
 __all__ = ["RunWriter"]
 
@@ -408,7 +407,7 @@ class RunWriter:
     def _write_parts(self) -> None:
         """Rows of unfinished tasks, and the cells that are open, for readers."""
         for ticket, part in self._parts:
-            shard = part.shard or encoded(list(part.batches), self._plan.schema)
+            shard = part.shard or encoded(part.batches, self._plan.schema)
             self._write(self._root / REGIONS_NAME / f"open-{ticket.number:06d}.parquet", shard)
             self._histogram.merge(part.histogram)
         self._parts = []
@@ -419,8 +418,7 @@ class RunWriter:
         )
 
     def _write_list(self, name: str, prefixes: tuple[str, ...]) -> None:
-        text = json.dumps({"bits": self._plan.bits, "prefixes": prefixes}, indent=1)
-        self._write(self._root / name, (text + "\n").encode())
+        self._write(self._root / name, prefix_list(self._plan.bits, prefixes).encode())
 
     def _name_in_order(self) -> None:
         """Give shards and parts of the proof their last names; again, if that was cut off."""
