@@ -21,6 +21,7 @@ from polyrank.cells.search import search
 from polyrank.cells.subtree import Subtree
 from polyrank.cells.task import Batch, SearchProgress, settled
 from polyrank.posed.problem import Problem
+from polyrank.posed.ranks import ExactRanks
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.limits import LimitReached
 from polyrank.regions.plan import Plan
@@ -41,7 +42,7 @@ class Piece:
     rows : int
     histogram : RankHistogram
     digest : str
-        Of the rows: codewords, zero bits, ranks, witnesses; empty where none are kept.
+        Of the rows: codewords, zero bits, ranks, witnesses; empty without a shard.
     shard : bytes
         A Parquet file; empty unless shards are kept, or without rows.
     batches : tuple of RecordBatch
@@ -77,9 +78,7 @@ class PieceMaker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.problem = Problem(plan.network, plan.chart, plan.layers)  # one for each thread
-        self._ranks = self.problem.ranks
-        self._schema = plan.schema
-        self.rows = 0
+        self._found = self._nothing()
 
     def make(self, tree: Subtree, stopped: Callable[[], bool] = lambda: False) -> Piece:
         """Work on a task until it is done or its budget is spent.
@@ -91,32 +90,20 @@ class PieceMaker:
             Asked several times a second whether to give up; then ``explored.complete`` is False.
         """
         plan, begun = self.plan, time.perf_counter()
-        histogram = RankHistogram(plan.layers)
-        digest = _Digest()
-        batches: list[pa.RecordBatch] = []
+        found = self._found = self._nothing()
         log: list[bytes] = []
-        self.rows = 0
-
-        def sink(found: Batch) -> None:
-            batch = settled(found, self._ranks)
-            histogram.add(batch.rank)
-            self.rows = histogram.rows
-            if plan.keep != "nothing":
-                digest.add(batch)
-                batches.append(record_batch(batch, self._schema))
-
         work = plan.work[min(tree.generation, len(plan.work) - 1)]
         explored = self.explorer.explore(
-            tree, work, sink=sink, proof=log.append if plan.proof else None, stopped=stopped
+            tree, work, sink=found.add, proof=log.append if plan.proof else None, stopped=stopped
         )
-        shard = b""
+        shard, batches = b"", found.batches
         if plan.keep == "shard" and batches:
-            shard, batches = encoded(batches, self._schema), []
+            shard, batches = encoded(batches, plan.schema), []
         packed, segments, size = packed_log(log) if explored.complete else (b"", 0, 0)
         piece = Piece(
-            histogram.rows,
-            histogram,
-            digest.text() if plan.keep != "nothing" else "",
+            found.histogram.rows,
+            found.histogram,
+            found.digest.text() if plan.keep == "shard" else "",
             shard,
             tuple(batches),
             packed,
@@ -125,8 +112,16 @@ class PieceMaker:
             explored,
             time.perf_counter() - begun,
         )
-        self.rows = 0
+        self._found = self._nothing()
         return piece
+
+    @property
+    def rows(self) -> int:
+        """Regions found so far in the task that is worked on."""
+        return self._found.histogram.rows
+
+    def _nothing(self) -> _Found:
+        return _Found(self.plan, self.problem.ranks)
 
     @cached_property
     def explorer(self) -> Explorer:
@@ -147,26 +142,21 @@ class PieceMaker:
             and ``explored.complete`` is False.
         """
         plan, begun = self.plan, time.perf_counter()
-        histogram = RankHistogram(plan.layers)
-        batches: list[pa.RecordBatch] = []
-
-        def sink(found: Batch) -> None:
-            batch = settled(found, self._ranks)
-            histogram.add(batch.rank)
-            batches.append(record_batch(batch, self._schema))
-
+        found = self._nothing()
         explored = Explored((), (), complete=False, counts={})
         ended: KeyboardInterrupt | LimitReached | None = None
         try:
-            found = search(self.problem, sink, engine=plan.engine, progress=progress, jobs=jobs)
-            counts = {"tests": found.tests, "pivots": found.pivots, **found.ladder}
-            explored = Explored(found.undecided, (), complete=True, counts=counts)
+            result = search(
+                self.problem, found.add, engine=plan.engine, progress=progress, jobs=jobs
+            )
+            counts = {"tests": result.tests, "pivots": result.pivots, **result.ladder}
+            explored = Explored(result.undecided, (), complete=True, counts=counts)
         except (KeyboardInterrupt, LimitReached) as reason:
             ended = reason
-            histogram = RankHistogram.of(batches, plan.layers)  # what is stored counts
+            found.histogram = RankHistogram.of(found.batches, plan.layers)  # what is stored counts
         seconds = time.perf_counter() - begun
-        rows = histogram.rows
-        piece = Piece(rows, histogram, "", b"", tuple(batches), b"", 0, 0, explored, seconds)
+        rows, batches = found.histogram.rows, tuple(found.batches)
+        piece = Piece(rows, found.histogram, "", b"", batches, b"", 0, 0, explored, seconds)
         return piece, ended
 
 
@@ -185,6 +175,29 @@ def write_shard(
     ranks = [name for name in schema.names if name.startswith("rank_")]
     with pq.ParquetWriter(where, schema, compression="zstd", use_dictionary=ranks) as writer:
         writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+
+
+class _Found:
+    """The regions that were found so far, and what is kept of them."""
+
+    __slots__ = ("_plan", "_ranks", "_schema", "batches", "digest", "histogram")
+
+    def __init__(self, plan: Plan, ranks: ExactRanks) -> None:
+        self._plan = plan
+        self._ranks = ranks
+        self._schema = plan.schema
+        self.histogram = RankHistogram(plan.layers)
+        self.digest = _Digest()
+        self.batches: list[pa.RecordBatch] = []
+
+    def add(self, found: Batch) -> None:
+        """Take in a batch of the search."""
+        batch = settled(found, self._ranks)
+        self.histogram.add(batch.rank)
+        if self._plan.keep == "shard":
+            self.digest.add(batch)
+        if self._plan.keep != "nothing":
+            self.batches.append(record_batch(batch, self._schema))
 
 
 class _Digest:
