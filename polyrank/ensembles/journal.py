@@ -67,10 +67,12 @@ class Journal:
         if lines.exists():
             journal._read_lines(lines)
         with disk_errors(path):
-            journal._file = lines.open("w", encoding="utf-8")
-            journal._write({"definition": definition})
-            for row in journal.rows:
-                journal._write(row)
+            # a process that is killed here leaves the journal that was there
+            fresh = lines.with_name(lines.name + ".new")
+            entries = [{"definition": definition}, *journal.rows]
+            fresh.write_text("".join(map(_line, entries)), encoding="utf-8")
+            fresh.replace(lines)
+            journal._file = lines.open("a", encoding="utf-8")
         return journal
 
     @property
@@ -116,7 +118,7 @@ class Journal:
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(entry) + "\n")
+            self._file.write(_line(entry))
             self._file.flush()
 
     def _read_table(self, path: Path) -> None:
@@ -152,3 +154,7 @@ class Journal:
                 f"{path} is of another ensemble (other networks, domain, measures or limits); "
                 "name another file"
             )
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -160,6 +161,34 @@ def test_a_killed_run_leaves_lines(tmp_path: Path) -> None:
     lines.write_text("")
     target.unlink()
     assert len(pr.ensemble("3-6", BOX, output=target, resume=True, **asked).rows) == 3
+
+
+def test_going_on_never_empties_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends it while the rows are written again, those of the killed run stay."""
+    target, lines = tmp_path / "t.parquet", tmp_path / "t.parquet.rows"
+    asked: dict[str, Any] = {"measure": "minrank", "seeds": 3}
+    whole = pr.ensemble("3-6", BOX, **asked)
+    kept = [json.dumps({"definition": whole.definition}), *map(json.dumps, whole.rows[:2])]
+    lines.write_text("\n".join(kept) + "\n")
+
+    def full(row: Mapping[str, Any], **options: Any) -> str:
+        if row.get("network") == "1":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return dumps(row, **options)
+
+    dumps = json.dumps
+    with monkeypatch.context() as patched:
+        patched.setattr(json, "dumps", full)
+        with pytest.raises(pr.RunError, match="the disk is full"):
+            pr.ensemble("3-6", BOX, output=target, resume=True, **asked)
+    assert lines.read_text().splitlines() == kept
+    seen: list[Any] = []
+    pr.ensemble(
+        "3-6", BOX, output=target, resume=True, report=lambda d, t, r: seen.append(r["seed"]),
+        **asked,
+    )  # fmt: skip
+    assert seen == [2]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.parquet"]
 
 
 def test_outputs_that_are_refused(tmp_path: Path) -> None:
