@@ -258,9 +258,11 @@ def _counterexample_lines(found: Counterexample) -> list[str]:
         state = (
             "violated as well"
             if run.violates
-            else "not violated"
-            if run.inside
             else "the rounded input is outside of the domain"
+            if not run.inside
+            else "not violated"
+            if all(map(math.isfinite, run.y))
+            else "it overflows"
         )
         shown_y = ", ".join(f"{v:.9g}" for v in run.y[:12])
         lines.append(f"{run.by}: {state}; outputs {shown_y}{', ...' if len(run.y) > 12 else ''}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,7 @@ def monotone_said(
 
 def lipschitz_said(network: Network, domain: Domain, norm: str, jobs: int | None) -> Said:
     """The least Lipschitz constant."""
+    from polyrank.network.rational import nearest_float  # noqa: PLC0415
     from polyrank.verification.gradients import lipschitz  # noqa: PLC0415
 
     found = lipschitz(network, domain, norm, jobs=jobs)
@@ -56,7 +56,8 @@ def lipschitz_said(network: Network, domain: Domain, norm: str, jobs: int | None
         near = root(found.upper)
     else:
         value = shown(found.lower)
-        near = float(Fraction(int(found.lower.p), int(found.lower.q)))
+        rounded = nearest_float(found.lower)
+        near = rounded if math.isfinite(rounded) else None
     lines = [
         f"certified: the least Lipschitz constant, norm {norm}, is {value}",
         f"attained in the region of {short_point(found.witness)}",

@@ -37,8 +37,8 @@ class Rerun:
     inside : bool
         The rounded input satisfies the property's conditions on inputs, exactly.
     violates : bool
-        It does, and with these outputs it violates the property. **Does not prove** anything about
-        the real function: that is what the exact counterexample does.
+        It does, and with these outputs, which are finite, it violates the property. **Does not
+        prove** anything about the real function: that is what the exact counterexample does.
     """
 
     by: str
@@ -166,11 +166,12 @@ def _rerun(
         values = np.asarray(run(point), dtype=np.float64).ravel()
     inputs, outputs = point.astype(np.float64).tolist(), values.tolist()
     inside = violating = False
-    if np.isfinite(point).all() and np.isfinite(values).all():
-        exact_x, exact_y = map(fmpq_from_float, inputs), map(fmpq_from_float, outputs)
-        listed = list(exact_x)
-        inside = admissible(specification.violation, listed)
-        violating = inside and satisfied(specification.violation, listed, list(exact_y))
+    if np.isfinite(point).all():
+        exact_x = [fmpq_from_float(v) for v in inputs]
+        inside = admissible(specification.violation, exact_x)
+        if inside and np.isfinite(values).all():
+            exact_y = [fmpq_from_float(v) for v in outputs]
+            violating = satisfied(specification.violation, exact_x, exact_y)
     return Rerun(by, tuple(inputs), tuple(outputs), inside, violating)
 
 

@@ -170,6 +170,30 @@ def test_whole_functions(polyrank, plane, tmp_path):
     assert found.out.startswith("violated: output 0 is non-decreasing in input 0\nat   (")
 
 
+def test_numbers_beyond_floats(polyrank, tmp_path):
+    """x ↦ 1e420 relu(x) + 3e420 relu(−x): floats overflow, the verdicts are exact."""
+    file = tmp_path / "large.npz"
+    np.savez(
+        file,
+        W0=[[1e140], [-1e140]], W1=[[1e140, 0.0], [0.0, 1e140]], W2=[[1e140, 3e140]],
+        b0=[0.0, 0.0], b1=[0.0, 0.0], b2=[0.0],
+    )  # fmt: skip
+    box = ["--box", "-1", "1"]
+    for norm in ("1", "2", "inf"):
+        found = polyrank("verify", file, "--lipschitz", norm, *box)
+        assert found.status == 0
+        assert "000e+420" in found.out.splitlines()[0]
+    said = json.loads(polyrank("verify", file, "--lipschitz", "inf", *box, "--json").out)
+    assert said["near"] is None
+    assert said["lower"] == str(int(1e140) * int(1e140) * int(3e140))
+    found = polyrank("verify", file, "--upper", "3", *box)
+    assert found.status == 5
+    assert "float64: it overflows; outputs inf" in found.out
+    said = json.loads(polyrank("verify", file, "--upper", "3", *box, "--json").out)
+    rerun = said["counterexample"]["reruns"][0]
+    assert (rerun["by"], rerun["inside"], rerun["violates"]) == ("float64", True, False)
+
+
 def test_proof_and_check(polyrank, plane, written, tmp_path):
     path = written("(assert (>= Y_0 3.001))")
     out = tmp_path / "run"
