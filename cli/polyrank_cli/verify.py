@@ -144,6 +144,8 @@ def verify_command(
     whole = monotone is not None or equal or lipschitz or difference
     if whole and output is not None:
         raise typer.BadParameter("-o keeps verdicts about outputs; this one is printed only")
+    if whole and difference is None and time is not None:
+        raise typer.BadParameter("--time does not go with what is proved on every region")
     if proof and output is None:
         raise typer.BadParameter("--proof writes beside the verdict; name a directory with -o")
     with sentences():

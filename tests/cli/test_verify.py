@@ -105,6 +105,8 @@ def test_unbounded(polyrank, plane):
         (["--monotone", "0", "--lipschitz", "2"], "name one"),
         (["--lipschitz", "3"], "is not one of"),
         (["--lipschitz", "2", "-o", "run"], "printed only"),
+        (["--lipschitz", "2", "--time", "5"], "--time does not go with"),
+        (["--monotone", "0", "--time", "5"], "--time does not go with"),
         (["FILE", "--proof"], "name a directory"),
         (["FILE", "--of", "0"], "--of goes with"),
     ],
