@@ -25,7 +25,7 @@ from polyrank.polyhedra.dnf import Inequality
 from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.proof.format import ProofRejectedError
 
-__all__ = ["ExactReplay", "contradiction", "integers", "remainder"]
+__all__ = ["ExactReplay", "contradiction", "fraction", "integers", "remainder"]
 
 Row = tuple[int, ...]
 
@@ -162,24 +162,24 @@ class ExactReplay:
             basis=self.basis,
         )
         return [
-            integers([*map(_fraction, row), _fraction(b)])
+            integers([*map(fraction, row), fraction(b)])
             for row, b in zip(_rows(J), c.entries(), strict=True)
         ]
 
     def _output_row(self, row: OutputRow, J: fmpq_mat, c: fmpq_mat) -> Row:
-        total = [Fraction(0)] * self.k + [_fraction(row.bound)]
+        total = [Fraction(0)] * self.k + [fraction(row.bound)]
         for j, a in row.terms:
             for l in range(self.k):
-                total[l] -= _fraction(a * J[j, l])
-            total[-1] -= _fraction(a * c[j, 0])
+                total[l] -= fraction(a * J[j, l])
+            total[-1] -= fraction(a * c[j, 0])
         return integers(total)
 
     def _input_row(self, row: Inequality) -> Row:
-        total = [Fraction(0)] * self.k + [_fraction(row.bound)]
+        total = [Fraction(0)] * self.k + [fraction(row.bound)]
         for i, a in row.terms:
             for l in range(self.k):
-                total[l] -= _fraction(a * self.basis[i, l])
-            total[-1] -= _fraction(a * self.origin[i, 0])
+                total[l] -= fraction(a * self.basis[i, l])
+            total[-1] -= fraction(a * self.origin[i, 0])
         return integers(total)
 
 
@@ -188,7 +188,8 @@ def _rows(matrix: fmpq_mat) -> list[list[fmpq]]:
     return [entries[i * n : (i + 1) * n] for i in range(matrix.nrows())]
 
 
-def _fraction(value: fmpq) -> Fraction:
+def fraction(value: fmpq) -> Fraction:
+    """The same number as a Fraction."""
     return Fraction(int(value.p), int(value.q))
 
 

@@ -63,7 +63,7 @@ from polyrank.polyhedra.violation import (
 )
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.boxes import BoxBounds
-from polyrank.proof.exact_cell import ExactReplay, contradiction, integers, remainder
+from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.network_file import named_network
 from polyrank.proof.stated import check_hash
@@ -233,7 +233,7 @@ def _check_question(
     low = np.array([float.fromhex(v) for v in stated["low"]])
     high = np.array([float.fromhex(v) for v in stated["high"]])
     around = len(low) == len(high) == k and all(
-        Fraction(a) <= _fraction(p) and _fraction(q) <= Fraction(b)
+        Fraction(a) <= fraction(p) and fraction(q) <= Fraction(b)
         for a, b, p, q in zip(low.tolist(), high.tolist(), lower, upper, strict=True)
     )
     if not around:
@@ -269,8 +269,8 @@ def _walls(domain: Any, network: Network) -> list[tuple[int, ...]]:
     system = domain.system(network.input_dim)
     out = []
     for i in range(system.m):
-        row = [-_fraction(system.A[i, l]) for l in range(system.k)]
-        out.append(integers([*row, _fraction(system.b[i, 0])]))
+        row = [-fraction(system.A[i, l]) for l in range(system.k)]
+        out.append(integers([*row, fraction(system.b[i, 0])]))
     return out
 
 
@@ -431,7 +431,3 @@ def _lines(file: Path) -> Iterator[Any]:
                 yield json.loads(line)
         if rest:
             yield json.loads(rest)
-
-
-def _fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))
