@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from polyrank.image.homogeneous import Point
 from polyrank.image.lines import difference
-from polyrank.image.polygons import Functional, clip, plane_of, primitive_functional
+from polyrank.image.polygons import Functional, common, plane_of, primitive_functional
 
 __all__ = ["Body", "body_of", "meet"]
 
@@ -72,12 +72,7 @@ def meet(bodies: Sequence[Body]) -> list[Point]:
     """The corners of the intersection of bodies; empty if there is none. Exact."""
     left = list(bodies[0].corners)
     for body in bodies[1:]:
-        for functional in body.equations:
-            left = clip(left, functional, equal=True)
-            if not left:
-                return left
-        for functional in body.sides:
-            left = clip(left, functional, equal=False)
-            if not left:
-                return left
+        left = common(body.equations, body.sides, left)
+        if not left:
+            break
     return left

@@ -212,7 +212,8 @@ def _meet(union: _Union) -> list[int]:
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             one = polygons[i]
-            found = common(one.plane, [table[v] for v in hulls[j]])
+            plane, corners = one.plane, [table[v] for v in hulls[j]]
+            found = common(plane.equations, plane.sides, corners)
             both = [one] if j >= len(polygons) else [one, polygons[j]]
             if len(found) == 1:
                 for polygon in both:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from polyrank.image.homogeneous import Point, between
+from polyrank.image.lines import difference
 
 __all__ = [
     "Functional",
@@ -74,10 +75,10 @@ def plane_of(points: Sequence[Point]) -> Plane | None:
     a = points[0]
     m = len(a) - 1
     found: tuple[int, int, list[int], list[int]] | None = None
-    u = _difference(a, points[1])
+    u = difference(a, points[1])
     first = next(k for k in range(m) if u[k])
     for other in points[2:]:
-        v = _difference(a, other)
+        v = difference(a, other)
         second = next(
             (k for k in range(m) if k != first and u[first] * v[k] != u[k] * v[first]), None
         )
@@ -110,12 +111,6 @@ def orientation(points: Sequence[Point], chart: tuple[int, int]) -> int:
         if side:
             return 1 if side > 0 else -1
     return 0
-
-
-def _difference(p: Point, q: Point) -> list[int]:
-    """``q − p``, times both denominators."""
-    a, b = p[-1], q[-1]
-    return [y * a - x * b for x, y in zip(p[:-1], q[:-1], strict=True)]
 
 
 def turn(p: Point, q: Point, r: Point, i: int, j: int) -> int:
@@ -184,14 +179,17 @@ def clip(corners: list[Point], functional: Functional, *, equal: bool) -> list[P
     return out
 
 
-def common(plane: Plane, other: Sequence[Point]) -> list[Point]:
-    """The intersection of a polygon with a point, a segment or a polygon.
+def common(
+    equations: Sequence[Functional], sides: Sequence[Functional], other: Sequence[Point]
+) -> list[Point]:
+    """The intersection of two convex sets, each a point, a segment or a polygon.
 
     Parameters
     ----------
-    plane : Plane
+    equations, sides : sequences of Functional
+        Of the one set: it is where the equations vanish and the sides are ≥ 0.
     other : sequence of Point
-        The corners of a convex set, strictly convex.
+        The corners of the other set, strictly convex.
 
     Returns
     -------
@@ -199,11 +197,11 @@ def common(plane: Plane, other: Sequence[Point]) -> list[Point]:
         The corners of the intersection; empty if there is none. Exact.
     """
     left = list(other)
-    for functional in plane.equations:
+    for functional in equations:
         left = clip(left, functional, equal=True)
         if not left:
             return left
-    for functional in plane.sides:
+    for functional in sides:
         left = clip(left, functional, equal=False)
         if not left:
             return left
