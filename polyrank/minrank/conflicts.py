@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat, nmod_mat
+from flint import fmpq_mat, fmpz_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
-from polyrank.network.exact_rank import exact_rank
+from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.posed.region import IntRow
 
 __all__ = ["ConflictSearch"]
-
-_PRIME = 4611686018427387847
 
 
 @dataclass(slots=True)
@@ -57,7 +55,7 @@ class ConflictSearch:
 
     def __post_init__(self) -> None:
         self._rows = [*self.cell.walls, *self.cell.switching]
-        self.most = exact_rank(self._linear((1 << len(self.cell.switching)) - 1))
+        self.most = exact_rank(fmpq_mat(self._linear((1 << len(self.cell.switching)) - 1)))
 
     def above(self, r: int) -> fmpq_mat | None:
         """A point whose region has rank ≥ r, or None: **proves** that the cell has no such region.
@@ -90,20 +88,16 @@ class ConflictSearch:
                 kept |= 1 << i
         return None
 
-    def _linear(self, units: int) -> fmpq_mat:
+    def _linear(self, units: int) -> fmpz_mat:
         rows = [*self.cell.always, *(self.cell.switching[i] for i in _units(units))]
-        return fmpq_mat(len(rows), self.cell.k, [v for row in rows for v in row[: self.cell.k]])
+        return fmpz_mat(len(rows), self.cell.k, [v for row in rows for v in row[: self.cell.k]])
 
     def _rank_below(self, units: int, r: int) -> bool:
         """Whether the rank over ℚ is less than r; residues bound it from below."""
-        k = self.cell.k
-        rows = [*self.cell.always, *(self.cell.switching[i] for i in _units(units))]
-        if min(len(rows), k) < r:
+        linear = self._linear(units)
+        if min(linear.nrows(), linear.ncols()) < r:
             return True
-        residues = [v % _PRIME for row in rows for v in row[:k]]
-        if r <= 0 or int(nmod_mat(len(rows), k, residues, _PRIME).rank()) >= r:
-            return False
-        return exact_rank(self._linear(units)) < r
+        return len(modular_pivots(linear)) < r and exact_rank(fmpq_mat(linear)) < r
 
     def _known(self, allowed: int, kept: int) -> int | None:
         """The known conflict among the allowed units of which fewest can be given up."""
