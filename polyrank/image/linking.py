@@ -19,6 +19,7 @@ from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 from scipy import sparse
 
+from polyrank.chains.elimination import invariant_factors
 from polyrank.errors import DomainError, UncertifiedError
 from polyrank.image.candidates import box_pairs
 from polyrank.image.hyperplane import Points
@@ -123,9 +124,7 @@ def elementary_divisors(matrix: NDArray[np.int64]) -> tuple[int, ...]:
     """
     if not matrix.size:
         return ()
-    form = fmpz_mat(matrix.tolist()).snf()
-    own = [abs(int(form[i, i])) for i in range(min(matrix.shape))]
-    return tuple(v for v in own if v)
+    return tuple(invariant_factors(fmpz_mat(matrix.tolist())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
