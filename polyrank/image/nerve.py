@@ -23,6 +23,7 @@ from polyrank.chains.chain import ChainComplex, simplicial_complex, vertex_incid
 from polyrank.image.bodies import Body, body_of, meet
 from polyrank.image.candidates import box_pairs
 from polyrank.image.homogeneous import Point, approximation, from_rationals
+from polyrank.image.open_pairs import padded
 from polyrank.image.segments import outer_boxes
 from polyrank.lp.certificates import Infeasible
 from polyrank.lp.deadline import OutOfTimeError, look
@@ -172,8 +173,7 @@ def _at_layer(
     """All simplices of the nerve at one layer; those of layers before are not tested again."""
     bodies = [body_of([images[v] for v in c]) for c in cells] if flat else []
     hulls = [sorted({images[v] for v in c}) for c in cells]
-    width = max(len(c) for c in cells)
-    table = np.array([c + [c[-1]] * (width - len(c)) for c in cells], np.int64)
+    table, _ = padded([tuple(c) for c in cells])
     lower, upper = outer_boxes(approximation(images), table)
     after: dict[int, set[int]] = {c: set() for c in range(len(cells))}
     for pairs in box_pairs(lower, upper):
