@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpz_mat
+from flint import fmpz_mat
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
-from polyrank.chains.elimination import INTEGERS, RATIONALS, Coefficients
+from polyrank.chains.elimination import INTEGERS, Coefficients
 from polyrank.chains.submodules import kernel
+from polyrank.chains.vectors import Number, monic, subtract, vector
 from polyrank.image.homogeneous import approximation
 from polyrank.image.overlay import ImageComplex
 from polyrank.lp.deadline import look
@@ -108,34 +108,18 @@ class _Echelon:
 
     def __init__(self, field: Coefficients) -> None:
         self._field = field
-        self._rows: dict[int, dict[int, Any]] = {}
+        self._rows: dict[int, dict[int, Number]] = {}
 
-    def add(self, vector: dict[int, int]) -> bool:
+    def add(self, entries: dict[int, int]) -> bool:
         """Whether a vector is independent of those before; it is added then."""
-        p = self._field
-        row: dict[int, Any] = {}
-        for k, v in vector.items():
-            entry = fmpq(v) if p == RATIONALS else v % p
-            if entry:
-                row[k] = entry
+        row = vector(entries, self._field)
         while row:
             pivot = min(row)
             base = self._rows.get(pivot)
             if base is None:
-                lead = row[pivot]
-                scale = 1 / lead if p == RATIONALS else pow(int(lead), -1, p)
-                self._rows[pivot] = {
-                    k: (v * scale if p == RATIONALS else v * scale % p) for k, v in row.items()
-                }
+                self._rows[pivot] = monic(row, pivot, self._field)
                 return True
-            factor = row[pivot]
-            for k, v in base.items():
-                new = row.get(k, 0) - factor * v
-                new = new if p == RATIONALS else new % p
-                if new:
-                    row[k] = new
-                else:
-                    row.pop(k, None)
+            subtract(row, base, row[pivot], self._field)
         return False
 
 

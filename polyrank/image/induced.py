@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
-from flint import fmpq, fmpz_mat
+from flint import fmpz_mat
 from numpy.typing import NDArray
 
 from polyrank.chains.chain import ChainComplex, subcomplex
@@ -28,10 +27,8 @@ from polyrank.chains.elimination import (
 from polyrank.chains.groups import Homology, coefficients_name, homology
 from polyrank.chains.morse import critical_complex
 from polyrank.chains.submodules import kernel
+from polyrank.chains.vectors import Number, monic, subtract, vector
 from polyrank.image.sequence import ChainMap, telescope
-
-#: An element of the field: a rational, or an integer modulo the prime.
-Number: TypeAlias = Any
 
 __all__ = ["Bar", "InducedMap", "SequenceHomology", "filtration_homology", "sequence_homology"]
 
@@ -270,18 +267,17 @@ def _persistence(small: SmallComplex, field: Coefficients) -> list[Bar]:
         pivots: dict[int, dict[int, Number]] = {}
         free = []
         for b in sorted(labels, key=lambda c: (labels[c], c)):
-            column = {a: _number(v, field) for a, v in small.columns[d].get(b, {}).items()}
+            column = vector(small.columns[d].get(b, {}), field)
             while column:
                 low = max(column, key=lambda a: (below[a], a))
                 other = pivots.get(low)
                 if other is None:
                     break
-                _subtract(column, other, column[low], field)
+                subtract(column, other, column[low], field)
             if not column:
                 free.append(b)
                 continue
-            scale = 1 / column[low] if field == RATIONALS else pow(int(column[low]), -1, field)
-            pivots[low] = {a: _times(v, scale, field) for a, v in column.items()}
+            pivots[low] = monic(column, low, field)
             killed[d - 1].add(low)
             if below[low] < labels[b]:
                 bars.append(Bar(d - 1, below[low], labels[b]))
@@ -289,30 +285,6 @@ def _persistence(small: SmallComplex, field: Coefficients) -> list[Bar]:
     for d in range(top):
         bars += [Bar(d, small.labels[d][c], None) for c in cycles[d] if c not in killed[d]]
     return sorted(bars, key=lambda b: (b.degree, b.birth, b.death is None, b.death or 0))
-
-
-def _number(value: int, field: Coefficients) -> Number:
-    return fmpq(value) if field == RATIONALS else value % field
-
-
-def _times(value: Number, scale: Number, field: Coefficients) -> Number:
-    return value * scale if field == RATIONALS else value * scale % field
-
-
-def _subtract(
-    column: dict[int, Number],
-    other: dict[int, Number],
-    factor: Number,
-    field: Coefficients,
-) -> None:
-    for a, v in other.items():
-        new = column.get(a, 0) - factor * v
-        if field != RATIONALS:
-            new %= field
-        if new:
-            column[a] = new
-        else:
-            column.pop(a, None)
 
 
 def _rows(rows: list[list[int]], width: int) -> fmpz_mat:
