@@ -138,14 +138,8 @@ def born_loops(complexes: Sequence[ImageComplex], field: Coefficients) -> list[L
         0 for ℚ, or a prime.
     """
     out = []
-    graph = _Graph.of(complexes[0])
-    carriers = sparse.csr_array(sparse.eye_array(len(complexes[0].edges), format="csr"))
-    for image in complexes[1:]:
-        look()
-        before, graph = graph, _Graph.of(image)
-        carriers = sparse.csr_array(abs(image.origin[1]).astype(np.float64) @ carriers)
-        if max(len(graph.chords), len(before.chords)) > MOST_LOOPS:
-            continue
+    for before, graph, _, carriers in _maps(complexes):
+        image = graph.image
         space = _Echelon(field)
         number = {e: k for k, e in enumerate(graph.chords)}
         old = 0
@@ -164,27 +158,40 @@ def born_loops(complexes: Sequence[ImageComplex], field: Coefficients) -> list[L
 def dying_loops(complexes: Sequence[ImageComplex]) -> list[Loop]:
     """Loops whose classes generate the kernels of ``H_1(Φ_{K−1} M) → H_1(Φ_K M)`` over ℤ."""
     out = []
+    for before, graph, carriers, _ in _maps(complexes):
+        image = graph.image
+        number = {e: k for k, e in enumerate(graph.chords)}
+        cycles = [before.cycle(c) for c in before.chords]
+        matrix = fmpz_mat(len(cycles), len(number))
+        for i, cycle in enumerate(cycles):
+            for k, v in _pushed(image, cycle, number).items():
+                matrix[i, k] = v
+        for row in kernel(matrix, INTEGERS).tolist():
+            chain: dict[int, int] = {}
+            for weight, cycle in zip(row, cycles, strict=True):
+                for e, s in cycle.items():
+                    chain[e] = chain.get(e, 0) + int(weight) * s
+            chain = {e: s for e, s in chain.items() if s}
+            out.append(_loop(image, before.image, chain, carriers))
+    return out
+
+
+def _maps(
+    complexes: Sequence[ImageComplex],
+) -> Iterator[tuple[_Graph, _Graph, sparse.csr_array, sparse.csr_array]]:
+    """The maps between images with few loops: source, target, and the edges of M in both.
+
+    These are two matrices, positive where an edge of M (column) goes to a segment (row).
+    """
     graph = _Graph.of(complexes[0])
     carriers = sparse.csr_array(sparse.eye_array(len(complexes[0].edges), format="csr"))
     for image in complexes[1:]:
         look()
         before, graph = graph, _Graph.of(image)
-        if max(len(graph.chords), len(before.chords)) <= MOST_LOOPS and before.chords:
-            number = {e: k for k, e in enumerate(graph.chords)}
-            cycles = [before.cycle(c) for c in before.chords]
-            matrix = fmpz_mat(len(cycles), len(number))
-            for i, cycle in enumerate(cycles):
-                for k, v in _pushed(image, cycle, number).items():
-                    matrix[i, k] = v
-            for row in kernel(matrix, INTEGERS).tolist():
-                chain: dict[int, int] = {}
-                for weight, cycle in zip(row, cycles, strict=True):
-                    for e, s in cycle.items():
-                        chain[e] = chain.get(e, 0) + int(weight) * s
-                chain = {e: s for e, s in chain.items() if s}
-                out.append(_loop(image, before.image, chain, carriers))
-        carriers = sparse.csr_array(abs(image.origin[1]).astype(np.float64) @ carriers)
-    return out
+        old = carriers
+        carriers = sparse.csr_array(abs(image.origin[1]).astype(np.float64) @ old)
+        if max(len(graph.chords), len(before.chords)) <= MOST_LOOPS:
+            yield before, graph, old, carriers
 
 
 def _pushed(image: ImageComplex, chain: dict[int, int], number: dict[int, int]) -> dict[int, int]:
