@@ -268,7 +268,8 @@ class _Found:
     def _exactly(self, i: int, j: int) -> Meeting | None:
         """Decide one pair in rationals."""
         look()
-        hulls = self._points(i), self._points(j)
+        vertices = self.pieces.vertices
+        hulls = points_of(self.pieces, vertices(i)), points_of(self.pieces, vertices(j))
         answer = separate_hulls(*hulls)
         if isinstance(answer, CommonPoint):
             own = [
@@ -302,26 +303,10 @@ class _Found:
             self.count,
         )
 
-    def _points(self, piece: int) -> Points:
-        vertices = self.pieces.vertices(piece)
-        own = vertices.tolist()
-        return Points(
-            self.pieces.image[vertices],
-            self.pieces.error[vertices],
-            lambda i: self.pieces.exact(own[i]),
-        )
-
-
-def _corners(pieces: Pieces, numbers: Numbers) -> Numbers:
-    """The vertices of some pieces, ascending."""
-    chosen = np.zeros(pieces.count, dtype=bool)
-    chosen[numbers] = True
-    return np.unique(pieces.vertex[np.repeat(chosen, np.diff(pieces.start))])
-
 
 def _same_vertex(pieces: Pieces, first: Numbers, second: Numbers) -> Meeting | None:
     """A vertex of M, or of its subdivision, that both families have."""
-    shared = np.intersect1d(_corners(pieces, first), _corners(pieces, second))
+    shared = np.intersect1d(pieces.corners(first), pieces.corners(second))
     if not shared.size:
         return None
     vertex = int(shared[0])
@@ -338,7 +323,7 @@ def _nearest_vertices(
 ) -> tuple[float, Meeting | None]:
     """About the least distance of two image vertices; a meeting if two are equal."""
     pieces = scaled.pieces
-    one, other = _corners(pieces, first), _corners(pieces, second)
+    one, other = pieces.corners(first), pieces.corners(second)
     with np.errstate(all="ignore"):
         fine = [v[np.isfinite(scaled.error[v]).all(axis=1)] for v in (one, other)]
         scale = max(float(np.abs(scaled.image[v]).max(initial=0.0)) for v in fine)
@@ -392,6 +377,12 @@ def _meeting(
     if any(image_of(pieces, side) != image for side in sides):
         raise RefutedError("a preimage is not mapped to the common point: an internal error")
     return Meeting(image, sides[0], sides[1])
+
+
+def points_of(pieces: Pieces, vertices: Numbers) -> Points:
+    """The images of vertices, exact, with floats beside them."""
+    own = vertices.tolist()
+    return Points(pieces.image[vertices], pieces.error[vertices], lambda i: pieces.exact(own[i]))
 
 
 def image_of(pieces: Pieces, x: PointOfM) -> tuple[fmpq, ...]:

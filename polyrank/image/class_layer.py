@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyrank.chains.chain import closure, components
 from polyrank.errors import DomainError, UncertifiedError
-from polyrank.image.apart import Disjoint, Meeting, decide_apart, image_of
+from polyrank.image.apart import Disjoint, Meeting, decide_apart, image_of, points_of
 from polyrank.image.class_pair import HullMeeting, LayerPair, Linking
 from polyrank.image.collision import point_of_m
 from polyrank.image.hyperplane import (
@@ -182,20 +182,12 @@ class ClassedLayer:
     def corners(self, label: int) -> Numbers:
         """The vertices of the pieces of a class."""
         if label not in self._corners:
-            chosen = np.zeros(self.pieces.count, dtype=bool)
-            chosen[self.family[label]] = True
-            sizes = np.diff(self.pieces.start)
-            self._corners[label] = np.unique(self.pieces.vertex[np.repeat(chosen, sizes)])
+            self._corners[label] = self.pieces.corners(self.family[label])
         return self._corners[label]
 
     def points(self, vertices: Numbers) -> Points:
         """Exact images with floats beside them."""
-        own = vertices.tolist()
-        return Points(
-            self.pieces.image[vertices],
-            self.pieces.error[vertices],
-            lambda i: self.pieces.exact(own[i]),
-        )
+        return points_of(self.pieces, vertices)
 
     def _apart_by(self, plane: Hyperplane, first: int, second: int) -> Disjoint:
         """Images that one hyperplane separates, where the pairs of pieces took too long."""

@@ -139,8 +139,7 @@ def _least(
     rows: list[tuple[int, list[int]]],
     labels: Sequence[int],
 ) -> ClassMargin:
-    corners = np.concatenate([pieces.vertices(p) for p in family.tolist()])
-    vertices = np.unique(corners)
+    vertices = pieces.corners(family)
     image, error = pieces.image[vertices], pieces.error[vertices]
     low = np.full(vertices.size, np.inf)
     high = np.full(vertices.size, np.inf)

@@ -85,6 +85,12 @@ class Pieces:
         """The vertices of a piece, ascending."""
         return self.vertex[self.start[piece] : self.start[piece + 1]]
 
+    def corners(self, numbers: Numbers) -> Numbers:
+        """The vertices of several pieces, ascending."""
+        chosen = np.zeros(self.count, dtype=bool)
+        chosen[numbers] = True
+        return np.unique(self.vertex[np.repeat(chosen, np.diff(self.start))])
+
     def cells(self, piece: int) -> Numbers:
         """The cells of the restriction whose union is the piece, all of its dimension."""
         return self.cell[self.cell_start[piece] : self.cell_start[piece + 1]]
