@@ -32,13 +32,13 @@ from polyrank.image.hyperplane import (
     separate_hulls,
 )
 from polyrank.image.nearest import gaps_along, nearest_directions
-from polyrank.image.pieces import Pieces, bounds
+from polyrank.image.pieces import Pieces
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_row
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
+__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of", "points_of"]
 
 _BATCH = 1 << 12
 _MOST_KEPT = 1 << 20  # hyperplanes; 30 to 150 MB
@@ -122,7 +122,7 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     alike = _Alike(scaled)
     found = _Found(scaled, nearest, alike)
     first, second = alike.representatives(first), alike.representatives(second)
-    low, high = scaled.boxes()
+    low, high = pieces.boxes_of(scaled.image, scaled.error)
     # first the boxes that meet, whose pairs are the ones that can meet and the nearest ones
     for radius in (0.0, None):
         reach = found.reach if radius is None else radius
@@ -163,15 +163,6 @@ class _Scaled:
         # what becomes subnormal is rounded by at most 2^-1074
         image, error = np.ldexp(pieces.image, -exponent), np.ldexp(pieces.error, -exponent)
         return cls(pieces, image, error + 2.0**-1072, exponent)
-
-    def boxes(self) -> tuple[Floats, Floats]:
-        """Boxes that contain the images of the pieces."""
-        low, high = bounds(self.image, self.error)
-        start, vertex = self.pieces.start[:-1], self.pieces.vertex
-        return (
-            np.minimum.reduceat(low[vertex], start, axis=0),
-            np.maximum.reduceat(high[vertex], start, axis=0),
-        )
 
     def plane(self, normal: Floats, offset: float) -> Hyperplane:
         """A hyperplane of the scaled images as one of the images themselves."""

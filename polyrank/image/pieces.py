@@ -139,7 +139,11 @@ class Pieces:
 
     def boxes(self) -> tuple[Floats, Floats]:
         """Lower and upper corners of boxes that contain the images, :meth:`scaled`; (P, m)."""
-        low, high = bounds(*self.scaled()[:2])
+        return self.boxes_of(*self.scaled()[:2])
+
+    def boxes_of(self, image: Floats, error: Floats) -> tuple[Floats, Floats]:
+        """The same for other floats with bounds of their errors, (V_K, m)."""
+        low, high = bounds(image, error)
         return (
             np.minimum.reduceat(low[self.vertex], self.start[:-1], axis=0),
             np.maximum.reduceat(high[self.vertex], self.start[:-1], axis=0),
