@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.ranks import ExactRanks
 
 __all__ = [
@@ -83,6 +84,12 @@ class Batch:
     rank: NDArray[np.int16]
     witness: NDArray[np.float64]
     witness_exact: Mapping[int, tuple[fmpq, ...]] = field(default_factory=dict)
+
+    def point(self, row: int) -> fmpq_mat:
+        """The witness of a row, exact, shape (k, 1)."""
+        exact = self.witness_exact.get(row)
+        own = map(fmpq_from_float, self.witness[row].tolist()) if exact is None else exact
+        return fmpq_mat(self.witness.shape[1], 1, list(own))
 
 
 def settled(batch: Batch, ranks: ExactRanks) -> Batch:

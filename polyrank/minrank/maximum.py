@@ -279,7 +279,7 @@ class _Maximum:
             for r in range(len(batch.codeword)):
                 self.interrupt.check()
                 look()
-                self._visit(unpack_bits(batch.codeword[r], bits), _witness(batch, r))
+                self._visit(unpack_bits(batch.codeword[r], bits), batch.point(r))
 
         def watch(_: SearchProgress) -> None:
             self.interrupt.check()
@@ -307,9 +307,3 @@ class _Settled(Exception):  # noqa: N818
 def _mirrored(cell: LiveCell) -> LiveCell:
     """The cell whose units are off where the given one's are live."""
     return replace(cell, switching=tuple(tuple(-v for v in row) for row in cell.switching))
-
-
-def _witness(batch: Batch, r: int) -> fmpq_mat:
-    exact = batch.witness_exact.get(r)
-    point = [fmpq_from_float(float(v)) for v in batch.witness[r]] if exact is None else list(exact)
-    return fmpq_mat(len(point), 1, point)

@@ -400,7 +400,7 @@ class _Minimum:
             for r in range(len(batch.codeword)):
                 self._in_time()
                 word = unpack_bits(batch.codeword[r], bits)
-                inside = _witness(batch, r)
+                inside = batch.point(r)
                 if step + 1 == len(plan):
                     self._visit(word, inside)
                     continue
@@ -442,9 +442,3 @@ class _Minimum:
 
 class _Settled(Exception):  # noqa: N818
     """Everything that was asked for is proved; the enumeration below need not go on."""
-
-
-def _witness(batch: Batch, r: int) -> fmpq_mat:
-    exact = batch.witness_exact.get(r)
-    point = [fmpq_from_float(float(v)) for v in batch.witness[r]] if exact is None else list(exact)
-    return fmpq_mat(len(point), 1, point)
