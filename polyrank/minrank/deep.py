@@ -20,7 +20,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.lp.deadline import look
+from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_rows, value_at
 from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.normal_form import Network
@@ -29,11 +29,13 @@ from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 from polyrank.posed.region import IntRow
 
-__all__ = ["DeepWitness", "Depth", "deep_witness", "depth_at"]
+__all__ = ["DeepWitness", "Depth", "deep_in_time", "deep_witness", "depth_at"]
 
 _SHARE = fmpq(1, 1024)
 """The proposal, which may lie on walls, is drawn so far towards the given point."""
 _KEPT = fmpq(99, 100)
+_SECONDS = 1.0
+"""What a deep witness may take when the time for the search is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,17 @@ def deep_witness(
                 best, depth = y, found
     x = chart.origin + chart.basis * best
     return DeepWitness(tuple(x.entries()), depth, unbounded)
+
+
+def deep_in_time(
+    network: Network, chart: Chart, bits: NDArray[np.bool_], inside: fmpq_mat, seconds: float
+) -> DeepWitness | None:
+    """:func:`deep_witness`, within the seconds that are left, or one; None if that is too short."""
+    try:
+        with time_limit(max(_SECONDS, seconds)):
+            return deep_witness(network, chart, bits, inside)
+    except OutOfTimeError:
+        return None
 
 
 def _proposal(

@@ -23,7 +23,7 @@ from polyrank.minrank.bound import chain_bound
 from polyrank.minrank.cell import LiveCell, LiveCells, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.conflicts import ConflictSearch
-from polyrank.minrank.deep import deep_witness, depth_at
+from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.hitting import points_with_few_live_units
 from polyrank.minrank.programs import simplex_solver
 from polyrank.minrank.result import LowRegion, MaximumRank
@@ -40,7 +40,6 @@ __all__ = ["MaximumRankInterrupted", "maximum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
 _PROBES = 32
-_DEEP_SECONDS = 1.0
 
 
 class MaximumRankInterrupted(KeyboardInterrupt):
@@ -124,11 +123,9 @@ def maximum_rank(
     with time_limit(begun + seconds - time.perf_counter()):
         found = state.run(seed, attempts)
     if deep:
-        left = begun + seconds - time.perf_counter()
-        with suppress(OutOfTimeError), time_limit(max(_DEEP_SECONDS, left)):
-            best = found.best
-            point = deep_witness(through, chart, best.codeword, best.chart_point)
-            found = replace(found, deep=point)
+        best, left = found.best, begun + seconds - time.perf_counter()
+        point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
+        found = replace(found, deep=point)
     return replace(found, seconds=time.perf_counter() - begun)
 
 

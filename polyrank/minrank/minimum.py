@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import ChainBound, chain_bound
 from polyrank.minrank.cell import LiveCell, LiveCells, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
-from polyrank.minrank.deep import deep_witness, depth_at
+from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.milp import fewest_live_units
@@ -48,8 +47,6 @@ _EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
-_DEEP_SECONDS = 1.0
-"""What a deep witness may take when the time for the search is used up."""
 
 
 class MinimumRankInterrupted(KeyboardInterrupt):
@@ -150,12 +147,9 @@ def minimum_rank(
         found = state.run(seed, attempts)
     if not deep:
         return found
-    left = begun + seconds - time.perf_counter()
-    with suppress(OutOfTimeError), time_limit(max(_DEEP_SECONDS, left)):
-        best = found.best
-        point = deep_witness(through, chart, best.codeword, best.chart_point)
-        return replace(found, deep=point, seconds=time.perf_counter() - begun)
-    return replace(found, seconds=time.perf_counter() - begun)
+    best, left = found.best, begun + seconds - time.perf_counter()
+    point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
+    return replace(found, deep=point, seconds=time.perf_counter() - begun)
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ def test_a_deep_witness(polyrank, plane):
 
 
 def test_a_deep_witness_out_of_time(polyrank, plane, monkeypatch):
-    monkeypatch.setattr(module, "_DEEP_SECONDS", 0.0)
+    monkeypatch.setattr("polyrank.minrank.deep._SECONDS", 0.0)
     found = polyrank("minrank", plane, "--deep", "--time", "0")
     assert "deep witness: none was found in time" in found.out
 

@@ -158,6 +158,6 @@ def test_beside_the_shallow_one() -> None:
 
 
 def test_no_time_for_a_deep_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyrank.minrank.minimum._DEEP_SECONDS", 0.0)
+    monkeypatch.setattr("polyrank.minrank.deep._SECONDS", 0.0)
     found = minimum_rank(relu([[1.0, 1.0]], [1.0]), seconds=0.0, deep=True)
     assert found.deep is None
