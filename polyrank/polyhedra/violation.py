@@ -100,16 +100,9 @@ class Specification:
                 {
                     "domain": question.domain.describe(),
                     "disjuncts": [
-                        [
-                            {
-                                "terms": [[j, str(a)] for j, a in row.terms],
-                                "bound": str(row.bound),
-                                "strict": row.strict,
-                            }
-                            for row in disjunct
-                        ]
-                        for disjunct in question.disjuncts
+                        [_row_dict(row) for row in disjunct] for disjunct in question.disjuncts
                     ],
+                    "strict": [_row_dict(row) for row in question.strict],
                 }
                 for question in self.questions
             ],
@@ -157,7 +150,7 @@ def violation_of(property_: VnnLib) -> Specification:
 
 
 def specification_from_dict(description: Mapping[str, Any]) -> Specification:
-    """The property of :meth:`Specification.describe`; no input condition of it is strict.
+    """The property of :meth:`Specification.describe`.
 
     Raises
     ------
@@ -168,20 +161,29 @@ def specification_from_dict(description: Mapping[str, Any]) -> Specification:
     questions = []
     for entry in description["questions"]:
         disjuncts = tuple(
-            tuple(
-                OutputRow(
-                    tuple((int(j), fmpq_from_text(a)) for j, a in row["terms"]),
-                    fmpq_from_text(row["bound"]),
-                    bool(row["strict"]),
-                )
-                for row in disjunct
-            )
+            tuple(OutputRow(*_row_from_dict(row)) for row in disjunct)
             for disjunct in entry["disjuncts"]
         )
-        questions.append(Question(domain_from_dict(entry["domain"]), disjuncts))
+        strict = tuple(Inequality(*_row_from_dict(row)) for row in entry.get("strict", ()))
+        questions.append(Question(domain_from_dict(entry["domain"]), disjuncts, strict))
     return specification_of(
         str(description["name"]), n, int(description["outputs"]), tuple(questions)
     )
+
+
+def _row_dict(row: OutputRow | Inequality) -> dict[str, Any]:
+    return {
+        "terms": [[j, str(a)] for j, a in row.terms],
+        "bound": str(row.bound),
+        "strict": row.strict,
+    }
+
+
+def _row_from_dict(
+    entry: Mapping[str, Any],
+) -> tuple[tuple[tuple[int, fmpq], ...], fmpq, bool]:
+    terms = tuple((int(j), fmpq_from_text(a)) for j, a in entry["terms"])
+    return terms, fmpq_from_text(entry["bound"]), bool(entry["strict"])
 
 
 def specification_of(
@@ -195,7 +197,8 @@ def specification_of(
             for disjunct in question.disjuncts
         )
         inside = in_domain(question.domain, inputs)
-        parts.append(Junction("and", (inside, Junction("or", any_of))))
+        open_at = tuple(Comparison(row.terms, (), "<", row.bound) for row in question.strict)
+        parts.append(Junction("and", (inside, *open_at, Junction("or", any_of))))
     return Specification(name, inputs, outputs, Junction("or", tuple(parts)), questions)
 
 

@@ -12,7 +12,14 @@ from flint import fmpq, fmpq_mat
 
 import polyrank as pr
 from polyrank.errors import RunError, UncertifiedError
-from polyrank.polyhedra.violation import OutputRow, Question, specification_of, violation_of
+from polyrank.polyhedra.violation import (
+    OutputRow,
+    Question,
+    specification_from_dict,
+    specification_of,
+    violates,
+    violation_of,
+)
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.verdict import MAGIC, check_verdict
@@ -350,6 +357,14 @@ def test_version_2_with_strict_bounds(folded, tmp_path):
         out = tmp_path / verdict
         found = pr.verify(folded, file, out=out, proof=True)
         assert found.verdict == verdict
+        assert check_verdict(out).verdict == verdict
+        # the same property without its text
+        stated = violation_of(parse_vnnlib(text))
+        rebuilt = specification_from_dict(json.loads(json.dumps(stated.describe())))
+        assert rebuilt.questions == stated.questions
+        assert violates(folded, rebuilt, [fmpq(1), fmpq(-1)]) == (verdict == "violated")
+        out = tmp_path / f"{verdict} without text"
+        assert pr.verify(folded, stated, out=out, proof=True).verdict == verdict
         assert check_verdict(out).verdict == verdict
     strict = head + box.format("<=", "<=") + "(assert (> Y[0] 2))"
     assert pr.verify(folded, violation_of(parse_vnnlib(strict))).verdict == "holds"
