@@ -6,9 +6,10 @@ other. What it finds in one depends on that subtree alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from polyrank.cells.vertices.search import VertexSearch
 from polyrank.cells.work import Work
 from polyrank.native.records import Handle
 from polyrank.posed.problem import Problem
+
+if TYPE_CHECKING:
+    from polyrank.cells.highs_search import HighsSearch
 
 __all__ = ["DictionaryExplorer", "Explored", "Explorer", "explorer"]
 
@@ -128,19 +132,10 @@ def _row_units(search_bytes: int) -> float:
     return 1.0 + search_bytes / _BYTES_PER_UNIT
 
 
-class DictionaryExplorer:
-    """Explores with compiled dictionaries; see :class:`Explorer`."""
+class _OfTasks(ABC):
+    """An explorer whose search takes open cells as tasks."""
 
-    def __init__(self, problem: Problem, options: Options) -> None:
-        self._search = DictionarySearch(problem, _nothing, options)
-        d = self._search.cube.dim
-        row = self._search.core.code_bytes * 2 + 2 * problem.layers + 8 * problem.chart.k
-        self._weights = {"cell": _row_units(row), "test": 0.5 + d * d / 64}
-
-    @property
-    def tie(self) -> NDArray[np.int64]:
-        """Per unit, the earlier unit that it is a multiple of, or −1."""
-        return self._search.net.tie
+    _search: DictionarySearch | HighsSearch
 
     def root(self) -> Subtree:
         """The whole domain."""
@@ -160,52 +155,70 @@ class DictionaryExplorer:
         search.sink, search.stopped = sink, stopped
         if search.proof is not None:
             search.proof = proof
-        before, exact = search.statistics, (search.exact_tests, search.exact_cells)
+        before = self._counts()
         cells = [cell for cell in tree.cells if isinstance(cell, Task)]
-        rest, complete = search.explore(cells, tree.shares, Work(work, **self._weights))
-        counts = _difference(search.statistics, before)
-        counts["by_rationals"] = search.exact_tests - exact[0]
-        counts["exact_cells"] = search.exact_cells - exact[1]
-        counts["tests"] += counts["by_rationals"]
+        rest, complete = self._work_on(cells, tree.shares, work)
+        counts = _difference(self._counts(), before)
         undecided = tuple(search.undecided)
         return Explored(undecided, divided(rest, tree.generation + 1), complete, counts)
 
+    @abstractmethod
+    def _work_on(
+        self, cells: Sequence[Task], shares: Sequence[float], work: float
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        """What is open below cells when the work is spent, and whether nobody stopped it."""
 
-class _Highs:
+    @abstractmethod
+    def _counts(self) -> dict[str, int]:
+        """The counters, since the search was made."""
+
+
+class DictionaryExplorer(_OfTasks):
+    """Explores with compiled dictionaries; see :class:`Explorer`."""
+
+    _search: DictionarySearch
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        self._search = DictionarySearch(problem, _nothing, options)
+        d = self._search.cube.dim
+        row = self._search.core.code_bytes * 2 + 2 * problem.layers + 8 * problem.chart.k
+        self._weights = {"cell": _row_units(row), "test": 0.5 + d * d / 64}
+
+    @property
+    def tie(self) -> NDArray[np.int64]:
+        """Per unit, the earlier unit that it is a multiple of, or −1."""
+        return self._search.net.tie
+
+    def _work_on(
+        self, cells: Sequence[Task], shares: Sequence[float], work: float
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        return self._search.explore(cells, shares, Work(work, **self._weights))
+
+    def _counts(self) -> dict[str, int]:
+        search = self._search
+        counts = search.statistics
+        counts["by_rationals"] = search.exact_tests
+        counts["exact_cells"] = search.exact_cells
+        counts["tests"] += search.exact_tests
+        return counts
+
+
+class _Highs(_OfTasks):
+    _search: HighsSearch
+
     def __init__(self, problem: Problem, options: Options) -> None:
         from polyrank.cells.highs_search import HighsSearch  # noqa: PLC0415  (heavy second engine)
 
         self._search = HighsSearch(problem, _nothing, options)
 
-    def root(self) -> Subtree:
-        return Subtree((self._search.root(),), (1.0,))
-
-    def explore(
-        self,
-        tree: Subtree,
-        work: float,
-        *,
-        sink: Callable[[Batch], None],
-        proof: Callable[[bytes], None] | None,
-        stopped: Callable[[], bool],
-    ) -> Explored:
-        search = self._search
-        search.sink, search.stopped = sink, stopped
-        if search.proof is not None:
-            search.proof = proof
-        before = self._counts()
-        cells = [cell for cell in tree.cells if isinstance(cell, Task)]
-        rest, complete = search.explore(cells, tree.shares, max(1, int(work / _HIGHS_CELL)))
-        counts = _difference(self._counts(), before)
-        counts["highs_failed"] = search.model.failures
-        counts["pivots"] += search.model.pivots
-        undecided = tuple(search.undecided)
-        counts["undecided"] = len(undecided)
-        return Explored(undecided, divided(rest, tree.generation + 1), complete, counts)
+    def _work_on(
+        self, cells: Sequence[Task], shares: Sequence[float], work: float
+    ) -> tuple[list[tuple[Task, float]], bool]:
+        return self._search.explore(cells, shares, max(1, int(work / _HIGHS_CELL)))
 
     def _counts(self) -> dict[str, int]:
         search = self._search
-        return {**search.count, "tests": search.tests, "pivots": search.exact_pivots}
+        return {**search.count, "tests": search.tests, "pivots": search.pivots}
 
 
 class _Vertices:

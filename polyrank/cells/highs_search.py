@@ -163,7 +163,7 @@ class HighsSearch:
         self.undecided: list[str] = []
         self.count = dict.fromkeys(LADDER, 0)
         self.tests = 0
-        self.exact_pivots = 0
+        self.pivots = 0  # but for those of the model
         self.share = 0.0
         self.started = time.perf_counter()
         self.ticked = self.flushed = self.started
@@ -212,6 +212,9 @@ class HighsSearch:
             self._end_segment()
             rest += [(_task_of(cell), cell.share) for cell in reversed(self.stack)]
         self._flush()
+        self.count["highs_failed"] += self.model.failures
+        self.count["undecided"] += len(self.undecided)
+        self.pivots += self.model.pivots
         return rest, complete
 
     def run(self, tasks: Sequence[Task] | None) -> SearchResult:
@@ -243,7 +246,7 @@ class HighsSearch:
             open=(),
             certified=not self.undecided,
             tests=self.tests,
-            pivots=self.model.pivots + self.exact_pivots,
+            pivots=self.model.pivots + self.pivots,
             seconds=time.perf_counter() - self.started,
             ladder=dict(self.count),
         )
@@ -456,7 +459,7 @@ class HighsSearch:
                 raise UncertifiedError("multipliers of the exact linear program fail their check")
             self._log_rows(misses, i, found)
             return misses
-        self.exact_pivots += found.pivots
+        self.pivots += found.pivots
         within = strictly_inside(rows, objective, found.point, interior)
         self._keep(cell, simplest(self.cube, cell.sides, objective, within))
         return _CUTS
