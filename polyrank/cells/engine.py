@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from polyrank.cells.task import Batch, SearchProgress, SearchResult, Task
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.errors import UnsupportedError
 from polyrank.posed.problem import Problem
 
@@ -48,7 +48,7 @@ class Options:
     @property
     def threads(self) -> int:
         """The number of threads that is meant."""
-        return available_threads() if self.jobs is None else self.jobs
+        return asked_threads(self.jobs)
 
     @property
     def demands(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["available_threads"]
+__all__ = ["asked_threads", "available_threads"]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -30,3 +30,18 @@ def available_threads() -> int:
         if asked > 0:
             count = min(count, asked)
     return max(1, count)
+
+
+def asked_threads(jobs: int | None) -> int:
+    """The number of threads that an option means: None is all that there are.
+
+    Raises
+    ------
+    ValueError
+        If it is less than 1.
+    """
+    if jobs is None:
+        return available_threads()
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
+    return jobs

@@ -12,14 +12,14 @@ from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.opposite import half_of, is_symmetric
 from polyrank.cells.subtree import Subtree, most_regions, prefix_of
 from polyrank.cells.task import SearchProgress
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.errors import RefutedError
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import Chart
 from polyrank.posed.section import chart_for
-from polyrank.regions.crew import Threads, Ticket, conduct
+from polyrank.regions.crew import Ticket, conduct, crew_of
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.pieces import Piece, PieceMaker
@@ -140,13 +140,13 @@ def count_regions(
     >>> found.regions, found.certified, found.second
     (7, True, 7)
     """
-    layers = asked_layers(network, through_layer)
+    layers, threads = asked_layers(network, through_layer), asked_threads(jobs)
     chart = chart_for(network, WholeSpace() if domain is None else domain)
     halved = not ranks and engine in {"auto", "dictionary"} and is_symmetric(network, chart, layers)
     chosen = "dictionary" if halved else engine_for(network, chart, engine)
     plan = Plan(network, chart, layers, chosen, keep="nothing")
     counting = _Counting(plan, halved, limits or Limits(), progress)
-    found = counting.run(available_threads() if jobs is None else jobs)
+    found = counting.run(threads)
     if cross_check and found.certified and applies(network, chart, layers):
         with prompt_interrupts():
             second = _second(network, chart)
@@ -188,7 +188,7 @@ class _Counting:
         self.tasks = self.tests = self.partial = 0
         self.started = time.perf_counter()
 
-    def run(self, jobs: int) -> RegionCount:
+    def run(self, threads: int) -> RegionCount:
         """Count."""
         maker = PieceMaker(self.plan)
         explorer = maker.explorer
@@ -196,7 +196,7 @@ class _Counting:
         if self.halved and isinstance(explorer, DictionaryExplorer):
             root = half_of(self.plan.network, self.plan.chart, root, explorer.tie)
         self.open[()] = root
-        crew = Threads([lambda: maker, *[lambda: PieceMaker(self.plan)] * (jobs - 1)])
+        crew = crew_of(self.plan, maker, threads)
         status, limit = "finished", None
 
         def between() -> None:

@@ -13,8 +13,9 @@ from typing import Protocol
 from polyrank.cells.interrupt import DeferredInterrupt
 from polyrank.cells.subtree import Subtree
 from polyrank.regions.pieces import Piece, PieceMaker
+from polyrank.regions.plan import Plan
 
-__all__ = ["Crew", "Threads", "Ticket", "conduct"]
+__all__ = ["Crew", "Threads", "Ticket", "conduct", "crew_of"]
 
 #: How long the main thread sleeps at most before it looks for an interrupt and reports.
 _LOOK_SECONDS = 0.05
@@ -131,6 +132,11 @@ class Threads:
             except BaseException as error:  # noqa: BLE001  (raised again in the main thread)
                 result = error
             self._results.put((ticket, result))
+
+
+def crew_of(plan: Plan, maker: PieceMaker, threads: int) -> Crew:
+    """Threads for a plan, the first of them with a worker that there is already."""
+    return Threads([lambda: maker, *[lambda: PieceMaker(plan)] * (threads - 1)])
 
 
 def conduct(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.cells.task import SearchProgress
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.errors import RunError
 from polyrank.native.library import built_from
 from polyrank.network.formats import load
@@ -21,7 +21,7 @@ from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
 from polyrank.posed.section import chart_for
 from polyrank.regions.cluster import DaskCrew, cluster_client
-from polyrank.regions.crew import Crew, Threads, conduct
+from polyrank.regions.crew import Crew, conduct, crew_of
 from polyrank.regions.foresight import Foresight, InBackground, foresee
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.manifest import chart_entry, network_entry, read_manifest, versions
@@ -142,7 +142,7 @@ def enumerate_regions(
     """
     begun, started = time.perf_counter(), datetime.now(UTC)
     layers = asked_layers(network, through_layer)
-    _check_jobs(jobs)
+    threads = asked_threads(jobs)
     directory = None if out is None else Path(out)
     if directory is not None and directory.exists():
         # before the chart, which may cost exact linear programs; the writer checks again
@@ -181,7 +181,7 @@ def enumerate_regions(
         if own_file and directory is not None:
             _keep_network(network, directory)
 
-    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
+    work = _Work(plan, maker, threads, limits, progress, foresight, cluster, begun, charted)
     return work.run(writer, prepare)
 
 
@@ -223,7 +223,7 @@ def resume_run(
         On Ctrl-C.
     """
     begun, directory = time.perf_counter(), Path(path)
-    _check_jobs(jobs)
+    threads = asked_threads(jobs)
     manifest = read_manifest(directory)
     if manifest["status"] == "finished":
         return open_run(directory)
@@ -257,7 +257,7 @@ def resume_run(
     writer = RunWriter.resume(directory, plan)
     charted = time.perf_counter()
     maker = PieceMaker(plan)
-    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun, charted)
+    work = _Work(plan, maker, threads, limits, progress, foresight, cluster, begun, charted)
 
     def prepare() -> None:
         named = manifest.get("network_file")
@@ -276,11 +276,6 @@ def _keep_network(network: Network, directory: Path) -> None:
     draft.replace(file)
 
 
-def _check_jobs(jobs: int | None) -> None:
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
-
-
 def _network_of(directory: Path, manifest: Mapping[str, Any]) -> Network:
     """The network that a run names."""
     entry = manifest.get("network_file")
@@ -292,19 +287,13 @@ def _network_of(directory: Path, manifest: Mapping[str, Any]) -> Network:
     return load(file, **dict(entry["options"]))
 
 
-def crew_of(plan: Plan, maker: PieceMaker, jobs: int | None) -> Crew:
-    """Threads for a plan, the first of them with a worker that there is already."""
-    count = available_threads() if jobs is None else jobs
-    return Threads([lambda: maker, *[lambda: PieceMaker(plan)] * (count - 1)])
-
-
 @dataclass(slots=True, eq=False)
 class _Work:
     """The work on all open tasks of a run, and how it ends."""
 
     plan: Plan
     maker: PieceMaker
-    jobs: int | None
+    threads: int
     limits: Limits | None
     progress: Callable[[SearchProgress], None] | None
     foresight: Callable[[Foresight], None] | None
@@ -332,7 +321,7 @@ class _Work:
                         return writer.stop(str(reached), timings=self._timings())
                     return writer.finish(timings=self._timings())
                 if self.cluster is None:
-                    crew = crew_of(self.plan, self.maker, self.jobs)
+                    crew: Crew = crew_of(self.plan, self.maker, self.threads)
                 else:
                     client = stack.enter_context(cluster_client(self.cluster))
                     crew = DaskCrew(client, self.plan, writer.domain)
@@ -371,7 +360,7 @@ class _Work:
                 self.progress(replace(state, expected=self.expected))
 
         try:
-            piece, ended = self.maker.whole(self.jobs, told)
+            piece, ended = self.maker.whole(self.threads, told)
         finally:
             if self.guessing is not None:
                 self.guessing.stop()
@@ -402,8 +391,7 @@ class _Work:
         """Estimate what is to come, once it is clear that it takes a while."""
         if self.guessing is None:
             if seconds > FORESIGHT_SECONDS:
-                count = available_threads() if self.jobs is None else self.jobs
-                self.guessing = InBackground(self.plan, count)
+                self.guessing = InBackground(self.plan, self.threads)
             return
         found = self.guessing.found
         if found is not None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from polyrank.cells.probes import Guess, probe
 from polyrank.cells.subtree import most_regions
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.counts.bounds import bounds
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Network
@@ -231,11 +231,10 @@ def estimate_run(
     >>> found.at_least, found.at_most, found.regions
     (4, 7, 7)
     """
-    layers = asked_layers(network, through_layer)
+    layers, threads = asked_layers(network, through_layer), asked_threads(jobs)
     chart = chart_for(network, WholeSpace() if domain is None else domain)
     plan = Plan(network, chart, layers, engine_for(network, chart, engine), proof, "shard")
-    count = available_threads() if jobs is None else jobs
-    return foresee(plan, jobs=count, seconds=seconds)
+    return foresee(plan, jobs=threads, seconds=seconds)
 
 
 class InBackground:

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.errors import RunError
 from polyrank.lp.deadline import time_limit
 from polyrank.network.normal_form import Network
@@ -176,8 +176,7 @@ def verify(
     'violated'
     """
     begun = time.perf_counter()
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
+    threads = asked_threads(jobs)
     if proof and out is None:
         raise RunError("a proof is written beside the verdict; name a directory with out=")
     text = None
@@ -201,7 +200,6 @@ def verify(
             text=text,
             within=domain,
         )
-    threads = available_threads() if jobs is None else jobs
     reports: list[QuestionReport] = []
     found: Counterexample | None = None
 

@@ -269,5 +269,6 @@ def test_available_threads(monkeypatch: Any, tmp_path: Path) -> None:
 
 def test_no_thread_at_all_is_refused() -> None:
     net = pr.Network.from_arrays([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), [0.0]])
-    with pytest.raises(ValueError, match="jobs is 0"):
-        pr.enumerate_regions(net, pr.Box(-1, 1), jobs=0)
+    for verb in (pr.enumerate_regions, pr.count_regions, pr.estimate_run):
+        with pytest.raises(ValueError, match="jobs is 0, expected a number of threads"):
+            verb(net, pr.Box(-1, 1), jobs=0)
