@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -84,6 +84,21 @@ class LayerImages:
         return tuple(b for b in self.homology.bars if most is None or b.degree < most)
 
     @property
+    def partial(self) -> dict[str, str | None]:
+        """Of two ways the one that ended before the other: its last layer, None if it has none."""
+        if len(self.ways) < 2:
+            return {}
+        reached = {
+            "overlay": len(self.complexes),
+            "nerve": 0 if self.nerve is None else self.nerve.levels,
+        }
+        return {
+            way: level_name(self.layers[n - 1]) if n else None
+            for way, n in reached.items()
+            if n < len(self.layers)
+        }
+
+    @property
     def degrees(self) -> int:
         """Number of degrees that are given."""
         own = self.homology.degrees
@@ -136,8 +151,13 @@ def level_name(layer: int | None) -> str:
     return "layer 0 (position)" if layer == 0 else f"layer {layer}"
 
 
-def theorem(ways: Sequence[str], field: str) -> str:
-    """What the barcode is and why, in one sentence."""
+def theorem(
+    ways: Sequence[str], field: str, partial: Mapping[str, str | None] | None = None
+) -> str:
+    """What the barcode is and why, in one sentence.
+
+    ``partial`` are the ways that ended before the other one, see :attr:`LayerImages.partial`.
+    """
     sequence = f"H(M) -> H(Phi_0 M) -> ... -> H(Phi_L M) over {field}"
     by_nerve = (
         "the images of the closed cells of M are convex, cells that meet at a layer meet at all "
@@ -149,8 +169,18 @@ def theorem(ways: Sequence[str], field: str) -> str:
         f"between two layers is cellular, and the barcode is the interval decomposition of "
         f"{sequence}, the persistent homology of the mapping telescope of these maps"
     )
-    parts = [by_overlay] * ("overlay" in ways) + [by_nerve] * ("nerve" in ways)
-    return "; and, computed separately and equal: ".join(parts)
+    sentence = {"overlay": by_overlay, "nerve": by_nerve}
+    partial = partial or {}
+    text = "; and, computed separately and equal: ".join(
+        sentence[way] for way in ways if way not in partial
+    )
+    for way, last in partial.items():
+        text += (
+            f"; nothing was compared, for the way by {way} decided no layer"
+            if last is None
+            else f"; and, computed separately and equal through {last} only: {sentence[way]}"
+        )
+    return text
 
 
 def image(
@@ -308,7 +338,7 @@ def image_object(
         },
         "coefficients": homology.coefficients,
         "ways": list(found.ways),
-        "theorem": theorem(found.ways, field),
+        "theorem": theorem(found.ways, field, found.partial),
         "scale": scale,
         "levels": [
             _level_object(found, n, shown)

@@ -11,7 +11,7 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.image.barcode import image
+from polyrank.image.barcode import image, image_object
 from polyrank.image.homogeneous import from_rationals
 from polyrank.image.induced import filtration_homology
 from polyrank.image.nerve import common_point, nerves
@@ -181,3 +181,22 @@ def test_common_points():
     assert not common_point([square, points((3, 0), (0, 5)), points((0, 0), (1, 0))])
     assert not common_point([points((0, 0)), points((0, 1))])
     assert common_point([points((1, 1)), points((1, 1))])
+
+
+@pytest.mark.parametrize(
+    ("most", "compared"),
+    [
+        (1000, "computed separately and equal: "),
+        (40, "equal through layer 1 only: "),
+        (3, "nothing was compared, for the way by nerve decided no layer"),
+    ],
+)
+def test_two_ways_are_called_equal_as_far_as_both_went(most: int, compared: str) -> None:
+    """A nerve that is given up is no second computation of the layers after it."""
+    folded = Network.from_arrays([[[0.0, 1.0], [0.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [0]])
+    found = image(folded, shape("circle:8"), way="both", most_simplices=most)
+    assert found.layers == (None, 0, 1, 2)
+    text = image_object(found)["theorem"]
+    assert compared in text
+    assert ("functorial nerve theorem" in text) == (most > 3)
+    assert ("separately and equal: " in text) == (most == 1000)
