@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.image.cut import Parts
 from polyrank.image.homogeneous import Point, approximation
-from polyrank.image.lines import lines_of
+from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs, padded
 from polyrank.image.planar import faces_of, inside, wide_corners
 from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
@@ -101,7 +101,7 @@ class _Union:
             elif self.polygons[number].map != chart:
                 self.polygons[number].map = -1
             self.polygon_of_part.append((number, ring))
-            walls.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
+            walls.update(ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
         self.loose = [s for s in self.segments if s not in walls]
 
     def _path(self, chain: Sequence[int]) -> list[int]:
@@ -109,7 +109,7 @@ class _Union:
         path = [self.at[chain[0]]]
         for v in chain[1:]:
             if self.at[v] != path[-1]:
-                self.segments.setdefault(_ordered(path[-1], self.at[v]), len(self.segments))
+                self.segments.setdefault(ordered(path[-1], self.at[v]), len(self.segments))
                 path.append(self.at[v])
         return path
 
@@ -118,7 +118,7 @@ class _Union:
         if any(value(side, p) == 0 == value(side, q) for side in polygon.plane.sides):
             return
         a, b = (self.known.setdefault(x, len(self.known)) for x in (p, q))
-        key = _ordered(a, b)
+        key = ordered(a, b)
         self.segments.setdefault(key, len(self.segments))
         polygon.inner.add(key)
 
@@ -164,7 +164,7 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
         own: list[Pair] = []
         for a, b in pairwise(path):
             for x, y in pairwise(_chain(union, refined, a, b)):
-                own.append((pieces[_ordered(x, y)], 1 if x < y else -1))
+                own.append((pieces[ordered(x, y)], 1 if x < y else -1))
         paths.append(own)
     areas: list[list[Pair]] = []
     for number, ring in union.polygon_of_part:
@@ -248,9 +248,9 @@ def _graph(
         if orientation([refined.points[v] for v in ring], chart) < 0:
             ring.reverse()
         rings.append(ring)
-        edges.update(_ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
+        edges.update(ordered(a, b) for a, b in pairwise([*ring, ring[0]]))
         for a, b in union.polygons[i].inner:
-            edges.update(_ordered(x, y) for x, y in pairwise(_chain(union, refined, a, b)))
+            edges.update(ordered(x, y) for x, y in pairwise(_chain(union, refined, a, b)))
     return edges, rings
 
 
@@ -315,9 +315,5 @@ def _ring(union: _Union, refined: Refinement, boundary: Sequence[int]) -> list[i
 
 def _chain(union: _Union, refined: Refinement, a: int, b: int) -> list[int]:
     """The vertices on the segment from a to b."""
-    chain = refined.chains[union.segments[_ordered(a, b)]]
+    chain = refined.chains[union.segments[ordered(a, b)]]
     return chain if a < b else chain[::-1]
-
-
-def _ordered(a: int, b: int) -> Pair:
-    return (a, b) if a < b else (b, a)

@@ -10,7 +10,7 @@ from flint import fmpq
 
 from polyrank.image.homogeneous import Point, primitive
 
-__all__ = ["Line", "difference", "lines_of"]
+__all__ = ["Line", "difference", "lines_of", "ordered"]
 
 Pair = tuple[int, int]
 
@@ -110,3 +110,8 @@ def difference(p: Point, q: Point) -> list[int]:
     """``q − p``, times both denominators."""
     a, b = p[-1], q[-1]
     return [y * a - x * b for x, y in zip(p[:-1], q[:-1], strict=True)]
+
+
+def ordered(a: int, b: int) -> Pair:
+    """The ends of a segment, the smaller number first."""
+    return (a, b) if a < b else (b, a)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.image.candidates import box_pairs
 from polyrank.image.homogeneous import Point, approximation, between
-from polyrank.image.lines import Line, difference, lines_of
+from polyrank.image.lines import Line, difference, lines_of, ordered
 from polyrank.lp.deadline import look
 
 __all__ = ["Refinement", "crossing_of", "outer_boxes", "refine"]
@@ -157,7 +157,7 @@ def _follow(
         a, b = pieces[piece]
         inner = sorted(cuts[piece].items(), key=lambda item: item[1])
         chain = [a, *(v for v, _ in inner), b]
-        edges += [_ordered(x, y) for x, y in pairwise(chain)]
+        edges += [ordered(x, y) for x, y in pairwise(chain)]
         along += chain[1:] if along and along[-1] == a else chain
     place = {v: k for k, v in enumerate(along)}
     dropped = [v for v in line.order if v not in place]
@@ -311,7 +311,3 @@ def _independent(u: Sequence[int], v: Sequence[int]) -> Pair | None:
         if j != i and u[i] * v[j] != u[j] * v[i]:
             return i, j
     return None
-
-
-def _ordered(a: int, b: int) -> Pair:
-    return (a, b) if a < b else (b, a)

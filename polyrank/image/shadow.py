@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from polyrank.errors import RefutedError
 from polyrank.image.cut import Parts
 from polyrank.image.homogeneous import Point, approximation, from_rationals, rationals
+from polyrank.image.lines import ordered
 from polyrank.image.planar import angle, faces_of
 from polyrank.image.polygons import orientation, turn
 from polyrank.image.segments import Refinement, crossing_of, outer_boxes, refine
@@ -146,10 +147,10 @@ def _contours(
         if sign:
             for k, v in enumerate(ring):
                 a, b = at[v], at[ring[(k + 1) % len(ring)]]
-                key = _ordered(a, b)
+                key = ordered(a, b)
                 jump[key] = jump.get(key, 0) + (sign if a < b else -sign)
     segments = {
-        _ordered(at[a], at[b]) for c in parts.chains for a, b in pairwise(c) if at[a] != at[b]
+        ordered(at[a], at[b]) for c in parts.chains for a, b in pairwise(c) if at[a] != at[b]
     }
     return {s: j for s, j in jump.items() if j}, sorted(segments - jump.keys())
 
@@ -164,7 +165,7 @@ class _Graph:
         self.rise = dict.fromkeys(refined.edges, 0)
         for chain, rise in zip(refined.chains, rises, strict=True):
             for x, y in pairwise(chain):
-                self.rise[_ordered(x, y)] += rise if x < y else -rise
+                self.rise[ordered(x, y)] += rise if x < y else -rise
         self._rises = np.array(list(self.rise.values()), np.int64)
         self.faces = faces_of(refined.edges, self.points, _CHART)
         self.classes = _Classes(len(self.points))
@@ -242,7 +243,7 @@ class _Graph:
             cycle = self.faces.cycles[face]
             for k, a in enumerate(cycle):
                 b = cycle[(k + 1) % len(cycle)]
-                rise = self.rise[_ordered(a, b)]
+                rise = self.rise[ordered(a, b)]
                 expected = self.count[face] - (rise if a < b else -rise)
                 other = self.faces.left[b, a]
                 if self.count[other] < 0:
@@ -258,7 +259,7 @@ class _Graph:
         p, q = rationals(self.points[a]), rationals(self.points[b])
         middle = tuple((x + y) / 2 for x, y in zip(p, q, strict=True))
         step = [p[1] - q[1], q[0] - p[0]]  # to the left
-        own = _ordered(a, b)
+        own = ordered(a, b)
         while True:
             look()
             step = [s / 2 for s in step]
@@ -337,7 +338,3 @@ def _windings(
         for c in np.flatnonzero(total).tolist():
             out[c].append((h, int(total[c])))
     return out
-
-
-def _ordered(a: int, b: int) -> Pair:
-    return (a, b) if a < b else (b, a)
