@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.image.cut import Parts
+from polyrank.image.disjoint_sets import DisjointSets
 from polyrank.image.homogeneous import Point, approximation
 from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs, padded
@@ -190,16 +191,9 @@ def glue(places: Sequence[Point], parts: Parts) -> Glued:
 def _meet(union: _Union) -> list[int]:
     """Add the segments in which polygons are met; the leader of those with a common area."""
     polygons = union.polygons
-    leader = list(range(len(polygons)))
     if not polygons:
-        return leader
-
-    def find(i: int) -> int:
-        while leader[i] != i:
-            leader[i] = leader[leader[i]]
-            i = leader[i]
-        return i
-
+        return []
+    sets = DisjointSets(len(polygons))
     table = list(union.known)
     on_segment = {v for s in union.segments for v in s}
     lonely = [v for v in range(len(table)) if v not in on_segment]
@@ -222,8 +216,8 @@ def _meet(union: _Union) -> list[int]:
                 for polygon in both:
                     union.add_inner(polygon, found[0], found[1])
             elif found:
-                leader[find(j)] = find(i)
-    return [find(i) for i in range(len(polygons))]
+                sets.join(j, i)
+    return [sets.find(i) for i in range(len(polygons))]
 
 
 def _groups(leader: list[int]) -> list[list[int]]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import RefutedError
 from polyrank.image.cut import Parts
+from polyrank.image.disjoint_sets import DisjointSets
 from polyrank.image.homogeneous import Point, approximation, from_rationals, rationals
 from polyrank.image.lines import ordered
 from polyrank.image.planar import angle, faces_of
@@ -65,23 +66,6 @@ class Shadow:
     diameters: tuple[float, ...]
 
 
-class _Classes:
-    """Disjoint sets."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, v: int) -> int:
-        parent = self._parent
-        while parent[v] != v:
-            parent[v] = parent[parent[v]]
-            v = parent[v]
-        return v
-
-    def join(self, a: int, b: int) -> None:
-        self._parent[self.find(a)] = self.find(b)
-
-
 def shadow(places: Sequence[Point], parts: Parts, vertices: int) -> Shadow:
     """Components and holes of the union of the parts in R².
 
@@ -101,7 +85,7 @@ def shadow(places: Sequence[Point], parts: Parts, vertices: int) -> Shadow:
     known: dict[Point, int] = {}
     at = [known.setdefault(p, len(known)) for p in places]
     jump, loose = _contours(places, at, parts)
-    rows = _Classes(len(places))
+    rows = DisjointSets(len(places))
     for chain in parts.chains:
         for a, b in pairwise(chain):
             rows.join(a, b)
@@ -168,7 +152,7 @@ class _Graph:
                 self.rise[ordered(x, y)] += rise if x < y else -rise
         self._rises = np.array(list(self.rise.values()), np.int64)
         self.faces = faces_of(refined.edges, self.points, _CHART)
-        self.classes = _Classes(len(self.points))
+        self.classes = DisjointSets(len(self.points))
         for a, b in refined.edges:
             self.classes.join(a, b)
         self.count: list[int] = [-1] * len(self.faces.cycles)
