@@ -22,6 +22,7 @@ from polyrank.image.homeomorphism import Tally, undecided_pairs
 from polyrank.image.intersection import (
     Chart,
     Point,
+    area,
     chart,
     intersection,
     meeting_dimension,
@@ -242,12 +243,8 @@ def _part_of_simplex(own: Pieces, piece: int) -> fmpq:
 
 def _polygon_area(own: Chart) -> fmpq:
     """In the coordinates that its basis refers to, for a polygon in R^2."""
-    total = fmpq(0)
-    corners = own.corners
-    for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
-        total += a[0] * b[1] - a[1] * b[0]
     (p, q), (r, s) = own.basis
-    return abs(total * (p * s - q * r)) / 2
+    return area(own.corners) * abs(p * s - q * r)
 
 
 def _volume(corners: NDArray[np.float64]) -> float:
