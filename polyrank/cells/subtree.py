@@ -20,6 +20,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.cells.task import Task, prefix_text
+from polyrank.counts.arrangement import regions
 from polyrank.network.rational import to_fmpq
 
 __all__ = [
@@ -121,7 +122,7 @@ def most_regions(prefix: str, hyperplane: Sequence[bool], dim: int) -> int:
         letters = zip(layer, hyperplane[place : place + len(layer)], strict=True)
         unknown = sum(1 for letter, has in letters if letter == "?" and has)
         place += len(layer)
-        bound *= sum(math.comb(unknown, j) for j in range(min(dim, unknown) + 1))
+        bound *= regions(unknown, dim)
     return bound
 
 
