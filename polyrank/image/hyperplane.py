@@ -34,6 +34,7 @@ __all__ = [
     "dot_bounds",
     "nearest_points",
     "plane_gap",
+    "rounding",
     "separate_hulls",
     "verify_common_point",
     "verify_hyperplane",

@@ -17,6 +17,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.chains.chain import closure, vertex_incidence
+from polyrank.image.hyperplane import rounding
 from polyrank.network.rational import nearest_float
 from polyrank.topology.ranks import position_ranks
 from polyrank.topology.restriction import Restriction
@@ -166,7 +167,7 @@ def _scaled(own: Pieces) -> tuple[Floats, Floats, Numbers]:
         step = fmpq(2) ** -int(exponent[k])
         image[:, k] = [nearest_float(v * step) for v in values]
         zero = np.array([v == 0 for v in values], dtype=bool)
-        error[:, k] = np.where(zero, 0.0, np.abs(image[:, k]) * 2.0**-52 + 2.0**-1073)
+        error[:, k] = rounding(image[:, k], zero)
     return image, error, exponent
 
 
@@ -312,8 +313,5 @@ def _images(restriction: Restriction, layer: int, made: int) -> tuple[Floats, Fl
         return image, error
     rows = [table.exact_inputs(v, layer).entries() for v in range(made)]
     near = np.array([[nearest_float(v) for v in row] for row in rows], dtype=np.float64)
-    unknown = ~np.isfinite(near)
-    near[unknown] = 0.0
-    slack = np.where(unknown, math.inf, np.abs(near) * 2.0**-52 + 2.0**-1073)
     zero = np.array([[v == 0 for v in row] for row in rows], dtype=bool)
-    return near, np.where(zero & ~unknown, 0.0, slack)
+    return np.where(np.isfinite(near), near, 0.0), rounding(near, zero)
