@@ -100,7 +100,7 @@ def sample_command(
     exact point is printed), 1 error, 2 wrong usage.
     """
     # numpy and pyarrow load here, which is more than --help may take
-    from polyrank.cells.threads import available_threads  # noqa: PLC0415
+    from polyrank.cells.threads import asked_threads  # noqa: PLC0415
     from polyrank.posed.chart import chart  # noqa: PLC0415
     from polyrank.report.histogram import save_histograms  # noqa: PLC0415
     from polyrank.report.picture import picture_file  # noqa: PLC0415
@@ -162,7 +162,7 @@ def sample_command(
             sampled if check is None else check.sampled,
             drawn,
             dtype=arithmetic.value,
-            workers=jobs or available_threads(),
+            workers=asked_threads(jobs),
             on_new=check,
             keep=keep,
             ties=ties.value,

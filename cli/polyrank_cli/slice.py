@@ -72,7 +72,7 @@ def slice_command(
     (what was found stays in -o/--output, labelled as partial).
     """
     # numpy and pyarrow load here, which is more than --help may take
-    from polyrank.cells.threads import available_threads  # noqa: PLC0415
+    from polyrank.cells.threads import asked_threads  # noqa: PLC0415
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
     from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
     from polyrank.sampling.slices import (  # noqa: PLC0415
@@ -113,7 +113,7 @@ def slice_command(
             raise typer.Exit(INTERRUPTED) from None
         around = None
         if ambient:
-            around = ambient_ranks(run, loaded, workers=jobs or available_threads())
+            around = ambient_ranks(run, loaded, workers=asked_threads(jobs))
             if output is not None:
                 around.save(output, loaded)
         _show(run, around, as_json=as_json)

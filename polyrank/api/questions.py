@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polyrank.api.run import Run, enumerate_regions
-from polyrank.cells.threads import available_threads
+from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
@@ -94,7 +94,7 @@ def sample(network: Network, points: Any, *, jobs: int | None = None) -> Estimat
     """
     table = np.atleast_2d(np.asarray(points))
     check_inputs(table, network)
-    workers = available_threads() if jobs is None else jobs
+    workers = asked_threads(jobs)
     return sample_blocks(network, array_blocks(table), workers=workers)
 
 
