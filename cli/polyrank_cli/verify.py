@@ -257,6 +257,9 @@ def _show(found: Verification) -> None:
 def _counterexample_lines(found: Counterexample) -> list[str]:
     lines = [f"input: {short_point(found.x)}", f"outputs: {short_point(found.y)}"]
     for run in found.reruns:
+        if run.fault:
+            lines.append(f"{run.by}: not run; {run.fault}")
+            continue
         state = (
             "violated as well"
             if run.violates

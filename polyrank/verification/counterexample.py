@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.violation import Specification, admissible, satisfied
 from polyrank.verification.frame import Frame
+from polyrank.verification.onnx_run import OnnxRunError, onnx_outputs
 
 __all__ = ["Counterexample", "Rerun", "counterexample", "exact_violation", "robust"]
 
@@ -39,6 +39,8 @@ class Rerun:
     violates : bool
         It does, and with these outputs, which are finite, it violates the property. **Does not
         prove** anything about the real function: that is what the exact counterexample does.
+    fault : str
+        Why there are no outputs; empty if there are.
     """
 
     by: str
@@ -46,6 +48,7 @@ class Rerun:
     y: tuple[float, ...]
     inside: bool
     violates: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Counterexample:
                     "y": [repr(v) for v in run.y],
                     "inside": run.inside,
                     "violates": run.violates,
+                    "fault": run.fault,
                 }
                 for run in self.reruns
             ],
@@ -144,26 +148,32 @@ def counterexample(
     reruns = []
     types: tuple[tuple[str, Any], ...] = (("float64", np.float64), ("float32", np.float32))
     for by, dtype in types:
-        run = partial(forward, network, dtype=dtype)
-        reruns.append(_rerun(by, x, specification, dtype, run))
-    session = _onnx_session(network_file)
-    if session is not None:
-        found = _rerun("onnxruntime", x, specification, np.float32, session)
-        if len(found.y) == network.widths[-1]:
-            reruns.append(found)
+        point = _rounded(x, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = forward(network, point, dtype=dtype)
+        reruns.append(_rerun(by, point, values, specification))
+    if network_file is not None:
+        point = _rounded(x, np.float32)
+        try:
+            found = onnx_outputs(network_file, point, network.widths[-1])
+        except OnnxRunError as error:
+            none = _rerun("onnxruntime", point, np.full(network.widths[-1], np.nan), specification)
+            reruns.append(replace(none, y=(), fault=str(error)))
+        else:
+            if found is not None:
+                reruns.append(_rerun("onnxruntime", point, found, specification))
     return Counterexample(tuple(x), y, tuple(reruns))
 
 
+def _rounded(x: Sequence[fmpq], dtype: Any) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        return np.array([nearest_float(v) for v in x]).astype(dtype)
+
+
 def _rerun(
-    by: str,
-    x: Sequence[fmpq],
-    specification: Specification,
-    dtype: Any,
-    run: Callable[[NDArray[Any]], NDArray[Any]],
+    by: str, point: NDArray[Any], found: NDArray[Any], specification: Specification
 ) -> Rerun:
-    with np.errstate(over="ignore", invalid="ignore"):
-        point = np.array([nearest_float(v) for v in x]).astype(dtype)
-        values = np.asarray(run(point), dtype=np.float64).ravel()
+    values = np.asarray(found, dtype=np.float64).ravel()
     inputs, outputs = point.astype(np.float64).tolist(), values.tolist()
     inside = violating = False
     if np.isfinite(point).all():
@@ -173,32 +183,3 @@ def _rerun(
             exact_y = [fmpq_from_float(v) for v in outputs]
             violating = satisfied(specification.violation, exact_x, exact_y)
     return Rerun(by, tuple(inputs), tuple(outputs), inside, violating)
-
-
-def _onnx_session(file: Path | None) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
-    """The forward pass of onnxruntime, if the network is an ONNX file and it is installed."""
-    if file is None or file.suffix != ".onnx":
-        return None
-    try:
-        import onnxruntime  # noqa: PLC0415  (optional, heavy)
-    except ImportError:
-        return None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
-        (given,) = session.get_inputs()
-    except (RuntimeError, ValueError, onnxruntime.capi.onnxruntime_pybind11_state.Fail):
-        return None
-
-    def run(point: NDArray[Any]) -> NDArray[Any]:
-        shape = [size if isinstance(size, int) and size > 0 else 1 for size in given.shape]
-        if int(np.prod(shape)) != point.size:
-            return np.zeros(0)
-        dtype = np.float64 if given.type == "tensor(double)" else np.float32
-        outputs = session.run(None, {given.name: point.astype(dtype).reshape(shape)})
-        return np.asarray(outputs[0])
-
-    return run

@@ -222,3 +222,18 @@ def test_proof_and_check(polyrank, plane, written, tmp_path):
     unproved = tmp_path / "unproved"
     assert polyrank("verify", plane, path, "-o", unproved).status == 0
     assert polyrank("check", unproved).status == 3
+
+
+def test_a_file_that_onnxruntime_does_not_run(polyrank, plane, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    file = tmp_path / "later.onnx"
+    pr.save(pr.load(plane), file)
+    model = onnx.load(file)
+    model.ir_version = 1000  # of a later standard
+    file.write_bytes(model.SerializeToString())
+    found = polyrank("verify", file, "--upper", "2.9", "--box", "-1", "1")
+    assert found.status == 5
+    (line,) = [v for v in found.out.splitlines() if v.startswith("onnxruntime: ")]
+    assert line.startswith("onnxruntime: not run; ")
+    assert "IR version" in line
