@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import refuse_existing, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
+from polyrank_cli.options import (
+    DomainChoice,
+    JsonOption,
+    NetworkArgument,
+    PictureOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from flint import fmpq
@@ -47,9 +53,7 @@ def complex_command(
         Path | None,
         typer.Option(metavar="FILE", help="Write the faces as .ply, .obj, .vtp, .vtu or .vtk."),
     ] = None,
-    picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw to a .png, .svg or .pdf file.")
-    ] = None,
+    picture: PictureOption = None,
     reading: Reading,
     output: Annotated[
         Path | None,
@@ -79,8 +83,8 @@ def complex_command(
     from polyrank.complex.mesh import mesh_file, write_mesh  # noqa: PLC0415
     from polyrank.complex.store import write_complex  # noqa: PLC0415
     from polyrank.complex.volume import volumes as exact_volumes  # noqa: PLC0415
-    from polyrank.report.complex_map import save_complex_picture  # noqa: PLC0415
-    from polyrank.report.picture import picture_file  # noqa: PLC0415
+    from polyrank.report.complex_map import draw_complex  # noqa: PLC0415
+    from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
@@ -132,7 +136,7 @@ def complex_command(
         if mesh is not None:
             write_mesh(mesh, cells, None if chosen is None else chosen.mask)
         if picture is not None:
-            save_complex_picture(picture, cells, chosen)
+            save_picture(draw_complex(cells, chosen), picture)
     if as_json:
         typer.echo(json.dumps(found))
         return

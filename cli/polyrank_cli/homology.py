@@ -15,6 +15,7 @@ from polyrank_cli.options import (
     LowRankChoice,
     ManifoldChoice,
     NetworkArgument,
+    PictureOption,
     Reading,
 )
 
@@ -59,6 +60,7 @@ def homology_command(
             help="Beside the quotients, look for the homology of the image itself for T seconds.",
         ),
     ] = 10.0,
+    picture: PictureOption = None,
     chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
@@ -71,12 +73,16 @@ def homology_command(
     """
     # these load numpy and pyarrow, which have no place in --help
     from polyrank.image.barcode import image  # noqa: PLC0415
+    from polyrank.report.manifold_map import draw_manifold  # noqa: PLC0415
+    from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.topology.layers import groups, homology_object, homology_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
 
     if points and not as_json:
         raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
     with sentences():
+        if picture is not None:
+            picture_file(picture)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         depth = max(layer) if layer else None
@@ -90,6 +96,9 @@ def homology_command(
             reading=chosen.reading,
             in_turn=in_turn,
         )
+        if picture is not None:
+            figure = draw_manifold(found, [0], ranks=depth, below=below)
+            save_picture(figure, picture)
         true = image(loaded, space, layer=depth, coefficients=coefficients, seconds=image_time)
         images = [
             true.groups(row.part.layer) if row.part.layer in true.layers else None for row in rows

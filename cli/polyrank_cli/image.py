@@ -10,7 +10,13 @@ import typer
 
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+from polyrank_cli.options import (
+    JsonOption,
+    ManifoldChoice,
+    NetworkArgument,
+    PictureOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from polyrank.image.barcode import LayerImages
@@ -68,6 +74,7 @@ def image_command(
         float | None,
         typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
     ] = None,
+    picture: PictureOption = None,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -79,9 +86,13 @@ def image_command(
     Exit status: 0 certified, 1 error, 2 wrong usage, 3 a layer is not decided, 130 interrupted.
     """
     # these load numpy and scipy, which have no place in --help
-    from polyrank.image.barcode import image, image_object  # noqa: PLC0415
+    from polyrank.api.images import image  # noqa: PLC0415
+    from polyrank.image.barcode import image_object  # noqa: PLC0415
+    from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
 
     with sentences():
+        if picture is not None:
+            picture_file(picture)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         found = image(
@@ -93,6 +104,8 @@ def image_command(
             seconds=time,
         )
         shown = image_object(found, layer, scale=scale)
+        if picture is not None:
+            save_picture(found.plot(layer or None), picture)
         if as_json:
             typer.echo(json.dumps(shown))
         else:

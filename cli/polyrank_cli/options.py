@@ -31,6 +31,7 @@ __all__ = [
     "ManifoldChoice",
     "NetworkArgument",
     "Only",
+    "PictureOption",
     "QuietOption",
     "Reading",
     "RunArgument",
@@ -47,6 +48,10 @@ NetworkArgument = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option("--picture", metavar="FILE", help="Draw to a .png, .svg or .pdf file."),
+]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")]
 
 

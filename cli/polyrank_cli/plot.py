@@ -1,4 +1,4 @@
-"""``polyrank plot``: a picture of a two-dimensional run."""
+"""``polyrank plot``: a picture of a run of one or two dimensions, or of a region graph."""
 
 from __future__ import annotations
 
@@ -44,26 +44,45 @@ def plot_command(
         Path | None,
         typer.Option(metavar="FILE", help="Data on top: .npy, .csv, or .npz with X and maybe y."),
     ] = None,
+    graph: Annotated[
+        bool,
+        typer.Option(
+            "--graph", help="A dot per region, a line per shared facet; in any dimension."
+        ),
+    ] = False,
     window: Annotated[
         tuple[str, str, str, str] | None,
         typer.Option(metavar="X0 X1 Y0 Y1", help="Part of the plane to show, exact numbers."),
     ] = None,
 ) -> None:
-    """Draw the regions of a 2-D RUN, which needs its graph (``polyrank graph``)."""
+    """Draw the regions of a RUN of one or two dimensions, or with --graph its region graph.
+
+    The run needs its graph: polyrank graph. On a segment the units of a layer are drawn along it.
+    """
     # these load numpy, flint and matplotlib, which have no place in --help
     from polyrank.errors import FormatError  # noqa: PLC0415
     from polyrank.graph.geometry import Regions  # noqa: PLC0415
     from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
     from polyrank.network.formats.npz import read_arrays  # noqa: PLC0415
     from polyrank.network.rational import to_fmpq  # noqa: PLC0415
-    from polyrank.report.map import draw_map, save_map  # noqa: PLC0415
-    from polyrank.report.picture import picture_file  # noqa: PLC0415
+    from polyrank.report.graph_map import draw_graph  # noqa: PLC0415
+    from polyrank.report.line_map import draw_line_map  # noqa: PLC0415
+    from polyrank.report.map import draw_map  # noqa: PLC0415
+    from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.sampling.points import points_file  # noqa: PLC0415
 
     with sentences():
         picture_file(output)
         opened = pr.open_run(run)
         access = Regions(opened, stored_network(opened), load_graph(opened))
+        on_segment = opened.dimension == 1 and not opened.lineality
+        if graph or on_segment:
+            if (points, window, below) != (None, None, None) or colour != ColourBy.rank:
+                raise typer.BadParameter("--colour, --below, --points and --window are for maps")
+            draw = draw_graph if graph else draw_line_map
+            save_picture(draw(access, layer=layer), output)
+            typer.echo(f"written to {output}")
+            return
         data = labels = None
         if points is not None and points.suffix == ".npz":
             arrays, _ = read_arrays(points)
@@ -85,5 +104,5 @@ def plot_command(
             labels=labels,
             window=frame,
         )
-        save_map(figure, output)
+        save_picture(figure, output)
         typer.echo(f"written to {output}")

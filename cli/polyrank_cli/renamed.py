@@ -26,8 +26,12 @@ RENAMED: dict[str, dict[str, tuple[str, Callable[[str], str], str]]] = {
     "sample": {
         "--low-rank-below": ("--below", _same, "M"),
         "--workers": ("--jobs", _same, "N"),
+        "--plot": ("--picture", _same, "FILE"),
     },
-    "slice": {"--workers": ("--jobs", _same, "N")},
+    "slice": {
+        "--workers": ("--jobs", _same, "N"),
+        "--through": ("--points", _same, "FILE"),
+    },
     "homology": {"--rank": ("--below", _one_more, "R+1")},
     "restrict": {"--rank": ("--below", _one_more, "R+1")},
 }

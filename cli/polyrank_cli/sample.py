@@ -12,7 +12,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import REJECTED, UNDECIDED, refuse_existing, say, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, PictureOption, Reading
 
 if TYPE_CHECKING:
     from polyrank.sampling.crosscheck import CrossCheck
@@ -83,10 +83,7 @@ def sample_command(
     per_point: Annotated[
         bool, typer.Option("--per-point", help="With -o: codeword and ranks of every single point.")
     ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Histograms of ranks and sizes: .png, .svg or .pdf."),
-    ] = None,
+    picture: PictureOption = None,
     reading: Reading,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,8 +99,8 @@ def sample_command(
     # numpy and pyarrow load here, which is more than --help may take
     from polyrank.cells.threads import asked_threads  # noqa: PLC0415
     from polyrank.posed.chart import chart  # noqa: PLC0415
-    from polyrank.report.histogram import save_histograms  # noqa: PLC0415
-    from polyrank.report.picture import picture_file  # noqa: PLC0415
+    from polyrank.report.histogram import draw_histograms  # noqa: PLC0415
+    from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
     from polyrank.sampling.estimate import sample  # noqa: PLC0415
@@ -126,8 +123,8 @@ def sample_command(
         raise typer.BadParameter("--per-point writes a table beside the estimate of -o/--output")
     with sentences():
         refuse_existing(output)
-        if plot is not None:
-            picture_file(plot)
+        if picture is not None:
+            picture_file(picture)
         loaded = reading.load(network)
         opened = None if run is None else pr.open_run(run)
         check = None if opened is None else RunCheck(opened, loaded)
@@ -179,8 +176,8 @@ def sample_command(
             extra["cross_check"] = compared.summary()
         if output is not None:
             estimate.save(output, extra)
-        if plot is not None:
-            save_histograms(estimate.summary(), plot)
+        if picture is not None:
+            save_picture(draw_histograms(estimate.summary()), picture)
         if as_json:
             typer.echo(json.dumps({**estimate.summary(), **extra}))
         else:

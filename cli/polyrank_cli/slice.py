@@ -26,7 +26,7 @@ def slice_command(
         typer.Argument(metavar="I,J[,K]", help="Rows of the points, from 0 (default: all)."),
     ] = None,
     *,
-    through: Annotated[
+    points: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Points: .npy, .csv or - (stdin), one per row."),
     ] = None,
@@ -83,14 +83,14 @@ def slice_command(
     )
     from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
-    if (through is None) == (mnist is None):
-        raise typer.BadParameter("give exactly one of --through and --mnist")
+    if (points is None) == (mnist is None):
+        raise typer.BadParameter("give exactly one of --points and --mnist")
     if proof and output is None:
         raise typer.BadParameter("--proof writes to the run directory; name it with -o/--output")
     numbers = None if rows is None else _numbers(rows)
     with sentences():
         loaded = reading.load(network)
-        data = points_file(through) if through is not None else mnist_images(Path(str(mnist)))
+        data = points_file(points) if points is not None else mnist_images(Path(str(mnist)))
         check_inputs(data, loaded)
         chosen = chosen_points(data, numbers)
         domain = slice_through(chosen, extended=extended)
@@ -102,7 +102,7 @@ def slice_command(
                     out=output,
                     through_layer=through_layer,
                     progress=progress,
-                    notes={"slice": {"file": (through or mnist or Path()).name, "rows": numbers}},
+                    notes={"slice": {"file": (points or mnist or Path()).name, "rows": numbers}},
                     proof=proof,
                     network_file=reading.record(network),
                     jobs=jobs,

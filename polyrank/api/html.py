@@ -1,4 +1,4 @@
-"""What a notebook shows of a network and of a run: small tables."""
+"""What a notebook shows of a run: small tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from polyrank.report.summary import depth, format_histogram, layer_summary, verd
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
 
-__all__ = ["run_html"]
+__all__ = ["html_table", "run_html"]
 
 #: Counting the regions of the first layers reads every row: only of runs up to this size.
 _MOST_ROWS = 1_000_000
@@ -41,11 +41,13 @@ def run_html(run: Run) -> str:
         head = ("layer", "units", "bits", "regions", "")
     return (
         f"<div><b>{escape(title)}</b>: {escape(verdict(run))}; {escape(depth(run))}</div>"
-        + _table(head, rows)
+        + html_table(head, rows)
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table; the cells are escaped."""
+
     def line(tag: str, cells: Sequence[object]) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"
 

@@ -26,7 +26,7 @@ from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.graph.region_graph import RegionGraph
-from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network, to_networkx
+from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network
 from polyrank.network.formats import load
 from polyrank.network.forward import codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
@@ -41,9 +41,9 @@ from polyrank.report.summary import depth, layer_summary, seen, verdict
 from polyrank.report.tables import layers_table
 
 if TYPE_CHECKING:
-    import networkx as nx
     from matplotlib.figure import Figure
 
+    from polyrank.api.graph import Graph
     from polyrank.complex.cell_complex import CellComplex
 
 __all__ = ["Run", "enumerate_regions", "open_run", "resume_run"]
@@ -260,11 +260,12 @@ class Run(RegionRun):
         mine = self.source(network)
         return Regions(self, mine, self._region_graph(mine))
 
-    def graph(self, network: Network | None = None, *, limit: int = NETWORKX_LIMIT) -> nx.Graph:
+    def graph(self, network: Network | None = None, *, limit: int = NETWORKX_LIMIT) -> Graph:
         """The region graph for networkx: regions that share a facet are joined.
 
         Nodes carry ``rank`` (through the last layer), ``codeword`` and ``witness``, edges the
-        crossed ``unit``. **Proves**: see :class:`~polyrank.graph.region_graph.RegionGraph`.
+        crossed ``unit``; ``.plot()`` draws it.
+        **Proves**: see :class:`~polyrank.graph.region_graph.RegionGraph`.
 
         Parameters
         ----------
@@ -280,7 +281,9 @@ class Run(RegionRun):
         RunError
             If the network is not known or is another one.
         """
-        return to_networkx(self.regions(network).graph, self, limit=limit)
+        from polyrank.api.graph import Graph  # noqa: PLC0415  (loads networkx)
+
+        return Graph.of(self.regions(network), limit)
 
     def plot(self, network: Network | None = None, **options: Any) -> Figure:
         """A picture of the regions of a domain or slice of one or two dimensions.

@@ -8,6 +8,7 @@ a linear pass-through (1, 1). A unit with equal slopes has no hyperplane and no 
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -217,6 +218,18 @@ class Network:
         if isinstance(x, (list, tuple)) and any(isinstance(v, (str, fmpq, Fraction)) for v in x):
             return forward_exact(self, x)
         return forward(self, x)
+
+    def region_at(self, x: Any, **options: Any) -> Any:
+        """The region of a point, exactly: :func:`polyrank.at` with this network.
+
+        Examples
+        --------
+        >>> net = Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+        >>> net.region_at(["-1/3"]).bits.tolist()
+        [False, True]
+        """
+        # the facade is above this room: it is asked by name, and only when the question comes
+        return importlib.import_module("polyrank").at(self, x, **options)
 
     @classmethod
     def from_arrays(

@@ -1,12 +1,10 @@
-"""Pictures of a complex: its edges in the plane, a level set as a curve or a surface."""
+"""Pictures of a complex: its edges in the plane, its walls in space, level sets of both."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.level_set import LevelSet
@@ -18,44 +16,54 @@ from polyrank.report.picture import (
     figure_size,
     finish_axes,
     needs_matplotlib,
-    picture_file,
 )
+from polyrank.report.solid import draw_polygons, equal_box
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_complex", "save_complex_picture"]
+__all__ = ["draw_complex"]
 
 _LEVEL = "#c1121f"
+#: Most polygons that matplotlib sorts and blends in a moment.
+_MOST_WALLS = 20_000
 
 
-def draw_complex(cells: CellComplex, level: LevelSet | None = None) -> Figure:
-    """Draw a complex of dimension 2, or a level set of dimension 1 or 2.
+def draw_complex(
+    cells: CellComplex, level: LevelSet | None = None, *, below: int | None = None
+) -> Figure:
+    """Draw a complex of dimension 2 or 3, or a level set of dimension 1 or 2.
 
     Parameters
     ----------
     cells : CellComplex
-        Of dimension 2 or 3; in dimension 3 only the level set is drawn.
+        Of dimension 2 or 3. In space the walls between its regions are drawn translucent, and the
+        faces of the regions of low rank solid; with a level set, that alone.
     level : LevelSet, optional
         Its complex has to be ``cells``.
+    below : int, optional
+        In space: regions of rank < ``below`` through the last layer are drawn solid. Default: those
+        of the least rank that there is.
 
     Raises
     ------
     UnsupportedError
         If there is nothing that can be drawn, or matplotlib is not installed.
     """
-    if cells.dimension == 1 or (cells.dimension == 3 and level is None):
+    if cells.dimension not in {2, 3}:
         raise UnsupportedError(
-            f"a complex of dimension {cells.dimension} has no picture; "
-            "draw a plane, or a level set in space"
+            f"a complex of dimension {cells.dimension} has no picture; draw a plane or a space"
         )
     with needs_matplotlib():
         from matplotlib.collections import LineCollection  # noqa: PLC0415  (optional)
         from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.lines import Line2D  # noqa: PLC0415
-    if cells.dimension == 3 and level is not None:
+    if cells.dimension == 3:
         figure = Figure(figsize=(7, 7), layout="constrained")
-        _surface(figure, cells, level)
+        if level is None:
+            _walls(figure, cells, below)
+        else:
+            _surface(figure, cells, level)
         return figure
     low, high = cells.vertices.min(axis=0), cells.vertices.max(axis=0)
     width, height = (high - low).tolist()
@@ -82,49 +90,46 @@ def draw_complex(cells: CellComplex, level: LevelSet | None = None) -> Figure:
 
 
 def _surface(figure: Any, cells: CellComplex, level: LevelSet) -> None:
-    from mpl_toolkits.mplot3d.art3d import Poly3DCollection  # noqa: PLC0415  (optional)
-
-    polygons = [cells.vertices[cycle] for cycle in cycles(cells, level.mask[2])]
-    if not polygons:
+    chosen = level.mask[2]
+    if not chosen.any():
         raise UnsupportedError("the level set has no 2-cell in this domain; nothing to draw")
     axes = figure.add_subplot(projection="3d")
-    shading = np.array([_lit(polygon) for polygon in polygons])
-    base = np.array([0x7F, 0xA7, 0xC9]) / 255
-    faces = np.clip(base[None] * (0.55 + 0.6 * shading[:, None]), 0, 1)
-    axes.add_collection3d(
-        Poly3DCollection(polygons, facecolors=faces, edgecolors="#33475b", linewidths=0.15)
-    )
-    used = np.concatenate(polygons)
-    low, high = used.min(axis=0), used.max(axis=0)
-    middle, half = (low + high) / 2, float((high - low).max()) / 2 or 1.0
-    for name, centre in zip("xyz", middle, strict=True):
-        getattr(axes, f"set_{name}lim")(centre - half, centre + half)
-    axes.set_box_aspect((1, 1, 1))
-    for name, label in zip("xyz", axis_names(cells.chart), strict=True):
-        getattr(axes, f"set_{name}label")(label)
-    axes.locator_params(nbins=5)
-    axes.tick_params(labelsize=9)
+    draw_polygons(axes, [cells.vertices[cycle] for cycle in cycles(cells, chosen)], "#7fa7c9")
+    _finish(axes, cells, cells.vertices_of(2)[:, np.flatnonzero(chosen)].indices)
     axes.set_title(f"{cells.network.name}: {level.description}", loc="left", fontsize=11)
 
 
-def _lit(polygon: NDArray[np.float64]) -> float:
-    """How much light falls on a polygon."""
-    a, b = polygon[1] - polygon[0], polygon[2] - polygon[0]
-    normal = np.cross(a, b)
-    length = float(np.linalg.norm(normal))
-    light = np.array([0.45, -0.55, 0.7])
-    return abs(float(normal @ light)) / length if length > 0.0 else 0.5
+def _walls(figure: Any, cells: CellComplex, below: int | None) -> None:
+    from matplotlib.patches import Patch  # noqa: PLC0415  (optional)
+
+    inner = cells.regions_per_facet == 2
+    if int(inner.sum()) > _MOST_WALLS:
+        raise UnsupportedError(
+            f"there are {int(inner.sum()):,} walls between the regions; {_MOST_WALLS:,} can be "
+            "drawn: take a smaller box, or write a mesh"
+        )
+    layer = cells.ranks.shape[1]
+    bound = int(cells.ranks[:, -1].min()) + 1 if below is None else below
+    low = cells.ranks[:, -1] < bound
+    of_low = np.asarray(abs(cells.boundary[-1]) @ low.astype(np.int64)) > 0
+    axes = figure.add_subplot(projection="3d")
+    for chosen, colour, alpha in ((inner & ~of_low, "#7fa7c9", 0.12), (of_low, _LEVEL, 0.75)):
+        polygons = [cells.vertices[cycle] for cycle in cycles(cells, chosen)]
+        draw_polygons(axes, polygons, colour, alpha=alpha)
+    _finish(axes, cells, np.arange(len(cells.vertices)))
+    count = cells.f_vector[3]
+    axes.set_title(f"{cells.network.name}: {count:,} regions", loc="left", fontsize=11)
+    text = f"rank < {bound} through layer {layer}: {int(low.sum()):,} of {count:,} regions"
+    figure.legend(
+        handles=[Patch(color=_LEVEL, label=text)],
+        loc="outside lower left",
+        frameon=False,
+        fontsize=9,
+    )
 
 
-def save_complex_picture(
-    path: str | Path, cells: CellComplex, level: LevelSet | None = None
-) -> None:
-    """Draw to a PNG, SVG or PDF file.
-
-    Raises
-    ------
-    UnsupportedError
-        See :func:`~polyrank.report.picture.picture_file` and :func:`draw_complex`.
-    """
-    target = picture_file(path)
-    draw_complex(cells, level).savefig(target, dpi=160, bbox_inches="tight")
+def _finish(axes: Any, cells: CellComplex, used: Any) -> None:
+    equal_box(axes, cells.vertices[used])
+    for name, label in zip("xyz", axis_names(cells.chart), strict=True):
+        getattr(axes, f"set_{name}label")(label)
+    axes.tick_params(labelsize=9)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyrank.report.picture import needs_matplotlib, picture_file
+from polyrank.report.picture import needs_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_histograms", "save_histograms"]
+__all__ = ["draw_histograms"]
 
 _BAR = "#0072B2"
 _OPEN = "#D55E00"
@@ -59,15 +58,3 @@ def draw_histograms(facts: Mapping[str, Any]) -> Figure:
     name = facts["network"]["name"]
     figure.suptitle(f"{facts['points']:,} points of {name}", size=10)
     return figure
-
-
-def save_histograms(facts: Mapping[str, Any], path: str | Path) -> None:
-    """Write :func:`draw_histograms` to a ``.png``, ``.svg`` or ``.pdf`` file.
-
-    Raises
-    ------
-    UnsupportedError
-        If the suffix is none of these, the folder is missing, or matplotlib is not installed.
-    """
-    target = picture_file(path)
-    draw_histograms(facts).savefig(target, dpi=150)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.report.colouring import Colour, by_values, coloured
-from polyrank.report.picture import EDGE, figure_size, finish_axes, needs_matplotlib, picture_file
+from polyrank.report.picture import EDGE, figure_size, finish_axes, needs_matplotlib
 from polyrank.report.plane_cells import plane_cells
 from polyrank.report.summary import counted
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_map", "save_map"]
+__all__ = ["draw_map"]
 
 _DOTS = (
     "#08519c", "#d95f02", "#238b45", "#cb181d", "#54278f", "#7f4f24", "#ae017e", "#525252",
@@ -201,14 +200,3 @@ def _scattered(
         )
         handles.append(dots)
     return handles
-
-
-def save_map(figure: Figure, path: Path) -> None:
-    """Write a picture as ``.png``, ``.svg`` or ``.pdf``.
-
-    Raises
-    ------
-    UnsupportedError
-        See :func:`~polyrank.report.picture.picture_file`.
-    """
-    figure.savefig(picture_file(path), dpi=160, bbox_inches="tight")

@@ -6,12 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
 from polyrank.posed.chart import Chart
 
-__all__ = ["EDGE", "axis_names", "figure_size", "finish_axes", "needs_matplotlib", "picture_file"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "EDGE",
+    "axis_names",
+    "figure_size",
+    "finish_axes",
+    "needs_matplotlib",
+    "picture_file",
+    "principal_axes",
+    "save_picture",
+]
 
 _MISSING = "matplotlib is not installed: pip install 'polyrank[plot]'"
 
@@ -37,6 +52,17 @@ def picture_file(path: str | Path) -> Path:
     return target
 
 
+def save_picture(figure: Figure, path: str | Path) -> None:
+    """Write a picture as ``.png``, ``.svg`` or ``.pdf``.
+
+    Raises
+    ------
+    UnsupportedError
+        See :func:`picture_file`.
+    """
+    figure.savefig(picture_file(path), dpi=160, bbox_inches="tight")
+
+
 @contextmanager
 def needs_matplotlib() -> Iterator[None]:
     """Around the imports of matplotlib: what to say where it is missing.
@@ -58,6 +84,19 @@ def figure_size(aspect: float) -> tuple[float, float]:
     if aspect >= 1:
         return side + 0.8, max(2.2, side / min(aspect, 4.0)) + 1.2
     return max(3.4, side * max(aspect, 0.25)) + 0.8, side + 1.2
+
+
+def principal_axes(points: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Points (N, n) in the coordinates of their first ``most`` principal axes, (N, most).
+
+    Lengths along these axes are kept; where the points have fewer, the rest is 0.
+    """
+    if not len(points):
+        return np.zeros((0, most))
+    centred = points - points.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    found = centred @ axes[:most].T
+    return np.column_stack([found, np.zeros((len(points), most - found.shape[1]))])
 
 
 def axis_names(chart: Chart) -> list[str]:

@@ -164,7 +164,7 @@ def test_slices_and_polytopes_with_and_without_a_proof(
     points = np.random.default_rng(3).normal(size=(4, 5))
     np.save(tmp_path / "points.npy", points)
     np.savez(tmp_path / "corner.npz", A=[[1.0, 1], [-1, 0], [0, -1]], b=[1.0, 0, 0])
-    through = ["slice", tmp_path / "net.json", "--through", tmp_path / "points.npy"]
+    through = ["slice", tmp_path / "net.json", "--points", tmp_path / "points.npy"]
     for number, question in enumerate(
         [
             [*through, "0,1,2", "--no-ambient"],

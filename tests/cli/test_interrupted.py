@@ -191,7 +191,7 @@ def test_verify_prints_what_is_decided(folder, begin, jobs):
             ["at", "n12.npz", "0,0,0,0,0,0,0,0,0,0,0,0.5", "--budget", "100000000"], marks=SLOW
         ),
         pytest.param(["complex", "solid.npz", "--box", "-1", "1"], marks=SLOW),
-        pytest.param(["slice", "wide.npz", "--through", "points.npy", "--extended"]),
+        pytest.param(["slice", "wide.npz", "--points", "points.npy", "--extended"]),
         pytest.param(["separate", "n3.npz", "linked-tori:500"], marks=SLOW),
         pytest.param(["sample", "wide.npz", "--normal", "10000000"], marks=SLOW),
         pytest.param(["sample", "n5.npz", "--uniform", "10000000", "--box", "-1", "1"], marks=SLOW),

@@ -116,3 +116,32 @@ def test_classes_need_the_output_layer(polyrank: Any, plane: Path, tmp_path: Pat
     done = polyrank("plot", run, "-o", tmp_path / "a.png", "--colour", "class")
     assert done.status == 1
     assert "the run goes through layer 1 of 2" in done.err
+
+
+def test_the_graph_and_a_segment(polyrank: Any, drawn: Path, plane: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.png"
+    assert polyrank("plot", drawn, "-o", out, "--graph").status == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    run = tmp_path / "segment"
+    points = tmp_path / "ends.csv"
+    points.write_text("-1,-1\n1,2\n")
+    assert polyrank("slice", plane, "--points", points, "-o", run, "-q").status == 0
+    assert polyrank("graph", run, "-q").status == 0
+    assert polyrank("plot", run, "-o", tmp_path / "line.svg", "--layer", "1").status == 0
+    refused = polyrank("plot", run, "-o", out, "--colour", "class")
+    assert refused.status == 2
+    assert "--colour, --below, --points and --window are for maps" in refused.err
+    assert polyrank("plot", drawn, "-o", out, "--graph", "--below", "1").status == 2
+
+
+def test_pictures_of_manifolds(polyrank: Any, plane: Path, tmp_path: Path) -> None:
+    out = tmp_path / "image.png"
+    assert polyrank("image", plane, "circle:12", "--picture", out).status == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    part = tmp_path / "part.svg"
+    assert polyrank("homology", plane, "circle:12", "--picture", part, "--below", "2").status == 0
+    assert b"<svg" in part.read_bytes()
+    for verb in ("image", "homology"):
+        refused = polyrank(verb, plane, "circle:12", "--picture", tmp_path / "a.gif")
+        assert (refused.status, refused.out) == (1, "")
+        assert "written as .png, .svg or .pdf" in refused.err

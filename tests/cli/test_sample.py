@@ -150,10 +150,12 @@ def test_a_run_of_other_options_names_them(polyrank, plane, tmp_path):
 
 def test_points_one_by_one_and_a_picture(polyrank, plane, tmp_path):
     out, picture = tmp_path / "estimate", tmp_path / "ranks.png"
-    found = polyrank("sample", plane, "--normal", "40", "-o", out, "--per-point", "--plot", picture)
+    found = polyrank(
+        "sample", plane, "--normal", "40", "-o", out, "--per-point", "--picture", picture
+    )
     assert found.status == 0
     assert pq.read_table(out / "points.parquet").num_rows == 40
     assert picture.stat().st_size > 5000
     assert polyrank("sample", plane, "--normal", "4", "--per-point").status == 2
-    refused = polyrank("sample", plane, "--normal", "4", "--plot", tmp_path / "no" / "x.png")
+    refused = polyrank("sample", plane, "--normal", "4", "--picture", tmp_path / "no" / "x.png")
     assert (refused.status, refused.out) == (1, "")

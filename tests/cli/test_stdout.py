@@ -42,7 +42,7 @@ VERBS: dict[str, list[list[str]]] = {
     "region": [["RUN", "0"]],
     "sample": [["NET", "--normal", "50", "--run", "RUN"], ["NET", "--points", "POINTS"]],
     "at": [["NET", "1/3,2"]],
-    "slice": [["NET", "0,1,2", "--through", "POINTS"]],
+    "slice": [["NET", "0,1,2", "--points", "POINTS"]],
     "restrict": [["NET", "circle:12"]],
     "homology": [["NET", "circle:12"]],
     "homeomorphism": [

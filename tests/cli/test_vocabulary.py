@@ -24,6 +24,8 @@ _CONCEPTS = {
     "no messages": "--quiet",
     "to a new directory": "--output",
     "Box LO <= x <= HI": "--box",
+    "Points: .npy, .csv": "--points",
+    "to a .png, .svg or .pdf": "--picture",
 }
 #: One metavar for one kind of value.
 _METAVARS = {"--jobs": "N", "--below": "M", "--layer": "K", "--through-layer": "K", "--seed": "S"}

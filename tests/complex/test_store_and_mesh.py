@@ -21,7 +21,8 @@ from polyrank.complex.store import read_complex, write_complex
 from polyrank.complex.volume import exact_vertices, volumes
 from polyrank.errors import RunError, UnsupportedError
 from polyrank.network.normal_form import Network, relu_layer
-from polyrank.report.complex_map import draw_complex, save_complex_picture
+from polyrank.report.complex_map import draw_complex
+from polyrank.report.picture import save_picture
 
 CUBE = Network((relu_layer(np.eye(3), np.zeros(3)),), "cube")
 SQUARE = Network((relu_layer(np.eye(2), np.zeros(2)),), "square")
@@ -185,11 +186,13 @@ def test_refusals(tmp_path: Path, monkeypatch: Any) -> None:
     with pytest.raises(UnsupportedError, match=r"meshes are written as \.ply"):
         write_mesh(tmp_path / "a.stl", cells)
     with pytest.raises(UnsupportedError, match=r"a picture is written as \.png"):
-        save_complex_picture(tmp_path / "a.gif", cells)
+        save_picture(draw_complex(cells), tmp_path / "a.gif")
     with pytest.raises(UnsupportedError, match="dimension 1 has no picture"):
         draw_complex(cell_complex(LINE, pr.Box(-1, 1)))
-    with pytest.raises(UnsupportedError, match="dimension 3 has no picture"):
-        draw_complex(cell_complex(CUBE, pr.Box(-1, 1)))
+    with monkeypatch.context() as patch:
+        patch.setattr("polyrank.report.complex_map._MOST_WALLS", 3)
+        with pytest.raises(UnsupportedError, match="3 can be drawn: take a smaller box"):
+            draw_complex(cell_complex(CUBE, pr.Box(-1, 1)))
     empty = level_set(CUBE, pr.Box(-1, 1), -1)
     with pytest.raises(UnsupportedError, match="no 2-cell"):
         draw_complex(empty.complex, empty)
@@ -216,5 +219,5 @@ def test_pictures(tmp_path: Path) -> None:
     figure = draw_complex(surface.complex, surface)
     assert figure.axes[0].get_title(loc="left").endswith(": output 2 = 1/2")
     for suffix in ("png", "svg", "pdf"):
-        save_complex_picture(tmp_path / f"a.{suffix}", curve.complex, curve)
+        save_picture(draw_complex(curve.complex, curve), tmp_path / f"a.{suffix}")
         assert (tmp_path / f"a.{suffix}").stat().st_size > 1000

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.report.histogram import draw_histograms, save_histograms
+from polyrank.report.histogram import draw_histograms
+from polyrank.report.picture import save_picture
 from polyrank.sampling.estimate import sample
 
 
@@ -37,7 +38,7 @@ def test_what_is_open_is_named() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    save_histograms(facts(), tmp_path / "h.png")
+    save_picture(draw_histograms(facts()), tmp_path / "h.png")
     assert (tmp_path / "h.png").stat().st_size > 5000
     with pytest.raises(pr.UnsupportedError, match="written as"):
-        save_histograms(facts(), tmp_path / "h.txt")
+        save_picture(draw_histograms(facts()), tmp_path / "h.txt")

@@ -13,8 +13,8 @@ from polyrank.errors import UnsupportedError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.network.normal_form import Network
-from polyrank.report.map import draw_map, save_map
-from polyrank.report.picture import picture_file
+from polyrank.report.map import draw_map
+from polyrank.report.picture import picture_file, save_picture
 from polyrank.report.polygons import polygons
 from tests.examples import layer, network
 
@@ -46,11 +46,11 @@ def test_pictures_are_written(suffix: str, tmp_path: Path) -> None:
     regions = _regions(_NET, pr.Box(-2, 2))
     points = np.array([[0.5, 0.5], [-1.0, 1.0]])
     figure = draw_map(regions, points=points, labels=np.array([0, 1]))
-    save_map(figure, tmp_path / f"map{suffix}")
+    save_picture(figure, tmp_path / f"map{suffix}")
     assert (tmp_path / f"map{suffix}").stat().st_size > 1000
-    save_map(draw_map(regions, colour="linear-region", points=points), tmp_path / f"b{suffix}")
+    save_picture(draw_map(regions, colour="linear-region", points=points), tmp_path / f"b{suffix}")
     with pytest.raises(UnsupportedError, match="a picture is written as"):
-        save_map(figure, tmp_path / "map.bmp")
+        save_picture(figure, tmp_path / "map.bmp")
     with pytest.raises(UnsupportedError, match="no layer 9"):
         draw_map(regions, layer=9)
 
