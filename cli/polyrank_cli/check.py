@@ -16,6 +16,7 @@ from polyrank_cli.options import JsonOption, RunArgument
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
     from polyrank.proof.one_to_one import OneToOneReport
+    from polyrank.proof.separation import SeparationReport
     from polyrank.proof.verdict import VerdictReport
 
 __all__ = ["check_command"]
@@ -43,9 +44,9 @@ def check_command(
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
-    RUN may also be a certificate of polyrank homeomorphism -o: then every hyperplane, or the pair
-    of points with one image, is verified in rationals; or a verdict of polyrank verify -o, with its
-    proof. For both --sample, --jobs and --exact say nothing.
+    RUN may also be a certificate of polyrank homeomorphism -o or separate -o: then every
+    hyperplane and every point with its image is verified in rationals; or a verdict of polyrank
+    verify -o, with its proof. For all of these --sample, --jobs and --exact say nothing.
 
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
     step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
@@ -59,12 +60,19 @@ def check_command(
         check_one_to_one,
         is_certificate,
     )
+    from polyrank.proof.separation import (  # noqa: PLC0415
+        SeparationReport,
+        check_separation,
+        is_separation,
+    )
     from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
 
-    report: Report | OneToOneReport | VerdictReport
+    report: Report | OneToOneReport | SeparationReport | VerdictReport
     with sentences():
         try:
-            if is_certificate(run):
+            if is_separation(run):
+                report = check_separation(run, network=network)
+            elif is_certificate(run):
                 report = check_one_to_one(run, network=network)
             elif is_verdict(run):
                 report = check_verdict(run, network=network)
@@ -90,6 +98,8 @@ def check_command(
                 lines = _lines(report)
             elif isinstance(report, OneToOneReport):
                 lines = _lines_of_certificate(report)
+            elif isinstance(report, SeparationReport):
+                lines = _lines_of_separation(report)
             else:
                 lines = _lines_of_verdict(report)
             for line in lines:
@@ -129,6 +139,20 @@ def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:
         f"{report.facets:,} simplices, {report.pieces:,} pieces, {report.pairs:,} hyperplanes; "
         f"{report.seconds:.2f} s"
     )
+
+
+def _lines_of_separation(report: SeparationReport) -> Iterator[str]:
+    classes = f"{len(report.classes)} classes at the layers {', '.join(map(str, report.layers))}"
+    yield f"not decided: {report.doubt}" if report.doubt else f"accepted: {classes}"
+    yield (
+        f"pairs of classes and layers: {report.apart:,} apart and {report.meeting:,} with a common "
+        f"point; {report.separable:,} with a hyperplane and {report.inseparable:,} without; "
+        f"{report.linked:,} with linking numbers"
+    )
+    if report.margins:
+        yield "the least margins are those over all of M"
+    yield f"not verified: {', '.join(report.unverified)}"
+    yield f"{report.planes:,} hyperplanes of pairs of pieces; {report.seconds:.2f} s"
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -7,11 +7,12 @@ import math
 from collections import Counter
 from enum import StrEnum
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Only, Reading
 
@@ -63,6 +64,12 @@ def separate_command(
             metavar="T", min=0.0, help="Leave a question undecided after T seconds (each one)."
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Write a certificate for polyrank check."
+        ),
+    ] = None,
     cloud: Annotated[ManifoldChoice, Only(_CLOUD)],
     reading: Reading,
     as_json: JsonOption = False,
@@ -78,9 +85,11 @@ def separate_command(
     """
     # these load numpy and pyarrow, which have no place in --help
     from polyrank.image.separate import separate  # noqa: PLC0415
+    from polyrank.image.separation_certificate import save_separation  # noqa: PLC0415
     from polyrank.image.separation_object import separation_object  # noqa: PLC0415
 
     with sentences():
+        refuse_existing(output)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         found = separate(
@@ -92,6 +101,8 @@ def separate_command(
             linking=linking,
             seconds=math.inf if time is None else time,
         )
+        if output is not None:
+            save_separation(found, output, network_file=reading.record(network))
         if as_json:
             typer.echo(json.dumps(separation_object(found)))
         else:

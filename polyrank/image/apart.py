@@ -27,20 +27,18 @@ from polyrank.image.collision import PointOfM, point_of_m
 from polyrank.image.hyperplane import (
     CommonPoint,
     Hyperplane,
-    Points,
     plane_gap,
     separate_hulls,
 )
+from polyrank.image.near_images import BATCH, Scaled, box_gaps, grown, points_of
 from polyrank.image.nearest import gaps_along, nearest_directions
 from polyrank.image.pieces import Pieces
 from polyrank.lp.deadline import look
-from polyrank.lp.farkas import integer_row
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of", "points_of"]
+__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
 
-_BATCH = 1 << 12
 _MOST_KEPT = 1 << 20  # hyperplanes; 30 to 150 MB
 
 Floats = NDArray[np.float64]
@@ -115,7 +113,7 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     shared = _same_vertex(pieces, first, second)
     if shared is not None:
         return shared
-    scaled = _Scaled.of(pieces)
+    scaled = Scaled.of(pieces)
     nearest, touching = _nearest_vertices(scaled, first, second)
     if touching is not None:
         return touching
@@ -126,17 +124,17 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     # first the boxes that meet, whose pairs are the ones that can meet and the nearest ones
     for radius in (0.0, None):
         reach = found.reach if radius is None else radius
-        grown = _grown(low[first], high[first], reach)
+        around = grown(low[first], high[first], reach)
         joined = [
-            np.concatenate([g, own[second]]) for g, own in zip(grown, (low, high), strict=True)
+            np.concatenate([g, own[second]]) for g, own in zip(around, (low, high), strict=True)
         ]
         family = np.repeat([0, 1], [first.size, second.size])
         for pairs in box_pairs(joined[0], joined[1], family):
             a, b = first[pairs[:, 0]], second[pairs[:, 1] - first.size]
-            gap, meet = _box_gaps(low, high, a, b)
+            gap, meet = box_gaps(low, high, a, b)
             order = np.flatnonzero(~meet & (gap <= found.reach) if radius is None else meet)
-            for start in range(0, order.size, _BATCH):
-                part = order[start : start + _BATCH]
+            for start in range(0, order.size, BATCH):
+                part = order[start : start + BATCH]
                 part = part[gap[part] <= found.reach]
                 look()
                 meeting = found.settle(a[part], b[part])
@@ -145,37 +143,10 @@ def decide_apart(pieces: Pieces, first: Numbers, second: Numbers) -> Disjoint | 
     return found.disjoint()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scaled:
-    """The float images times 2^−exponent, so that no square of them overflows or vanishes."""
-
-    pieces: Pieces
-    image: Floats
-    error: Floats
-    exponent: int
-
-    @classmethod
-    def of(cls, pieces: Pieces) -> _Scaled:
-        size = float(np.abs(pieces.image).max(initial=0.0))
-        exponent = math.frexp(size)[1] if size and not 2.0**-300 < size < 2.0**300 else 0
-        if not exponent:
-            return cls(pieces, pieces.image, pieces.error, 0)
-        # what becomes subnormal is rounded by at most 2^-1074
-        image, error = np.ldexp(pieces.image, -exponent), np.ldexp(pieces.error, -exponent)
-        return cls(pieces, image, error + 2.0**-1072, exponent)
-
-    def plane(self, normal: Floats, offset: float) -> Hyperplane:
-        """A hyperplane of the scaled images as one of the images themselves."""
-        row = [fmpq_from_float(v) for v in normal.tolist()]
-        row.append(fmpq_from_float(offset) * fmpq(2) ** self.exponent)
-        whole = integer_row(row)
-        return Hyperplane(whole[:-1], whole[-1])
-
-
 class _Alike:
     """Which pieces have the same set of image vertices, as floats with bounds."""
 
-    def __init__(self, scaled: _Scaled) -> None:
+    def __init__(self, scaled: Scaled) -> None:
         self.pieces = pieces = scaled.pieces
         rows = np.concatenate([scaled.image, scaled.error], axis=1)
         kind = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
@@ -210,7 +181,7 @@ class _Alike:
 class _Found:
     """What is known so far: bounds of the distance, and the hyperplanes of pairs."""
 
-    def __init__(self, scaled: _Scaled, nearest: float, alike: _Alike) -> None:
+    def __init__(self, scaled: Scaled, nearest: float, alike: _Alike) -> None:
         self.scaled = scaled
         self.alike = alike
         self.pieces = scaled.pieces
@@ -227,7 +198,7 @@ class _Found:
         """Hyperplanes for pairs of pieces, or the first pair that meets."""
         if not a.size:
             return None
-        one, other = _padded(self.scaled, a), _padded(self.scaled, b)
+        one, other = self.scaled.padded(a), self.scaled.padded(b)
         normal, distance = nearest_directions(one[0], other[0])
         lower, offset = gaps_along(one, other, normal)
         open_ = np.flatnonzero(~(lower > 0))
@@ -310,7 +281,7 @@ def _vertices_meet(pieces: Pieces, vertex: int, other: int) -> Meeting:
 
 
 def _nearest_vertices(
-    scaled: _Scaled, first: Numbers, second: Numbers
+    scaled: Scaled, first: Numbers, second: Numbers
 ) -> tuple[float, Meeting | None]:
     """About the least distance of two image vertices; a meeting if two are equal."""
     pieces = scaled.pieces
@@ -330,36 +301,6 @@ def _nearest_vertices(
     return (float(distance[k]) if distance[k] > 0 else math.inf), None
 
 
-def _grown(low: Floats, high: Floats, reach: float) -> tuple[Floats, Floats]:
-    if reach == 0:
-        return low, high
-    with np.errstate(all="ignore"):
-        return np.nextafter(low - reach, -np.inf), np.nextafter(high + reach, np.inf)
-
-
-def _box_gaps(
-    low: Floats, high: Floats, a: Numbers, b: Numbers
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Lower bounds of the distances of the boxes of pairs of pieces, and which boxes meet."""
-    total, meet = np.zeros(a.size), np.ones(a.size, dtype=bool)
-    with np.errstate(all="ignore"):
-        for axis in range(low.shape[1]):
-            meet &= (low[b, axis] <= high[a, axis]) & (low[a, axis] <= high[b, axis])
-            apart = np.maximum(low[b, axis] - high[a, axis], low[a, axis] - high[b, axis])
-            total += np.maximum(np.nan_to_num(apart, nan=0.0), 0.0) ** 2
-        return np.sqrt(total) * (1 - 2.0**-40), meet
-
-
-def _padded(scaled: _Scaled, numbers: Numbers) -> tuple[Floats, Floats]:
-    """Image vertices of pieces and their errors, (B, p, m); the first vertex pads."""
-    pieces = scaled.pieces
-    sizes = np.diff(pieces.start)[numbers]
-    place = np.arange(int(sizes.max()))
-    at = pieces.start[numbers][:, None] + np.where(place < sizes[:, None], place, 0)
-    vertices = pieces.vertex[at]
-    return scaled.image[vertices], scaled.error[vertices]
-
-
 def _meeting(
     pieces: Pieces, first: Mapping[int, fmpq], second: Mapping[int, fmpq], image: tuple[fmpq, ...]
 ) -> Meeting:
@@ -368,12 +309,6 @@ def _meeting(
     if any(image_of(pieces, side) != image for side in sides):
         raise RefutedError("a preimage is not mapped to the common point: an internal error")
     return Meeting(image, sides[0], sides[1])
-
-
-def points_of(pieces: Pieces, vertices: Numbers) -> Points:
-    """The images of vertices, exact, with floats beside them."""
-    own = vertices.tolist()
-    return Points(pieces.image[vertices], pieces.error[vertices], lambda i: pieces.exact(own[i]))
 
 
 def image_of(pieces: Pieces, x: PointOfM) -> tuple[fmpq, ...]:

@@ -6,7 +6,6 @@ while they are written, so that no list of them is kept in memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from numpy.typing import NDArray
 from polyrank.errors import RefutedError
 from polyrank.image.candidates import candidates
 from polyrank.image.homeomorphism import Homeomorphism
+from polyrank.image.manifold_file import write_manifold, write_statement
 from polyrank.image.meeting import Apart, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.image.statement import homeomorphism_object
 from polyrank.proof.one_to_one import FORMAT
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
-from polyrank.topology.manifold import Manifold
 
 __all__ = ["save_certificate"]
 
@@ -51,10 +50,7 @@ def save_certificate(
     """
     with new_directory(directory) as root:
         manifold = found.restriction.manifold
-        facets = _facets(manifold)
-        pq.write_table(_points(manifold), root / "points.parquet", compression="zstd")
-        corners = pa.array([list(f) for f in facets], pa.list_(pa.int64()))
-        pq.write_table(pa.table({"corners": corners}), root / "facets.parquet", compression="zstd")
+        facets = write_manifold(manifold, root)
         if found.proved_through >= 0:
             own = pieces(found.restriction, found.proved_through)
             _write_pieces(own, facets, root / "pieces.parquet")
@@ -66,27 +62,8 @@ def save_certificate(
             "proved_layer": found.proved_through,
             "versions": versions(),
         }
-        # last, so that a directory without it is one that was not finished
-        text = json.dumps(stated, indent=1) + "\n"
-        (root / "certificate.json").write_text(text, encoding="utf-8")
+        write_statement(stated, root)
     return root
-
-
-def _facets(manifold: Manifold) -> dict[tuple[int, ...], int]:
-    """The maximal simplices of M with their numbers."""
-    out: dict[tuple[int, ...], int] = {}
-    for simplices, chosen in zip(manifold.simplices, manifold.maximal, strict=True):
-        for row in simplices[chosen].tolist():
-            out[tuple(row)] = len(out)
-    return out
-
-
-def _points(manifold: Manifold) -> pa.Table:
-    columns = {"x": pa.array(manifold.points.approx.tolist(), pa.list_(pa.float64()))}
-    if not manifold.points.is_float:
-        exact = [[str(v) for v in manifold.point(i)] for i in range(manifold.points.shape[0])]
-        columns["x_exact"] = pa.array(exact, pa.list_(pa.string()))
-    return pa.table(columns)
 
 
 def _write_pieces(own: Pieces, facets: dict[tuple[int, ...], int], file: Path) -> None:

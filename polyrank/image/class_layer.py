@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyrank.chains.chain import closure, components
 from polyrank.errors import DomainError, UncertifiedError
-from polyrank.image.apart import Disjoint, Meeting, decide_apart, image_of, points_of
+from polyrank.image.apart import Disjoint, Meeting, decide_apart, image_of
 from polyrank.image.class_pair import HullMeeting, LayerPair, Linking
 from polyrank.image.collision import point_of_m
 from polyrank.image.hyperplane import (
@@ -25,6 +25,7 @@ from polyrank.image.hyperplane import (
 )
 from polyrank.image.linking import elementary_divisors, linking_matrix
 from polyrank.image.loops import Loop, generating_loops
+from polyrank.image.near_images import points_of
 from polyrank.image.pieces import Pieces
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.topology.manifold import Manifold
@@ -100,6 +101,14 @@ class ClassedCells:
     loops: dict[int, list[Loop]] = field(default_factory=dict)
     paths: dict[int, list[int]] = field(default_factory=dict)
 
+    def families(self, own: Pieces) -> dict[int, Numbers]:
+        """The numbers of the pieces of every class."""
+        of_piece = np.empty(own.count, np.int64)
+        for d, table in enumerate(self.of_simplex):
+            here = own.carrier_dimension == d
+            of_piece[here] = table[own.carrier[here]]
+        return {c: np.flatnonzero(of_piece == c) for c in self.classes}
+
     def loops_of(self, label: int) -> list[Loop]:
         """Loops that generate H_1 of a class."""
         if label not in self.loops:
@@ -141,11 +150,7 @@ class ClassedLayer:
 
     def __init__(self, state: ClassedCells, own: Pieces) -> None:
         self.state, self.pieces = state, own
-        of_piece = np.empty(own.count, np.int64)
-        for d, table in enumerate(state.of_simplex):
-            here = own.carrier_dimension == d
-            of_piece[here] = table[own.carrier[here]]
-        self.family = {c: np.flatnonzero(of_piece == c) for c in state.classes}
+        self.family = state.families(own)
         self._corners: dict[int, Numbers] = {}
 
     def row(self, pair: tuple[int, int], before: LayerPair | None, *, linking: bool) -> LayerPair:

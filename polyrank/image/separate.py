@@ -48,7 +48,10 @@ class Separation:
 
     Attributes
     ----------
-    restriction : Restriction
+    network : Network
+        All its layers.
+    cells : ClassedCells
+        The cells of the network on M, with the classes.
     by : {"labels", "components"}
     classes : tuple of int
     unclassed : int
@@ -67,7 +70,8 @@ class Separation:
         Why there is no classification.
     """
 
-    restriction: Restriction
+    network: Network
+    cells: ClassedCells
     by: Literal["labels", "components"]
     classes: tuple[int, ...]
     unclassed: int
@@ -77,6 +81,11 @@ class Separation:
     on_manifold: tuple[bool | None, ...] | None
     classification: Classification | None
     no_classification: str
+
+    @property
+    def restriction(self) -> Restriction:
+        """The network on M."""
+        return self.cells.restriction
 
     @property
     def decided(self) -> bool:
@@ -240,7 +249,8 @@ def separate(
     table = tuple(row for found in rows.values() for row in found)
     spaces = tuple(on_space(layer) for layer in network.layers)
     return Separation(
-        restriction,
+        network,
+        state,
         by,
         known,
         unclassed_in(manifold, of_simplex, known),

@@ -33,9 +33,8 @@ none.
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +46,11 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import RunError
-from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import fmpq_from_float, fmpq_from_text
+from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.hulls import Hull, box_pairs, outer_boxes, separates
+from polyrank.proof.manifold_file import exact_rows, image_at, mixed_point, read_manifold
 from polyrank.proof.network_file import named_network
 from polyrank.proof.polytopes import affine_polytopes
 from polyrank.proof.stated import check_hash
@@ -59,7 +59,6 @@ __all__ = ["FORMAT", "OneToOneReport", "check_one_to_one", "is_certificate"]
 
 FORMAT = 1
 _NAME = "certificate.json"
-_BLOCK = 1 << 20  # entries of a block of comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,6 @@ class OneToOneReport:
     pairs: int
     doubt: str
     seconds: float
-
-
-@dataclass(slots=True)
-class _Piece:
-    vertices: list[int]
-    images: fmpq_mat
 
 
 def is_certificate(path: Path) -> bool:
@@ -128,9 +121,7 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         layer, proved = int(stated["layer"]), int(stated["proved_layer"])
         own = named_network(path, stated, network)
         check_hash(own, stated, "certificate")
-        points = _points(path / "points.parquet")
-        facets = [list(map(int, row)) for row in _column(path / "facets.parquet", "corners")]
-        _check_facets(facets, points, own)
+        points, facets = read_manifold(path, own)
         if not proved <= layer <= len(own.layers):
             raise ProofRejectedError(f"layer {layer} is none of the {len(own.layers)} layers")
         pieces = pairs = 0
@@ -160,35 +151,6 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
     )
 
 
-def _column(file: Path, name: str) -> list[Any]:
-    return list(pq.read_table(file, columns=[name])[name].to_pylist())
-
-
-def _points(file: Path) -> list[list[fmpq]]:
-    table = pq.read_table(file)
-    exact = table["x_exact"].to_pylist() if "x_exact" in table.column_names else None
-    out = []
-    for i, row in enumerate(table["x"].to_pylist()):
-        if exact is not None and exact[i] is not None:
-            out.append([fmpq_from_text(v) for v in exact[i]])
-        else:
-            out.append([fmpq_from_float(v) for v in row])
-    return out
-
-
-def _check_facets(facets: list[list[int]], points: list[list[fmpq]], network: Network) -> None:
-    if not facets:
-        raise ProofRejectedError("the manifold has no simplices")
-    for number, corners in enumerate(facets):
-        if len(set(corners)) != len(corners) or not corners:
-            raise ProofRejectedError(f"facet {number} is {corners}: it repeats a vertex")
-        if min(corners) < 0 or max(corners) >= len(points):
-            raise ProofRejectedError(f"facet {number} is {corners}: there is no such vertex")
-    for number, point in enumerate(points):
-        if len(point) != network.input_dim:
-            raise ProofRejectedError(f"point {number} is not of the network's input dimension")
-
-
 def _check_collision(
     network: Network,
     stated: Mapping[str, Any],
@@ -197,30 +159,15 @@ def _check_collision(
 ) -> int:
     """The first layer at which the two points have one image."""
     sets = [frozenset(f) for f in facets]
-    weights, places = [], []
-    for own in stated["points"]:
-        mixed = {
-            int(v): fmpq_from_text(w) for v, w in zip(own["simplex"], own["weights"], strict=True)
-        }
-        if any(w <= 0 for w in mixed.values()) or sum(mixed.values(), fmpq(0)) != 1:
-            raise ProofRejectedError(f"the weights {own['weights']} are no barycentric coordinates")
-        if not any(mixed.keys() <= f for f in sets):
-            raise ProofRejectedError(f"{own['simplex']} is no simplex of the manifold")
-        place = [fmpq(0)] * network.input_dim
-        for v, w in mixed.items():
-            place = [p + w * x for p, x in zip(place, points[v], strict=True)]
-        if [fmpq_from_text(v) for v in own["point"]] != place:
-            raise ProofRejectedError("the point of a collision is not where its weights say")
-        weights.append(mixed)
-        places.append(place)
-    if weights[0] == weights[1]:
+    first, second = (mixed_point(own, points, sets) for own in stated["points"])
+    if first.weights == second.weights:
         raise ProofRejectedError("the two points of the collision are one point of M")
     layer = int(stated["layer"])
     for k in range(layer + 1):
-        first, second = (tuple(p) if k == 0 else forward_exact(network, p, layer=k) for p in places)
-        if (first == second) != (k == layer):
+        image = image_at(network, first, k)
+        if (image == image_at(network, second, k)) != (k == layer):
             raise ProofRejectedError(f"layer {layer} is not the first at which the two points meet")
-    if [fmpq_from_text(v) for v in stated["image"]] != list(first):
+    if [fmpq_from_text(v) for v in stated["image"]] != list(image):
         raise ProofRejectedError("the common image of the collision is another one")
     return layer
 
@@ -238,11 +185,11 @@ def _check_proof(
         ):
             raise ProofRejectedError("a pair names a piece that does not exist")
         for i, j, w in zip(first.tolist(), second.tolist(), normals, strict=True):
-            if not _separates(pieces[i], pieces[j], w):
+            if not separates(pieces[i], pieces[j], w):
                 raise ProofRejectedError(f"the hyperplane of pieces {i} and {j} does not hold")
         proved.append(np.minimum(first, second) * count + np.maximum(first, second))
     known = np.unique(np.concatenate([np.zeros(0, np.int64), *proved]))
-    for codes in _box_pairs(*_boxes(pieces), count):
+    for codes in box_pairs(*outer_boxes(pieces), count):
         missing = codes[~np.isin(codes, known)]
         if missing.size:
             i, j = divmod(int(missing[0]), count)
@@ -252,7 +199,7 @@ def _check_proof(
 
 def _pieces(
     path: Path, network: Network, layer: int, points: list[list[fmpq]], facets: list[list[int]]
-) -> list[_Piece]:
+) -> list[Hull]:
     """The polytopes of all facets, in the order of the file, each of full rank."""
     numbers: dict[tuple[int, bytes], int] = {}
     listed = pq.read_table(path / "pieces.parquet")
@@ -260,7 +207,7 @@ def _pieces(
         numbers[facet, signs] = len(numbers)
     if len(numbers) != listed.num_rows:
         raise ProofRejectedError("a piece is listed twice")
-    found: dict[int, _Piece] = {}
+    found: dict[int, Hull] = {}
     vertices: dict[tuple[tuple[int, int, int], ...], int] = {}
     for facet, corners in enumerate(facets):
         ordered = sorted(corners)
@@ -276,7 +223,7 @@ def _pieces(
                 own.append(vertices.setdefault(key, len(vertices)))
             if _affine_rank(part.images) != len(corners) - 1:
                 raise ProofRejectedError(f"the map has no full rank on piece {number}")
-            found[number] = _Piece(own, part.images)
+            found[number] = Hull(own, part.images)
     if len(found) != len(numbers):
         raise ProofRejectedError("a piece is listed that does not exist")
     return [found[i] for i in range(len(numbers))]
@@ -292,107 +239,9 @@ def _pairs(
     file: Path,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], list[list[fmpq]]]]:
     for batch in pq.ParquetFile(file).iter_batches(1 << 14):
-        exact = batch["normal_exact"].to_pylist()
-        normals = [
-            [fmpq_from_float(v) for v in near]
-            if strings is None
-            else [fmpq_from_text(v) for v in strings]
-            for near, strings in zip(batch["normal"].to_pylist(), exact, strict=True)
-        ]
+        normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
         yield (
             batch["first"].to_numpy(zero_copy_only=False).astype(np.int64),
             batch["second"].to_numpy(zero_copy_only=False).astype(np.int64),
             normals,
         )
-
-
-def _separates(first: _Piece, second: _Piece, near: Sequence[fmpq]) -> bool:
-    """Whether the projected normal vector is constant on the common vertices, and strict beside."""
-    m = first.images.ncols()
-    if len(near) != m:
-        return False
-    common = set(first.vertices) & set(second.vertices)
-    shared = [
-        first.images[r, c] for r, v in enumerate(first.vertices) if v in common for c in range(m)
-    ]
-    rows = fmpq_mat(len(common), m, shared)
-    w = _projected(rows, fmpq_mat(m, 1, list(near)))
-    levels = (rows * w).entries()
-    if any(v != levels[0] for v in levels):
-        return False
-    up, down = (
-        [
-            v
-            for v, own in zip((p.images * w).entries(), p.vertices, strict=True)
-            if own not in common
-        ]
-        for p in (first, second)
-    )
-    if not common:
-        return bool(min(up) > max(down))
-    return all(v > levels[0] for v in up) and all(v < levels[0] for v in down)
-
-
-def _projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
-    """W without its components along the differences of the rows."""
-    if rows.nrows() < 2:
-        return w
-    lines = rows.tolist()
-    entries = [a - b for row in lines[1:] for a, b in zip(row, lines[0], strict=True)]
-    edges, rank = fmpq_mat(len(lines) - 1, rows.ncols(), entries).rref()
-    kept = [v for row in edges.tolist()[:rank] for v in row]
-    basis = fmpq_mat(rank, rows.ncols(), kept)
-    factors = (basis * basis.transpose()).solve(basis * w)
-    return w - basis.transpose() * factors
-
-
-def _boxes(pieces: list[_Piece]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Floats below and above all coordinates of the images."""
-    low, high = [], []
-    for piece in pieces:
-        columns = piece.images.transpose().tolist()
-        low.append([_rounded(min(c), -1) for c in columns])
-        high.append([_rounded(max(c), 1) for c in columns])
-    shape = (len(pieces), pieces[0].images.ncols())
-    return np.array(low).reshape(shape), np.array(high).reshape(shape)
-
-
-def _rounded(value: fmpq, side: int) -> float:
-    """The float at the value or next to it on one side."""
-    try:
-        near = int(value.p) / int(value.q)
-    except OverflowError:
-        near = math.inf if value > 0 else -math.inf
-    if math.isinf(near):
-        return near if (near > 0) == (side > 0) else math.copysign(1.7976931348623157e308, near)
-    gap = value - fmpq_from_float(near)
-    return near if gap * side <= 0 else math.nextafter(near, side * math.inf)
-
-
-def _box_pairs(
-    low: NDArray[np.float64], high: NDArray[np.float64], count: int
-) -> Iterator[NDArray[np.int64]]:
-    """Pairs i < j of boxes that meet, as ``i · count + j``: a sweep along one axis."""
-    spans = [_sweep_size(low[:, k], high[:, k]) for k in range(low.shape[1])]
-    axis = int(np.argmin(spans))
-    order = np.argsort(low[:, axis], kind="stable")
-    starts = low[order, axis]
-    ends = np.searchsorted(starts, high[order, axis], side="right")
-    follow = ends - np.arange(count) - 1  # boxes that begin after this one, before it ends
-    at = 0
-    while at < count:
-        stop = at + max(1, int(np.searchsorted(np.cumsum(follow[at:]), _BLOCK, side="right")))
-        reach = follow[at:stop]
-        own = np.repeat(np.arange(at, stop), reach)
-        other = own + 1 + np.arange(own.size) - np.repeat(np.cumsum(reach) - reach, reach)
-        a, b = order[own], order[other]
-        for k in range(low.shape[1]):
-            keep = (low[a, k] <= high[b, k]) & (low[b, k] <= high[a, k])
-            a, b = a[keep], b[keep]
-        yield np.minimum(a, b) * count + np.maximum(a, b)
-        at = stop
-
-
-def _sweep_size(low: NDArray[np.float64], high: NDArray[np.float64]) -> int:
-    starts = np.sort(low)
-    return int(np.searchsorted(starts, high, side="right").sum())

@@ -9,14 +9,14 @@ at both. Nothing is shared with :mod:`polyrank.topology`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
 from polyrank.network.normal_form import Layer, Network
 
-__all__ = ["Polytope", "affine_polytopes"]
+__all__ = ["Polytope", "affine_polytopes", "polytopes_by_layer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,24 @@ def affine_polytopes(
         K; 0 gives the simplex itself.
     corners : sequence of d + 1 points of R^n
     """
+    found: list[Polytope] = []
+    for number, (parts, vertices) in enumerate(_by_layer(network, layer, corners)):
+        if number == layer:
+            found = _polytopes(parts, vertices)
+    return found
+
+
+def polytopes_by_layer(
+    network: Network, layer: int, corners: Sequence[Sequence[fmpq]]
+) -> Iterator[list[Polytope]]:
+    """The same for the layers 0, 1, …, K in turn."""
+    for parts, vertices in _by_layer(network, layer, corners):
+        yield _polytopes(parts, vertices)
+
+
+def _by_layer(
+    network: Network, layer: int, corners: Sequence[Sequence[fmpq]]
+) -> Iterator[tuple[list[_Part], list[_Vertex]]]:
     d = len(corners) - 1
     everything = (1 << (d + 1)) - 1
     vertices = [
@@ -74,6 +92,7 @@ def affine_polytopes(
         for i, p in enumerate(corners)
     ]
     parts = [_Part([], list(range(d + 1)))]
+    yield parts, vertices
     bit = d + 1
     for step in network.layers[:layer]:
         _preactivate(step, vertices)
@@ -82,6 +101,10 @@ def affine_polytopes(
                 parts = _divided(parts, vertices, unit, 1 << bit)
                 bit += 1
         _activate(step, vertices)
+        yield parts, vertices
+
+
+def _polytopes(parts: list[_Part], vertices: list[_Vertex]) -> list[Polytope]:
     return [
         Polytope(
             tuple(part.signs),

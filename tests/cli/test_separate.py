@@ -34,6 +34,32 @@ def test_a_disk_and_its_annulus(polyrank: Callable[..., Outcome], folding: Path)
     assert "all of this is about this network on this triangulated M" in ran.out
 
 
+def test_a_certificate_is_written_and_checked(
+    polyrank: Callable[..., Outcome], folding: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "c"
+    assert polyrank("separate", folding, "disk-in-annulus:12", "-o", target).status == 0
+    ran = polyrank("check", target)
+    assert ran.status == 0, ran.err
+    assert "accepted: 2 classes at the layers 0, 1, 2" in ran.out
+    assert "3 apart and 0 with a common point; 2 with a hyperplane and 1 without" in ran.out
+    assert "the least margins are those over all of M" in ran.out
+    assert "not verified: that layers are one-to-one on M or on R^n" in ran.out
+    shown = json.loads(polyrank("check", target, "--json").out)
+    assert (shown["verdict"], shown["apart"], shown["margins"]) == ("accepted", 3, True)
+    again = polyrank("separate", folding, "disk-in-annulus:12", "-o", target)
+    assert again.status == 1
+    assert "exists already" in again.err
+    stated = json.loads((target / "certificate.json").read_text())
+    stated["pairs"][0]["layers"][1]["distance_at_least"] = "7"
+    (target / "certificate.json").write_text(json.dumps(stated))
+    assert polyrank("check", target).status == 4
+    polyrank("separate", folding, "disk-in-annulus:12", "--time", "0", "-o", tmp_path / "d")
+    ran = polyrank("check", tmp_path / "d")
+    assert ran.status == 3
+    assert "questions are not decided" in ran.out
+
+
 def test_the_object(polyrank: Callable[..., Outcome], folding: Path) -> None:
     ran = polyrank("separate", folding, "disk-in-annulus:12", "--json")
     shown = json.loads(ran.out)

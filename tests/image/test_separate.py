@@ -345,7 +345,7 @@ def test_not_all_hyperplanes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     net = network(output=(np.eye(3), [0, 0, 0]))
     whole = separate(net, shape("linked-tori:6"), layers=[0]).rows[0].images
     monkeypatch.setattr("polyrank.image.apart._MOST_KEPT", 1)
-    monkeypatch.setattr("polyrank.image.apart._BATCH", 16)
+    monkeypatch.setattr("polyrank.image.apart.BATCH", 16)
     part = separate(net, shape("linked-tori:6"), layers=[0]).rows[0].images
     assert isinstance(whole, Disjoint)
     assert isinstance(part, Disjoint)

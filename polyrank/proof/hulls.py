@@ -1,0 +1,136 @@
+"""Convex hulls of exact points with named vertices: which of them can meet, and what separates two.
+
+Two hulls *meet in a common face only* if a hyperplane holds the vertices that they share, and has
+the others of the first strictly on one side and those of the second strictly on the other: then
+their intersection is the hull of the shared vertices, which is a face of both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
+
+from polyrank.network.rational import fmpq_from_float
+
+__all__ = ["Hull", "box_pairs", "outer_boxes", "separates"]
+
+Floats = NDArray[np.float64]
+
+_BLOCK = 1 << 20  # entries of a block of comparisons
+
+
+@dataclass(slots=True)
+class Hull:
+    """The convex hull of points.
+
+    Attributes
+    ----------
+    vertices : list of int
+        Their numbers.
+    images : fmpq_mat, shape (n, m)
+        The points.
+    """
+
+    vertices: list[int]
+    images: fmpq_mat
+
+
+def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
+    """Whether the hulls meet in a common face only, by a normal vector.
+
+    The vector is projected to the orthogonal complement of the differences of the common vertices;
+    it must be constant on these and strict beside them, and both hulls must have other vertices.
+    """
+    m = first.images.ncols()
+    if len(near) != m:
+        return False
+    common = set(first.vertices) & set(second.vertices)
+    shared = [
+        first.images[r, c] for r, v in enumerate(first.vertices) if v in common for c in range(m)
+    ]
+    rows = fmpq_mat(len(common), m, shared)
+    w = _projected(rows, fmpq_mat(m, 1, list(near)))
+    levels = (rows * w).entries()
+    if any(v != levels[0] for v in levels):
+        return False
+    up, down = (
+        [
+            v
+            for v, own in zip((p.images * w).entries(), p.vertices, strict=True)
+            if own not in common
+        ]
+        for p in (first, second)
+    )
+    if not common:
+        return bool(min(up) > max(down))
+    if not up or not down:
+        return False
+    return all(v > levels[0] for v in up) and all(v < levels[0] for v in down)
+
+
+def _projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
+    """W without its components along the differences of the rows."""
+    if rows.nrows() < 2:
+        return w
+    lines = rows.tolist()
+    entries = [a - b for row in lines[1:] for a, b in zip(row, lines[0], strict=True)]
+    edges, rank = fmpq_mat(len(lines) - 1, rows.ncols(), entries).rref()
+    kept = [v for row in edges.tolist()[:rank] for v in row]
+    basis = fmpq_mat(rank, rows.ncols(), kept)
+    factors = (basis * basis.transpose()).solve(basis * w)
+    return w - basis.transpose() * factors
+
+
+def outer_boxes(hulls: Sequence[Hull]) -> tuple[Floats, Floats]:
+    """Floats below and above all coordinates of the images."""
+    low, high = [], []
+    for hull in hulls:
+        columns = hull.images.transpose().tolist()
+        low.append([_rounded(min(c), -1) for c in columns])
+        high.append([_rounded(max(c), 1) for c in columns])
+    shape = (len(hulls), hulls[0].images.ncols())
+    return np.array(low).reshape(shape), np.array(high).reshape(shape)
+
+
+def _rounded(value: fmpq, side: int) -> float:
+    """The float at the value or next to it on one side."""
+    try:
+        near = int(value.p) / int(value.q)
+    except OverflowError:
+        near = math.inf if value > 0 else -math.inf
+    if math.isinf(near):
+        return near if (near > 0) == (side > 0) else math.copysign(1.7976931348623157e308, near)
+    gap = value - fmpq_from_float(near)
+    return near if gap * side <= 0 else math.nextafter(near, side * math.inf)
+
+
+def box_pairs(low: Floats, high: Floats, count: int) -> Iterator[NDArray[np.int64]]:
+    """Pairs i < j of boxes that meet, as ``i · count + j``: a sweep along one axis."""
+    spans = [_sweep_size(low[:, k], high[:, k]) for k in range(low.shape[1])]
+    axis = int(np.argmin(spans))
+    order = np.argsort(low[:, axis], kind="stable")
+    starts = low[order, axis]
+    ends = np.searchsorted(starts, high[order, axis], side="right")
+    follow = ends - np.arange(count) - 1  # boxes that begin after this one, before it ends
+    at = 0
+    while at < count:
+        stop = at + max(1, int(np.searchsorted(np.cumsum(follow[at:]), _BLOCK, side="right")))
+        reach = follow[at:stop]
+        own = np.repeat(np.arange(at, stop), reach)
+        other = own + 1 + np.arange(own.size) - np.repeat(np.cumsum(reach) - reach, reach)
+        a, b = order[own], order[other]
+        for k in range(low.shape[1]):
+            keep = (low[a, k] <= high[b, k]) & (low[b, k] <= high[a, k])
+            a, b = a[keep], b[keep]
+        yield np.minimum(a, b) * count + np.maximum(a, b)
+        at = stop
+
+
+def _sweep_size(low: Floats, high: Floats) -> int:
+    starts = np.sort(low)
+    return int(np.searchsorted(starts, high, side="right").sum())
