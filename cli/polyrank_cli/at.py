@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, Reading
+from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def at_command(
     domain: DomainChoice,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """The region of NETWORK around POINT, in exact arithmetic.
 
@@ -48,6 +49,7 @@ def at_command(
     from polyrank.sampling.points import exact_point  # noqa: PLC0415
     from polyrank.sampling.region_at import region_at  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         loaded = reading.load(network)
@@ -56,13 +58,14 @@ def at_command(
             raise NetworkError(
                 f"there is no layer {layer}: the network has 1..{len(loaded.layers)}"
             )
-        found = region_at(
-            loaded,
-            exact_point(point, row),
-            where,
-            layers=None if layer is None else (layer,),
-            budget=budget,
-        )
+        with stage_line(quiet=quiet or as_json):
+            found = region_at(
+                loaded,
+                exact_point(point, row),
+                where,
+                layers=None if layer is None else (layer,),
+                budget=budget,
+            )
     if as_json:
         typer.echo(json.dumps(_object(found)))
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
-from polyrank_cli.options import JsonOption, RunArgument
+from polyrank_cli.options import JsonOption, QuietOption, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
@@ -41,6 +41,7 @@ def check_command(
         typer.Option("--exact", help="Exact integers for every step: slower, less code to trust."),
     ] = False,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
@@ -66,20 +67,22 @@ def check_command(
         is_separation,
     )
     from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     report: Report | OneToOneReport | SeparationReport | VerdictReport
     with sentences():
         try:
-            if is_separation(run):
-                report = check_separation(run, network=network)
-            elif is_certificate(run):
-                report = check_one_to_one(run, network=network)
-            elif is_verdict(run):
-                report = check_verdict(run, network=network)
-            else:
-                report = check(
-                    run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
-                )
+            with stage_line(quiet=quiet or as_json):
+                if is_separation(run):
+                    report = check_separation(run, network=network)
+                elif is_certificate(run):
+                    report = check_one_to_one(run, network=network)
+                elif is_verdict(run):
+                    report = check_verdict(run, network=network)
+                else:
+                    report = check(
+                        run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
+                    )
         except ProofRejectedError as error:
             undecided = isinstance(error, NotDecidedError)
             if as_json:

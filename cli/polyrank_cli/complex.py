@@ -15,6 +15,7 @@ from polyrank_cli.options import (
     JsonOption,
     NetworkArgument,
     PictureOption,
+    QuietOption,
     Reading,
 )
 
@@ -66,6 +67,7 @@ def complex_command(
         ),
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """List the cells of every dimension of NETWORK on a bounded domain of dimension 1 to 3.
 
@@ -104,7 +106,7 @@ def complex_command(
         where = chosen_domain(domain, loaded)
         begun = time.perf_counter()
         chosen: LevelSet | None = None
-        with progress_line(quiet=as_json) as progress:
+        with progress_line(quiet=quiet or as_json) as progress:
             if value is not None:
                 chosen = level_set(
                     loaded, where, value, output=of or 0, progress=progress, jobs=jobs

@@ -79,7 +79,7 @@ def count_command(
             loaded, reading, note = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(note)
-        with progress_line(quiet=quiet) as progress:
+        with progress_line(quiet=quiet or as_json) as progress:
             found = pr.count_regions(
                 loaded,
                 where,

@@ -87,6 +87,7 @@ def ensemble_command(
         saved_networks,
     )
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     if (arch is None) == (not networks):
         raise typer.BadParameter("give either saved networks or --arch")
@@ -104,23 +105,24 @@ def ensemble_command(
         where = chosen_domain(domain)
         interrupted = False
         try:
-            found = ensemble(
-                arch if arch is not None else saved_networks(networks or []),
-                where,
-                measure=measure,
-                init=init,
-                bias=bias,
-                flip=flip,
-                seeds=seeds,
-                layer=layer,
-                seconds=time,
-                most_regions=most,
-                jobs=jobs,
-                output=output,
-                resume=resume,
-                reading=asdict(reading),
-                report=report,
-            )
+            with stage_line(quiet=quiet or as_json):
+                found = ensemble(
+                    arch if arch is not None else saved_networks(networks or []),
+                    where,
+                    measure=measure,
+                    init=init,
+                    bias=bias,
+                    flip=flip,
+                    seeds=seeds,
+                    layer=layer,
+                    seconds=time,
+                    most_regions=most,
+                    jobs=jobs,
+                    output=output,
+                    resume=resume,
+                    reading=asdict(reading),
+                    report=report,
+                )
         except EnsembleInterrupted as interruption:
             interrupted, found = True, interruption.found
         if as_json:

@@ -221,7 +221,7 @@ def _end(
     from polyrank_cli.progress import progress_line  # noqa: PLC0415
 
     try:
-        with progress_line(quiet=quiet) as progress:
+        with progress_line(quiet=quiet or as_json) as progress:
             run = work(progress)
     except EnumerationInterrupted as interruption:
         _show(interruption.run, as_json=as_json)
@@ -240,10 +240,10 @@ def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -
     from polyrank.graph.store import save_graph  # noqa: PLC0415
     from polyrank.report.summary import run_object  # noqa: PLC0415
     from polyrank_cli.graph import graph_object, leave, show_graph  # noqa: PLC0415
-    from polyrank_cli.progress import share_line  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
-    with share_line(quiet=quiet) as progress:
-        graph = region_graph(run, network, progress=progress)
+    with stage_line(quiet=quiet):
+        graph = region_graph(run, network)
     save_graph(graph, network, run)
     shown = graph_object(graph, run)
     if as_json:

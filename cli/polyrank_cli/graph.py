@@ -60,7 +60,7 @@ def graph_command(
         save_graph,
         stored_network,
     )
-    from polyrank_cli.progress import share_line  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     quiet = quiet or as_json
     with sentences():
@@ -74,8 +74,8 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            with share_line(quiet=quiet) as progress:
-                graph = region_graph(opened, loaded, progress=progress)
+            with stage_line(quiet=quiet):
+                graph = region_graph(opened, loaded)
             save_graph(graph, loaded, opened)
         if export is not None:
             export_graph(graph, opened, export)

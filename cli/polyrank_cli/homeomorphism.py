@@ -11,7 +11,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Reading
+from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def homeomorphism_command(
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Whether layer K of NETWORK is one-to-one on MANIFOLD: proved, or two points with one image.
 
@@ -84,6 +85,7 @@ def homeomorphism_command(
     from polyrank.image.homeomorphism import homeomorphism  # noqa: PLC0415
     from polyrank.image.overlap import overlap_decomposition  # noqa: PLC0415
     from polyrank.image.statement import homeomorphism_object  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     limit = float("inf") if time is None else time
     if (manifold is not None) + (box is not None) + whole_space != 1:
@@ -102,12 +104,14 @@ def homeomorphism_command(
         else:
             low, high = (side.split(",") if "," in side else side for side in box or ())
             space = pr.Box(low, high)
-        found = homeomorphism(loaded, space, layer=layer, seconds=limit)
+        with stage_line(quiet=quiet or as_json):
+            found = homeomorphism(loaded, space, layer=layer, seconds=limit)
         if output is not None:
             save_certificate(found, output, network_file=reading.record(network))
         decomposition = None
         if every:
-            decomposition = overlap_decomposition(found.restriction, found.layer, seconds=limit)
+            with stage_line(quiet=quiet or as_json):
+                decomposition = overlap_decomposition(found.restriction, found.layer, seconds=limit)
         if as_json:
             typer.echo(json.dumps(homeomorphism_object(found, decomposition)))
         else:

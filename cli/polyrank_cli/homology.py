@@ -16,6 +16,7 @@ from polyrank_cli.options import (
     ManifoldChoice,
     NetworkArgument,
     PictureOption,
+    QuietOption,
     Reading,
 )
 
@@ -65,6 +66,7 @@ def homology_command(
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Homology of MANIFOLD with the part collapsed on which NETWORK has low rank, exactly.
 
@@ -77,6 +79,7 @@ def homology_command(
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.topology.layers import groups, homology_object, homology_table  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     if points and not as_json:
         raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
@@ -86,20 +89,22 @@ def homology_command(
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         depth = max(layer) if layer else None
-        found = restrict(loaded, space, through_layer=depth)
-        rows = homology_table(
-            found,
-            rank=below - 1,
-            layers=None if layer is None else list(dict.fromkeys(layer)),
-            coefficients=coefficients,
-            ambient=chosen.ambient,
-            reading=chosen.reading,
-            in_turn=in_turn,
-        )
+        with stage_line(quiet=quiet or as_json):
+            found = restrict(loaded, space, through_layer=depth)
+            rows = homology_table(
+                found,
+                rank=below - 1,
+                layers=None if layer is None else list(dict.fromkeys(layer)),
+                coefficients=coefficients,
+                ambient=chosen.ambient,
+                reading=chosen.reading,
+                in_turn=in_turn,
+            )
         if picture is not None:
             figure = draw_manifold(found, [0], ranks=depth, below=below)
             save_picture(figure, picture)
-        true = image(loaded, space, layer=depth, coefficients=coefficients, seconds=image_time)
+        with stage_line(quiet=quiet or as_json):
+            true = image(loaded, space, layer=depth, coefficients=coefficients, seconds=image_time)
         images = [
             true.groups(row.part.layer) if row.part.layer in true.layers else None for row in rows
         ]

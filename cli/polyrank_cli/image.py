@@ -15,6 +15,7 @@ from polyrank_cli.options import (
     ManifoldChoice,
     NetworkArgument,
     PictureOption,
+    QuietOption,
     Reading,
 )
 
@@ -78,6 +79,7 @@ def image_command(
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Homology of the image of MANIFOLD under the layers of NETWORK, exactly.
 
@@ -89,21 +91,23 @@ def image_command(
     from polyrank.api.images import image  # noqa: PLC0415
     from polyrank.image.barcode import image_object  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
-        found = image(
-            loaded,
-            space,
-            layer=max(layer) if layer else None,
-            coefficients=coefficients,
-            way=None if way is None else way.value,
-            seconds=time,
-        )
-        shown = image_object(found, layer, scale=scale)
+        with stage_line(quiet=quiet or as_json):
+            found = image(
+                loaded,
+                space,
+                layer=max(layer) if layer else None,
+                coefficients=coefficients,
+                way=None if way is None else way.value,
+                seconds=time,
+            )
+            shown = image_object(found, layer, scale=scale)
         if picture is not None:
             save_picture(found.plot(layer or None), picture)
         if as_json:

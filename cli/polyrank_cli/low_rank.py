@@ -9,7 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
-from polyrank_cli.options import JsonOption, RunArgument
+from polyrank_cli.options import JsonOption, QuietOption, RunArgument
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown_point
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def low_rank_command(
         ),
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Components of the low-rank part of RUN, which needs its graph (``polyrank graph``).
 
@@ -53,12 +54,14 @@ def low_rank_command(
     from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
     from polyrank.network.rational import to_fmpq  # noqa: PLC0415
     from polyrank.report.tables import plain_table  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         opened = pr.open_run(run)
         access = Regions(opened, stored_network(opened), load_graph(opened))
         bound = opened.dimension if below is None else below
-        part = low_rank_part(access, bound, layer)
+        with stage_line(quiet=quiet or as_json):
+            part = low_rank_part(access, bound, layer)
         near = None
         if nearest is not None:
             try:

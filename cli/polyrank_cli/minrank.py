@@ -70,6 +70,7 @@ def minrank_command(
     from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     which = "greatest" if greatest else "least"
 
@@ -96,10 +97,13 @@ def minrank_command(
         interrupted = False
         found: MinimumRank | MaximumRank
         try:
-            if greatest:
-                found = maximum_rank(loaded, where, **shared)
-            else:
-                found = minimum_rank(loaded, where, below=below, limit=limit, milp=milp, **shared)
+            with stage_line(quiet=quiet or as_json):
+                if greatest:
+                    found = maximum_rank(loaded, where, **shared)
+                else:
+                    found = minimum_rank(
+                        loaded, where, below=below, limit=limit, milp=milp, **shared
+                    )
         except (MinimumRankInterrupted, MaximumRankInterrupted) as interruption:
             interrupted, found = True, interruption.found
         if as_json:

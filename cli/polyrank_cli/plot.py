@@ -10,7 +10,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import RunArgument
+from polyrank_cli.options import QuietOption, RunArgument
 
 __all__ = ["plot_command"]
 
@@ -54,6 +54,7 @@ def plot_command(
         tuple[str, str, str, str] | None,
         typer.Option(metavar="X0 X1 Y0 Y1", help="Part of the plane to show, exact numbers."),
     ] = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Draw the regions of a RUN of one or two dimensions, or with --graph its region graph.
 
@@ -70,6 +71,7 @@ def plot_command(
     from polyrank.report.map import draw_map  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.sampling.points import points_file  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         picture_file(output)
@@ -95,14 +97,15 @@ def plot_command(
             frame = None if window is None else [to_fmpq(v) for v in window]
         except ValueError as problem:
             raise typer.BadParameter(str(problem), param_hint="--window") from None
-        figure = draw_map(
-            access,
-            colour=colour.value,
-            layer=layer,
-            below=below,
-            points=data,
-            labels=labels,
-            window=frame,
-        )
+        with stage_line(quiet=quiet):
+            figure = draw_map(
+                access,
+                colour=colour.value,
+                layer=layer,
+                below=below,
+                points=data,
+                labels=labels,
+                window=frame,
+            )
         save_picture(figure, output)
         typer.echo(f"written to {output}")

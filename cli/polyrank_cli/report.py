@@ -9,7 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import sentences
-from polyrank_cli.options import Reading, RunArgument
+from polyrank_cli.options import QuietOption, Reading, RunArgument
 
 __all__ = ["report_command"]
 
@@ -35,6 +35,7 @@ def report_command(
         ),
     ] = None,
     reading: Reading,
+    quiet: QuietOption = False,
 ) -> None:
     """Write one self-contained page: question, verdict, proof, ranks, map, graph, provenance.
 
@@ -43,6 +44,7 @@ def report_command(
     # these load numpy and pyarrow, which have no place in --help
     from polyrank.errors import RunError  # noqa: PLC0415
     from polyrank.report.page import page_file, report_page  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         target = page_file(output)
@@ -54,5 +56,7 @@ def report_command(
                 access = opened.regions(opened.source())
             except RunError:
                 access = None  # the page says what is missing for that
-        target.write_text(report_page(opened, access, layer=layer, below=below), encoding="utf-8")
+        with stage_line(quiet=quiet):
+            page = report_page(opened, access, layer=layer, below=below)
+        target.write_text(page, encoding="utf-8")
         typer.echo(f"written to {target}")

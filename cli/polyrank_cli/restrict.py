@@ -16,6 +16,7 @@ from polyrank_cli.options import (
     LowRankChoice,
     ManifoldChoice,
     NetworkArgument,
+    QuietOption,
     Reading,
 )
 
@@ -43,6 +44,7 @@ def restrict_command(
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Divide MANIFOLD into the cells of NETWORK: exact incidences, ranks and witnesses.
 
@@ -53,6 +55,7 @@ def restrict_command(
     from polyrank.topology.low_rank import low_rank_summary  # noqa: PLC0415
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank.topology.store import cells_manifest, save_cells  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     if below is None and (chosen.low_rank is not None or chosen.ambient):
         raise typer.BadParameter("--low-rank and --ambient go with --below")
@@ -61,7 +64,8 @@ def restrict_command(
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         begun = time.perf_counter()
-        found = restrict(loaded, space, through_layer=through_layer)
+        with stage_line(quiet=quiet or as_json):
+            found = restrict(loaded, space, through_layer=through_layer)
         shown = cells_manifest(found)
         shown["seconds"] = time.perf_counter() - begun
         if below is not None:

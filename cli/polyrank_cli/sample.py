@@ -12,7 +12,14 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import REJECTED, UNDECIDED, refuse_existing, say, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, PictureOption, Reading
+from polyrank_cli.options import (
+    DomainChoice,
+    JsonOption,
+    NetworkArgument,
+    PictureOption,
+    QuietOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from polyrank.sampling.crosscheck import CrossCheck
@@ -86,6 +93,7 @@ def sample_command(
     picture: PictureOption = None,
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Sample NETWORK: certified codewords, their exact ranks at every layer, histograms.
 
@@ -114,6 +122,7 @@ def sample_command(
         uniform_blocks,
     )
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     given = {"--points": points, "--mnist": mnist, "--uniform": uniform, "--normal": normal}
     named = [name for name, value in given.items() if value is not None]
@@ -148,23 +157,26 @@ def sample_command(
                     f"the points have {data.shape[1]} coordinates, but the network has "
                     f"{loaded.input_dim} inputs"
                 )
-            drawn = array_blocks(data)
+            drawn, number = array_blocks(data), len(data)
             keep = partial(inside, charted)
         elif uniform is not None:
-            drawn = uniform_blocks(charted, uniform, seed)
+            drawn, number = uniform_blocks(charted, uniform, seed), uniform
         else:
-            drawn = normal_blocks(charted, normal or 0, seed, scale)
+            number = normal or 0
+            drawn = normal_blocks(charted, number, seed, scale)
         sampled = restricted_network(loaded, charted.origin, charted.basis)
-        estimate = sample(
-            sampled if check is None else check.sampled,
-            drawn,
-            dtype=arithmetic.value,
-            workers=asked_threads(jobs),
-            on_new=check,
-            keep=keep,
-            ties=ties.value,
-            follow=per_point,
-        )
+        with stage_line(quiet=quiet or as_json):
+            estimate = sample(
+                sampled if check is None else check.sampled,
+                drawn,
+                dtype=arithmetic.value,
+                workers=asked_threads(jobs),
+                on_new=check,
+                keep=keep,
+                ties=ties.value,
+                follow=per_point,
+                expected=number,
+            )
         extra: dict[str, Any] = {
             "drawn": named[0].removeprefix("--"),
             "seed": seed,

@@ -14,7 +14,14 @@ import typer
 
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, Only, Reading
+from polyrank_cli.options import (
+    JsonOption,
+    ManifoldChoice,
+    NetworkArgument,
+    Only,
+    QuietOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from polyrank.image.class_pair import LayerPair
@@ -73,6 +80,7 @@ def separate_command(
     cloud: Annotated[ManifoldChoice, Only(_CLOUD)],
     reading: Reading,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Are the images of the classes of MANIFOLD apart, at every layer of NETWORK, exactly.
 
@@ -87,20 +95,22 @@ def separate_command(
     from polyrank.image.separate import separate  # noqa: PLC0415
     from polyrank.image.separation_certificate import save_separation  # noqa: PLC0415
     from polyrank.image.separation_object import separation_object  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         refuse_existing(output)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
-        found = separate(
-            loaded,
-            space,
-            layers=layer or None,
-            classes=None if classes is None else classes.value,
-            only=only or None,
-            linking=linking,
-            seconds=math.inf if time is None else time,
-        )
+        with stage_line(quiet=quiet or as_json):
+            found = separate(
+                loaded,
+                space,
+                layers=layer or None,
+                classes=None if classes is None else classes.value,
+                only=only or None,
+                linking=linking,
+                seconds=math.inf if time is None else time,
+            )
         if output is not None:
             save_separation(found, output, network_file=reading.record(network))
         if as_json:

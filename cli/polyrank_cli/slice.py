@@ -95,7 +95,7 @@ def slice_command(
         chosen = chosen_points(data, numbers)
         domain = slice_through(chosen, extended=extended)
         try:
-            with progress_line(quiet=quiet) as progress:
+            with progress_line(quiet=quiet or as_json) as progress:
                 run = pr.enumerate_regions(
                     loaded,
                     domain,

@@ -9,7 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
-from polyrank_cli.options import JsonOption, RunArgument
+from polyrank_cli.options import JsonOption, QuietOption, RunArgument
 
 __all__ = ["summary_command"]
 
@@ -24,6 +24,7 @@ def summary_command(
         ),
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Show counts, rank histograms per layer, minimum ranks and low-rank regions of a run.
 
@@ -39,10 +40,12 @@ def summary_command(
         verdict,
     )
     from polyrank.report.tables import layers_table  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
         opened = pr.open_run(run)
-        layers = layer_summary(opened, below)
+        with stage_line(quiet=quiet or as_json):
+            layers = layer_summary(opened, below)
         if as_json:
             typer.echo(json.dumps({**run_object(opened), "layers": layers}))
         else:

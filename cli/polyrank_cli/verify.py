@@ -126,6 +126,7 @@ def verify_command(
     from polyrank.verification.verify import VerificationInterrupted, verify  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     bounds = [name for name, v in (("--lower", lower), ("--upper", upper)) if v is not None]
     named = {
@@ -152,9 +153,10 @@ def verify_command(
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
         if whole:
-            said = _whole_function(
-                loaded, where, reading, monotone, equal, lipschitz, difference, of, time, jobs
-            )
+            with stage_line(quiet=quiet or as_json):
+                said = _whole_function(
+                    loaded, where, reading, monotone, equal, lipschitz, difference, of, time, jobs
+                )
             typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
             raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
@@ -164,18 +166,19 @@ def verify_command(
                 say(note)
         interrupted = False
         try:
-            found = verify(
-                loaded,
-                _own_property(loaded, where, argmax, lower, upper, of)
-                if property_ is None
-                else property_,
-                None if property_ is None or isinstance(where, WholeSpace) else where,
-                seconds=math.inf if time is None else time,
-                jobs=jobs,
-                out=output,
-                proof=proof,
-                network_file=reading.record(network),
-            )
+            with stage_line(quiet=quiet or as_json):
+                found = verify(
+                    loaded,
+                    _own_property(loaded, where, argmax, lower, upper, of)
+                    if property_ is None
+                    else property_,
+                    None if property_ is None or isinstance(where, WholeSpace) else where,
+                    seconds=math.inf if time is None else time,
+                    jobs=jobs,
+                    out=output,
+                    proof=proof,
+                    network_file=reading.record(network),
+                )
         except VerificationInterrupted as interruption:
             interrupted, found = True, interruption.found
         if as_json:

@@ -17,6 +17,7 @@ from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.posed.chart import chart as chart_of
 from polyrank.posed.problem import Problem
+from polyrank.stages import tell
 
 __all__ = ["cell_complex"]
 
@@ -80,10 +81,16 @@ def cell_complex(
     problem = Problem(network, where, layers)
     kept: list[KeptCells] = []
     batches: list[Batch] = []
+
+    def told(state: SearchProgress) -> None:
+        tell("of the tree of cells", state.share, 1.0)
+        if progress is not None:
+            progress(state)
+
     search = VertexSearch(
         problem,
         lambda batch: batches.append(settled(batch, problem.ranks)),
-        Options(progress=progress, jobs=jobs),
+        Options(progress=told, jobs=jobs),
         keep=kept.append,
     )
     search.run()

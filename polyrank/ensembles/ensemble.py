@@ -23,6 +23,7 @@ from polyrank.network.formats import load
 from polyrank.network.initialise import law, random_network
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
+from polyrank.stages import tell
 
 __all__ = ["Ensemble", "EnsembleInterrupted", "ensemble", "saved_networks"]
 
@@ -263,9 +264,11 @@ def ensemble(
     with journal:
         try:
             with closing(_measured(left, jobs)) as rows:
+                tell("networks", len(known), len(members))
                 for row in rows:
                     known[row["network"]] = row
                     journal.add(row)
+                    tell("networks", len(known), len(members))
                     if report is not None:
                         report(len(known), len(members), row)
         except KeyboardInterrupt:

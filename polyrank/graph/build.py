@@ -24,6 +24,7 @@ from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import Region
 from polyrank.regions.run import Run
+from polyrank.stages import tell
 
 __all__ = ["region_graph"]
 
@@ -91,6 +92,7 @@ class _Builder:
         opened = np.flatnonzero(found.is_open)
         for done, r in enumerate(opened.tolist(), start=self.regions - len(opened) + 1):
             self._settle(r)
+            tell("regions, in rational arithmetic", done, self.regions)
             if progress is not None:
                 progress(done, self.regions)
         stat: dict[str, int | float] = {**walk.statistics(), "open": len(opened)}
@@ -113,6 +115,7 @@ class _Builder:
             if mine.any():
                 self.points.append((odd.owner[mine], odd.point[mine]))
             self._take_odd(odd.facet, odd.owner[~mine], odd.point[~mine])
+            tell("regions and their facets", begin, self.regions)
             if progress is not None:
                 progress(begin, self.regions)
 

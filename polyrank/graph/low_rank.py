@@ -15,6 +15,7 @@ from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import integer_row
 from polyrank.posed.polytope import Generators
+from polyrank.stages import told
 
 __all__ = ["CONTACT_LIMIT", "LowRankComponent", "LowRankPart", "low_rank_part"]
 
@@ -118,7 +119,8 @@ def low_rank_part(
     chosen = np.flatnonzero(low)
     shapes: dict[int, Generators] | None = None
     if len(chosen) <= limit:
-        shapes = {r: regions.geometry(r).generators for r in chosen.tolist()}
+        rows = chosen.tolist()
+        shapes = {r: regions.geometry(r).generators for r in told("vertices of regions", rows)}
     contacts = None if shapes is None else _contacts(shapes, labels, count)
     order = sorted(range(count), key=lambda c: (-len(members[c]), int(members[c][0])))
     components = []

@@ -28,6 +28,7 @@ from polyrank.image.overlay import ImageComplex, images
 from polyrank.image.scale import persistent_betti
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
+from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import restrict
 
@@ -279,7 +280,10 @@ def _overlays(
     """The image complexes that are within the limits, and why there are no more."""
     levels: list[ImageComplex] = []
     try:
+        tell(f"the image at layer 0 of {last}")
         for one in images(network, manifold, last):
+            if one.layer is not None and one.layer < last:
+                tell(f"the image at layer {one.layer + 1} of {last}")
             size = sum(one.complex.cells)
             if size > most and levels:
                 return tuple(levels), f"the overlay has {size:,} cells, more than {most:,}"

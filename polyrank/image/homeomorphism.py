@@ -28,6 +28,7 @@ from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Box
+from polyrank.stages import tell
 from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction, restrict
@@ -244,6 +245,7 @@ def undecided_pairs(own: Pieces, tally: Tally) -> Iterator[tuple[int, int]]:
     for pairs in candidates(own):
         apart, _ = separated(own, pairs)
         tally.pairs += len(pairs)
+        tell(f"pairs of pieces at layer {own.layer}", tally.pairs)
         tally.by_floats += int(apart.sum())
         for i, j in pairs[~apart].tolist():
             tally.exactly += 1

@@ -28,6 +28,7 @@ from polyrank.image.segments import outer_boxes
 from polyrank.lp.certificates import Infeasible
 from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.lp.exact import minimise
+from polyrank.stages import told
 from polyrank.topology.restriction import Restriction
 
 __all__ = ["MOST_SIMPLICES", "Nerves", "common_point", "nerves"]
@@ -196,7 +197,7 @@ def _simplices(
     level: list[tuple[Simplex, set[int]]] = [((c,), own) for c, own in after.items()]
     for size in range(2, top + 2):
         following: list[tuple[Simplex, set[int]]] = []
-        for simplex, candidates in level:
+        for simplex, candidates in told(f"sets of {size} cells that meet", level):
             look()
             for c in sorted(candidates):
                 longer = (*simplex, c)

@@ -31,6 +31,7 @@ from polyrank.image.intersection import (
 from polyrank.image.meeting import Meet, decide
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
+from polyrank.stages import tell
 from polyrank.topology.restriction import Restriction
 
 __all__ = ["MOST_PAIRS", "Overlaps", "Share", "overlap_decomposition"]
@@ -144,6 +145,7 @@ def overlap_decomposition(
                     complete = False
                     break
                 look()
+                tell("pairs of pieces that overlap", len(pairs))
                 found = _dimension(charts, i, j, taken)
                 if found >= 0:
                     pairs.append((i, j))

@@ -30,6 +30,7 @@ from polyrank.image.one_to_one import OnSpace, on_space
 from polyrank.image.pieces import pieces
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
+from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction, restrict
 
@@ -243,6 +244,7 @@ def separate(
         for pair, found in rows.items():
             found.append(own.row(pair, found[-1] if found else None, linking=linking))
             done += 1
+            tell("pairs of classes at a layer", done, total)
             if progress is not None:
                 progress(done, total)
     classification, why = _classification(state, by, through == depth and chosen[-1] == depth)

@@ -22,6 +22,7 @@ from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.posed.region import IntRow
+from polyrank.stages import tell
 
 __all__ = ["ConflictSearch"]
 
@@ -73,6 +74,7 @@ class ConflictSearch:
             allowed, kept = stack.pop()
             look()
             self.nodes += 1
+            tell(f"sets of units of rank at least {r}", self.nodes)
             if self._rank_below(allowed, r):
                 continue
             conflict = self._known(allowed, kept)

@@ -28,6 +28,7 @@ from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Flats
 from polyrank.minrank.programs import ElasticProgram, SlackProgram
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.region import IntRow
+from polyrank.stages import tell
 
 __all__ = ["PRIMES", "FlatSearch", "Unfinished", "points_with_few_live_units"]
 
@@ -131,6 +132,7 @@ class FlatSearch:
             )
             slices.measured(flats.nodes - before, time.perf_counter() - began)
             self.nodes += flats.nodes - before
+            tell(f"flats of rank below {r}", self.nodes)
             if status == DONE:
                 return None
             if status == NEEDED:

@@ -35,6 +35,7 @@ from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
+from polyrank.stages import tell
 
 __all__ = ["MaximumRankInterrupted", "maximum_rank"]
 
@@ -288,6 +289,7 @@ class _Maximum:
 
     def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:
         self.cells += 1
+        tell(f"rank in [{self.best.rank}, {self.upper}], cells of the layers below", self.cells)
         cell = self.last.cell(word, inside)
         search_ = ConflictSearch(cell, self.highs)
         if search_.most <= self.best.rank:

@@ -37,6 +37,7 @@ from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
+from polyrank.stages import tell
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 
@@ -294,6 +295,7 @@ class _Minimum:
     def _in_time(self) -> None:
         self.interrupt.check()  # the search hands on what it has before it leaves
         look()
+        tell(f"rank in [{self.lower}, {self.best.rank}], cells of the layers below", self.cells)
 
     # -----------------------------------------------------------------------------------------
     # one layer

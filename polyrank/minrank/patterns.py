@@ -22,6 +22,7 @@ from polyrank.minrank.contradiction import decide
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import modular_pivots
 from polyrank.posed.region import IntRow
+from polyrank.stages import tell
 
 __all__ = ["PatternSearch"]
 
@@ -67,6 +68,7 @@ class PatternSearch:
             on, settled = stack.pop()
             look()
             self.nodes += 1
+            tell(f"nodes of the list of regions of rank below {below}", self.nodes)
             if self._rank(on) >= below:
                 continue
             live = sum(1 << i for i in on)

@@ -79,6 +79,7 @@ from polyrank.proof.tally import Tally
 from polyrank.proof.witnesses import check_rows
 from polyrank.regions.manifest import read_manifest, shard_files
 from polyrank.regions.run import UNDECIDED_NAME, read_prefixes
+from polyrank.stages import tell
 
 __all__ = ["Report", "check"]
 
@@ -277,6 +278,7 @@ def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) 
                 if word in seen:
                     raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
                 seen.add(word)
+            tell("rows", first + len(listed.code), table.count)
             if progress is not None:
                 progress(first + len(listed.code), table.count)
 
@@ -300,6 +302,7 @@ def _replay_all(
     with closing(_replayed(setting, network, stream, jobs, alone=sample is not None)) as replayed:
         for done in replayed:
             tally.add(done)
+            tell("rows", tally.leaves, setting.table.count)
             if progress is not None:
                 progress(tally.leaves, setting.table.count)
     total = total or tally.segments

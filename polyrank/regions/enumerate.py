@@ -30,6 +30,7 @@ from polyrank.regions.plan import TASK_WORK, Engine, Keep, Plan, asked_layers, e
 from polyrank.regions.proof_log import NETWORK_NAME
 from polyrank.regions.run import Run, open_run
 from polyrank.regions.writer import RunWriter
+from polyrank.stages import tell
 
 __all__ = ["Engine", "EnumerationInterrupted", "enumerate_regions", "resume_run"]
 
@@ -356,6 +357,7 @@ class _Work:
         def told(state: SearchProgress) -> None:
             if self.foresight is not None and self.expected is None:
                 self._foresee(state.seconds, self.foresight)
+            tell("of the tree of regions", state.share, 1.0)
             if self.progress is not None:
                 self.progress(replace(state, expected=self.expected))
 
@@ -383,6 +385,7 @@ class _Work:
             self.limits.look(begun=self.begun, regions=regions, written=writer.written)
         if self.foresight is not None and self.expected is None:
             self._foresee(seconds, self.foresight)
+        tell("of the tree of regions", writer.share, 1.0)
         if self.progress is not None:
             undecided = writer.undecided_count
             self.progress(SearchProgress(regions, writer.share, undecided, seconds, self.expected))

@@ -20,6 +20,7 @@ from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.layerwise import decompose
 from polyrank.regions.manifest import REGIONS_NAME, read_manifest, shard_files
 from polyrank.regions.schema import region_schema, unpack_bits
+from polyrank.stages import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -353,7 +354,15 @@ class Run:
         k = self._layer(layer)
         prefix_bits = sum(self.network["bits"][:k])
         ranks = [f"rank_{j}" for j in range(1, k + 1)]
-        return decompose(self.batches(["codeword", *ranks]), prefix_bits, ranks)
+        return decompose(self._told(["codeword", *ranks]), prefix_bits, ranks)
+
+    def _told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The regions by row group, telling how many have been read."""
+        read = 0
+        for batch in self.batches(columns):
+            tell("rows of the table", read, self.count)
+            yield batch
+            read += batch.num_rows
 
 
 def witness_point(

@@ -16,6 +16,7 @@ from polyrank.network.rational import to_fmpq
 from polyrank.posed.branch import Branch
 from polyrank.posed.polytope import generators
 from polyrank.posed.region import IntRow
+from polyrank.stages import told
 
 __all__ = [
     "MOST_POLYGONS",
@@ -59,7 +60,7 @@ def polygons(
     """
     check_plane(regions)
     count = regions.graph.regions
-    rows = [regions.rows(r) for r in range(count)]
+    rows = [regions.rows(r) for r in told("regions of the map", range(count))]
     if window is None:
         window = _window(regions, rows)
     if len(window) != 4:

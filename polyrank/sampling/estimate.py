@@ -19,6 +19,7 @@ from polyrank.network.normal_form import Network
 from polyrank.regions.directory import new_directory
 from polyrank.sampling.codewords import CodewordFilter
 from polyrank.sampling.ranks import CodewordRanks, RankTable
+from polyrank.stages import tell
 
 __all__ = ["Estimate", "Ties", "sample"]
 
@@ -181,6 +182,7 @@ def sample(
     keep: Keep | None = None,
     ties: Ties = "strict",
     follow: bool = False,
+    expected: int | None = None,
 ) -> Estimate:
     """Certified codewords and exact ranks of samples.
 
@@ -202,9 +204,10 @@ def sample(
         Points on a hyperplane lie in no open region: they are counted and set aside (strict), or
         taken with the codeword that has 1 exactly where z > 0 (inactive; Beshkov and Einevoll,
         "A rank decomposition for the topological classification of neural representations").
-
     follow : bool
         Keep the codeword of every single point too: 8 bytes each.
+    expected : int, optional
+        How many points there will be, for whoever is told how far it is.
 
     Raises
     ------
@@ -223,6 +226,7 @@ def sample(
     followed: list[NDArray[np.int64]] = []
     total = outside = planes = corrected = exactly = 0
     for block in blocks:
+        tell("points", total, expected)
         numbers = np.arange(total, total + len(block))
         total += len(block)
         own = np.full(len(block), -1, dtype=np.int64)

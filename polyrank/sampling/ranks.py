@@ -39,6 +39,7 @@ from polyrank.network.modular import (
 from polyrank.network.normal_form import Network
 from polyrank.posed.ranks import sloped_units
 from polyrank.sampling.vertex_cut import cut_bound, sparsity
+from polyrank.stages import told
 
 __all__ = ["CodewordRanks", "RankTable"]
 
@@ -171,7 +172,8 @@ class CodewordRanks:
         # products are small: threads of BLAS inside these would only wait for one another
         with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
             try:
-                list(pool.map(work, parts))
+                for _ in told("ranks of codewords", pool.map(work, parts), len(parts)):
+                    pass
             finally:  # after Ctrl-C the pool waits for its threads
                 ended.set()
         return RankTable(lower, upper)

@@ -30,6 +30,7 @@ from polyrank.posed.nearest import nearest_point
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import Facet, Region
 from polyrank.sampling.ranks import CodewordRanks
+from polyrank.stages import tell
 
 __all__ = ["FacetAt", "LowerRank", "RegionAt", "region_at"]
 
@@ -263,6 +264,7 @@ class _Search:
         while heap and open_layers and self.visited < self.budget:
             distance, _, (word, inside, foot) = heapq.heappop(heap)
             self.visited += 1
+            tell("regions, the nearest first", self.visited, self.budget)
             ranks = self._ranks(word)
             for k in sorted(open_layers):
                 if ranks[k - 1] < here[k - 1]:

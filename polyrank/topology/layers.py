@@ -9,6 +9,7 @@ from typing import Any
 from polyrank.chains.elimination import parse_coefficients
 from polyrank.chains.groups import Homology, coefficients_name
 from polyrank.chains.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
+from polyrank.stages import told
 from polyrank.topology.low_rank import (
     READINGS,
     LowRankPart,
@@ -82,7 +83,7 @@ def homology_table(
     rows = []
     degrees = restriction.manifold.degrees
     known: dict[tuple[bytes, ...], tuple[CollapsedHomology, tuple[Homology, ...] | None]] = {}
-    for layer in layers or range(1, restriction.layers + 1):
+    for layer in told("homology of layers", layers or range(1, restriction.layers + 1)):
         part = low_rank_part(restriction, layer, rank, ambient=ambient, reading=reading)
         # the same part at two layers is computed once
         classes = part.class_of_component

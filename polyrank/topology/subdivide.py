@@ -20,6 +20,7 @@ from scipy import sparse
 from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
 from polyrank.network.normal_form import Network
+from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.vertices import LayerValues, VertexTable, activated, affine_step
 
@@ -109,6 +110,7 @@ def subdivide(
             for unit in split.tolist():
                 _cut(sub, values, k, unit, done)
                 done += 1
+                tell("units that divide M", done, total)
                 if progress is not None:
                     progress(done, total)
             h, error = activated(layer, values)

@@ -25,6 +25,7 @@ from polyrank.native.records import Handle
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import Question, Specification
+from polyrank.stages import tell
 from polyrank.verification.arrays import Floats, bound_arrays
 from polyrank.verification.attack import Attack
 from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, Taken
@@ -229,11 +230,13 @@ def answer(
         if log is not None:
             log(found.log, found.proofs)
 
+    tell("of the tree, 0 boxes", 0.0, 1.0)
     interrupt = DeferredInterrupt()
     sampled: list[Attack] = []
 
     def between() -> None:
         interrupt.check()
+        tell(f"of the tree, {boxes:,} boxes", min(1.0, share), 1.0)
         if progress is not None:
             progress(Progress(boxes, min(1.0, share)))
         if seconds_left() <= 0.0:
