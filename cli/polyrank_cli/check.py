@@ -12,9 +12,11 @@ import typer
 
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
 from polyrank_cli.options import JsonOption, QuietOption, RunArgument
+from polyrank_cli.rationals import shown
 
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
+    from polyrank.proof.function import FunctionReport
     from polyrank.proof.one_to_one import OneToOneReport
     from polyrank.proof.separation import SeparationReport
     from polyrank.proof.verdict import VerdictReport
@@ -46,8 +48,9 @@ def check_command(
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
     RUN may also be a certificate of polyrank homeomorphism -o or separate -o: then every
-    hyperplane and every point with its image is verified in rationals; or a verdict of polyrank
-    verify -o, with its proof. For all of these --sample, --jobs and --exact say nothing.
+    hyperplane and every point with its image is verified in rationals; or what polyrank verify -o
+    wrote: a verdict with its proof, a statement about slopes, two networks or their difference. For
+    all of these --sample, --jobs and --exact say nothing.
 
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
     step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
@@ -56,6 +59,11 @@ def check_command(
     # these load numpy, pyarrow and python-flint, which have no place in --help
     from polyrank.proof.check import Report, check  # noqa: PLC0415
     from polyrank.proof.format import NotDecidedError, ProofRejectedError  # noqa: PLC0415
+    from polyrank.proof.function import (  # noqa: PLC0415
+        FunctionReport,
+        check_function,
+        is_function,
+    )
     from polyrank.proof.one_to_one import (  # noqa: PLC0415
         OneToOneReport,
         check_one_to_one,
@@ -69,7 +77,7 @@ def check_command(
     from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
-    report: Report | OneToOneReport | SeparationReport | VerdictReport
+    report: Report | OneToOneReport | SeparationReport | VerdictReport | FunctionReport
     with sentences():
         try:
             with stage_line(quiet=quiet or as_json):
@@ -79,6 +87,8 @@ def check_command(
                     report = check_one_to_one(run, network=network)
                 elif is_verdict(run):
                     report = check_verdict(run, network=network)
+                elif is_function(run):
+                    report = check_function(run, network=network)
                 else:
                     report = check(
                         run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
@@ -103,6 +113,8 @@ def check_command(
                 lines = _lines_of_certificate(report)
             elif isinstance(report, SeparationReport):
                 lines = _lines_of_separation(report)
+            elif isinstance(report, FunctionReport):
+                lines = _lines_of_function(report)
             else:
                 lines = _lines_of_verdict(report)
             for line in lines:
@@ -123,6 +135,17 @@ def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
         f"{report.leaves:,} boxes by bounds ({report.halved:,} with those around them), "
         f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
     )
+
+
+def _lines_of_function(report: FunctionReport) -> Iterator[str]:
+    from polyrank.network.rational import fmpq_from_text  # noqa: PLC0415
+
+    shown_values = [shown(fmpq_from_text(v)) for v in report.values]
+    if len(shown_values) > 1:
+        yield f"accepted: {report.claim} is in [{', '.join(shown_values)}]"
+    else:
+        yield f"accepted: {report.claim}" + "".join(f" is {v}" for v in shown_values)
+    yield f"{report.regions:,} regions, their maps composed exactly; {report.seconds:.2f} s"
 
 
 def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:

@@ -21,6 +21,7 @@ from polyrank_cli.options import (
 )
 from polyrank_cli.rationals import ROUNDED, short_point
 from polyrank_cli.verify_function import (
+    Asked,
     Said,
     difference_said,
     equal_said,
@@ -115,7 +116,7 @@ def verify_command(
     PROPERTY is a VNN-LIB file, 1.0 or 2.0: what may not happen; --box and the other domains leave
     out inputs outside of them. --argmax, --lower and --upper state a property of the outputs on a
     domain instead; --monotone and --equal are proved on every region; --lipschitz and --difference
-    ask for a number.
+    ask for a number. -o keeps the answer for polyrank check, with --proof what proves it.
 
     Exit status: 0 holds (or the number is proved), 5 violated, 3 unknown (the time limit, or an
     unbounded domain), 1 error, 2 wrong usage, 130 interrupted.
@@ -143,8 +144,6 @@ def verify_command(
     if of is not None and not bounds and monotone is None:
         raise typer.BadParameter("--of goes with --lower, --upper or --monotone")
     whole = monotone is not None or equal or lipschitz or difference
-    if whole and output is not None:
-        raise typer.BadParameter("-o keeps verdicts about outputs; this one is printed only")
     if whole and difference is None and time is not None:
         raise typer.BadParameter("--time does not go with what is proved on every region")
     if proof and output is None:
@@ -153,10 +152,9 @@ def verify_command(
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
         if whole:
+            asked_of = Asked(network, loaded, where, reading, jobs, output, proof)
             with stage_line(quiet=quiet or as_json):
-                said = _whole_function(
-                    loaded, where, reading, monotone, equal, lipschitz, difference, of, time, jobs
-                )
+                said = _whole_function(asked_of, monotone, equal, lipschitz, difference, of, time)
             typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
             raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
@@ -192,26 +190,23 @@ def verify_command(
 
 
 def _whole_function(
-    network: Network,
-    where: Domain,
-    reading: Reading,
+    asked: Asked,
     monotone: int | None,
     equal: Path | None,
     lipschitz: Norm | None,
     difference: Path | None,
     of: int | None,
     time: float | None,
-    jobs: int | None,
 ) -> Said:
     if monotone is not None:
-        return monotone_said(network, where, monotone, of or 0, jobs)
+        return monotone_said(asked, monotone, of or 0)
     if equal is not None:
-        return equal_said(network, equal, reading, where, jobs)
+        return equal_said(asked, equal)
     if lipschitz is not None:
-        return lipschitz_said(network, where, lipschitz.value, jobs)
+        return lipschitz_said(asked, lipschitz.value)
     if difference is None:
         raise AssertionError("no property is named")
-    return difference_said(network, difference, reading, where, time, jobs)
+    return difference_said(asked, difference, time)
 
 
 def _own_property(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +15,52 @@ if TYPE_CHECKING:
     from polyrank.polyhedra.domain import Domain
     from polyrank_cli.options import Reading
 
-__all__ = ["Said", "difference_said", "equal_said", "lipschitz_said", "monotone_said"]
+__all__ = ["Asked", "Said", "difference_said", "equal_said", "lipschitz_said", "monotone_said"]
 
 #: The object of ``--json``, the lines of text, the exit status.
 Said = tuple[dict[str, Any], list[str], int]
 
 
-def monotone_said(
-    network: Network, domain: Domain, input_: int, output: int, jobs: int | None
-) -> Said:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of which network, and what is kept of the answer.
+
+    Attributes
+    ----------
+    file : Path
+        Of the network.
+    network : Network
+    domain : Domain
+    reading : Reading
+    jobs : int or None
+    output : Path or None
+    proof : bool
+    """
+
+    file: Path
+    network: Network
+    domain: Domain
+    reading: Reading
+    jobs: int | None
+    output: Path | None
+    proof: bool
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Arguments of every function that answers."""
+        return {
+            "jobs": self.jobs,
+            "out": self.output,
+            "proof": self.proof,
+            "network_file": self.reading.record(self.file),
+        }
+
+
+def monotone_said(asked: Asked, input_: int, output: int) -> Said:
     """Whether an output is non-decreasing in an input."""
     from polyrank.verification.gradients import monotone  # noqa: PLC0415
 
-    found = monotone(network, domain, input_=input_, output=output, jobs=jobs)
+    found = monotone(asked.network, asked.domain, input_=input_, output=output, **asked.kept)
     what = f"output {output} is non-decreasing in input {input_}"
     points = None
     lines = [f"holds: {what}, on all of the {found.regions:,} regions"]
@@ -44,12 +78,12 @@ def monotone_said(
     return shown_object, lines, 0 if found.holds else VIOLATED
 
 
-def lipschitz_said(network: Network, domain: Domain, norm: str, jobs: int | None) -> Said:
+def lipschitz_said(asked: Asked, norm: str) -> Said:
     """The least Lipschitz constant."""
     from polyrank.network.rational import nearest_float  # noqa: PLC0415
     from polyrank.verification.gradients import lipschitz  # noqa: PLC0415
 
-    found = lipschitz(network, domain, norm, jobs=jobs)
+    found = lipschitz(asked.network, asked.domain, norm, **asked.kept)
     square = norm == "2"
     if square:
         value = f"{root_text(found.lower)} (proved: its square is in [lower, upper] of --json)"
@@ -75,13 +109,17 @@ def lipschitz_said(network: Network, domain: Domain, norm: str, jobs: int | None
     return said, lines, 0
 
 
-def equal_said(
-    network: Network, other: Path, reading: Reading, domain: Domain, jobs: int | None
-) -> Said:
+def equal_said(asked: Asked, other: Path) -> Said:
     """Whether two networks are the same function."""
     from polyrank.verification.pair import same_function  # noqa: PLC0415
 
-    found = same_function(network, reading.load(other), domain, jobs=jobs)
+    found = same_function(
+        asked.network,
+        asked.reading.load(other),
+        asked.domain,
+        **asked.kept,
+        second_file=asked.reading.record(other),
+    )
     said: dict[str, Any] = {
         "verdict": "holds" if found.same else "violated",
         "property": f"the same function as {other.name}",
@@ -102,31 +140,19 @@ def equal_said(
     return said, lines, VIOLATED
 
 
-def difference_said(
-    network: Network,
-    other: Path,
-    reading: Reading,
-    domain: Domain,
-    seconds: float | None,
-    jobs: int | None,
-) -> Said:
+def difference_said(asked: Asked, other: Path, seconds: float | None) -> Said:
     """The greatest difference of an output of two networks."""
-    from polyrank.verification.maximum import greatest  # noqa: PLC0415
-    from polyrank.verification.pair import difference_network  # noqa: PLC0415
+    from polyrank.verification.pair import greatest_difference  # noqa: PLC0415
 
-    pair = difference_network(network, reading.load(other))
-    outputs = pair.widths[-1]
-    best, certified, at = None, True, 0
-    for j in range(outputs):
-        for sign in (1, -1):
-            weights = [sign if i == j else 0 for i in range(outputs)]
-            limit = math.inf if seconds is None else seconds / (2 * outputs)
-            found = greatest(pair, domain, weights, seconds=limit, jobs=jobs)
-            certified = certified and found.certified
-            if best is None or found.value > best.value:
-                best, at = found, j
-    if best is None:
-        raise AssertionError("a network has an output")
+    best = greatest_difference(
+        asked.network,
+        asked.reading.load(other),
+        asked.domain,
+        seconds=math.inf if seconds is None else seconds,
+        **asked.kept,
+        second_file=asked.reading.record(other),
+    )
+    certified, at = best.certified, best.index // 2
     state = "certified" if certified else "not settled"
     how = f"{state}: the greatest difference of an output is "
     how += "exactly" if certified else "at least"

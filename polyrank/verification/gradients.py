@@ -11,8 +11,10 @@ NeurIPS 2020, theorem 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,8 +29,8 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.inputs import in_domain
 from polyrank.polyhedra.violation import satisfied
 from polyrank.posed.branch import Branch
-from polyrank.regions.enumerate import enumerate_regions
 from polyrank.regions.run import Run
+from polyrank.verification.function_store import FunctionStore
 
 __all__ = ["Lipschitz", "Monotone", "lipschitz", "monotone"]
 
@@ -85,8 +87,8 @@ class Monotone:
     regions: int
 
 
-def _enumerated(network: Network, domain: Domain, jobs: int | None) -> Run:
-    run = enumerate_regions(network, domain, jobs=jobs)
+def _enumerated(network: Network, domain: Domain, jobs: int | None, store: FunctionStore) -> Run:
+    run = store.regions(network, domain, jobs)
     if run.dimension != network.input_dim:
         raise UnsupportedError(
             f"the domain has dimension {run.dimension} in R^{network.input_dim}: gradients are "
@@ -143,8 +145,16 @@ def monotone(
     output: int,
     increasing: bool = True,
     jobs: int | None = None,
+    out: str | PathLike[str] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
 ) -> Monotone:
     """Whether an output is non-decreasing (or non-increasing) in an input on a convex domain.
+
+    Parameters
+    ----------
+    out, proof, network_file
+        As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
 
     Raises
     ------
@@ -158,7 +168,10 @@ def monotone(
             f"there is no input {input_} or no output {output}: the network has "
             f"{network.input_dim} and {network.widths[-1]}"
         )
-    run = _enumerated(network, domain, jobs)
+    where = None if out is None else Path(out)
+    store = FunctionStore(where, network, domain, proof=proof, network_file=network_file)
+    run = _enumerated(network, domain, jobs, store)
+    claim = {"kind": "monotone", "input": input_, "output": output, "increasing": increasing}
     branch = Branch(network, run.origin, run.basis)
     sign = 1 if increasing else -1
     depth = len(network.layers)
@@ -169,8 +182,11 @@ def monotone(
             exact = sign * branch.linear_part(depth, bits[r] > 0)[output, input_]
             if exact < 0:
                 points = _falling(network, run, row + r, input_, output, sign)
+                shown = [[str(v) for v in point] for point in points]
+                store.finish(claim, {"verdict": "violated", "points": shown})
                 return Monotone(False, output, input_, points, run.count)
         row += len(bits)
+    store.finish(claim, {"verdict": "holds", "points": None})
     return Monotone(True, output, input_, None, run.count)
 
 
@@ -200,7 +216,14 @@ def _falling(
 
 
 def lipschitz(
-    network: Network, domain: Domain, norm: Any = "2", *, jobs: int | None = None
+    network: Network,
+    domain: Domain,
+    norm: Any = "2",
+    *,
+    jobs: int | None = None,
+    out: str | PathLike[str] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
 ) -> Lipschitz:
     """The least Lipschitz constant of the network on a convex domain.
 
@@ -208,6 +231,8 @@ def lipschitz(
     ----------
     norm : "1", "2" or "inf"
         The same norm for inputs and outputs.
+    out, proof, network_file
+        As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
 
     Raises
     ------
@@ -226,7 +251,9 @@ def lipschitz(
     """
     if norm not in ("1", "2", "inf"):
         raise UnsupportedError(f"the norm is {norm!r}; it can be '1', '2' or 'inf'")
-    run = _enumerated(network, domain, jobs)
+    where = None if out is None else Path(out)
+    store = FunctionStore(where, network, domain, proof=proof, network_file=network_file)
+    run = _enumerated(network, domain, jobs, store)
     branch = Branch(network, run.origin, run.basis)
     depth = len(network.layers)
     lower = upper = fmpq(-1)
@@ -246,6 +273,13 @@ def lipschitz(
                 best = min(nearest_float(lower), _GREATEST) * (1 - 2.0**-50)
         row += len(bits)
     witness = tuple(_witness(run, at))
+    found = {
+        "verdict": "certified",
+        "lower": str(lower),
+        "upper": str(max(lower, upper)),
+        "witness": [str(v) for v in witness],
+    }
+    store.finish({"kind": "lipschitz", "norm": norm}, found)
     return Lipschitz(norm, lower, max(lower, upper), witness, run.count, exact)
 
 

@@ -9,9 +9,11 @@ region is used once, so it ends.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flint import fmpq, fmpq_mat
@@ -30,12 +32,12 @@ from polyrank.verification.counterexample import ambient
 from polyrank.verification.frame import Empty, Frame, frame
 from polyrank.verification.verify import verify
 
-__all__ = ["Greatest", "greatest"]
+__all__ = ["Greatest", "greatest", "greatest_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Greatest:
-    """The maximum of ``Σ w_j y_j``.
+    """The maximum of ``Σ w_j y_j``, or of several such functions.
 
     **Proves**: it is at least ``value``, which ``x`` attains exactly, and no more if ``certified``.
 
@@ -43,6 +45,8 @@ class Greatest:
     ----------
     value : fmpq
     x : tuple of fmpq
+    index : int
+        Number of the function that has this value at ``x``.
     certified : bool
     boxes : int
         Of all trees.
@@ -51,6 +55,7 @@ class Greatest:
 
     value: fmpq
     x: tuple[fmpq, ...]
+    index: int
     certified: bool
     boxes: int
     seconds: float
@@ -88,38 +93,84 @@ def greatest(
     >>> found.value, found.x, found.certified
     (1, (-1,), True)
     """
+    return greatest_of(network, domain, [weights], seconds=seconds, jobs=jobs)
+
+
+def greatest_of(
+    network: Network,
+    domain: Domain,
+    functions: Sequence[Sequence[Any]],
+    *,
+    seconds: float = math.inf,
+    jobs: int | None = None,
+    out: Path | None = None,
+    proof: bool = False,
+) -> Greatest:
+    """The maximum of several linear functions of the outputs on a domain, as one question.
+
+    Parameters
+    ----------
+    functions : sequence of sequences of numbers
+        The weights of each, one for every output.
+    seconds, jobs
+        As for :func:`greatest`.
+    out, proof
+        Where the verdict goes that nothing exceeds the maximum, and whether with its proof.
+
+    Raises
+    ------
+    EmptyDomainError, UnsupportedError
+        As :func:`greatest`.
+    """
     begun = time.perf_counter()
     where = frame(domain, network.input_dim)
     if isinstance(where, Empty):
         raise EmptyDomainError("the domain is empty, so nothing has a maximum on it")
     if where.lower is None:
         raise UnsupportedError("the domain is unbounded; a maximum may not exist: bound it")
-    factors = tuple((j, to_fmpq(w)) for j, w in enumerate(weights) if to_fmpq(w) != 0)
-    point = _climbed(network, where, factors, where.interior)
+    factors = [
+        tuple((j, to_fmpq(w)) for j, w in enumerate(weights) if to_fmpq(w) != 0)
+        for weights in functions
+    ]
+    index, _ = _best(network, ambient(where, where.interior), factors)
+    point = _climbed(network, where, factors[index], where.interior)
     boxes = 0
     while True:
         x = ambient(where, point)
-        value = _value(network, x, factors)
-        exceeded = (OutputRow(tuple((j, -w) for j, w in factors), -value, strict=True),)
-        disjuncts = (exceeded,) if factors else ()
+        index, value = _best(network, x, factors)
+        exceeded = [
+            (OutputRow(tuple((j, -w) for j, w in each), -value, strict=True),)
+            for each in factors
+            if each
+        ]
         specification = specification_of(
             f"at most {value}",
             network.input_dim,
             network.widths[-1],
-            (Question(domain, disjuncts),),
+            (Question(domain, tuple(exceeded)),),
         )
         left = max(0.0, seconds - (time.perf_counter() - begun))
-        found = verify(network, specification, seconds=left, jobs=jobs)
+        found = verify(network, specification, seconds=left, jobs=jobs, out=out, proof=proof)
         boxes += found.boxes
         if found.counterexample is None:
             spent = time.perf_counter() - begun
-            return Greatest(value, tuple(x), found.verdict == "holds", boxes, spent)
-        point = _climbed(network, where, factors, _coordinates(where, found.counterexample.x))
+            return Greatest(value, tuple(x), index, found.verdict == "holds", boxes, spent)
+        if out is not None:
+            shutil.rmtree(out)  # the verdict on a value that is not the maximum
+        index, _ = _best(network, found.counterexample.x, factors)
+        point = _climbed(
+            network, where, factors[index], _coordinates(where, found.counterexample.x)
+        )
 
 
-def _value(network: Network, x: Sequence[fmpq], factors: tuple[tuple[int, fmpq], ...]) -> fmpq:
+def _best(
+    network: Network, x: Sequence[fmpq], factors: Sequence[tuple[tuple[int, fmpq], ...]]
+) -> tuple[int, fmpq]:
+    """Which function is greatest at an input, and its value."""
     y = forward_exact(network, x)
-    return sum((w * y[j] for j, w in factors), fmpq(0))
+    values = [sum((w * y[j] for j, w in each), fmpq(0)) for each in factors]
+    best = max(values)
+    return values.index(best), best
 
 
 def _coordinates(where: Frame, x: Sequence[fmpq]) -> fmpq_mat:

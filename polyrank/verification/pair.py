@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -16,10 +20,11 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.inputs import in_domain
 from polyrank.polyhedra.violation import satisfied
 from polyrank.posed.branch import Branch
-from polyrank.regions.enumerate import enumerate_regions
 from polyrank.regions.run import Run
+from polyrank.verification.function_store import FunctionStore
+from polyrank.verification.maximum import Greatest, greatest_of
 
-__all__ = ["Equivalence", "difference_network", "same_function"]
+__all__ = ["Equivalence", "difference_network", "greatest_difference", "same_function"]
 
 
 def difference_network(first: Network, second: Network) -> Network:
@@ -107,9 +112,24 @@ class Equivalence:
 
 
 def same_function(
-    first: Network, second: Network, domain: Domain, *, jobs: int | None = None
+    first: Network,
+    second: Network,
+    domain: Domain,
+    *,
+    jobs: int | None = None,
+    out: str | PathLike[str] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
+    second_file: Mapping[str, Any] | None = None,
 ) -> Equivalence:
     """Whether two networks are one function on a domain: a proof, or a point where they differ.
+
+    Parameters
+    ----------
+    out, proof, network_file
+        As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
+    second_file : mapping, optional
+        As ``network_file``, of the second network.
 
     Raises
     ------
@@ -127,7 +147,17 @@ def same_function(
     True
     """
     pair = difference_network(first, second)
-    run = enumerate_regions(pair, domain, jobs=jobs)
+    store = FunctionStore(
+        None if out is None else Path(out),
+        first,
+        domain,
+        proof=proof,
+        network_file=network_file,
+        second=second,
+        second_file=second_file,
+    )
+    run = store.regions(pair, domain, jobs)
+    claim = {"kind": "equal"}
     branch = Branch(pair, run.origin, run.basis)
     depth = len(pair.layers)
     words = (word for block in run.codewords() for word in block)
@@ -137,9 +167,11 @@ def same_function(
             continue
         x = _differing(pair, image, witness, run)
         outputs = forward_exact(first, x), forward_exact(second, x)
+        store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
         return Equivalence(False, tuple(x), outputs, run.count)
     if not run.certified:
         raise UncertifiedError(f"{run.undecided} cells are undecided, so regions may be missing")
+    store.finish(claim, {"verdict": "holds", "point": None})
     return Equivalence(True, None, None, run.count)
 
 
@@ -160,3 +192,70 @@ def _differing(pair: Network, image: fmpq_mat, witness: fmpq_mat, run: Run) -> S
         if satisfied(inside, moved, ()) and any(v != 0 for v in forward_exact(pair, moved)):
             return moved
         step /= 2
+
+
+def greatest_difference(
+    first: Network,
+    second: Network,
+    domain: Domain,
+    *,
+    seconds: float = math.inf,
+    jobs: int | None = None,
+    out: str | PathLike[str] | None = None,
+    proof: bool = False,
+    network_file: Mapping[str, Any] | None = None,
+    second_file: Mapping[str, Any] | None = None,
+) -> Greatest:
+    """The greatest magnitude of a difference of outputs, ``max |first(x)_j − second(x)_j|``.
+
+    ``index // 2`` of what is returned is j; the difference is negative at ``x`` where ``index`` is
+    odd.
+
+    Parameters
+    ----------
+    seconds, jobs, out, proof, network_file
+        As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
+    second_file : mapping, optional
+        As ``network_file``, of the second network.
+
+    Raises
+    ------
+    NetworkError
+        If their shapes differ.
+    EmptyDomainError, UnsupportedError
+        If the domain has no point, or is unbounded.
+
+    Examples
+    --------
+    >>> import polyrank as pr
+    >>> one = pr.Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    >>> two = pr.Network.from_arrays([[[1.0]], [[1.0]]], [["-1/3"], [0.0]])
+    >>> found = greatest_difference(one, two, pr.Box(-1, 1))
+    >>> found.value, found.certified
+    (1/3, True)
+    """
+    pair = difference_network(first, second)
+    store = FunctionStore(
+        None if out is None else Path(out),
+        first,
+        domain,
+        proof=proof,
+        network_file=network_file,
+        second=second,
+        second_file=second_file,
+    )
+    m = pair.widths[-1]
+    functions = [[sign * (i == j) for i in range(m)] for j in range(m) for sign in (1, -1)]
+    found = greatest_of(
+        pair, domain, functions, seconds=seconds, jobs=jobs, out=store.verdict, proof=proof
+    )
+    store.finish(
+        {"kind": "difference"},
+        {
+            "verdict": "certified" if found.certified else "unknown",
+            "value": str(found.value),
+            "output": found.index // 2,
+            "x": [str(v) for v in found.x],
+        },
+    )
+    return found

@@ -104,7 +104,7 @@ def test_unbounded(polyrank, plane):
         (["--upper", "1", "--argmax", "0"], "name one"),
         (["--monotone", "0", "--lipschitz", "2"], "name one"),
         (["--lipschitz", "3"], "is not one of"),
-        (["--lipschitz", "2", "-o", "run"], "printed only"),
+        (["--lipschitz", "2", "--proof"], "name a directory"),
         (["--lipschitz", "2", "--time", "5"], "--time does not go with"),
         (["--monotone", "0", "--time", "5"], "--time does not go with"),
         (["FILE", "--proof"], "name a directory"),
@@ -237,3 +237,25 @@ def test_a_file_that_onnxruntime_does_not_run(polyrank, plane, tmp_path):
     (line,) = [v for v in found.out.splitlines() if v.startswith("onnxruntime: ")]
     assert line.startswith("onnxruntime: not run; ")
     assert "IR version" in line
+
+
+def test_statements_about_functions_are_checked(polyrank, plane, tmp_path):
+    box = ["--box", "-1", "1"]
+    for name, asked, status, says in (
+        ("m", ["--monotone", "1"], 0, "accepted: output 0 is non-decreasing in input 1\n"),
+        ("l", ["--lipschitz", "inf"], 0, "accepted: the least Lipschitz constant, norm inf is 4\n"),
+        ("s", ["--lipschitz", "2"], 0, "accepted: the square of the least Lipschitz constant, "),
+        ("e", ["--equal", plane], 0, "accepted: the two networks are one function\n"),
+        ("d", ["--difference", plane], 0, "accepted: the greatest difference of an output is 0\n"),
+    ):
+        out = tmp_path / name
+        found = polyrank("verify", plane, *asked, *box, "-o", out, "--proof")
+        assert found.status == status
+        checked = polyrank("check", out)
+        assert (checked.status, checked.out[: len(says)]) == (0, says)
+        shown = json.loads(polyrank("check", out, "--json").out)
+        assert shown["verdict"] == "accepted"
+        assert polyrank("verify", plane, *asked, *box, "-o", out).status == 1  # it exists
+    bare = tmp_path / "bare"
+    assert polyrank("verify", plane, "--monotone", "1", *box, "-o", bare).status == 0
+    assert polyrank("check", bare).status == 3
