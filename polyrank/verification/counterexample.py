@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,8 +125,10 @@ def robust(
     """A violation near a violation, farther inside and in float32, where there is one."""
     for share in _SHARES:
         moved = point + (frame.interior - point) * share
-        near = [fmpq_from_float(_float32(nearest_float(v))) for v in moved.entries()]
-        found = fmpq_mat(len(near), 1, near)
+        rounded = [_float32(nearest_float(v)) for v in moved.entries()]
+        if not all(map(math.isfinite, rounded)):
+            continue  # beyond the range of float32
+        found = fmpq_mat(len(rounded), 1, list(map(fmpq_from_float, rounded)))
         kept = exact_violation(network, specification, frame, found)
         if kept is not None and kept == found:
             return kept

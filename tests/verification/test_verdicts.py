@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 import polyrank as pr
 from polyrank.errors import UnsupportedError
-from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import RationalArray
 from polyrank.polyhedra.violation import violation_of
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.verification.properties import argmax_constant, output_bounds
@@ -74,63 +72,6 @@ def test_a_closed_violation_that_is_only_touched(network):
         assert found.verdict == verdict
         if verdict == "violated":
             _checked(network, found, lower, upper, lambda y, b=bound: y[0] >= b)
-
-
-def _array(values, shape) -> RationalArray:
-    return RationalArray.from_rationals(values, shape)
-
-
-def _layer(weight, bias, slope) -> Layer:
-    m, n = len(weight), len(weight[0])
-    flat = [v for row in weight for v in row]
-    return Layer(
-        _array(flat, (m, n)), _array(bias, (m,)), _array([slope] * m, (m,)), _array([1] * m, (m,))
-    )
-
-
-def _hidden(rng: np.random.Generator, d: int, depth: Fraction, height: Fraction) -> pr.Network:
-    """``depth − height · bump(x)``, a bump of height 1 and width 2⁻¹⁰ around a random point.
-
-    Away from it the output is ``depth``; at it, ``depth − height``, exactly.
-    """
-    at = [Fraction(int(v), 2**12) for v in rng.integers(-(2**11), 2**11, d)]
-    wide = Fraction(2**10)
-    first, bias = [], []
-    for l in range(d):
-        for s in (1, -1):
-            first.append([s * wide if j == l else Fraction(0) for j in range(d)])
-            bias.append(-s * wide * at[l])
-    # 1 − Σ |wide (x − at)| > 0 only near the point
-    second = [[Fraction(-1)] * (2 * d)]
-    return Network(
-        (
-            _layer(first, bias, 0),
-            _layer(second, [Fraction(1)], 0),
-            _layer([[-height]], [depth], 1),
-        ),
-        "hidden",
-    )
-
-
-@pytest.mark.parametrize("d", [1, 2, 3])
-@pytest.mark.parametrize("seed", range(4))
-def test_a_hidden_counterexample_is_found_and_a_near_miss_is_safe(d, seed):
-    """SoundnessBench: the output is ``depth − height`` at one point, and ``depth`` elsewhere."""
-    rng = np.random.default_rng(seed)
-    depth = Fraction(1, 1000)
-    domain = pr.Box(-1, 1)
-    for gap, verdict in (
-        (Fraction(1, 10**9), "violated"),
-        (Fraction(1, 10**25), "violated"),
-        (Fraction(0), "holds"),
-        (Fraction(-1, 10**25), "holds"),
-    ):
-        network = _hidden(rng, d, depth, depth + gap)
-        safe = output_bounds(network, domain, lower=0)
-        found = pr.verify(network, safe, jobs=1 + seed % 2)
-        assert found.verdict == verdict, (d, seed, gap)
-        if verdict == "violated":
-            _checked(network, found, (-1,) * d, (1,) * d, lambda y: y[0] < 0)
 
 
 def test_argmax():
