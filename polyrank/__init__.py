@@ -11,10 +11,11 @@ The names below are loaded on first use, so that ``import polyrank`` is light::
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.api.questions import at, homology, sample, slice_regions
+    from polyrank.api.questions import at, homology, sample, slice  # noqa: A004
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
@@ -83,13 +84,14 @@ __all__ = [
     "load",
     "maximum_rank",
     "minimum_rank",
+    "minrank",
     "open_run",
     "random_network",
     "resume_run",
     "sample",
     "save",
     "separate",
-    "slice_regions",
+    "slice",
     "verify",
     "vnnlib_domain",
 ]
@@ -140,15 +142,26 @@ _HOME = {
     "sample": "polyrank.api.questions",
     "save": "polyrank.network.formats",
     "separate": "polyrank.image.separate",
-    "slice_regions": "polyrank.api.questions",
+    "slice": "polyrank.api.questions",
     "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",
 }
 
 
+#: Rooms that can be called.
+_ROOMS = {"image", "minrank"}
+#: Old names: they work for one version.
+_RENAMED = {"slice_regions": "slice"}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "image":  # a room that can be called
-        return importlib.import_module("polyrank.image")
+    if name in _ROOMS:
+        return importlib.import_module(f"polyrank.{name}")
+    if name in _RENAMED:
+        today = _RENAMED[name]
+        text = f"polyrank.{name} is polyrank.{today} now; the old name goes with the next version"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return __getattr__(today)
     try:
         home = _HOME[name]
     except KeyError:

@@ -19,6 +19,7 @@ class ColourBy(StrEnum):
     """What the colours say."""
 
     rank = "rank"
+    ambient_rank = "ambient-rank"
     linear_region = "linear-region"
     output_class = "class"
 

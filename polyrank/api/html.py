@@ -1,4 +1,4 @@
-"""What a notebook shows of a run: small tables."""
+"""What a notebook shows of a network and of a run: small tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from polyrank.report.network import network_rows
 from polyrank.report.summary import depth, format_histogram, layer_summary, verdict
 
 if TYPE_CHECKING:
+    from polyrank.network.normal_form import Network
     from polyrank.regions.run import Run
 
-__all__ = ["html_table", "run_html"]
+__all__ = ["html_table", "network_html", "run_html"]
 
 #: Counting the regions of the first layers reads every row: only of runs up to this size.
 _MOST_ROWS = 1_000_000
@@ -43,6 +45,12 @@ def run_html(run: Run) -> str:
         f"<div><b>{escape(title)}</b>: {escape(verdict(run))}; {escape(depth(run))}</div>"
         + html_table(head, rows)
     )
+
+
+def network_html(network: Network) -> str:
+    """The layers of a network: units, hyperplanes, activations."""
+    title = f"{network.name} {'-'.join(map(str, network.widths))}"
+    return f"<div><b>{escape(title)}</b></div>" + html_table(*network_rows(network))
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

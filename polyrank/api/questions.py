@@ -10,6 +10,9 @@ import numpy as np
 from polyrank.api.run import Run, enumerate_regions
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
+from polyrank.minrank.maximum import maximum_rank
+from polyrank.minrank.minimum import minimum_rank
+from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, WholeSpace
@@ -23,7 +26,7 @@ from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 
-__all__ = ["at", "homology", "sample", "slice_regions"]
+__all__ = ["at", "homology", "minrank", "sample", "slice"]
 
 
 def at(
@@ -98,7 +101,9 @@ def sample(network: Network, points: Any, *, jobs: int | None = None) -> Estimat
     return sample_blocks(network, array_blocks(table), workers=workers)
 
 
-def slice_regions(network: Network, points: Any, *, extended: bool = False, **options: Any) -> Run:
+def slice(  # noqa: A001  (the name of the verb)
+    network: Network, points: Any, *, extended: bool = False, **options: Any
+) -> Run:
     """Every region on the segment or triangle of two or three points, certified.
 
     Parameters
@@ -121,7 +126,33 @@ def slice_regions(network: Network, points: Any, *, extended: bool = False, **op
     table = np.atleast_2d(np.asarray(points))
     check_inputs(table, network)
     domain = slice_through(chosen_points(table, None), extended=extended)
-    return enumerate_regions(network, domain, **options)
+    notes = {"slice": {"file": "", "rows": None}, **options.pop("notes", {})}
+    return enumerate_regions(network, domain, notes=notes, **options)
+
+
+def minrank(
+    network: Network, domain: Domain | None = None, *, greatest: bool = False, **options: Any
+) -> MinimumRank | MaximumRank:
+    """The least rank through a layer over all regions, or with ``greatest`` the greatest.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain, optional
+        Default: R^n.
+    greatest : bool
+        :func:`polyrank.maximum_rank` instead of :func:`polyrank.minimum_rank`.
+    **options
+        Those of the function: ``layer``, ``seconds``, ``below`` …
+
+    Examples
+    --------
+    >>> net = Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[-1.0, -1.0], [0.0]])
+    >>> minrank(net).lower, minrank(net, greatest=True).upper
+    (0, 1)
+    """
+    ask = maximum_rank if greatest else minimum_rank
+    return ask(network, domain, **options)
 
 
 def homology(

@@ -293,8 +293,8 @@ class Run(RegionRun):
         network : Network, optional
             The network of the run.
         **options
-            Those of :func:`polyrank.report.map.draw_map` (``colour``, ``values``, ``points``,
-            ``window``, ``ax`` …) or, in one dimension,
+            Those of :func:`polyrank.report.map.draw_map` (``colour`` or ``color``, ``values``,
+            ``points``, ``window``, ``ax`` …) or, in one dimension,
             :func:`polyrank.report.line_map.draw_line_map` (``layer``, ``ax``).
 
         Raises
@@ -307,6 +307,8 @@ class Run(RegionRun):
         from polyrank.report.line_map import draw_line_map  # noqa: PLC0415  (know matplotlib)
         from polyrank.report.map import draw_map  # noqa: PLC0415
 
+        if "color" in options:
+            options["colour"] = options.pop("color")
         if self.dimension == 1 and not self.lineality:
             return draw_line_map(self.regions(network), **options)
         return draw_map(self.regions(network), **options)

@@ -4,24 +4,6 @@ The room is callable: ``polyrank.image(network, manifold)`` is :func:`polyrank.a
 as every name of ``polyrank`` is one of the facade.
 """
 
-from __future__ import annotations
+from polyrank.room import call_by
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from polyrank.api.images import Images
-
-
-class _Room(ModuleType):
-    def __call__(self, *arguments: Any, **options: Any) -> Images:
-        """The images of a manifold and their homology."""
-        facade = importlib.import_module("polyrank.api.images")
-        found: Images = facade.image(*arguments, **options)
-        return found
-
-
-# a function polyrank.image would be replaced by this room as soon as that is imported
-sys.modules[__name__].__class__ = _Room
+call_by(__name__, "polyrank.api.images", "image")

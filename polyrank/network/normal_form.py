@@ -188,6 +188,11 @@ class Network:
             f"{sum(self.bits)} hyperplanes)"
         )
 
+    def _repr_html_(self) -> str:
+        # the facade knows how tables look
+        shown: str = importlib.import_module("polyrank.api.html").network_html(self)
+        return shown
+
     def __call__(self, x: Any) -> Any:
         """The output at points, in floating point or exactly.
 

@@ -14,10 +14,11 @@ from polyrank.graph.linear_regions import linear_regions
 from polyrank.report.picture import EDGE
 from polyrank.report.plane_cells import Corners, PlaneCells, floats
 from polyrank.report.polygons import class_pieces
+from polyrank.sampling.slices import ambient_ranks
 
 __all__ = ["Colour", "Colouring", "by_values", "coloured", "rank_colour"]
 
-Colour = Literal["rank", "linear-region", "class"]
+Colour = Literal["rank", "ambient-rank", "linear-region", "class"]
 
 #: Rank 0, 1, ...: the lower, the darker; then the full rank and all above.
 _RANKS = ("#2f4b7c", "#6f93c3", "#a9c4e0", "#d3e1ee")
@@ -77,6 +78,13 @@ def coloured(
 ) -> Colouring:
     """The colouring by rank, linear region or class; the legend counts what is seen."""
     seen, shapes = cells.seen, cells.polygons
+    if colour == "ambient-rank":
+        # on R^n there may be many ranks: they have a colour bar
+        table = ambient_ranks(regions.run, regions.network).ranks
+        low, high = table.lower[:, layer - 1], table.upper[:, layer - 1]
+        bound = "" if (low == high).all() else " (upper bounds)"
+        n = regions.chart.n
+        return by_values(cells, high, f"rank through layer {layer} on all of R^{n}{bound}")
     if colour == "rank":
         largest = min(2, regions.chart.k)
         faces = {v: rank_colour(v, largest) for v in sorted(set(rank[seen].tolist()))}

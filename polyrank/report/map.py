@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from polyrank.regions.run import Run
+
 __all__ = ["draw_map"]
 
 _DOTS = (
@@ -46,9 +48,10 @@ def draw_map(
     Parameters
     ----------
     regions : Regions
-    colour : {"rank", "linear-region", "class"}
-        Colour by the rank of the map through the layer; by the linear regions of that map; or by
-        the class that the network's output gives, cut exactly along the decision boundary.
+    colour : {"rank", "ambient-rank", "linear-region", "class"}
+        Colour by the rank of the map through the layer; of a slice, by its rank on the whole input
+        space; by the linear regions of that map; or by the class that the network's output gives,
+        cut exactly along the decision boundary.
     layer : int, optional
         Of the ranks or maps; default: the last.
     below : int, optional
@@ -95,6 +98,7 @@ def draw_map(
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
         from matplotlib.lines import Line2D  # noqa: PLC0415
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
     rank = np.asarray(run.table.column(f"rank_{k}"))
     colouring = (
         coloured(regions, cells, colour, rank, k)
@@ -151,18 +155,55 @@ def draw_map(
         inside = np.asarray(((dots >= low) & (dots <= high)).all(axis=1), dtype=bool)
         handles += _scattered(axes, dots, kinds, inside)
     finish_axes(axes, regions.chart, (x0, x1, y0, y1))
+    _name_corners(axes, run, (x0, x1, y0, y1))
     listed = what if run.certified else f"{what} of those listed"
     axes.set_title(
         f"{run.network['name']}: {counted(run)}, {listed}", loc="left", fontsize=11, wrap=True
     )
     if colouring.scale is not None:
-        figure.colorbar(colouring.scale, ax=axes, label=label, shrink=0.8)
+        whole = MaxNLocator(integer=True) if colour == "ambient-rank" and values is None else None
+        figure.colorbar(colouring.scale, ax=axes, label=what, shrink=0.8, ticks=whole)
     if ax is None:
-        figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
+        _legend_below(figure, handles)
     elif handles:
         axes.legend(handles=handles, loc="upper right", fontsize=8)
     drawn: Figure = figure
     return drawn
+
+
+def _legend_below(figure: Any, handles: list[Any]) -> None:
+    """The legend of a figure, in as many columns as it is wide."""
+    longest = max((len(h.get_label()) for h in handles), default=0)
+    columns = max(1, min(4, int(figure.get_figwidth() * 14 / (longest + 6))))
+    figure.legend(
+        handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=columns
+    )
+
+
+def _name_corners(axes: Any, run: Run, frame: tuple[float, float, float, float]) -> None:
+    """Dots at the points that a slice goes through, which are u = 0, e_1 and e_2, with names."""
+    slice_ = run.manifest.get("notes", {}).get("slice")
+    if slice_ is None:
+        return
+    rows = slice_.get("rows") or [0, 1, 2]
+    for row, (x, y) in zip(rows, ((0, 0), (1, 0), (0, 1)), strict=True):
+        if not (frame[0] <= x <= frame[1] and frame[2] <= y <= frame[3]):
+            continue
+        axes.plot([x], [y], "o", color="black", ms=4, clip_on=False, zorder=5)
+        # beside the dot on the side that is away from the others, but within the frame
+        right = (x == 1 and frame[1] > x) or frame[0] == x
+        above = (y == 1 and frame[3] > y) or (y == 0 and frame[2] == y)
+        axes.annotate(
+            f"point {row}",
+            (x, y),
+            xytext=(6 if right else -6, 6 if above else -6),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom" if above else "top",
+            fontsize=9,
+            zorder=5,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7},
+        )
 
 
 def _check_points(points: NDArray[Any], labels: NDArray[Any] | None) -> None:

@@ -13,7 +13,7 @@ from polyrank.network.rational import to_fmpq
 from polyrank.regions.manifest import network_entry
 from polyrank.report.tables import plain_table
 
-__all__ = ["network_object", "network_table"]
+__all__ = ["network_object", "network_rows", "network_table"]
 
 
 def network_object(network: Network) -> dict[str, Any]:
@@ -48,6 +48,13 @@ def network_object(network: Network) -> dict[str, Any]:
 
 def network_table(network: Network, spelled: Callable[[fmpq], str] = str) -> str:
     """One line per layer of the normal form; ``spelled`` writes a slope."""
+    return plain_table(*network_rows(network, spelled))
+
+
+def network_rows(
+    network: Network, spelled: Callable[[fmpq], str] = str
+) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of :func:`network_table`."""
     rows = [
         [
             str(k),
@@ -59,7 +66,7 @@ def network_table(network: Network, spelled: Callable[[fmpq], str] = str) -> str
         ]
         for k, (layer, bits) in enumerate(zip(network.layers, network.bits, strict=True), 1)
     ]
-    return plain_table(["layer", "name", "units", "bits", "weights", "activation"], rows)
+    return ["layer", "name", "units", "bits", "weights", "activation"], rows
 
 
 def _slopes(layer: Layer) -> Counter[tuple[str, str]]:

@@ -40,12 +40,12 @@ def test_a_sample() -> None:
 
 def test_a_slice() -> None:
     # the diagonal from (-1, -1) to (1, 1) meets the lines at 0 and at 1/2
-    run = pr.slice_regions(_NET, [[-1, -1], [1, 1]])
+    run = pr.slice(_NET, [[-1, -1], [1, 1]])
     assert (run.count, run.certified) == (3, True)
-    whole = pr.slice_regions(_NET, [[-1, -1], [0.25, 0.25]], extended=True)
+    whole = pr.slice(_NET, [[-1, -1], [0.25, 0.25]], extended=True)
     assert whole.count == 3
     with pytest.raises(DomainError, match="dependent"):
-        pr.slice_regions(_NET, [[1, 1], [1, 1]])
+        pr.slice(_NET, [[1, 1], [1, 1]])
 
 
 def test_homology_of_a_collapsed_circle() -> None:
@@ -57,3 +57,23 @@ def test_homology_of_a_collapsed_circle() -> None:
         assert str(row.homology.one_point) == "Z, Z"  # an arc collapses to a point
     with pytest.raises(DomainError, match="rank must be at least 0"):
         pr.homology(_NET, "circle:24", below=0)
+
+
+def test_rooms_that_are_questions() -> None:
+    assert pr.minrank(_NET).lower == pr.minimum_rank(_NET).lower
+    assert pr.minrank(_NET, greatest=True, layer=1).upper == pr.maximum_rank(_NET, layer=1).upper
+    assert pr.minrank.__name__ == "polyrank.minrank"  # and the package is there all the same
+    assert pr.image(_NET, "circle:8").layers[0] is None
+
+
+def test_an_old_name_works_with_a_hint() -> None:
+    with pytest.warns(DeprecationWarning, match=r"polyrank\.slice now"):
+        assert pr.slice_regions is pr.slice
+    with pytest.raises(AttributeError, match="no attribute 'slices'"):
+        _ = pr.slices
+
+
+def test_a_network_answers_for_itself() -> None:
+    assert _NET.region_at(["1/3", "1/5"]).bits.tolist() == pr.at(_NET, ["1/3", "1/5"]).bits.tolist()
+    shown = _NET._repr_html_()
+    assert shown.count("<tr>") == 1 + len(_NET.layers)

@@ -127,3 +127,29 @@ def test_transposed_matrices_are_named() -> None:
         pr.Network.from_arrays(weights, [np.zeros(4), np.zeros(3)])
     square = pr.Network.from_arrays([np.eye(2), np.eye(2)], [np.zeros(2)] * 2)
     assert square.widths == (2, 2, 2)
+
+
+def test_a_slice_names_its_corners_and_shows_the_rank_on_the_whole_space() -> None:
+    # on R^3: (relu x, relu y, relu z) summed up in pairs; the slice is z = -1
+    net = network(layer(np.eye(3).tolist(), [0, 0, 0]), name="octants")
+    run = pr.slice(net, [[-1, -1, -1], [2, -1, -1], [-1, 2, -1]])
+    axes = _axes()
+    figure = run.plot(ax=axes, color="ambient-rank")
+    assert [t.get_text() for t in axes.texts] == ["point 0", "point 1", "point 2"]
+    bar = figure.axes[1]
+    assert bar.get_ylim() == (0.0, 2.0)  # z < 0 everywhere: at most x and y are live
+    assert bar.get_ylabel() == "rank through layer 1 on all of R^3"
+    inside = _axes()
+    run.plot(ax=inside, window=["1/10", "1/5", "1/10", "1/5"])
+    assert [t.get_text() for t in inside.texts] == []
+
+
+def test_corners_are_named_by_the_rows_that_were_chosen() -> None:
+    net = network(layer(np.eye(3).tolist(), [0, 0, 0]), name="octants")
+    points = np.array([[-1.0, -1, -1], [2, -1, -1], [-1, 2, -1]])
+    run = pr.slice(
+        net, points, notes={"slice": {"file": "p.npy", "rows": [4, 7, 9]}}, extended=True
+    )
+    axes = _axes()
+    run.plot(ax=axes, window=[-1, 2, -1, 2])
+    assert [t.get_text() for t in axes.texts] == ["point 4", "point 7", "point 9"]

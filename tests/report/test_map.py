@@ -91,5 +91,5 @@ def test_plain_numbers_are_taken() -> None:
     assert figure.axes[0].get_ylim() == (1 / 3, 1.0)
     with pytest.raises(UnsupportedError, match="a window is x_low x_high y_low y_high, got 2"):
         draw_map(regions, window=(0, 1))
-    with pytest.raises(UnsupportedError, match="colour 'red' is not one of rank, linear-region"):
+    with pytest.raises(UnsupportedError, match="colour 'red' is not one of rank, ambient-rank, "):
         draw_map(regions, colour="red")  # type: ignore[arg-type]
