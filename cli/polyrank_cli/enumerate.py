@@ -236,15 +236,10 @@ def _end(
 
 def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> None:
     """Make, keep and print the graph of a run, and leave with its status unless that is 0."""
-    from polyrank.graph.build import region_graph  # noqa: PLC0415
-    from polyrank.graph.store import save_graph  # noqa: PLC0415
     from polyrank.report.summary import run_object  # noqa: PLC0415
-    from polyrank_cli.graph import graph_object, leave, show_graph  # noqa: PLC0415
-    from polyrank_cli.progress import stage_line  # noqa: PLC0415
+    from polyrank_cli.graph import graph_object, leave, made_graph, show_graph  # noqa: PLC0415
 
-    with stage_line(quiet=quiet):
-        graph = region_graph(run, network)
-    save_graph(graph, network, run)
+    graph = made_graph(run, network, quiet=quiet or as_json)
     shown = graph_object(graph, run)
     if as_json:
         typer.echo(json.dumps({**run_object(run), "graph": shown}))

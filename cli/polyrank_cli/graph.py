@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import ERROR, UNDECIDED, sentences
+from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
 from polyrank_cli.options import JsonOption, QuietOption, Reading, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
+    from polyrank.network.normal_form import Network
     from polyrank.regions.run import Run
 
-__all__ = ["graph_command", "graph_object", "leave", "show_graph"]
+__all__ = ["graph_command", "graph_object", "leave", "made_graph", "show_graph"]
 
 
 def graph_command(
@@ -45,22 +46,20 @@ def graph_command(
     """Find the facets of every region of RUN and the edges between regions, certified.
 
     Of a run that is not certified it is the graph of the listed regions: facets that lead to others
-    are counted.
+    are counted. Where it takes a while, the regions that are done are kept in RUN/graph.tasks: the
+    same command goes on there after Ctrl-C, or whatever ended it.
 
     Exit status: 0 if every facet leads to a listed region or to the wall, 3 if the run itself is
     not certified, 1 if the closure check fails or something cannot be read.
     """
     # these load numpy and pyarrow, which have no place in --help
-    from polyrank.graph.build import region_graph  # noqa: PLC0415
     from polyrank.graph.linear_regions import linear_region_counts  # noqa: PLC0415
     from polyrank.graph.store import (  # noqa: PLC0415
         export_graph,
         has_graph,
         load_graph,
-        save_graph,
         stored_network,
     )
-    from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     quiet = quiet or as_json
     with sentences():
@@ -74,9 +73,7 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            with stage_line(quiet=quiet):
-                graph = region_graph(opened, loaded)
-            save_graph(graph, loaded, opened)
+            graph = made_graph(opened, loaded, quiet=quiet)
         if export is not None:
             export_graph(graph, opened, export)
         shown = graph_object(graph, opened)
@@ -88,6 +85,27 @@ def graph_command(
         else:
             show_graph(graph, shown)
     leave(graph, opened)
+
+
+def made_graph(run: Run, network: Network, *, quiet: bool) -> RegionGraph:
+    """Make the graph of a run, or go on making it, and write it into the run's directory."""
+    from polyrank.graph.build import region_graph  # noqa: PLC0415
+    from polyrank.graph.store import TASKS_NAME, save_graph  # noqa: PLC0415
+    from polyrank_cli.progress import stage_line  # noqa: PLC0415
+
+    if run.path is None:
+        raise AssertionError("a run that was opened has a directory")
+    tasks = run.path / TASKS_NAME
+    try:
+        with stage_line(quiet=quiet):
+            graph = region_graph(run, network, keep=tasks)
+    except KeyboardInterrupt:
+        if not tasks.exists():
+            raise
+        say(f"interrupted; what is done is in {tasks}, and polyrank graph {run.path} goes on")
+        raise typer.Exit(INTERRUPTED) from None
+    save_graph(graph, network, run)
+    return graph
 
 
 def leave(graph: RegionGraph, run: Run) -> None:

@@ -152,7 +152,7 @@ def _drawn(shown: Shown) -> Table:
         cells: list[ProgressBar | str] = [f"{shown.seconds:.0f} s", shown.name, *shown.facts]
     else:
         bar = ProgressBar(total=1.0, completed=shown.share, width=12)
-        cells = [bar, f"{100 * shown.share:.1f}%", shown.name, *shown.facts]
+        cells = [bar, f"{100 * shown.share:.1f}% {shown.name}", *shown.facts]
         if shown.left is not None:
             cells.append(f"about {spelled_time(shown.left)} left")
     line = Table.grid(padding=(0, 2))

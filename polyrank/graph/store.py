@@ -2,7 +2,7 @@
 
 ``<run>/graph/`` holds ``graph.json`` (closure check, counts, statistics), ``facets.npz``,
 ``edges.parquet`` and ``network.json``, the exact network, so that later questions need nothing
-else.
+else. While a graph is made ``<run>/graph.tasks/`` holds the regions that are done.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GRAPH_NAME",
     "NETWORKX_LIMIT",
+    "TASKS_NAME",
     "edges_table",
     "export_graph",
     "has_graph",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 GRAPH_NAME = "graph"
+#: Beside it while it is made: what a later call of ``polyrank graph`` goes on with.
+TASKS_NAME = "graph.tasks"
 _FORMAT = 2
 #: Most regions that are turned into networkx objects (about 2 kB each).
 NETWORKX_LIMIT = 200_000
@@ -162,6 +165,7 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
         if final.exists():
             shutil.rmtree(final)
         draft.rename(final)
+    shutil.rmtree(run.path / TASKS_NAME, ignore_errors=True)
     return final
 
 

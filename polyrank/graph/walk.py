@@ -69,6 +69,16 @@ class Walk:
         )  # fmt: skip
         self._handle = Handle(pointer, "polyrank_graph_free")
 
+    def link(
+        self, source: NDArray[np.int32], target: NDArray[np.int32], row: NDArray[np.int32]
+    ) -> None:
+        """Take in edges from earlier regions, which their targets need not find again.
+
+        They come first among the edges of :meth:`found`.
+        """
+        if not call("polyrank_graph_link", self._handle, source, target, row):
+            raise MemoryError("the edges of earlier regions do not fit into memory")
+
     def advance(self, begin: int, end: int) -> None:
         """Find the facets of the regions ``begin .. end − 1``."""
         if not call("polyrank_graph_walk", self._handle, begin, end):

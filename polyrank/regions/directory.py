@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from polyrank.errors import RunError
 
-__all__ = ["disk_errors", "new_directory"]
+__all__ = ["disk_errors", "new_directory", "sync_folder", "write_whole"]
 
 
 @contextmanager
@@ -49,3 +50,42 @@ def new_directory(path: str | Path) -> Iterator[Path]:
                 f"{directory} exists already; name a new directory or remove that one"
             ) from None
         yield directory
+
+
+def write_whole(file: Path, content: bytes, *, draft: Path | None = None) -> None:
+    """Write a file so that it stays, whole or not at all.
+
+    Parameters
+    ----------
+    file : Path
+    content : bytes
+    draft : Path, optional
+        Where it is written first, on the same disk; default: beside it, with ``.partial`` added.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then there is no draft either.
+    """
+    first = file.with_name(f"{file.name}.partial") if draft is None else draft
+    try:
+        with first.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        first.replace(file)
+    except OSError:
+        first.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that names in a folder stay, where the system knows how."""
+    if os.name != "posix" or not folder.is_dir():
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

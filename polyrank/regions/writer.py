@@ -11,7 +11,6 @@ The manifest says ``running`` until then.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from polyrank.cells.subtree import (
 )
 from polyrank.errors import RunError
 from polyrank.regions.crew import Ticket
-from polyrank.regions.directory import disk_errors, new_directory
+from polyrank.regions.directory import disk_errors, new_directory, sync_folder, write_whole
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.journal import JOURNAL_NAME, Journal
 from polyrank.regions.manifest import (
@@ -438,7 +437,7 @@ class RunWriter:
                 firsts.append(row)
             row += done.rows
         for folder in (REGIONS_NAME, PROOF_NAME):
-            _sync(self._root / folder)
+            sync_folder(self._root / folder)
         self._manifest["shards"] = shards
         if self._plan.proof:
             self._manifest["proof"] = {
@@ -498,17 +497,7 @@ class RunWriter:
     def _write(self, file: Path, content: bytes) -> None:
         """Write a file durably, or not at all."""
         # drafts lie outside of the folders that other programs read as a whole
-        draft = self._root / f"{file.name}.partial"
-        try:
-            with draft.open("wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            draft.replace(file)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        _sync(file.parent)
+        write_whole(file, content, draft=self._root / f"{file.name}.partial")
 
     def _shard(self, number: int) -> Path:
         return self._root / REGIONS_NAME / f"task-{number:06d}.parquet"
@@ -521,14 +510,3 @@ class RunWriter:
         if self._directory is None:
             raise AssertionError("a run in memory has no files")
         return self._directory
-
-
-def _sync(folder: Path) -> None:
-    """See to it that names in a folder stay, where the system knows how."""
-    if os.name != "posix" or not folder.is_dir():
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

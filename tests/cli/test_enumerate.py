@@ -233,7 +233,7 @@ def test_progress_on_a_terminal_only(polyrank, plane, monkeypatch):
     found = polyrank("enumerate", plane, *TASKS)
     assert "0.0% of the tree" in found.err
     assert "7 regions" in found.err
-    assert "0 undecided" in found.err
+    assert "undecided" not in found.err
 
 
 def test_a_run_in_memory_without_limits_needs_no_tasks(polyrank, plane, monkeypatch):

@@ -226,20 +226,6 @@ def test_an_image_is_printed_where_the_map_is_constant(
     assert "(0, 0, 0)" not in text
 
 
-def test_the_walk_shows_its_progress_on_a_terminal_only(
-    polyrank: Any, plane: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = tmp_path / "run"
-    polyrank("enumerate", plane, "-o", run, "-q")
-    assert "of the regions" not in polyrank("graph", run).err
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    for options, shown in (["--quiet"], False), (["--json"], False), ([], True):
-        shutil.rmtree(run / "graph")
-        found = polyrank("graph", run, *options)
-        assert found.status == 0
-        assert ("% of the regions" in found.err) == shown
-
-
 def test_nearest_point(polyrank: Any, run: Path) -> None:
     # rank 0 where x ≤ 0 and y ≤ 0 (there x + y ≤ 1 too)
     shown = json.loads(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 import polyrank as pr
 from polyrank.cells.interrupt import Slices
 from polyrank.errors import UncertifiedError
-from polyrank.graph import build
+from polyrank.graph import build, making
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.network.normal_form import Network
@@ -119,7 +119,7 @@ def test_slices_of_a_walk_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     run = pr.enumerate_regions(net, pr.Box(-2, 2))
     plain = region_graph(run, net)
-    monkeypatch.setattr(build, "Slices", lambda: Slices(most=100))
+    monkeypatch.setattr(making, "Slices", lambda: Slices(most=100))
     calls: list[tuple[int, int]] = []
     small = region_graph(run, net, progress=lambda done, all_: calls.append((done, all_)))
     assert calls[-1] == (run.count, run.count)

@@ -133,7 +133,7 @@ def test_a_full_disk_loses_the_task_and_nothing_else(
     with pytest.raises(RunError, match="the disk is full"), sink:
         sink.write(batch(REGIONS[:3]))
         if what == "write":
-            monkeypatch.setattr(writer_module.os, "fsync", no_space)
+            monkeypatch.setattr(os, "fsync", no_space)
         elif what == "rename":
             monkeypatch.setattr(Path, "replace", renamed)
         elif what == "journal":

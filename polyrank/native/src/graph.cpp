@@ -66,6 +66,26 @@ POLYRANK_API void *polyrank_graph_new(const Network *net, const Listing *run, st
 
 POLYRANK_API void polyrank_graph_free(void *walk) { delete static_cast<AnyWalk *>(walk); }
 
+// Edges that a walk over earlier regions has found, and that the regions `target` need not find again. 0 where
+// memory ran out.
+POLYRANK_API std::int64_t polyrank_graph_link(void *walk, Array<std::int32_t, 1> source, Array<std::int32_t, 1> target,
+                                              Array<std::int32_t, 1> row) {
+  try {
+    Found &found = static_cast<AnyWalk *>(walk)->found();
+    for (std::int64_t i = 0; i < source.shape[0]; i++) {
+      std::int32_t &head = found.head[static_cast<std::size_t>(target(i))];
+      found.edge_source.push_back(source(i));
+      found.edge_target.push_back(target(i));
+      found.edge_row.push_back(row(i));
+      found.edge_next.push_back(head);
+      head = static_cast<std::int32_t>(found.edges() - 1);
+    }
+    return 1;
+  } catch (const std::bad_alloc &) {
+    return 0;
+  }
+}
+
 // Facets of the regions begin .. end - 1. 0 where memory ran out: the walk is of no use any more.
 POLYRANK_API std::int64_t polyrank_graph_walk(void *walk, std::int64_t begin, std::int64_t end) {
   try {
