@@ -24,12 +24,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
+from operator import mul
 from typing import Any
 
 from polyrank.network.normal_form import Network
 
 __all__ = [
     "ExactLayer",
+    "Leaf",
     "Matrix",
     "Number",
     "OracleRegion",
@@ -39,6 +41,7 @@ __all__ = [
     "box_rows",
     "exact_layers",
     "exact_rank",
+    "leaves",
     "primitive",
     "rank_histogram",
     "regions_by_generators",
@@ -200,9 +203,13 @@ def affine_maps(layers: list[ExactLayer], bits: Sequence[int], n: int) -> tuple[
 
 def exact_rank(rows: Sequence[Sequence[Fraction]]) -> int:
     """Rank over the rationals, by elimination in integers (Bareiss 1968)."""
-    matrix = [list(primitive(row)) for row in rows if any(row)]
-    if not matrix:
-        return 0
+    return _rank([primitive(row) for row in rows if any(row)])
+
+
+def _rank(rows: Sequence[IntVector]) -> int:
+    matrix = [list(row) for row in rows if any(row)]
+    if len(matrix) < 2:
+        return len(matrix)
     rank, previous = 0, 1
     for column in range(len(matrix[0])):
         pivot = next((i for i in range(rank, len(matrix)) if matrix[i][column]), None)
@@ -246,6 +253,96 @@ def rank_histogram(regions: Iterable[OracleRegion], layer: int) -> dict[int, int
 
 
 @dataclass(frozen=True, slots=True)
+class _Unit:
+    """One unit in integers: z = (Σ p_j h_j + bias) / denominator, slopes as (p, q)."""
+
+    terms: tuple[tuple[int, int], ...]
+    bias: int
+    denominator: int
+    slopes: tuple[tuple[int, int], tuple[int, int]]
+    hinge: bool
+
+
+_Row = tuple[int, int, IntVector]
+"""An affine function ``p / q · g`` with a primitive integer vector g (the last entry constant)."""
+
+
+def _in_integers(layers: Sequence[ExactLayer]) -> list[list[_Unit]]:
+    units = []
+    for layer in layers:
+        units.append([])
+        pairs = zip(layer.weight, layer.bias, layer.neg, layer.pos, strict=True)
+        for weights, bias, neg, pos in pairs:
+            scale = lcm(bias.denominator, *(w.denominator for w in weights))
+            terms = tuple(
+                (j, w.numerator * (scale // w.denominator)) for j, w in enumerate(weights) if w
+            )
+            slopes = (neg.numerator, neg.denominator), (pos.numerator, pos.denominator)
+            constant = bias.numerator * (scale // bias.denominator)
+            units[-1].append(_Unit(terms, constant, scale, slopes, neg != pos))
+    return units
+
+
+def _coordinates(n: int) -> tuple[_Row, ...]:
+    return tuple((1, 1, tuple(int(i == j) for j in range(n + 1))) for i in range(n))
+
+
+def _functional(unit: _Unit, before: Sequence[_Row], n: int) -> _Row:
+    """The pre-activation of a unit, where ``before`` is the map below it."""
+    scale = lcm(*(before[j][1] for j, _ in unit.terms))
+    row = [0] * n + [unit.bias * scale]
+    for j, weight in unit.terms:
+        p, q, g = before[j]
+        factor = weight * p * (scale // q)
+        if factor:
+            row = [r + factor * v for r, v in zip(row, g, strict=True)]
+    common = gcd(*row)
+    if common > 1:
+        return common, unit.denominator * scale, tuple(v // common for v in row)
+    return int(common > 0), unit.denominator * scale, tuple(row)
+
+
+def _times(slope: tuple[int, int], row: _Row) -> _Row:
+    p, q = slope[0] * row[0], slope[1] * row[1]
+    if not p:
+        return 0, 1, row[2]
+    common = gcd(p, q)
+    return p // common, q // common, row[2]
+
+
+def _map_in_fractions(rows: Sequence[_Row]) -> Matrix:
+    return tuple(tuple(Fraction(p, q) * v for v in g) for p, q, g in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A region as it is found: the closed cone over it, and the maps in integers.
+
+    Attributes
+    ----------
+    bits, signs : tuple of int
+        As in :class:`OracleRegion`.
+    functionals : tuple of integer vectors
+        The primitive pre-activations of the units with a hyperplane, in the order of the bits.
+    maps : tuple of tuples
+        Per layer one row ``(p, q, g)``, meaning ``p / q · g``, per unit.
+    cone : _Cone
+        Its generators.
+    """
+
+    bits: tuple[int, ...]
+    signs: tuple[int, ...]
+    functionals: tuple[IntVector, ...]
+    maps: tuple[tuple[_Row, ...], ...]
+    cone: _Cone
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Exact rank of the linear part of the map through every layer."""
+        return tuple(_rank([g[:-1] for p, _, g in rows if p]) for rows in self.maps)
+
+
+@dataclass(frozen=True, slots=True)
 class _Cone:
     """A full-dimensional cone: lines (a basis of its lineality space) and extreme rays.
 
@@ -261,7 +358,7 @@ class _Cone:
         if any(_idot(g, line) for line in self.lines):
             return True, True
         values = [_idot(g, ray) for ray, _ in self.rays]
-        return any(v > 0 for v in values), any(v < 0 for v in values)
+        return max(values, default=0) > 0, min(values, default=0) < 0
 
     def cut(self, g: IntVector) -> _Cone:
         """The part with g >= 0; g must take positive values."""
@@ -313,7 +410,7 @@ class _Cone:
 
 
 def _idot(a: IntVector, b: IntVector) -> int:
-    return sum(x * y for x, y in zip(a, b, strict=True))
+    return sum(map(mul, a, b))
 
 
 def _combine(s: int, a: IntVector, t: int, b: IntVector) -> IntVector:
@@ -360,19 +457,20 @@ def regions_of_layers(
 ) -> dict[tuple[int, ...], OracleRegion]:
     """:func:`regions_by_generators` for layers in fractions (a slice, for example)."""
     found: dict[tuple[int, ...], OracleRegion] = {}
-    for bits, signs, maps, cone in _split(layers, 0, 0, _identity(n), (), _domain_cone(n, rows)):
+    for leaf in leaves(layers, n, rows):
+        cone = leaf.cone
         inside = cone.interior()
         witness = tuple(Fraction(v, inside[-1]) for v in inside[:-1])
         vertices = tuple(
             tuple(Fraction(v, ray[-1]) for v in ray[:-1]) for ray, _ in cone.rays if ray[-1]
         )
-        if bits in found:
-            raise ValueError(f"codeword {bits} was found twice")
-        found[bits] = OracleRegion(
-            bits,
-            signs,
-            tuple(exact_rank([row[:-1] for row in m]) for m in maps),
-            maps,
+        if leaf.bits in found:
+            raise ValueError(f"codeword {leaf.bits} was found twice")
+        found[leaf.bits] = OracleRegion(
+            leaf.bits,
+            leaf.signs,
+            leaf.ranks,
+            tuple(map(_map_in_fractions, leaf.maps)),
             witness,
             () if cone.lines else vertices,
             not cone.lines and all(ray[-1] for ray, _ in cone.rays),
@@ -380,26 +478,34 @@ def regions_of_layers(
     return found
 
 
-_Leaf = tuple[tuple[int, ...], tuple[int, ...], tuple[Matrix, ...], _Cone]
+def leaves(layers: Sequence[ExactLayer], n: int, rows: Matrix = ()) -> Iterator[Leaf]:
+    """The regions of :func:`regions_by_generators` in integers alone, each as it is found."""
+    yield from _split(_in_integers(layers), 0, 0, _coordinates(n), (), _domain_cone(n, rows), n)
 
 
 def _split(
-    layers: list[ExactLayer], k: int, unit: int, before: Matrix, current: Matrix, cone: _Cone
-) -> Iterator[_Leaf]:
+    layers: list[list[_Unit]],
+    k: int,
+    unit: int,
+    before: tuple[_Row, ...],
+    current: tuple[_Row, ...],
+    cone: _Cone,
+    n: int,
+) -> Iterator[Leaf]:
     if k == len(layers):
-        yield (), (), (), cone
+        yield Leaf((), (), (), (), cone)
         return
-    layer = layers[k]
-    if unit == len(layer.weight):
-        for bits, signs, maps, leaf in _split(layers, k + 1, 0, current, (), cone):
-            yield bits, signs, (current, *maps), leaf
+    if unit == len(layers[k]):
+        for leaf in _split(layers, k + 1, 0, current, (), cone, n):
+            yield Leaf(leaf.bits, leaf.signs, leaf.functionals, (current, *leaf.maps), leaf.cone)
         return
-    row = _pre_activation(layer, before, unit)
-    if layer.neg[unit] == layer.pos[unit]:
-        here = _slope(layer, unit, 1, row)
-        yield from _split(layers, k, unit + 1, before, (*current, here), cone)
+    here = layers[k][unit]
+    row = _functional(here, before, n)
+    if not here.hinge:
+        after = (*current, _times(here.slopes[1], row))
+        yield from _split(layers, k, unit + 1, before, after, cone, n)
         return
-    g = primitive(row)
+    g = row[2]
     positive, negative = cone.sides(g)
     for bit, present in ((1, positive), (0, negative or not positive)):
         if not present:
@@ -408,9 +514,15 @@ def _split(
         if positive and negative:
             part = cone.cut(g if bit else tuple(-v for v in g))
         sign = 1 if bit else (-1 if negative else 0)
-        here = _slope(layer, unit, bit, row)
-        for bits, signs, maps, leaf in _split(layers, k, unit + 1, before, (*current, here), part):
-            yield (bit, *bits), (sign, *signs), maps, leaf
+        after = (*current, _times(here.slopes[bit], row))
+        for leaf in _split(layers, k, unit + 1, before, after, part, n):
+            yield Leaf(
+                (bit, *leaf.bits),
+                (sign, *leaf.signs),
+                (g, *leaf.functionals),
+                leaf.maps,
+                leaf.cone,
+            )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -38,10 +38,12 @@ ROOMS = {
 }
 
 _LARGEST = 500
+_LARGE = 0.15
+"""Share of networks with up to four units a layer; the others have one or two."""
 
 
 def _power(e: int) -> Fraction:
-    return Fraction(2) ** e
+    return Fraction(1 << e) if e >= 0 else Fraction(1, 1 << -e)
 
 
 def _array(values: list[Fraction], shape: tuple[int, ...]) -> RationalArray:
@@ -96,8 +98,9 @@ def scaled_network(rng: np.random.Generator, inputs: int, near: list[Fraction]) 
     below = [_clipped(-_size(v)) for v in near]  # undo the scale of the domain, or do not
     layers = []
     depth = int(rng.integers(1, 4))
+    widest = 4 if rng.random() < _LARGE else 2
     for k in range(depth):
-        units = int(rng.integers(1, 5))
+        units = int(rng.integers(1, widest + 1))
         balanced = rng.random() < 0.6
         own = [draw.exponent() for _ in range(units)]
         weight = [

@@ -19,8 +19,12 @@ Plain = dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, ...]]
 
 def regions(network: Network, chart: Chart, **options: Any) -> tuple[Regions, SearchResult]:
     """Regions as ``{(codeword, zero): ranks}``; a region that appears twice is an error."""
+    return regions_of(Problem.of(network, chart), **options)
+
+
+def regions_of(problem: Problem, **options: Any) -> tuple[Regions, SearchResult]:
+    """:func:`regions` of a problem that several searches share."""
     found: Regions = {}
-    problem = Problem.of(network, chart)
 
     def sink(batch: Batch) -> None:
         exact = settled(batch, problem.ranks)

@@ -5,16 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polyrank.network.normal_form import Network
-from tests.oracles import (
-    _domain_cone,
-    _identity,
-    _idot,
-    _pre_activation,
-    _split,
-    exact_layers,
-    exact_rank,
-    primitive,
-)
+from tests.oracles import _idot, _rank, exact_layers, leaves, primitive
 
 Bits = tuple[int, ...]
 
@@ -26,26 +17,16 @@ def adjacent_pairs(net: Network, rows: Any) -> tuple[set[frozenset[Bits]], dict[
     generators of the one that lie in the other, so that its dimension is a rank.
     """
     n = net.input_dim
-    layers = exact_layers(net)
-    domain = _domain_cone(n, rows)
     walls = [primitive([*(-v for v in row[:-1]), row[-1]]) for row in rows]
     cells = []
-    for bits, _, maps, cone in _split(layers, 0, 0, _identity(n), (), domain):
-        inequalities = []
-        position = 0
-        before: Any = _identity(n)
-        for layer, after in zip(layers, maps, strict=True):
-            for unit in range(len(layer.weight)):
-                if layer.neg[unit] == layer.pos[unit]:
-                    continue
-                row = primitive(_pre_activation(layer, before, unit))
-                sign = 1 if bits[position] else -1
-                inequalities.append(tuple(sign * v for v in row))
-                position += 1
-            before = after
-        inequalities = [row for row in inequalities if any(row)]
-        generators = [ray for ray, _ in cone.rays]
-        cells.append((bits, [*inequalities, *walls], generators, list(cone.lines)))
+    for leaf in leaves(exact_layers(net), n, rows):
+        inequalities = [
+            g if bit else tuple(-v for v in g)
+            for bit, g in zip(leaf.bits, leaf.functionals, strict=True)
+            if any(g)
+        ]
+        generators = [ray for ray, _ in leaf.cone.rays]
+        cells.append((leaf.bits, [*inequalities, *walls], generators, list(leaf.cone.lines)))
     pairs = set()
     on_wall = dict.fromkeys((c[0] for c in cells), 0)
     for i, (a, _, rays, lines) in enumerate(cells):
@@ -62,4 +43,6 @@ def adjacent_pairs(net: Network, rows: Any) -> tuple[set[frozenset[Bits]], dict[
 
 def _is_facet(rays: list[Any], lines: list[Any], n: int) -> bool:
     spanning = [*rays, *lines]
-    return bool(spanning) and any(r[-1] for r in spanning) and exact_rank(spanning) == n
+    if len(spanning) < n or not any(r[-1] for r in spanning):
+        return False
+    return _rank(spanning) == n
