@@ -17,6 +17,7 @@ from polyrank_cli.rationals import shown
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
     from polyrank.proof.function import FunctionReport
+    from polyrank.proof.image import ImageReport
     from polyrank.proof.one_to_one import OneToOneReport
     from polyrank.proof.separation import SeparationReport
     from polyrank.proof.verdict import VerdictReport
@@ -47,10 +48,10 @@ def check_command(
 ) -> None:
     """Check a run in rational arithmetic: no region is missing, doubled or wrong.
 
-    RUN may also be a certificate of polyrank homeomorphism -o or separate -o: then every
-    hyperplane and every point with its image is verified in rationals; or what polyrank verify -o
-    wrote: a verdict with its proof, a statement about slopes, two networks or their difference. For
-    all of these --sample, --jobs and --exact say nothing.
+    RUN may also be a certificate of polyrank homeomorphism -o, image -o or separate -o: then every
+    hyperplane, every point and every cell with its image is verified in rationals; or what polyrank
+    verify -o wrote: a verdict with its proof, a statement about slopes, two networks or their
+    difference. For all of these --sample, --jobs and --exact say nothing.
 
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
     step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
@@ -64,6 +65,7 @@ def check_command(
         check_function,
         is_function,
     )
+    from polyrank.proof.image import ImageReport, check_image, is_image  # noqa: PLC0415
     from polyrank.proof.one_to_one import (  # noqa: PLC0415
         OneToOneReport,
         check_one_to_one,
@@ -77,12 +79,16 @@ def check_command(
     from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
-    report: Report | OneToOneReport | SeparationReport | VerdictReport | FunctionReport
+    report: (
+        Report | ImageReport | OneToOneReport | SeparationReport | VerdictReport | FunctionReport
+    )
     with sentences():
         try:
             with stage_line(quiet=quiet or as_json):
                 if is_separation(run):
                     report = check_separation(run, network=network)
+                elif is_image(run):
+                    report = check_image(run, network=network)
                 elif is_certificate(run):
                     report = check_one_to_one(run, network=network)
                 elif is_verdict(run):
@@ -111,6 +117,8 @@ def check_command(
                 lines = _lines(report)
             elif isinstance(report, OneToOneReport):
                 lines = _lines_of_certificate(report)
+            elif isinstance(report, ImageReport):
+                lines = _lines_of_images(report)
             elif isinstance(report, SeparationReport):
                 lines = _lines_of_separation(report)
             elif isinstance(report, FunctionReport):
@@ -165,6 +173,17 @@ def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:
         f"{report.facets:,} simplices, {report.pieces:,} pieces, {report.pairs:,} hyperplanes; "
         f"{report.seconds:.2f} s"
     )
+
+
+def _lines_of_images(report: ImageReport) -> Iterator[str]:
+    if report.doubt:
+        yield f"not decided: {report.doubt}"
+    else:
+        yield f"accepted: the homology of the images of M through layer {report.layer}"
+    for name, groups in zip(["M", *range(report.layer + 1)], report.groups, strict=True):
+        yield f"layer {name}: {', '.join(groups)}"
+    yield f"and the barcode over {'Q' if report.coefficients == 'Z' else report.coefficients}"
+    yield f"{report.cells:,} cells, {report.planes:,} hyperplanes; {report.seconds:.2f} s"
 
 
 def _lines_of_separation(report: SeparationReport) -> Iterator[str]:

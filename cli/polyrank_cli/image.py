@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyrank_cli.failures import UNDECIDED, sentences
+from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
     JsonOption,
@@ -76,6 +77,15 @@ def image_command(
         typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
     ] = None,
     picture: PictureOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write a certificate for polyrank check; of curves and surfaces.",
+        ),
+    ] = None,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -90,10 +100,12 @@ def image_command(
     # these load numpy and scipy, which have no place in --help
     from polyrank.api.images import image  # noqa: PLC0415
     from polyrank.image.barcode import image_object  # noqa: PLC0415
+    from polyrank.image.image_certificate import save_images  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
+        refuse_existing(output)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
@@ -107,6 +119,8 @@ def image_command(
                 way=None if way is None else way.value,
                 seconds=time,
             )
+            if output is not None:
+                save_images(found, output, network_file=reading.record(network))
             shown = image_object(found, layer, scale=scale)
         if picture is not None:
             save_picture(found.plot(layer or None), picture)

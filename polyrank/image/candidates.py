@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.image.pieces import Pieces
+from polyrank.image.hulls import Hulls
 from polyrank.lp.deadline import look
 from polyrank.native.records import Handle, call
 
@@ -18,7 +18,7 @@ CHUNK = 1 << 15
 
 
 def candidates(
-    pieces: Pieces, group: NDArray[np.int64] | None = None, *, chunk: int = CHUNK
+    hulls: Hulls, group: NDArray[np.int64] | None = None, *, chunk: int = CHUNK
 ) -> Iterator[NDArray[np.int64]]:
     """Pairs of pieces whose images have boxes that meet, each pair once.
 
@@ -26,7 +26,7 @@ def candidates(
 
     Parameters
     ----------
-    pieces : Pieces
+    hulls : Hulls
     group : int array, shape (P,), optional
         Pieces with the same number ≥ 0 are not paired; −1 is paired with all.
     chunk : int
@@ -42,7 +42,7 @@ def candidates(
     OutOfTimeError
         If the time limit has passed.
     """
-    low, high = pieces.boxes()
+    low, high = hulls.boxes()
     yield from box_pairs(low, high, group, chunk=chunk)
 
 

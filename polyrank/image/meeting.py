@@ -22,7 +22,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.image.echelon import echelon
-from polyrank.image.pieces import Pieces
+from polyrank.image.hulls import Hulls
 from polyrank.lp.certificates import Infeasible, Minimum
 from polyrank.lp.exact import minimise
 from polyrank.lp.farkas import integer_row
@@ -79,15 +79,18 @@ class Combination:
 
 
 def separated(
-    pieces: Pieces, pairs: NDArray[np.int64]
+    pieces: Hulls, pairs: NDArray[np.int64], faces: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Pairs for which floats, with bounds of their errors, prove a hyperplane.
 
     Parameters
     ----------
-    pieces : Pieces
+    pieces : Hulls
         Of full rank.
     pairs : int64 array, shape (c, 2)
+    faces : int64 array, shape (c,), optional
+        The dimensions of the common faces, −1 for none, where vertices may be on the boundary of a
+        hull without being corners; default: what follows from the number of vertices.
 
     Returns
     -------
@@ -95,8 +98,10 @@ def separated(
         True **proves** that there is a hyperplane as in :class:`Apart`; False says nothing.
     normal : float64 array, shape (c, m)
         Where it is proved: near its normal vector, and equal to it where the pieces share at most
-        one vertex, in the coordinates of :meth:`~polyrank.image.pieces.Pieces.scaled`.
+        one vertex, in the coordinates of :meth:`~polyrank.image.hulls.Hulls.scaled`.
     """
+    if faces is not None:
+        return _separated(pieces, pairs, faces)
     unknown = np.full(len(pairs), -1, np.int64)
     apart, normal = _separated(pieces, pairs, unknown)
     # from dimension 4 on, polytopes share faces whose dimension is not clear from their vertices
@@ -110,7 +115,7 @@ def separated(
 
 
 def _separated(
-    pieces: Pieces, pairs: NDArray[np.int64], face: NDArray[np.int64]
+    pieces: Hulls, pairs: NDArray[np.int64], face: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     apart = np.zeros(len(pairs), np.uint8)
     normal = np.zeros((len(pairs), pieces.ambient))
@@ -122,19 +127,19 @@ def _separated(
     return apart.astype(bool), normal
 
 
-def _face_dimension(pieces: Pieces, i: int, j: int) -> int:
+def _face_dimension(pieces: Hulls, i: int, j: int) -> int:
     """Dimension of the common face, exact; −1 if there is none."""
     corners = [pieces.exact(v) for v in pieces.common_face(i, j).tolist()]
     edges = [[a - b for a, b in zip(p, corners[0], strict=True)] for p in corners[1:]]
     return len(echelon(edges)[1]) if corners else -1
 
 
-def decide(pieces: Pieces, i: int, j: int, *, share_face: bool = True) -> Apart | Meet:
+def decide(pieces: Hulls, i: int, j: int, *, share_face: bool = True) -> Apart | Meet:
     """Whether the images of two pieces meet beyond the image of their common face, exactly.
 
     Parameters
     ----------
-    pieces : Pieces
+    pieces : Hulls
     i, j : int
         Different pieces, with images of their own dimension (full rank) if they share vertices.
     share_face : bool

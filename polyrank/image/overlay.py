@@ -27,7 +27,7 @@ from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["ImageComplex", "images"]
+__all__ = ["ImageComplex", "Step", "images", "steps"]
 
 Indices = NDArray[np.int64]
 
@@ -73,6 +73,24 @@ class ImageComplex:
     hole_diameters: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """An image, and how it is made from the one before.
+
+    Attributes
+    ----------
+    image : ImageComplex
+    parts : Parts or None
+        The cells of the image before, cut; None for M itself.
+    glued : Glued or None
+        Where the parts go; None for M itself and for contours.
+    """
+
+    image: ImageComplex
+    parts: Parts | None
+    glued: Glued | None
+
+
 def images(
     network: Network,
     manifold: Manifold,
@@ -104,26 +122,57 @@ def images(
     UnsupportedError
         If M has tetrahedra.
     """
+    for step in steps(network, manifold, layers, contours=contours):
+        yield step.image
+
+
+def steps(
+    network: Network,
+    manifold: Manifold,
+    layers: int | None = None,
+    *,
+    contours: bool | None = None,
+    keep: bool = False,
+) -> Iterator[Step]:
+    """The same images with the parts that they are made of.
+
+    Parameters
+    ----------
+    network, manifold, layers, contours
+        See :func:`images`.
+    keep : bool
+        Keep all points where a cell is cut as vertices: then every vertex goes to the vertex in its
+        place, and the maps are those of the layers themselves, not only homotopic to them.
+
+    Raises
+    ------
+    UnsupportedError
+        If M has tetrahedra.
+    """
     if manifold.dimension > 2:
         raise UnsupportedError(
             f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves and "
             "surfaces"
         )
     found = _itself(manifold)
-    yield found
+    yield Step(found, None, None)
     parts = whole(found.points, found.edges, found.faces)
-    found = _next(found, parts, glue(found.points, parts), 0)
-    yield found
+    glued = glue(found.points, parts, keep=keep)
+    found = _next(found, parts, glued, 0)
+    yield Step(found, parts, glued)
     last = len(network.layers) if layers is None else layers
     for k, layer in enumerate(network.layers[:last], start=1):
         parts = cut(found.points, found.edges, found.faces, layer)
         places = activations(parts.rows, layer)
         flat = k == last and layer.units == 2 and manifold.dimension == 2
         if flat and (len(parts.polygons) > _MANY if contours is None else contours):
-            yield _by_contours(found, shadow(places, parts, len(found.points)), k)
+            yield Step(
+                _by_contours(found, shadow(places, parts, len(found.points)), k), parts, None
+            )
         else:
-            found = _next(found, parts, glue(places, parts), k)
-            yield found
+            glued = glue(places, parts, keep=keep)
+            found = _next(found, parts, glued, k)
+            yield Step(found, parts, glued)
 
 
 def _itself(manifold: Manifold) -> ImageComplex:

@@ -9,7 +9,7 @@ pieces meet in a common face, whose vertices are those that they share.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.chains.chain import closure, vertex_incidence
+from polyrank.image.hulls import Hulls
 from polyrank.image.hyperplane import rounding
 from polyrank.network.rational import nearest_float
 from polyrank.topology.ranks import position_ranks
@@ -29,68 +30,39 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pieces:
+class Pieces(Hulls):
     """Pieces of one layer.
 
     Attributes
     ----------
+    dimension, start, vertex, image, error, source
+        As of :class:`~polyrank.image.hulls.Hulls`: the vertices are those v < V_K of the
+        restriction, which are the vertices of all pieces of layer K.
     restriction : Restriction
     layer : int
         K; 0 is M itself in R^n.
-    dimension, rank : int64 arrays, shape (P,)
-        Of the piece, and of Φ_K on it (the dimension of its image).
+    rank : int64 array, shape (P,)
+        Of Φ_K on the piece: the dimension of its image; ``dimension`` is that of the piece.
     carrier : int64 array, shape (P,)
         Number of the simplex of M that carries the piece: the smallest one that contains it.
     carrier_dimension : int64 array, shape (P,)
-    start, vertex : int64 arrays, shapes (P + 1,) and (m,)
-        Piece p has the vertices ``vertex[start[p] : start[p + 1]]`` of the restriction, ascending.
     cell_start, cell : int64 arrays, shapes (P + 1,) and (c,)
         Piece p is the union of the ``dimension[p]``-cells
         ``cell[cell_start[p] : cell_start[p + 1]]`` of the restriction.
-    image, error : float64 arrays, shape (V_K, m)
-        ``|image − Φ_K(v)| ≤ error`` for the vertices v < V_K, which are the vertices of all pieces
-        of layer K; an error of inf says nothing, and its image is 0.
     """
 
     restriction: Restriction
     layer: int
-    dimension: Numbers
     rank: Numbers
     carrier: Numbers
     carrier_dimension: Numbers
-    start: Numbers
-    vertex: Numbers
     cell_start: Numbers
     cell: Numbers
-    image: Floats
-    error: Floats
-    _exact: dict[int, tuple[fmpq, ...]] = field(default_factory=dict)
-    _scaled: list[tuple[Floats, Floats, Numbers]] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """Number P of pieces."""
-        return int(self.dimension.size)
-
-    @property
-    def ambient(self) -> int:
-        """Dimension of the space of the images: the units of layer K."""
-        return int(self.image.shape[1])
 
     @property
     def collapsed(self) -> NDArray[np.bool_]:
         """Which pieces have an image of lower dimension than their own; shape (P,)."""
         return self.rank < self.dimension
-
-    def vertices(self, piece: int) -> Numbers:
-        """The vertices of a piece, ascending."""
-        return self.vertex[self.start[piece] : self.start[piece + 1]]
-
-    def corners(self, numbers: Numbers) -> Numbers:
-        """The vertices of several pieces, ascending."""
-        chosen = np.zeros(self.count, dtype=bool)
-        chosen[numbers] = True
-        return np.unique(self.vertex[np.repeat(chosen, np.diff(self.start))])
 
     def cells(self, piece: int) -> Numbers:
         """The cells of the restriction whose union is the piece, all of its dimension."""
@@ -106,76 +78,6 @@ class Pieces:
         own = self.restriction.signs[int(self.dimension[piece])]
         units = sum(self.restriction.network.bits[: self.layer])
         return np.asarray(own[self.cells(piece)[0], :units])
-
-    def common_face(self, i: int, j: int) -> Numbers:
-        """The vertices that two pieces share: those of their common face, perhaps none."""
-        return np.intersect1d(self.vertices(i), self.vertices(j), assume_unique=True)
-
-    def exact(self, vertex: int) -> tuple[fmpq, ...]:
-        """Φ_K at a vertex of a piece, exact."""
-        found = self._exact.get(vertex)
-        if found is None:
-            image = self.restriction.vertices.exact_inputs(vertex, self.layer)
-            found = self._exact[vertex] = tuple(image.entries())
-        return found
-
-    def exact_image(self, piece: int) -> list[tuple[fmpq, ...]]:
-        """The exact images of the vertices of a piece: their hull is its image."""
-        return [self.exact(v) for v in self.vertices(piece).tolist()]
-
-    def scaled(self) -> tuple[Floats, Floats, Numbers]:
-        """Images and errors with every coordinate in a range where floats tell something.
-
-        Returns
-        -------
-        image, error : float64 arrays, shape (V_K, m)
-            ``|image − 2^−e Φ_K(v)| ≤ error``.
-        exponent : int64 array, shape (m,)
-            e, 0 in coordinates whose errors are small beside the values anyway. The others are
-            computed again from exact images.
-        """
-        if not self._scaled:
-            self._scaled.append(_scaled(self))
-        return self._scaled[0]
-
-    def boxes(self) -> tuple[Floats, Floats]:
-        """Lower and upper corners of boxes that contain the images, :meth:`scaled`; (P, m)."""
-        return self.boxes_of(*self.scaled()[:2])
-
-    def boxes_of(self, image: Floats, error: Floats) -> tuple[Floats, Floats]:
-        """The same for other floats with bounds of their errors, (V_K, m)."""
-        low, high = bounds(image, error)
-        return (
-            np.minimum.reduceat(low[self.vertex], self.start[:-1], axis=0),
-            np.maximum.reduceat(high[self.vertex], self.start[:-1], axis=0),
-        )
-
-
-def _scaled(own: Pieces) -> tuple[Floats, Floats, Numbers]:
-    exponent = np.zeros(own.ambient, np.int64)
-    largest = np.abs(own.image).max(axis=0, initial=0.0)
-    slack = own.error.max(axis=0, initial=0.0)
-    columns = np.flatnonzero((slack > 0) & ~(slack <= 2.0**-24 * largest))
-    if not columns.size:
-        return own.image, own.error, exponent
-    image, error = own.image.copy(), own.error.copy()
-    for k in columns.tolist():
-        values = [own.exact(v)[k] for v in range(len(image))]
-        most = max(map(abs, values), default=fmpq(0))
-        if most != 0:
-            exponent[k] = int(most.p).bit_length() - int(most.q).bit_length()
-        step = fmpq(2) ** -int(exponent[k])
-        image[:, k] = [nearest_float(v * step) for v in values]
-        zero = np.array([v == 0 for v in values], dtype=bool)
-        error[:, k] = rounding(image[:, k], zero)
-    return image, error, exponent
-
-
-def bounds(image: Floats, error: Floats) -> tuple[Floats, Floats]:
-    """Floats below and above the true values."""
-    low = np.where(error > 0, np.nextafter(image - error, -np.inf), image)
-    high = np.where(error > 0, np.nextafter(image + error, np.inf), image)
-    return low, high
 
 
 def pieces(restriction: Restriction, layer: int, *, covering: bool = False) -> Pieces:
@@ -242,19 +144,24 @@ def pieces(restriction: Restriction, layer: int, *, covering: bool = False) -> P
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     image, error = _images(restriction, layer, made)
+
+    def exact(vertex: int) -> tuple[fmpq, ...]:
+        return tuple(restriction.vertices.exact_inputs(vertex, layer).entries())
+
     return Pieces(
-        restriction,
-        layer,
-        dimension,
-        rank,
-        carrier,
-        of,
-        np.concatenate([[0], np.cumsum(corners)]),
-        vertex,
-        np.concatenate([[0], np.cumsum(members)]),
-        cell,
-        image,
-        error,
+        dimension=dimension,
+        start=np.concatenate([[0], np.cumsum(corners)]),
+        vertex=vertex,
+        image=image,
+        error=error,
+        source=exact,
+        restriction=restriction,
+        layer=layer,
+        rank=rank,
+        carrier=carrier,
+        carrier_dimension=of,
+        cell_start=np.concatenate([[0], np.cumsum(members)]),
+        cell=cell,
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.rational import fmpq_from_float
 
-__all__ = ["Hull", "box_pairs", "outer_boxes", "separates"]
+__all__ = ["Hull", "box_pairs", "outer_boxes", "projected", "separates"]
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
         first.images[r, c] for r, v in enumerate(first.vertices) if v in common for c in range(m)
     ]
     rows = fmpq_mat(len(common), m, shared)
-    w = _projected(rows, fmpq_mat(m, 1, list(near)))
+    w = projected(rows, fmpq_mat(m, 1, list(near)))
     levels = (rows * w).entries()
     if any(v != levels[0] for v in levels):
         return False
@@ -73,8 +73,8 @@ def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     return all(v > levels[0] for v in up) and all(v < levels[0] for v in down)
 
 
-def _projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
-    """W without its components along the differences of the rows."""
+def projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
+    """A vector w, as a column, without its components along the differences of the rows."""
     if rows.nrows() < 2:
         return w
     lines = rows.tolist()

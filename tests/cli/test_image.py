@@ -76,3 +76,26 @@ def test_refused(polyrank, fold, arguments, message):
     ran = polyrank("image", fold, *arguments)
     assert ran.status == 1
     assert message in " ".join(ran.err.split())
+
+
+def test_a_certificate_is_written_and_checked(polyrank, fold, tmp_path):
+    ran = polyrank("image", fold, "circle:12", "-o", tmp_path / "c")
+    assert ran.status == 0, ran.err
+    ran = polyrank("check", tmp_path / "c")
+    assert ran.status == 0, ran.err
+    assert "accepted: the homology of the images of M through layer 2" in ran.out
+    assert "layer M: Z, Z" in ran.out
+    assert "and the barcode over Q" in ran.out
+    shown = json.loads(polyrank("check", tmp_path / "c", "--json").out)
+    assert (shown["verdict"], shown["layer"]) == ("accepted", 2)
+    again = polyrank("image", fold, "circle:12", "-o", tmp_path / "c")
+    assert again.status == 1
+    assert "exists already" in again.err
+    stated = json.loads((tmp_path / "c" / "certificate.json").read_text())
+    stated["groups"][1][0] = "Z^2"
+    (tmp_path / "c" / "certificate.json").write_text(json.dumps(stated))
+    assert polyrank("check", tmp_path / "c").status == 4
+    polyrank("image", fold, "circle:12", "--time", "0", "-o", tmp_path / "d")
+    ran = polyrank("check", tmp_path / "d")
+    assert ran.status == 3
+    assert "not decided: layers" in ran.out
