@@ -113,7 +113,7 @@ class Dictionary:
         log: bool = False,
         bounds: bool | None = None,
     ) -> None:
-        self._net = Record(net)
+        self._net = Record.kept(net)
         sizes = Record(
             _Sizes(output, hard, points, int(log), -1 if bounds is None else int(bounds))
         )
@@ -211,12 +211,15 @@ class Dictionary:
         batch = None
         if view.regions:
             rows = view.regions
-            batch = Batch(
+            arrays = (
                 self._array("bit", np.uint8, (rows, view.code_bytes)).copy(),
                 self._array("zero", np.uint8, (rows, view.code_bytes)).copy(),
                 self._array("rank", np.int16, (rows, self._layers)).copy(),
                 self._array("point", np.float64, (rows, k)).copy(),
             )
+            for array in arrays:
+                array.setflags(write=False)
+            batch = Batch(*arrays)
         hard = []
         if view.hard:
             layers = self._array("hard_layer", np.int64, (view.hard,)).tolist()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -19,8 +19,14 @@ from numpy.typing import NDArray
 from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
 from polyrank.cells.engine import Options, Sink
 from polyrank.cells.exact_cells import ExactCells, Leaf
-from polyrank.cells.interrupt import DeferredInterrupt, Slices
-from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt, Slices
+from polyrank.cells.ordered_work import (
+    ALONE_SECONDS,
+    HAND_ON_SECONDS,
+    SHARE_SECONDS,
+    OrderedWork,
+    Share,
+)
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import (
     UNDECIDED,
@@ -32,7 +38,7 @@ from polyrank.cells.task import (
     prefix_text,
 )
 from polyrank.cells.work import Work
-from polyrank.lp.farkas import integer_rows, values_at
+from polyrank.lp.farkas import values_at
 from polyrank.native.records import Handle
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 from polyrank.posed.problem import Problem
@@ -45,8 +51,6 @@ _SEGMENT = 50_000
 #: Regions that were found one by one in rationals are handed on after at most this time.
 _FLUSH_SECONDS = 1.0
 _SEGMENT_END = b"\0"
-#: A task that takes less is not worth another thread.
-_ALONE_SECONDS = 0.01
 
 
 def dictionary_search(problem: Problem, sink: Sink, options: Options) -> SearchResult:
@@ -82,17 +86,20 @@ class _Thread:
 
     def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
         """Everything below a cell that is not given away."""
-        core, slices, done, code = self._core, Slices(seconds=_ALONE_SECONDS), 0.0, BUDGET
+        core, slices, done, code = self._core, Slices(seconds=SHARE_SECONDS), 0.0, BUDGET
         core.adopt(task)
+        handed_on = time.perf_counter()
         while code != DONE and not share.stopped:
             if share.wanted and core.open_cells > 1:
                 share.give([core.take_last()])
             before, called = core.cells, time.perf_counter()
             code = core.run(slices.steps)
-            slices.measured(core.cells - before, time.perf_counter() - called)
-            batch, hard, _ = core.take()
-            share.found([_Found(batch, hard, core.done_share - done)])
-            done = core.done_share
+            now = time.perf_counter()
+            slices.measured(core.cells - before, now - called)
+            if code != BUDGET or now > handed_on + HAND_ON_SECONDS or share.stopped:
+                batch, hard, _ = core.take()
+                share.found([_Found(batch, hard, core.done_share - done)])
+                done, handed_on = core.done_share, now
 
 
 class DictionarySearch:
@@ -108,7 +115,6 @@ class DictionarySearch:
         self.output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
         self.core = self._new_core()
         self.cores = [self.core]
-        self.jobs = options.threads
         self.exact = ExactCells(problem)
         self.layers = layers
         self.chart = chart
@@ -123,7 +129,7 @@ class DictionarySearch:
         self.share = 0.0
         self.started = time.perf_counter()
         self.interrupt = DeferredInterrupt()
-        self.slices = Slices()
+        self.slices = Slices(seconds=SLICE_SECONDS if options.jobs == 1 else SHARE_SECONDS)
         self.flushed = self.started
         self.work: Work | None = None
         self.stopped: Callable[[], bool] | None = None
@@ -180,6 +186,11 @@ class DictionarySearch:
             regions += outcome.leaf is not None
             rest += outcome.tasks
         return regions, rest
+
+    @cached_property
+    def jobs(self) -> int:
+        """Number of threads, asked for when there is work for more than one."""
+        return self.options.threads
 
     @property
     def statistics(self) -> dict[str, int]:
@@ -253,7 +264,7 @@ class DictionarySearch:
 
     def _generic(self, interior: tuple[fmpq, ...]) -> tuple[fmpq, ...] | None:
         """An interior float64 point in general position beside the given one (often a centre)."""
-        rows = integer_rows(self.chart.A, self.chart.b)
+        rows = self.chart.rows
         for shift in range(3, 40, 4):
             point = [
                 fmpq_from_float(nearest_float(v + fmpq(int(h * 2**20), 2**20) / 2**shift))
@@ -281,7 +292,7 @@ class DictionarySearch:
         if self.proof is not None:
             left = _SEGMENT if left is None else min(left, _SEGMENT)
             self.proof(self._segment_head(entry.task))
-        before, begun = self.core.cells, time.perf_counter()
+        before, begun, alone = self.core.cells, time.perf_counter(), self.options.jobs == 1
         hard: list[_Entry] = []
         used = 0
         done = 0.0
@@ -304,13 +315,15 @@ class DictionarySearch:
             if code == DONE or spent or (left is not None and used >= left):
                 break
             if (
-                left is None
+                not alone
+                and left is None
                 and self.work is None
-                and self.jobs > 1
-                and time.perf_counter() > begun + _ALONE_SECONDS
+                and time.perf_counter() > begun + ALONE_SECONDS
             ):
-                self._together(entry, hard)
-                break
+                if self.jobs > 1:
+                    self._together(entry, hard)
+                    break
+                alone, self.slices = True, Slices()
         if self.core.open_cells:
             rest = entry.share * (1.0 - self.core.done_share)
             cells = self._open_cells()

@@ -13,7 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["OrderedWork", "Worker"]
+__all__ = ["ALONE_SECONDS", "HAND_ON_SECONDS", "SHARE_SECONDS", "OrderedWork", "Worker"]
+
+#: Work that takes less is not worth another thread.
+ALONE_SECONDS = 0.005
+#: How long a worker goes on before it looks whether another one has nothing to do.
+SHARE_SECONDS = 0.002
+#: How long it collects what it finds: handing on costs the same for one region as for thousands.
+HAND_ON_SECONDS = 0.1
 
 T = TypeVar("T")
 R = TypeVar("R")

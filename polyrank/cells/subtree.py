@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.task import Task, prefix_text
+from polyrank.cells.task import UNDECIDED, Task, prefix_text
 from polyrank.counts.arrangement import regions
 from polyrank.network.rational import to_fmpq
 
@@ -32,6 +32,7 @@ __all__ = [
     "prefix_of",
     "subtree_from_json",
     "subtree_to_json",
+    "undivided",
 ]
 
 
@@ -80,6 +81,22 @@ class Subtree:
     def share(self) -> float:
         """Of the tree."""
         return math.fsum(self.shares)
+
+
+def undivided(unit_start: NDArray[np.int64], interior: fmpq_mat) -> Subtree:
+    """The whole domain as one open cell in which nothing is decided.
+
+    Parameters
+    ----------
+    unit_start : ndarray, shape (L + 1,)
+        First unit of each layer, then their number.
+    interior : fmpq_mat, shape (k, 1)
+        A point strictly inside.
+    """
+    units = int(unit_start[-1])
+    decision = np.full(units, UNDECIDED, dtype=np.int8)
+    point = tuple(interior.entries())
+    return Subtree((Task(-1, decision, np.zeros(units, dtype=np.int8), (point,)),), (1.0,))
 
 
 def divided(rest: Sequence[tuple[Cell, float]], generation: int) -> tuple[Subtree, ...]:

@@ -64,7 +64,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Regions as arrays, row by row.
+    """Regions as arrays, row by row; whoever takes it may keep those that cannot be written to.
 
     Attributes
     ----------
@@ -94,9 +94,9 @@ class Batch:
 
 def settled(batch: Batch, ranks: ExactRanks) -> Batch:
     """The batch with every rank −1 replaced by the exact rank."""
-    open_rows = np.flatnonzero((batch.rank < 0).any(axis=1))
-    if not open_rows.size:
+    if batch.rank.min(initial=0) >= 0:
         return batch
+    open_rows = np.flatnonzero((batch.rank < 0).any(axis=1))
     rank = batch.rank.copy()
     for r in open_rows.tolist():
         bits, zero = (

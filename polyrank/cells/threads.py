@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["asked_threads", "available_threads"]
+__all__ = ["asked_threads", "available_threads", "check_jobs"]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
@@ -40,8 +40,17 @@ def asked_threads(jobs: int | None) -> int:
     ValueError
         If it is less than 1.
     """
-    if jobs is None:
-        return available_threads()
-    if jobs < 1:
+    check_jobs(jobs)
+    return available_threads() if jobs is None else jobs
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Refuse an option that means no number of threads, before it is asked how many there are.
+
+    Raises
+    ------
+    ValueError
+        As :func:`asked_threads`.
+    """
+    if jobs is not None and jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected a number of threads, at least 1")
-    return jobs

@@ -10,7 +10,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.lp.deadline import look
-from polyrank.lp.farkas import integer_rows, integer_table, value_at
+from polyrank.lp.farkas import integer_table, value_at
 from polyrank.minrank.result import LowRegion
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import codeword_exact
@@ -138,7 +138,7 @@ def region_at(
     rng = np.random.default_rng(0)
     k = y.nrows()
     problem = Problem.of(network, chart)
-    inside = [*integer_rows(chart.A, chart.b), *keep]
+    inside = [*chart.rows, *keep]
     near, power = y, 10
     while True:
         look()

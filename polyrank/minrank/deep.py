@@ -21,7 +21,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
-from polyrank.lp.farkas import integer_rows, value_at
+from polyrank.lp.farkas import value_at
 from polyrank.minrank.programs import run, solver, unit_rows
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
@@ -139,7 +139,7 @@ def deep_witness(
     """
     look()
     forms = _Forms.of(network, chart, bits)
-    walls = integer_rows(chart.A, chart.b)
+    walls = chart.rows
     cutting = [row for row in forms.rows if any(v != 0 for v in row[:-1])]
     best, depth, unbounded = inside, forms.depth(inside), False
     if cutting and chart.k:

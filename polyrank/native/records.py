@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,6 @@ import numpy as np
 from polyrank.native.library import core
 
 __all__ = ["Handle", "Record", "array", "call"]
-
-_SCALARS = {"i": ctypes.c_int64, "f": ctypes.c_double, "b": ctypes.c_int64}
 
 _array_types: dict[int, type[ctypes.Structure]] = {
     n: type(
@@ -27,44 +25,56 @@ _array_types: dict[int, type[ctypes.Structure]] = {
 
 def array(value: np.ndarray[Any, Any]) -> ctypes.Structure:
     """An array as ``Array<T, ndim>``: C-contiguous; the caller keeps it alive."""
+    return _array_types[value.ndim](_address(value), value.shape)
+
+
+def _address(value: np.ndarray[Any, Any]) -> int:
     if not value.flags.c_contiguous:
         raise ValueError(
             f"the core takes C-contiguous arrays, this one has strides {value.strides}"
         )
-    out = _array_types[value.ndim]()
-    out.data = value.ctypes.data
-    out.shape[:] = value.shape
-    return out
-
-
-@cache
-def _structure(kind: Any, members: tuple[Any, ...]) -> type[ctypes.Structure]:
-    """The C structure of a named tuple with members of these types."""
-    fields = list(zip(kind._fields, members, strict=True))
-    return type(kind.__name__, (ctypes.Structure,), {"_fields_": fields})
+    return value.ctypes.data
 
 
 class Record:
     """A named tuple of arrays, 64-bit integers and doubles, with its C structure beside it.
 
     The structure has one member per field, in the order of the fields; it points into the arrays,
-    which the record keeps alive.
+    which the record keeps alive. All that members are made of has eight bytes: it is built as one
+    array of words.
     """
 
     __slots__ = ("arrays", "structure")
 
     def __init__(self, values: Any) -> None:
-        members = tuple(
-            _array_types[value.ndim]
-            if isinstance(value, np.ndarray)
-            else _SCALARS[np.asarray(value).dtype.kind]
-            for value in values
-        )
+        words: list[int] = []
+        for value in values:
+            if isinstance(value, np.ndarray):
+                words.append(_address(value))
+                words += value.shape
+            elif isinstance(value, float):
+                words.append(ctypes.c_int64.from_buffer(ctypes.c_double(value)).value)
+            else:
+                words.append(int(value))
         self.arrays = values
-        kind: Any = type(values)
-        self.structure = _structure(kind, members)(
-            *(array(v) if isinstance(v, np.ndarray) else v for v in values)
-        )
+        self.structure = (ctypes.c_int64 * len(words))(*words)
+
+    @classmethod
+    def kept(cls, values: Any) -> Record:
+        """The record of a tuple that is asked for again and again: the last few are remembered."""
+        with _keeping:
+            record = _kept.get(id(values))
+            if record is None:
+                while len(_kept) >= _MOST_KEPT:
+                    del _kept[next(iter(_kept))]
+                record = _kept[id(values)] = cls(values)
+            return record
+
+
+#: By identity: a record keeps its tuple, whose identity nothing else has meanwhile.
+_kept: dict[int, Record] = {}
+_MOST_KEPT = 8
+_keeping = threading.Lock()
 
 
 class Handle:

@@ -299,8 +299,8 @@ class Network:
             digest.update(f"{layer.units} {layer.inputs}\n".encode())
             for part in (layer.weight, layer.bias, layer.slope_neg, layer.slope_pos):
                 if part.exact is None:
-                    values = np.where(part.approx == 0.0, 0.0, part.approx)  # −0.0 is 0.0
-                    kind, data = "f", values.astype("<f8").tobytes()
+                    values = part.approx + 0.0  # −0.0 is 0.0
+                    kind, data = "f", values.astype("<f8", copy=False).tobytes()
                 else:
                     kind, data = "q", " ".join(map(str, part.exact.entries())).encode()
                 digest.update(f"{kind} {len(data)}\n".encode() + data)

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from math import frexp, isfinite
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
-from polyrank.network.normal_form import Layer
+from polyrank.native.records import Record, call
+from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import (
     RationalArray,
     fmpq_from_float,
     nearest_float,
     nearest_ratio,
 )
+from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, IntRow, is_zero, nonzero, power_above
 from polyrank.posed.dependence import directions, ties, weight_rank
-
-if TYPE_CHECKING:
-    from polyrank.posed.problem import Problem
 
 __all__ = ["ZERO_ROW", "NetArrays", "net_arrays"]
 
@@ -37,6 +36,23 @@ ZERO_ROW = -(1 << 40)
 _LARGEST_WEIGHT, _LARGEST_BIAS = 500, 1000
 #: Largest integer magnitude at which float64 sums are exact.
 EXACT_LIMIT = 2**53
+
+
+class Posed(Protocol):
+    """A network on a chart, in cube coordinates; see :class:`polyrank.posed.problem.Problem`."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def chart(self) -> Chart: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def cube(self) -> CubeMap: ...
+    @property
+    def first_rows(self) -> fmpq_mat: ...
+    @property
+    def walls(self) -> tuple[IntRow, ...]: ...
 
 
 class FloatRows(NamedTuple):
@@ -72,15 +88,28 @@ def constraint_rows(rows: Sequence[IntRow], width: int) -> FloatRows:
     rows : sequence of IntRow
         Coprime integers, ``width`` of them.
     """
-    given = np.zeros((len(rows), width))
-    exact = np.ones((len(rows), width), dtype=np.bool_)
-    for i, row in enumerate(rows):
-        for l, v in enumerate(row):
-            if v:
-                f = given[i, l] = nearest_ratio(v, 1)
-                exact[i, l] = isfinite(f) and int(f) == v
+    try:
+        integers = np.array(rows, dtype=np.int64).reshape(len(rows), width)
+    except OverflowError:
+        integers = None
+    exact = None
+    if (
+        integers is not None
+        and integers.min(initial=0) >= -EXACT_LIMIT
+        and integers.max(initial=0) <= EXACT_LIMIT
+    ):
+        given = integers.astype(np.float64)
+    else:
+        given = np.zeros((len(rows), width))
+        exact = np.ones((len(rows), width), dtype=np.bool_)
+        for i, row in enumerate(rows):
+            for l, v in enumerate(row):
+                if v:
+                    f = given[i, l] = nearest_ratio(v, 1)
+                    exact[i, l] = isfinite(f) and int(f) == v
     found = _normalised(given, exact, lambda i, l: fmpq(rows[i][l]))
-    return found._replace(power=np.where(found.power == ZERO_ROW, ZERO_ROW, 0))
+    found.power[found.power != ZERO_ROW] = 0
+    return found
 
 
 def layer_floats(layer: Layer, cube: CubeMap) -> FloatRows | None:
@@ -93,16 +122,22 @@ def layer_floats(layer: Layer, cube: CubeMap) -> FloatRows | None:
     weight, bias = layer.weight.approx, layer.bias.approx
     m, k = weight.shape
     given = np.zeros((m, cube.dim + 1))
-    exact = np.ones((m, cube.dim + 1), dtype=np.bool_)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        given[:, :k] = weight * cube.half_width
-        exact[:, :k] = given[:, :k] / cube.half_width == weight
+    exact: NDArray[np.bool_] | None = None
+    if (cube.half_width == 1.0).all():
+        given[:, :k] = weight
+    else:
+        exact = np.ones((m, cube.dim + 1), dtype=np.bool_)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            given[:, :k] = weight * cube.half_width
+            exact[:, :k] = given[:, :k] / cube.half_width == weight
     shifted: fmpq_mat | None = None
     if cube.kind != "central":
         given[:, k] = bias
         if cube.centre.any():
             centre = fmpq_mat(k, 1, [fmpq_from_float(v) for v in cube.centre.tolist()])
             shifted = layer.weight_exact * centre + layer.bias_exact
+            if exact is None:
+                exact = np.ones((m, cube.dim + 1), dtype=np.bool_)
             for i, v in enumerate(shifted.entries()):
                 ratio = int(v.p), int(v.q)
                 f = given[i, k] = nearest_ratio(*ratio)
@@ -120,42 +155,53 @@ def layer_floats(layer: Layer, cube: CubeMap) -> FloatRows | None:
 
 def _normalised(
     given: NDArray[np.float64],
-    exact: NDArray[np.bool_],
+    exact: NDArray[np.bool_] | None,
     value: Callable[[int, int], fmpq],
 ) -> FloatRows:
-    """Rows from their nearest floats, of which some are exact; ``value(i, l)`` is the number."""
-    # 2**power is the least power of two that no entry exceeds
-    mantissa, power = np.frexp(np.abs(given).max(axis=1, initial=0.0))
-    power = np.where(mantissa == 0.5, power - 1, power).astype(np.int64)
-    for i in np.flatnonzero(~exact.all(axis=1)).tolist():
-        # rounding may have led to a power of two, or out of the range of floats
-        if not 0.5 < mantissa[i] < 1.0:
-            power[i] = power_above(max(abs(value(i, l)) for l in range(given.shape[1])))
-    with np.errstate(invalid="ignore"):
-        rows = np.ldexp(given, -power[:, None])
-        exact = exact & (np.ldexp(rows, power[:, None]) == given)
-    for i, l in zip(*(v.tolist() for v in np.nonzero(~exact)), strict=True):
-        e = int(power[i])
-        unit = fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)
-        rows[i, l] = nearest_float(value(i, l) / unit)
-    whole = exact.all(axis=1)
-    shift = _binary_places(rows).max(axis=1, initial=0)
-    live = rows.any(axis=1)
-    return FloatRows(
-        rows=rows,
-        error=np.where(whole, 0.0, 2.0**-53),
-        power=np.where(live, power, ZERO_ROW).astype(np.int64),
-        exponent=np.where(whole & (shift <= 53), shift, -1).astype(np.int64),
+    """Rows from their nearest floats, of which some are exact; ``value(i, l)`` is the number.
+
+    ``exact`` is None where all are.
+    """
+    m = len(given)
+    scaled = _Normalised(
+        np.empty(given.shape),
+        np.empty(m, dtype=np.int64),
+        np.empty(m, dtype=np.int64),
+        np.empty(m, dtype=np.bool_),
     )
+    call("polyrank_normalise_rows", given, Record(scaled))
+    rows, power, exponent, whole = scaled
+    if exact is not None:
+        whole &= exact.all(axis=1)
+    if whole.all():
+        error = np.zeros(m)
+    else:
+        for i in np.flatnonzero(~whole).tolist():
+            # rounding may have led to a power of two, or out of the range of floats
+            if not 0.5 < frexp(np.abs(given[i]).max())[0] < 1.0:
+                power[i] = power_above(max(abs(value(i, l)) for l in range(given.shape[1])))
+            e = int(power[i])
+            unit = fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)
+            with np.errstate(invalid="ignore"):
+                rows[i] = np.ldexp(given[i], -e)
+                kept = np.ldexp(rows[i], e) == given[i]
+            if exact is not None:
+                kept &= exact[i]
+            for l in np.flatnonzero(~kept).tolist():
+                rows[i, l] = nearest_float(value(i, l) / unit)
+        error = np.where(whole, 0.0, 2.0**-53)
+        exponent[~whole] = -1
+    power[~rows.any(axis=1)] = ZERO_ROW
+    return FloatRows(rows, error, power, exponent)
 
 
-def _binary_places(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Least n ≥ 0 with ``value · 2**n`` an integer, per entry."""
-    mantissa, power = np.frexp(values)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    trailing = np.frexp((whole & -whole).astype(np.float64))[1] - 1
-    places = np.where(whole == 0, 0, 53 - trailing - power)
-    return np.maximum(places, 0).astype(np.int64)
+class _Normalised(NamedTuple):
+    """``NormalisedRows`` of the core."""
+
+    rows: NDArray[np.float64]
+    power: NDArray[np.int64]
+    exponent: NDArray[np.int64]
+    whole: NDArray[np.bool_]
 
 
 class NetArrays(NamedTuple):
@@ -192,7 +238,7 @@ class NetArrays(NamedTuple):
     half_width: NDArray[np.float64]
 
 
-def net_arrays(problem: Problem) -> NetArrays:
+def net_arrays(problem: Posed) -> NetArrays:
     """Flatten the layers of a problem for the search.
 
     Raises
@@ -273,6 +319,10 @@ def _out_of_range(layer: Layer) -> str | None:
     for what in parts:
         array: RationalArray = getattr(layer, what)
         most = _LARGEST_BIAS if what == "bias" else _LARGEST_WEIGHT
+        if array.exact is None and array.approx.size:
+            power = np.frexp(array.approx)[1]  # 0 of 0
+            if -most < int(power.min()) and int(power.max()) <= most:
+                continue
         low, high = 2.0**-most, 2.0**most
         sizes = np.abs(array.approx)
         outside = (sizes > high) | ((sizes < low) & (sizes > 0.0))
@@ -310,13 +360,12 @@ def _exact_layers(
     """
     exact = [False] * len(layers)
     lsb = [-1] * len(layers)
-    if first.error.any():
+    if first.error.any() or (first.exponent < 0).any():
         return exact, lsb
     power = np.where(first.power == ZERO_ROW, 0, first.power)
-    values = np.ldexp(np.abs(first.rows), power[:, None])
-    shift = int(_binary_places(values).max(initial=0))
+    shift = max(0, int((first.exponent - power).max(initial=0)))
     with np.errstate(over="ignore"):
-        grid_units = np.ldexp(values, shift)
+        grid_units = np.ldexp(np.abs(first.rows), power[:, None] + shift)
     if (grid_units > EXACT_LIMIT).any():
         return exact, lsb
     bound = [int(v) for v in grid_units.max(axis=1).tolist()]
@@ -349,7 +398,7 @@ def _exact_layers(
     return exact, lsb
 
 
-def _central_layers(layers: tuple[Layer, ...], first: FloatRows, problem: Problem) -> list[bool]:
+def _central_layers(layers: tuple[Layer, ...], first: FloatRows, problem: Posed) -> list[bool]:
     """Which layers have rows whose constant column is exactly zero on every region."""
     if problem.cube.kind != "bounded":
         return [True] * len(layers)

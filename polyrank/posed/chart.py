@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from flint import fmpq, fmpq_mat
 
@@ -24,7 +25,7 @@ from polyrank.lp.exact_interior import (
 )
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, values_at
-from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.domain import Box, Domain
 from polyrank.polyhedra.system import AffineSystem, identity
 
 __all__ = [
@@ -36,6 +37,10 @@ __all__ = [
     "emptiness_message",
     "simplified",
 ]
+
+
+#: Charts of boxes of at most this dimension are kept: networks are asked again on their box.
+_SMALL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class ChartProof:
     ray: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Chart:
     """The domain ``{origin + basis y : A y ≤ b}``, full-dimensional in the coordinates y of R^k.
 
@@ -113,7 +118,12 @@ class Chart:
         """Dimension of the domain."""
         return self.k + self.lineality
 
-    @property
+    @cached_property
+    def rows(self) -> list[tuple[int, ...]]:
+        """The rows ``b_i − A_i·y ≥ 0``, each in k + 1 coprime integers."""
+        return integer_rows(self.A, self.b)
+
+    @cached_property
     def is_plain(self) -> bool:
         """True if the coordinates y are the inputs x."""
         n = self.n
@@ -147,12 +157,22 @@ def chart(domain: Domain, n: int) -> Chart:
     TypeError
         If it is no domain at all.
     """
+    if isinstance(domain, Box) and n <= _SMALL:
+        return _box_chart(domain, n)
     if not hasattr(domain, "system"):
         raise TypeError(
             f"domain is {type(domain).__name__}, expected a Box, Polytope, Slice, Simplex or "
             "WholeSpace"
         )
-    system = domain.system(n)
+    return _chart(domain.system(n))
+
+
+@lru_cache(maxsize=16)
+def _box_chart(box: Box, n: int) -> Chart:
+    return _chart(box.system(n))
+
+
+def _chart(system: AffineSystem) -> Chart:
     rows = integer_rows(system.A, system.b)
     read_off = axis_bounds(rows, system.k)
     if read_off is None:
@@ -162,7 +182,7 @@ def chart(domain: Domain, n: int) -> Chart:
     if isinstance(inside, Infeasible):
         raise EmptyDomainError(emptiness_message(system, inside.multipliers))
     flat = _to_hull(system, rows, inside)
-    chart_rows = integer_rows(flat.A, flat.b)
+    chart_rows = rows if flat.A is system.A else integer_rows(flat.A, flat.b)
     point = fmpq_mat(len(flat.hull.free), 1, [inside.point[j, 0] for j in flat.hull.free])
     interior = simplified(chart_rows, point)
     box = bounding_box(chart_rows, interior)

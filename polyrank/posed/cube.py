@@ -18,7 +18,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
-from polyrank.lp.farkas import coprime, integer_rows
+from polyrank.lp.farkas import coprime
 from polyrank.network.composition import split_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
@@ -168,11 +168,11 @@ def wall_rows(chart: Chart, cube: CubeMap) -> list[IntRow]:
     then ``t ≥ 0`` where homogeneous, then the cube's walls ``1 − u_l ≥ 0``, ``1 + u_l ≥ 0`` of
     cones.
     """
-    own = integer_rows(chart.A, chart.b)
+    own = chart.rows
     d = cube.dim
     if cube.kind == "bounded":
         return [_bounded_row(row, cube) for row in own]
-    rows: list[IntRow] = own
+    rows: list[IntRow] = list(own)
     if cube.kind == "homogeneous":
         rows = [(*row, 0) for row in own]
         rows.append(tuple(int(l == d - 1) for l in range(d + 1)))

@@ -8,8 +8,8 @@ import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.native.records import call
 from polyrank.network.normal_form import Layer
-from polyrank.network.rational import fmpq_from_float
 
 __all__ = ["directions", "ties", "weight_rank"]
 
@@ -77,29 +77,17 @@ def weight_rank(layer: Layer, most: int) -> int:
     Of large matrices that are not found to have rank ``most`` it is the number of rows or columns.
     """
     smaller = min(layer.weight.shape)
-    if smaller >= most and _has_minor(layer, most):
-        return most
+    if most == 0:
+        return 0
+    if most <= smaller and layer.weight.is_float:
+        found = call("polyrank_independent_rows", layer.weight.approx, most)
+        if found < 0:
+            raise MemoryError("the weights' rank does not fit into memory")
+        if found:
+            return most
     if layer.weight.shape[0] * layer.weight.shape[1] > _RANK_ENTRIES:
         return smaller
     return int(layer.weight.to_fmpq_mat().rank())
-
-
-def _has_minor(layer: Layer, size: int) -> bool:
-    """Whether complete pivoting in floats finds a submatrix whose exact determinant is not 0."""
-    if not layer.weight.is_float:
-        return False
-    table = layer.weight.approx
-    rest = table.copy()
-    rows, columns = [], []
-    for _ in range(size):
-        i, j = np.unravel_index(int(np.abs(rest).argmax()), rest.shape)
-        if rest[i, j] == 0.0:
-            return False
-        rows.append(i)
-        columns.append(j)
-        rest -= np.outer(rest[:, j] / rest[i, j], rest[i])
-    minor = [fmpq_from_float(v) for v in table[np.ix_(rows, columns)].ravel().tolist()]
-    return bool(fmpq_mat(size, size, minor).det() != 0)
 
 
 @lru_cache(maxsize=_LAYERS)
@@ -140,23 +128,9 @@ def _exact_multiples(rows: fmpq_mat) -> Multiples:
 
 
 def _float_multiples(table: NDArray[np.float64]) -> Multiples:
-    """The same for float rows: equal rationals have equal float quotients, products decide."""
-    nonzero = table != 0.0
-    lead = nonzero.argmax(axis=1)
-    first = table[np.arange(len(table)), lead]
-    with np.errstate(all="ignore"):
-        scaled = table / first[:, None] + 0.0
-    of = np.where(nonzero.any(axis=1), np.arange(len(table)), -1)
-    seen: dict[bytes, list[int]] = {}
-    for i in np.flatnonzero(of >= 0).tolist():
-        group = seen.setdefault(scaled[i].tobytes(), [])
-        same = next((j for j in group if _proportional(table[i], table[j], int(lead[i]))), i)
-        of[i] = same
-        if same == i:
-            group.append(i)
-    return of, np.where(first < 0.0, -1, 1).astype(np.int8)
-
-
-def _proportional(row: NDArray[np.float64], other: NDArray[np.float64], lead: int) -> bool:
-    own, old = ([fmpq_from_float(v) for v in r.tolist()] for r in (row, other))
-    return all(x * old[lead] == y * own[lead] for x, y in zip(own, old, strict=True))
+    """The same for float rows."""
+    of = np.empty(len(table), dtype=np.int64)
+    factor = np.empty(len(table), dtype=np.int8)
+    if not call("polyrank_find_multiples", np.ascontiguousarray(table), of, factor):
+        raise MemoryError("the rows' quotients do not fit into memory")
+    return of, factor

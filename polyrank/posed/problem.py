@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from flint import fmpq_mat
@@ -64,7 +64,7 @@ class Problem:
         """The exact ranks through every layer, by codewords."""
         return ExactRanks(self.branch, self.layers)
 
-    @cached_property
+    @property
     def cube(self) -> CubeMap:
         """The map to the cube coordinates of the float search.
 
@@ -73,19 +73,19 @@ class Problem:
         DomainError
             If the domain is too wide, too narrow or too far out for floats.
         """
-        return cube_map(self.network, self.chart)
+        return self._shared.cube
 
-    @cached_property
+    @property
     def first_rows(self) -> fmpq_mat:
         """Exact rows of layer 1 in cube coordinates, shape (units, d + 1)."""
-        return cube_rows(self.branch.preactivation(1, np.zeros(0, dtype=bool)), self.cube)
+        return self._shared.first_rows
 
-    @cached_property
-    def walls(self) -> list[IntRow]:
+    @property
+    def walls(self) -> tuple[IntRow, ...]:
         """Walls in cube coordinates, in integers: :func:`polyrank.posed.cube.wall_rows`."""
-        return wall_rows(self.chart, self.cube)
+        return self._shared.walls
 
-    @cached_property
+    @property
     def arrays(self) -> NetArrays:
         """The network as the compiled search reads it.
 
@@ -96,4 +96,39 @@ class Problem:
         UnsupportedError
             If a weight, a slope or a rational bias is too large or too small for float64 products.
         """
+        return self._shared.arrays
+
+    @cached_property
+    def _shared(self) -> _Shared:
+        return _shared(self.network, self.chart, self.layers)
+
+
+@lru_cache(maxsize=4)  # a network is asked again on its domain, and every thread has a problem
+def _shared(network: Network, chart: Chart, layers: int) -> _Shared:
+    return _Shared(network, chart, layers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """What all problems of a network on a chart share: nobody writes to it."""
+
+    network: Network
+    chart: Chart
+    layers: int
+
+    @cached_property
+    def cube(self) -> CubeMap:
+        return cube_map(self.network, self.chart)
+
+    @cached_property
+    def first_rows(self) -> fmpq_mat:
+        branch = Branch.on(self.network, self.chart)
+        return cube_rows(branch.preactivation(1, np.zeros(0, dtype=bool)), self.cube)
+
+    @cached_property
+    def walls(self) -> tuple[IntRow, ...]:
+        return tuple(wall_rows(self.chart, self.cube))
+
+    @cached_property
+    def arrays(self) -> NetArrays:
         return net_arrays(self)

@@ -13,7 +13,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.lp.farkas import integer_row, integer_rows, integer_table, value_at, values_at
+from polyrank.lp.farkas import integer_row, integer_table, value_at, values_at
 from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.branch import WALL, RowName
@@ -70,7 +70,7 @@ class Region:
         """The distinct rows that are not constant, each with what carries it."""
         chart = self.problem.chart
         out: dict[IntRow, list[RowName]] = {}
-        for i, row in enumerate(integer_rows(chart.A, chart.b)):
+        for i, row in enumerate(chart.rows):
             out.setdefault(row, []).append(RowName(WALL, i))
         branch = self.problem.branch
         for layer in range(1, self.problem.layers + 1):

@@ -11,8 +11,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from polyrank.cells.subtree import undivided
 from polyrank.cells.task import SearchProgress
-from polyrank.cells.threads import asked_threads
+from polyrank.cells.threads import asked_threads, check_jobs
 from polyrank.errors import RunError
 from polyrank.native.library import built_from
 from polyrank.network.formats import load
@@ -143,7 +144,7 @@ def enumerate_regions(
     """
     begun, started = time.perf_counter(), datetime.now(UTC)
     layers = asked_layers(network, through_layer)
-    threads = asked_threads(jobs)
+    check_jobs(jobs)
     directory = None if out is None else Path(out)
     if directory is not None and directory.exists():
         # before the chart, which may cost exact linear programs; the writer checks again
@@ -175,14 +176,17 @@ def enumerate_regions(
             except LimitReached as reached:
                 raise RunError(f"nothing was begun: it is beyond {reached}") from None
     maker = PieceMaker(plan)
-    writer = RunWriter(manifest, plan, maker.explorer.root(), directory)
-    charted = time.perf_counter()
+    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun)
+    # a search in one piece has its own root
+    root = (
+        undivided(plan.unit_start, chart.interior) if work.in_one_piece else maker.explorer.root()
+    )
+    writer = RunWriter(manifest, plan, root, directory)
 
     def prepare() -> None:
         if own_file and directory is not None:
             _keep_network(network, directory)
 
-    work = _Work(plan, maker, threads, limits, progress, foresight, cluster, begun, charted)
     return work.run(writer, prepare)
 
 
@@ -224,7 +228,7 @@ def resume_run(
         On Ctrl-C.
     """
     begun, directory = time.perf_counter(), Path(path)
-    threads = asked_threads(jobs)
+    check_jobs(jobs)
     manifest = read_manifest(directory)
     if manifest["status"] == "finished":
         return open_run(directory)
@@ -256,9 +260,8 @@ def resume_run(
         tuple(float(v) for v in tasks["work"]),
     )
     writer = RunWriter.resume(directory, plan)
-    charted = time.perf_counter()
     maker = PieceMaker(plan)
-    work = _Work(plan, maker, threads, limits, progress, foresight, cluster, begun, charted)
+    work = _Work(plan, maker, jobs, limits, progress, foresight, cluster, begun)
 
     def prepare() -> None:
         named = manifest.get("network_file")
@@ -294,13 +297,13 @@ class _Work:
 
     plan: Plan
     maker: PieceMaker
-    threads: int
+    jobs: int | None
     limits: Limits | None
     progress: Callable[[SearchProgress], None] | None
     foresight: Callable[[Foresight], None] | None
     cluster: str | None
     begun: float
-    charted: float
+    charted: float = 0.0
     guessing: InBackground | None = None
     expected: float | None = None
 
@@ -312,17 +315,18 @@ class _Work:
         EnumerationInterrupted
             On Ctrl-C.
         """
+        self.charted = time.perf_counter()
         try:
             with writer, ExitStack() as stack:
                 prepare()
-                if self._in_one_piece:
+                if self.in_one_piece:
                     try:
                         self._search_all(writer)
                     except LimitReached as reached:
                         return writer.stop(str(reached), timings=self._timings())
                     return writer.finish(timings=self._timings())
                 if self.cluster is None:
-                    crew: Crew = crew_of(self.plan, self.maker, self.threads)
+                    crew: Crew = crew_of(self.plan, self.maker, asked_threads(self.jobs))
                 else:
                     client = stack.enter_context(cluster_client(self.cluster))
                     crew = DaskCrew(client, self.plan, writer.domain)
@@ -344,7 +348,7 @@ class _Work:
             raise EnumerationInterrupted(writer.run) from None
 
     @property
-    def _in_one_piece(self) -> bool:
+    def in_one_piece(self) -> bool:
         """Whether nothing asks for tasks: no disk, no limit, no other machine."""
         plan = self.plan
         alone = self.cluster is None and self.limits is None
@@ -362,7 +366,7 @@ class _Work:
                 self.progress(replace(state, expected=self.expected))
 
         try:
-            piece, ended = self.maker.whole(self.threads, told)
+            piece, ended = self.maker.whole(self.jobs, told)
         finally:
             if self.guessing is not None:
                 self.guessing.stop()
@@ -394,7 +398,7 @@ class _Work:
         """Estimate what is to come, once it is clear that it takes a while."""
         if self.guessing is None:
             if seconds > FORESIGHT_SECONDS:
-                self.guessing = InBackground(self.plan, self.threads)
+                self.guessing = InBackground(self.plan, asked_threads(self.jobs))
             return
         found = self.guessing.found
         if found is not None:

@@ -23,6 +23,7 @@ filter and group by them without unpacking. The number of a row is its position.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -85,6 +86,7 @@ def codeword_bytes(bits: int) -> int:
     return max(1, (bits + 7) // 8)
 
 
+@lru_cache(maxsize=64)
 def region_schema(bits: int, layers: int, dim: int) -> pa.Schema:
     """Arrow schema of the table of regions.
 
@@ -145,15 +147,16 @@ def fixed_binary_rows(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint8]:
 
 
 def record_batch(batch: RegionBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Copy a batch of the search into Arrow columns."""
+    """A batch of the search as Arrow columns: arrays that can be written to are copied."""
     rows = batch.codeword.shape[0]
+    valid = np.asarray(batch.zero.any(axis=1)) if batch.zero.any() else np.zeros(rows, dtype=bool)
     columns = [
         _binary(batch.codeword, schema.field("codeword").type, None),
-        _binary(batch.zero, schema.field("zero").type, np.asarray(batch.zero.any(axis=1))),
+        _binary(batch.zero, schema.field("zero").type, valid),
     ]
-    columns.extend(
-        _numbers(batch.rank[:, k].astype(np.int16, copy=False)) for k in range(layers_of(schema))
-    )
+    ranks = batch.rank.T.astype(np.int16, order="C")
+    ranks.setflags(write=False)
+    columns.extend(_numbers(ranks[k]) for k in range(layers_of(schema)))
     columns.append(_witnesses(batch, schema.field("witness").type))
     exact: pa.Array = pa.nulls(rows, schema.field("witness_exact").type)
     if batch.witness_exact:
@@ -179,22 +182,25 @@ def _binary(
     bitmap = None
     if valid is not None:
         bitmap = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
-    return pa.FixedSizeBinaryArray.from_buffers(
-        kind, rows, [bitmap, pa.py_buffer(packed.tobytes())]
-    )
+    return pa.FixedSizeBinaryArray.from_buffers(kind, rows, [bitmap, _buffer(packed)])
 
 
 def _numbers(values: NDArray[Any]) -> pa.Array:
-    """A copy of numbers ``(r,)``; ``pa.array`` would load pandas to see that they are no series."""
+    """Numbers ``(r,)``; ``pa.array`` would load pandas to see that they are no series."""
     kind = pa.from_numpy_dtype(values.dtype)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values.tobytes())])
+    return pa.Array.from_buffers(kind, len(values), [None, _buffer(values)])
+
+
+def _buffer(values: NDArray[Any]) -> pa.Buffer:
+    kept = values.flags.c_contiguous and not values.flags.writeable
+    return pa.py_buffer(values if kept else values.copy())
 
 
 def _witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
     rows, dim = batch.witness.shape
     if dim == 0:
         return pa.array([[] for _ in range(rows)], kind)
-    values = _numbers(batch.witness.astype(np.float64, copy=False).ravel())
+    values = _numbers(batch.witness.astype(np.float64, copy=False).reshape(-1))
     if not batch.witness_exact:
         return pa.FixedSizeListArray.from_arrays(values, dim)
     missing = np.zeros(rows, dtype=bool)

@@ -36,10 +36,11 @@ from tests.cells.test_search_paths import _domain, _network
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads at once, short proof segments, tasks of few cells, shared at every chance."""
-    monkeypatch.setattr(search_module, "_ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(search_module, "ALONE_SECONDS", 0.0)
     monkeypatch.setattr(search_module, "_SEGMENT", 7)
     monkeypatch.setattr(worker_module, "_TASK_CELLS", 23)
-    monkeypatch.setattr(worker_module, "_SHARE_SECONDS", 0.0)
+    monkeypatch.setattr(worker_module, "SHARE_SECONDS", 0.0)
+    monkeypatch.setattr(worker_module, "HAND_ON_SECONDS", 0.0)
 
 
 def _everything(network: Network, where: Chart, jobs: int, *, proof: bool) -> dict[str, bytes]:
@@ -166,7 +167,8 @@ def _with_dictionaries(network: Network, where: Chart, **options: Any) -> dict[s
 @pytest.mark.parametrize("rational", [True, False])
 def test_dictionaries_on_several_threads(monkeypatch: pytest.MonkeyPatch, rational: bool) -> None:
     """Every cell is given away when a thread waits; cells for rationals come in the same order."""
-    monkeypatch.setattr(dictionary_module, "_ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(dictionary_module, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(dictionary_module, "HAND_ON_SECONDS", 0.0)
     exact = shared = 0
     adopt = Dictionary.adopt
 
@@ -206,7 +208,8 @@ def test_a_proof_of_dictionaries_does_not_depend_on_jobs(tmp_path: Path) -> None
 
 
 def test_an_interrupt_keeps_what_dictionaries_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dictionary_module, "_ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(dictionary_module, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(dictionary_module, "HAND_ON_SECONDS", 0.0)
     rng = np.random.default_rng(0)
     net = pr.Network.from_arrays(
         [rng.normal(size=(14, 5)), np.ones((1, 14))], [rng.normal(size=14), [0]]

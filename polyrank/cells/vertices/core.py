@@ -24,6 +24,8 @@ __all__ = [
     "BUDGET",
     "CERTIFY",
     "DONE",
+    "LOG_FULL",
+    "OUTPUT_FULL",
     "WITNESS",
     "Counts",
     "KeptCells",
@@ -204,7 +206,7 @@ class VertexCore:
     def __init__(
         self, net: NetArrays, root: RootArrays, k: int, *, output: int, keep: bool, log: bool
     ) -> None:
-        self._network = Record(net)  # the search reads it as long as it lives
+        self._network = Record.kept(net)  # the search reads it as long as it lives
         self._units = int(net.unit_start[-1])
         self._layer_words = (int(net.units.max()) + 63) // 64
         self._shape = (max(1, (int(net.hyperplane.sum()) + 7) // 8), len(net.units), k)
@@ -212,7 +214,7 @@ class VertexCore:
         self.word_start = word_layout(net.units, root.walls)
         self._words = int(self.word_start[-1])
         pointer = call(
-            "polyrank_vertices_new", self._network, Record(root), k, output, keep, log,
+            "polyrank_vertices_new", self._network, Record.kept(root), k, output, keep, log,
             restype=Handle.pointer_type,
         )  # fmt: skip
         self._handle = Handle(pointer, "polyrank_vertices_free")
@@ -307,6 +309,8 @@ class VertexCore:
             np.empty(status.log_bytes, dtype=np.uint8),
         )
         call("polyrank_vertices_results", self._handle, Record(regions))
+        for array in regions:
+            array.setflags(write=False)
         kept = self._kept(status) if keep else None
         call("polyrank_vertices_drain", self._handle)
         return regions, kept

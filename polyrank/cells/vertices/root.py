@@ -17,9 +17,9 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.errors import UnsupportedError
 from polyrank.network.rational import nearest_ratio
 from polyrank.posed.arrays import NetArrays
-from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, IntRow
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Root",
     "RootArrays",
     "RootCell",
+    "domain_arrays",
     "domain_root",
     "root_arrays",
     "whole_space_root",
@@ -61,18 +62,19 @@ class Root:
     cells: tuple[RootCell, ...]
 
 
-def domain_root(walls: Sequence[IntRow], chart: Chart) -> Root | None:
+@lru_cache(maxsize=16)  # a network is asked again on its domain, and many boxes have one cube
+def domain_root(walls: tuple[IntRow, ...], k: int) -> Root | None:
     """The vertices and faces of a bounded domain; None where it has too many rows.
 
     Parameters
     ----------
-    walls : sequence of IntRow
-        Rows ``a·u + b ≥ 0`` of k + 1 integers in cube coordinates, those of ``chart.A``.
-    chart : Chart
-        Bounded, full-dimensional, of dimension 1 to 3.
+    walls : tuple of IntRow
+        Rows ``a·u + b ≥ 0`` of k + 1 integers in cube coordinates, of a bounded domain that is
+        full-dimensional.
+    k : int
+        Its dimension, 1 to 3.
     """
-    k, m = chart.k, len(walls)
-    if math.comb(m, k) > MOST_SUBSETS:
+    if math.comb(len(walls), k) > MOST_SUBSETS:
         return None
     rows = walls
     box = _box(rows, k)
@@ -290,6 +292,15 @@ def _cone(rays: list[int], chosen: list[int]) -> RootCell:
         (chosen[2], (0, b, a)),
     )
     return RootCell((0, a, b, c), (), facets)
+
+
+@lru_cache(maxsize=16)
+def domain_arrays(walls: tuple[IntRow, ...], k: int) -> RootArrays:
+    """:func:`root_arrays` of a :func:`domain_root` that is there; not to be written to."""
+    root = domain_root(walls, k)
+    if root is None:
+        raise UnsupportedError(f"the domain has {len(walls)} rows, too many to list its vertices")
+    return root_arrays(root, k, walls=len(walls), conic=False)
 
 
 class RootArrays(NamedTuple):

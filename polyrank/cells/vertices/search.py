@@ -9,13 +9,14 @@ from contextlib import nullcontext
 
 from polyrank.cells.engine import Options, Sink
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt
-from polyrank.cells.ordered_work import OrderedWork
+from polyrank.cells.ordered_work import ALONE_SECONDS, OrderedWork
 from polyrank.cells.task import SearchProgress, SearchResult
 from polyrank.cells.vertices.core import KeptCells
 from polyrank.cells.vertices.exact_signs import ExactSigns
 from polyrank.cells.vertices.root import (
     MOST_SUBSETS,
     Root,
+    domain_arrays,
     domain_root,
     root_arrays,
     whole_space_root,
@@ -32,8 +33,6 @@ MOST_DIMENSIONS = 3
 #: Cells per proof segment; segments are what a checker can take apart and check in parallel.
 _SEGMENT = 100_000
 _SEGMENT_END = b"\0"
-#: A search that takes less is not worth another thread.
-_ALONE_SECONDS = 0.01
 _OUTPUT_BYTES = 1 << 24
 _OUTPUT_ROWS = 65536
 
@@ -48,7 +47,7 @@ def root_of(problem: Problem) -> Root | None:
     if not 1 <= chart.k <= MOST_DIMENSIONS:
         return None
     if problem.cube.kind == "bounded":
-        return domain_root(problem.walls, chart)
+        return domain_root(problem.walls, chart.k)
     if chart.A.nrows():
         return None
     return whole_space_root(problem.first_rows, problem.arrays, problem.cube)
@@ -112,11 +111,14 @@ class VertexSearch:
             )
         net, cube = problem.arrays, problem.cube
         row = net.hyperplane.sum() // 4 + 10 * problem.layers + 8 * problem.chart.k + 64
-        walls, conic = len(net.wall_rows), cube.kind != "bounded"
+        if cube.kind == "bounded":
+            arrays = domain_arrays(problem.walls, cube.dim)
+        else:
+            arrays = root_arrays(root, cube.dim, walls=len(net.wall_rows), conic=True)
         self.setting = Setting(
             problem,
             root,
-            root_arrays(root, cube.dim, walls=walls, conic=conic),
+            arrays,
             output=min(_OUTPUT_ROWS, max(1024, int(_OUTPUT_BYTES // row))),
             keep=keep is not None,
             log=options.proof is not None,
@@ -187,7 +189,7 @@ class VertexSearch:
         core = self.worker.core
         if not self.setting.log:
             try:
-                done = self.worker.step(0, math.inf, _ALONE_SECONDS)
+                done = self.worker.step(0, math.inf, ALONE_SECONDS)
             finally:
                 self._hand_on(self.worker.take())
             if done:

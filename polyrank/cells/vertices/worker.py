@@ -14,7 +14,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.cells.log_steps import LOG_SPLIT
-from polyrank.cells.ordered_work import Share
+from polyrank.cells.ordered_work import HAND_ON_SECONDS, SHARE_SECONDS, Share
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import (
     IDENTICALLY_ZERO,
@@ -28,6 +28,8 @@ from polyrank.cells.vertices.core import (
     ASK,
     CERTIFY,
     DONE,
+    LOG_FULL,
+    OUTPUT_FULL,
     WITNESS,
     KeptCells,
     TopCell,
@@ -45,8 +47,6 @@ from polyrank.posed.problem import Problem
 __all__ = ["Found", "SegmentHead", "Setting", "VertexWorker"]
 
 _MOST_STEPS = 1 << 40
-#: How long a worker goes on before it looks whether another one has nothing to do.
-_SHARE_SECONDS = 0.005
 #: Cells after which a worker leaves the rest of its task to whoever comes first.
 _TASK_CELLS = 1 << 18
 
@@ -112,6 +112,11 @@ class VertexWorker:
         Cells of a proof segment.
     at_once : callable, optional
         Context in which an interrupt acts at once: exact answers leave nothing half written.
+
+    Attributes
+    ----------
+    full : bool
+        Nothing more can be found before what was found is taken.
     """
 
     def __init__(
@@ -131,6 +136,7 @@ class VertexWorker:
         )
         self.asked = 0
         self.witnesses = 0
+        self.full = False
         self.segment = segment
         self.at_once = at_once
         self._exact_points: dict[int, Vector] = {}
@@ -181,6 +187,7 @@ class VertexWorker:
                 self.core.certify(rows)
                 self.asked += 1
             else:
+                self.full = code in (OUTPUT_FULL, LOG_FULL)
                 return code == DONE
             # a segment does not end between two questions: it would depend on the clock
             if time.perf_counter() > end and self.cells < last:
@@ -197,6 +204,7 @@ class VertexWorker:
         self._shared = status.done_share
         if not (status.regions or status.log_bytes):
             return Found(share=share)
+        self.full = False
         found, kept = self.core.take(status, keep=self.setting.keep)
         batch = None
         if status.regions:
@@ -212,12 +220,16 @@ class VertexWorker:
             share.found([Found(head=self.head())])
         last = self.cells + (self.segment if self.setting.log else _TASK_CELLS)
         done = False
+        handed_on = time.perf_counter()
         while not (done or share.stopped or self.ended(last)):
-            done = self.step(0, last, _SHARE_SECONDS)
-            share.found([self.take()])
+            done = self.step(0, last, SHARE_SECONDS)
+            if self.full or time.perf_counter() > handed_on + HAND_ON_SECONDS:
+                share.found([self.take()])
+                handed_on = time.perf_counter()
             # a proof's segments are the same however many workers there are
             if not self.setting.log and share.wanted and core.status.open_cells > 1:
                 share.give([core.take_cell(0)])
+        share.found([self.take()])
         if self.setting.log:
             share.found([Found(end=True)])
         open_cells = [] if share.stopped else range(core.status.open_cells)
