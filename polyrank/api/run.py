@@ -380,8 +380,7 @@ def _holds(domain: Domain, x: Any, n: int) -> bool:
     y = (turned * system.basis).solve(turned * offset) if system.k else fmpq_mat(0, 1)
     if system.basis * y != offset:
         return False
-    values = (system.A * y).entries()
-    return all(v <= b for v, b in zip(values, system.b.entries(), strict=True))
+    return system.inequalities.holds_at(y)
 
 
 def _with(run: RegionRun, network: Network | None) -> Run:

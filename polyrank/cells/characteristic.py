@@ -12,7 +12,7 @@ from math import gcd, lcm
 from flint import fmpq
 
 from polyrank.lp.deadline import look
-from polyrank.network.composition import beside, preactivation
+from polyrank.network.composition import preactivation_on
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
 
@@ -23,7 +23,7 @@ Row = tuple[int, ...]
 
 def applies(network: Network, chart: Chart, layers: int) -> bool:
     """Whether the regions are those of an arrangement: R^n, and hyperplanes in layer 1 alone."""
-    return chart.A.nrows() == 0 and not any(network.bits[1:layers])
+    return chart.inequalities.m == 0 and not any(network.bits[1:layers])
 
 
 def first_layer_planes(network: Network, chart: Chart) -> list[Row]:
@@ -33,7 +33,7 @@ def first_layer_planes(network: Network, chart: Chart) -> list[Row]:
     chart has none.
     """
     layer = network.layers[0]
-    z = preactivation(layer, beside(chart.basis, chart.origin)).tolist()
+    z = preactivation_on(layer, chart.basis, chart.origin).tolist()
     rows = [
         _coprime(row)
         for row, has in zip(z, layer.has_hyperplane.tolist(), strict=True)

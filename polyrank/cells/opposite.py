@@ -39,7 +39,7 @@ def is_symmetric(network: Network, chart: Chart, layers: int) -> bool:
     first = network.layers[0]
     constant = first.weight_exact * chart.origin + first.bias_exact
     return (
-        chart.A.nrows() == 0
+        chart.inequalities.m == 0
         and not any(network.bits[1:layers])
         and not any(constant.entries())
         and _first(network, chart) is not None

@@ -106,7 +106,7 @@ def cell_complex(
         net.tie,
         net.tie_sign,
         net.hyperplane,
-        where.A.nrows(),
+        where.inequalities.m,
     )
     return CellComplex(
         network,

@@ -149,7 +149,7 @@ def _complex(network: Network, where: Chart, tables: Sequence[pa.Table]) -> Cell
         width = table.schema.field("sign").type.list_size if "sign" in table.column_names else 0
         flat = _values(table, "sign") if width else np.zeros(0, np.int8)
         signs.append(flat.astype(np.int8).reshape(count, width))
-        on = np.zeros((count, where.A.nrows()), dtype=bool)
+        on = np.zeros((count, where.inequalities.m), dtype=bool)
         on[np.repeat(np.arange(count), _lengths(table, "walls")), _values(table, "walls")] = True
         walls.append(on)
         if d:

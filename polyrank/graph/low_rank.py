@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat
+from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
 from polyrank.lp.farkas import integer_row
+from polyrank.polyhedra.system import vector
 from polyrank.posed.polytope import Generators
 from polyrank.stages import told
 
@@ -161,12 +162,12 @@ def _image(regions: Regions, region: int, layer: int) -> tuple[fmpq, ...]:
 
 
 def _on_wall(regions: Regions, shape: Generators) -> bool:
-    A, b = regions.chart.A, regions.chart.b
-    for vertex in shape.vertices:
-        values = (A * fmpq_mat(len(vertex), 1, list(vertex))).entries() if A.nrows() else []
-        if any(v == bound for v, bound in zip(values, b.entries(), strict=True)):
-            return True
-    return False
+    walls = regions.chart.inequalities
+    return any(
+        value == bound
+        for vertex in shape.vertices
+        for value, bound in zip(walls.values(vector(vertex)), walls.bounds, strict=True)
+    )
 
 
 def _contacts(

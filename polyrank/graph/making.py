@@ -67,7 +67,7 @@ class BlockMaker:
             listed.net,
             listed.codes,
             listed.cube.dim,
-            listed.chart.A.nrows(),
+            listed.chart.inequalities.m,
             listed.layers,
         )
         before = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from flint import fmpq, fmpq_mat
 
@@ -47,7 +48,7 @@ def axis_bounds(rows: Sequence[Row], d: int) -> AxisBounds | None:
     upper_rows: list[list[tuple[int, int]]] = [[] for _ in range(d)]
     false_row = -1
     for i, row in enumerate(rows):
-        support = [j for j in range(d) if row[j]]
+        support = list(compress(range(d), row))
         if len(support) > 1:
             return None
         if not support:

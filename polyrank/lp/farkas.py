@@ -13,9 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import compress
 
 from flint import fmpq, fmpq_mat
+
+from polyrank.polyhedra.system import Inequalities
 
 __all__ = [
     "Multipliers",
@@ -102,12 +104,15 @@ def verify_farkas(
     return at_least is None or multipliers.constant >= at_least * scale
 
 
-_WIDE = 64  # columns of a matrix that is mostly zeros: the walls of a box
-
-
 def value_at(row: Row, point: fmpq_mat) -> fmpq:
     """The exact value ``a·u + b`` at the point u, a ``(d, 1)`` matrix."""
-    return values_at([row], point)[0]
+    d = point.nrows()
+    if len(row) != d + 1:
+        raise ValueError(f"a row of {len(row)} entries at a point of R^{d}")
+    total = fmpq(int(row[-1]))
+    for j in compress(range(d), row):
+        total += int(row[j]) * point[j, 0]
+    return total
 
 
 def values_at(rows: Sequence[Row], point: fmpq_mat) -> list[fmpq]:
@@ -118,9 +123,8 @@ def values_at(rows: Sequence[Row], point: fmpq_mat) -> list[fmpq]:
         if len(row) != len(coordinates) + 1:
             raise ValueError(f"a row of {len(row)} entries at a point of R^{len(coordinates)}")
         total = fmpq(int(row[-1]))
-        for j, a in enumerate(row[:-1]):
-            if a:
-                total += int(a) * coordinates[j]
+        for j in compress(range(len(coordinates)), row):
+            total += int(row[j]) * coordinates[j]
         values.append(total)
     return values
 
@@ -137,7 +141,7 @@ def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
     return _integers(len(row), [(j, v) for j, v in enumerate(row) if v != 0])
 
 
-def _integers(length: int, there: list[tuple[int, fmpq]]) -> tuple[int, ...]:
+def _integers(length: int, there: Sequence[tuple[int, fmpq]]) -> tuple[int, ...]:
     """The coprime row of some length whose entries that are not 0 are multiples of the given ones.
 
     Rows of boxes have one or two such entries, in however many dimensions.
@@ -175,19 +179,11 @@ def coprime(row: Sequence[int]) -> tuple[int, ...]:
     return tuple(row) if common <= 1 else tuple(v // common for v in row)
 
 
-def integer_rows(A: fmpq_mat, b: fmpq_mat) -> list[tuple[int, ...]]:
+def integer_rows(system: Inequalities) -> list[tuple[int, ...]]:
     """The rows ``b_i − A_i·y ≥ 0`` of the system ``A y ≤ b``, each in coprime integers."""
-    k, bounds = A.ncols(), b.entries()
-    wide = k >= _WIDE
-    # which entries are zero is seen far faster in integers
-    rows: list[list[Any]] = [[] for _ in bounds]
-    if k:
-        rows = (A.numer_denom()[0] if wide else A).tolist()
+    k = system.k
     out = []
-    for i, (row, bound) in enumerate(zip(rows, bounds, strict=True)):
-        if wide:
-            there = [(j, -A[i, j]) for j, v in enumerate(row) if v]
-        else:
-            there = [(j, -v) for j, v in enumerate(row) if v != 0]
+    for terms, bound in zip(system.terms, system.bounds, strict=True):
+        there = [(j, -v) for j, v in terms]
         out.append(_integers(k + 1, [*there, (k, bound)] if bound != 0 else there))
     return out

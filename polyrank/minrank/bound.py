@@ -94,6 +94,8 @@ def _inputs(chart: Chart) -> list[_Interval]:
     if chart.lower is None or chart.upper is None:
         return [None] * chart.n
     box = list(zip(chart.lower, chart.upper, strict=True))
+    if chart.is_plain:
+        return list(box)
     table = chart.basis.tolist() if chart.k else [[] for _ in range(chart.n)]
     return [
         _combined(row, shift, box) for row, shift in zip(table, chart.origin.entries(), strict=True)

@@ -21,6 +21,7 @@ __all__ = [
     "exact_step",
     "linear_part",
     "preactivation",
+    "preactivation_on",
     "split_map",
 ]
 
@@ -45,6 +46,15 @@ def preactivation(layer: Layer, below: fmpq_mat) -> fmpq_mat:
         if bias != 0:
             z[i, last] += bias
     return z
+
+
+def preactivation_on(layer: Layer, J: fmpq_mat | None, c: fmpq_mat) -> fmpq_mat:
+    """:func:`preactivation` of ``[J | c]``, which is not made: J may have millions of entries.
+
+    None stands for the identity.
+    """
+    weight = layer.weight_exact
+    return beside(weight if J is None else weight * J, weight * c + layer.bias_exact)
 
 
 def activation(layer: Layer, z: fmpq_mat, active: Iterable[bool]) -> fmpq_mat:

@@ -19,9 +19,9 @@ from polyrank.errors import NetworkError
 from polyrank.network.composition import (
     activation,
     active_units,
-    beside,
     exact_step,
     preactivation,
+    preactivation_on,
     split_map,
 )
 from polyrank.network.normal_form import Network
@@ -280,15 +280,16 @@ def affine_map(
     flags = _unpacked(bits, sum(network.bits[:used]))
     n = network.input_dim
     c = fmpq_mat(n, 1) if origin is None else origin
-    J = fmpq_mat(np.eye(n, dtype=int).tolist()) if basis is None else basis
-    if J.nrows() != n or (c.nrows(), c.ncols()) != (n, 1):
+    rows, k = (n, n) if basis is None else (basis.nrows(), basis.ncols())
+    if rows != n or (c.nrows(), c.ncols()) != (n, 1):
         raise NetworkError(
-            f"origin {c.nrows()}×{c.ncols()} and basis {J.nrows()}×{J.ncols()} do not fit a "
+            f"origin {c.nrows()}×{c.ncols()} and basis {rows}×{k} do not fit a "
             f"network of {n} inputs: expected {n}×1 and {n}×k"
         )
-    image, start = beside(J, c), 0
+    image, start = preactivation_on(network.layers[0], basis, c), 0
     for k, step in enumerate(network.layers[:depth], start=1):
-        image = preactivation(step, image)
+        if k > 1:
+            image = preactivation(step, image)
         if k <= used:
             end = start + network.bits[k - 1]
             image = activation(step, image, active_units(step, flags[start:end]).tolist())

@@ -20,7 +20,13 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.errors import DomainError
 from polyrank.polyhedra.entries import exact_matrix, exact_number, exact_vector, is_scalar
-from polyrank.polyhedra.system import AffineSystem, identity, inequality_name, vector
+from polyrank.polyhedra.system import (
+    AffineSystem,
+    Inequalities,
+    identity,
+    inequality_name,
+    vector,
+)
 
 __all__ = ["Box", "Domain", "Polytope", "Simplex", "Slice", "WholeSpace", "domain_from_dict"]
 
@@ -48,7 +54,7 @@ class WholeSpace:
     def system(self, n: int, symbol: str = "x") -> AffineSystem:
         """The exact system in R^n: no inequalities."""
         del symbol
-        return AffineSystem(fmpq_mat(n, 1), identity(n), fmpq_mat(0, n), fmpq_mat(0, 1), ())
+        return AffineSystem(fmpq_mat(n, 1), identity(n), Inequalities(n, (), ()), ())
 
     def describe(self) -> dict[str, Any]:
         """``{"kind": "whole space"}``."""
@@ -122,14 +128,16 @@ class Box:
     def system(self, n: int, symbol: str = "x") -> AffineSystem:
         """The exact system in R^n: rows ``x_i ≤ upper_i`` and ``−x_i ≤ −lower_i``, alternating."""
         lower, upper = self.bounds(n)
-        A = fmpq_mat(2 * n, n)
-        b = fmpq_mat(2 * n, 1)
-        names: list[str] = []
-        for i in range(n):
-            A[2 * i, i], b[2 * i, 0] = fmpq(1), upper[i]
-            A[2 * i + 1, i], b[2 * i + 1, 0] = fmpq(-1), -lower[i]
-            names += [f"{symbol}{i} <= {upper[i]}", f"{symbol}{i} >= {lower[i]}"]
-        return AffineSystem(fmpq_mat(n, 1), identity(n), A, b, tuple(names))
+        up, down = fmpq(1), fmpq(-1)
+        terms = tuple(((i, sign),) for i in range(n) for sign in (up, down))
+        sides = list(zip(lower, upper, strict=True))
+        bounds = tuple(bound for low, high in sides for bound in (high, -low))
+        names = tuple(
+            name
+            for i, (low, high) in enumerate(sides)
+            for name in (f"{symbol}{i} <= {high}", f"{symbol}{i} >= {low}")
+        )
+        return AffineSystem(fmpq_mat(n, 1), identity(n), Inequalities(n, terms, bounds), names)
 
     def describe(self) -> dict[str, Any]:
         """``kind``, ``lower`` and ``upper`` as exact strings (a list unless a single number)."""
@@ -188,11 +196,12 @@ class Polytope:
     def system(self, n: int, symbol: str = "x") -> AffineSystem:
         """The exact system in R^n, with the rows of A in their order."""
         _check_dimension("the polytope", self.A.ncols(), n)
+        rows = Inequalities.of(self.A, self.b)
         names = tuple(
-            inequality_name(row, bound, symbol, i)
-            for i, (row, bound) in enumerate(zip(self.A.tolist(), self.b.entries(), strict=True))
+            inequality_name(terms, bound, symbol, i)
+            for i, (terms, bound) in enumerate(zip(rows.terms, rows.bounds, strict=True))
         )
-        return AffineSystem(fmpq_mat(n, 1), identity(n), self.A, self.b, names)
+        return AffineSystem(fmpq_mat(n, 1), identity(n), rows, names)
 
     def describe(self) -> dict[str, Any]:
         """``kind``, ``dimension``, ``A`` (rows) and ``b`` as exact strings."""
@@ -329,7 +338,7 @@ class Simplex:
             A, b = fmpq_mat(0, 0), fmpq_mat(0, 1)
         names = tuple(f"weight of vertex {i} >= 0" for i in range(A.nrows()))
         origin = vector(self.vertices.tolist()[0])
-        return AffineSystem(origin, _edges(self.vertices), A, b, names)
+        return AffineSystem(origin, _edges(self.vertices), Inequalities.of(A, b), names)
 
     def describe(self) -> dict[str, Any]:
         """``kind`` and ``vertices`` as exact strings."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import compress
 from math import frexp, isfinite
 from typing import NamedTuple, Protocol
 
@@ -103,10 +104,9 @@ def constraint_rows(rows: Sequence[IntRow], width: int) -> FloatRows:
         given = np.zeros((len(rows), width))
         exact = np.ones((len(rows), width), dtype=np.bool_)
         for i, row in enumerate(rows):
-            for l, v in enumerate(row):
-                if v:
-                    f = given[i, l] = nearest_ratio(v, 1)
-                    exact[i, l] = isfinite(f) and int(f) == v
+            for l in compress(range(width), row):
+                f = given[i, l] = nearest_ratio(row[l], 1)
+                exact[i, l] = isfinite(f) and int(f) == row[l]
     found = _normalised(given, exact, lambda i, l: fmpq(rows[i][l]))
     found.power[found.power != ZERO_ROW] = 0
     return found

@@ -23,6 +23,7 @@ from polyrank.network.composition import (
     beside,
     linear_part,
     preactivation,
+    preactivation_on,
     split_map,
 )
 from polyrank.network.normal_form import Network
@@ -75,7 +76,7 @@ class Branch:
         self.network = network
         self.k = basis.ncols()
         self.starts = list(accumulate(network.bits, initial=0))
-        self._chart = beside(basis, origin)
+        self.origin, self.basis = origin, basis
         self._kept: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
         self._entries = 0
         self._lock = RLock()  # the threads of a search share its problem
@@ -95,6 +96,9 @@ class Branch:
                 key = self._key(k, codeword)
                 if key in self._kept:
                     self._kept.move_to_end(key)
+                elif k == 1:
+                    first_layer = self.network.layers[0]
+                    self._keep(key, preactivation_on(first_layer, self.basis, self.origin))
                 else:
                     below = self.image(k - 1, codeword)
                     self._keep(key, preactivation(self.network.layers[k - 1], below))
@@ -113,7 +117,7 @@ class Branch:
     def image(self, layer: int, codeword: NDArray[np.bool_]) -> fmpq_mat:
         """``[J | c]`` of Φ_K; of the chart itself, ``[basis | origin]``, for K = 0."""
         if layer == 0:
-            return self._chart
+            return beside(self.basis, self.origin)
         z = self.preactivation(layer, codeword)
         return activation(self.network.layers[layer - 1], z, self.active(layer, codeword).tolist())
 

@@ -26,7 +26,13 @@ from polyrank.lp.exact_interior import (
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, values_at
 from polyrank.polyhedra.domain import Box, Domain
-from polyrank.polyhedra.system import AffineSystem, identity
+from polyrank.polyhedra.system import (
+    AffineSystem,
+    Inequalities,
+    identity,
+    is_identity,
+    vector,
+)
 
 __all__ = [
     "BoundingBox",
@@ -77,9 +83,8 @@ class Chart:
     origin : fmpq_mat, shape (n, 1)
     basis : fmpq_mat, shape (n, k)
         Full column rank. For a full-dimensional domain of R^n, origin 0 and the identity: y = x.
-    A : fmpq_mat, shape (m, k)
-    b : fmpq_mat, shape (m, 1)
-        Rows that are identically 0 are dropped; m may be 0.
+    inequalities : Inequalities
+        A y ≤ b. Rows that are identically 0 are dropped; there may be none.
     interior : fmpq_mat, shape (k, 1)
         ``A y < b`` in every row; dyadic.
     lower, upper : tuple of fmpq, or None
@@ -94,8 +99,7 @@ class Chart:
 
     origin: fmpq_mat
     basis: fmpq_mat
-    A: fmpq_mat
-    b: fmpq_mat
+    inequalities: Inequalities
     interior: fmpq_mat
     lower: tuple[fmpq, ...] | None
     upper: tuple[fmpq, ...] | None
@@ -118,16 +122,25 @@ class Chart:
         """Dimension of the domain."""
         return self.k + self.lineality
 
+    @property
+    def A(self) -> fmpq_mat:
+        """The matrix of the inequalities, shape (m, k)."""
+        return self.inequalities.A
+
+    @property
+    def b(self) -> fmpq_mat:
+        """Their bounds, shape (m, 1)."""
+        return self.inequalities.b
+
     @cached_property
     def rows(self) -> list[tuple[int, ...]]:
         """The rows ``b_i − A_i·y ≥ 0``, each in k + 1 coprime integers."""
-        return integer_rows(self.A, self.b)
+        return integer_rows(self.inequalities)
 
     @cached_property
     def is_plain(self) -> bool:
         """True if the coordinates y are the inputs x."""
-        n = self.n
-        return self.k == n and self.basis == identity(n) and not any(self.origin.entries())
+        return is_identity(self.basis) and not any(self.origin.entries())
 
     @property
     def bounded(self) -> bool:
@@ -173,7 +186,7 @@ def _box_chart(box: Box, n: int) -> Chart:
 
 
 def _chart(system: AffineSystem) -> Chart:
-    rows = integer_rows(system.A, system.b)
+    rows = integer_rows(system.inequalities)
     read_off = axis_bounds(rows, system.k)
     if read_off is None:
         inside = interior_point(Cell.from_rows(rows, system.k))
@@ -182,19 +195,27 @@ def _chart(system: AffineSystem) -> Chart:
     if isinstance(inside, Infeasible):
         raise EmptyDomainError(emptiness_message(system, inside.multipliers))
     flat = _to_hull(system, rows, inside)
-    chart_rows = rows if flat.A is system.A else integer_rows(flat.A, flat.b)
+    same = flat.inequalities is system.inequalities
+    chart_rows = rows if same else integer_rows(flat.inequalities)
     point = fmpq_mat(len(flat.hull.free), 1, [inside.point[j, 0] for j in flat.hull.free])
     interior = simplified(chart_rows, point)
     box = bounding_box(chart_rows, interior)
     proof = ChartProof(flat.hull, inside.multipliers, box.lower_proof, box.upper_proof, box.ray)
     return Chart(
-        flat.origin, flat.basis, flat.A, flat.b, interior, box.lower, box.upper, flat.names, proof
+        flat.origin,
+        flat.basis,
+        flat.inequalities,
+        interior,
+        box.lower,
+        box.upper,
+        flat.names,
+        proof,
     )
 
 
 def emptiness_message(system: AffineSystem, multipliers: Multipliers) -> str:
     """The proof of emptiness in the user's own rows: multipliers and what they add up to."""
-    bounds = system.b.entries()
+    bounds = system.inequalities.bounds
     terms = sorted(zip(multipliers.indices, multipliers.values, strict=True))
     weights = integer_row(value * _scale(system, i) for i, value in terms)
     total = sum((w * bounds[i] for w, (i, _) in zip(weights, terms, strict=True)), fmpq(0))
@@ -209,10 +230,11 @@ def emptiness_message(system: AffineSystem, multipliers: Multipliers) -> str:
 
 def _scale(system: AffineSystem, i: int) -> fmpq:
     """The factor by which row i was multiplied to make it coprime integers."""
-    entries = [system.b[i, 0], *(system.A[i, j] for j in range(system.k))]
-    (row,) = integer_rows(fmpq_mat(1, system.k, entries[1:]), fmpq_mat(1, 1, entries[:1]))
-    integers = [row[-1], *(-v for v in row[:-1])]
-    return next((v / e for v, e in zip(integers, entries, strict=True) if e != 0), fmpq(1))
+    one = system.inequalities.only((i,))
+    (row,), (terms,), (bound,) = integer_rows(one), one.terms, one.bounds
+    if bound != 0:
+        return row[-1] / bound
+    return next((-row[j] / v for j, v in terms), fmpq(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +244,7 @@ class _Flat:
     hull: AffineHull
     origin: fmpq_mat
     basis: fmpq_mat
-    A: fmpq_mat
-    b: fmpq_mat
+    inequalities: Inequalities
     names: tuple[str, ...]
 
 
@@ -232,31 +253,31 @@ def _to_hull(system: AffineSystem, rows: Sequence[Row], inside: RelativeInterior
     constant = any(not any(row[:k]) for row in rows)
     if not inside.equalities and not constant:
         whole = AffineHull(fmpq_mat(k, 1), identity(k), tuple(range(k)))
-        return _Flat(whole, system.origin, system.basis, system.A, system.b, system.names)
+        return _Flat(whole, system.origin, system.basis, system.inequalities, system.names)
     hull = affine_hull([rows[i] for i in inside.equalities], k)
-    A = _times_basis(system.A, hull)
-    b = system.b - system.A * hull.origin
-    kept = [i for i, row in enumerate(A.tolist()) if any(v != 0 for v in row)]
+    on_hull = _on_hull(system.inequalities, hull)
+    kept = [i for i, terms in enumerate(on_hull.terms) if terms]
+    plain = is_identity(system.basis)
     return _Flat(
         hull,
-        system.origin + system.basis * hull.origin,
-        _times_basis(system.basis, hull),
-        fmpq_mat(len(kept), A.ncols(), [A[i, j] for i in kept for j in range(A.ncols())]),
-        fmpq_mat(len(kept), 1, [b[i, 0] for i in kept]),
+        system.origin + (hull.origin if plain else system.basis * hull.origin),
+        hull.basis if plain else system.basis * hull.basis,
+        on_hull.only(kept),
         tuple(system.names[i] for i in kept),
     )
 
 
-def _times_basis(matrix: fmpq_mat, hull: AffineHull) -> fmpq_mat:
-    """``matrix · hull.basis``; where the hull fixes coordinates, a choice of columns."""
-    rows, k = matrix.nrows(), len(hull.free)
-    free = set(hull.free)
-    fixes = all(
-        hull.basis[i, j] == 0 for i in range(matrix.ncols()) if i not in free for j in range(k)
-    )
-    if not fixes:
-        return matrix * hull.basis
-    return fmpq_mat(rows, k, [matrix[i, j] for i in range(rows) for j in hull.free])
+def _on_hull(system: Inequalities, hull: AffineHull) -> Inequalities:
+    """The inequalities in the coordinates of the hull."""
+    moved = system.values(hull.origin)
+    bounds = tuple(b - v for b, v in zip(system.bounds, moved, strict=True))
+    place = {j: column for column, j in enumerate(hull.free)}
+    fixed = [j for j in range(system.k) if j not in place]
+    if any(hull.basis[j, column] != 0 for j in fixed for column in range(len(place))):
+        return Inequalities.of(system.A * hull.basis, vector(bounds))
+    # the hull fixes coordinates: the others stay as they are
+    terms = tuple(tuple((place[j], v) for j, v in row if j in place) for row in system.terms)
+    return Inequalities(len(place), terms, bounds)
 
 
 def simplified(rows: Sequence[Row], point: fmpq_mat) -> fmpq_mat:

@@ -27,7 +27,7 @@ def verify_chart(domain: Domain, chart: Chart) -> bool:
     return (
         _is_affine_hull(system, chart)
         and _is_restriction(system, chart)
-        and all(value > 0 for value in values_at(integer_rows(chart.A, chart.b), chart.interior))
+        and all(value > 0 for value in values_at(chart.rows, chart.interior))
         and _is_bounding_box(chart)
     )
 
@@ -35,7 +35,7 @@ def verify_chart(domain: Domain, chart: Chart) -> bool:
 def _is_affine_hull(system: AffineSystem, chart: Chart) -> bool:
     """The equalities hold on the domain, and y parametrises exactly their common zeros."""
     hull, proof = chart.proof.hull, chart.proof.equalities
-    rows = integer_rows(system.A, system.b)
+    rows = integer_rows(system.inequalities)
     tight = () if proof is None else proof.indices
     if proof is not None and not (
         proof.constant == 0
@@ -60,7 +60,8 @@ def _is_affine_hull(system: AffineSystem, chart: Chart) -> bool:
 def _is_restriction(system: AffineSystem, chart: Chart) -> bool:
     """The rows of the chart are those of the system on the hull, minus true constant ones."""
     A = system.A * chart.proof.hull.basis
-    b = (system.b - system.A * chart.proof.hull.origin).entries()
+    moved = system.inequalities.values(chart.proof.hull.origin)
+    b = [bound - v for bound, v in zip(system.inequalities.bounds, moved, strict=True)]
     kept = [i for i, row in enumerate(A.tolist()) if any(v != 0 for v in row)]
     return (
         all(bound >= 0 for i, bound in enumerate(b) if i not in set(kept))
@@ -71,7 +72,7 @@ def _is_restriction(system: AffineSystem, chart: Chart) -> bool:
 
 
 def _is_bounding_box(chart: Chart) -> bool:
-    rows = integer_rows(chart.A, chart.b)
+    rows = chart.rows
     proof, k = chart.proof, chart.k
     if chart.lower is None or chart.upper is None:
         ray = fmpq_mat(len(proof.ray), 1, list(proof.ray))

@@ -11,6 +11,7 @@ The search works in *cube coordinates* u, in which the domain lies inside ``|u_l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from math import frexp
 
 import numpy as np
@@ -123,7 +124,9 @@ def cube_map(network: Network, chart: Chart) -> CubeMap:
                 h *= 2.0
             centre[l], half[l] = c, h
         return CubeMap("bounded", centre, half)
-    zero = all(v == 0 for v in chart.origin.entries()) and all(v == 0 for v in chart.b.entries())
+    zero = all(v == 0 for v in chart.origin.entries()) and all(
+        v == 0 for v in chart.inequalities.bounds
+    )
     if zero and all(is_zero(layer.bias) for layer in network.layers):
         return CubeMap("central", np.zeros(k), np.ones(k))
     return CubeMap("homogeneous", np.zeros(k), np.ones(k))
@@ -185,7 +188,7 @@ def wall_rows(chart: Chart, cube: CubeMap) -> list[IntRow]:
 
 def _bounded_row(row: IntRow, cube: CubeMap) -> IntRow:
     """``a·(centre + half_width u) + b`` as a multiple in coprime integers."""
-    there = [l for l, a in enumerate(row[:-1]) if a]
+    there = list(compress(range(len(row) - 1), row))
     numbers = [
         (float(cube.centre[l]).as_integer_ratio(), float(cube.half_width[l]).as_integer_ratio())
         for l in there

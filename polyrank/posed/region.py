@@ -89,10 +89,7 @@ class Region:
     def row(self, name: RowName) -> IntRow:
         """The row of a wall or of a unit, positive in the region."""
         if name.layer == WALL:
-            chart = self.problem.chart
-            k = chart.k
-            wall = [-chart.A[name.number, j] for j in range(k)]
-            return integer_row([*wall, chart.b[name.number, 0]])
+            return self.problem.chart.rows[name.number]
         z = self.problem.branch.preactivation(name.layer, self.codeword)
         row = integer_row([z[name.number, j] for j in range(z.ncols())])
         active = self.problem.branch.active(name.layer, self.codeword)

@@ -38,7 +38,7 @@ from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.domain import Domain
-from polyrank.polyhedra.system import identity
+from polyrank.polyhedra.system import Inequalities, is_identity
 from polyrank.posed.chart import Chart, bounding_box, chart, simplified
 
 __all__ = ["Quotient", "chart_for", "quotient", "section"]
@@ -96,10 +96,10 @@ def quotient(network: Network, whole: Chart) -> Quotient | None:
 def _forms(network: Network, whole: Chart) -> fmpz_mat:
     weight = network.layers[0].weight_exact
     # the identity is by far the most frequent basis, and the largest
-    linear = weight if _is_identity(whole.basis) else weight * whole.basis
+    linear = weight if is_identity(whole.basis) else weight * whole.basis
     rows = [
-        *(row[:-1] for row in integer_rows(whole.A, whole.b)),
-        *(row[:-1] for row in integer_rows(linear, fmpq_mat(linear.nrows(), 1))),
+        *(row[:-1] for row in whole.rows),
+        *(row[:-1] for row in integer_rows(Inequalities.of(linear, fmpq_mat(linear.nrows(), 1)))),
     ]
     distinct = list(dict.fromkeys(row for row in rows if any(row)))
     return fmpz_mat(len(distinct), whole.k, [v for row in distinct for v in row])
@@ -115,16 +115,15 @@ def section(network: Network, whole: Chart) -> Chart:
     if seen is None:
         return whole
     axes = seen.axes
-    A = _columns(whole.A, axes)
-    rows = integer_rows(A, whole.b)
+    inequalities = Inequalities.of(_columns(whole.A, axes), whole.b)
+    rows = integer_rows(inequalities)
     interior = simplified(rows, _projected(seen.forms, axes, whole.interior))
     box = bounding_box(rows, interior)
     proof = replace(whole.proof, lower=box.lower_proof, upper=box.upper_proof, ray=box.ray)
     return Chart(
         whole.origin,
         _columns(whole.basis, axes),
-        A,
-        whole.b,
+        inequalities,
         interior,
         box.lower,
         box.upper,
@@ -132,11 +131,6 @@ def section(network: Network, whole: Chart) -> Chart:
         proof,
         whole.k - len(axes),
     )
-
-
-def _is_identity(basis: fmpq_mat) -> bool:
-    n, k = basis.nrows(), basis.ncols()
-    return n == k and basis == identity(n)
 
 
 def _columns(matrix: fmpq_mat, axes: Sequence[int]) -> fmpq_mat:

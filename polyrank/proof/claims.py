@@ -8,7 +8,7 @@ on exact ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,9 +150,13 @@ class Claims:
         if self.rounding is not None:
             at = np.array([leaf[1].index for leaf in self.leaves], dtype=np.int64)
             inside |= self.rounding.inside(at[owner], numbers, listed.rounded, listed.errors, owner)
+        of = -1
+        point: tuple[int, ...] = ()
         for s in np.flatnonzero(~inside).tolist():
             leaf = int(owner[s])
+            if leaf != of:
+                of, point = leaf, listed.exact(leaf)
             offset, region, _ = self.leaves[leaf]
-            row, point = self.problem.row(region, int(numbers[s])), listed.exact(leaf)
-            if sum(a * v for a, v in zip(row, point, strict=True)) <= 0:
+            row = self.problem.row(region, int(numbers[s]))
+            if sum(row[l] * point[l] for l in compress(range(len(row)), row)) <= 0:
                 yield offset, f"the witness of row {first + leaf} is not inside"

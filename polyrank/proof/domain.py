@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
@@ -33,7 +34,7 @@ from polyrank.errors import DomainError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
-from polyrank.polyhedra.system import AffineSystem, identity
+from polyrank.polyhedra.system import AffineSystem, Inequalities, Terms, is_identity, vector
 from polyrank.proof.farkas import proved
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.layers import Layers, Problem
@@ -54,6 +55,20 @@ def _rationals(name: str, values: Any) -> list[fmpq]:
         raise ProofRejectedError(f"the {name} of the manifest is damaged: {error}") from None
 
 
+def _matrix(name: str, values: Any) -> fmpq_mat:
+    """A matrix that a manifest states, row by row; nearly all of a wide one is "0"."""
+    rows = values if isinstance(values, list) else []
+    k = len(rows[0]) if rows and isinstance(rows[0], list) else 0
+    if any(not isinstance(row, list) or len(row) != k for row in rows):
+        raise ProofRejectedError(f"the {name} of the manifest is damaged: its rows differ")
+    matrix = fmpq_mat(len(rows), k)
+    for i, row in enumerate(rows):
+        places = [j for j, v in enumerate(row) if v != "0"]
+        for j, v in zip(places, _rationals(name, [row[j] for j in places]), strict=True):
+            matrix[i, j] = v
+    return matrix
+
+
 def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tuple[Problem, Frame]:
     """Check the chart against the domain; network and walls in its coordinates u.
 
@@ -68,13 +83,11 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
         If it is not the domain, or what is to prove it does not.
     """
     chart, n = manifest["chart"], network.input_dim
-    point = _rationals("chart", chart["origin"])
-    stated = chart["basis"] if isinstance(chart["basis"], list) else ()
-    rows = [_rationals("chart", row) for row in stated]
-    k = len(rows[0]) if rows else 0
-    if len(point) != n or len(rows) != n or any(len(row) != k for row in rows):
+    point, basis = _rationals("chart", chart["origin"]), _matrix("chart", chart["basis"])
+    k = basis.ncols()
+    if len(point) != n or basis.nrows() != n:
         raise ProofRejectedError(f"the chart has points of R^{len(point)}, the network R^{n}")
-    origin, basis = fmpq_mat(n, 1, point), fmpq_mat(n, k, [v for row in rows for v in row])
+    origin = vector(point)
     try:
         system = domain_from_dict(manifest["domain"]).system(n)
     except DomainError as error:
@@ -82,28 +95,29 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
     hints = chart.get("proof")
     hints = hints if isinstance(hints, dict) else {}
     lineality = chart.get("lineality", 0)
-    A, b = _restricted(system, origin, basis, hints.get("equalities"), network, lineality)
-    box = _box(chart, _walls(A, b), k, hints.get("box"))
+    rows = _restricted(system, origin, basis, hints.get("equalities"), network, lineality)
+    box = _box(chart, _walls(rows), k, hints.get("box"))
     bounded = box is not None
     lower, upper = box or ([fmpq(-1)] * k, [fmpq(1)] * k)
     centre = [(low + high) / 2 for low, high in zip(lower, upper, strict=True)]
     half = [(high - low) / 2 for low, high in zip(lower, upper, strict=True)]
-    shift = fmpq_mat(k, 1, centre)
-    stretch = fmpq_mat(k, k, [half[l] if l == j else 0 for l in range(k) for j in range(k)])
-    origin, b = origin + basis * shift, b - A * shift
-    walls = _walls(A * stretch, b)
+    origin += basis * vector(centre)
+    walls = _walls(_in_cube(rows, centre, half))
     biases = (v for layer in network.layers for v in layer.bias.entries())
     central = not any(origin.entries()) and not any(biases)
     dim = k
-    cube = [_axis(k, l, sign) for l in range(k + 1) for sign in (-1, 1)]
-    if bounded:
-        cube = []
-    elif central and not any(wall[-1] for wall in walls):
-        cube = cube[: 2 * k]
-    else:
-        dim, cube, central = k + 1, cube[:-1], False
-        walls.append(_axis(k, k, 1))
-    composed = Layers(network, layers, origin, basis * stretch)
+    cube: list[IntRow] = []
+    if not bounded:
+        cube = [_axis(k, l, sign) for l in range(k + 1) for sign in (-1, 1)]
+        if central and not any(wall[-1] for wall in walls):
+            cube = cube[: 2 * k]
+        else:
+            dim, cube, central = k + 1, cube[:-1], False
+            walls.append(_axis(k, k, 1))
+    stretch = fmpq_mat(k, k)
+    for l, factor in enumerate(half):
+        stretch[l, l] = factor
+    composed = Layers(network, layers, origin, stretch if is_identity(basis) else basis * stretch)
     problem = Problem(composed, (*walls, *cube), len(walls), dim, bounded, central)
     return problem, Frame(tuple(centre), tuple(half))
 
@@ -114,12 +128,22 @@ def _index(value: Any) -> int:
     return value
 
 
-def _walls(A: fmpq_mat, b: fmpq_mat) -> list[IntRow]:
+def _in_cube(rows: Inequalities, centre: Sequence[fmpq], half: Sequence[fmpq]) -> Inequalities:
+    """The inequalities of ``y = centre + half · u``."""
+    moved = rows.values(vector(centre))
+    return Inequalities(
+        rows.k,
+        tuple(tuple((l, v * half[l]) for l, v in terms) for terms in rows.terms),
+        tuple(bound - v for bound, v in zip(rows.bounds, moved, strict=True)),
+    )
+
+
+def _walls(rows: Inequalities) -> list[IntRow]:
     """The rows ``b_i − A_i u ≥ 0`` that are not constant."""
     walls = []
-    for row, bound in zip(A.tolist(), b.entries(), strict=True):
-        if any(row):
-            walls.append(_integers([*(-v for v in row), bound]))
+    for terms, bound in zip(rows.terms, rows.bounds, strict=True):
+        if terms:
+            walls.append(_row(terms, bound, rows.k))
         elif bound < 0:
             raise ProofRejectedError(f"the domain is empty: a row says 0 <= {bound}")
     return walls
@@ -129,16 +153,22 @@ def _axis(k: int, l: int, sign: int) -> IntRow:
     return tuple(sign * (j == l) for j in range(k + 1))
 
 
+def _row(terms: Terms, bound: fmpq, k: int) -> IntRow:
+    """``bound − terms · u`` times a positive number that makes its k + 1 entries coprime."""
+    row = [0] * (k + 1)
+    integers = _integers([*(-v for _, v in terms), bound])
+    for (l, _), v in zip(terms, integers[:-1], strict=True):
+        row[l] = v
+    row[-1] = integers[-1]
+    return tuple(row)
+
+
 def _integers(values: Sequence[fmpq]) -> IntRow:
     """A positive multiple with coprime integer entries."""
-    there = [(l, v) for l, v in enumerate(values) if v != 0]  # of a wall of a box two
-    scale = math.lcm(*(int(v.q) for _, v in there))
-    whole = [int((v * scale).p) for _, v in there]
+    scale = math.lcm(*(int(v.q) for v in values))
+    whole = [int((v * scale).p) for v in values]
     common = math.gcd(*whole) or 1
-    row = [0] * len(values)
-    for (l, _), v in zip(there, whole, strict=True):
-        row[l] = v // common
-    return tuple(row)
+    return tuple(v // common for v in whole)
 
 
 def _restricted(
@@ -148,10 +178,10 @@ def _restricted(
     equalities: Any,
     network: Network,
     lineality: int,
-) -> tuple[fmpq_mat, fmpq_mat]:
+) -> Inequalities:
     """The system's inequalities in the chart's coordinates; proves that the chart is its hull."""
     shift = origin - system.origin
-    if system.basis == identity(system.n):
+    if is_identity(system.basis):
         inner_origin, inner_basis = shift, basis
     else:
         transposed = system.basis.transpose()
@@ -161,16 +191,20 @@ def _restricted(
         if system.basis * inner_origin != shift or system.basis * inner_basis != basis:
             raise ProofRejectedError("the chart leaves the affine space of the domain")
     k = basis.ncols()
-    plain = k == system.k and inner_basis == identity(k)
+    plain = is_identity(inner_basis)
     if not plain and inner_basis.rank() != k:
         raise ProofRejectedError("the columns of the chart's basis are dependent")
-    A = system.A if plain else system.A * inner_basis
-    b = system.b - system.A * inner_origin
+    given = system.inequalities
+    moved = given.values(inner_origin)
+    bounds = tuple(bound - v for bound, v in zip(given.bounds, moved, strict=True))
+    rows = Inequalities(k, given.terms, bounds)
+    if not plain:
+        rows = Inequalities.of(system.A * inner_basis, vector(bounds))
     if lineality:
         _prove_section(system, network, inner_basis, lineality)
     if k + lineality != system.k:
-        _prove_hull(system, A, b, k + lineality, equalities)
-    return A, b
+        _prove_hull(system, rows, k + lineality, equalities)
+    return rows
 
 
 def _prove_section(
@@ -178,7 +212,7 @@ def _prove_section(
 ) -> None:
     """``ker M`` has dimension ≥ ``lineality`` and meets the chart's directions in 0 only."""
     weight = network.layers[0].weight_exact
-    seen = weight if system.basis == identity(system.n) else weight * system.basis
+    seen = weight if is_identity(system.basis) else weight * system.basis
     rows = [row for row in (*system.A.tolist(), *seen.tolist()) if any(row)]
     matrix = fmpq_mat(len(rows), system.k, [v for row in rows for v in row])
     most = system.k - lineality
@@ -198,19 +232,18 @@ def _integral(matrix: fmpq_mat) -> fmpz_mat:
     return matrix.numer_denom()[0]
 
 
-def _prove_hull(system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equalities: Any) -> None:
+def _prove_hull(system: AffineSystem, here: Inequalities, k: int, equalities: Any) -> None:
     """All of the domain lies in a space of dimension k: independent rows hold with equality.
 
     With λ > 0 and ``Σ λ_j (b_j − A_j y) = 0`` every one of these rows vanishes wherever all are
-    ≥ 0. They vanish on the chart, and their rank says that nothing else does.
+    ≥ 0. They vanish on the chart, where they are the rows ``here``, and their rank says that
+    nothing else does.
     """
+    given = system.inequalities
     try:
         indices = [_index(i) for i in equalities["indices"]]
         values = [to_fmpq(v) for v in equalities["values"]]
-        rows = [
-            _integers([*(-system.A[i, l] for l in range(system.k)), system.b[i, 0]])
-            for i in indices
-        ]
+        rows = [_row(given.terms[i], given.bounds[i], given.k) for i in indices]
     except (KeyError, TypeError, ValueError, IndexError):
         raise NotDecidedError(
             f"the chart has dimension {k}, the domain's coordinates {system.k}: no multipliers "
@@ -221,7 +254,7 @@ def _prove_hull(system: AffineSystem, A: fmpq_mat, b: fmpq_mat, k: int, equaliti
     flat = fmpq_mat(len(rows), system.k + 1, [v for row in rows for v in row])
     sums = fmpq_mat(1, len(rows), values) * flat
     normals = fmpq_mat(len(rows), system.k, [v for row in rows for v in row[:-1]])
-    vanish = all(b[i, 0] == 0 and not any(A[i, l] for l in range(A.ncols())) for i in indices)
+    vanish = all(here.bounds[i] == 0 and not here.terms[i] for i in indices)
     if any(sums.entries()) or not vanish or normals.rank() != system.k - k:
         raise ProofRejectedError("the equalities do not prove the affine hull of the domain")
 
@@ -237,7 +270,7 @@ def _box(
         raise ProofRejectedError("the bounding box of the manifest has another dimension")
     axes: dict[int, list[IntRow]] = {}  # walls of one coordinate, as functions of that one
     for wall in walls:
-        places = [l for l, v in enumerate(wall[:-1]) if v]
+        places = list(compress(range(k), wall))
         if len(places) == 1:
             axes.setdefault(places[0], []).append((wall[places[0]], wall[-1]))
     for l in range(k):

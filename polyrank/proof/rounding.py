@@ -19,6 +19,7 @@ is infinite or no number proves nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def _fit(table: Iterable[Sequence[int]], shift: int) -> bool:
 
 
 def _only_coordinate(wall: Sequence[int]) -> int:
-    places = [l for l, v in enumerate(wall[:-1]) if v]
+    places = list(compress(range(len(wall) - 1), wall))
     return places[0] if len(places) == 1 else -1
 
 
@@ -164,9 +165,11 @@ class Rounding:
             column, spread = end, slice(column, end)
 
     def _walls(self) -> None:
+        self.values[:, : len(self.problem.walls)] = 0.0
         for i, wall in enumerate(self.problem.walls):
             scale = 1 << max(0, max(map(abs, wall)).bit_length() - 52)
-            self.values[:, i] = [v / scale for v in wall]
+            for l in compress(range(len(wall)), wall):
+                self.values[l, i] = wall[l] / scale
             self.sizes[i] = np.abs(self.values[:, i]).sum()
             self.units[i] = scale == 1
             self.errors[i] = 0.0 if scale == 1 else self.sizes[i] * _ROUNDING

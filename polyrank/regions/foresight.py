@@ -103,7 +103,7 @@ def proved_bounds(plan: Plan) -> tuple[int, int]:
     widths = _relu_widths(plan)
     if widths and plan.chart.k:
         most = min(most, bounds((plan.chart.k, *widths)).upper)
-    if plan.chart.A.nrows():
+    if plan.chart.inequalities.m:
         return 1, most
     first = plan.network.layers[0]
     chosen = [i for i, has in enumerate(first.has_hyperplane.tolist()) if has]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from polyrank import __version__
 from polyrank.errors import RunError
 from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.system import is_identity
 
 if TYPE_CHECKING:
     from flint import fmpq_mat
@@ -115,6 +116,9 @@ def _matrix_text(matrix: fmpq_mat) -> list[list[str]]:
     """The entries as text; nearly all of a basis of many coordinates are zero."""
     if not matrix.ncols():
         return [[] for _ in range(matrix.nrows())]
+    if is_identity(matrix):
+        zeros = ["0"] * matrix.nrows()
+        return [[*zeros[:i], "1", *zeros[i + 1 :]] for i in range(matrix.nrows())]
     whole: list[list[Any]] = matrix.numer_denom()[
         0
     ].tolist()  # integers tell fast that they are zero
@@ -164,11 +168,23 @@ def write_manifest(directory: Path, manifest: Mapping[str, Any]) -> None:
     """
     draft = directory / f"{MANIFEST_NAME}.partial"
     with draft.open("w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=2, ensure_ascii=False)
+        file.write(_json_text(manifest))
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
     draft.replace(directory / MANIFEST_NAME)
+
+
+def _json_text(value: Any, indent: str = "") -> str:
+    """JSON, an entry of an object on each line; a list is one line, however many matrices it is."""
+    if not isinstance(value, Mapping) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    inner = indent + "  "
+    lines = [
+        f"{inner}{json.dumps(str(key), ensure_ascii=False)}: {_json_text(entry, inner)}"
+        for key, entry in value.items()
+    ]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
@@ -246,8 +262,8 @@ def _inconsistent_chart(chart: Mapping[str, Any]) -> str | None:
         return "origin"
     k = len(basis[0]) if basis else 0
     fits = len(basis) == len(origin) and all(len(row) == k for row in basis)
-    text = fits and all(isinstance(v, str) for row in basis for v in row)
-    if not (text and all(map(_is_rational, {v for row in basis for v in row}))):
+    kinds = {kind for row in basis for kind in set(map(type, row))} if fits else {None}
+    if kinds - {str} or not all(map(_is_rational, set().union(*basis))):
         return "basis"
     lineality = chart.get("lineality", 0)
     if not _is(lineality, int) or not 0 <= lineality <= _MOST:

@@ -16,10 +16,11 @@ from flint import fmpq_mat
 from numpy.typing import DTypeLike, NDArray
 
 from polyrank.errors import NetworkError
-from polyrank.network.composition import beside, preactivation, split_map
+from polyrank.network.composition import preactivation_on, split_map
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.polyhedra.system import is_identity
 from polyrank.sampling.integer_layers import (
     IntegerLayer,
     common_denominator,
@@ -291,12 +292,10 @@ def restricted_network(network: Network, origin: fmpq_mat, basis: fmpq_mat) -> N
     Network
         k inputs; the network itself where y = x.
     """
-    n, k = basis.nrows(), basis.ncols()
-    same = n == k and all(basis[i, j] == int(i == j) for i in range(n) for j in range(n))
-    if same and all(v == 0 for v in origin.entries()):
+    if is_identity(basis) and all(v == 0 for v in origin.entries()):
         return network
     first = network.layers[0]
-    weight, bias = split_map(preactivation(first, beside(basis, origin)))
+    weight, bias = split_map(preactivation_on(first, basis, origin))
     layer = Layer(
         RationalArray.from_fmpq_mat(weight),
         RationalArray.from_fmpq_mat(bias, vector=True),

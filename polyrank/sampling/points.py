@@ -218,17 +218,15 @@ def inside(chart: Chart, Y: NDArray[np.float64]) -> NDArray[np.bool_]:
     it reaches into the domain's interior.
     """
     out = np.ones(len(Y), dtype=bool)
-    m = chart.A.nrows()
-    if m == 0:
+    rows = chart.inequalities
+    if rows.m == 0:
         return out
-    table = [[chart.A[i, j] for j in range(chart.k)] for i in range(m)]
-    single = [[j for j, v in enumerate(row) if v != 0] for row in table]
-    if all(len(columns) == 1 for columns in single):
-        for i, (row, (j,)) in enumerate(zip(table, single, strict=True)):
-            bound = chart.b[i, 0] / row[j]
+    if all(len(terms) == 1 for terms in rows.terms):
+        for ((j, coefficient),), right in zip(rows.terms, rows.bounds, strict=True):
+            bound = right / coefficient
             # y ≤ bound for a float y iff y ≤ the largest float ≤ bound; the same from below
             near = nearest_float(bound)
-            if row[j] > 0:
+            if coefficient > 0:
                 low = near == np.inf or (near != -np.inf and fmpq_from_float(near) > bound)
                 out &= Y[:, j] <= (np.nextafter(near, -np.inf) if low else near)
             else:
@@ -246,7 +244,7 @@ def inside(chart: Chart, Y: NDArray[np.float64]) -> NDArray[np.bool_]:
     for r, i in zip(*np.nonzero(~sure & out[:, None]), strict=True):
         if out[r]:
             y = fmpq_mat(chart.k, 1, [fmpq_from_float(v) for v in Y[r].tolist()])
-            out[r] = (fmpq_mat(1, chart.k, table[i]) * y)[0, 0] <= chart.b[i, 0]
+            out[r] = rows.only((i,)).holds_at(y)
     return out
 
 

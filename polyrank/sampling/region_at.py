@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def _check_inside(chart: Chart, point: list[fmpq]) -> None:
         )
     x = fmpq_mat(chart.n, 1, point)
     for i, (value, bound) in enumerate(
-        zip((chart.A * x).entries(), chart.b.entries(), strict=True)
+        zip(chart.inequalities.values(x), chart.inequalities.bounds, strict=True)
     ):
         if value >= bound:
             where = "on the wall" if value == bound else "outside"
@@ -217,7 +218,7 @@ def _nearest_row(cell: Region, x: fmpq_mat) -> FacetAt | None:
     k = x.nrows()
     best: tuple[fmpq, tuple[int, ...]] | None = None
     for row, value in zip(cell.rows, values_at(list(cell.rows), x), strict=True):
-        distance = value * value / fmpq(sum(int(a) * int(a) for a in row[:k]))
+        distance = value * value / fmpq(sum(row[j] * row[j] for j in compress(range(k), row)))
         if best is None or distance < best[0]:
             best = distance, row
     if best is None:

@@ -63,8 +63,7 @@ class Frame:
 
     def rows(self) -> list[tuple[int, ...]]:
         """Coprime integers (a, b), one row for each of the domain's: ``a·y + b ≥ 0``."""
-        system = self.domain.system(self.n)
-        return integer_rows(system.A, system.b)
+        return integer_rows(self.domain.system(self.n).inequalities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def frame(domain: Domain, n: int) -> Frame | Empty:
         middle = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)]
         return Frame(domain, n, n, True, lower, upper, fmpq_mat(n, 1, middle), [])
     system = domain.system(n)
-    rows = integer_rows(system.A, system.b)
+    rows = integer_rows(system.inequalities)
     k = system.k
     plain = isinstance(domain, (Polytope, WholeSpace))
     cell = Cell.from_rows(rows, k)

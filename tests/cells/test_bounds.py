@@ -16,6 +16,7 @@ from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchResult
 from polyrank.network.normal_form import Network, relu_layer
+from polyrank.polyhedra.system import Inequalities
 from polyrank.posed.chart import chart
 from polyrank.posed.problem import Problem
 from polyrank.proof.check import check
@@ -114,3 +115,39 @@ def test_proof_is_accepted(tmp_path: Path, exact: bool, whole: bool, bias: float
     report = check(tmp_path / "run", exact=exact)
     assert report.complete
     assert report.checked == run.count
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_no_matrix_of_a_wide_box_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flat: bool
+) -> None:
+    """A box in R^784 has one coefficient a row: nobody walks through 1,568 × 784 entries."""
+    rng = np.random.default_rng(3)
+    lower, upper = np.zeros(784), np.ones(784)
+    if flat:
+        lower[::3] = upper[::3] = 0.25  # a border without ink
+    network = _random([784, 5], 3)
+    centre = (lower + upper) / 2
+    weight = network.layers[0].weight.approx
+    # through the centre, up to a little: all sign vectors of independent rows are there
+    network = Network((relu_layer(weight, -weight @ centre + 1e-6 * rng.normal(size=5)),))
+    pr.save(network, tmp_path / "net.npz")
+    network = pr.load(tmp_path / "net.npz", output_relu=True)
+
+    def made(_: Inequalities) -> None:
+        raise AssertionError("the matrix of the box was made")
+
+    if not flat:
+        monkeypatch.setattr(Inequalities, "A", property(made))
+    run = pr.enumerate_regions(
+        network,
+        pr.Box(lower, upper),
+        out=tmp_path / "run",
+        proof=True,
+        network_file={"path": str(tmp_path / "net.npz"), "options": {"output_relu": True}},
+    )
+    assert (run.count, run.certified) == (2**5, True)
+    for exact in (False, True):
+        assert check(tmp_path / "run", exact=exact).complete
+    at = pr.at(network, centre, domain=pr.Box(lower, upper)) if not flat else None
+    assert at is None or at.facets == ()

@@ -20,6 +20,7 @@ from polyrank.lp.farkas import (
     values_at,
     verify_farkas,
 )
+from polyrank.polyhedra.system import Inequalities, vector
 from tests.lp.exact_cells import column, objectives, rows_of_cells
 
 
@@ -141,12 +142,13 @@ def test_integer_rows_are_positive_multiples() -> None:
     assert integer_row([fmpq(-6), fmpq(4)]) == (-3, 2)
     assert integer_row_from_floats([2.0**-200, -3 * 2.0**-199, 0.0]) == (1, -6, 0)
     assert integer_row_from_floats([]) == ()
-    system = integer_rows(fmpq_mat(2, 1, [fmpq(1, 2), fmpq(0)]), fmpq_mat(2, 1, [3, 1]))
-    assert system == [(-1, 6), (0, 1)]
-    assert integer_rows(fmpq_mat(1, 0), fmpq_mat(1, 1, [5])) == [(1,)]
+    system = Inequalities.of(fmpq_mat(2, 1, [fmpq(1, 2), fmpq(0)]), fmpq_mat(2, 1, [3, 1]))
+    assert integer_rows(system) == [(-1, 6), (0, 1)]
+    assert integer_rows(Inequalities.of(fmpq_mat(1, 0), fmpq_mat(1, 1, [5]))) == [(1,)]
     wide = [fmpq(0)] * 100
     wide[3], wide[99] = fmpq(-1, 3), fmpq(5, 2)
-    (row,) = integer_rows(fmpq_mat(1, 100, wide), fmpq_mat(1, 1, [fmpq(1, 6)]))
+    (row,) = integer_rows(Inequalities(100, (((3, wide[3]), (99, wide[99])),), (fmpq(1, 6),)))
+    assert [row] == integer_rows(Inequalities.of(fmpq_mat(1, 100, wide), vector([fmpq(1, 6)])))
     assert {j: v for j, v in enumerate(row) if v} == {3: 2, 99: -15, 100: 1}
 
 

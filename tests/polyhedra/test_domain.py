@@ -22,7 +22,7 @@ from polyrank.polyhedra import (
     WholeSpace,
     domain_from_dict,
 )
-from polyrank.polyhedra.system import AffineSystem, inequality_name
+from polyrank.polyhedra.system import AffineSystem, Inequalities, inequality_name
 
 ROUND_TRIPS: list[Domain] = [
     WholeSpace(),
@@ -194,7 +194,26 @@ def test_a_simplex_is_the_hull_of_its_vertices() -> None:
 )
 def test_names_of_rows(row: list[Any], bound: Any, name: str) -> None:
     exact = [fmpq(Fraction(v).numerator, Fraction(v).denominator) for v in [*row, bound]]
-    assert inequality_name(exact[:-1], exact[-1], "x", 7) == name
+    terms = tuple((j, v) for j, v in enumerate(exact[:-1]) if v != 0)
+    assert inequality_name(terms, exact[-1], "x", 7) == name
+
+
+def test_inequalities_and_their_matrix_say_the_same() -> None:
+    A = fmpq_mat(3, 2, [fmpq(1, 3), 0, 0, 0, -2, fmpq(5, 7)])
+    b = fmpq_mat(3, 1, [1, -1, fmpq(1, 2)])
+    rows = Inequalities.of(A, b)
+    assert rows.terms == (((0, fmpq(1, 3)),), (), ((0, fmpq(-2)), (1, fmpq(5, 7))))
+    assert (rows.m, rows.k, rows.A, rows.b) == (3, 2, A, b)
+    assert rows == Inequalities(2, rows.terms, (fmpq(1), fmpq(-1), fmpq(1, 2)))
+    y = fmpq_mat(2, 1, [fmpq(3), fmpq(-1)])
+    assert rows.values(y) == (A * y).entries()
+    assert not rows.holds_at(y)  # 0 <= -1
+    assert rows.only((2, 0)) == Inequalities.of(
+        fmpq_mat(2, 2, [-2, fmpq(5, 7), fmpq(1, 3), 0]), fmpq_mat(2, 1, [fmpq(1, 2), 1])
+    )
+    assert rows.only((2, 0)).holds_at(y)
+    for empty in (Inequalities.of(fmpq_mat(0, 3), fmpq_mat(0, 1)), Inequalities(3, (), ())):
+        assert (empty.m, empty.A, empty.values(fmpq_mat(3, 1))) == (0, fmpq_mat(0, 3), [])
 
 
 def test_names_of_polytopes() -> None:

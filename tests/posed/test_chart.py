@@ -18,6 +18,7 @@ from polyrank.lp.exact_interior import affine_hull, interior_point
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers
 from polyrank.polyhedra import Box, Domain, Polytope, Simplex, Slice, WholeSpace
+from polyrank.polyhedra.system import Inequalities
 from polyrank.posed.chart import Chart, chart
 from polyrank.posed.chart_check import verify_chart
 from tests.lp.exact_cells import Rows, at, column, fractions, rows_of_cells, vertices
@@ -268,8 +269,8 @@ def _made() -> Chart:
     [
         {"origin": column([0, 0, 1])},
         {"basis": fmpq_mat(3, 2, [1, 0, 0, 2, 0, 0])},
-        {"A": fmpq_mat(3, 2, [1, 2, -1, 0, 0, -1])},
-        {"b": column([2, 0, 0])},
+        {"inequalities": Inequalities.of(fmpq_mat(3, 2, [1, 2, -1, 0, 0, -1]), column([1, 0, 0]))},
+        {"inequalities": Inequalities.of(fmpq_mat(3, 2, [1, 1, -1, 0, 0, -1]), column([2, 0, 0]))},
         {"names": ("x0 + x1 <= 1", "x0 >= 0", "x1 >= 1")},
         {"interior": column([0, 0])},
         {"interior": column([1, 1])},

@@ -48,7 +48,7 @@ def root_of(problem: Problem) -> Root | None:
         return None
     if problem.cube.kind == "bounded":
         return domain_root(problem.walls, chart.k)
-    if chart.A.nrows():
+    if chart.inequalities.m:
         return None
     return whole_space_root(problem.first_rows, problem.arrays, problem.cube)
 
@@ -57,7 +57,7 @@ def takes(problem: Problem) -> bool:
     """Whether :func:`root_of` gives a root, without listing the vertices of a polytope."""
     chart = problem.chart
     if 1 <= chart.k <= MOST_DIMENSIONS and chart.bounded:
-        return math.comb(chart.A.nrows(), chart.k) <= MOST_SUBSETS
+        return math.comb(chart.inequalities.m, chart.k) <= MOST_SUBSETS
     return root_of(problem) is not None
 
 
@@ -70,8 +70,8 @@ def _why_not(chart: Chart) -> str:
     if not 1 <= chart.k <= MOST_DIMENSIONS:
         return f"its dimension is {chart.k}, not 1 to {MOST_DIMENSIONS}"
     if chart.bounded:
-        return f"it has {chart.A.nrows()} rows, too many to list its vertices"
-    if chart.A.nrows():
+        return f"it has {chart.inequalities.m} rows, too many to list its vertices"
+    if chart.inequalities.m:
         return "it is unbounded and has walls"
     return "it is unbounded and layer 1 has fewer independent hyperplanes than dimensions"
 
