@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.proof.format import ProofRejectedError
-from polyrank.regions.schema import fixed_binary_rows, region_schema
+from polyrank.regions.schema import fixed_binary_rows, numbers, region_schema
 
 __all__ = ["Frame", "Listed", "Rows"]
 
@@ -167,7 +167,10 @@ class Rows:
                 raise ProofRejectedError("a witness is no point: it has coordinates")
             return [()] * n
         if witness.null_count == 0:
-            floats = np.asarray(witness.flatten(), dtype=np.float64).reshape(n, self.dim)
+            flat = witness.flatten()
+            floats = np.full((n, self.dim), np.nan)
+            if flat.null_count == 0:
+                floats = numbers(flat).reshape(n, self.dim)
             if not np.isfinite(floats).all():
                 raise ProofRejectedError("a witness is not finite")
             return cast(Sequence[Sequence[Any]], floats)

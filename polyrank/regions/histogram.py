@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.regions.schema import numbers
+
 __all__ = ["RankHistogram"]
 
 
@@ -35,7 +37,7 @@ class RankHistogram:
         histogram = cls(layers)
         names = [f"rank_{k}" for k in range(1, layers + 1)]
         for batch in batches:
-            columns = [batch.column(name).to_numpy() for name in names]
+            columns = [numbers(batch.column(name)) for name in names]
             histogram.add(np.stack(columns, axis=1))
         return histogram
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from polyrank.regions.schema import codeword_bytes, fixed_binary_rows
+from polyrank.regions.schema import codeword_bytes, fixed_binary_rows, numbers
 
 __all__ = ["decompose"]
 
@@ -61,7 +61,7 @@ def decompose(
         columns = [
             pa.FixedSizeBinaryArray.from_buffers(kind, len(starts), [None, keys]),
             pa.array(lengths, pa.int64()),
-            *(pa.array(batch.column(name).to_numpy()[starts]) for name in ranks),
+            *(pa.array(numbers(batch.column(name))[starts]) for name in ranks),
         ]
         coming.append(pa.Table.from_arrays(columns, schema=schema))
         rows += len(starts)

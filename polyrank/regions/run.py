@@ -19,7 +19,7 @@ from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.layerwise import decompose
 from polyrank.regions.manifest import REGIONS_NAME, read_manifest, shard_files
-from polyrank.regions.schema import region_schema, unpack_bits
+from polyrank.regions.schema import numbers, region_schema, unpack_bits
 from polyrank.stages import tell
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class Run:
         if self.path is None:
             begin = 0
             for batch in self.batches([name]):
-                yield begin, batch.column(name).to_numpy()
+                yield begin, numbers(batch.column(name))
                 begin += batch.num_rows
         else:
             yield from _ranks_between(self.path, name, least, most)
@@ -449,7 +449,7 @@ def _ranks_between(
                     )
                     if not outside:
                         column = file.read_row_group(group, columns=[name]).column(name)
-                        yield begin, column.to_numpy()
+                        yield begin, numbers(column)
                     begin += footer.num_rows
         except (pa.ArrowException, OSError, ValueError) as error:
             raise RunError(f"{shard} cannot be read: {error}") from None

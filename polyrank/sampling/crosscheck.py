@@ -21,6 +21,7 @@ from polyrank.posed.chart import chart as chart_of
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import Region
 from polyrank.regions.run import Run
+from polyrank.regions.schema import numbers
 from polyrank.sampling.codewords import restricted_network
 from polyrank.sampling.estimate import Estimate
 
@@ -134,7 +135,7 @@ class RunCheck:
         names = [f"rank_{k}" for k in range(1, layers + 1)]
         listed = np.concatenate(
             [
-                np.array([batch.column(name).to_numpy() for name in names]).T.reshape(-1, layers)
+                np.array([numbers(batch.column(name)) for name in names]).T.reshape(-1, layers)
                 for batch in self.run.batches(names)
             ]
             or [np.zeros((0, layers), np.int16)]

@@ -25,7 +25,7 @@ from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Simplex, Slice
 from polyrank.posed.branch import unit_row
 from polyrank.regions.run import Run
-from polyrank.regions.schema import unpack_bits
+from polyrank.regions.schema import numbers, unpack_bits
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 
 __all__ = ["AmbientRanks", "ambient_ranks", "check_inputs", "chosen_points", "slice_through"]
@@ -150,7 +150,7 @@ def ambient_ranks(run: Run, network: Network, *, workers: int = 1) -> AmbientRan
         flat.append(
             np.array([_in_hyperplane(first, b, z) for b, z in zip(bits, zero, strict=True)], bool)
         )
-        stated.append(np.array([batch.column(v).to_numpy() for v in names]).T)
+        stated.append(np.array([numbers(batch.column(v)) for v in names]).T)
     packed = np.concatenate(words)
     distinct, back = np.unique(packed, axis=0, return_inverse=True)
     table = CodewordRanks(first).table(distinct, workers=workers)
