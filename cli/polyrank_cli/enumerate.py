@@ -150,6 +150,7 @@ def enumerate_command(
                 ),
                 resume,
                 graph=graph,
+                jobs=jobs,
                 as_json=as_json,
                 quiet=quiet,
             )
@@ -196,6 +197,7 @@ def enumerate_command(
             ),
             output,
             graph=graph,
+            jobs=jobs,
             as_json=as_json,
             quiet=quiet,
         )
@@ -213,6 +215,7 @@ def _end(
     output: Path | None,
     *,
     graph: bool,
+    jobs: int | None,
     as_json: bool,
     quiet: bool,
 ) -> NoReturn:
@@ -228,18 +231,20 @@ def _end(
         say_interrupted(output)
         raise typer.Exit(INTERRUPTED) from None
     if graph:
-        _graph_and_show(run, run.source(), as_json=as_json, quiet=quiet)
+        _graph_and_show(run, run.source(), jobs, as_json=as_json, quiet=quiet)
     else:
         _show(run, as_json=as_json)
     raise typer.Exit(0 if run.certified else UNDECIDED)
 
 
-def _graph_and_show(run: Run, network: Network, *, as_json: bool, quiet: bool) -> None:
+def _graph_and_show(
+    run: Run, network: Network, jobs: int | None, *, as_json: bool, quiet: bool
+) -> None:
     """Make, keep and print the graph of a run, and leave with its status unless that is 0."""
     from polyrank.report.summary import run_object  # noqa: PLC0415
     from polyrank_cli.graph import graph_object, leave, made_graph, show_graph  # noqa: PLC0415
 
-    graph = made_graph(run, network, quiet=quiet or as_json)
+    graph = made_graph(run, network, jobs, quiet=quiet or as_json)
     shown = graph_object(graph, run)
     if as_json:
         typer.echo(json.dumps({**run_object(run), "graph": shown}))

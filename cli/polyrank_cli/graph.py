@@ -40,6 +40,14 @@ def graph_command(
         int | None,
         typer.Option(metavar="K", help="Count linear regions and affine maps through layer K."),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Threads; the graph does not depend on them. Default: all cores.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -73,7 +81,7 @@ def graph_command(
         if network is None and has_graph(opened):
             graph = load_graph(opened)
         else:
-            graph = made_graph(opened, loaded, quiet=quiet)
+            graph = made_graph(opened, loaded, jobs, quiet=quiet)
         if export is not None:
             export_graph(graph, opened, export)
         shown = graph_object(graph, opened)
@@ -87,7 +95,7 @@ def graph_command(
     leave(graph, opened)
 
 
-def made_graph(run: Run, network: Network, *, quiet: bool) -> RegionGraph:
+def made_graph(run: Run, network: Network, jobs: int | None, *, quiet: bool) -> RegionGraph:
     """Make the graph of a run, or go on making it, and write it into the run's directory."""
     from polyrank.graph.build import region_graph  # noqa: PLC0415
     from polyrank.graph.store import TASKS_NAME, save_graph  # noqa: PLC0415
@@ -98,7 +106,7 @@ def made_graph(run: Run, network: Network, *, quiet: bool) -> RegionGraph:
     tasks = run.path / TASKS_NAME
     try:
         with stage_line(quiet=quiet):
-            graph = region_graph(run, network, keep=tasks)
+            graph = region_graph(run, network, keep=tasks, jobs=jobs)
     except KeyboardInterrupt:
         if not tasks.exists():
             raise

@@ -12,7 +12,6 @@ __all__ = [
     "MISSING",
     "PENDING",
     "STATISTICS",
-    "UNLINKED",
     "WALL",
     "CodeTable",
     "Codes",
@@ -22,8 +21,6 @@ __all__ = [
 WALL, MISSING, PENDING = -1, -2, -3
 #: In place of a neighbour: a row of an open region that is not proved redundant.
 CANDIDATE = -6
-#: An edge that its target finds by itself.
-UNLINKED = -2
 
 STATISTICS = (
     "lps", "pivots", "by_residual", "by_integers", "by_enclosure", "by_interval", "by_structure",

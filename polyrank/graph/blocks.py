@@ -1,8 +1,9 @@
 """Blocks of regions, the tasks of a region graph: what one gives, and how it is kept.
 
 The regions of a run are walked over in blocks of consecutive ones. What a block gives depends on
-the run alone, not on where the walk was interrupted: it begins afresh at its first region, and the
-edges from earlier blocks into it, which its regions need not find again, are handed to it.
+the run alone, not on other blocks, on the thread that makes it or on where the work was
+interrupted: the walk begins afresh at its first region, and a facet between regions of two blocks
+is found in both.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from polyrank.network.rational import to_fmpq
 __all__ = ["Block", "block_ends", "packed", "unpacked"]
 
 #: A block has at least so many regions, and a run at most about so many blocks.
-_LEAST, _MOST = 1 << 14, 64
+_LEAST, _MOST = 1 << 13, 64
 
 
 def block_ends(regions: int) -> Iterator[tuple[int, int]]:
@@ -31,7 +32,7 @@ def block_ends(regions: int) -> Iterator[tuple[int, int]]:
     Examples
     --------
     >>> list(block_ends(20_000))
-    [(0, 16384), (16384, 20000)]
+    [(0, 8192), (8192, 16384), (16384, 20000)]
     """
     size = max(_LEAST, -(-regions // _MOST))
     for begin in range(0, regions, size):

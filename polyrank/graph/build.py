@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.threads import asked_threads
 from polyrank.graph.arrays import STATISTICS
 from polyrank.graph.assemble import Edges, Facets, assemble
 from polyrank.graph.blocks import Block, block_ends, packed, unpacked
 from polyrank.graph.listed import ListedRegions
-from polyrank.graph.making import BlockMaker, Links
+from polyrank.graph.making import BlockMaker
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS, KeptWork
@@ -36,6 +37,7 @@ def region_graph(
     progress: Callable[[int, int], None] | None = None,
     keep: str | PathLike[str] | None = None,
     keep_seconds: float = KEEP_SECONDS,
+    jobs: int | None = None,
 ) -> RegionGraph:
     """Facets of every region of a run, the edges between them, and the closure check.
 
@@ -53,6 +55,9 @@ def region_graph(
         without an interruption. It stays, for whoever saves the graph to remove it.
     keep_seconds : float
         What takes less time is not kept.
+    jobs : int, optional
+        Threads; the graph does not depend on them. By default as many as the machine, its
+        container and ``OMP_NUM_THREADS`` allow.
 
     Returns
     -------
@@ -63,11 +68,14 @@ def region_graph(
     RunError
         If the network is not the run's or a codeword is listed twice, or ``keep`` cannot be written
         or is damaged.
+    ValueError
+        If ``jobs`` is less than 1.
     """
+    threads = asked_threads(jobs)
     if keep is None:
-        return _Builder(run, network).build(progress, None)
+        return _Builder(run, network).build(progress, None, threads)
     with KeptWork.beside(Path(keep), _question(run), seconds=keep_seconds) as kept:
-        return _Builder(run, network).build(progress, kept)
+        return _Builder(run, network).build(progress, kept, threads)
 
 
 def _question(run: Run) -> dict[str, Any]:
@@ -92,23 +100,41 @@ class _Builder:
         self.ends = list(block_ends(self.regions))
         self.blocks: list[Block] = []
         self.gaps = 0  # that are described
-        #: edges from earlier blocks that a block's regions need not find again
-        self.linked: list[list[Links]] = [[] for _ in self.ends]
 
     def build(
-        self, progress: Callable[[int, int], None] | None, kept: KeptWork | None
+        self,
+        progress: Callable[[int, int], None] | None,
+        kept: KeptWork | None,
+        threads: int,
     ) -> RegionGraph:
         """Block by block."""
         if kept is not None:
             for entry in kept.done:
                 self._take_in(unpacked(entry, kept.shard(entry)))
         waiting: list[Block] = []
+        rest = self.ends[len(self.blocks) :]
+        done = rest[0][0] if rest else self.regions
+
+        def tell_done(more: int) -> None:
+            nonlocal done
+            done += more
+            tell("regions and their facets", done, self.regions)
+            if progress is not None:
+                progress(done, self.regions)
+
+        def take(result: int | BlockMaker) -> None:
+            if isinstance(result, int):
+                tell_done(result)
+                return
+            # rationals are for this thread, which an interrupt reaches at once
+            waiting.append(result.settled(_GAPS - self.gaps, tell_done))
+            self._take_in(waiting[-1])
+            if kept is not None and kept.due and waiting[-1].end < self.regions:
+                _keep(kept, waiting)
+
+        workers = [_Worker(self.listed) for _ in range(min(threads, len(rest)))]
         try:
-            for begin, end in self.ends[len(self.blocks) :]:
-                waiting.append(self._block(begin, end, progress))
-                self._take_in(waiting[-1])
-                if kept is not None and kept.due and end < self.regions:
-                    _keep(kept, waiting)
+            OrderedWork[tuple[int, int], int | BlockMaker](rest).run(workers, take, lambda: None)
         except BaseException:
             if kept is not None and kept.due:
                 _keep(kept, waiting)
@@ -119,29 +145,8 @@ class _Builder:
 
     def _take_in(self, block: Block) -> None:
         """Go on behind a block."""
-        number = len(self.blocks)
         self.blocks.append(block)
         self.gaps += len(block.gaps)
-        size = self.ends[0][1]
-        far = ~block.alone & (block.target >= self.ends[number][1])
-        source, target, row = (c[far] for c in (block.source, block.target, block.row))
-        into = target // size
-        order = np.argsort(into, kind="stable")
-        cuts = np.searchsorted(into[order], np.arange(number + 1, len(self.ends) + 1))
-        for later, (a, b) in enumerate(pairwise(cuts.tolist()), start=number + 1):
-            own = order[a:b]
-            if len(own):
-                self.linked[later].append((source[own], target[own], row[own]))
-
-    def _block(self, begin: int, end: int, progress: Callable[[int, int], None] | None) -> Block:
-        def tell_done(done: int) -> None:
-            tell("regions and their facets", done, self.regions)
-            if progress is not None:
-                progress(done, self.regions)
-
-        number = len(self.blocks)
-        links, self.linked[number] = self.linked[number], []
-        return BlockMaker(self.listed, _GAPS - self.gaps).make(begin, end, links, tell_done)
 
     def _assembled(self) -> tuple[RegionGraph, dict[str, int | float]]:
         listed = self.listed
@@ -195,6 +200,18 @@ class _Builder:
             statistics=stat,
         )
         return graph, stat
+
+
+class _Worker:
+    """Walks over blocks in a thread of its own."""
+
+    def __init__(self, listed: ListedRegions) -> None:
+        self._listed = listed
+
+    def work(self, task: tuple[int, int], share: Share[tuple[int, int], int | BlockMaker]) -> None:
+        maker = BlockMaker(self._listed, *task)
+        if maker.walk(lambda more: share.found([more]), lambda: share.stopped):
+            share.found([maker])
 
 
 def _keep(kept: KeptWork, waiting: list[Block]) -> None:

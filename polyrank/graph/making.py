@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.interrupt import Slices
 from polyrank.errors import UncertifiedError
-from polyrank.graph.arrays import CANDIDATE, PENDING, UNLINKED
+from polyrank.graph.arrays import CANDIDATE, PENDING
 from polyrank.graph.blocks import Block
 from polyrank.graph.listed import ListedRegions
 from polyrank.graph.listing import find_row
@@ -21,28 +21,35 @@ from polyrank.graph.walk import Found, Walk
 from polyrank.lp.farkas import values_at
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["BlockMaker", "Links"]
-
-#: Edges: source, target, row.
-Links: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+__all__ = ["BlockMaker"]
 
 
 class BlockMaker:
-    """Makes one block.
+    """Makes one block: :meth:`walk`, in any thread, then :meth:`settled`.
 
     Parameters
     ----------
     listed : ListedRegions
-    most_gaps : int
-        Facets that lead to no listed region are counted; so many are described, in rationals.
+    begin, end : int
+        The regions ``begin .. end − 1``.
     """
 
-    def __init__(self, listed: ListedRegions, most_gaps: int) -> None:
+    def __init__(self, listed: ListedRegions, begin: int, end: int) -> None:
         self._listed = listed
-        self._most_gaps = most_gaps
+        self._begin, self._end = begin, end
+        self._walk = Walk(
+            listed.net,
+            listed.codes,
+            listed.cube.dim,
+            listed.chart.inequalities.m,
+            listed.layers,
+            begin,
+            end,
+        )
+        self._most_gaps = 0
         self._gaps: list[Gap] = []
-        self._back: list[tuple[int, int, int]] = []  # (region, earlier region, row)
-        self._nowhere: list[tuple[int, int]] = []  # (region, row)
+        self._back: list[NDArray[np.int64]] = []  # (region, earlier region, row)
+        self._nowhere: list[NDArray[np.int64]] = []  # (region, row)
         self._candidates: dict[int, set[int]] = {}  # rows of open regions
         self._late: list[tuple[int, int, int]] = []  # edges found in rationals
         self._late_walls: list[tuple[int, int]] = []
@@ -50,73 +57,75 @@ class BlockMaker:
         self._owners: list[NDArray[np.int64]] = []
         self._points: list[NDArray[np.float64]] = []
 
-    def make(
-        self, begin: int, end: int, links: Sequence[Links], tell_done: Callable[[int], None]
-    ) -> Block:
-        """The block of the regions ``begin .. end − 1``.
+    def walk(self, tell_done: Callable[[int], None], stopped: Callable[[], bool]) -> bool:
+        """Find the facets that need no rationals.
 
         Parameters
         ----------
-        links : sequence
-            Edges from earlier blocks (source, target, row) that these regions need not find again.
         tell_done : callable
-            Receives the number of regions that are done.
-        """
-        listed = self._listed
-        walk = Walk(
-            listed.net,
-            listed.codes,
-            listed.cube.dim,
-            listed.chart.inequalities.m,
-            listed.layers,
-        )
-        before = 0
-        for source, target, row in links:
-            walk.link(source, target, row)
-            before += len(source)
-        if listed.cube.dim:
-            self._advance(walk, begin, end, tell_done)
-        found = walk.found()
-        opened = np.arange(begin, end)
-        if listed.cube.dim:
-            opened = opened[found.is_open[begin:end]]
-        statistics = walk.statistics()
-        del walk
-        for done, r in enumerate(opened.tolist(), start=end - len(opened) + 1):
-            self._settle(r)
-            tell_done(done)
-        return self._block(begin, end, found, before, opened, statistics)
+            Receives how many more regions are done.
+        stopped : callable
+            Says whether the work is to end.
 
-    def _advance(self, walk: Walk, begin: int, end: int, tell_done: Callable[[int], None]) -> None:
+        Returns
+        -------
+        bool
+            False if it was stopped.
+        """
+        if not self._listed.cube.dim:
+            return True
         slices = Slices()
-        while begin < end:
-            until = min(end, begin + slices.steps)
+        begin = self._begin
+        while begin < self._end:
+            if stopped():
+                return False
+            until = min(self._end, begin + slices.steps)
             called = time.perf_counter()
-            walk.advance(begin, until)
+            opened = self._walk.advance(begin, until)
             slices.measured(until - begin, time.perf_counter() - called)
+            tell_done(until - begin - opened)
             begin = until
-            odd = walk.take()
-            mine = odd.owner >= 0
-            if mine.any():
-                self._owners.append(odd.owner[mine])
-                self._points.append(odd.point[mine])
-            self._take_odd(odd.facet, odd.owner[~mine], odd.point[~mine])
-            tell_done(begin)
+        return True
+
+    def settled(self, most_gaps: int, tell_done: Callable[[int], None]) -> Block:
+        """Settle the rest in rationals.
+
+        Parameters
+        ----------
+        most_gaps : int
+            Facets that lead to no listed region are counted; so many are described.
+        tell_done : callable
+            Receives how many more regions are done.
+        """
+        self._most_gaps = most_gaps
+        found = self._walk.found()
+        opened = np.arange(self._begin, self._end)
+        if self._listed.cube.dim:
+            mine = found.owner >= 0
+            self._owners.append(found.owner[mine])
+            self._points.append(found.point[mine])
+            self._take_odd(found.facet, found.owner[~mine], found.point[~mine])
+            opened = opened[found.is_open]
+        statistics = self._walk.statistics()
+        del self._walk
+        for r in opened.tolist():
+            self._settle(r)
+            tell_done(1)
+        return self._block(found, opened, statistics)
 
     def _take_odd(
         self, odd: NDArray[np.int64], owner: NDArray[np.int64], points: NDArray[np.float64]
     ) -> None:
+        to = odd[:, 1]
+        self._back.append(odd[to >= 0])
+        for r, _, row in odd[to == CANDIDATE].tolist():
+            self._candidates.setdefault(r, set()).add(row)
+        missing = np.flatnonzero(to == MISSING)  # most facets of a partial run
+        few = missing[: self._most_gaps].tolist()
+        self._nowhere.append(odd[missing[len(few) :]][:, [0, 2]])
         point_of = dict(zip((-1 - owner).tolist(), points.tolist(), strict=True))
-        for i, (r, to, row) in enumerate(odd.tolist()):
-            if to >= 0:
-                self._back.append((r, to, row))
-                continue
-            if to == CANDIDATE:
-                self._candidates.setdefault(r, set()).add(row)
-                continue
-            if to == MISSING and len(self._gaps) >= self._most_gaps:  # most of a partial run's
-                self._nowhere.append((r, row))
-                continue
+        for i in sorted([*few, *np.flatnonzero(to == PENDING).tolist()]):
+            r, known, row = odd[i].tolist()
             q = tuple(fmpq_from_float(v) for v in point_of[i])
             region, inside = self._listed.region(r)
             beyond = fmpq_mat(len(q), 1, list(q))
@@ -124,7 +133,7 @@ class BlockMaker:
             before, after = values_at([facet], inside)[0], values_at([facet], beyond)[0]
             crossing = inside + (beyond - inside) * (before / (before - after))
             other = region.across(crossing, beyond - inside).astype(np.uint8)
-            target = find_row(self._listed.codes, other) if to == PENDING else MISSING
+            target = find_row(self._listed.codes, other) if known == PENDING else MISSING
             self._facet(r, target, row, q, other)
 
     def _facet(
@@ -132,14 +141,14 @@ class BlockMaker:
     ) -> None:
         """Take a facet whose neighbour is known exactly."""
         if to == MISSING:
-            self._nowhere.append((r, row))
+            self._nowhere.append(np.array([[r, row]]))
             if len(self._gaps) < self._most_gaps:
                 self._gaps.append(Gap(r, self._listed.bit(row), q, tuple(other.tolist())))
         elif to > r:
             self._late.append((r, to, row))
             self._late_points.append(q)
         else:
-            self._back.append((r, to, row))
+            self._back.append(np.array([[r, to, row]]))
 
     def _settle(self, r: int) -> None:
         """Facets of a region in rationals."""
@@ -160,42 +169,33 @@ class BlockMaker:
             q = tuple(region.beyond(facet, inside).entries())
             self._facet(r, find_row(listed.codes, other), row, q, other)
 
-    def _block(
-        self,
-        begin: int,
-        end: int,
-        found: Found,
-        before: int,
-        opened: NDArray[np.int64],
-        statistics: dict[str, int],
-    ) -> Block:
-        """Everything together; the first ``before`` edges that the walk knows are not its own."""
+    def _block(self, found: Found, opened: NDArray[np.int64], statistics: dict[str, int]) -> Block:
         late, walls = _table(self._late, 3), _table(self._late_walls, 2)
-        number = len(found.edge_source) - before
+        number = len(found.edge_source)
         exact: dict[int, tuple[fmpq, ...]] = {}
         for e, q in enumerate(self._late_points, start=number):
             point = [nearest_float(v) for v in q]
             if all(
                 np.isfinite(f) and fmpq_from_float(f) == v for f, v in zip(point, q, strict=True)
             ):
-                self._owners.append(np.array([e + before]))
+                self._owners.append(np.array([e]))
                 self._points.append(np.array([point]))
             else:
                 exact[e] = q
         k = self._listed.chart.k
         return Block(
-            begin,
-            end,
-            source=_joined(found.edge_source[before:], late[:, 0]),
-            target=_joined(found.edge_target[before:], late[:, 1]),
-            row=_joined(found.edge_row[before:], late[:, 2]),
-            alone=_joined(found.edge_next[before:] == UNLINKED, np.ones(len(late), np.bool_)),
+            self._begin,
+            self._end,
+            source=_joined(found.edge_source, late[:, 0]),
+            target=_joined(found.edge_target, late[:, 1]),
+            row=_joined(found.edge_row, late[:, 2]),
+            alone=_joined(found.alone, np.ones(len(late), np.bool_)),
             wall_region=_joined(found.wall_region, walls[:, 0]),
             wall_row=_joined(found.wall_row, walls[:, 1]),
-            back=_table(self._back, 3),
-            nowhere=_table(self._nowhere, 2),
+            back=np.concatenate([_table([], 3), *self._back]),
+            nowhere=np.concatenate([_table([], 2), *self._nowhere]),
             opened=opened,
-            owner=np.concatenate([np.zeros(0, np.int64), *self._owners]) - before,
+            owner=np.concatenate([np.zeros(0, np.int64), *self._owners]),
             point=np.concatenate([np.zeros((0, k)), *self._points]),
             exact=exact,
             gaps=tuple(self._gaps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import given, settings
 import polyrank as pr
 from polyrank.cells.interrupt import Slices
 from polyrank.errors import UncertifiedError
-from polyrank.graph import build, making
+from polyrank.graph import blocks, build, making
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
+from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.regions.run import Run
@@ -51,6 +53,12 @@ def _facets(graph: Any) -> list[set[tuple[int, bool]]]:
         )
         out.append({(t, u) if t < 0 else (t, 0) for t, u in pairs})
     return out
+
+
+def _arrays(graph: RegionGraph) -> dict[str, bytes]:
+    """Every array of a graph, byte by byte."""
+    values = {field.name: getattr(graph, field.name) for field in fields(graph)}
+    return {name: v.tobytes() for name, v in values.items() if isinstance(v, np.ndarray)}
 
 
 def _agree(net: Network, domain: Any) -> None:
@@ -124,17 +132,35 @@ def test_slices_of_a_walk_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     small = region_graph(run, net, progress=lambda done, all_: calls.append((done, all_)))
     assert calls[-1] == (run.count, run.count)
     assert len(calls) > run.count // 100
-    for name in (
-        "facet_start",
-        "facet_unit",
-        "facet_to",
-        "source",
-        "target",
-        "unit",
-        "beyond_edge",
-        "beyond",
-    ):
-        assert np.array_equal(getattr(small, name), getattr(plain, name)), name
+    assert _arrays(small) == _arrays(plain)
+
+
+@pytest.mark.parametrize("domain", [pr.Box(-2, 2), pr.WholeSpace()], ids=["box", "space"])
+def test_the_graph_does_not_depend_on_the_number_of_threads(
+    domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(6)
+    shapes = [(9, 3), (7, 9), (1, 7)]
+    net = Network.from_arrays(
+        [np.round(rng.normal(size=s), 2) for s in shapes],
+        [np.round(rng.normal(size=s[0]), 2) for s in shapes],
+    )
+    run = _spelled(pr.enumerate_regions(net, domain), lambda r: r % 50 == 7)  # some by rationals
+    monkeypatch.setattr(blocks, "_LEAST", 8)
+    one = region_graph(run, net, jobs=1)
+    _sound(run, one)
+    for jobs in (2, 7):
+        many = region_graph(run, net, jobs=jobs)
+        assert _arrays(many) == _arrays(one)
+        assert {**many.statistics, "seconds": 0} == {**one.statistics, "seconds": 0}
+        assert many.closure == one.closure
+        assert many.beyond_exact == one.beyond_exact
+
+
+def test_no_thread_at_all_is_refused() -> None:
+    net = network(layer([[1]], [0]))
+    with pytest.raises(ValueError, match="jobs is 0"):
+        region_graph(pr.enumerate_regions(net), net, jobs=0)
 
 
 def test_more_gaps_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@
 // cell of the layers below.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -22,8 +23,8 @@ namespace polyrank {
 inline constexpr std::int64_t pending = -3, unknown = -4, known = -5;
 // In Found::odd: a row of an open region that is not proved redundant.
 inline constexpr std::int64_t candidate_row = -6;
-// In Found::edge_next: an edge that its target finds by itself, and the end of a list of edges.
-inline constexpr std::int32_t unlinked = -2, last_edge = -1;
+// The end of a list of edges.
+inline constexpr std::int32_t last_edge = -1;
 
 // What is known of a row of the cell: nothing yet, it carries a facet, it is redundant, it is a
 // multiple of another row.
@@ -35,18 +36,20 @@ struct GraphStatistics {  // in the order of polyrank/graph/arrays.py, STATISTIC
                cells = 0, pending = 0, missing = 0;
 };
 
-// What a walk finds. Edges lead from a region to a later one. head[r] and edge_next are the lists of
-// the edges that lead to region r and that it need not find again; open marks regions that rationals
-// must settle. Odd rows are (region, target or missing or pending, row): facets that lead back,
+// What a walk finds in a block. Edges lead from a region to a later one. head[r - first] and edge_next
+// are the lists of the edges that lead to region r of the block and that it need not find again; an
+// edge that is alone is in none of them: its target finds it by itself. open marks regions that
+// rationals must settle. Odd rows are (region, target or missing or pending, row): facets that lead back,
 // nowhere, or where rationals must say; (region, candidate_row, row) are the rows of an open region
 // that may be facets (all, if none is named). A point belongs to the edge, or to the odd facet -1 - i,
 // that owner names; edges without one cross at the segment to the target's witness.
 struct Found {
   std::vector<std::int32_t> edge_source, edge_target, edge_row, edge_next, head, wall_region, wall_row;
+  std::vector<std::uint8_t> alone;  // of the edges
   std::vector<std::int64_t> odd;    // three numbers each
   std::vector<std::int64_t> owner;  // of the points
   std::vector<double> point;        // k numbers each
-  std::vector<std::uint8_t> open;
+  std::vector<std::uint8_t> open;   // of the block's regions
 
   std::int64_t edges() const { return static_cast<std::int64_t>(edge_source.size()); }
   std::int64_t odds() const { return static_cast<std::int64_t>(odd.size() / 3); }
@@ -116,6 +119,7 @@ template <int D> struct Walk {
   Listing run;
   int layers, walls, own_walls, rows, words;  // words of 64 bits per layer
   int chart;                                  // k, the dimension of the chart
+  std::int64_t first, last;                   // the regions of the block are first .. last - 1
 
   Path<D> path;                  // rows of the units; bits and zeros of the current region
   Buffer<double> wall_form;      // (walls, stride)
@@ -147,16 +151,19 @@ template <int D> struct Walk {
 
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
 
-  Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own, std::int64_t last)
+  Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own, std::int64_t depth,
+       std::int64_t begin, std::int64_t end)
       : dim(d),
         net(network),
         run(listing),
-        layers(static_cast<int>(last)),
+        layers(static_cast<int>(depth)),
         walls(static_cast<int>(network.wall_rows.shape[0])),
         own_walls(static_cast<int>(own)),
         rows(walls + static_cast<int>(network.total())),
         words(static_cast<int>((network.widest() + 63) / 64)),
         chart(static_cast<int>(network.centre.shape[0])),
+        first(begin),
+        last(end),
         path(network, d) {
     const std::int64_t units = network.total(), stride = dim.stride(), square = dim.square();
     const int guards = walls - own_walls;  // t >= 0 and the cube's walls, which bound cones
@@ -243,14 +250,17 @@ template <int D> struct Walk {
     inner = Buffer<double>(square, 0.0);
     y = Buffer<double>(chart, 0.0);
     // an arrangement has at most k edges per region; pages that nothing touches cost nothing
-    const std::int64_t expected = listing.codes.regions() * chart, most = std::int64_t{1} << 26;
+    const std::int64_t most = std::int64_t{1} << 26;
+    const auto expected = static_cast<std::size_t>(std::min((end - begin) * chart, most));
     for (auto *column : {&found.edge_source, &found.edge_target, &found.edge_row, &found.edge_next})
-      column->reserve(static_cast<std::size_t>(expected < most ? expected : most));
-    found.head.assign(static_cast<std::size_t>(listing.codes.regions()), last_edge);
-    found.open.assign(static_cast<std::size_t>(listing.codes.regions()), 0);
+      column->reserve(expected);
+    found.alone.reserve(expected);
+    found.head.assign(static_cast<std::size_t>(end - begin), last_edge);
+    found.open.assign(static_cast<std::size_t>(end - begin), 0);
   }
 
   int d() const { return dim.size(); }
+  bool in_block(std::int64_t r) const { return r >= first && r < last; }
   bool is_unit(int row) const { return row >= walls; }
   int layer_of(int row) const { return layer[row - walls]; }
   const double *form_of(int row) const {

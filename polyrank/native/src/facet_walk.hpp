@@ -1,5 +1,8 @@
 // The walk over a run's regions: the facets of every region, each with its proof.
 //
+// It goes block by block. Within a block a facet is proved once, for both its regions; across the end of
+// one each region proves it for itself, so that what is found in a block does not depend on the others.
+//
 // A region is the intersection of the walls of the domain and one half-space per unit. The walk goes
 // through the regions in the order of the file, which is that of a depth-first search, and keeps for
 // every prefix of layers the rows that are not proved redundant on the prefix's cell; a region's
@@ -188,12 +191,17 @@ template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
       found.wall_row.push_back(row);
     } else if (to > r) {
       const auto e = static_cast<std::int32_t>(found.edges());
-      std::int32_t &head = found.head[static_cast<std::size_t>(to)];
+      linked = linked && w.in_block(to);
       found.edge_source.push_back(static_cast<std::int32_t>(r));
       found.edge_target.push_back(static_cast<std::int32_t>(to));
       found.edge_row.push_back(row);
-      found.edge_next.push_back(linked ? head : unlinked);
-      if (linked) head = e;
+      found.edge_next.push_back(last_edge);
+      found.alone.push_back(!linked);
+      if (linked) {
+        std::int32_t &head = found.head[static_cast<std::size_t>(to - w.first)];
+        found.edge_next.back() = head;
+        head = e;
+      }
       if (cell.has_point[m]) keep_point(w, e, m);
     } else {
       if (to < 0) keep_point(w, -1 - found.odds(), m);
@@ -216,14 +224,17 @@ template <int D> void keep_rows(Walk<D> &w, int k) {
     if (w.cell.status[m] == Status::facet) out.push_back(w.cell.row[m]);
 }
 
-// Facets of the regions begin .. end - 1.
-template <int D> void walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
+// Facets of the regions begin .. end - 1 of the block, which follow those that were walked over. Returns how
+// many of them are open.
+template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
+  std::int64_t opened = 0;
   for (std::int64_t r = begin; r < end; r++) {
-    const bool fresh = r == 0 || !w.valid;
+    const bool fresh = !w.valid;
     const Change change = decode(w, r, fresh);
     w.valid = true;
     if (!load_witness(w, r, w.p.data())) {
-      w.found.open[static_cast<std::size_t>(r)] = 1;
+      w.found.open[static_cast<std::size_t>(r - w.first)] = 1;
+      opened++;
       w.gathered = 0;
       w.valid = false;
       continue;
@@ -274,9 +285,11 @@ template <int D> void walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
       for (int m = w.cell.always; m < w.cell.count; m++)
         if (w.cell.status[m] != Status::out) keep_odd(w, r, candidate_row, w.cell.row[m]);
     if (w.gathered == 0) w.valid = false;
-    w.found.open[static_cast<std::size_t>(r)] = 1;
+    w.found.open[static_cast<std::size_t>(r - w.first)] = 1;
+    opened++;
     w.gathered = 0;
   }
+  return opened;
 }
 
 }  // namespace polyrank

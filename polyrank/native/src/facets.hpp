@@ -34,6 +34,12 @@ template <int D> void mark_facet(Walk<D> &w, int m, std::int64_t to) {
   w.cell.to[m] = to;
 }
 
+// Whether region r may prove its facet to another one itself: those that earlier regions of its block
+// have proved it takes from them.
+template <int D> bool is_news(const Walk<D> &w, std::int64_t r, std::int64_t s) {
+  return s > r || (s >= 0 && s < w.first);
+}
+
 // Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
 // in cell.to of the units across which no region is listed.
 template <int D> void look_ahead(Walk<D> &w, std::int64_t r) {
@@ -44,7 +50,7 @@ template <int D> void look_ahead(Walk<D> &w, std::int64_t r) {
     w.cell.to[m] = codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls)));
   }
   for (int m = w.cell.always; m < w.cell.count; m++) {
-    if (w.cell.status[m] != Status::open || !w.is_unit(w.cell.row[m]) || w.cell.to[m] <= r) continue;
+    if (w.cell.status[m] != Status::open || !w.is_unit(w.cell.row[m]) || !is_news(w, r, w.cell.to[m])) continue;
     __builtin_prefetch(codes.code.row(w.cell.to[m]));
     __builtin_prefetch(w.run.witness.row(w.cell.to[m]));
   }
@@ -60,7 +66,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
   const Listing &run = w.run;
   for (const int v : w.vertices.active)
     if (w.vertices.simple[v]) wall_facets(w, v);
-  for (std::int32_t e = w.found.head[static_cast<std::size_t>(r)]; e != last_edge;
+  for (std::int32_t e = w.found.head[static_cast<std::size_t>(r - w.first)]; e != last_edge;
        e = w.found.edge_next[static_cast<std::size_t>(e)]) {
     const int m = cell.position[w.found.edge_row[static_cast<std::size_t>(e)]];
     if (m < 0 || cell.status[m] != Status::open) return false;
@@ -77,7 +83,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     const std::int64_t g = row - w.walls;
     const std::int64_t s = run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
                                           run.flip_start(g + 1) - run.flip_start(g));
-    if (s <= r || !load_witness(w, s, w.q.data())) continue;
+    if (!is_news(w, r, s) || !load_witness(w, s, w.q.data())) continue;
     if (beyond_at(w, m)) {
       mark_facet(w, m, s);
       cell.has_point[m] = false;
