@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,6 +53,22 @@ def minrank_command(
     seed: Annotated[
         int, typer.Option(metavar="S", min=0, help="Seed of the heuristic for good regions.")
     ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Keep what is proved, and the answer, in a new directory.",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with the same question in the directory that -o/--output made.",
+        ),
+    ] = None,
     reading: Reading,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -60,7 +77,8 @@ def minrank_command(
 
     The lower bound is proved exactly, the upper one is a region with its rational witness. Layers
     below K are enumerated where they can matter, layer K is not. With --greatest the two change
-    places: a region with the greatest rank, and a proof that none has more.
+    places: a region with the greatest rank, and a proof that none has more. What takes long is kept
+    in -o/--output: with --resume the same question goes on there, however it ended.
 
     Exit status: 0 if the bounds meet and the list of --below is complete, 3 if not (the time limit
     or --limit), 1 error, 2 wrong usage, 130 interrupted.
@@ -80,12 +98,16 @@ def minrank_command(
 
     if greatest and (below is not None or milp):
         raise typer.BadParameter("--below and --milp are about the least rank, not --greatest")
+    if output is not None and resume is not None:
+        raise typer.BadParameter("--resume goes on in its own directory; leave out -o/--output")
     shared: dict[str, Any] = {
         "layer": layer,
         "seconds": math.inf if time is None else time,
         "seed": seed,
         "report": report,
         "deep": deep,
+        "keep": output if resume is None else resume,
+        "resume": resume is not None,
     }
     with sentences():
         loaded = reading.load(network)
@@ -111,7 +133,11 @@ def minrank_command(
         else:
             _show(found, deep=deep)
         if interrupted:
-            say("interrupted; what was proved until then is above")
+            kept = shared["keep"]
+            goes_on = (
+                "" if kept is None else f", and the same question goes on with --resume {kept}"
+            )
+            say(f"interrupted; what was proved until then is above{goes_on}")
             raise typer.Exit(INTERRUPTED)
         if not found.certified:
             raise typer.Exit(UNDECIDED)

@@ -8,7 +8,7 @@ of rank < r (over ℚ) has no region of rank ≥ r inside it, and ends its branc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
+from polyrank.minrank.hitting import nothing
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.posed.region import IntRow
@@ -43,6 +44,10 @@ class ConflictSearch:
         Exact rank of all units that can be live: an upper bound for all regions of the cell.
     nodes, programs : int
         Sets of units looked at and linear programs solved so far.
+    conflicts : list of int
+        Sets of units, as bits, that are proved not to be live at one point.
+    between : callable
+        Called before every set.
     """
 
     cell: LiveCell
@@ -52,7 +57,8 @@ class ConflictSearch:
     programs: int = field(default=0, init=False)
     _rows: list[IntRow] = field(init=False)
     _program: SlackProgram | None = field(default=None, init=False)
-    _conflicts: list[int] = field(default_factory=list, init=False)
+    conflicts: list[int] = field(default_factory=list, init=False)
+    between: Callable[[], None] = field(default=nothing, init=False)
 
     def __post_init__(self) -> None:
         self._rows = [*self.cell.walls, *self.cell.switching]
@@ -71,8 +77,9 @@ class ConflictSearch:
         # the units that may be live, and those among them that are not given up any more
         stack = [((1 << len(self.cell.switching)) - 1, 0)]
         while stack:
-            allowed, kept = stack.pop()
+            self.between()
             look()
+            allowed, kept = stack.pop()
             self.nodes += 1
             tell(f"sets of units of rank at least {r}", self.nodes)
             if self._rank_below(allowed, r):
@@ -84,7 +91,7 @@ class ConflictSearch:
                     return found
                 walls = len(self.cell.walls)
                 conflict = sum(1 << (i - walls) for i in found.indices if i >= walls)
-                self._conflicts.append(conflict)
+                self.conflicts.append(conflict)
             for i in _units(conflict & ~kept):
                 stack.append((allowed & ~(1 << i), kept))
                 kept |= 1 << i
@@ -103,7 +110,7 @@ class ConflictSearch:
 
     def _known(self, allowed: int, kept: int) -> int | None:
         """The known conflict among the allowed units of which fewest can be given up."""
-        inside = [c for c in self._conflicts if c & ~allowed == 0]
+        inside = [c for c in self.conflicts if c & ~allowed == 0]
         return min(inside, key=lambda c: (c & ~kept).bit_count(), default=None)
 
     def _decide(self, allowed: int) -> fmpq_mat | Multipliers:

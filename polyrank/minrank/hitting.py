@@ -11,7 +11,7 @@ however many regions there are; most of them are refuted by covers that are know
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +30,16 @@ from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.region import IntRow
 from polyrank.stages import tell
 
-__all__ = ["PRIMES", "FlatSearch", "Unfinished", "points_with_few_live_units"]
+__all__ = ["PRIMES", "FlatSearch", "Unfinished", "nothing", "points_with_few_live_units"]
 
 PRIMES = (MERSENNE, 2147483629, 2147483587)
 """The three largest primes below 2**31: products of residues fit into 64 bits."""
 
 _BUDGET = 1 << 15
+
+
+def nothing() -> None:
+    """Nothing is to be done."""
 
 
 class Unfinished(Exception):  # noqa: N818
@@ -62,6 +66,8 @@ class FlatSearch:
         The walls, then the switching units, positive where they are off.
     nodes, programs : int
         Flats entered and linear programs solved so far.
+    between : callable
+        Called now and then.
 
     Notes
     -----
@@ -78,6 +84,7 @@ class FlatSearch:
     programs: int = field(default=0, init=False)
     _elements: NDArray[np.int64] = field(init=False)
     rows: list[IntRow] = field(init=False)
+    between: Callable[[], None] = field(default=nothing, init=False)
     _program: SlackProgram | None = field(default=None, init=False)
     _covers: NDArray[np.int64] = field(init=False)
     _lengths: NDArray[np.int64] = field(init=False)
@@ -126,6 +133,7 @@ class FlatSearch:
         slices = Slices(seconds=SLICE, most=_BUDGET)
         while True:
             look()
+            self.between()
             before, began = flats.nodes, time.perf_counter()
             status = flats.advance(
                 self._covers, self._lengths, self._count, last, self.prime, slices.steps
@@ -156,6 +164,16 @@ class FlatSearch:
             self._add([i - walls for i in found.indices if i >= walls])
             return None
         return found
+
+    @property
+    def covers(self) -> list[list[int]]:
+        """The covers that are proved so far, in order."""
+        return [self._covers[i, : self._lengths[i]].tolist() for i in range(self._count)]
+
+    def recall(self, covers: Iterable[Sequence[int]]) -> None:
+        """Take in covers that were proved before."""
+        for cover in covers:
+            self._add(cover)
 
     def _add(self, cover: Sequence[int]) -> None:
         size = max(len(cover), self._covers.shape[1])

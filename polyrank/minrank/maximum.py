@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.conflicts import ConflictSearch
 from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.hitting import points_with_few_live_units
+from polyrank.minrank.kept import Diary, opened
 from polyrank.minrank.programs import simplex_solver
 from polyrank.minrank.result import LowRegion, MaximumRank
 from polyrank.network.forward import unpack_bits
@@ -35,12 +38,15 @@ from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
+from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
 
 __all__ = ["MaximumRankInterrupted", "maximum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
 _PROBES = 32
+#: What an entry of the journal holds besides the best region and conflicts.
+_KEPT = ("upper", "undecided", "cells", "pruned", "nodes", "programs")
 
 
 class MaximumRankInterrupted(KeyboardInterrupt):
@@ -61,6 +67,9 @@ def maximum_rank(
     attempts: int = 10,
     report: Callable[[int, int], None] | None = None,
     deep: bool = False,
+    keep: str | PathLike[str] | None = None,
+    resume: bool = False,
+    keep_seconds: float = KEEP_SECONDS,
 ) -> MaximumRank:
     """The greatest rank of the map through layer K over all regions of a domain.
 
@@ -84,6 +93,8 @@ def maximum_rank(
         Told the best rank found and the proved upper bound, as they improve.
     deep : bool
         Also look for a deep point of the best region, within a second more than ``seconds``.
+    keep, resume, keep_seconds
+        As for the least rank.
 
     Returns
     -------
@@ -96,6 +107,8 @@ def maximum_rank(
         If there is no layer K.
     EmptyDomainError, DomainError
         As for an enumeration.
+    RunError
+        If ``keep`` cannot be written or gone on with.
     MaximumRankInterrupted
         On Ctrl-C (it is a KeyboardInterrupt), once there is a region; it holds what is proved.
 
@@ -112,22 +125,30 @@ def maximum_rank(
         )
     begun = time.perf_counter()
     through = Network(network.layers[:layer], network.name)
-    chart = chart_for(network, WholeSpace() if domain is None else domain)
-    state = _Maximum(
-        through,
-        chart,
-        begun,
-        report,
-        upper=chain_bound(through, chart).most,
-        best=region_at(through, chart, chart.interior),
-    )
-    with time_limit(begun + seconds - time.perf_counter()):
-        found = state.run(seed, attempts)
-    if deep:
-        best, left = found.best, begun + seconds - time.perf_counter()
-        point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
-        found = replace(found, deep=point)
-    return replace(found, seconds=time.perf_counter() - begun)
+    where = WholeSpace() if domain is None else domain
+    chart = chart_for(network, where)
+    asked = {"what": "greatest rank", "layer": layer}
+    directory = None if keep is None else Path(keep)
+    work = opened(directory, network, where, resume=resume, seconds=keep_seconds, asked=asked)
+    with Diary(work, through, chart) as diary:
+        state = _Maximum(
+            through,
+            chart,
+            begun,
+            report,
+            upper=chain_bound(through, chart).most,
+            best=region_at(through, chart, chart.interior),
+            diary=diary,
+        )
+        with time_limit(begun + seconds - time.perf_counter()):
+            found = state.run(seed, attempts)
+        if deep:
+            best, left = found.best, begun + seconds - time.perf_counter()
+            point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
+            found = replace(found, deep=point)
+        found = replace(found, seconds=time.perf_counter() - begun)
+        diary.finish(found)
+    return found
 
 
 @dataclass(slots=True)
@@ -140,17 +161,25 @@ class _Maximum:
     report: Callable[[int, int], None] | None
     upper: int
     best: LowRegion
+    diary: Diary
     undecided: bool = False
     cells: int = 0
     pruned: int = 0
     nodes: int = 0
     programs: int = 0
+    facts: list[int] = field(default_factory=list)  # conflicts of the one cell
     highs: Any = field(default_factory=simplex_solver)
     last: LiveCells = field(init=False)
     interrupt: DeferredInterrupt = field(default_factory=DeferredInterrupt)
 
     def __post_init__(self) -> None:
         self.last = LiveCells(self.network, self.chart)
+        known = self.diary.state
+        if known:
+            for name in _KEPT:
+                setattr(self, name, known[name])
+            self.best = self.diary.best or self.best
+            self.facts = list(self.diary.facts)
 
     def run(self, seed: int, attempts: int) -> MaximumRank:
         try:
@@ -158,8 +187,20 @@ class _Maximum:
                 self._search(seed, attempts)
         except KeyboardInterrupt:
             # what has been proved stays proved
+            self._keep()
             raise MaximumRankInterrupted(self._found()) from None
+        self._keep()
         return self._found()
+
+    def _keep(self) -> None:
+        """Write down how far the search is."""
+        state = {name: getattr(self, name) for name in _KEPT}
+        self.diary.keep(state, self.best, facts=self.facts)
+
+    def _between(self) -> None:
+        if self.diary.due:
+            with self.interrupt.held():
+                self._keep()
 
     def _found(self) -> MaximumRank:
         best = self.best
@@ -179,11 +220,15 @@ class _Maximum:
         self._tell()
         lone = len(self.network.layers) == 1
         self._settle()
-        for point, walls in self._promising(seed, attempts):
-            self._at(point, walls)
+        if not self.diary.state:
+            for point, walls in self._promising(seed, attempts):
+                self._at(point, walls)
         if lone:
             cell = self.last.cell(_NO_BITS, self.chart.interior)
             search_ = ConflictSearch(cell, self.highs)
+            search_.conflicts += self.facts
+            self.facts = search_.conflicts
+            search_.between = self._between
             self.cells = 1
             self._prove(search_.most)
             while True:
@@ -272,12 +317,18 @@ class _Maximum:
     def _enumerate(self) -> None:
         """All regions of the layers below K."""
         bits = sum(self.network.bits[:-1])
+        before, number = self.cells, 0
 
         def take(batch: Batch) -> None:
+            nonlocal number
             for r in range(len(batch.codeword)):
                 self.interrupt.check()
                 look()
-                self._visit(unpack_bits(batch.codeword[r], bits), batch.point(r))
+                number += 1
+                if number > before:
+                    self._visit(unpack_bits(batch.codeword[r], bits), batch.point(r))
+                    self.cells = number
+                    self._between()
 
         def watch(_: SearchProgress) -> None:
             self.interrupt.check()
@@ -288,7 +339,6 @@ class _Maximum:
         self.undecided = not found.certified
 
     def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:
-        self.cells += 1
         tell(f"rank in [{self.best.rank}, {self.upper}], cells of the layers below", self.cells)
         cell = self.last.cell(word, inside)
         search_ = ConflictSearch(cell, self.highs)

@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
+from polyrank.minrank.kept import Diary, opened
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
 from polyrank.minrank.prefix import Stage, opened_prefix, stages
@@ -37,6 +40,7 @@ from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
+from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
@@ -48,6 +52,12 @@ _EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
+#: What an entry of the journal holds besides regions and facts.
+_KEPT = (
+    "lower", "full", "undecided", "solver_bound", "solver_asked", "cells", "pruned", "nodes",
+    "programs", "done", "stack",
+)  # fmt: skip
+_COVER, _PATTERN = "cover", "pattern"
 
 
 class MinimumRankInterrupted(KeyboardInterrupt):
@@ -71,6 +81,9 @@ def minimum_rank(
     attempts: int = 10,
     report: Callable[[int, int], None] | None = None,
     deep: bool = False,
+    keep: str | PathLike[str] | None = None,
+    resume: bool = False,
+    keep_seconds: float = KEEP_SECONDS,
 ) -> MinimumRank:
     """The least rank of the map through layer K over all regions of a domain.
 
@@ -101,6 +114,13 @@ def minimum_rank(
     deep : bool
         Also look for a deep point of the best region (:mod:`polyrank.minrank.deep`), within a
         second more than ``seconds`` at most.
+    keep : path, optional
+        A directory that does not exist yet, in which what is proved is kept now and then, and
+        the answer at the end; or with ``resume`` one that was left: the search of the same
+        question goes on there.
+    resume : bool
+    keep_seconds : float
+        How often something is kept.
 
     Returns
     -------
@@ -113,6 +133,9 @@ def minimum_rank(
         If there is no layer K.
     EmptyDomainError, DomainError
         As for an enumeration.
+    RunError
+        If ``keep`` exists or cannot be written; to resume: if it is missing, damaged, in use, or
+        about another question.
     MinimumRankInterrupted
         On Ctrl-C (it is a KeyboardInterrupt), once there is a region; it holds what is proved.
 
@@ -132,25 +155,31 @@ def minimum_rank(
     through = Network(network.layers[:layer], network.name)
     chart = chart_for(network, where)
     chain = chain_bound(through, chart)
-    state = _Minimum(
-        through,
-        chart,
-        chain,
-        begun,
-        below,
-        limit,
-        milp,
-        report,
-        lower=chain.root,
-        best=region_at(through, chart, chart.interior),
-    )
-    with time_limit(begun + seconds - time.perf_counter()):
-        found = state.run(seed, attempts)
-    if not deep:
-        return found
-    best, left = found.best, begun + seconds - time.perf_counter()
-    point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
-    return replace(found, deep=point, seconds=time.perf_counter() - begun)
+    asked = {"what": "minrank", "layer": layer, "below": below, "limit": limit}
+    directory = None if keep is None else Path(keep)
+    work = opened(directory, network, where, resume=resume, seconds=keep_seconds, asked=asked)
+    with Diary(work, through, chart) as diary:
+        state = _Minimum(
+            through,
+            chart,
+            chain,
+            begun,
+            below,
+            limit,
+            milp,
+            report,
+            lower=chain.root,
+            best=region_at(through, chart, chart.interior),
+            diary=diary,
+        )
+        with time_limit(begun + seconds - time.perf_counter()):
+            found = state.run(seed, attempts)
+        if deep:
+            best, left = found.best, begun + seconds - time.perf_counter()
+            point = deep_in_time(through, chart, best.codeword, best.chart_point, left)
+            found = replace(found, deep=point, seconds=time.perf_counter() - begun)
+        diary.finish(found)
+    return found
 
 
 @dataclass(slots=True)
@@ -167,6 +196,7 @@ class _Minimum:
     report: Callable[[int, int], None] | None
     lower: int
     best: LowRegion
+    diary: Diary
     full: bool = False
     complete: bool = False
     undecided: bool = False
@@ -176,6 +206,9 @@ class _Minimum:
     pruned: int = 0
     nodes: int = 0
     programs: int = 0
+    done: int = 0  # regions of the first stage below which all is done
+    stack: list[Any] | None = None  # of the list of the one cell's regions, when it was last kept
+    facts: list[Any] = field(default_factory=list)  # proved of the one cell, in order
     listed: dict[bytes, LowRegion] = field(default_factory=dict)
     highs: Any = field(default_factory=simplex_solver)
     last: LiveCells = field(init=False)
@@ -183,6 +216,13 @@ class _Minimum:
 
     def __post_init__(self) -> None:
         self.last = LiveCells(self.network, self.chart)
+        known = self.diary.state
+        if known:
+            for name in _KEPT:
+                setattr(self, name, known[name])
+            self.best = self.diary.best or self.best
+            self.facts = list(self.diary.facts)
+            self.listed = {r.codeword.tobytes(): r for r in self.diary.listed}
 
     # -----------------------------------------------------------------------------------------
     # the whole
@@ -194,13 +234,27 @@ class _Minimum:
         except KeyboardInterrupt:
             # what has been proved stays proved; nothing else was half written
             self.complete = self.below is not None and self.below <= self.lower
+            self._keep()
             raise MinimumRankInterrupted(self._found()) from None
+        self._keep()
         return self._found()
+
+    def _keep(self) -> None:
+        """Write down how far the search is."""
+        state = {name: getattr(self, name) for name in _KEPT}
+        listed = list(self.listed.values())
+        self.diary.keep(state, self.best, listed=listed, facts=self.facts)
+
+    def _between(self) -> None:
+        if self.diary.due:
+            with self.interrupt.held():
+                self._keep()
 
     def _search(self, seed: int, attempts: int) -> None:
         self._tell()
         try:
-            self._look_around(seed, attempts)
+            if not self.diary.state:
+                self._look_around(seed, attempts)
             if len(self.network.layers) == 1:
                 self._single(self._first_cell(), seed)
             elif not self._finished():
@@ -305,6 +359,14 @@ class _Minimum:
         self.cells = 1
         exchanged = False
         flats = FlatSearch(cell, PRIMES[0], self.highs)
+        flats.recall(fact[1] for fact in self.facts if fact[0] == _COVER)
+
+        def between() -> None:
+            if self.diary.due:
+                self.facts = [[_COVER, cover] for cover in flats.covers]
+                self._between()
+
+        flats.between = between
         try:
             if self.milp:
                 self._ask_solver(cell)
@@ -318,6 +380,8 @@ class _Minimum:
                 elif self._refuted(flats, self.lower + 1):
                     self._prove(self.lower + 1)
         finally:
+            if len(flats.covers) > len(self.facts):  # nothing is listed yet
+                self.facts = [[_COVER, cover] for cover in flats.covers]
             self.nodes += flats.nodes
             self.programs += flats.programs
         self._list(cell)
@@ -366,6 +430,8 @@ class _Minimum:
         if below <= self.lower:
             return
         patterns = PatternSearch(cell, self.highs)
+        if len(self.network.layers) == 1:
+            self._recall(patterns)
         try:
             for point in patterns.search(below):
                 region = region_at(self.network, self.chart, point, cell.walls)
@@ -379,6 +445,24 @@ class _Minimum:
             self.nodes += patterns.nodes
             self.programs += patterns.programs
 
+    def _recall(self, patterns: PatternSearch) -> None:
+        """Go on with the list of the one cell where it was left, and write down how far it is."""
+        known = [fact[1:] for fact in self.facts if fact[0] == _PATTERN]
+        patterns.refuted += [(off, on, tuple(units)) for off, on, units in known]
+        if self.stack is not None:
+            patterns.stack = [(tuple(on), settled) for on, settled in self.stack]
+        written = len(known)
+
+        def between() -> None:
+            nonlocal written
+            if self.diary.due:
+                self.facts += [[_PATTERN, *fact] for fact in patterns.refuted[written:]]
+                written = len(patterns.refuted)
+                self.stack = list(patterns.stack)
+                self._between()
+
+        patterns.between = between
+
     # -----------------------------------------------------------------------------------------
     # deeper layers
 
@@ -388,24 +472,37 @@ class _Minimum:
         bits = sum(self.network.bits[: stage.layers])
         waiting: list[Task] = []
 
+        before, number = self.done, 0
+
+        def done() -> None:
+            if step == 0:
+                self.done = number
+                self._between()
+
         def go_on() -> None:
             self._below_last(list(waiting), plan, step + 1)
             waiting.clear()
+            done()
 
         def take(batch: Batch) -> None:
+            nonlocal number
             for r in range(len(batch.codeword)):
                 self._in_time()
+                number += 1
+                if step == 0 and number <= before:
+                    continue
                 word = unpack_bits(batch.codeword[r], bits)
                 inside = batch.point(r)
                 if step + 1 == len(plan):
                     self._visit(word, inside)
+                    done()
                     continue
                 prefix = opened_prefix(self.network, self.chart, self.chain, stage, word, inside)
                 if prefix.bound >= max(self.best.rank, self._wanted()):
                     self.pruned += 1
                     continue
                 waiting.append(prefix.task)
-                if len(waiting) == _TASKS:
+                if len(waiting) == _TASKS or (step == 0 and self.diary.due):
                     go_on()
 
         def watch(_: SearchProgress) -> None:

@@ -8,7 +8,7 @@ other regions are split by the first such unit. A node ends when its live units 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
+from polyrank.minrank.hitting import nothing
 from polyrank.minrank.programs import SlackProgram
 from polyrank.network.exact_rank import modular_pivots
 from polyrank.posed.region import IntRow
@@ -34,6 +35,13 @@ class PatternSearch:
     Attributes
     ----------
     nodes, programs : int
+    stack : list
+        Nodes that are open: units that are on, and units that are on or settled as off (bits).
+    refuted : list
+        What is proved of nodes: (bits of units off, bits of units on, units of which one more must
+        be on).
+    between : callable
+        Called before every node, when all that was yielded has been taken.
     """
 
     cell: LiveCell
@@ -43,7 +51,9 @@ class PatternSearch:
     _units: list[IntRow] = field(init=False)
     _rows: list[IntRow] = field(init=False)
     _program: SlackProgram = field(init=False)
-    _refuted: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list, init=False)
+    stack: list[tuple[tuple[int, ...], int]] = field(default_factory=lambda: [((), 0)], init=False)
+    refuted: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list, init=False)
+    between: Callable[[], None] = field(default=nothing, init=False)
 
     def __post_init__(self) -> None:
         self._units = [*self.cell.switching, *self.cell.cutting]
@@ -62,11 +72,11 @@ class PatternSearch:
         OutOfTimeError
             If the time limit passes first.
         """
-        # depth first with an explicit stack: units that are on, units that are on or settled as off
-        stack: list[tuple[tuple[int, ...], int]] = [((), 0)]
+        stack = self.stack  # depth first
         while stack:
-            on, settled = stack.pop()
+            self.between()
             look()
+            on, settled = stack.pop()
             self.nodes += 1
             tell(f"nodes of the list of regions of rank below {below}", self.nodes)
             if self._rank(on) >= below:
@@ -97,7 +107,7 @@ class PatternSearch:
     def _known(self, live: int) -> tuple[int, ...] | None:
         """The smallest known set of units of which one more is live at this node."""
         best: tuple[int, ...] | None = None
-        for off, needed, units in self._refuted:
+        for off, needed, units in self.refuted:
             if off & live == 0 and needed & live == needed:
                 if best is None or len(units) < len(best):
                     best = units
@@ -122,5 +132,5 @@ class PatternSearch:
         walls, m = len(self.cell.walls), len(self._units)
         units = tuple(i - walls - m for i in proof.indices if i >= walls + m)
         needed = sum(1 << (i - walls) for i in proof.indices if walls <= i < walls + m)
-        self._refuted.append((sum(1 << i for i in units), needed, units))
+        self.refuted.append((sum(1 << i for i in units), needed, units))
         return units

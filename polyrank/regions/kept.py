@@ -103,7 +103,7 @@ class KeptWork:
         """Go on with the folder, if it is there and about this question; else it begins late.
 
         The folder is made when the first piece is kept. One that is about another question, or
-        from another build, or was cut off while it was made, is of no use, and is removed then.
+        from another build, is of no use, and is removed then.
 
         Raises
         ------
@@ -113,18 +113,25 @@ class KeptWork:
         if (directory / JOURNAL_NAME).exists():
             try:
                 return cls.resume(directory, question, seconds=seconds)
-            except (_OtherQuestionError, _NothingError):
+            except _OtherQuestionError:
                 pass
         return cls(directory, question, seconds=seconds)
 
     def _start(self) -> None:
         with new_directory(self.directory):
             self._journal = Journal.create(self.directory)
-            self._journal.append({"question": self.question})
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._journal is None:
+            raise AssertionError("its journal is open")
+        self._journal.append({"question": self.question})
 
     def _read(self, entries: list[dict[str, Any]]) -> None:
-        if not entries:
-            raise _NothingError(f"{self.directory} was left before anything was done; begin again")
+        if not entries:  # it was left before its question was written
+            with disk_errors(self.directory):
+                self._ask()
+            return
         asked = entries[0].get("question")
         if not isinstance(asked, dict):
             raise RunError(f"{self.directory / JOURNAL_NAME} is not that of such work")
@@ -215,10 +222,6 @@ class KeptWork:
 
 class _OtherQuestionError(RunError):
     """The folder is about something else."""
-
-
-class _NothingError(RunError):
-    """The folder was left before its question was written."""
 
 
 def _short(value: Any) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import polyrank as pr
+from polyrank.network.formats import save
+from polyrank.network.initialise import random_network
 from polyrank.regions import enumerate as module
 
 
@@ -74,3 +76,29 @@ def test_options_that_would_change_the_question(polyrank, net, tmp_path):
     net.unlink()
     gone = polyrank("enumerate", "--resume", out)
     assert (gone.status, "is missing" in gone.err) == (1, True)
+
+
+def test_another_question_of_ranks_is_refused(polyrank, tmp_path):
+    net, where = random_network([3, 6, 5, 1], seed=2), tmp_path / "work"
+    save(net, tmp_path / "net.json")
+    asked = ["minrank", tmp_path / "net.json", "--layer", "2", "--below", "2", "--json"]
+    first = polyrank(*asked, "-o", where)
+    assert first.status == 0
+    assert "exists already" in polyrank(*asked, "-o", where).err
+    again = json.loads(polyrank(*asked, "--resume", where).out)
+    for name in ("lower", "upper", "regions", "complete"):
+        assert again[name] == json.loads(first.out)[name]
+    for options, said in (
+        (["--layer", "1"], "layer: 2 there, 1 here"),
+        (["--below", "3"], "below: 2 there, 3 here"),
+        (["--limit", "7"], "limit: 10000 there, 7 here"),
+        (["--box", "-1", "1"], "domain: "),
+    ):
+        other = polyrank(*asked, *options, "--resume", where)
+        assert other.status == 1
+        assert "is about another question, and only its own goes on" in other.err
+        assert said in other.err
+    greatest = polyrank("minrank", asked[1], "--layer", "2", "--greatest", "--resume", where)
+    assert "what: minrank there, greatest rank here" in greatest.err
+    assert "nothing to resume" in polyrank(*asked, "--resume", tmp_path).err
+    assert polyrank(*asked, "-o", tmp_path / "x", "--resume", where).status == 2
