@@ -86,6 +86,13 @@ def image_command(
             help="Write a certificate for polyrank check; of curves and surfaces.",
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep layers that are done in DIR; if it is there, go on with the next layer.",
+        ),
+    ] = None,
     cloud: ManifoldChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -94,6 +101,7 @@ def image_command(
     """Homology of the image of MANIFOLD under the layers of NETWORK, exactly.
 
     Not of a quotient: the image itself, with all its overlaps, and the maps from layer to layer.
+    What takes long is kept layer by layer with --resume: the same command goes on there.
 
     Exit status: 0 certified, 1 error, 2 wrong usage, 3 a layer is not decided, 130 interrupted.
     """
@@ -118,6 +126,7 @@ def image_command(
                 coefficients=coefficients,
                 way=None if way is None else way.value,
                 seconds=time,
+                keep=resume,
             )
             if output is not None:
                 save_images(found, output, network_file=reading.record(network))

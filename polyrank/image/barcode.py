@@ -10,7 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from polyrank.chains.elimination import RATIONALS, parse_coefficients
@@ -23,11 +26,13 @@ from polyrank.image.induced import (
     filtration_homology,
     sequence_homology,
 )
+from polyrank.image.kept import KeptLayers, kept_layers
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
 from polyrank.image.scale import persistent_betti
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
+from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import restrict
@@ -194,6 +199,8 @@ def image(
     seconds: float | None = None,
     most_cells: int = MOST_CELLS,
     most_simplices: int = MOST_SIMPLICES,
+    keep: str | PathLike[str] | None = None,
+    keep_seconds: float = KEEP_SECONDS,
 ) -> LayerImages:
     """The true images Φ_K(M), K = 0..L, their homology, and the maps that the layers induce.
 
@@ -213,6 +220,11 @@ def image(
     most_cells, most_simplices : int
         Give up a layer whose overlay has more cells, or whose nerve has more simplices, and the
         layers after it.
+    keep : path, optional
+        A folder in which the images of layers are kept when they are done; if it is there already,
+        those in it are taken, and the work goes on with the next layer.
+    keep_seconds : float
+        What takes less time is not kept.
 
     Raises
     ------
@@ -221,6 +233,8 @@ def image(
         the coefficients are unknown.
     UnsupportedError
         If an overlay is asked for and M has tetrahedra.
+    RunError
+        If ``keep`` cannot be written, is damaged, in use, or about another question.
     RefutedError
         If two ways differ: a defect of the program.
 
@@ -249,14 +263,19 @@ def image(
     nerve = None
     reasons: dict[str, str] = {}
     results: dict[str, SequenceHomology] = {}
-    with time_limit(float("inf") if seconds is None else seconds):
+    with ExitStack() as stack:
+        stack.enter_context(time_limit(float("inf") if seconds is None else seconds))
+        kept = KeptLayers()
+        if keep is not None:
+            work = kept_layers(Path(keep), network, manifold, last, seconds=keep_seconds)
+            kept = KeptLayers(stack.enter_context(work))
         if "overlay" in ways:
-            complexes, reasons["overlay"] = _overlays(network, manifold, last, most_cells)
+            complexes, reasons["overlay"] = _overlays(network, manifold, last, most_cells, kept)
             results["overlay"] = sequence_homology(
                 [x.complex for x in complexes], [x.origin for x in complexes[1:]], coefficients
             )
         if "nerve" in ways:
-            nerve, reasons["nerve"] = _nerves(network, manifold, last, most_simplices)
+            nerve, reasons["nerve"] = _nerves(network, manifold, last, most_simplices, kept)
             results["nerve"] = (
                 filtration_homology(
                     nerve.complex, nerve.labels, nerve.levels, manifold.dimension + 1, coefficients
@@ -275,13 +294,13 @@ def image(
 
 
 def _overlays(
-    network: Network, manifold: Manifold, last: int, most: int
+    network: Network, manifold: Manifold, last: int, most: int, kept: KeptLayers
 ) -> tuple[tuple[ImageComplex, ...], str]:
     """The image complexes that are within the limits, and why there are no more."""
     levels: list[ImageComplex] = []
     try:
         tell(f"the image at layer 0 of {last}")
-        for one in images(network, manifold, last):
+        for one in images(network, manifold, last, kept=kept):
             if one.layer is not None and one.layer < last:
                 tell(f"the image at layer {one.layer + 1} of {last}")
             size = sum(one.complex.cells)
@@ -293,10 +312,12 @@ def _overlays(
     return tuple(levels), ""
 
 
-def _nerves(network: Network, manifold: Manifold, last: int, most: int) -> tuple[Nerves, str]:
+def _nerves(
+    network: Network, manifold: Manifold, last: int, most: int, kept: KeptLayers
+) -> tuple[Nerves, str]:
     """The nerves that are within the limits, and why there are no more."""
     cells = restrict(network, manifold, through_layer=max(1, last))
-    found = nerves(cells, last, most=most)
+    found = nerves(cells, last, most=most, kept=kept)
     if found.levels <= last:
         return found, f"the nerve has more than {most:,} simplices, or the time limit has passed"
     return found, ""

@@ -11,7 +11,7 @@ C). Simplices above dimension dim M + 1 do not matter in the degrees up to dim M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from polyrank.chains.chain import ChainComplex, simplicial_complex, vertex_incid
 from polyrank.image.bodies import Body, body_of, meet
 from polyrank.image.candidates import box_pairs
 from polyrank.image.homogeneous import Point, approximation, from_rationals
+from polyrank.image.kept import KeptLayers
 from polyrank.image.open_pairs import padded
 from polyrank.image.segments import outer_boxes
 from polyrank.lp.certificates import Infeasible
@@ -67,6 +68,7 @@ def nerves(
     *,
     most: int = MOST_SIMPLICES,
     programs: bool = False,
+    kept: KeptLayers | None = None,
 ) -> Nerves:
     """The nerves of M and of its images at the layers 0..L.
 
@@ -80,6 +82,8 @@ def nerves(
     programs : bool
         Decide by exact linear programs also where M has dimension at most 2, and polygons that cut
         each other are quicker.
+    kept : KeptLayers, optional
+        Levels that are done are taken from there, and kept there.
 
     Returns
     -------
@@ -95,7 +99,10 @@ def nerves(
     last = restriction.layers if layers is None else layers
     for level in range(last + 2):
         known = len(birth)
-        if level == 0:
+        before = None if kept is None else kept.simplices(level)
+        if before is not None:
+            found: Iterable[Simplex] = before
+        elif level == 0:
             found = _simplices(_sharing(sets), top, partial(_share, sets))
         else:
             images = [
@@ -118,6 +125,8 @@ def nerves(
                 del birth[simplex]
             return _filtration(birth, top, levels, most)
         levels += 1
+        if kept is not None and before is None:
+            kept.keep_simplices(level, list(birth)[known:])
     return _filtration(birth, top, levels, len(birth))
 
 

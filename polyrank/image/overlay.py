@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,7 @@ from polyrank.errors import UnsupportedError
 from polyrank.image.cut import Parts, cut, whole
 from polyrank.image.glue import Glued, glue
 from polyrank.image.homogeneous import Point, activations, manifold_points
+from polyrank.image.kept import KeptLayers
 from polyrank.image.sequence import ChainMap, check_chain_map
 from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
@@ -97,6 +99,7 @@ def images(
     layers: int | None = None,
     *,
     contours: bool | None = None,
+    kept: KeptLayers | None = None,
 ) -> Iterator[ImageComplex]:
     """M, its position in R^n, and its images Φ_1(M), …, Φ_L(M).
 
@@ -110,6 +113,8 @@ def images(
     contours : bool, optional
         Whether the last image, if it is that of a surface in the plane, is found by its contours
         (default: if it has many parts).
+    kept : KeptLayers, optional
+        Layers that are done are taken from there, and kept there.
 
     Yields
     ------
@@ -122,7 +127,7 @@ def images(
     UnsupportedError
         If M has tetrahedra.
     """
-    for step in steps(network, manifold, layers, contours=contours):
+    for step in steps(network, manifold, layers, contours=contours, kept=kept):
         yield step.image
 
 
@@ -133,12 +138,13 @@ def steps(
     *,
     contours: bool | None = None,
     keep: bool = False,
+    kept: KeptLayers | None = None,
 ) -> Iterator[Step]:
     """The same images with the parts that they are made of.
 
     Parameters
     ----------
-    network, manifold, layers, contours
+    network, manifold, layers, contours, kept
         See :func:`images`.
     keep : bool
         Keep all points where a cell is cut as vertices: then every vertex goes to the vertex in its
@@ -154,10 +160,11 @@ def steps(
             f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves and "
             "surfaces"
         )
+    done = KeptLayers() if kept is None else kept
     found = _itself(manifold)
     yield Step(found, None, None)
     parts = whole(found.points, found.edges, found.faces)
-    glued = glue(found.points, parts, keep=keep)
+    glued = done.glued(0, partial(glue, found.points, parts, keep=keep))
     found = _next(found, parts, glued, 0)
     yield Step(found, parts, glued)
     last = len(network.layers) if layers is None else layers
@@ -166,11 +173,10 @@ def steps(
         places = activations(parts.rows, layer)
         flat = k == last and layer.units == 2 and manifold.dimension == 2
         if flat and (len(parts.polygons) > _MANY if contours is None else contours):
-            yield Step(
-                _by_contours(found, shadow(places, parts, len(found.points)), k), parts, None
-            )
+            made = done.shadow(k, partial(shadow, places, parts, len(found.points)))
+            yield Step(_by_contours(found, made, k), parts, None)
         else:
-            glued = glue(places, parts, keep=keep)
+            glued = done.glued(k, partial(glue, places, parts, keep=keep))
             found = _next(found, parts, glued, k)
             yield Step(found, parts, glued)
 
