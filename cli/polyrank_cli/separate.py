@@ -62,7 +62,8 @@ def separate_command(
     linking: Annotated[
         bool,
         typer.Option(
-            "--linking/--no-linking", help="Linking numbers where the space of the layer is R^3."
+            "--linking/--no-linking",
+            help="Linking numbers where the images lie in a space of dimension 3.",
         ),
     ] = True,
     time: Annotated[

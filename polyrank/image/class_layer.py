@@ -27,6 +27,7 @@ from polyrank.image.linking import elementary_divisors, linking_matrix
 from polyrank.image.loops import Loop, generating_loops
 from polyrank.image.near_images import points_of
 from polyrank.image.pieces import Pieces
+from polyrank.image.subspace import three_coordinates
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import Restriction
@@ -222,7 +223,7 @@ class ClassedLayer:
     def _linking(
         self, first: int, second: int, images: Disjoint | Meeting | None
     ) -> tuple[Linking | None, str]:
-        if self.pieces.ambient != 3:
+        if self.pieces.ambient < 3:
             return None, f"the space of the layer is R^{self.pieces.ambient}"
         if images is None:
             return None, "not decided whether the images are disjoint"
@@ -235,15 +236,30 @@ class ClassedLayer:
             return None, f"more than {_MOST_LOOPS:,} pairs of closed curves"
         try:
             with time_limit(self.state.seconds):
-                sides = [self._segments(own) for own in loops]
+                chosen = self._coordinates(first, second)
+                if chosen is None:
+                    return None, (
+                        f"the space of the layer is R^{self.pieces.ambient}, and the images lie in "
+                        "no 3-dimensional subspace"
+                    )
+                sides = [self._segments(own, chosen) for own in loops]
                 matrix = linking_matrix(
                     sides[0][0], sides[1][0], sides[0][1], sides[1][1], sides[0][2], sides[1][2]
                 )
         except (OutOfTimeError, UncertifiedError):
             return None, "not decided at a limit"
-        return Linking(matrix, elementary_divisors(matrix)), ""
+        return Linking(matrix, elementary_divisors(matrix), chosen), ""
 
-    def _segments(self, loops: Sequence[Loop]) -> tuple[Points, Numbers, Numbers]:
+    def _coordinates(self, first: int, second: int) -> tuple[int, int, int] | None:
+        """Coordinates of an affine subspace of dimension 3 that holds the images of two classes."""
+        if self.pieces.ambient == 3:
+            return 0, 1, 2
+        corners = np.union1d(self.corners(first), self.corners(second)).tolist()
+        return three_coordinates(self.pieces.exact(v) for v in corners)
+
+    def _segments(
+        self, loops: Sequence[Loop], coordinates: tuple[int, int, int]
+    ) -> tuple[Points, Numbers, Numbers]:
         """The points, the segments and the multiplicities of loops at this layer."""
         edges = np.unique(np.concatenate([lo.edges for lo in loops]))
         made = len(self.pieces.image)
@@ -259,7 +275,7 @@ class ClassedLayer:
         for row, loop in zip(coefficients, loops, strict=True):
             np.add.at(row, np.searchsorted(edges, loop.edges), loop.signs)
         segments = number.reshape(2, -1).T.astype(np.int64)
-        return self.points(vertices), segments, coefficients[:, of_edge]
+        return self.points(vertices).along(coordinates), segments, coefficients[:, of_edge]
 
 
 def _carried(meeting: Meeting, own: Pieces) -> Meeting:

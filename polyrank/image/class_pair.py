@@ -45,10 +45,15 @@ class Linking:
         The non-zero elementary divisors of the matrix, which do not depend on the choice of the
         loops: |lk| for two closed curves, |lk| of the core curves for two tori of which neither
         lies inside the other.
+    coordinates : tuple of int
+        The numbers of the coordinates in which the curves are looked at: (0, 1, 2) in R³. In a
+        wider space the images of both classes lie in an affine subspace of dimension 3 (or less),
+        oriented by these.
     """
 
     matrix: NDArray[np.int64]
     divisors: tuple[int, ...]
+    coordinates: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

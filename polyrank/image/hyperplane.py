@@ -73,6 +73,18 @@ class Points:
         exact = np.array([v == 0 for row in rows for v in row], dtype=bool).reshape(approx.shape)
         return cls(approx, rounding(approx, exact), rows.__getitem__)
 
+    def along(self, coordinates: Sequence[int]) -> Points:
+        """The same points in some of their coordinates only."""
+        chosen = list(coordinates)
+        if chosen == list(range(self.dimension)):
+            return self
+        exact = self.exact
+        return Points(
+            self.approx[:, chosen],
+            self.error[:, chosen],
+            lambda i: tuple(exact(i)[k] for k in chosen),
+        )
+
     def __len__(self) -> int:
         return len(self.approx)
 

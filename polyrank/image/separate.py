@@ -202,7 +202,7 @@ def separate(
         Only these classes; nothing is said of the rest of M. (In a labelled point cloud the
         simplices between classes have a class of their own, the next free number.)
     linking : bool
-        Compute linking numbers where the space of the layer is R³.
+        Compute linking numbers where the images lie in R³, or in a 3-dimensional affine subspace.
     seconds : float
         Limit for every question; what it ends is None.
     progress : callable, optional
@@ -268,7 +268,8 @@ def separate(
 def _tells_of_layers(rows: Sequence[LayerPair], network: Network) -> bool:
     """Whether there is a linking number, and a layer 1.. in whose space it can have changed."""
     return any(row.linking is not None for row in rows) and any(
-        row.layer > 0 and network.layers[row.layer - 1].units == 3 for row in rows
+        row.layer > 0 and (row.linking is not None or network.layers[row.layer - 1].units == 3)
+        for row in rows
     )
 
 

@@ -101,6 +101,7 @@ def _row(row: LayerPair) -> dict[str, Any]:
         shown["linking"] = {
             "matrix": row.linking.matrix.tolist(),
             "elementary_divisors": list(row.linking.divisors),
+            "coordinates": list(row.linking.coordinates),
         }
     return shown
 

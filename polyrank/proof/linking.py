@@ -17,7 +17,7 @@ from polyrank.network.normal_form import Network
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.polytopes import affine_polytopes
 
-__all__ = ["Cycle", "closed", "image_of_cycle", "linking_number"]
+__all__ = ["Cycle", "closed", "image_of_cycle", "in_chart", "linking_number"]
 
 #: Edges of M with their multiplicities.
 Cycle = list[tuple[int, int, int]]
@@ -51,19 +51,43 @@ def closed(
     return cycle
 
 
+def in_chart(points: Iterable[Sequence[fmpq]], chart: Sequence[int]) -> bool:
+    """Whether three coordinates tell all points of the affine hull of some points apart."""
+    if len(set(chart)) != 3:
+        return False
+    rows: dict[int, list[fmpq]] = {}
+    base: Sequence[fmpq] | None = None
+    for p in points:
+        base = p if base is None else base
+        if min(chart) < 0 or max(chart) >= len(p):
+            return False
+        rest = [x - o for x, o in zip(p, base, strict=True)]
+        for column, row in rows.items():
+            factor = rest[column] / row[column]
+            rest = [v - factor * u for v, u in zip(rest, row, strict=True)]
+        if all(v == 0 for v in rest):
+            continue
+        pivot = next((k for k in chart if rest[k] != 0), None)
+        if pivot is None:
+            return False
+        rows[pivot] = rest
+    return True
+
+
 def image_of_cycle(
-    network: Network, layer: int, points: Sequence[Sequence[fmpq]], cycle: Cycle
+    network: Network,
+    layer: int,
+    points: Sequence[Sequence[fmpq]],
+    cycle: Cycle,
+    chart: Sequence[int],
 ) -> list[Segment]:
-    """Φ_K of a cycle: its edges, divided where the network bends them."""
+    """Φ_K of a cycle in three coordinates: its edges, divided where the network bends them."""
     out: list[Segment] = []
     for a, b, w in cycle:
         for part in affine_polytopes(network, layer, [points[a], points[b]]):
             order = sorted(range(2), key=lambda i: part.weights[i][1])
-            p, q = (tuple(part.images.tolist()[i]) for i in order)
-            if len(p) != 3:
-                raise ProofRejectedError(
-                    f"linking numbers are those of curves in R^3, not R^{len(p)}"
-                )
+            rows = part.images.tolist()
+            p, q = (tuple(rows[i][k] for k in chart) for i in order)
             if p != q:
                 out.append((p, q, w))
     return out

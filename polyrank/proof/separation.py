@@ -11,7 +11,8 @@ the other; or there is none, since two convex combinations of images of points a
 **Margins.** On a polytope the least difference of outputs is concave: the least value over all
 vertices is that over the class, and the stated point has it.
 **Linking.** The stated matrix is that of the stated loops, which are cycles of edges of the
-classes. That they generate H_1 is not verified.
+classes, in three coordinates that tell the points of the affine hull of all images apart. That the
+loops generate H_1 is not verified.
 
 Files of a certificate
 ----------------------
@@ -47,7 +48,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, outer_boxes
-from polyrank.proof.linking import Cycle, closed, image_of_cycle, linking_number
+from polyrank.proof.linking import Cycle, closed, image_of_cycle, in_chart, linking_number
 from polyrank.proof.manifold_file import (
     Exact,
     MixedPoint,
@@ -313,7 +314,7 @@ class _Checker:
         if row["linking"] is not None:
             if row["images"] != "disjoint":
                 raise ProofRejectedError(f"{where}: linking numbers of images that may meet")
-            self._check_linking(layer, row["linking"], pair, where)
+            self._check_linking(layer, row["linking"], pair, sides, where)
             self.tally["linked"] += 1
 
     def _check_meeting(
@@ -400,10 +401,22 @@ class _Checker:
                 )
 
     def _check_linking(
-        self, layer: int, stated: Mapping[str, Any], pair: tuple[int, int], where: str
+        self,
+        layer: int,
+        stated: Mapping[str, Any],
+        pair: tuple[int, int],
+        sides: tuple[_Side, _Side],
+        where: str,
     ) -> None:
+        chart = [int(k) for k in stated["coordinates"]]
+        images = (tuple(p) for side in sides for h in side.hulls for p in h.images.tolist())
+        if not in_chart(images, chart):
+            raise ProofRejectedError(f"{where}: {chart} are no coordinates of a 3-space of images")
         curves = [
-            [image_of_cycle(self.network, layer, self.points, loop) for loop in self.loops[label]]
+            [
+                image_of_cycle(self.network, layer, self.points, loop, chart)
+                for loop in self.loops[label]
+            ]
             for label in pair
         ]
         matrix = [[linking_number(c, d) for d in curves[1]] for c in curves[0]]

@@ -500,6 +500,24 @@ def test_a_fold_that_unlinks() -> None:
     check(found)
 
 
+@pytest.mark.parametrize(("order", "sign"), [((0, 1, 2), -1), ((1, 0, 2), 1)])
+def test_linking_in_a_subspace_of_a_wider_layer(order: tuple[int, ...], sign: int) -> None:
+    """R³ → R⁵ is affine where all units are positive, and folds space where they are not."""
+    wide = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1]])
+    wide[:3] = wide[list(order)]
+    hopf = _circles_in_space(1.0)
+    rows = separate(network((wide, [9] * 5, 0), output=(np.eye(5), [0] * 5)), hopf).rows
+    assert [None if r.linking is None else int(r.linking.matrix[0, 0]) for r in rows] == [
+        -1,
+        sign,
+        sign,
+    ]
+    assert [r.linking.coordinates for r in rows if r.linking] == [(0, 1, 2)] * 3
+    bent = separate(network((wide, [0.125] * 5, 0.5)), hopf).rows[1]
+    assert bent.linking is None
+    assert bent.no_linking.endswith("the images lie in no 3-dimensional subspace")
+
+
 @pytest.mark.parametrize(
     ("weight", "bias", "expected"),
     [

@@ -72,6 +72,12 @@ def test_a_link_that_is_undone_and_glued(tmp_path: Path) -> None:
     assert any("generate" in sentence for sentence in report.unverified)
 
 
+def test_linking_numbers_in_a_wider_layer(tmp_path: Path) -> None:
+    wide = np.array([[1, 0, 0, 1, 0], [0, 1, 0, 1, 1], [0, 0, 1, 0, 1]]).T
+    path = written(tmp_path, Network((relu_layer(wide, [9] * 5),)), HOPF)
+    assert check_separation(path).linked == 2
+
+
 def test_circles_with_a_line_between_them(tmp_path: Path) -> None:
     report = check_separation(written(tmp_path, SIGN, BESIDE))
     assert (report.apart, report.separable, report.margins) == (3, 3, True)
@@ -216,6 +222,19 @@ def no_edge(stated: dict[str, Any]) -> None:
         ("hopf", None, row(0, lambda r: r.update(linearly_separable=True)), "layers are stated"),
         ("hopf", None, row(0, lambda r: r["linking"].update(matrix=[[0]])), "linking numbers of"),
         ("hopf", None, row(0, lambda r: r["linking"].update(elementary_divisors=[2])), "divisors"),
+        (
+            "hopf",
+            None,
+            row(0, lambda r: r["linking"].update(coordinates=[0, 1, 1])),
+            "of a 3-space",
+        ),
+        (
+            "hopf",
+            None,
+            row(0, lambda r: r["linking"].update(coordinates=[0, 1, 3])),
+            "of a 3-space",
+        ),
+        ("hopf", None, row(0, lambda r: r["linking"].update(coordinates=[1, 0, 2])), "numbers of"),
         ("hopf", None, row(3, lambda r: r.update(linking={"matrix": [[0]]})), "that may meet"),
         ("hopf", None, row(3, lambda r: r.update(images="disjoint")), "is stated as"),
         ("hopf", None, row(3, other_class), "is no simplex"),
