@@ -8,6 +8,7 @@ import pytest
 from polyrank.errors import DomainError
 from polyrank.image.barcode import image
 from polyrank.image.scale import persistent_betti
+from polyrank.network.normal_form import Network
 from polyrank.topology.shapes import shape
 from tests.image.test_nerve import random_network
 from tests.image.test_overlay import fold, linear, polygon, torus_knot
@@ -85,3 +86,36 @@ def test_a_named_scale():
     assert persistent_betti(disk.complexes[-1], 0.5) == (1, 0, 0)
     with pytest.raises(DomainError, match="between 0 and 1"):
         persistent_betti(disk.complexes[-1], 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_sampled_images_do_not_contradict(seed):
+    """Classes of dense samples that live from 2 ε to 10 ε are not more than those of the image.
+
+    The samples are images of points of M by the float forward pass, at most ε from any point of the
+    image. For H_0 this is a theorem; for H_1 it fails only where parts of the image come nearer to
+    each other than 4 ε without meeting, and enclose something larger than 10 ε.
+    """
+    gudhi = pytest.importorskip("gudhi")
+    random = np.random.default_rng(seed)
+    weights = [random.normal(size=s) for s in ((3, 2), (3, 3), (2, 3))]
+    biases = [random.normal(size=3) / 2, random.normal(size=3) / 2, np.zeros(2)]
+    slope = (0.0, 0.25)[seed % 2]
+    network = Network.from_arrays(weights, biases, slope=slope)
+    circle = shape("circle:24")
+    found = image(network, circle)
+    ends = circle.points.approx[circle.simplices[1]]
+    t = np.linspace(0, 1, 40)[:, None, None]
+    values = ((1 - t) * ends[:, 0] + t * ends[:, 1]).reshape(-1, 2)
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
+        z = values @ weight.T + bias
+        values = z if layer == 3 else np.where(z > 0, z, slope * z)
+        steps = np.diff(values.reshape(40, -1, values.shape[1]), axis=0)
+        epsilon = float(np.linalg.norm(steps, axis=2).max())
+        tree = gudhi.AlphaComplex(points=values, precision="safe").create_simplex_tree()
+        tree.compute_persistence(persistence_dim_max=True)
+        for degree in (0, 1):
+            bars = np.sqrt(tree.persistence_intervals_in_dimension(degree).reshape(-1, 2))
+            lasting = (bars[:, 0] <= 2 * epsilon) & (bars[:, 1] > 10 * epsilon)
+            assert lasting.sum() <= found.groups(layer).betti[degree]

@@ -27,7 +27,7 @@ from polyrank.topology.ranks import cell_vertices
 from polyrank.topology.restriction import Restriction
 from polyrank.topology.shapes import shape
 from tests.image.hulls import hulls_meet
-from tests.image.test_linking import gauss
+from tests.image.test_linking import gauss, torus_link
 
 
 def network(*layers: tuple[Any, Any, float], output: tuple[Any, Any] | None = None) -> Network:
@@ -498,6 +498,28 @@ def test_a_fold_that_unlinks() -> None:
     assert found.on_manifold == (True, True, True)
     assert [found.one_to_one(k) for k in (1, 2)] == ["on M only", "on R^n"]
     check(found)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "sign"),
+    [([[2, 1, 0], [0, 1, 1], [1, 0, 1]], 1), ([[0, 1, 0], [1, 0, 0], [2, 1, 1]], -1)],
+)
+def test_a_torus_link_through_affine_layers(matrix: list[list[int]], sign: int) -> None:
+    """T(2, 4): its number ±2 is multiplied by the sign of the determinant."""
+    curves = [np.round(c * 256) / 256 for c in torus_link(2, 24)]
+    i = np.arange(24)
+    ring = np.stack([i, (i + 1) % 24], axis=1)
+    link = build_manifold(
+        np.concatenate(curves), [np.concatenate([ring, ring + 24])], labels=[np.repeat([0, 1], 24)]
+    )
+    expected = round(gauss(*curves))
+    assert abs(expected) == 2
+    assert round(np.linalg.det(matrix) / abs(np.linalg.det(matrix))) == sign
+    # the second layer is affine on the image, and mirrors it as the first did
+    net = network((matrix, [99, 99, 99], 0.5), output=(matrix, [1, 0, -1]))
+    rows = separate(net, link).rows
+    numbers = [None if r.linking is None else int(r.linking.matrix[0, 0]) for r in rows]
+    assert numbers == [expected, sign * expected, expected]
 
 
 @pytest.mark.parametrize(("order", "sign"), [((0, 1, 2), -1), ((1, 0, 2), 1)])
