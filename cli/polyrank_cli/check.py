@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from polyrank.proof.one_to_one import OneToOneReport
     from polyrank.proof.separation import SeparationReport
     from polyrank.proof.verdict import VerdictReport
+    from polyrank.verification.alethe import Exported
 
 __all__ = ["check_command"]
 
@@ -43,6 +44,14 @@ def check_command(
         bool,
         typer.Option("--exact", help="Exact integers for every step: slower, less code to trust."),
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.alethe",
+            help="Once a verdict that holds is accepted, write its proof as Alethe, for checkers "
+            "of others, and its problem as FILE.smt2 beside it.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -106,11 +115,14 @@ def check_command(
                 typer.echo(json.dumps({"verdict": verdict, "reason": str(error)}))
             say(f"{'not decided' if undecided else 'rejected'}: {error}")
             raise typer.Exit(UNDECIDED if undecided else REJECTED) from None
+        exported = _export(run, export, network, report)
         if as_json:
             verdict = "undecided" if report.doubt else "accepted"
             fields = asdict(report)
             if "verdict" in fields:
                 fields["property_verdict"] = fields.pop("verdict")
+            files = [str(entry.proof) for entry in exported]
+            fields |= {} if export is None else {"exported": files}
             typer.echo(json.dumps({"verdict": verdict, **fields}))
         else:
             if isinstance(report, Report):
@@ -127,6 +139,8 @@ def check_command(
                 lines = _lines_of_verdict(report)
             for line in lines:
                 typer.echo(line)
+            for entry in exported:
+                typer.echo(f"wrote {entry.proof} ({entry.steps:,} steps) and {entry.problem}")
         if report.doubt:
             raise typer.Exit(UNDECIDED)
 
@@ -143,6 +157,18 @@ def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
         f"{report.leaves:,} boxes by bounds ({report.halved:,} with those around them), "
         f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
     )
+
+
+def _export(run: Path, target: Path | None, network: Path | None, report: Any) -> list[Exported]:
+    """Write the proof of an accepted verdict as Alethe files, if that is asked for."""
+    if target is None:
+        return []
+    from polyrank.proof.verdict import VerdictReport  # noqa: PLC0415
+    from polyrank.verification.alethe import export_alethe  # noqa: PLC0415
+
+    if not isinstance(report, VerdictReport) or report.verdict != "holds":
+        raise typer.BadParameter("--export writes the proof of a verdict of verify that holds")
+    return export_alethe(run, target, network=network)
 
 
 def _lines_of_function(report: FunctionReport) -> Iterator[str]:

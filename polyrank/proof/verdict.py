@@ -24,7 +24,7 @@ Files of a verdict
 ========================  ======================================================================
 ``verdict.json``          network, property, questions, verdict, counterexample
 ``property.vnnlib``       the property's text, if it was read from a file
-``tree-0.bin.zst`` ...    for every question: :data:`MAGIC`, then the tree in preorder, codes of
+``tree-0.bin.zst`` ...    for every question: a line of magic, then the tree in preorder, codes of
                           two bytes: 0 closed, 1 exact, 2 + 2 l + o halved across coordinate l at
                           the float ``0.5 · (low + high)``, the upper half first where o = 1. A
                           closed leaf is followed, for every disjunct in any order, by its number
@@ -37,11 +37,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,21 +67,17 @@ from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, inte
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.network_file import named_network
 from polyrank.proof.stated import check_hash
+from polyrank.proof.tree import CLOSED, Node, exact_steps, leaves_of
 
-__all__ = ["FORMAT", "MAGIC", "VerdictReport", "check_verdict", "is_verdict"]
+__all__ = ["FORMAT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
 
 FORMAT = 1
-MAGIC = b"polyrank boxes 1\n"
 _NAME = "verdict.json"
-_CLOSED, _EXACT, _COMBINATION = 0, 1, 65535
-_DEEPEST = 4096
 #: How often a leaf that is not closed here is halved further.
 _FURTHER = 12
 _BATCH = 2048
 
 Floats = NDArray[np.float64]
-#: A box, low and high, with the node above it.
-_Node: TypeAlias = "tuple[Floats, Floats, _Node | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,7 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
             raise RunError(f"{path} has format {stated['format']!r}; this program reads {FORMAT}")
         own = named_network(path, stated, network)
         check_hash(own, stated, "verdict")
-        specification = _specification(path, stated)
+        specification = stated_property(path, stated)
         specification.check_shape(own)
         verdict = stated["verdict"]
         counts = _Counts()
@@ -182,7 +178,7 @@ class _Counts:
     halved: int = 0
 
 
-def _specification(path: Path, stated: Mapping[str, Any]) -> Specification:
+def stated_property(path: Path, stated: Mapping[str, Any]) -> Specification:
     """The property: of its own text, if there is one."""
     entry = stated["property"]
     if not entry["text"]:
@@ -243,11 +239,11 @@ def _check_question(
         BoxBounds(network, origin, basis, question.disjuncts), question, where, counts, high - low
     )
     exact: ExactReplay | None = None
-    lines = _lines(path / f"exact-{number}.jsonl.zst")
-    tree = _tree(path / f"tree-{number}.bin.zst", question, low, high, where)
+    lines = exact_steps(path / f"exact-{number}.jsonl.zst")
+    tree = leaves_of(path / f"tree-{number}.bin.zst", question, low, high, where)
     for code, node, factors in tree:
         a, b, _ = node
-        if code == _CLOSED:
+        if code == CLOSED:
             counts.closed += 1
             leaves.add(node, factors)
             continue
@@ -301,15 +297,15 @@ class _Leaves:
     ) -> None:
         self.bounds, self.question, self.where, self.counts = bounds, question, where, counts
         self.width = np.where(width > 0, width, 1.0)
-        self.waiting: list[tuple[_Node, Floats]] = []
+        self.waiting: list[tuple[Node, Floats]] = []
 
-    def add(self, node: _Node, factors: Floats) -> None:
+    def add(self, node: Node, factors: Floats) -> None:
         """A leaf, to be proved now or later."""
         self.waiting.append((node, factors))
         if len(self.waiting) >= _BATCH:
             self.flush()
 
-    def _signs(self, nodes: list[_Node]) -> NDArray[np.int8]:
+    def _signs(self, nodes: list[Node]) -> NDArray[np.int8]:
         """Signs of units (b, units) that are proved on the boxes around some."""
         chains = []
         for node in nodes:
@@ -364,70 +360,3 @@ class _Leaves:
         sides = zip(low[0][:5].tolist(), high[0][:5].tolist(), strict=True)
         box = ", ".join(f"[{a!r}, {b!r}]" for a, b in sides)
         raise ProofRejectedError(f"{self.where}: bounds do not refute the violation on {box}")
-
-
-def _tree(
-    file: Path, question: Question, low: Floats, high: Floats, where: str
-) -> Iterator[tuple[int, _Node, Floats]]:
-    """The leaves of a tree in order: code, node, and the factors of a closed one."""
-    sizes = [len(disjunct) for disjunct in question.disjuncts]
-    starts = np.cumsum([0, *sizes]).tolist()
-    none = np.zeros(starts[-1])
-    with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
-
-        def take(count: int) -> bytes:
-            data: bytes = stream.read(count)
-            if len(data) < count:
-                raise ProofRejectedError(f"{where}: the tree ends early")
-            return data
-
-        def number() -> int:
-            return int.from_bytes(take(2), "little")
-
-        if stream.read(len(MAGIC)) != MAGIC:
-            raise ProofRejectedError(f"{file.name} does not start with {MAGIC!r}")
-        stack: list[_Node] = [(low, high, None)]
-        while stack:
-            node = stack.pop()
-            a, b, _ = node
-            code = number()
-            if code == _EXACT:
-                yield code, node, none
-            elif code == _CLOSED:
-                factors = none.copy()
-                seen = set()
-                for _ in sizes:
-                    disjunct, row = number(), number()
-                    if disjunct >= len(sizes) or disjunct in seen:
-                        raise ProofRejectedError(f"{where}: a leaf refutes disjunct {disjunct}")
-                    seen.add(disjunct)
-                    first, count = starts[disjunct], sizes[disjunct]
-                    if row == _COMBINATION:
-                        factors[first : first + count] = np.frombuffer(take(4 * count), "<f4")
-                    elif row < count:
-                        factors[first + row] = 1.0
-                    else:
-                        raise ProofRejectedError(f"{where}: disjunct {disjunct} has no row {row}")
-                yield code, node, factors
-            else:
-                across, upper_first = divmod(code - 2, 2)
-                if across >= len(low) or len(stack) > _DEEPEST:
-                    raise ProofRejectedError(f"{where}: code {code} is none")
-                middle = 0.5 * (a[across] + b[across])
-                upper, lower = b.copy(), a.copy()
-                upper[across] = lower[across] = middle
-                halves: list[_Node] = [(lower, b, node), (a, upper, node)]
-                stack += halves[::-1] if upper_first else halves
-        if stream.read(1):
-            raise ProofRejectedError(f"{where}: something follows the tree")
-
-
-def _lines(file: Path) -> Iterator[Any]:
-    with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
-        rest = b""
-        while chunk := stream.read(1 << 20):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield json.loads(line)
-        if rest:
-            yield json.loads(rest)

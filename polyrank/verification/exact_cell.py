@@ -41,7 +41,7 @@ from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.verification.arrays import Floats
 from polyrank.verification.frame import Frame, listed
 
-__all__ = ["ExactQuestion", "Refuted"]
+__all__ = ["ExactQuestion", "Refuted", "output_function"]
 
 Rows = list[tuple[int, ...]]
 
@@ -162,8 +162,11 @@ class ExactQuestion:
     def _leaf(self, rows: Rows, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
         proofs = []
         for disjunct in self._disjuncts:
-            loose = [output_row(row, outputs) for row in disjunct if not row.strict]
-            strict = [output_row(row, outputs) for row in disjunct if row.strict] + self._strict
+            loose, strict = (
+                [integer_row(output_function(r, outputs)) for r in disjunct if r.strict == want]
+                for want in (False, True)
+            )
+            strict += self._strict
             found = _meets(rows, loose, strict, self._d)
             if isinstance(found, fmpq_mat):
                 return found
@@ -172,7 +175,7 @@ class ExactQuestion:
         return None
 
 
-def output_row(row: OutputRow, outputs: fmpq_mat) -> tuple[int, ...]:
+def output_function(row: OutputRow, outputs: fmpq_mat) -> list[fmpq]:
     """The function of the inputs that is ≥ 0 (> 0 where strict) where the row is satisfied."""
     width = outputs.ncols()
     total = [fmpq(0)] * width
@@ -180,7 +183,7 @@ def output_row(row: OutputRow, outputs: fmpq_mat) -> tuple[int, ...]:
     for j, a in row.terms:
         for l in range(width):
             total[l] -= a * outputs[j, l]
-    return integer_row(total)
+    return total
 
 
 def _input_row(row: Inequality, frame: Frame) -> tuple[int, ...]:

@@ -259,3 +259,21 @@ def test_statements_about_functions_are_checked(polyrank, plane, tmp_path):
     bare = tmp_path / "bare"
     assert polyrank("verify", plane, "--monotone", "1", *box, "-o", bare).status == 0
     assert polyrank("check", bare).status == 3
+
+
+def test_an_accepted_proof_is_exported(polyrank, plane, tmp_path):
+    run, target = tmp_path / "v", tmp_path / "proof.alethe"
+    asked = ["verify", plane, "--box", "-1", "1", "-o", run, "--proof"]
+    assert polyrank(*asked, "--upper", "3").status == 0
+    found = polyrank("check", run, "--export", target)
+    assert found.status == 0
+    assert f" and {tmp_path / 'proof.smt2'}" in found.out.splitlines()[-1]
+    assert target.read_text().splitlines()[-1].startswith("(step ")
+    again = polyrank("check", run, "--export", target)
+    assert (again.status, "exists already" in again.err) == (1, True)
+    other = tmp_path / "other.alethe"
+    shown = json.loads(polyrank("check", run, "--export", other, "--json").out)
+    assert shown["exported"] == [str(other)]
+    run = tmp_path / "no"
+    assert polyrank(*asked[:-2], run, "--upper", "2").status == 5
+    assert polyrank("check", run, "--export", tmp_path / "no.alethe").status == 2

@@ -22,7 +22,8 @@ from polyrank.polyhedra.violation import (
 )
 from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
-from polyrank.proof.verdict import MAGIC, check_verdict
+from polyrank.proof.tree import MAGIC
+from polyrank.proof.verdict import check_verdict
 from polyrank.verification.exact_cell import ExactQuestion
 from polyrank.verification.properties import output_bounds
 
