@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from polyrank.errors import FormatError, UnsupportedError
+from polyrank.network.formats.siblings import repetition, siblings
 from polyrank.network.formats.stated import words_of
 
 __all__ = ["check_one_network", "closed_joints", "natural", "part_of", "rank_in_chain", "skeleton"]
@@ -28,7 +29,8 @@ _STAGES = (
 )  # fmt: skip
 _DECODER = frozenset({"decoder", "dec", "decode"})
 _RIVALS = frozenset(
-    {"actor", "critic", "policy", "action", "value", "pi", "vf", "qf", "q", "v", "k", "target",
+    {"actor", "critic", "policy", "action", "value", "val", "pi", "vf", "qf", "q", "v", "k", "a",
+     "target",
      "online", "advantage", "adv", "student", "teacher", "ema", "generator", "discriminator",
      "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var", "logsigma", "key",
      "query", "left", "right", "old", "new", "heads", "head", "baseline", "adversary", "aux",
@@ -39,7 +41,7 @@ _BRANCHES = frozenset(
     {"skip", "shortcut", "residual", "downsample", "gate", "attn", "attention", "recurrent", "rnn",
      "lstm", "gru", "ih", "hh"}
 )  # fmt: skip
-_SMALL = frozenset({"q", "k", "v", "pi", "mu", "old", "new"})
+_SMALL = frozenset({"q", "k", "v", "a", "pi", "mu", "old", "new"})
 _LETTERS = frozenset("abcdefxyz")
 _LIST = re.compile(r".*(?:s|list)|hidden|linear|lin|fc|dense|layer", re.IGNORECASE)
 _UNNAMED = "unnamed"
@@ -93,6 +95,11 @@ def _families(keys: Sequence[str]) -> dict[str, list[str]]:
         for key, word in rivals.items():
             found.setdefault(word or _stem(names[key]) or _UNNAMED, []).append(key)
         return found
+    if (labels := siblings(list(names.values()), _staged)) is not None:
+        found = {}
+        for key, label in zip(keys, labels, strict=True):
+            found.setdefault(label, []).append(key)
+        return found
     numbered = {stem: members for stem, members in stems.items() if len(members) > 1}
     first = {min(_number(names[key]) for key in members) for members in numbered.values()}
     if len(numbered) > 1 and len(first) == 1 and not _staged(list(numbered)):
@@ -127,9 +134,14 @@ def _rivals(name: str) -> str:
 
 
 def _set_apart(rivals: Sequence[str]) -> bool:
-    """Whether names have different rival words; single letters count only if all names have one."""
+    """Whether names have different rival words.
+
+    Single letters count only if all names have one, or if they are those of a dueling network.
+    """
     different = set(rivals) - {""}
-    return len(different) > 1 and (any(len(word) > 1 for word in different) or "" not in rivals)
+    return len(different) > 1 and (
+        any(len(word) > 1 for word in different) or "" not in rivals or different == {"v", "a"}
+    )
 
 
 def rank_in_chain(name: str) -> int | None:
@@ -197,7 +209,9 @@ def _one_after_another(
     )
 
 
-def check_one_network(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> None:
+def check_one_network(
+    keys: Sequence[str], sizes: Mapping[str, tuple[int, int]], *, listed: bool = False
+) -> None:
     """Refuse layers that are, or may be, several networks, with their names.
 
     Parameters
@@ -206,6 +220,9 @@ def check_one_network(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]])
         Names of layers.
     sizes : mapping
         (inputs, outputs) of each.
+    listed : bool
+        Whether the layers are a list, whose order is that of a chain even where sizes repeat
+        themselves.
 
     Raises
     ------
@@ -228,6 +245,26 @@ def check_one_network(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]])
             f"make is not known: choose one, say --part {names[0]}; of parts that follow each "
             "other name all in their order, --part first,second"
         )
+    if not listed:
+        _check_sizes(keys, sizes)
+
+
+def _check_sizes(keys: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse layers whose sizes repeat themselves, where no container makes them a chain."""
+    depth, paths = _rooted(keys)
+    names = [path[depth] for path in paths]
+    if any(len(path) > depth + 1 or path[depth].isdigit() for path in paths):
+        return
+    stems = list(dict.fromkeys(map(_stem, names)))
+    length = repetition([sizes[key] for key in keys]) if set(keys) <= set(sizes) else None
+    if length is None or (len(stems) > 1 and _staged(stems)):
+        return
+    blocks = [",".join(names[k : k + length]) for k in range(0, len(names), length)]
+    raise FormatError(
+        f"the layers {' and '.join(blocks)} have the same sizes: they are several networks, as in "
+        f"a twin critic, or one that repeats itself: choose one, say --part {blocks[0]}, or, if "
+        f"all are one, --part {','.join(blocks)}"
+    )
 
 
 def part_of(layers: Sequence[str], part: str) -> list[list[str]]:

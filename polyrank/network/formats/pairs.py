@@ -267,7 +267,7 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     roles = {key: _ROLE.fullmatch(key) for key in arrays}
     if not any(roles.values()):
         pairs = _alternating(arrays)
-        _check_one(pairs, ordered=True)
+        _check_one(pairs, ordered=True, listed=True)
         return pairs
     weights: dict[str, NDArray[Any]] = {}
     biases: dict[str, NDArray[Any]] = {}
@@ -328,10 +328,11 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     return _in_order(pairs, ordered=ordered)
 
 
-def _check_one(pairs: Sequence[ArrayPair], *, ordered: bool) -> None:
+def _check_one(pairs: Sequence[ArrayPair], *, ordered: bool, listed: bool = False) -> None:
     keys = [pair.key for pair in pairs]
     shapes = {pair.key: (pair.weight.shape[1], pair.weight.shape[0]) for pair in pairs}
-    check_one_network(keys if ordered else sorted(keys, key=natural), shapes)
+    in_order = keys if ordered else sorted(keys, key=natural)
+    check_one_network(in_order, shapes, listed=listed)
 
 
 def _alternating(arrays: Mapping[str, NDArray[Any]]) -> list[ArrayPair]:
