@@ -11,27 +11,38 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.task import Batch
 from polyrank.native.records import Handle, Record, call
+from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.arrays import NetArrays
 
-__all__ = ["BUDGET", "DONE", "HARD_FULL", "LOG_FULL", "OUTPUT_FULL", "Dictionary", "HardCell"]
+__all__ = [
+    "BUDGET",
+    "DONE",
+    "HARD_FULL",
+    "LOG_FULL",
+    "OUTPUT_FULL",
+    "Dictionary",
+    "HardCell",
+    "LoadedPoints",
+]
 
 #: Why a run returned.
 DONE, OUTPUT_FULL, HARD_FULL, BUDGET, LOG_FULL = 0, 1, 2, 3, 4
 
 _CELLS = STATISTICS.index("cells")
 _POINTERS = (
-    "bit", "zero", "rank", "point", "hard_layer", "hard_bit", "hard_split", "hard_flag",
-    "hard_point", "log", "statistics",
+    "bit", "zero", "rank", "point", "point_low", "hard_layer", "hard_bit", "hard_split",
+    "hard_flag", "hard_point", "hard_point_low", "log", "statistics",
 )  # fmt: skip
 _FIELDS = (
-    "open", "regions", "code_bytes", "bit", "zero", "rank", "point", "hard", "hard_layer",
-    "hard_bit", "hard_split", "hard_flag", "hard_point", "log_size", "log", "done_share",
-    "statistics",
+    "open", "regions", "code_bytes", "bit", "zero", "rank", "point", "thin", "point_low", "hard",
+    "hard_layer", "hard_bit", "hard_split", "hard_flag", "hard_point", "hard_point_low",
+    "log_size", "log", "done_share", "statistics",
 )  # fmt: skip
 
 
@@ -73,7 +84,7 @@ class HardCell:
         As in :class:`~polyrank.cells.task.Task`.
     questions : list of int
         Units of the layer that are not decided.
-    point : list of float
+    point : tuple of fmpq
         An interior point in the chart.
     """
 
@@ -81,7 +92,25 @@ class HardCell:
     decision: NDArray[np.int8]
     splits: NDArray[np.int8]
     questions: list[int]
-    point: list[float]
+    point: tuple[fmpq, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedPoints:
+    """Points strictly inside a cell, as unevaluated sums of two doubles.
+
+    Attributes
+    ----------
+    cube, cube_low : ndarray of float64, shape (p, d)
+        In the cube, to one rounding of the first double each, or better.
+    chart, chart_low : ndarray of float64, shape (p, k)
+        In the chart, exactly.
+    """
+
+    cube: NDArray[np.float64]
+    cube_low: NDArray[np.float64]
+    chart: NDArray[np.float64]
+    chart_low: NDArray[np.float64]
 
 
 class Dictionary:
@@ -167,8 +196,7 @@ class Dictionary:
         layer: int,
         decision: NDArray[np.int8],
         splits: NDArray[np.int8],
-        cube_points: NDArray[np.float64],
-        chart_points: NDArray[np.float64],
+        points: LoadedPoints,
     ) -> bool:
         """Put a task on the empty stack.
 
@@ -178,9 +206,8 @@ class Dictionary:
             0-based layer whose units are being decided, −1 for the root.
         decision, splits : ndarray of int8, shape (N,)
             As in :class:`~polyrank.cells.task.Task`.
-        cube_points, chart_points : ndarray, shapes (p, d), (p, k)
-            Points strictly inside the cell: cube coordinates (to one rounding each) of the exact
-            float64 chart points.
+        points : LoadedPoints
+            Points strictly inside the cell.
 
         Returns
         -------
@@ -194,8 +221,10 @@ class Dictionary:
                 layer,
                 decision,
                 splits,
-                cube_points,
-                chart_points,
+                points.cube,
+                points.cube_low,
+                points.chart,
+                points.chart_low,
             )
         )
 
@@ -217,9 +246,11 @@ class Dictionary:
                 self._array("rank", np.int16, (rows, self._layers)).copy(),
                 self._array("point", np.float64, (rows, k)).copy(),
             )
+            exact = self._thin_witnesses() if view.thin else {}
+            arrays[3][list(exact)] = np.nan
             for array in arrays:
                 array.setflags(write=False)
-            batch = Batch(*arrays)
+            batch = Batch(*arrays, exact)
         hard = []
         if view.hard:
             layers = self._array("hard_layer", np.int64, (view.hard,)).tolist()
@@ -227,10 +258,11 @@ class Dictionary:
             splits = self._array("hard_split", np.int8, (view.hard, self._units)).copy()
             flags = self._array("hard_flag", np.bool_, (view.hard, self._widest))
             points = self._array("hard_point", np.float64, (view.hard, k)).tolist()
+            lows = self._array("hard_point_low", np.float64, (view.hard, k)).tolist()
             hard = [
-                HardCell(layer, bit, split, np.flatnonzero(flag).tolist(), point)
-                for layer, bit, split, flag, point in zip(
-                    layers, bits, splits, flags, points, strict=True
+                HardCell(layer, bit, split, np.flatnonzero(flag).tolist(), _sums(point, low))
+                for layer, bit, split, flag, point, low in zip(
+                    layers, bits, splits, flags, points, lows, strict=True
                 )
             ]
         steps = self._array("log", np.uint8, (view.log_size,)).tobytes() if view.log_size else b""
@@ -241,16 +273,17 @@ class Dictionary:
 
     def take_open(
         self,
-    ) -> list[tuple[int, NDArray[np.int8], NDArray[np.int8], list[float]]]:
+    ) -> list[tuple[int, NDArray[np.int8], NDArray[np.int8], tuple[fmpq, ...]]]:
         """Layer, decisions, splits and an interior point of every open cell; empties the stack."""
         count = self.open_cells
         layer = np.zeros(count, dtype=np.int64)
         decision = np.zeros((count, self._units), dtype=np.int8)
         splits = np.zeros((count, self._units), dtype=np.int8)
-        points = np.zeros((count, self._chart_dim))
-        call("polyrank_search_take_open", self._handle, layer, decision, splits, points)
+        points, lows = np.zeros((2, count, self._chart_dim))
+        call("polyrank_search_take_open", self._handle, layer, decision, splits, points, lows)
         self._look()
-        return list(zip(layer.tolist(), decision, splits, points.tolist(), strict=True))
+        exact = map(_sums, points.tolist(), lows.tolist())
+        return list(zip(layer.tolist(), decision, splits, exact, strict=True))
 
     def take_last(self) -> Handle:
         """Take the open cell that comes last out of the search, for another of the same problem.
@@ -267,6 +300,16 @@ class Dictionary:
         call("polyrank_search_adopt", self._handle, task)
         self._look()
 
+    def _thin_witnesses(self) -> dict[int, tuple[fmpq, ...]]:
+        """The witnesses that are no float64 points, by row."""
+        shape = (int(self._view.regions), self._chart_dim)
+        low = self._array("point_low", np.float64, shape)
+        high = self._array("point", np.float64, shape)
+        return {
+            row: _sums(high[row].tolist(), low[row].tolist())
+            for row in np.flatnonzero(low.any(axis=1)).tolist()
+        }
+
     def _array(self, name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         """The view's array of that name; it is the core's memory."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -274,3 +317,10 @@ class Dictionary:
             return np.zeros(shape, dtype=dtype)
         memory = (ctypes.c_char * size).from_address(getattr(self._view, name))
         return np.frombuffer(memory, dtype=dtype).reshape(shape)
+
+
+def _sums(high: list[float], low: list[float]) -> tuple[fmpq, ...]:
+    return tuple(
+        fmpq_from_float(a) + fmpq_from_float(b) if b else fmpq_from_float(a)
+        for a, b in zip(high, low, strict=True)
+    )

@@ -7,6 +7,7 @@ the rational rung such cells stay undecided, and the result says so.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell
+from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell, LoadedPoints
 from polyrank.cells.engine import Options, Sink
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt, Slices
@@ -388,31 +389,30 @@ class DictionarySearch:
             return False
         chart_points, cube_points = [], []
         for point in task.points:
-            y = [as_float(v) for v in point]
-            if None in y:
+            y = [_two_floats(v) for v in point]
+            if not all(exact for _, _, exact in y):
                 continue
-            u = [nearest_float(v) for v in self.cube.to_cube(list(point))]
-            if self.cube.kind == "homogeneous" and u[-1] < 1e-280:
+            u = [_two_floats(v) for v in self.cube.to_cube(list(point))]
+            if self.cube.kind == "homogeneous" and u[-1][0] < 1e-280:
                 continue
             chart_points.append(y)
             cube_points.append(u)
         if not chart_points:
             return False
         k, d = self.chart.k, self.cube.dim
-        return bool(
-            self.core.load(
-                task.layer,
-                task.decision,
-                task.splits,
-                np.array(cube_points, dtype=np.float64).reshape(-1, d),
-                np.array(chart_points, dtype=np.float64).reshape(-1, k),
-            )
+        cube, cube_low = (
+            np.array([[v[i] for v in u] for u in cube_points]).reshape(-1, d) for i in (0, 1)
         )
+        chart, chart_low = (
+            np.array([[v[i] for v in y] for y in chart_points]).reshape(-1, k) for i in (0, 1)
+        )
+        points = LoadedPoints(cube, cube_low, chart, chart_low)
+        return self.core.load(task.layer, task.decision, task.splits, points)
 
     def _open_cells(self) -> list[Task]:
         """The kernel's open cells as tasks; its stack is emptied."""
         return [
-            Task(layer, decision, splits, (tuple(map(fmpq_from_float, point)),))
+            Task(layer, decision, splits, (point,))
             for layer, decision, splits, point in self.core.take_open()
         ]
 
@@ -468,8 +468,17 @@ class DictionarySearch:
 
 def _questioned(cell: HardCell) -> _Entry:
     """A cell that the core handed back, with the units that it could not decide."""
-    point = tuple(map(fmpq_from_float, cell.point))
-    return _Entry(Task(cell.layer, cell.decision, cell.splits, (point,)), 0.0, cell.questions)
+    return _Entry(Task(cell.layer, cell.decision, cell.splits, (cell.point,)), 0.0, cell.questions)
+
+
+def _two_floats(value: fmpq) -> tuple[float, float, bool]:
+    """The nearest float64, the one nearest to what it leaves, and whether that is all."""
+    high = nearest_float(value)
+    if not math.isfinite(high):
+        return high, 0.0, False
+    rest = value - fmpq_from_float(high)
+    low = nearest_float(rest)
+    return high, low, fmpq_from_float(low) == rest
 
 
 def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

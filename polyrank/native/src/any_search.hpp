@@ -19,12 +19,15 @@ struct SearchView {
   const std::uint8_t *zero;
   const std::int16_t *rank;
   const double *point;
-  std::int64_t hard;  // rows of the next five
+  std::int64_t thin;  // witnesses that are sums of two doubles: where there are none, nothing follows
+  const double *point_low;
+  std::int64_t hard;  // rows of the next six
   const std::int64_t *hard_layer;
   const std::int8_t *hard_bit;
   const std::int8_t *hard_split;
   const bool *hard_flag;
   const double *hard_point;
+  const double *hard_point_low;
   std::int64_t log_size;
   const std::uint8_t *log;
   double done_share;
@@ -43,10 +46,10 @@ class AnySearch {
 public:
   virtual ~AnySearch() = default;
   virtual bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-                    std::int64_t count, const double *cube_points, const double *chart_points) = 0;
+                    const LoadedPoints &given) = 0;
   virtual int run(std::int64_t layers, std::int64_t budget) = 0;
   virtual void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                         double *chart_points) = 0;
+                         double *chart_points, double *chart_low) = 0;
   virtual void take_last(SearchTask &task) = 0;
   virtual void adopt(const SearchTask &task) = 0;
   virtual SearchView view() const = 0;

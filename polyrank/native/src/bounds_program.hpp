@@ -118,6 +118,7 @@ public:
   static bool serves(bool) { return true; }
 
   const double *x() const { return x_.data(); }
+  const double *x_low() const { return nullptr; }
   bool complete() const { return true; }
   static std::int64_t logged_rows(const Network &net) {
     return net.wall_rows.shape[0] + net.total();
@@ -144,15 +145,15 @@ public:
       if (!(u[l] > box_.inner_low[l] + doubt && u[l] < box_.inner_high[l] - doubt)) return false;
     return polyrank::strictly_inside(cell, rows, u);
   }
-  bool exactly_inside(std::int64_t rows, const double *u) const {
+  bool exactly_inside(std::int64_t rows, const double *u, const double *low) const {
     for (int l = 0; l < n_; l++)
       if (!(u[l] > box_.inner_low[l] && u[l] < box_.inner_high[l])) return false;
-    return polyrank::exactly_inside(cell, rows, u);
+    return polyrank::exactly_inside(cell, rows, u, low);
   }
 
   // As DictionaryProgram::test; x is then a point of the closed cell.
   template <class Found> Verdict test(Path<0> &path, std::int64_t k, std::int64_t rows,
-                                      std::int64_t g, int side, const double *base, bool fresh,
+                                      std::int64_t g, int side, InteriorPoint start, bool fresh,
                                       Found &&found);
 
   // Whether the multipliers of the basis prove side · z >= 0 of unit g, by residual.
@@ -687,7 +688,8 @@ inline bool BoundsProgram::refactor_basis() {
 
 template <class Found>
 Verdict BoundsProgram::test(Path<0> &path, std::int64_t k, std::int64_t rows, std::int64_t g,
-                            int side, const double *base, bool fresh, Found &&found) {
+                            int side, InteriorPoint start, bool fresh, Found &&found) {
+  const double *const base = start.cube;
   set_objective(path, g, side, objective_.data());
   const int count = static_cast<int>(rows);
   const double limit = sign_limit(path, g), base_value = value(objective_.data(), base);

@@ -70,7 +70,7 @@ private:
 };
 
 // Interior points: cube coordinates, chart coordinates (the exact witnesses) and the signs of the
-// layer's units (0: unknown).
+// layer's units (0: unknown). Points of thin cells are sums of two doubles.
 struct Points {
   std::int64_t d, chart_dim, widest;
   std::int64_t capacity;
@@ -78,12 +78,14 @@ struct Points {
 
   Points(const Network &net, std::int64_t dim, std::int64_t most)
       : d(dim), chart_dim(net.centre.shape[0]), widest(net.widest()) {
-    const std::int64_t bytes = 8 * (d + chart_dim) + widest;
+    const std::int64_t bytes = 16 * (d + chart_dim) + widest;
     const std::int64_t cells = net.total() + net.layers() + 2;
     capacity = std::max(4 * widest + 64, std::min(cells * (widest + 2), most_bytes / bytes));
     if (most > 0) capacity = most;
     cube_ = Buffer<double>(capacity * d);
     chart_ = Buffer<double>(capacity * chart_dim);
+    cube_low_ = Buffer<double>(capacity * d);
+    chart_low_ = Buffer<double>(capacity * chart_dim);
     signs_ = Buffer<std::int8_t>(capacity * widest);
     exact_ = Buffer<bool>(capacity);
   }
@@ -92,13 +94,37 @@ struct Points {
   double *chart(std::int64_t r) { return chart_.data() + r * chart_dim; }
   std::int8_t *signs(std::int64_t r) { return signs_.data() + r * widest; }
   // Cube coordinates are the point itself, and its cell is so thin that signs need that.
-  bool &exact(std::int64_t r) { return exact_[r]; }
+  bool exact(std::int64_t r) const { return exact_[r]; }
+  // Second doubles, of exact points only.
+  double *cube_low(std::int64_t r) { return cube_low_.data() + r * d; }
+  double *chart_low(std::int64_t r) { return chart_low_.data() + r * chart_dim; }
+  // Whether a chart coordinate is no double.
+  bool thin(std::int64_t r) const {
+    if (!exact_[r]) return false;
+    for (std::int64_t l = 0; l < chart_dim; l++)
+      if (chart_low_[r * chart_dim + l] != 0.0) return true;
+    return false;
+  }
+  // The second doubles of a chart point, zero where it has none.
+  void copy_chart_low(std::int64_t r, double *to) const {
+    if (exact_[r])
+      std::copy_n(chart_low_.data() + r * chart_dim, chart_dim, to);
+    else
+      std::fill_n(to, chart_dim, 0.0);
+  }
 
   void put(std::int64_t r, const double *cube_point, const double *chart_point) {
     std::copy_n(cube_point, d, cube(r));
     std::copy_n(chart_point, chart_dim, chart(r));
     std::fill_n(signs(r), widest, std::int8_t{0});
     exact_[r] = false;
+  }
+  void put_exact(std::int64_t r, const double *cube_point, const double *low,
+                 const double *chart_point, const double *chart_point_low) {
+    put(r, cube_point, chart_point);
+    std::copy_n(low, d, cube_low(r));
+    std::copy_n(chart_point_low, chart_dim, chart_low(r));
+    exact_[r] = true;
   }
 
   // Exchanges two points; only the first n signs matter.
@@ -107,12 +133,16 @@ struct Points {
     std::swap_ranges(cube(r), cube(r) + d, cube(s));
     std::swap_ranges(chart(r), chart(r) + chart_dim, chart(s));
     std::swap_ranges(signs(r), signs(r) + n, signs(s));
+    if (exact_[r] || exact_[s]) {
+      std::swap_ranges(cube_low(r), cube_low(r) + d, cube_low(s));
+      std::swap_ranges(chart_low(r), chart_low(r) + chart_dim, chart_low(s));
+    }
     std::swap(exact_[r], exact_[s]);
   }
 
 private:
   static constexpr std::int64_t most_bytes = std::int64_t{1} << 28;
-  Buffer<double> cube_, chart_;
+  Buffer<double> cube_, chart_, cube_low_, chart_low_;
   Buffer<std::int8_t> signs_;
   Buffer<bool> exact_;
 };
@@ -125,6 +155,7 @@ struct HardCells {
   Buffer<std::int8_t> split;  // (capacity, units)
   Buffer<bool> flag;          // (capacity, widest) the layer's units in question
   Buffer<double> point;       // (capacity, chart_dim) an interior point
+  Buffer<double> point_low;   // (capacity, chart_dim) its second doubles
 
   HardCells(const Network &net, std::int64_t most)
       : capacity(most),
@@ -133,7 +164,8 @@ struct HardCells {
         bit(most * net.total()),
         split(most * net.total()),
         flag(most * widest, false),
-        point(most * net.centre.shape[0]) {}
+        point(most * net.centre.shape[0]),
+        point_low(most * net.centre.shape[0]) {}
 };
 
 // The decisions of all units for a cell of layer k: the path's above it, its own, then undecided.

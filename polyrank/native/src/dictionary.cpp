@@ -24,14 +24,16 @@ POLYRANK_API AnySearch *polyrank_search_new(const polyrank::Network *net, std::i
 
 POLYRANK_API void polyrank_search_free(AnySearch *search) { delete search; }
 
-// Points have one row each: cube coordinates and, exactly, chart coordinates.
+// Points have one row each: cube coordinates and, exactly, chart coordinates, as sums of two doubles.
 POLYRANK_API std::int64_t polyrank_search_load(AnySearch *search, std::int64_t layer,
                                                Array<const std::int8_t, 1> bits,
                                                Array<const std::int8_t, 1> split,
-                                               Array<const double, 2> cube_points,
-                                               Array<const double, 2> chart_points) {
-  return search->load(layer, bits.data, split.data, cube_points.shape[0], cube_points.data,
-                      chart_points.data);
+                                               Array<const double, 2> cube,
+                                               Array<const double, 2> cube_low,
+                                               Array<const double, 2> chart,
+                                               Array<const double, 2> chart_low) {
+  return search->load(layer, bits.data, split.data,
+                      {cube.shape[0], cube.data, cube_low.data, chart.data, chart_low.data});
 }
 
 POLYRANK_API std::int64_t polyrank_search_run(AnySearch *search, std::int64_t layers,
@@ -43,8 +45,9 @@ POLYRANK_API std::int64_t polyrank_search_run(AnySearch *search, std::int64_t la
 POLYRANK_API void polyrank_search_take_open(AnySearch *search, Array<std::int64_t, 1> layer,
                                             Array<std::int8_t, 2> decision,
                                             Array<std::int8_t, 2> splits,
-                                            Array<double, 2> chart_points) {
-  search->take_open(layer.data, decision.data, splits.data, chart_points.data);
+                                            Array<double, 2> chart_points,
+                                            Array<double, 2> chart_low) {
+  search->take_open(layer.data, decision.data, splits.data, chart_points.data, chart_low.data);
 }
 
 // The last open cell as a task for another search of the same problem; null where memory runs out.

@@ -11,6 +11,7 @@
 #include "constraints.hpp"
 #include "points.hpp"
 #include "simplex.hpp"
+#include "thin_simplex.hpp"
 
 namespace polyrank {
 
@@ -32,6 +33,7 @@ public:
   DictionaryProgram(const Network &net, std::int64_t d)
       : cell(net, d),
         dim_(d),
+        thin_(dim_),
         x_(d, 0.0),
         basis_(d, 0),
         inverse_(d * dim_.square(), 0.0),
@@ -61,6 +63,8 @@ public:
 
   // The vertex that the last program ended at, or the point that it had reached.
   const double *x() const { return x_.data(); }
+  // Its second doubles, null where it has none.
+  const double *x_low() const { return in_two_ ? thin_.low() : nullptr; }
   // Whether rows of the cell hold the vertex.
   bool complete() const {
     for (int q = 0; q < dim_.size(); q++)
@@ -84,16 +88,19 @@ public:
   bool strictly_inside(std::int64_t rows, const double *u) const {
     return polyrank::strictly_inside(cell, rows, u);
   }
-  bool exactly_inside(std::int64_t rows, const double *u) const {
-    return polyrank::exactly_inside(cell, rows, u);
+  bool exactly_inside(std::int64_t rows, const double *u, const double *low) const {
+    return polyrank::exactly_inside(cell, rows, u, low);
   }
 
   // Whether unit g of layer k takes the sign -side inside the cell: minimises side · z_g from the
   // current basis. `fresh` says that x and its basis are valid; otherwise the search starts at the
   // interior point `base` with free slots. Misses: proved that side · z_g >= 0 on the cell. Cuts:
   // `found(exactly)` has made a proven point on the way from the base to x.
+  //
+  // Where doubles end without a proof, and rows are exact, the program is solved once more in sums
+  // of two doubles; at once where the base is a point that only those can tell.
   template <class Found> Verdict test(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                      std::int64_t g, int side, const double *base, bool fresh,
+                                      std::int64_t g, int side, InteriorPoint base, bool fresh,
                                       Found &&found);
 
   // Whether the vertex is the optimum of side · z of unit g, proved by residual.
@@ -111,6 +118,8 @@ private:
   static constexpr int bland_after = 30;
 
   Dimension<D> dim_;
+  ThinSimplex<D> thin_;
+  bool in_two_ = false;  // the last program was solved in sums of two doubles
   // the point, its basis and the inverse of the basis matrix
   Buffer<double> x_;
   Buffer<int> basis_;
@@ -119,6 +128,11 @@ private:
   Buffer<double> slack_, rate_, reach_, rates_, objective_, square_;
   Buffer<std::int64_t> integers_;
 
+  template <class Found> Verdict test_in_doubles(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                                 std::int64_t g, const double *base, bool fresh,
+                                                 Found &&found);
+  template <class Found> Verdict test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                             std::int64_t g, InteriorPoint base, Found &&found);
   bool proved(Path<D> &path, std::int64_t k, std::int64_t g);
 };
 
@@ -154,10 +168,44 @@ bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t 
 
 template <int Dim> template <class Found>
 Verdict DictionaryProgram<Dim>::test(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                     std::int64_t g, int side, const double *base, bool fresh,
+                                     std::int64_t g, int side, InteriorPoint base, bool fresh,
                                      Found &&found) {
-  const int d = dim_.size(), s = dim_.square();
   set_objective(path, g, side, objective_.data());
+  in_two_ = false;
+  bool thin = false;
+  for (int l = 0; base.low && l < dim_.size(); l++) thin = thin || base.low[l] != 0.0;
+  if (!thin) {
+    const Verdict verdict = test_in_doubles(path, k, rows, g, base.cube, fresh, found);
+    if (verdict != Verdict::open) return verdict;
+  }
+  if (path.error[g] != 0.0) return Verdict::open;
+  for (std::int64_t m = 0; m < rows; m++)
+    if (!cell.exact[m]) return Verdict::open;
+  return test_in_two(path, k, rows, g, base, found);
+}
+
+template <int Dim> template <class Found>
+Verdict DictionaryProgram<Dim>::test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                            std::int64_t g, InteriorPoint base, Found &&found) {
+  const int d = dim_.size(), s = dim_.square();
+  thin_.start(base.cube, base.low);
+  if (!thin_.minimise(cell.table.data(), dim_.stride(), static_cast<int>(rows), objective_.data(),
+                      path.stat.pivots))
+    return Verdict::open;
+  in_two_ = true;
+  thin_.copy_basis(basis_.data(), inverse_.data(), s);
+  for (int l = 0; l < d; l++) x_[l] = thin_.high()[l];
+  // the least value, and no less: the point is as far from the hyperplane as the cell reaches
+  if (found(true)) return Verdict::cuts;
+  reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
+  return complete() && proved(path, k, g) ? Verdict::misses : Verdict::open;
+}
+
+template <int Dim> template <class Found>
+Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, std::int64_t rows,
+                                                std::int64_t g, const double *base, bool fresh,
+                                                Found &&found) {
+  const int d = dim_.size(), s = dim_.square();
   if (!fresh) {
     for (int q = 0; q < d; q++) {
       basis_[q] = -1;

@@ -21,6 +21,8 @@ struct Regions {
   Buffer<std::uint8_t> zero;  // (capacity, code_bytes) identically zero
   Buffer<std::int16_t> rank;  // (capacity, layers) proved, or -1
   Buffer<double> point;       // (capacity, chart_dim) the witness
+  Buffer<double> point_low;   // (capacity, chart_dim) its second doubles
+  std::int64_t thin = 0;      // rows whose witness has any; where there are none nothing is written
 
   Regions() = default;
   Regions(const Network &net, std::int64_t rows)
@@ -34,11 +36,14 @@ struct Regions {
     zero = Buffer<std::uint8_t>(rows * code_bytes);
     rank = Buffer<std::int16_t>(rows * layers);
     point = Buffer<double>(rows * chart_dim);
+    point_low = Buffer<double>(rows * chart_dim);
   }
 };
 
-// Writes the path's region with the witness `point` (chart coordinates).
-template <int D> inline void emit_region(Path<D> &path, Regions &out, const double *point) {
+// Writes the path's region with the witness `point` (chart coordinates) and its second doubles, null
+// where it has none.
+template <int D> inline void emit_region(Path<D> &path, Regions &out, const double *point,
+                                         const double *low = nullptr) {
   const Network &net = path.net;
   std::uint8_t *bit = out.bit.data() + out.count * out.code_bytes,
                *zero = out.zero.data() + out.count * out.code_bytes;
@@ -65,6 +70,13 @@ template <int D> inline void emit_region(Path<D> &path, Regions &out, const doub
         static_cast<std::int16_t>(path.rank[static_cast<std::size_t>(l)]);
   for (std::int64_t l = 0; l < out.chart_dim; l++)
     out.point[out.count * out.chart_dim + l] = point[l];
+  if (low || out.thin > 0) {
+    double *const to = out.point_low.data();
+    if (out.thin == 0) std::fill_n(to, out.count * out.chart_dim, 0.0);
+    for (std::int64_t l = 0; l < out.chart_dim; l++)
+      to[out.count * out.chart_dim + l] = low ? low[l] : 0.0;
+    out.thin += low != nullptr;
+  }
   out.count++;
   path.stat.regions++;
 }

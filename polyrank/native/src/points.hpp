@@ -5,8 +5,15 @@
 #include <cstdint>
 
 #include "constraints.hpp"
+#include "two_doubles.hpp"
 
 namespace polyrank {
+
+// An interior point in the cube, known to one rounding or, with second doubles, exactly.
+struct InteriorPoint {
+  const double *cube;
+  const double *low;  // null: to one rounding
+};
 
 // Rounds a cube point u to a float64 chart point y and replaces u by y's cube coordinates.
 // In homogeneous coordinates t becomes a power of two, so that y / 1 is the point itself.
@@ -30,6 +37,49 @@ inline bool round_to_chart(const Network &net, double *u, double *y) {
   for (std::int64_t l = 0; l < k; l++) {
     y[l] = net.centre(l) + net.half_width(l) * u[l];
     u[l] = (y[l] - net.centre(l)) / net.half_width(l);
+  }
+  return true;
+}
+
+// Whether a float times a power of two is exact: neither is subnormal.
+inline bool scales_exactly(double value, double factor) {
+  return value == 0.0 || (std::fabs(value) > 0x1p-1000 && std::fabs(value * factor) > 0x1p-1000);
+}
+
+// As the first round_to_chart, for a cube point that is a sum of two doubles: afterwards it is exactly the point of the
+// chart point: a sum of two doubles as well, or a double unless `sums`.
+inline bool round_to_chart(const Network &net, double *u, double *low, double *y, double *y_low,
+                           bool sums) {
+  const std::int64_t k = net.centre.shape[0];
+  double down = 1.0;
+  if (net.homogeneous) {
+    const TwoDoubles t{u[k], low[k]};
+    if (!(t.high > 1e-200)) return false;
+    double big = 1.0;
+    for (std::int64_t l = 0; l < k; l++) {
+      const TwoDoubles v = TwoDoubles{u[l], low[l]} / t;
+      y[l] = v.high;
+      y_low[l] = sums ? v.low : 0.0;
+      big = std::fabs(v.high) > big ? std::fabs(v.high) : big;
+    }
+    if (!(big < 1e200)) return false;
+    down = power_of_two(-exponent_of(big));
+    u[k] = down;
+    low[k] = 0.0;
+  }
+  for (std::int64_t l = 0; l < k; l++) {
+    const double factor = net.homogeneous ? 1.0 / down : net.half_width(l);
+    if (!net.homogeneous) {
+      const TwoDoubles v = TwoDoubles{net.centre(l), 0.0} + TwoDoubles{u[l], low[l]} * factor;
+      y[l] = v.high;
+      y_low[l] = sums ? v.low : 0.0;
+    }
+    double terms[] = {y_low[l], -net.centre(l), y[l]};
+    TwoDoubles v;
+    if (!exact_sum_of(terms, 3, v)) return false;
+    u[l] = v.high / factor;
+    low[l] = v.low / factor;
+    if (!scales_exactly(v.high, 1.0 / factor) || !scales_exactly(v.low, 1.0 / factor)) return false;
   }
   return true;
 }
@@ -92,40 +142,27 @@ template <int D> inline bool strictly_inside(const Constraints<D> &cell, std::in
   return true;
 }
 
-// Sign of an affine form at a point, both taken as the floats that they are; 0 where it is not
-// proved. A scalar product in twice the working precision: off by at most u |value| + gamma^2 times
-// the sum of the magnitudes, and 5 n times the smallest float (Ogita, Rump and Oishi, Accurate sum
-// and dot product, SIAM J. Sci. Comput. 26, 2005, Proposition 5.5 and its remark on underflow).
-template <int D> inline int exact_sign(Dimension<D> dim, const double *row, const double *u) {
-  const int d = dim.size();
-  double sum = row[d], error = 0.0, size = std::fabs(row[d]);
-  for (int l = 0; l < d; l++) {
-    const double product = row[l] * u[l], lost = std::fma(row[l], u[l], -product);
-    const double next = sum + product, part = next - sum;
-    error += ((sum - (next - part)) + (product - part)) + lost;
-    sum = next;
-    size += std::fabs(product);
-  }
-  const double value = sum + error, g = gamma(d + 2);
-  const double bound = 2.0 * (g * g * size) + 16.0 * (d + 1) * underflow;
-  return value > bound ? 1 : value < -bound ? -1 : 0;
-}
-
-// Whether the cube point u is exactly the point of the chart point y (its cone in homogeneous
-// coordinates), not only to one rounding.
-inline bool is_exact_point(const Network &net, const double *u, const double *y) {
+// Whether the cube point u + low is exactly the point of the chart point y + y_low (its cone where
+// cells are cones), not only to one rounding.
+inline bool is_exact_point(const Network &net, const double *u, const double *low, const double *y,
+                           const double *y_low) {
   const std::int64_t k = net.centre.shape[0];
-  if (net.homogeneous && !(u[k] > 0.0 && u[k] == power_of_two(exponent_of(u[k]) - 1))) return false;
+  double cone = 1.0;
+  if (net.homogeneous) {
+    if (!(u[k] > 0.0) || low[k] != 0.0) return false;
+    cone = 1.0 / u[k];
+  } else if (!net.bounded) {
+    std::int64_t l = 0;
+    while (l < k && u[l] == 0.0) l++;
+    if (l < k) cone = y[l] / u[l];
+  }
+  if (!(cone > 0.0 && cone == power_of_two(exponent_of(cone) - 1))) return false;
   for (std::int64_t l = 0; l < k; l++) {
-    // a factor that is a power of two is exact where nothing is subnormal
-    if (u[l] != 0.0 && !(std::fabs(u[l]) > 0x1p-900)) return false;
-    if (net.homogeneous) {
-      if (u[l] / u[k] != y[l]) return false;
-      continue;
-    }
-    const double difference = y[l] - net.centre(l), part = difference - y[l];
-    if ((y[l] - (difference - part)) + (-net.centre(l) - part) != 0.0) return false;
-    if (difference / net.half_width(l) != u[l] || u[l] * net.half_width(l) != difference)
+    const double factor = net.bounded ? net.half_width(l) : cone;
+    if (!scales_exactly(u[l], factor) || !scales_exactly(low[l], factor)) return false;
+    double terms[] = {y_low[l], -low[l] * factor, -net.centre(l), -u[l] * factor, y[l]};
+    TwoDoubles difference;
+    if (!exact_sum_of(terms, 5, difference) || difference.high != 0.0 || difference.low != 0.0)
       return false;
   }
   return true;
@@ -135,15 +172,19 @@ inline bool is_exact_point(const Network &net, const double *u, const double *y)
 // bounds have left the sign open.
 template <int D>
 inline void exact_signs(const Path<D> &path, std::int64_t start, std::int64_t units,
-                        const double *point, std::int8_t *sign, const std::int8_t *bits) {
-  for (std::int64_t i = 0; i < units; i++)
-    if (bits[i] < 0 && sign[i] == 0 && path.error[start + i] == 0.0)
-      sign[i] = static_cast<std::int8_t>(exact_sign(path.dim, path.row(start + i), point));
+                        const double *point, const double *low, std::int8_t *sign,
+                        const std::int8_t *bits) {
+  for (std::int64_t i = 0; i < units; i++) {
+    if (bits[i] >= 0 || sign[i] != 0 || path.error[start + i] != 0.0) continue;
+    const double z = proved_value(path.dim, path.row(start + i), point, low);
+    sign[i] = static_cast<std::int8_t>(z > 0.0 ? 1 : z < 0.0 ? -1 : 0);
+  }
 }
 
 // As strictly_inside, with exact values of the rows without error at a point without error.
 template <int D>
-inline bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const double *u) {
+inline bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const double *u,
+                           const double *low) {
   const int d = cell.dim.size();
   for (int l = 0; l < d; l++)
     if (!(std::fabs(u[l]) <= 1.0)) return false;
@@ -152,7 +193,7 @@ inline bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const 
     double z = row[d];
     for (int l = 0; l < d; l++) z += row[l] * u[l];
     if (z > cell.radius[m] * ((d + 1) * inflate)) continue;
-    if (!cell.exact[m] || exact_sign(cell.dim, row, u) <= 0) return false;
+    if (!cell.exact[m] || !(proved_value(cell.dim, row, u, low) > 0.0)) return false;
   }
   return true;
 }

@@ -58,7 +58,10 @@ public:
       path.log = ProofLog(log_bytes + reserve(),
                           Program::logged_rows(net) + 1);
     candidate_ = Buffer<double>(d, 0.0);
+    candidate_low_ = Buffer<double>(d, 0.0);
+    no_low_ = Buffer<double>(d, 0.0);
     chart_point_ = Buffer<double>(net.centre.shape[0], 0.0);
+    chart_point_low_ = Buffer<double>(net.centre.shape[0], 0.0);
     bits_ = Buffer<std::int8_t>(widest, 0);
     split_ = Buffer<std::int8_t>(widest, 0);
     above_ = Buffer<std::int8_t>(widest, 0);
@@ -67,11 +70,10 @@ public:
   }
 
   // Puts a task on the empty stack: the layer whose units are being decided (-1 for the root), the
-  // decisions of all units, which of them bound the cell, and `count` points strictly inside it, in
-  // cube coordinates (to one rounding each) and exactly in the chart. False where float arithmetic
-  // cannot prove any point to be inside.
+  // decisions of all units, which of them bound the cell, and points strictly inside it. False where
+  // float arithmetic cannot prove any point to be inside.
   bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-            std::int64_t count, const double *cube_points, const double *chart_points);
+            const LoadedPoints &given);
 
   // Processes open cells until none is left, a buffer is full or `budget` cells are done.
   Stop run(std::int64_t layers, std::int64_t budget);
@@ -81,7 +83,7 @@ public:
   // A cell's layers below its own are those of the current path: the search is depth first, so only
   // layers above the topmost open cell's have been overwritten since it was pushed.
   void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                 double *chart_points);
+                 double *chart_points, double *chart_low);
 
   // Takes the cell at the bottom of the stack, the last one in the order of the search, out of it.
   void take_last(SearchTask &task);
@@ -94,7 +96,8 @@ private:
 
   Dimension<D> dim_;
   // scratch
-  Buffer<double> candidate_, chart_point_;
+  Buffer<double> candidate_, candidate_low_, chart_point_, chart_point_low_;
+  Buffer<double> no_low_;  // (d,) second doubles of a point that has none
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
 
@@ -108,7 +111,8 @@ private:
     bool has_vertex;  // the program's vertex is valid
   };
 
-  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly);
+  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base);
+  bool add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side);
   void find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits);
   Settled settle(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
                  bool has_vertex);
@@ -118,10 +122,9 @@ private:
 };
 
 // Tries to make an interior point on the other side of unit g from the program's x, on the way from
-// the interior point `base`. Appends it behind the last point when it is proven; `exactly`: by
-// exact values where bounds do not suffice.
+// the interior point `base`. Appends it behind the last point when bounds prove it.
 template <class Program>
-bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base, bool exactly) {
+bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base) {
   const int d = dim_.size();
   const double *from = points.cube(base), *x = program.x();
   const double zb = value_at(path, g, from), zv = value_at(path, g, x);
@@ -133,20 +136,45 @@ bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t 
     const double t = t0 + (1.0 - t0) * share;
     for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x[l] - from[l]);
     if (!round_to_chart(path.net, candidate_.data(), chart_point_.data())) continue;
-    if (exactly) {
-      if (path.error[g] != 0.0 || !is_exact_point(path.net, candidate_.data(), chart_point_.data()))
-        continue;
-      if (exact_sign(dim_, path.row(g), candidate_.data()) != (zv > 0.0 ? 1 : -1)) continue;
-      if (!program.exactly_inside(rows, candidate_.data())) continue;
-    } else {
-      const double z = value_at(path, g, candidate_.data());
-      if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
-      if (!program.strictly_inside(rows, candidate_.data())) continue;
-    }
+    const double z = value_at(path, g, candidate_.data());
+    if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
+    if (!program.strictly_inside(rows, candidate_.data())) continue;
     points.put(points.end, candidate_.data(), chart_point_.data());
-    points.exact(points.end) = exactly;
     return true;
   }
+  return false;
+}
+
+// The same where the cell is so thin that only exact values show a point of it on the side of unit g
+// that is opposite to `side`: a point of doubles if there is one, or of sums of two.
+template <class Program>
+bool Search<Program>::add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side) {
+  if (path.error[g] != 0.0) return false;
+  const int d = dim_.size();
+  const double *from = points.cube(base), *x = program.x();
+  const double *x_low = program.x_low() ? program.x_low() : no_low_.data();
+  const double *low = points.exact(base) ? points.cube_low(base) : no_low_.data();
+  double *const candidate = candidate_.data(), *const candidate_low = candidate_low_.data();
+  double *const chart = chart_point_.data(), *const chart_low = chart_point_low_.data();
+  const double zb = proved_value(dim_, path.row(g), from, low);
+  const double zv = proved_value(dim_, path.row(g), x, x_low);
+  if (!(zv * side < 0.0)) return false;
+  // the way from x back to the hyperplane, which can be a tiny part of that to the base
+  const double back = zb * side > 0.0 ? zv / (zv - zb) : 1.0;
+  for (const bool sums : {false, true})
+    for (const double share : {0.5, 0.125, 0.875}) {
+      for (int l = 0; l < d; l++) {
+        const TwoDoubles end{x[l], x_low[l]};
+        const TwoDoubles v = end + (TwoDoubles{from[l], low[l]} - end) * (back * share);
+        candidate[l] = v.high;
+        candidate_low[l] = v.low;
+      }
+      if (!round_to_chart(path.net, candidate, candidate_low, chart, chart_low, sums)) continue;
+      if (!(proved_value(dim_, path.row(g), candidate, candidate_low) * side < 0.0)) continue;
+      if (!program.exactly_inside(rows, candidate, candidate_low)) continue;
+      points.put_exact(points.end, candidate, candidate_low, chart, chart_low);
+      return true;
+    }
   return false;
 }
 
@@ -155,7 +183,8 @@ template <class Program>
 void Search<Program>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   proven_signs(path, a, n, points.cube(r), points.signs(r), bits);
-  if (points.exact(r)) exact_signs(path, a, n, points.cube(r), points.signs(r), bits);
+  if (points.exact(r))
+    exact_signs(path, a, n, points.cube(r), points.cube_low(r), points.signs(r), bits);
 }
 
 // Decides every undecided unit of the layer on this cell; `last` is the end of its points.
@@ -192,9 +221,11 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
         }
       points.end = last;
       path.stat.tests++;
-      const Verdict verdict = program.test(
-          path, k, rows, a + i, side, points.cube(base), has_vertex,
-          [&](bool exactly) { return add_point(a + i, rows, base, exactly); });
+      const InteriorPoint start{points.cube(base),
+                                points.exact(base) ? points.cube_low(base) : nullptr};
+      const Verdict verdict = program.test(path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
+        return exactly ? add_exact_point(a + i, rows, base, side) : add_point(a + i, rows, base);
+      });
       path.stat.cuts += verdict == Verdict::cuts;
       has_vertex = verdict != Verdict::open && program.complete();
       if (verdict == Verdict::cuts && last + 1 >= points.capacity) {
@@ -296,13 +327,14 @@ template <class Program> void Search<Program>::emit_hard(std::int64_t k, std::in
     hard.flag[r * hard.widest + i] = i < n && flagged_[i] != 0;
   }
   std::copy_n(points.chart(point), points.chart_dim, hard.point.data() + r * points.chart_dim);
+  points.copy_chart_low(point, hard.point_low.data() + r * points.chart_dim);
   hard.count++;
   path.stat.hard++;
 }
 
 template <class Program>
 bool Search<Program>::load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-                     std::int64_t count, const double *cube_points, const double *chart_points) {
+                           const LoadedPoints &given) {
   const Network &net = path.net;
   const std::int64_t start = layer >= 0 ? layer : 0;
   open.count = 0;
@@ -317,16 +349,18 @@ bool Search<Program>::load(std::int64_t layer, const std::int8_t *bits, const st
         program.push(path, rows++, a + i, bits[a + i] == 1 ? 1 : -1);
     if (k < start) finish_layer(path, k, bits + a, split + a);
   }
-  const std::int64_t k = points.chart_dim;
+  const std::int64_t k = points.chart_dim, d = dim_.size();
   std::int64_t inside = 0;
-  for (std::int64_t p = 0; p < count; p++)
-    if (program.strictly_inside(rows, cube_points + p * dim_.size()))
-      points.put(inside++, cube_points + p * dim_.size(), chart_points + p * k);
-  for (std::int64_t p = 0; inside == 0 && p < count; p++) {
-    const double *u = cube_points + p * dim_.size(), *y = chart_points + p * k;
-    if (!is_exact_point(net, u, y) || !program.exactly_inside(rows, u)) continue;
-    points.put(0, u, y);
-    points.exact(0) = true;
+  for (std::int64_t p = 0; p < given.count; p++)
+    if (std::all_of(given.chart_low + p * k, given.chart_low + (p + 1) * k,
+                    [](double v) { return v == 0.0; }) &&
+        program.strictly_inside(rows, given.cube + p * d))
+      points.put(inside++, given.cube + p * d, given.chart + p * k);
+  for (std::int64_t p = 0; inside == 0 && p < given.count; p++) {
+    const double *u = given.cube + p * d, *low = given.cube_low + p * d;
+    const double *y = given.chart + p * k, *y_low = given.chart_low + p * k;
+    if (!is_exact_point(net, u, low, y, y_low) || !program.exactly_inside(rows, u, low)) continue;
+    points.put_exact(0, u, low, y, y_low);
     inside = 1;
   }
   if (inside == 0) return false;
@@ -382,7 +416,8 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
       }
       finish_layer(path, k, bits_.data(), split_.data());
       if (k + 1 == layers) {
-        emit_region(path, regions, points.chart(now.first));
+        emit_region(path, regions, points.chart(now.first),
+                    points.thin(now.first) ? points.chart_low(now.first) : nullptr);
         path.log.step(LogStep::leaf);
         done_share += now.share;
         break;
@@ -404,12 +439,13 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
 
 template <class Program>
 void Search<Program>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                          double *chart_points) {
+                          double *chart_points, double *chart_low) {
   for (std::int64_t f = 0; f < open.count; f++) {
     layer[f] = open[f].layer;
     write_prefix(path, open[f].layer, open.bits(f), open.splits(f), decision + f * path.units,
                  splits + f * path.units);
     std::copy_n(points.chart(open[f].first), points.chart_dim, chart_points + f * points.chart_dim);
+    points.copy_chart_low(open[f].first, chart_low + f * points.chart_dim);
   }
   open.count = 0;
 }
@@ -442,6 +478,10 @@ template <class Program> void Search<Program>::take_last(SearchTask &task) {
                              points.chart(r) + points.chart_dim);
     task.point_signs.insert(task.point_signs.end(), points.signs(r), points.signs(r) + n);
     task.point_exact.push_back(points.exact(r));
+    if (!points.exact(r)) continue;
+    task.cube_low.insert(task.cube_low.end(), points.cube_low(r), points.cube_low(r) + d);
+    task.chart_low.insert(task.chart_low.end(), points.chart_low(r),
+                          points.chart_low(r) + points.chart_dim);
   }
   open.drop_first();
 }
@@ -472,10 +512,18 @@ template <class Program> void Search<Program>::adopt(const SearchTask &task) {
     std::copy(task.x.begin(), task.x.end(), open.x(0));
     std::copy(task.inverse.begin(), task.inverse.end(), open.inverse(0));
   }
+  std::int64_t exact = 0;
   for (std::int64_t r = 0; r < to.last; r++) {
-    points.put(r, task.cube_points.data() + r * d, task.chart_points.data() + r * points.chart_dim);
+    const double *cube = task.cube_points.data() + r * d;
+    const double *chart = task.chart_points.data() + r * points.chart_dim;
+    if (task.point_exact[static_cast<std::size_t>(r)]) {
+      points.put_exact(r, cube, task.cube_low.data() + exact * d, chart,
+                       task.chart_low.data() + exact * points.chart_dim);
+      exact++;
+    } else {
+      points.put(r, cube, chart);
+    }
     std::copy_n(task.point_signs.data() + r * n, n, points.signs(r));
-    points.exact(r) = task.point_exact[static_cast<std::size_t>(r)] != 0;
   }
 }
 

@@ -12,15 +12,15 @@ public:
       : search_(net, d, sizes.output, sizes.hard, sizes.points, sizes.log != 0) {}
 
   bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-            std::int64_t count, const double *cube_points, const double *chart_points) override {
-    return search_.load(layer, bits, split, count, cube_points, chart_points);
+            const LoadedPoints &given) override {
+    return search_.load(layer, bits, split, given);
   }
   int run(std::int64_t layers, std::int64_t budget) override {
     return static_cast<int>(search_.run(layers, budget));
   }
   void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                 double *chart_points) override {
-    search_.take_open(layer, decision, splits, chart_points);
+                 double *chart_points, double *chart_low) override {
+    search_.take_open(layer, decision, splits, chart_points, chart_low);
   }
   void take_last(SearchTask &task) override { search_.take_last(task); }
   void adopt(const SearchTask &task) override { search_.adopt(task); }
@@ -30,15 +30,17 @@ public:
     return {search_.open.count,      out.count,
             out.code_bytes,          out.bit.data(),
             out.zero.data(),         out.rank.data(),
-            out.point.data(),        hard.count,
+            out.point.data(),        out.thin,
+            out.point_low.data(),    hard.count,
             hard.layer.data(),       hard.bit.data(),
             hard.split.data(),       hard.flag.data(),
-            hard.point.data(),       search_.path.log.size,
-            search_.path.log.data(), search_.done_share,
-            &search_.path.stat};
+            hard.point.data(),       hard.point_low.data(),
+            search_.path.log.size,   search_.path.log.data(),
+            search_.done_share,      &search_.path.stat};
   }
   void drained() override {
     search_.regions.count = 0;
+    search_.regions.thin = 0;
     search_.hard.count = 0;
     search_.path.log.size = 0;
   }

@@ -9,6 +9,14 @@
 
 namespace polyrank {
 
+// Points strictly inside a task's cell: coordinates in the cube, to one rounding each or better, and
+// exactly in the chart; sums of two doubles.
+struct LoadedPoints {
+  std::int64_t count;
+  const double *cube, *cube_low;    // (count, d)
+  const double *chart, *chart_low;  // (count, k)
+};
+
 struct SearchTask {
   OpenCell cell{};
   std::vector<std::int8_t> bits, splits;                     // of the cell's layer
@@ -21,6 +29,7 @@ struct SearchTask {
   std::vector<double> cube_points, chart_points;
   std::vector<std::int8_t> point_signs;
   std::vector<std::int8_t> point_exact;
+  std::vector<double> cube_low, chart_low;  // of the exact points only
 };
 
 }  // namespace polyrank
