@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyrank_cli.failures import sentences
+from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from polyrank.sampling.region_at import FacetAt, LowerRank, RegionAt
 
 __all__ = ["at_command"]
+
+_SHOWN = 100
 
 
 def at_command(
@@ -33,6 +35,10 @@ def at_command(
         int,
         typer.Option(metavar="N", min=0, help="Regions that the search for lower rank may take."),
     ] = 200,
+    time: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, help="Stop after so many seconds, honestly."),
+    ] = 60.0,
     domain: DomainChoice,
     reading: Reading,
     as_json: JsonOption = False,
@@ -42,7 +48,8 @@ def at_command(
 
     Codeword, ranks, affine map, facets with their distances, and the nearest region of lower rank
     with the point where it begins. Where the budget of the search ends first, a proved lower bound
-    of that distance is printed instead.
+    of that distance is printed instead. In hundreds of dimensions no lower rank is looked for, and
+    rows that --time leaves undecided are counted; exit status 3 then.
     """
     # numpy and flint load here, which is more than --help may take
     from polyrank.errors import NetworkError  # noqa: PLC0415
@@ -65,11 +72,14 @@ def at_command(
                 where,
                 layers=None if layer is None else (layer,),
                 budget=budget,
+                seconds=time,
             )
     if as_json:
         typer.echo(json.dumps(_object(found)))
     else:
         _print(found)
+    if found.undecided:
+        raise typer.Exit(UNDECIDED)
 
 
 def _strings(values: Any) -> list[str] | None:
@@ -80,7 +90,7 @@ def _facet(facet: FacetAt) -> dict[str, Any]:
     return {
         "of": list(facet.names),
         "wall": facet.wall,
-        "distance": root(facet.distance_squared),
+        "distance" if facet.nearest else "distance_at_most": root(facet.distance_squared),
         "distance_squared": str(facet.distance_squared),
         "crossing": _strings(facet.crossing),
     }
@@ -119,6 +129,7 @@ def _object(found: RegionAt) -> dict[str, Any]:
         },
         "nearest_facet": None if found.nearest_row is None else _facet(found.nearest_row),
         "facets": None if found.facets is None else [_facet(f) for f in found.facets],
+        "undecided_rows": found.undecided,
         "lower_rank": [_lower(v) for v in found.lower],
         "regions_taken": found.visited,
     }
@@ -142,16 +153,26 @@ def _print(found: RegionAt) -> None:
         lines.append("x -> A x + c, rows of A | c:")
         for r, c in zip(found.J.tolist(), found.c.entries(), strict=True):
             lines.append(f"  {', '.join(map(shown, r))} | {shown(c)}")
-    if found.facets is None:
-        lines.append("too many rows in too high a dimension for all facets; the nearest one:")
+    facets = found.facets or ()
+    if found.undecided:
+        lines.append(
+            f"at least {len(facets)} facets; {found.undecided} rows are not decided (--time), "
+            "every other one is redundant:"
+        )
+        if found.nearest_row is not None and not any(
+            f.distance_squared == found.nearest_row.distance_squared for f in facets
+        ):
+            facets = (found.nearest_row, *facets)
     else:
-        lines.append(f"{len(found.facets)} facets:" if found.facets else "no facets")
-    nearest = () if found.nearest_row is None else (found.nearest_row,)
-    for facet in nearest if found.facets is None else found.facets:
-        text = f"  distance {root_text(facet.distance_squared)}: {', '.join(facet.names)}"
+        lines.append(f"{len(facets)} facets:" if facets else "no facets")
+    for facet in facets[:_SHOWN]:
+        most = "" if facet.nearest else "at most "
+        text = f"  distance {most}{root_text(facet.distance_squared)}: {', '.join(facet.names)}"
         if len(facet.crossing) <= 8:
             text += f", crossing at {shown_point(facet.crossing)}"
         lines.append(text)
+    if len(facets) > _SHOWN:
+        lines.append(f"  … and {len(facets) - _SHOWN} more (--json has all)")
     lines += [_lower_text(v, found.visited) for v in found.lower]
     typer.echo("\n".join(lines))
     if any("≈" in line for line in lines):
@@ -165,8 +186,8 @@ def _lower_text(lower: LowerRank, visited: int) -> str:
     distance = root_text(lower.distance_squared)
     if not lower.found or lower.crossing is None:
         return head + (
-            f"no lower rank nearer than {distance}; the budget of {visited} regions ended "
-            "(--budget)"
+            f"no lower rank nearer than {distance}; the budget of {visited} regions (--budget) or "
+            "the time (--time) ended"
         )
     where = f" at {shown_point(lower.crossing)}" if len(lower.crossing) <= 8 else ""
     return head + f"rank {lower.rank} at distance {distance}{where}"

@@ -36,6 +36,7 @@ def at(
     *,
     layers: tuple[int, ...] | None = None,
     budget: int = 200,
+    seconds: float = 60.0,
 ) -> RegionAt:
     """The region of a point, exactly, and the nearest regions of lower rank.
 
@@ -50,6 +51,9 @@ def at(
         Layers (1-based) whose lower ranks are looked for; default: all.
     budget : int
         At most this many regions are taken on the way; 0 looks for none.
+    seconds : float
+        Bounds the time for facets in many dimensions, their distances, and the search; rows that
+        were not decided are counted.
 
     Raises
     ------
@@ -72,7 +76,7 @@ def at(
             f"the point has a coordinate that is no finite number: {problem}"
         ) from None
     where = WholeSpace() if domain is None else domain
-    return region_at(network, point, where, layers=layers, budget=budget)
+    return region_at(network, point, where, layers=layers, budget=budget, seconds=seconds)
 
 
 def sample(network: Network, points: Any, *, jobs: int | None = None) -> Estimate:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
+from polyrank.lp.deadline import look
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, value_at, values_at
 from polyrank.lp.short_points import short_point
@@ -41,6 +42,11 @@ def facets_of(rows: Sequence[Row], inside: fmpq_mat) -> list[Crossing]:
         Distinct, in lowest terms, with a ≠ 0.
     inside : fmpq_mat, shape (k, 1)
         Strictly inside every row.
+
+    Raises
+    ------
+    OutOfTimeError
+        At the caller's time limit (:func:`polyrank.lp.deadline.time_limit`), if there is one.
     """
     k = inside.nrows()
     draw = random.Random(0)  # noqa: S311
@@ -48,6 +54,7 @@ def facets_of(rows: Sequence[Row], inside: fmpq_mat) -> list[Crossing]:
     pending = sorted(range(len(rows)), key=lambda i: start[i], reverse=True)
     found: dict[Row, Crossing] = {}
     while pending:
+        look()
         row = rows[pending[-1]]
         if row in found:
             pending.pop()

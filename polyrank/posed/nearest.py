@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from flint import fmpq, fmpq_mat
 
+from polyrank.lp.deadline import look
 from polyrank.lp.farkas import value_at, values_at
 
 __all__ = ["nearest_point"]
@@ -42,6 +43,11 @@ def nearest_point(
         None if the polyhedron is empty. **Proves** the distance: y lies in the polyhedron, and
         ``G (y − point)`` is a combination of the rows that vanish there, non-negative except for
         ``on`` (the Karush-Kuhn-Tucker conditions of a convex program).
+
+    Raises
+    ------
+    OutOfTimeError
+        At the caller's time limit (:func:`polyrank.lp.deadline.time_limit`), if there is one.
     """
     k = point.nrows()
     inverse = None if metric is None or not k else metric.inv()
@@ -59,6 +65,7 @@ def nearest_point(
         y = y + raised(a) * price
         active, prices = [on], [price]
     while True:
+        look()
         values = values_at(rows, y)
         violated = min(range(len(rows)), key=values.__getitem__, default=None)
         if violated is None or values[violated] >= 0:

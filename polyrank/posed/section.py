@@ -73,6 +73,10 @@ class Quotient:
     forms: fmpz_mat
     axes: tuple[int, ...]
 
+    def coordinates(self, point: fmpq_mat) -> fmpq_mat:
+        """The s of the section, (r, 1), on which the forms are what they are at a chart point."""
+        return _projected(self.forms, self.axes, point)
+
     def basis_of_forms(self) -> fmpq_mat:
         """Rank M independent rows of M."""
         part = _columns(fmpq_mat(self.forms), self.axes)

@@ -18,7 +18,8 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
-from polyrank.lp.farkas import value_at, values_at
+from polyrank.lp.deadline import OutOfTimeError, look, time_limit
+from polyrank.lp.farkas import integer_row, value_at, values_at
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
@@ -26,17 +27,21 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
-from polyrank.posed.facets import step_across
+from polyrank.posed.facets import Crossing, step_across
 from polyrank.posed.nearest import nearest_point
 from polyrank.posed.problem import Problem
-from polyrank.posed.region import Facet, Region
+from polyrank.posed.redundancy import redundancy
+from polyrank.posed.region import Facet, IntRow, Region
+from polyrank.posed.section import Quotient, quotient
 from polyrank.sampling.ranks import CodewordRanks
 from polyrank.stages import tell
 
 __all__ = ["FacetAt", "LowerRank", "RegionAt", "region_at"]
 
 _ROW_WORK = 10**8
-_FACET_WORK = 10**6
+_SEARCH_WORK = 10**6  # beyond, no regions of lower rank are looked for
+_FACET_WORK = 10**5  # beyond, floats propose which rows carry facets
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,15 +54,19 @@ class FacetAt:
         ``"layer K unit i"`` (1-based) or the name of a wall of the domain.
     wall : bool
     crossing : tuple of fmpq
-        The point of the facet that is nearest to the given point.
+        The point of the facet that is nearest to the given point; any, if not ``nearest``.
     distance_squared : fmpq
-        Exact squared Euclidean distance to the facet.
+        Exact squared Euclidean distance from the given point to the crossing.
+    nearest : bool
+        False where the time ended before the nearest point of the facet was known: the distance of
+        the facet is at most the crossing's then.
     """
 
     names: tuple[str, ...]
     wall: bool
     crossing: tuple[fmpq, ...]
     distance_squared: fmpq
+    nearest: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +115,15 @@ class RegionAt:
     nearest_row : FacetAt or None
         The facet that is nearest to the point.
     facets : tuple of FacetAt or None
-        None if they were not computed: too many rows in too high a dimension.
+        None if the map is too large, or the point lies in no open region.
     lower : tuple of LowerRank
+        Empty in many dimensions: regions of lower rank are not looked for there.
     visited : int
         Regions that the search for lower rank took.
+    undecided : int
+        Rows of which it is not known whether they carry a facet: the time ended, or the cell is
+        too degenerate for floats to propose a proof. Every row that carries none of ``facets`` and
+        is not among them is proved redundant.
     """
 
     point: tuple[fmpq, ...]
@@ -122,6 +136,7 @@ class RegionAt:
     facets: tuple[FacetAt, ...] | None
     lower: tuple[LowerRank, ...]
     visited: int
+    undecided: int = 0
 
 
 def region_at(
@@ -131,6 +146,7 @@ def region_at(
     *,
     layers: tuple[int, ...] | None = None,
     budget: int = 200,
+    seconds: float = _SECONDS,
 ) -> RegionAt:
     """The region of a point, exactly, and the nearest regions of lower rank.
 
@@ -144,6 +160,8 @@ def region_at(
         Layers (1-based) whose lower ranks are looked for; default: all.
     budget : int
         At most this many regions are taken; 0 looks for none.
+    seconds : float
+        Bounds the time for facets in many dimensions, their distances, and the search.
 
     Raises
     ------
@@ -169,14 +187,19 @@ def region_at(
     problem = Problem.of(network, chart)
     cell = Region(problem, bits)
     nearest = _nearest_row(cell, x)
-    if n * n * len(cell.rows) > _FACET_WORK:
-        return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, None, (), 0)
-    found = (_facet(cell, f, x) for f in cell.facets(x))
-    facets = tuple(sorted(found, key=lambda f: f.distance_squared))
-    wanted = tuple(range(1, len(network.layers) + 1)) if layers is None else layers
-    search = _Search(problem, x, budget)
-    lower = search.run(bits, wanted) if budget else ()
-    return RegionAt(tuple(point), bits, (), ranks, J, c, nearest, facets, lower, search.visited)
+    work, undecided = n * n * len(cell.rows), 0
+    with time_limit(seconds):
+        if work <= _FACET_WORK:
+            found = [_facet(cell, f, x) for f in cell.facets(x)]
+        else:
+            found, undecided = _facets_in_time(cell, x, seconds)
+        facets = tuple(sorted(found, key=lambda f: f.distance_squared))
+        wanted = tuple(range(1, len(network.layers) + 1)) if layers is None else layers
+        search = _Search(problem, x, budget)
+        lower = search.run(bits, wanted) if budget and work <= _SEARCH_WORK else ()
+    return RegionAt(
+        tuple(point), bits, (), ranks, J, c, nearest, facets, lower, search.visited, undecided
+    )
 
 
 def _check_inside(chart: Chart, point: list[fmpq]) -> None:
@@ -237,6 +260,82 @@ def _facet(cell: Region, facet: Facet, x: fmpq_mat) -> FacetAt:
     return FacetAt(cell.text(facet.row), facet.is_wall, tuple(y.entries()), distance)
 
 
+def _facets_in_time(cell: Region, x: fmpq_mat, seconds: float) -> tuple[list[FacetAt], int]:
+    """The facets that are proved in half of the time, and how many rows are not decided.
+
+    Nearest points take another quarter. On all of R^n the rows are seen in as many coordinates as
+    they have independent ones: the nearest points differ from x by combinations of those.
+    """
+    rows = list(cell.rows)
+    seen = quotient(cell.problem.network, cell.problem.chart)
+    with time_limit(seconds / 2):
+        crossings, undecided = _proved_facets(rows, seen, x)
+    basis = None if seen is None else seen.basis_of_forms()
+    nearest = _Nearest(rows, x, basis)
+    with time_limit(seconds / 4):
+        return [_facet_in_time(cell, one, nearest) for one in crossings], undecided
+
+
+def _proved_facets(
+    rows: list[IntRow], seen: Quotient | None, x: fmpq_mat
+) -> tuple[list[Crossing], int]:
+    axes = range(x.nrows()) if seen is None else seen.axes
+    inside = x if seen is None else seen.coordinates(x)
+    whole = {(*(row[l] for l in axes), row[-1]): row for row in rows}
+    proved = redundancy(list(whole), inside)
+    lifted = []
+    for one in proved.facets:
+        point = x.entries()
+        for l, before, after in zip(axes, inside.entries(), one.point.entries(), strict=True):
+            point[l] += after - before
+        lifted.append(Crossing(whole[one.row], fmpq_mat(len(point), 1, point)))
+    return lifted, len(proved.undecided)
+
+
+class _Nearest:
+    """Nearest points of facets, in the coordinates of a basis of the rows where there is one."""
+
+    def __init__(self, rows: list[IntRow], x: fmpq_mat, basis: fmpq_mat | None) -> None:
+        self.x = x
+        self.turned = None if basis is None else basis.transpose()
+        self.metric = None if basis is None else basis * basis.transpose()
+        self.rows = {row: row for row in rows}
+        if self.turned is not None:
+            k = x.nrows()
+            forms = fmpq_mat(len(rows), k, [v for row in rows for v in row[:k]]) * self.turned
+            self.rows = {
+                row: integer_row([*form, value])
+                for row, form, value in zip(rows, forms.tolist(), values_at(rows, x), strict=True)
+            }
+
+    def point(self, row: IntRow) -> tuple[fmpq_mat, fmpq]:
+        """The point of a facet, by its row, that is nearest to x, and the squared distance."""
+        turned = self.turned
+        start = self.x if turned is None else fmpq_mat(turned.ncols(), 1)
+        found = nearest_point(list(self.rows.values()), start, self.rows[row], self.metric)
+        if found is None:  # a facet is not empty
+            raise DomainError("a facet has no point: an exact certificate failed its own check")
+        y, distance = found
+        return (y if turned is None else self.x + turned * y), distance
+
+
+def _facet_in_time(cell: Region, one: Crossing, nearest: _Nearest) -> FacetAt:
+    x, row = nearest.x, one.row
+    value = value_at(row, x)
+    least = value * value / sum(int(a) ** 2 for a in row[:-1])
+    step = one.point - x
+    point, distance = one.point, (step.transpose() * step)[0, 0]
+    known = distance == least
+    if not known:
+        try:
+            look()
+            point, distance = nearest.point(row)
+            known = True
+        except OutOfTimeError:
+            pass
+    return FacetAt(cell.text(row), cell.is_wall(row), tuple(point.entries()), distance, known)
+
+
 class _Search:
     """Regions in the order of their distance to a point."""
 
@@ -262,6 +361,7 @@ class _Search:
         seen = {start}
         number = 0
         heap: list[tuple[fmpq, int, Any]] = [(fmpq(0), 0, (bits, self.x, self.x))]
+        bound: fmpq | None = None
         while heap and open_layers and self.visited < self.budget:
             distance, _, (word, inside, foot) = heapq.heappop(heap)
             self.visited += 1
@@ -276,20 +376,25 @@ class _Search:
                     )
             if not open_layers:
                 break
-            for neighbour, point, direction in self._across(word, inside):
-                key = pack_bits(neighbour).tobytes()
-                if key in seen:
-                    continue
-                seen.add(key)
-                rows = list(Region(self.problem, neighbour).rows)
-                near = nearest_point(rows, self.x)
-                if near is None:
-                    raise DomainError("a neighbour has no point: the search contradicts itself")
-                number += 1
-                within = step_across(rows, point, direction)
-                heapq.heappush(heap, (near[1], number, (neighbour, within, near[0])))
+            try:
+                for neighbour, point, direction in self._across(word, inside):
+                    key = pack_bits(neighbour).tobytes()
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    rows = list(Region(self.problem, neighbour).rows)
+                    near = nearest_point(rows, self.x)
+                    if near is None:
+                        raise DomainError("a neighbour has no point: the search contradicts itself")
+                    number += 1
+                    within = step_across(rows, point, direction)
+                    heapq.heappush(heap, (near[1], number, (neighbour, within, near[0])))
+            except OutOfTimeError:
+                bound = distance  # its neighbours are no nearer than it is
+                break
         # regions that were not taken are no nearer than the first one that waits
-        bound = heap[0][0] if heap else None
+        if bound is None and heap:
+            bound = heap[0][0]
         for k in wanted:
             if k not in found:
                 limit = bound if here[k - 1] else None

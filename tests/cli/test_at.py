@@ -46,3 +46,42 @@ def test_refusals(polyrank, plane):
         assert found.status == 1
         assert message in found.err
     assert "no layer 3" in polyrank("at", plane, "1,1", "--layer", "3").err
+
+
+def test_many_inputs(polyrank, tmp_path):
+    """784 inputs: facets by name; and what the time left undecided is counted, with status 3."""
+    W = np.zeros((2, 784))
+    W[0, 0], W[1, 1] = 1.0, 2.0
+    path = tmp_path / "net.npz"
+    np.savez(path, W0=W, b0=np.array([0.0, 1.0]), W1=np.ones((1, 2)), b1=np.array([3.0]))
+    np.save(tmp_path / "x.npy", np.full((1, 784), 0.5))
+    found = json.loads(polyrank("at", path, tmp_path / "x.npy", "--json").out)
+    # x0 = 0 at 1/2, 2 x1 + 1 = 0 at 1; the output has no hyperplane
+    assert [(f["of"], f["distance_squared"]) for f in found["facets"]] == [
+        (["layer 1 unit 1"], "1/4"),
+        (["layer 1 unit 2"], "1"),
+    ]
+    assert found["undecided_rows"] == 0
+    text = polyrank("at", path, tmp_path / "x.npy")
+    assert text.status == 0
+    assert "2 facets:" in text.out
+    cut = polyrank("at", path, tmp_path / "x.npy", "--time", "0")
+    assert cut.status == 3
+    assert "at least 0 facets; 2 rows are not decided (--time)" in cut.out
+    assert "distance 0.5: layer 1 unit 1" in cut.out
+    shown = polyrank("at", path, tmp_path / "x.npy", "--time", "0", "--json")
+    assert shown.status == 3
+    assert json.loads(shown.out)["undecided_rows"] == 2
+
+
+def test_a_long_list_of_facets_is_cut(polyrank, tmp_path):
+    path = tmp_path / "net.npz"
+    W = np.zeros((1, 120))
+    W[0, 0] = 1.0
+    np.savez(path, W0=W, b0=np.array([0.0]), W1=np.ones((1, 1)), b1=np.array([3.0]))
+    np.save(tmp_path / "x.npy", np.full((1, 120), 0.5))
+    text = polyrank("at", path, tmp_path / "x.npy", "--box", "-1", "1")
+    assert "240 facets:" in text.out
+    assert "… and 140 more (--json has all)" in text.out
+    shown = polyrank("at", path, tmp_path / "x.npy", "--box", "-1", "1", "--json")
+    assert len(json.loads(shown.out)["facets"]) == 240  # x0 > 0 hides the wall x0 = -1

@@ -8,10 +8,11 @@ from flint import fmpq
 
 import polyrank as pr
 from polyrank.errors import DomainError
+from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import WholeSpace
-from polyrank.sampling.region_at import region_at
+from polyrank.sampling.region_at import _Nearest, _Search, region_at
 from tests.strategies import realistic_network
 
 PLANE = Network.from_arrays(
@@ -76,3 +77,95 @@ def test_nearest_lower_rank_equals_a_search_over_the_run(kind):
             if r < lower.rank_here
         ]
         assert lower.distance_squared == min(best, default=None)
+
+
+def seeing(columns: int, n: int) -> tuple[Network, Network]:
+    """A network of R^columns, and one of R^n that reads orthogonal sums of n / columns inputs."""
+    rng = np.random.default_rng(3)
+    W = rng.integers(-4, 5, (6, columns)).astype(float)
+    rest = (rng.integers(-3, 4, (3, 6)).astype(float), np.ones((1, 3)))
+    biases = [rng.integers(-3, 4, 6) + 0.5, np.array([1.0, -1.0, 2.0]), np.zeros(1)]
+    wide = np.repeat(W, n // columns, axis=1)
+    narrow = Network.from_arrays([W, *rest], biases)
+    return narrow, Network.from_arrays([wide, *rest], biases)
+
+
+def test_many_inputs_that_see_few_sums():
+    """On R^784, x ↦ (sum of 196 inputs each): facets are cylinders, distances are 1/14 of those."""
+    narrow, wide = seeing(4, 784)
+    y = [fmpq(1, 3), fmpq(-1, 5), fmpq(2, 7), fmpq(1, 2)]
+    x = [v / 196 for v in y for _ in range(196)]
+    few, many = region_at(narrow, y, WholeSpace()), region_at(wide, x, WholeSpace())
+    assert many.undecided == 0
+    assert [f.names for f in many.facets] == [f.names for f in few.facets]
+    assert all(f.nearest for f in many.facets)
+    for a, b in zip(few.facets, many.facets, strict=True):
+        assert b.distance_squared == a.distance_squared / 196
+        sums = [sum(b.crossing[196 * k : 196 * (k + 1)], fmpq(0)) for k in range(4)]
+        assert tuple(sums) == a.crossing
+    assert many.lower == ()  # not looked for there
+
+
+def test_many_inputs_in_a_box():
+    """Two of 300 inputs matter: their facets, and a wall on both sides of every other input."""
+    rng = np.random.default_rng(4)
+    W, b = rng.integers(-4, 5, (5, 2)).astype(float), rng.integers(-2, 3, 5) + 0.25
+    wide = np.zeros((5, 300))
+    wide[:, :2] = W
+    narrow = Network.from_arrays([W, np.ones((1, 5))], [b, np.zeros(1)])
+    network = Network.from_arrays([wide, np.ones((1, 5))], [b, np.zeros(1)])
+    x = [fmpq(1, 3), fmpq(1, 7), *(fmpq(k + 1, 700) for k in range(298))]
+    few = region_at(narrow, x[:2], pr.Box(0, 1))
+    many = region_at(network, x, pr.Box(0, 1), seconds=300)
+    assert many.undecided == 0
+    seen = [f for f in many.facets if not f.wall or f.crossing[:2] != tuple(x[:2])]
+    assert [(f.names, f.distance_squared) for f in seen] == [
+        (f.names, f.distance_squared) for f in few.facets
+    ]
+    assert len(many.facets) == len(few.facets) + 2 * 298
+    others = {f.distance_squared for f in many.facets} - {f.distance_squared for f in few.facets}
+    assert {min(v, 1 - v) ** 2 for v in x[2:]} <= others | {f.distance_squared for f in few.facets}
+
+
+def test_the_end_of_the_time_is_said():
+    """Rows that were not reached are counted; the nearest one is known all the same."""
+    _, wide = seeing(4, 784)
+    x = [fmpq(1, 1000)] * 784
+    found = region_at(wide, x, WholeSpace(), seconds=0.0)
+    full = region_at(wide, x, WholeSpace())
+    assert found.facets == ()
+    assert found.undecided >= len(full.facets) > 0
+    assert found.nearest_row.distance_squared == full.facets[0].distance_squared
+
+
+def test_a_facet_whose_nearest_point_is_not_known(monkeypatch):
+    """Its distance is at most that of the point that was found."""
+    narrow, wide = seeing(4, 784)
+    y = [fmpq(1, 3), fmpq(-1, 5), fmpq(2, 7), fmpq(1, 2)]
+    x = [v / 196 for v in y for _ in range(196)]
+    exact = {f.names: f.distance_squared for f in region_at(narrow, y, WholeSpace()).facets}
+
+    def late(*_):
+        raise OutOfTimeError
+
+    monkeypatch.setattr(_Nearest, "point", late)
+    found = region_at(wide, x, WholeSpace())
+    assert not all(f.nearest for f in found.facets)
+    for facet in found.facets:
+        assert facet.nearest == (196 * facet.distance_squared == exact[facet.names])
+        assert 196 * facet.distance_squared >= exact[facet.names]
+
+
+def test_the_search_for_lower_rank_ends_in_time(monkeypatch):
+    """What was not taken is no nearer than the region that was being left."""
+    whole = region_at(PLANE, [fmpq(5), fmpq(5)], WholeSpace())
+
+    def late(*_):
+        raise OutOfTimeError
+
+    monkeypatch.setattr(_Search, "_across", late)
+    short = region_at(PLANE, [fmpq(5), fmpq(5)], WholeSpace())
+    for cut, full in zip(short.lower, whole.lower, strict=True):
+        assert full.found
+        assert not cut.found
+        assert cut.distance_squared <= full.distance_squared
