@@ -264,7 +264,7 @@ def _divide(
     if not wide:
         return False
     hulls, _ = padded([p.corners for p in polygons])
-    lower, upper = outer_boxes(approx[:, list(chart)], hulls)
+    lower, upper = (box[:, list(chart)] for box in outer_boxes(approx, hulls))
     added = False
     for v, w in wide:
         place = approx[v, list(chart)]

@@ -70,9 +70,12 @@ def outer_boxes(approx: Floats, ends: Indices) -> tuple[Floats, Floats]:
         The points of every hull.
     """
     largest = np.finfo(np.float64).max
-    low = np.nextafter(np.clip(approx, -np.inf, largest), -np.inf)
-    high = np.nextafter(np.clip(approx, -largest, np.inf), np.inf)
-    return low[ends].min(axis=1), high[ends].max(axis=1)
+    corners = approx[ends]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    return (
+        np.nextafter(np.clip(low, -np.inf, largest), -np.inf),
+        np.nextafter(np.clip(high, -largest, np.inf), np.inf),
+    )
 
 
 def refine(points: Sequence[Point], segments: Sequence[Pair], *, keep: bool = False) -> Refinement:
@@ -279,15 +282,17 @@ def crossing_of(P: Point, Q: Point, R: Point, S: Point) -> tuple[Point, fmpq, fm
         return None
     i, j = plane
     minor = u[i] * v[j] - u[j] * v[i]
+    # w = (along u − against v) / minor, up to the factors of the denominators
+    along, against = w[i] * v[j] - w[j] * v[i], w[i] * u[j] - w[j] * u[i]
     sign = 1 if minor > 0 else -1
     # the differences carry the factors of their denominators, which cancel here
-    s_part, s_whole = sign * (w[i] * v[j] - w[j] * v[i]) * Q[-1], sign * minor * R[-1]
-    t_part, t_whole = sign * (w[i] * u[j] - w[j] * u[i]) * S[-1], sign * minor * P[-1]
+    s_part, s_whole = sign * along * Q[-1], sign * minor * R[-1]
+    t_part, t_whole = sign * against * S[-1], sign * minor * P[-1]
     if not (0 <= s_part <= s_whole and 0 <= t_part <= t_whole):
         return None
-    meeting = between(P, Q, s_part, s_whole)
-    if len(u) > 2 and meeting != between(R, S, t_part, t_whole):
+    if any(z * minor != along * x - against * y for x, y, z in zip(u, v, w, strict=True)):
         return None
+    meeting = between(P, Q, s_part, s_whole)
     return meeting, fmpq(s_part, s_whole), fmpq(t_part, t_whole)
 
 
