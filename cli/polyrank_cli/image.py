@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     QuietOption,
     Reading,
 )
+from polyrank_cli.rationals import ROUNDED, short_point
 
 if TYPE_CHECKING:
     from polyrank.image.barcode import LayerImages
@@ -176,6 +177,7 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
     if barcode:
         _show_barcode(shown)
     _show_loops(shown)
+    _show_merges(shown)
     for level in shown["levels"]:
         if level.get("persistent_betti") is not None:
             typer.echo(
@@ -201,6 +203,28 @@ def _show_loops(shown: dict[str, Any]) -> None:
             )
         if len(loops) > _SHOWN:
             typer.echo(f"... and {len(loops) - _SHOWN:,} more; --json has them all")
+
+
+def _show_merges(shown: dict[str, Any]) -> None:
+    from polyrank.network.rational import fmpq_from_text  # noqa: PLC0415
+
+    lines = []
+    for merge in shown["merging"][:_SHOWN]:
+        first, second = merge["vertices_of_M"]
+        place = ""
+        if merge["point"] is not None:
+            point = [fmpq_from_text(v) for v in merge["point"]]
+            place = f", with the common point {short_point(point)}"
+        lines.append(
+            f"H_0 class dies at layer {merge['layer']}: the components of the vertices {first} and "
+            f"{second} of M meet{place}"
+        )
+    if len(shown["merging"]) > _SHOWN:
+        lines.append(f"... and {len(shown['merging']) - _SHOWN:,} more; --json has them all")
+    if any("≈" in line for line in lines):
+        lines.append(ROUNDED)
+    for line in lines:
+        typer.echo(line)
 
 
 def _entries(maps: list[dict[str, Any]], name: str) -> str:

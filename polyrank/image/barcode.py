@@ -27,6 +27,7 @@ from polyrank.image.induced import (
     sequence_homology,
 )
 from polyrank.image.kept import KeptLayers, kept_layers
+from polyrank.image.merges import Merge, merges
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
 from polyrank.image.scale import persistent_betti
@@ -144,6 +145,10 @@ class LayerImages:
         if self.manifold.dimension != 1 or not self.complexes:
             return []
         return dying_loops(self.complexes)
+
+    def merges(self) -> list[Merge]:
+        """Components that the layers make one, with a common point; of curves and surfaces."""
+        return merges(self.network, self.complexes)
 
     def rank(self, degree: int, source: int | None, target: int | None) -> int:
         """The rank of ``H_d(Φ_j M) → H_d(Φ_k M)`` over the field, over ℚ for ℤ."""
@@ -389,6 +394,7 @@ def image_object(
         },
         "born": [_loop_object(loop) for loop in found.born_loops()],
         "dying": [_loop_object(loop) for loop in found.dying_loops()],
+        "merging": [_merge_object(merge) for merge in found.merges()],
         "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
         "seconds": found.seconds,
     }
@@ -411,6 +417,15 @@ def _loop_object(loop: Loop) -> dict[str, Any]:
         "diameter": loop.diameter,
         "share": loop.share,
         "edges_of_M": list(loop.simplices),
+    }
+
+
+def _merge_object(merge: Merge) -> dict[str, Any]:
+    return {
+        "layer": merge.layer,
+        "vertices_of_M": [merge.first, merge.second],
+        "point": None if merge.point is None else [str(v) for v in merge.point],
+        "cells_before": None if merge.cells is None else [list(cell) for cell in merge.cells],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 
@@ -28,6 +29,16 @@ def test_an_arc(polyrank, fold):
     ]
     assert shown["ranks"]["by_degree"][1][0] == [1, 1, 1, 0]
     assert "cellular" in shown["theorem"]
+
+
+def test_components_that_meet(polyrank, plane, tmp_path):
+    """Two segments that the network takes to lines: [0, 3] and [1, 5]."""
+    points = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    np.savez(tmp_path / "two.npz", points=points, simplices=np.array([[0, 1], [2, 3]]))
+    ran = polyrank("image", plane, tmp_path / "two.npz")
+    assert ran.status == 0, ran.err
+    assert "H_0 class dies at layer 2" in ran.out
+    assert "the components of the vertices 0 and 2 of M meet" in ran.out
 
 
 def test_tables(polyrank, fold):
