@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import mul
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -38,6 +39,16 @@ class Hull:
 
     vertices: list[int]
     images: fmpq_mat
+    _whole: tuple[dict[int, list[int]], int] | None = field(default=None, repr=False)
+
+    def whole(self) -> tuple[dict[int, list[int]], int]:
+        """The points by their vertices in integers, and their common denominator."""
+        if self._whole is None:
+            rows, denominator = self.images.numer_denom()
+            table = [[int(v) for v in row] for row in rows.tolist()]
+            own = dict(zip(self.vertices, table, strict=True))
+            self._whole = own, int(denominator)
+        return self._whole
 
 
 def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
@@ -49,28 +60,37 @@ def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     m = first.images.ncols()
     if len(near) != m:
         return False
-    common = set(first.vertices) & set(second.vertices)
-    shared = [
-        first.images[r, c] for r, v in enumerate(first.vertices) if v in common for c in range(m)
-    ]
-    rows = fmpq_mat(len(common), m, shared)
-    w = projected(rows, fmpq_mat(m, 1, list(near)))
-    levels = (rows * w).entries()
-    if any(v != levels[0] for v in levels):
+    (one, d), (other, e) = first.whole(), second.whole()
+    shared = [v for v in one if v in other]
+    if shared and len(shared) in (len(one), len(other)):
         return False
-    up, down = (
-        [
-            v
-            for v, own in zip((p.images * w).entries(), p.vertices, strict=True)
-            if own not in common
-        ]
-        for p in (first, second)
+    w = _across([one[v] for v in shared], fmpq_mat(m, 1, list(near)))
+    above, below = ({v: _dot(w, p) for v, p in own.items()} for own in (one, other))
+    if not shared:
+        return min(above.values()) * e > max(below.values()) * d
+    level, same = above[shared[0]], below[shared[0]]
+    if any(above[v] != level for v in shared):
+        return False
+    return all(x > level for v, x in above.items() if v not in other) and all(
+        y < same for v, y in below.items() if v not in one
     )
-    if not common:
-        return bool(min(up) > max(down))
-    if not up or not down:
-        return False
-    return all(v > levels[0] for v in up) and all(v < levels[0] for v in down)
+
+
+def _across(rows: Sequence[Sequence[int]], near: fmpq_mat) -> list[int]:
+    """A positive multiple of a vector projected across the differences of some points."""
+    w = [int(v) for v in near.numer_denom()[0].entries()]
+    if len(rows) < 2:
+        return w
+    if len(rows) == 2:
+        edge = [y - x for x, y in zip(*rows, strict=True)]
+        square, along = _dot(edge, edge), _dot(edge, w)
+        return [square * x - along * y for x, y in zip(w, edge, strict=True)] if square else w
+    points = fmpq_mat(len(rows), len(w), [v for row in rows for v in row])
+    return [int(v) for v in projected(points, near).numer_denom()[0].entries()]
+
+
+def _dot(u: Sequence[int], v: Sequence[int]) -> int:
+    return sum(map(mul, u, v))
 
 
 def projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
