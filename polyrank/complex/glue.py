@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from polyrank.cells.interrupt import answered
 from polyrank.cells.vertices.core import KeptCells
-from polyrank.errors import UncertifiedError
+from polyrank.native.records import call
 
 __all__ = ["Glued", "glue"]
 
@@ -70,12 +71,12 @@ def glue(cells: KeptCells, k: int) -> Glued:
     polygon = np.repeat(np.arange(len(sizes)), sizes)
     if k == 2:
         faces = _incidence(edges.number, polygon, edges.sign, (edges.count, regions))
-        pos.append(np.bitwise_or.reduceat(pos[0][cycle], starts[:-1], axis=0))
-        neg.append(np.bitwise_or.reduceat(neg[0][cycle], starts[:-1], axis=0))
+        for words in (pos, neg):
+            words.append(_united(words[0], cycle, starts[:-1], starts[1:]))
         boundary = [edges.boundary(), faces]
         return Glued(tuple(pos), tuple(neg), tuple(boundary), first)
     key, sign = _polygons(cycle, starts, sizes)
-    chosen, face = distinct_rows(key.astype(np.uint64))
+    chosen, face = distinct_rows(key.view(np.uint64))
     picked = np.zeros(len(sizes), dtype=bool)
     picked[chosen] = True
     kept = picked[polygon]
@@ -86,9 +87,8 @@ def glue(cells: KeptCells, k: int) -> Glued:
     of_facet = np.repeat(np.arange(regions), np.diff(cells.first[:, 2]))
     bodies = _incidence(face, of_facet, sign, (len(chosen), regions))
     for words in (pos, neg):
-        of_polygon = np.bitwise_or.reduceat(words[0][cycle], starts[:-1], axis=0)
-        words.append(of_polygon[chosen])
-        words.append(np.bitwise_or.reduceat(of_polygon, cells.first[:-1, 2], axis=0))
+        words.append(_united(words[0], cycle, starts[chosen], starts[chosen + 1]))
+        words.append(_united(words[2], face, cells.first[:-1, 2], cells.first[1:, 2]))
     return Glued(tuple(pos), tuple(neg), (edges.boundary(), faces, bodies), first)
 
 
@@ -97,12 +97,9 @@ class _Segments:
 
     def __init__(self, start: Numbers, end: Numbers, vertices: int) -> None:
         low, high = np.minimum(start, end), np.maximum(start, end)
-        codes, first, number = np.unique(
-            low * np.int64(vertices) + high, return_index=True, return_inverse=True
-        )
-        self.count = len(codes)
+        first, self.number = distinct_rows(np.stack([low, high], axis=1).view(np.uint64))
+        self.count = len(first)
         self.tail, self.head = low[first], high[first]
-        self.number = number.ravel()
         self.sign = np.where(start < end, 1, -1).astype(np.int8)
         self._vertices = vertices
 
@@ -128,6 +125,14 @@ def _union(words: Words, tail: Numbers, head: Numbers) -> Words:
     return words[tail] | words[head]
 
 
+def _united(words: Words, member: Numbers, start: Numbers, end: Numbers) -> Words:
+    """The signs of cells from those of their faces ``member[start:end]``."""
+    out = np.empty((len(start), words.shape[1]), dtype=np.uint64)
+    start, end = np.ascontiguousarray(start), np.ascontiguousarray(end)
+    answered(lambda: call("polyrank_union_rows", words, member, start, end, out))
+    return out
+
+
 def _polygons(cycle: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers, NDArray[np.int8]]:
     """Three smallest vertices of each polygon, and whether it runs in the canonical direction.
 
@@ -139,29 +144,27 @@ def _polygons(cycle: Numbers, starts: Numbers, sizes: Numbers) -> tuple[Numbers,
     local = at - starts[:-1]
     after = cycle[starts[:-1] + (local + 1) % sizes]
     before = cycle[starts[:-1] + (local - 1) % sizes]
-    order = np.lexsort((cycle, polygon))
-    ordered = cycle[order]
-    key = np.stack([ordered[starts[:-1] + j] for j in range(3)], axis=1)
+    key = np.empty((len(sizes), 3), dtype=np.int64)
+    key[:, 0] = smallest
+    rest = cycle.copy()
+    for j in (1, 2):
+        rest[rest == key[polygon, j - 1]] = np.iinfo(np.int64).max
+        key[:, j] = np.minimum.reduceat(rest, starts[:-1])
     return key, np.where(after < before, 1, -1).astype(np.int8)
 
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+def distinct_rows(rows: Words) -> tuple[Numbers, Numbers]:
+    """First index of every distinct row, ascending, and the number of each row's class.
 
+    Rows are compared word by word, so that the classes do not depend on any hash.
 
-def distinct_rows(rows: NDArray[np.uint64]) -> tuple[Numbers, Numbers]:
-    """First index of every distinct row, and the number of each row's class.
-
-    Rows are sorted by a 64-bit hash; equality is then checked word by word, and where two different
-    rows share a hash, another hash is taken.
+    Raises
+    ------
+    MemoryError
+        If the table of the rows does not fit into memory.
     """
-    for turn in range(64):
-        mixed = np.zeros(len(rows), dtype=np.uint64)
-        factor = _ODD + np.uint64(2 * turn)
-        for column in rows.T:
-            mixed = (mixed ^ column) * factor
-            mixed ^= mixed >> np.uint64(29)
-        _, first, number = np.unique(mixed, return_index=True, return_inverse=True)
-        number = number.ravel()
-        if np.array_equal(rows[first][number], rows):
-            return first.astype(np.int64), number.astype(np.int64)
-    raise UncertifiedError("64 hash functions in a row failed to tell sign vectors apart")
+    first, number = (np.empty(len(rows), dtype=np.int64) for _ in range(2))
+    count = answered(lambda: int(call("polyrank_distinct_rows", rows, first, number)))
+    if count < 0:
+        raise MemoryError(f"{len(rows)} rows do not fit into the table that joins them")
+    return first[:count].copy(), number

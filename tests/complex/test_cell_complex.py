@@ -19,7 +19,7 @@ from polyrank.complex.build import cell_complex
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.glue import distinct_rows
 from polyrank.complex.volume import exact_vertices, volumes
-from polyrank.errors import DomainError, UncertifiedError, UnsupportedError
+from polyrank.errors import DomainError, UnsupportedError
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.network.rational import nearest_float
 from tests.strategies import degenerate_networks, realistic_network
@@ -233,14 +233,21 @@ def test_refusals() -> None:
         cell_complex(arrangement(np.eye(4), np.zeros(4)), pr.Box(0, 1))
 
 
-def test_hashes_that_collide(monkeypatch: Any) -> None:
-    """Equal rows are found whatever the hash; a hash that never tells rows apart is an error."""
-    rows = np.array([[1, 2], [3, 4], [1, 2], [3, 5]], dtype=np.uint64)
-    first, number = distinct_rows(rows)
-    assert len(first) == 3
-    assert (rows[first][number] == rows).all()
-    monkeypatch.setattr(
-        glue_module.np, "unique", lambda *a, **k: (a[0][:1], np.array([0]), np.zeros(4, dtype=int))
-    )
-    with pytest.raises(UncertifiedError, match="hash functions"):
-        distinct_rows(rows)
+@pytest.mark.parametrize("words", [0, 1, 2, 5])
+def test_classes_of_equal_rows(words: int) -> None:
+    """Against a dictionary of the rows, through several growths of the table."""
+    rng = np.random.default_rng(words)
+    for count in (0, 1, 4, 5000):
+        rows = rng.integers(0, 7 if words > 1 else 3000, size=(count, words)).astype(np.uint64)
+        rows[::3] <<= np.uint64(60)  # rows that differ in their highest bits only
+        first, number = distinct_rows(rows)
+        classes: dict[bytes, int] = {}
+        expected = [classes.setdefault(row.tobytes(), len(classes)) for row in rows]
+        assert number.tolist() == expected
+        assert first.tolist() == [expected.index(c) for c in range(len(classes))]
+
+
+def test_rows_that_do_not_fit_into_memory(monkeypatch: Any) -> None:
+    monkeypatch.setattr(glue_module, "call", lambda *_: -1)
+    with pytest.raises(MemoryError, match="2 rows do not fit"):
+        distinct_rows(np.zeros((2, 1), dtype=np.uint64))
