@@ -43,6 +43,7 @@ def report_command(
     """
     # these load numpy and pyarrow, which have no place in --help
     from polyrank.errors import RunError  # noqa: PLC0415
+    from polyrank.regions.directory import new_file  # noqa: PLC0415
     from polyrank.report.page import page_file, report_page  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
@@ -58,5 +59,6 @@ def report_command(
                 access = None  # the page says what is missing for that
         with stage_line(quiet=quiet):
             page = report_page(opened, access, layer=layer, below=below)
-        target.write_text(page, encoding="utf-8")
+        with new_file(target) as draft:
+            draft.write_text(page, encoding="utf-8")
         typer.echo(f"written to {target}")

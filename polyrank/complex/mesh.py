@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.errors import UnsupportedError
+from polyrank.regions.directory import new_file
 
 __all__ = ["MESH_SUFFIXES", "cycles", "mesh_file", "write_mesh"]
 
@@ -77,7 +78,8 @@ def write_mesh(
     """
     target = mesh_file(path)
     if target.suffix == ".vtp":
-        target.write_text(_vtp(cells, mask))
+        with new_file(target) as draft:
+            draft.write_text(_vtp(cells, mask))
         return
     import meshio  # noqa: PLC0415  (optional)
 
@@ -97,7 +99,8 @@ def write_mesh(
         wanted = np.ones(cells.f_vector[1], dtype=bool) if mask is None else mask[1]
         ends = cells.boundary[0].tocsc().indices.reshape(-1, 2)
         blocks.append(("line", ends[wanted].astype(np.int32)))
-    meshio.Mesh(points, blocks).write(target)
+    with new_file(target) as draft:
+        meshio.Mesh(points, blocks).write(draft)
 
 
 def _vtp(cells: CellComplex, mask: tuple[NDArray[np.bool_], ...] | None) -> str:

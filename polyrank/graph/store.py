@@ -22,7 +22,7 @@ from polyrank.graph.region_graph import MISSING, Closure, Gap, RegionGraph
 from polyrank.network.formats import load, save
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
-from polyrank.regions.directory import disk_errors
+from polyrank.regions.directory import disk_errors, new_directory, new_file
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
 
@@ -130,7 +130,7 @@ def save_graph(graph: RegionGraph, network: Network, run: Run) -> Path:
     with disk_errors(draft):
         if draft.exists():
             shutil.rmtree(draft)
-        draft.mkdir()
+    with new_directory(draft):
         np.savez(
             draft / "facets.npz",
             start=graph.facet_start, unit=graph.facet_unit, to=graph.facet_to,
@@ -306,23 +306,24 @@ def export_graph(graph: RegionGraph, run: Run, path: Path) -> None:
         For another suffix, or a graph too large for networkx.
     """
     suffix = path.suffix.lower()
-    if suffix == ".npz":
-        from scipy.sparse import save_npz  # noqa: PLC0415  (a tenth of a second of every start)
-
-        save_npz(path, graph.adjacency())
-    elif suffix == ".parquet":
-        _write_edges(graph, path)
-    elif suffix in (".csv", ".dot"):
-        _write_lines(graph, path, dot=suffix == ".dot")
-    elif suffix in (".graphml", ".gexf"):
-        made = to_networkx(graph, run)
-        import networkx as nx  # noqa: PLC0415  (optional; the line above said if it is missing)
-
-        (nx.write_graphml if suffix == ".graphml" else nx.write_gexf)(made, path)
-    else:
+    if suffix not in (".graphml", ".gexf", ".dot", ".csv", ".parquet", ".npz"):
         raise UnsupportedError(
             f"{path.name}: a graph is written as .graphml, .gexf, .dot, .csv, .parquet or .npz"
         )
+    with new_file(path) as draft:
+        if suffix == ".npz":
+            from scipy.sparse import save_npz  # noqa: PLC0415  (a tenth of a second of every start)
+
+            save_npz(draft, graph.adjacency())
+        elif suffix == ".parquet":
+            _write_edges(graph, draft)
+        elif suffix in (".csv", ".dot"):
+            _write_lines(graph, draft, dot=suffix == ".dot")
+        else:
+            made = to_networkx(graph, run)
+            import networkx as nx  # noqa: PLC0415  (a tenth of a second of every start)
+
+            (nx.write_graphml if suffix == ".graphml" else nx.write_gexf)(made, draft)
 
 
 def _write_lines(graph: RegionGraph, path: Path, *, dot: bool) -> None:

@@ -1,16 +1,17 @@
-"""New directories on disk, and what to say when the disk refuses."""
+"""New directories and files on disk, and what to say when the disk refuses."""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from polyrank.errors import RunError
 
-__all__ = ["disk_errors", "new_directory", "sync_folder", "write_whole"]
+__all__ = ["disk_errors", "new_directory", "new_file", "sync_folder", "write_whole"]
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def disk_errors(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def new_directory(path: str | Path) -> Iterator[Path]:
-    """A directory that is made for what the block writes into it.
+    """A directory that is made for what the block writes into it; gone again if the block fails.
 
     Raises
     ------
@@ -49,7 +50,36 @@ def new_directory(path: str | Path) -> Iterator[Path]:
             raise RunError(
                 f"{directory} exists already; name a new directory or remove that one"
             ) from None
-        yield directory
+        try:
+            yield directory
+        except BaseException:  # what lacks its half would only stand in the way
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """A draft, with the same suffix, for the block to write: the file itself when the block ends.
+
+    A file that is there is replaced then, and stays as it is if the block fails. What is no regular
+    file, as a pipe, is written to at once.
+
+    Raises
+    ------
+    RunError
+        If the disk is full or cannot be written.
+    """
+    file = Path(path)
+    with disk_errors(file):
+        if file.exists() and not file.is_file():
+            yield file
+            return
+        draft = file.with_name(f".{file.stem}.partial{file.suffix}")
+        try:
+            yield draft
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def write_whole(file: Path, content: bytes, *, draft: Path | None = None) -> None:

@@ -120,7 +120,11 @@ class KeptWork:
     def _start(self) -> None:
         with new_directory(self.directory):
             self._journal = Journal.create(self.directory)
-            self._ask()
+            try:
+                self._ask()
+            except BaseException:
+                self.close()
+                raise
 
     def _ask(self) -> None:
         if self._journal is None:

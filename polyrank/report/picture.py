@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
 from polyrank.posed.chart import Chart
+from polyrank.regions.directory import new_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,8 +60,11 @@ def save_picture(figure: Figure, path: str | Path) -> None:
     ------
     UnsupportedError
         See :func:`picture_file`.
+    RunError
+        If the disk is full or cannot be written.
     """
-    figure.savefig(picture_file(path), dpi=160, bbox_inches="tight")
+    with new_file(picture_file(path)) as draft:
+        figure.savefig(draft, dpi=160, bbox_inches="tight")
 
 
 @contextmanager

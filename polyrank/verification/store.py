@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,10 @@ class VerdictStore:
     def empty(self, number: int, multipliers: list[Any]) -> None:
         """Note that the domain of a question is empty."""
         self._entries[number] = {"low": [], "high": [], "bounds": [], "empty": multipliers}
+
+    def abandon(self) -> None:
+        """Remove the directory, which can have no verdict."""
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the verdict. Trees of another verdict than "holds" prove nothing and go."""

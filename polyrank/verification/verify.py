@@ -267,6 +267,10 @@ def verify(
                 reports.append(report)
                 if found is not None:
                     break
+        return ended()
     except KeyboardInterrupt:
         raise VerificationInterrupted(ended(interrupted=True)) from None
-    return ended()
+    except RunError:  # the disk refuses: a directory without a verdict would be of no use
+        if store is not None:
+            store.abandon()
+        raise

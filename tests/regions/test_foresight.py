@@ -29,24 +29,26 @@ def _random(seed: int, *widths: int) -> pr.Network:
     )
 
 
-def _covered(seeds: range) -> float:
+def _covered(seeds: range, wider: int, seconds: float) -> float:
     """Share of random networks whose exact count lies in the 95 % interval."""
     inside = 0
     for seed in seeds:
         dim = 2 + seed % 4
-        net = _random(seed, dim, 6 + seed % 7, 4 + seed % 3, 1)
+        net = _random(seed, dim, 6 + seed % 7 + wider, 4 + seed % 3 + wider, 1)
         domain = pr.Box(-2, 2) if seed % 2 else pr.WholeSpace()
         problem = Problem.on(net, domain)
-        guess = probe(problem, seconds=2.0, seed=seed)
+        guess = probe(problem, seconds=seconds, seed=seed)
         assert guess.low <= guess.high
         count = pr.count_regions(net, domain, cross_check=False).regions
         inside += guess.low <= count <= guess.high
     return inside / len(seeds)
 
 
-@pytest.mark.slow
-def test_intervals_of_200_networks_hold_the_truth() -> None:
-    assert _covered(range(200)) >= 0.9
+@pytest.mark.long
+@pytest.mark.parametrize(("wider", "seconds"), [(0, 2.0), (4, 0.3)])
+def test_intervals_of_200_networks_hold_the_truth(wider: int, seconds: float) -> None:
+    """Small ones, of which walks see much, and larger ones that are sampled throughout."""
+    assert _covered(range(200), wider, seconds) >= 0.9
 
 
 def test_probes_are_unbiased(monkeypatch: pytest.MonkeyPatch) -> None:
