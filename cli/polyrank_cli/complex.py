@@ -12,6 +12,7 @@ import typer
 from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.options import (
     DomainChoice,
+    ForceOption,
     JsonOption,
     NetworkArgument,
     PictureOption,
@@ -66,6 +67,7 @@ def complex_command(
             metavar="N", min=1, help="Threads; the cells do not depend on them. Default: all cores."
         ),
     ] = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -97,7 +99,7 @@ def complex_command(
     pair = None if boundary is None else _pair(boundary)
     value = None if level is None else _exact(level)
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         if mesh is not None:
             mesh_file(mesh)
         if picture is not None:

@@ -9,7 +9,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import say, sentences
-from polyrank_cli.options import NetworkArgument, Reading
+from polyrank_cli.options import ForceOption, NetworkArgument, Reading
 
 __all__ = ["convert_command"]
 
@@ -22,9 +22,14 @@ def convert_command(
     ],
     *,
     reading: Reading,
+    force: ForceOption = False,
 ) -> None:
     """Write NETWORK in another format, without changing the exact function."""
     with sentences():
         loaded = reading.load(network)
-        pr.save(loaded, target)
+        if target.exists() and not force:
+            raise pr.FormatError(
+                f"{target}: the file exists; choose another name, or replace it with --force"
+            )
+        pr.save(loaded, target, overwrite=force)
         say(f"wrote {target} (hash {loaded.sha256})")

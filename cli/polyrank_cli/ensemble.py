@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, QuietOption, Reading
+from polyrank_cli.options import DomainChoice, ForceOption, JsonOption, QuietOption, Reading
 
 if TYPE_CHECKING:
     from polyrank.ensembles.ensemble import Ensemble
@@ -68,6 +68,7 @@ def ensemble_command(
         typer.Option("-o", "--output", metavar="FILE", help="One row per network: .parquet."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with that file.")] = False,
+    force: ForceOption = False,
     reading: Reading,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -86,6 +87,7 @@ def ensemble_command(
         ensemble,
         saved_networks,
     )
+    from polyrank.ensembles.journal import remove_table  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
@@ -101,8 +103,12 @@ def ensemble_command(
             ]
             say(f"{done} of {total}: {row['network']} {', '.join(shown)}".rstrip())
 
+    if force and resume:
+        raise typer.BadParameter("--resume goes on with the file that --force would replace")
     with sentences():
         where = chosen_domain(domain)
+        if force and output is not None:
+            remove_table(output)
         interrupted = False
         try:
             with stage_line(quiet=quiet or as_json):

@@ -12,8 +12,22 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.estimate import show_estimate, warn_if_endless
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, say_interrupted, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, LimitChoice, QuietOption, Reading
+from polyrank_cli.failures import (
+    INTERRUPTED,
+    UNDECIDED,
+    refuse_existing,
+    say,
+    say_interrupted,
+    sentences,
+)
+from polyrank_cli.options import (
+    DomainChoice,
+    ForceOption,
+    JsonOption,
+    LimitChoice,
+    QuietOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +116,7 @@ def enumerate_command(
     yes: Annotated[
         bool, typer.Option("--yes", help="Go on although it is not expected to end.")
     ] = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -178,6 +193,7 @@ def enumerate_command(
                 as_json=as_json,
             )
             return
+        refuse_existing(output, force=force)
         file = reading.record(network)
         _end(
             lambda progress: pr.enumerate_regions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,11 @@ REJECTED = 4  # by polyrank check
 VIOLATED = 5  # by polyrank verify
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 _DIGITS = 60
+#: One of these is in every directory that a verb writes.
+_WRITTEN = (
+    "manifest.json", "journal.jsonl", "complex.json", "certificate.json", "estimate.json",
+    "verdict.json", "function.json",
+)  # fmt: skip
 
 
 def say(message: str) -> None:
@@ -43,16 +49,32 @@ def say_interrupted(output: Path | None) -> None:
     say(f"interrupted{kept}")
 
 
-def refuse_existing(output: Path | None) -> None:
-    """Say at once, before any work is done, that a new directory cannot be made.
+def refuse_existing(output: Path | None, *, force: bool = False) -> None:
+    """Say at once, before any work is done, that a new directory cannot be made; or make room.
+
+    Parameters
+    ----------
+    output : Path, optional
+    force : bool
+        Remove what is there, if it is a directory that polyrank wrote.
 
     Raises
     ------
     RunError
-        If something with that name exists.
+        If something with that name exists, and is to stay.
     """
-    if output is not None and output.exists():
-        raise RunError(f"{output} exists already; name a new directory or remove that one")
+    if output is None or not output.exists():
+        return
+    if not force:
+        raise RunError(
+            f"{output} exists already; name a new directory, or replace that one with --force"
+        )
+    if not any((output / name).is_file() for name in _WRITTEN):
+        raise RunError(
+            f"{output} is nothing that polyrank wrote, and --force replaces nothing else; name a "
+            "new directory"
+        )
+    shutil.rmtree(output)
 
 
 def _legible(message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import JsonOption, QuietOption, Reading, RunArgument
+from polyrank_cli.options import ForceOption, JsonOption, QuietOption, Reading, RunArgument
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
@@ -48,6 +49,7 @@ def graph_command(
             help="Threads; the graph does not depend on them. Default: all cores.",
         ),
     ] = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -63,6 +65,7 @@ def graph_command(
     # these load numpy and pyarrow, which have no place in --help
     from polyrank.graph.linear_regions import linear_region_counts  # noqa: PLC0415
     from polyrank.graph.store import (  # noqa: PLC0415
+        TASKS_NAME,
         export_graph,
         has_graph,
         load_graph,
@@ -78,7 +81,9 @@ def graph_command(
             loaded = stored_network(opened)
         else:
             loaded = opened.source()
-        if network is None and has_graph(opened):
+        if force:
+            shutil.rmtree(run / TASKS_NAME, ignore_errors=True)
+        if network is None and has_graph(opened) and not force:
             graph = load_graph(opened)
         else:
             graph = made_graph(opened, loaded, jobs, quiet=quiet)

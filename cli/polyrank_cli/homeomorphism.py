@@ -11,7 +11,14 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import chosen_manifold
-from polyrank_cli.options import JsonOption, ManifoldChoice, NetworkArgument, QuietOption, Reading
+from polyrank_cli.options import (
+    ForceOption,
+    JsonOption,
+    ManifoldChoice,
+    NetworkArgument,
+    QuietOption,
+    Reading,
+)
 from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
 
 if TYPE_CHECKING:
@@ -70,6 +77,7 @@ def homeomorphism_command(
     ] = None,
     cloud: ManifoldChoice,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -93,7 +101,7 @@ def homeomorphism_command(
     if whole_space and (every or output is not None):
         raise typer.BadParameter("--all and --output do not go with --whole-space")
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         loaded = reading.load(network)
         if whole_space:
             _on_spaces(loaded, layer, limit, as_json=as_json)

@@ -12,6 +12,7 @@ import typer
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
+    ForceOption,
     JsonOption,
     ManifoldChoice,
     NetworkArgument,
@@ -96,6 +97,7 @@ def image_command(
     ] = None,
     cloud: ManifoldChoice,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -114,7 +116,7 @@ def image_command(
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, refuse_existing, say, sentences
+from polyrank_cli.options import (
+    DomainChoice,
+    ForceOption,
+    JsonOption,
+    NetworkArgument,
+    QuietOption,
+    Reading,
+)
 from polyrank_cli.rationals import ROUNDED, short_point, shown
 
 if TYPE_CHECKING:
@@ -70,6 +77,7 @@ def minrank_command(
         ),
     ] = None,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -116,6 +124,7 @@ def minrank_command(
             loaded, _, note = in_its_units(network, loaded, where, reading)
             if not quiet:
                 say(note)
+        refuse_existing(output, force=force)
         interrupted = False
         found: MinimumRank | MaximumRank
         try:

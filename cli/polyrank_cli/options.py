@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DomainChoice",
+    "ForceOption",
     "JsonOption",
     "LimitChoice",
     "LowRankChoice",
@@ -51,6 +52,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 PictureOption = Annotated[
     Path | None,
     typer.Option("--picture", metavar="FILE", help="Draw to a .png, .svg or .pdf file."),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace what is there, if polyrank wrote it.")
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")]
 

@@ -12,6 +12,7 @@ import typer
 from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
+    ForceOption,
     JsonOption,
     LowRankChoice,
     ManifoldChoice,
@@ -43,6 +44,7 @@ def restrict_command(
     chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -60,7 +62,7 @@ def restrict_command(
     if below is None and (chosen.low_rank is not None or chosen.ambient):
         raise typer.BadParameter("--low-rank and --ambient go with --below")
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         begun = time.perf_counter()

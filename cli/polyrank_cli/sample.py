@@ -14,6 +14,7 @@ import polyrank as pr
 from polyrank_cli.failures import REJECTED, UNDECIDED, refuse_existing, say, sentences
 from polyrank_cli.options import (
     DomainChoice,
+    ForceOption,
     JsonOption,
     NetworkArgument,
     PictureOption,
@@ -92,6 +93,7 @@ def sample_command(
     ] = False,
     picture: PictureOption = None,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -131,7 +133,7 @@ def sample_command(
     if per_point and output is None:
         raise typer.BadParameter("--per-point writes a table beside the estimate of -o/--output")
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)

@@ -15,6 +15,7 @@ import typer
 from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
+    ForceOption,
     JsonOption,
     ManifoldChoice,
     NetworkArgument,
@@ -80,6 +81,7 @@ def separate_command(
     ] = None,
     cloud: Annotated[ManifoldChoice, Only(_CLOUD)],
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -99,7 +101,7 @@ def separate_command(
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
-        refuse_existing(output)
+        refuse_existing(output, force=force)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
         with stage_line(quiet=quiet or as_json):

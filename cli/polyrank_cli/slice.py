@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import polyrank as pr
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say_interrupted, sentences
-from polyrank_cli.options import JsonOption, NetworkArgument, QuietOption, Reading
+from polyrank_cli.failures import (
+    INTERRUPTED,
+    UNDECIDED,
+    refuse_existing,
+    say_interrupted,
+    sentences,
+)
+from polyrank_cli.options import ForceOption, JsonOption, NetworkArgument, QuietOption, Reading
 
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
@@ -60,6 +66,7 @@ def slice_command(
         ),
     ] = None,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -94,6 +101,7 @@ def slice_command(
         check_inputs(data, loaded)
         chosen = chosen_points(data, numbers)
         domain = slice_through(chosen, extended=extended)
+        refuse_existing(output, force=force)
         try:
             with progress_line(quiet=quiet or as_json) as progress:
                 run = pr.enumerate_regions(

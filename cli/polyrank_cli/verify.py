@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, VIOLATED, say, sentences
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, VIOLATED, refuse_existing, say, sentences
 from polyrank_cli.options import (
     DomainChoice,
+    ForceOption,
     JsonOption,
     NetworkArgument,
     Only,
@@ -108,6 +109,7 @@ def verify_command(
         typer.Option(metavar="N", min=1, help="Threads. Default: all cores."),
     ] = None,
     reading: Reading,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -151,6 +153,7 @@ def verify_command(
     with sentences():
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
+        refuse_existing(output, force=force)
         if whole:
             asked_of = Asked(network, loaded, where, reading, jobs, output, proof)
             with stage_line(quiet=quiet or as_json):

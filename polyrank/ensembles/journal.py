@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from polyrank.errors import RunError
 from polyrank.regions.directory import disk_errors
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "remove_table"]
 
 _KEY = b"polyrank_ensemble"
 
@@ -158,3 +158,18 @@ class Journal:
 
 def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry) + "\n"
+
+
+def remove_table(path: Path) -> None:
+    """Remove a table and the journal of one that was left.
+
+    Raises
+    ------
+    RunError
+        If it is no ``.parquet`` file, or cannot be removed.
+    """
+    if path.suffix != ".parquet":
+        raise RunError(f"{path}: the table is written as .parquet")
+    with disk_errors(path):
+        for part in (path, path.with_name(path.name + ".rows")):
+            part.unlink(missing_ok=True)

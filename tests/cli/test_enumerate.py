@@ -71,7 +71,8 @@ def test_directory_and_summary(polyrank, plane, tmp_path):
     again = polyrank("enumerate", plane, "-o", out)
     assert again.status == 1
     assert again.err == (
-        f"polyrank: error: {out} exists already; name a new directory or remove that one\n"
+        f"polyrank: error: {out} exists already; name a new directory, or replace that one with "
+        "--force\n"
     )
 
     found = polyrank("summary", out)
