@@ -61,6 +61,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from polyrank.proof.distinct import Distinct
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import NotDecidedError, ProofRejectedError, segments
 from polyrank.proof.layers import Problem
@@ -270,17 +271,22 @@ def _opened(path: Path, network: Path | None, exact: bool) -> _Setting:
 def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) -> None:
     """Check every row by its own witness, and that no codeword is listed twice."""
     table = setting.table
-    seen: set[tuple[int, int]] = set()
-    with threadpool_limits(1):
+
+    def same(first: int, second: int) -> bool:
+        one, other = table.slice(first, 1), table.slice(second, 1)
+        return (one.code[0], one.zero[0]) == (other.code[0], other.zero[0])
+
+    with threadpool_limits(1), Distinct() as words:
         for first in range(0, table.count, _BLOCK):
             listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
-            for i, word in enumerate(zip(listed.code, listed.zero, strict=True)):
-                if word in seen:
-                    raise ProofRejectedError(f"row {first + i} repeats the codeword of another")
-                seen.add(word)
+            for code, zero in zip(listed.code, listed.zero, strict=True):
+                words.add(b"%x %x" % (code, zero))
             tell("rows", first + len(listed.code), table.count)
             if progress is not None:
                 progress(first + len(listed.code), table.count)
+        repeated = words.repeated(same)
+    if repeated is not None:
+        raise ProofRejectedError(f"row {repeated} repeats the codeword of another")
 
 
 def _replay_all(

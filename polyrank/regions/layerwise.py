@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.regions.parts import PARTS, Parts
 from polyrank.regions.schema import codeword_bytes, fixed_binary_rows, numbers
 
-__all__ = ["decompose"]
+__all__ = ["count_prefixes", "decompose"]
 
 _ROWS_BEFORE_MERGING = 1 << 20
 
@@ -68,6 +71,54 @@ def decompose(
         if rows >= max(rows_before_merging, merged.num_rows):
             merged, coming, rows = _merge([merged, *coming], ranks), [], 0
     return _merge([merged, *coming], ranks)
+
+
+def count_prefixes(
+    batches: Iterable[pa.RecordBatch], bits: int, rank: str
+) -> tuple[int, dict[int, int]]:
+    """The number of distinct prefixes of codewords, and how many have which rank.
+
+    Parameters
+    ----------
+    batches : iterable of RecordBatch
+        Columns ``codeword`` and the rank, a function of the prefix.
+    bits : int
+        Length of the prefix.
+    rank : str
+        Name of a rank column.
+
+    Notes
+    -----
+    As the table of :func:`decompose`, but in memory that does not grow: prefixes are divided into
+    parts by a hash, and each part is counted alone.
+    """
+    width = codeword_bytes(bits)
+    mask = _prefix_mask(bits, width)
+    weights = np.random.default_rng(7).integers(0, 1 << 64, size=width, dtype=np.uint64) | 1
+    total, histogram = 0, Counter[int]()
+    with Parts() as parts:
+        for batch in batches:
+            if batch.num_rows == 0:
+                continue
+            prefixes = fixed_binary_rows(batch.column("codeword"))[:, :width] & mask
+            starts = _run_starts(prefixes)
+            ranks = batch.column(rank).to_numpy()[starts].astype("<i2")
+            rows = np.hstack([prefixes[starts], ranks.view(np.uint8).reshape(-1, 2)])
+            number = ((prefixes[starts].astype(np.uint64) * weights).sum(axis=1) >> 56).astype(int)
+            order = np.argsort(number, kind="stable")
+            ends = np.searchsorted(number[order], np.arange(PARTS + 1))
+            for part, (a, b) in enumerate(pairwise(ends.tolist())):
+                if a < b:
+                    parts.append(part, rows[order[a:b]].tobytes())
+        for content in parts:
+            table = np.frombuffer(content, np.uint8).reshape(-1, width + 2)
+            keys = np.ascontiguousarray(table[:, :width]).view(f"V{width}").ravel()
+            _, first = np.unique(keys, return_index=True)
+            total += len(first)
+            own = np.ascontiguousarray(table[first, width:]).view("<i2").ravel()
+            values, counts = np.unique(own, return_counts=True)
+            histogram.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return total, dict(histogram)
 
 
 def _merge(tables: Sequence[pa.Table], ranks: Sequence[str]) -> pa.Table:

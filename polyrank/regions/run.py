@@ -17,7 +17,7 @@ from polyrank.errors import RunError
 from polyrank.network.rational import fmpq_from_float, to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.histogram import RankHistogram
-from polyrank.regions.layerwise import decompose
+from polyrank.regions.layerwise import count_prefixes, decompose
 from polyrank.regions.manifest import REGIONS_NAME, read_manifest, shard_files
 from polyrank.regions.schema import numbers, region_schema, unpack_bits
 from polyrank.stages import tell
@@ -355,6 +355,23 @@ class Run:
         prefix_bits = sum(self.network["bits"][:k])
         ranks = [f"rank_{j}" for j in range(1, k + 1)]
         return decompose(self._told(["codeword", *ranks]), prefix_bits, ranks)
+
+    def decomposition_counts(self, layer: int) -> tuple[int, dict[int, int]]:
+        """The number of regions of the decomposition by the first layers, and their ranks.
+
+        The length of the table of :meth:`at_layer` and the histogram of its last rank, in memory
+        that does not grow with either.
+
+        Raises
+        ------
+        RunError
+            If there is no such layer.
+        """
+        k = self._layer(layer)
+        bits = sum(self.network["bits"][:k])
+        if bits == self.bits:  # the prefix is the codeword
+            return self.count, self.rank_histogram(k)
+        return count_prefixes(self._told(["codeword", f"rank_{k}"]), bits, f"rank_{k}")
 
     def _told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The regions by row group, telling how many have been read."""

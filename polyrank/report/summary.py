@@ -176,7 +176,7 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
     rows: list[dict[str, Any]] = []
     for k in range(1, run.layers + 1):
         ranks = run.rank_histogram(k)
-        own, own_ranks = _own_regions(run, k)
+        own, own_ranks = run.decomposition_counts(k)
         rows.append(
             {
                 "layer": k,
@@ -191,15 +191,6 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
             }
         )
     return rows
-
-
-def _own_regions(run: Run, layer: int) -> tuple[int, dict[int, int]]:
-    """Number and rank histogram of the regions of the first layers."""
-    if sum(run.network["bits"][:layer]) == run.bits:
-        return run.count, run.rank_histogram(layer)  # the prefix is the codeword
-    table = run.at_layer(layer)
-    counts = table[f"rank_{layer}"].value_counts().to_pylist()
-    return table.num_rows, {int(c["values"]): int(c["counts"]) for c in counts}
 
 
 def _spelled(histogram: Mapping[int, int]) -> dict[str, int]:

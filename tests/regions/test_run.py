@@ -15,13 +15,15 @@ from flint import fmpq, fmpq_mat
 
 import polyrank as pr
 from polyrank.errors import RunError
+from polyrank.network.initialise import random_network
 from polyrank.network.normal_form import Network, affine_layer
 from polyrank.polyhedra import WholeSpace
 from polyrank.posed.chart import chart
 from polyrank.regions import manifest as manifest_module
+from polyrank.regions import parts as parts_module
 from polyrank.regions.layerwise import decompose
 from polyrank.regions.plan import Plan
-from polyrank.regions.run import open_run
+from polyrank.regions.run import Run, open_run
 from polyrank.regions.schema import region_schema, unpack_bits
 from tests.regions.fake import BITS, DIM, LAYERS, REGIONS, Sink, batch, manifest
 
@@ -439,3 +441,21 @@ def test_unpack_of_slices_and_nulls():
         [1, 0], [0, 0], [1, 1], [0, 1], [0, 1],
     ]  # fmt: skip
     assert unpack_bits(column.slice(0, 0), 2).shape == (0, 2)
+
+
+@pytest.mark.parametrize("waiting", [8, 1 << 16])
+def test_counts_of_prefixes_are_those_of_their_table(
+    monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    """In memory and by way of files, of prefixes that come back: as grouping them says."""
+    monkeypatch.setattr(parts_module, "_WAITING", waiting)
+    net = random_network([3, 9, 7, 2], seed=4)
+    run = pr.enumerate_regions(net, pr.Box(-1, 1))
+    order = np.random.default_rng(0).permutation(run.count)
+    shuffled = Run.in_memory(run.manifest, run.table.take(pa.array(order)))
+    for own in (run, shuffled):
+        for layer in (1, 2, 3):
+            table = own.at_layer(layer)
+            ranks = table[f"rank_{layer}"].to_pylist()
+            expected = (table.num_rows, {r: ranks.count(r) for r in set(ranks)})
+            assert own.decomposition_counts(layer) == expected
