@@ -27,13 +27,13 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 ================================  =====  ===========================================================
 :mod:`polyrank.proof.format`          70  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
-:mod:`polyrank.proof.layers`        142  exact rows and ranks on every region
+:mod:`polyrank.proof.layers`        147  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`         114  the claim of a step, of a leaf and its row of the table
 :mod:`polyrank.proof.replay`        244  the steps of a segment
 :mod:`polyrank.proof.tally`           44  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
 :mod:`polyrank.proof.stated`        117  the manifest says what was found
-:mod:`polyrank.proof.rounding`      354  many claims at once, with bounds of rounding errors; not
+:mod:`polyrank.proof.rounding`      376  many claims at once, with bounds of rounding errors; not
                                          used, and not to be trusted, with ``exact``
 ================================  =====  ===========================================================
 

@@ -65,6 +65,8 @@ class LayerRows:
         """A set of units as bits of the codeword, which only units with a hyperplane have."""
         if self.bits == self.units:
             return units
+        if not self.bits:
+            return 0
         return mask_of([units >> i & 1 for i in self.places])
 
 
@@ -137,7 +139,7 @@ class Region:
     """
 
     __slots__ = (
-        "_exact", "below", "bits", "code", "index", "layer", "layers",
+        "_exact", "_ranks", "below", "bits", "code", "index", "layer", "layers",
         "positive", "proved_rank", "zero", "zeros",
     )  # fmt: skip
 
@@ -146,6 +148,7 @@ class Region:
         self.positive, self.zero = positive, zero
         self.index = -1
         self._exact: list[list[int]] | None = None
+        self._ranks: tuple[int, ...] | None = () if below is None else None
         self.proved_rank: int | None = None
         if below is None:
             self.layer = self.code = self.zeros = self.bits = 0
@@ -206,7 +209,9 @@ class Region:
 
     def ranks(self) -> tuple[int, ...]:
         """The ranks through every layer below."""
-        return () if self.below is None else (*self.below.ranks(), self.rank)
+        if self._ranks is None:
+            self._ranks = (*(self.below.ranks() if self.below is not None else ()), self.rank)
+        return self._ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import fmpq
@@ -51,6 +51,7 @@ class _Weights:
 
     def __init__(self, layers: Layers, number: int) -> None:
         here = layers.layers[number]
+        self.units = here.units
         table = [[int(v) for v in row] for row in here.affine.tolist()]
         self.norm = max((sum(map(abs, row)) for row in table), default=0)
         self.shift = self.norm.bit_length()
@@ -289,6 +290,37 @@ class Rounding:
             )
             sure = np.where(numbers & 1, -value, value) > error * _MORE
         return np.asarray(sure & np.isfinite(value))
+
+    def signs(self, layer: int, region: Ints, points: Floats, errors: Floats) -> NDArray[np.int8]:
+        """The proved signs (n, units) of a layer's rows on a region at each of n points; else 0.
+
+        Parameters
+        ----------
+        region : (n,)
+            ``index`` of the region of each point.
+        points : (k + 1, n); errors : (n,)
+            As in :meth:`inside`.
+        """
+        place = len(self.problem.walls) + self.problem.layers.starts[layer]
+        starts, units = place + self.shifts[region, layer + 1], self.weights[layer].units
+        found = np.zeros((len(region), units), dtype=np.int8)
+        chunk = max(1, _PAIRS // units)
+        with np.errstate(all="ignore"):
+            for i in range(0, len(region), chunk):
+                part = slice(i, i + chunk)
+                first = int(starts[i])
+                at: Any = starts[part, None] + np.arange(units)
+                if (starts[part] == first).all():
+                    at = slice(first, first + units)
+                owned = points[:, part, None]
+                value = sum(row[at] * v for row, v in zip(self.values, owned, strict=True))
+                error = self.errors[at] + self.sizes[at] * ((len(points) + 4) * _ROUNDING)
+                error = error * np.abs(owned).max(axis=0, initial=0) + (
+                    (error + self.sizes[at]) * errors[part, None] + _LOST
+                )
+                sure = (np.abs(value) > error * _MORE) & np.isfinite(value)
+                found[part] = np.where(sure, np.sign(value), 0)
+        return found
 
     def prove(self, region: Ints, goals: Ints, rows: Ints, columns: Ints | None = None) -> Flags:
         """Which of m goals are proved to be ≥ 0, and not identically 0, by d rows each.

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -19,6 +20,7 @@ import pytest
 
 import polyrank as pr
 from tests.cli.processes import start
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
 
@@ -190,6 +192,7 @@ def test_verify_prints_what_is_decided(folder, begin, jobs):
         pytest.param(
             ["at", "n12.npz", "0,0,0,0,0,0,0,0,0,0,0,0.5", "--budget", "100000000"], marks=SLOW
         ),
+        pytest.param(["count", "flat.npz", "--box", "-1", "1"], marks=SLOW),
         pytest.param(["complex", "solid.npz", "--box", "-1", "1"], marks=SLOW),
         pytest.param(["slice", "wide.npz", "--points", "points.npy", "--extended"]),
         pytest.param(["separate", "n3.npz", "linked-tori:500"], marks=SLOW),
@@ -203,18 +206,41 @@ def test_other_verbs_leave_at_once(folder, begin, arguments):
     process = begin(*named, "--json")
     time.sleep(_AT_WORK)
     printed, messages = _pressed(process, signal.SIGINT)
-    if printed:  # slice shows what it found, as enumerate does
+    if printed:  # slice and count show what they found, as enumerate does
         assert json.loads(printed)["status"] == "interrupted"
     assert "interrupted" in messages
 
 
 @pytest.mark.slow
-def test_a_graph_leaves_at_once(folder, begin, tmp_path):
+@pytest.mark.parametrize("domain", [[], ["--box", "-1", "1"]], ids=["space", "box"])
+def test_a_graph_leaves_at_once(folder, begin, tmp_path, domain):
     out = tmp_path / "run"
-    process = begin("enumerate", folder / "flat.npz", "-o", out, "-q")
+    process = begin("enumerate", folder / "flat.npz", *domain, "-o", out, "-q")
     _wait_for_rows(process, out)
     _pressed(process, signal.SIGINT)
     process = begin("graph", out, "--network", folder / "flat.npz")
     time.sleep(_AT_WORK)
     if process.poll() is None:
         _pressed(process, signal.SIGINT)
+
+
+@pytest.mark.parametrize("status", [0, 5])
+def test_a_thread_that_is_left_to_itself_does_not_hold_the_process(status):
+    """What a long call of compiled code is after Ctrl-C; the process waits for it no longer."""
+    program = (
+        "import threading\n"
+        "from polyrank_cli.main import leave\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "print('said')\n"
+        f"leave({status})\n"
+    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, "said\n", "")
