@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,6 +21,7 @@ from polyrank_cli.convert import convert_command
 from polyrank_cli.count import count_command
 from polyrank_cli.ensemble import ensemble_command
 from polyrank_cli.enumerate import enumerate_command
+from polyrank_cli.failures import INTERRUPTED
 from polyrank_cli.graph import graph_command
 from polyrank_cli.homeomorphism import homeomorphism_command
 from polyrank_cli.homology import homology_command
@@ -37,7 +42,7 @@ from polyrank_cli.streams import keep_stdout_for_python
 from polyrank_cli.summary import summary_command
 from polyrank_cli.verify import verify_command
 
-__all__ = ["app", "main"]
+__all__ = ["app", "leave", "main"]
 
 app = typer.Typer(
     name="polyrank",
@@ -110,7 +115,28 @@ def main() -> None:
     # a batch system ends a job with SIGTERM: what was found is kept as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     keep_stdout_for_python()
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a verb began, or after its end
+        leave(INTERRUPTED)
+    except SystemExit as left:
+        leave(left.code)
+
+
+def leave(status: str | int | None) -> NoReturn:
+    """End the process with an exit status, also where compiled code is still at work.
+
+    After Ctrl-C a thread may be left inside one long call of the core
+    (:func:`polyrank.cells.interrupt.answered`): if Python were taken down in good order, what that
+    call reads would be freed under it.
+    """
+    others = [t for t in threading.enumerate() if t is not threading.current_thread()]
+    if others and not isinstance(status, str):
+        with suppress(OSError):  # the reader of our output may have gone
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status or 0)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

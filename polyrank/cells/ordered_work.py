@@ -9,6 +9,7 @@ alone, so that its order does not depend on how many threads there are or on who
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -27,6 +28,8 @@ R = TypeVar("R")
 
 #: How long the main thread sleeps at most before it looks for an interrupt and reports.
 _LOOK_SECONDS = 0.05
+#: How long threads may take to see that they are to stop; then they are left to themselves.
+_PATIENCE_SECONDS = 0.5
 
 
 class Node(Generic[T, R]):
@@ -116,7 +119,8 @@ class OrderedWork(Generic[T, R]):
         sink : callable
             Receives what is found, in order, in this thread.
         check : callable
-            Called between; an exception from it, or from the sink, ends the work.
+            Called between; an exception from it, or from the sink, ends the work. A thread that is
+            then inside a long call of the core is left to itself after a moment.
         """
         threads = [threading.Thread(target=self._thread, args=(w,), daemon=True) for w in workers]
         for thread in threads:
@@ -124,23 +128,32 @@ class OrderedWork(Generic[T, R]):
         try:
             while self._hand_on(sink):
                 check()
-        finally:
-            with self.changed:
-                self.stopped = True
-                self.changed.notify_all()
+        except BaseException:
+            self._stop()
+            until = time.monotonic() + _PATIENCE_SECONDS
             for thread in threads:
-                thread.join()
+                thread.join(max(0.0, until - time.monotonic()))
+            raise
+        self._stop()
+        for thread in threads:
+            thread.join()
         if self._error is not None:
             raise self._error
+
+    def _stop(self) -> None:
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
 
     def rest(self) -> list[R]:
         """What was found and not handed on when the work was ended, in order."""
         out: list[R] = []
-        node: Node[T, R] | None = self._first
-        while node is not None:
-            out.extend(node.found)
-            node.found.clear()
-            node = node.next
+        with self.changed:
+            node: Node[T, R] | None = self._first
+            while node is not None:
+                out.extend(node.found)
+                node.found.clear()
+                node = node.next
         return out
 
     def _hand_on(self, sink: Callable[[R], None]) -> bool:

@@ -275,3 +275,28 @@ def test_no_thread_at_all_is_refused() -> None:
     for verb in (pr.enumerate_regions, pr.count_regions, pr.estimate_run):
         with pytest.raises(ValueError, match="jobs is 0, expected a number of threads"):
             verb(net, pr.Box(-1, 1), jobs=0)
+
+
+def test_a_thread_inside_a_long_call_is_left_to_itself() -> None:
+    """Ctrl-C does not wait for a call of the core that does not return."""
+    inside, free, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Stuck:
+        def work(self, task: int, share: Share[int, int]) -> None:
+            share.found([task])
+            inside.set()
+            free.wait()
+            ended.set()
+
+    def check_after() -> None:
+        if inside.is_set():
+            raise KeyboardInterrupt
+
+    work: OrderedWork[int, int] = OrderedWork([1, 2])
+    handed: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        work.run([Stuck()], handed.append, check_after)
+    assert not ended.is_set()  # the call goes on: nobody waited for its end
+    assert handed + work.rest() == [1]
+    free.set()
+    assert ended.wait(60)

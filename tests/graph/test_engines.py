@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import fields
 from typing import Any
 
@@ -202,20 +201,3 @@ def test_an_unbounded_region_has_a_facet_at_infinity_nowhere() -> None:
     _sound(run, graph)
     assert graph.closure.facets == 2
     assert Regions(run, net, graph).crossing(0) == (fmpq(0),)
-
-
-def test_a_region_of_many_facets_is_left_at_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One region of a box in R^784 takes minutes: the walk is never in the main thread."""
-    walked: list[bool] = []
-    advance = making.Walk.advance
-
-    def noted(self: Any, begin: int, end: int) -> None:
-        walked.append(threading.current_thread() is threading.main_thread())
-        advance(self, begin, end)
-
-    monkeypatch.setattr(making.Walk, "advance", noted)
-    example = EXAMPLES[0]
-    run = pr.enumerate_regions(example.network, example.space.domain())
-    region_graph(run, example.network)
-    assert walked
-    assert not any(walked)
