@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import polyrank as pr
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays, pair_arrays
+from polyrank.network.forward import forward
 
 A, B, C = np.arange(6.0).reshape(3, 2), np.arange(12.0).reshape(4, 3), np.arange(4.0).reshape(1, 4)
 a, b, c = np.arange(3.0), np.arange(4.0), np.arange(1.0)
@@ -158,3 +160,14 @@ def test_two_heads_whose_sizes_fit_are_not_chained(names, apart):
         net(arrays)
     assert all(name.partition(".")[0] in str(caught.value) for name in apart.split(", "))
     assert net(arrays, part=",".join(names[:-1])).widths[-1] == 4
+
+
+def test_the_note_about_a_stated_output_is_true(tmp_path):
+    """A file that names the activation of its output only: the note does not deny it."""
+    path = tmp_path / "net.npz"
+    np.savez(path, W0=[[1.0]], b0=[0.0], W1=[[1.0]], b1=[-1.0], output_activation="relu")
+    network = pr.load(path)
+    believed, assumed = network.source["notes"]
+    assert believed.endswith("(output_activation: relu on the output): they are believed")
+    assert assumed == "the file stores no other activations: relu between the layers (the default)"
+    np.testing.assert_array_equal(forward(network, np.array([[0.5], [3.0]])), [[0.0], [2.0]])

@@ -85,7 +85,7 @@ def layer_activations(
             "or one for each but the last"
         )
     if inner is None:
-        hidden, said = hidden_activations(options, layers - 1, closed=closed)
+        hidden, said = hidden_activations(options, layers - 1, closed=closed, output_known=True)
         notes += [*beside, *said]
     else:
         found = [_believed(name, stated, where) for name in inner]
@@ -157,7 +157,11 @@ def _spread(act: Activation, hidden: int, closed: Mapping[int, str]) -> list[Act
 
 
 def hidden_activations(
-    options: LoadOptions, hidden: int, *, closed: Mapping[int, str] = _NOTHING_CLOSED
+    options: LoadOptions,
+    hidden: int,
+    *,
+    closed: Mapping[int, str] = _NOTHING_CLOSED,
+    output_known: bool = False,
 ) -> tuple[list[Activation], list[str]]:
     """The activations of ``hidden`` hidden layers of a file that stores weights only.
 
@@ -169,6 +173,8 @@ def hidden_activations(
         Number of hidden layers.
     closed : mapping of int to str
         As :func:`layer_activations`.
+    output_known : bool
+        Whether the file names that of the output layer.
 
     Returns
     -------
@@ -205,10 +211,10 @@ def hidden_activations(
     used = [act for k, act in enumerate(chosen) if k not in closed]
     spoken = _spoken(used)
     said = "as asked" if asked else "the default"
-    note = (
-        f"the file stores no activations: {spoken or 'none'} between the layers ({said}), none on "
-        "the output"
-    )
+    between = f"{spoken or 'none'} between the layers ({said})"
+    note = f"the file stores no activations: {between}, none on the output"
+    if output_known:
+        note = f"the file stores no other activations: {between}"
     return chosen, [note, *closed.values()]
 
 

@@ -30,12 +30,16 @@ _STAGES = (
 _DECODER = frozenset({"decoder", "dec", "decode"})
 _RIVALS = frozenset(
     {"actor", "critic", "policy", "action", "value", "val", "pi", "vf", "qf", "q", "v", "k", "a",
-     "target",
-     "online", "advantage", "adv", "student", "teacher", "ema", "generator", "discriminator",
-     "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var", "logsigma", "key",
-     "query", "left", "right", "old", "new", "heads", "head", "baseline", "adversary", "aux",
-     "auxiliary", "cls", "class", "classifier", "classification", "reg", "regressor",
-     "regression", "box", "bbox"}
+     "target", "online", "advantage", "adv", "student", "teacher", "ema", "generator",
+     "discriminator", "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var",
+     "logsigma", "key", "query", "expert", "experts", "router", "left", "right", "old", "new",
+     "heads", "head", "baseline", "adversary", "aux", "auxiliary", "cls", "class", "classifier",
+     "classification", "reg", "regressor", "regression", "box", "bbox"}
+)  # fmt: skip
+# lists whose elements lie side by side
+_PARALLEL = frozenset(
+    {"heads", "experts", "members", "ensemble", "critics", "actors", "branches", "towers", "models",
+     "estimators", "agents", "policies"}
 )  # fmt: skip
 _BRANCHES = frozenset(
     {"skip", "shortcut", "residual", "downsample", "gate", "attn", "attention", "recurrent", "rnn",
@@ -86,6 +90,9 @@ def _families(keys: Sequence[str]) -> dict[str, list[str]]:
     """Layers without modules of their own, by the rival words or the stems of their names."""
     depth, paths = _rooted(keys)
     names = {key: path[depth] for key, path in zip(keys, paths, strict=True)}
+    holder = paths[0][depth - 1] if depth else ""
+    if set(words_of(holder)) & _PARALLEL and all(name.isdigit() for name in names.values()):
+        return {f"{holder}.{name}": [key] for key, name in names.items()}
     rivals = {key: _rivals(name) for key, name in names.items()}
     stems: dict[str, list[str]] = {}
     for key, name in names.items():

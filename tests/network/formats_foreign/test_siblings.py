@@ -108,6 +108,28 @@ def test_heads_are_not_chained(tmp_path, names, parts, form):
     same_function(pr.load(path, part=f"{first},{head}"), layers, "relu linear")
 
 
+@pytest.mark.parametrize("form", ["pt", "npz", "safetensors"])
+@pytest.mark.parametrize(
+    "names", ["heads.0 heads.1", "net.experts.0 net.experts.1", "critics.0 critics.1"]
+)
+def test_lists_of_heads_are_no_chain(tmp_path, names, form):
+    """Elements of a list that is called heads lie side by side, also where it stands alone."""
+    path = written(tmp_path / f"net.{form}", named(names, SQUARE[:2]))
+    first = names.split()[0]
+    with pytest.raises(FormatError, match=f"several sets of weights, {first}"):
+        pr.load(path)
+    same_function(pr.load(path, part=first), SQUARE[:1], "linear")
+    trunk = written(tmp_path / f"trunk.{form}", named(f"trunk.0 {names}", SQUARE[:3]))
+    with pytest.raises(FormatError, match="several sets of weights"):
+        pr.load(trunk)
+
+
+def test_experts_and_their_router(tmp_path):
+    path = written(tmp_path / "net.npz", named("experts.0 experts.1 router", SQUARE[:3]))
+    with pytest.raises(FormatError, match="several sets of weights, experts.0, experts.1, router"):
+        pr.load(path)
+
+
 @pytest.mark.parametrize(
     ("names", "widths"),
     [
