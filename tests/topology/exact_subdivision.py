@@ -25,11 +25,15 @@ class ExactCell:
     corners: frozenset[int]
     signs: tuple[int, ...]
     dimension: int
-    vertices: frozenset[Point]
+    points: tuple[Point, ...]
 
     @property
     def key(self) -> tuple[frozenset[int], tuple[int, ...]]:
         return self.corners, self.signs
+
+    @property
+    def vertices(self) -> frozenset[Point]:
+        return frozenset(self.points)
 
 
 def preactivations(network: Network, x: Point) -> list[list[fmpq]]:
@@ -48,103 +52,122 @@ def _sign(v: fmpq) -> int:
 
 
 class _Simplex:
-    """One simplex of M: barycentric points in, ambient points and signs out."""
+    """One simplex of M: barycentric points by number, with what vanishes there as a bit mask.
 
-    def __init__(self, network: Network, corners: list[int], points: list[Point]) -> None:
-        self.network, self.corners, self.points = network, corners, points
-        self.memo: dict[Point, tuple[int, ...]] = {}
+    Bit j < size: the j-th barycentric coordinate; bit size + i: the i-th unit with a hyperplane.
+    """
+
+    def __init__(self, network: Network, points: list[Point]) -> None:
+        self.network, self.points = network, points
+        self.size = len(points)
         self.units = [
             (k, i)
             for k, layer in enumerate(network.layers)
             for i in range(layer.units)
             if layer.has_hyperplane[i]
         ]
+        self.numbers: dict[tuple[tuple[int, int], ...], int] = {}
+        self.bary: list[Point] = []
+        self.ambient: list[Point] = []
+        self.values: list[list[fmpq]] = []
+        self.signs: list[tuple[int, ...]] = []
+        self.zeros: list[int] = []
 
-    def ambient(self, bary: Point) -> Point:
-        n = len(self.points[0])
-        return tuple(
+    def number(self, bary: Point) -> int:
+        key = tuple((int(v.p), int(v.q)) for v in bary)
+        if key in self.numbers:
+            return self.numbers[key]
+        at = tuple(
             sum((w * p[j] for w, p in zip(bary, self.points, strict=True)), fmpq(0))
-            for j in range(n)
+            for j in range(len(self.points[0]))
         )
+        z = preactivations(self.network, at)
+        values = [z[k][i] for k, i in self.units]
+        signs = tuple(map(_sign, values))
+        marks = [w == 0 for w in bary] + [s == 0 for s in signs]
+        self.zeros.append(sum(1 << i for i, zero in enumerate(marks) if zero))
+        self.bary.append(bary)
+        self.ambient.append(at)
+        self.values.append(values)
+        self.signs.append(signs)
+        self.numbers[key] = len(self.bary) - 1
+        return len(self.bary) - 1
 
-    def values(self, bary: Point) -> list[fmpq]:
-        z = preactivations(self.network, self.ambient(bary))
-        return [z[k][i] for k, i in self.units]
+    def between(self, u: int, v: int, unit: int) -> int:
+        """Where the unit vanishes on the edge from u to v."""
+        a, b = self.values[u][unit], self.values[v][unit]
+        t = a / (a - b)
+        pairs = zip(self.bary[u], self.bary[v], strict=True)
+        return self.number(tuple((1 - t) * x + t * y for x, y in pairs))
 
-    def signs(self, bary: Point) -> tuple[int, ...]:
-        if bary not in self.memo:
-            self.memo[bary] = tuple(_sign(v) for v in self.values(bary))
-        return self.memo[bary]
+    def edges(self, cell: list[int], cut: int) -> list[tuple[int, int]]:
+        seen = (1 << self.size + cut) - 1
+        tight = {v: self.zeros[v] & seen for v in cell}
+        return [
+            (u, v)
+            for u, v in combinations(cell, 2)
+            if all(w in (u, v) or tight[u] & tight[v] & ~tight[w] for w in cell)
+        ]
 
-    def tight(self, bary: Point, cut: int) -> frozenset[tuple[str, int]]:
-        walls = {("wall", j) for j, w in enumerate(bary) if w == 0}
-        units = {("unit", i) for i, s in enumerate(self.signs(bary)[:cut]) if s == 0}
-        return frozenset(walls | units)
+    def dimension(self, vertices: list[int]) -> int:
+        if len(vertices) < 3:
+            return len(vertices) - 1
+        return int(fmpq_mat([list(self.bary[v]) for v in vertices]).rank()) - 1
 
-
-def _middle(vertices: list[Point]) -> Point:
-    m = fmpq(1, len(vertices))
-    return tuple(m * sum((v[j] for v in vertices), fmpq(0)) for j in range(len(vertices[0])))
-
-
-def _dimension(vertices: list[Point]) -> int:
-    base = vertices[0]
-    rows = [[a - b for a, b in zip(v, base, strict=True)] for v in vertices[1:]]
-    return int(fmpq_mat(rows).rank()) if rows else 0
-
-
-def _edges(simplex: _Simplex, cell: list[Point], cut: int) -> list[tuple[Point, Point]]:
-    tight = {v: simplex.tight(v, cut) for v in cell}
-    return [
-        (u, v)
-        for u, v in combinations(cell, 2)
-        if all(w in (u, v) or not tight[u] & tight[v] <= tight[w] for w in cell)
-    ]
+    def faces(self, cell: list[int]) -> set[int]:
+        """All faces of a cell as masks over its list of vertices."""
+        everything = self.size + len(self.units)
+        facets = {
+            sum(1 << i for i, v in enumerate(cell) if self.zeros[v] >> c & 1)
+            for c in range(everything)
+        }
+        out, frontier = {(1 << len(cell)) - 1}, facets - {0}
+        while frontier:
+            out |= frontier
+            frontier = {f & g for f in frontier for g in facets} - out - {0}
+        return out
 
 
 def exact_cells(
     network: Network, corners: list[int], points: list[Point]
 ) -> dict[tuple[frozenset[int], tuple[int, ...]], ExactCell]:
     """All cells of one simplex, by (corners of the face of M, sign vector)."""
-    simplex = _Simplex(network, corners, points)
+    simplex = _Simplex(network, points)
     size = len(corners)
-    pieces: list[list[Point]] = [
-        [tuple(fmpq(int(i == j)) for j in range(size)) for i in range(size)]
+    pieces: list[list[int]] = [
+        [simplex.number(tuple(fmpq(int(i == j)) for j in range(size))) for i in range(size)]
     ]
     for unit in range(len(simplex.units)):
-        after: list[list[Point]] = []
+        after: list[list[int]] = []
         for cell in pieces:
-            value = {v: simplex.values(v)[unit] for v in cell}
-            above = [v for v in cell if value[v] > 0]
-            below = [v for v in cell if value[v] < 0]
+            above = [v for v in cell if simplex.signs[v][unit] > 0]
+            below = [v for v in cell if simplex.signs[v][unit] < 0]
             if not above or not below:
                 after.append(cell)
                 continue
-            on = [v for v in cell if value[v] == 0]
-            for u, v in _edges(simplex, cell, unit):
-                if value[u] * value[v] < 0:
-                    t = value[u] / (value[u] - value[v])
-                    on.append(tuple((1 - t) * a + t * b for a, b in zip(u, v, strict=True)))
+            on = [v for v in cell if simplex.signs[v][unit] == 0]
+            for u, v in simplex.edges(cell, unit):
+                if simplex.signs[u][unit] * simplex.signs[v][unit] < 0:
+                    on.append(simplex.between(u, v, unit))
             after += [above + on, below + on]
         pieces = after
     found: dict[tuple[frozenset[int], tuple[int, ...]], ExactCell] = {}
-    everything = len(simplex.units)
     for cell in pieces:
-        tight = {v: simplex.tight(v, everything) for v in cell}
-        faces = {frozenset(cell)}
-        frontier = {
-            frozenset(v for v in cell if c in tight[v]) for c in set().union(*tight.values())
-        }
-        frontier = {f for f in frontier if f}
-        while frontier:
-            faces |= frontier
-            frontier = {f & g for f in frontier for g in faces if f & g} - faces
-        for face in faces:
-            members = sorted(face, key=str)
-            inner = _middle(members)
-            carried = frozenset(c for c, w in zip(corners, inner, strict=True) if w != 0)
-            ambient = frozenset(simplex.ambient(v) for v in members)
-            made = ExactCell(carried, simplex.signs(inner), _dimension(members), ambient)
+        for face in simplex.faces(cell):
+            members = [v for i, v in enumerate(cell) if face >> i & 1]
+            # every unit and every coordinate has one sign, or is 0, at the vertices of a cell
+            columns = zip(*(simplex.signs[v] for v in members), strict=True)
+            reached = [set(column) - {0} for column in columns]
+            assert all(len(s) < 2 for s in reached)
+            signs = tuple(next(iter(s), 0) for s in reached)
+            zero = ~0
+            for v in members:
+                zero &= simplex.zeros[v]
+            carried = frozenset(c for j, c in enumerate(corners) if not zero >> j & 1)
+            if (carried, signs) in found:
+                continue
+            ambient = tuple(simplex.ambient[v] for v in members)
+            made = ExactCell(carried, signs, simplex.dimension(members), ambient)
             found[made.key] = made
     return found
 
