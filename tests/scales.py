@@ -7,6 +7,7 @@ hyperplanes meet where a rounding would tell them apart.
 
 ``python -m tests.scales ROOM COUNT [START]`` compares COUNT networks from seed START on with the
 independent answers of a room (see :data:`ROOMS`) and prints how many agree, differ or are refused.
+The room ``degenerate`` has magnitudes of every day, and coincidences instead.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ ROOMS = {
     "complex": "tests.complex.test_scales",
     "minrank": "tests.minrank.test_scales",
     "sampling": "tests.sampling.test_scales",
+    "topology": "tests.topology.test_scaled_meshes",
+    "proof": "tests.proof.test_scales",
+    "degenerate": "tests.test_degenerate",
 }
 
 _LARGEST = 500

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ __all__ = [
     "problems",
     "quantised",
     "realistic_network",
+    "rolled_problem",
     "scaled",
     "spaces",
 ]
@@ -35,7 +37,7 @@ _GAPS = [Fraction(g) * s for g in (1e-9, 1e-12, 1e-15) for s in (1, -1)]
 _GAPS += [Fraction(2) ** -52, -(Fraction(2) ** -53), Fraction(2) ** -200]
 _GAPS += [Fraction(1, 10**12), Fraction(-1, 10**15)]  # no float64
 _FACTORS = [Fraction(v) for v in (1, 2, 3, -1, -2)] + [Fraction(1, 2), Fraction(1, 3)]
-_SMALL = st.sampled_from([1, -1, 2, -2, 0, 3, -3])
+_SMALL = [1, -1, 2, -2, 0, 3, -3]
 _RECIPES = [
     *("fresh", "concurrent", "near", "copy", "parallel", "sum", "tilt"),
     *("fresh", "concurrent", "near", "fresh", "concurrent", "near", "zero", "dead"),
@@ -45,44 +47,73 @@ Array = NDArray[np.float64]
 _Row = tuple[list[Fraction], Fraction]
 
 
-@st.composite
-def _layers(
-    draw: st.DrawFn, inputs: int, units: int, *, bias_free: bool, first: bool, slopes: list[Slopes]
+class _Dice(Protocol):
+    """Where choices come from: hypothesis, which shrinks them, or a generator, which is fast."""
+
+    def pick(self, choices: Sequence[Any]) -> Any: ...
+
+    def integer(self, least: int, most: int) -> int: ...
+
+
+class _Drawn:
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def pick(self, choices: Sequence[Any]) -> Any:
+        return self._draw(st.sampled_from(choices))
+
+    def integer(self, least: int, most: int) -> int:
+        return self._draw(st.integers(least, most))
+
+
+class _Rolled:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def pick(self, choices: Sequence[Any]) -> Any:
+        return choices[int(self._rng.integers(len(choices)))]
+
+    def integer(self, least: int, most: int) -> int:
+        return int(self._rng.integers(least, most + 1))
+
+
+def _layer(
+    dice: _Dice, inputs: int, units: int, *, bias_free: bool, first: bool, slopes: list[Slopes]
 ) -> Layer:
-    point = [Fraction(draw(st.integers(-2, 2)), 2) for _ in range(inputs)]
+    point = [Fraction(dice.integer(-2, 2), 2) for _ in range(inputs)]
     rows: list[_Row] = []
     for _ in range(units):
-        recipe = draw(st.sampled_from(_RECIPES))
-        fresh = [Fraction(draw(_SMALL)) for _ in range(inputs)]
+        recipe = dice.pick(_RECIPES)
+        fresh = [Fraction(dice.pick(_SMALL)) for _ in range(inputs)]
         here = -sum((w * p for w, p in zip(fresh, point, strict=True)), Fraction(0))
-        row: _Row = (fresh, Fraction(draw(_SMALL)))
+        row: _Row = (fresh, Fraction(dice.pick(_SMALL)))
         if recipe in ("copy", "parallel") and rows:
-            weights, bias = draw(st.sampled_from(rows))
-            factor = draw(st.sampled_from(_FACTORS))
-            shift = Fraction(draw(_SMALL)) if recipe == "parallel" else Fraction(0)
+            weights, bias = dice.pick(rows)
+            factor = dice.pick(_FACTORS)
+            shift = Fraction(dice.pick(_SMALL)) if recipe == "parallel" else Fraction(0)
             row = ([factor * w for w in weights], factor * bias + shift)
         elif recipe == "tilt" and rows:
-            weights, bias = draw(st.sampled_from(rows))
-            at = draw(st.integers(0, inputs - 1))
-            gap = draw(st.sampled_from(_GAPS))
+            weights, bias = dice.pick(rows)
+            at = dice.integer(0, inputs - 1)
+            gap = dice.pick(_GAPS)
             row = ([w + gap if j == at else w for j, w in enumerate(weights)], bias)
         elif recipe == "sum" and len(rows) > 1:
-            (v, a), (w, b) = draw(st.sampled_from(rows)), draw(st.sampled_from(rows))
+            (v, a), (w, b) = dice.pick(rows), dice.pick(rows)
             row = ([x - y for x, y in zip(v, w, strict=True)], a - b)
         elif recipe == "concurrent":
             row = (fresh, here)
         elif recipe == "near":
-            row = (fresh, here + draw(st.sampled_from(_GAPS)))
+            row = (fresh, here + dice.pick(_GAPS))
         elif recipe == "zero":
-            row = ([Fraction(0)] * inputs, Fraction(draw(st.sampled_from([0, 0, 1, -1]))))
+            row = ([Fraction(0)] * inputs, Fraction(dice.pick([0, 0, 1, -1])))
         elif recipe == "dead" and not first:
-            row = ([-abs(w) for w in fresh], Fraction(-abs(draw(_SMALL))))
+            row = ([-abs(w) for w in fresh], Fraction(-abs(dice.pick(_SMALL))))
         rows.append(row)
     if bias_free:
         rows = [(weights, Fraction(0)) for weights, _ in rows]
-    powers = [draw(st.sampled_from([0, 0, 0, 0, 0, 0, 1, -3, 30, -60, 200, -200])) for _ in rows]
+    powers = [dice.pick([0, 0, 0, 0, 0, 0, 1, -3, 30, -60, 200, -200]) for _ in rows]
     scales = [Fraction(2) ** power for power in powers]
-    pairs = [draw(st.sampled_from(slopes)) for _ in rows]
+    pairs = [dice.pick(slopes) for _ in rows]
     return layer(
         [[s * w for w in weights] for s, (weights, _) in zip(scales, rows, strict=True)],
         [s * bias for s, (_, bias) in zip(scales, rows, strict=True)],
@@ -90,50 +121,51 @@ def _layers(
     )
 
 
+def _network(dice: _Dice, max_inputs: int, max_hidden: int, max_bits: int) -> Network:
+    n = dice.pick([v for v in (2, 3, 1, 4, 2, 3) if v <= max_inputs])
+    hidden = dice.pick([v for v in (2, 1, 3) if v <= max_hidden])
+    bias_free = dice.pick([False, False, True])
+    slopes = dice.pick([[RELU], [RELU], [RELU, LINEAR, ABS, LEAKY, (0, 0), (2, -1)]])
+    left, inputs, layers = max_bits, n, []
+    for k in range(hidden):
+        most = max(1, min(6, left - 2 * (hidden - 1 - k)))
+        units = dice.integer(min(3, most), most)
+        left -= units
+        layers.append(_layer(dice, inputs, units, bias_free=bias_free, first=k == 0, slopes=slopes))
+        inputs = units
+    outputs = dice.integer(0, 2)
+    if outputs:
+        layers.append(
+            _layer(dice, inputs, outputs, bias_free=bias_free, first=False, slopes=[LINEAR])
+        )
+    return Network(tuple(layers), "drawn")
+
+
+def _space(dice: _Dice, n: int) -> Space:
+    kind = dice.pick(["whole", "whole", "box", "box", "polytope"])
+    if kind == "box":
+        lower = [Fraction(dice.integer(-3, 1), dice.pick([1, 2, 3])) for _ in range(n)]
+        upper = [a + Fraction(dice.integer(1, 4), 2) for a in lower]
+        return box(lower, upper)
+    if kind == "polytope":
+        size = dice.integer(1, n + 2)
+        normals = [[dice.integer(-2, 2) for _ in range(n)] for _ in range(size)]
+        return polytope(*([*normal, dice.integer(1, 2)] for normal in normals))
+    return whole()
+
+
 @st.composite
 def degenerate_networks(
     draw: st.DrawFn, *, max_inputs: int = 4, max_hidden: int = 3, max_bits: int = 13
 ) -> Network:
     """A network of 1..max_inputs inputs, 1..max_hidden layers with bits, and an output layer."""
-    n = draw(st.sampled_from([v for v in (2, 3, 1, 4, 2, 3) if v <= max_inputs]))
-    hidden = draw(st.sampled_from([v for v in (2, 1, 3) if v <= max_hidden]))
-    bias_free = draw(st.sampled_from([False, False, True]))
-    slopes = draw(st.sampled_from([[RELU], [RELU], [RELU, LINEAR, ABS, LEAKY, (0, 0), (2, -1)]]))
-    left, inputs, layers = max_bits, n, []
-    for k in range(hidden):
-        most = max(1, min(6, left - 2 * (hidden - 1 - k)))
-        units = draw(st.integers(min(3, most), most))
-        left -= units
-        layers.append(
-            draw(_layers(inputs, units, bias_free=bias_free, first=k == 0, slopes=slopes))
-        )
-        inputs = units
-    outputs = draw(st.integers(0, 2))
-    if outputs:
-        layers.append(
-            draw(_layers(inputs, outputs, bias_free=bias_free, first=False, slopes=[LINEAR]))
-        )
-    return Network(tuple(layers), "drawn")
+    return _network(_Drawn(draw), max_inputs, max_hidden, max_bits)
 
 
 @st.composite
 def spaces(draw: st.DrawFn, n: int) -> Space:
     """R^n, a box (walls may touch hyperplanes), or a polytope around 0, bounded or not."""
-    kind = draw(st.sampled_from(["whole", "whole", "box", "box", "polytope"]))
-    if kind == "box":
-        lower = [
-            Fraction(draw(st.integers(-3, 1)), draw(st.sampled_from([1, 2, 3]))) for _ in range(n)
-        ]
-        upper = [a + Fraction(draw(st.integers(1, 4)), 2) for a in lower]
-        return box(lower, upper)
-    if kind == "polytope":
-        rows = draw(
-            st.lists(
-                st.tuples(*[st.integers(-2, 2)] * n, st.integers(1, 2)), min_size=1, max_size=n + 2
-            )
-        )
-        return polytope(*rows)
-    return whole()
+    return _space(_Drawn(draw), n)
 
 
 @st.composite
@@ -141,10 +173,16 @@ def problems(
     draw: st.DrawFn, *, max_inputs: int = 4, max_hidden: int = 3, max_bits: int = 13
 ) -> tuple[Network, Space]:
     """A degenerate network and a domain of its dimension."""
-    network = draw(
-        degenerate_networks(max_inputs=max_inputs, max_hidden=max_hidden, max_bits=max_bits)
-    )
-    return network, draw(spaces(network.input_dim))
+    network = _network(_Drawn(draw), max_inputs, max_hidden, max_bits)
+    return network, _space(_Drawn(draw), network.input_dim)
+
+
+def rolled_problem(
+    rng: np.random.Generator, *, max_inputs: int = 4, max_hidden: int = 3, max_bits: int = 13
+) -> tuple[Network, Space]:
+    """The same from a generator: for very many of them."""
+    network = _network(_Rolled(rng), max_inputs, max_hidden, max_bits)
+    return network, _space(_Rolled(rng), network.input_dim)
 
 
 # ---------------------------------------------------------------------------------------------

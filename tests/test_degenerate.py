@@ -15,7 +15,11 @@ import pytest
 from hypothesis import given, settings
 
 import polyrank as pr
+from polyrank.cells.vertices.search import root_of
 from polyrank.network.normal_form import Network
+from polyrank.posed.chart import chart
+from polyrank.posed.problem import Problem
+from tests.cells.exact_only import Plain, plain, regions_of, regions_without_floats
 from tests.checks import check_run, differences
 from tests.deletion_restriction import region_count
 from tests.examples import Space, box, layer, network, polytope, whole
@@ -23,12 +27,14 @@ from tests.families import Arrangement
 from tests.oracles import (
     Matrix,
     exact_layers,
+    leaves,
     regions_by_generators,
     regions_by_sign_vectors,
     regions_of_layers,
     restrict,
 )
-from tests.strategies import problems, realistic_network
+from tests.scales import count
+from tests.strategies import problems, realistic_network, rolled_problem
 
 KINDS = ["integer", "quantised", "pruned", "duplicated", "bias-free", "dead"]
 GAPS = [0.0, 1e-9, 1e-12, 1e-15, 2.0**-200]
@@ -46,6 +52,44 @@ def _agrees(net: Network, space: Space, **options: Any) -> None:
 @given(problems())
 def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:
     _agrees(*problem)
+
+
+def agrees(seed: int) -> str:
+    """Both engines, and now and then HiGHS and rationals alone, against the oracle.
+
+    ``python -m tests.scales degenerate 100000`` runs 10^5 random networks. Every seventh may be as
+    large as those of hypothesis.
+    """
+    rng = np.random.default_rng(seed)
+    size = {} if seed % 7 == 0 else {"max_inputs": 3, "max_hidden": 2, "max_bits": 6}
+    net, space = rolled_problem(rng, **size)
+    where = chart(space.domain(), net.input_dim)
+    expected: Plain = {
+        (leaf.bits, tuple(int(s == 0) for s in leaf.signs)): leaf.ranks
+        for leaf in leaves(exact_layers(net), net.input_dim, space.rows)
+    }
+    problem, bits = Problem.of(net, where), sum(net.bits)
+    engines = ["dictionary", *(["vertices"] if root_of(problem) is not None else [])]
+    for engine in (*engines, *(["highs"] if seed % 10 == 1 else [])):
+        found, result = regions_of(problem, engine=engine)
+        assert result.certified
+        assert plain(found, bits) == expected, engine
+    if seed % 10 == 6:
+        with pytest.MonkeyPatch.context() as patch:
+            assert plain(regions_without_floats(net, where, patch), bits) == expected
+    return f"{space.kind}, {len(engines)} engines"
+
+
+def test_networks_that_are_rolled() -> None:
+    outcomes = count(agrees, 0, 70)
+    assert "DIFFERENT" not in outcomes
+    assert len(outcomes) > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(5))
+def test_many_networks_that_are_rolled(block: int) -> None:
+    assert "DIFFERENT" not in count(agrees, 1000 + 400 * block, 400)
 
 
 @pytest.mark.long

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polyrank.network.normal_form import Network
-from tests.oracles import _idot, _rank, exact_layers, leaves, primitive
+from tests.oracles import Leaf, _idot, _rank, exact_layers, leaves, primitive
 
 Bits = tuple[int, ...]
 
@@ -17,9 +17,16 @@ def adjacent_pairs(net: Network, rows: Any) -> tuple[set[frozenset[Bits]], dict[
     generators of the one that lie in the other, so that its dimension is a rank.
     """
     n = net.input_dim
+    return pairs_of(list(leaves(exact_layers(net), n, rows)), n, rows)
+
+
+def pairs_of(
+    regions: list[Leaf], n: int, rows: Any
+) -> tuple[set[frozenset[Bits]], dict[Bits, int]]:
+    """:func:`adjacent_pairs` of regions that are known already."""
     walls = [primitive([*(-v for v in row[:-1]), row[-1]]) for row in rows]
     cells = []
-    for leaf in leaves(exact_layers(net), n, rows):
+    for leaf in regions:
         inequalities = [
             g if bit else tuple(-v for v in g)
             for bit, g in zip(leaf.bits, leaf.functionals, strict=True)

@@ -14,9 +14,9 @@ from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.posed.chart import chart
 from polyrank.posed.problem import Problem
-from tests.graph.brute_force import adjacent_pairs
+from tests.graph.brute_force import pairs_of
 from tests.graph.test_adjacency import _sound, _words
-from tests.oracles import regions_by_generators
+from tests.oracles import exact_layers, leaves
 from tests.scales import count, scaled_case
 
 
@@ -25,7 +25,8 @@ def agrees(seed: int) -> str:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 4))
     network, domain, rows = scaled_case(rng, n)
-    if len(regions_by_generators(network, rows)) > 40:
+    expected = list(leaves(exact_layers(network), n, rows))
+    if len(expected) > 40:
         return "too large for the oracle"
     engine = "dictionary"
     if seed % 2 and root_of(Problem.of(network, chart(domain, n))) is not None:
@@ -35,7 +36,7 @@ def agrees(seed: int) -> str:
     graph = region_graph(run, network)
     _sound(run, graph)
     words = _words(run)
-    pairs, walls = adjacent_pairs(network, rows)
+    pairs, walls = pairs_of(expected, n, rows)
     ends = zip(graph.source.tolist(), graph.target.tolist(), strict=True)
     assert {frozenset((words[a], words[b])) for a, b in ends} == pairs
     assert dict(zip(words, graph.wall_facets().tolist(), strict=True)) == walls

@@ -9,7 +9,7 @@ from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.result import MinimumRank
 from polyrank.network.normal_form import Network
 from tests.examples import Space
-from tests.oracles import bits_at, exact_layers, regions_by_generators
+from tests.oracles import bits_at, exact_layers, leaves
 
 Truth = dict[tuple[int, ...], int]
 """Rank through the last layer by codeword."""
@@ -17,8 +17,8 @@ Truth = dict[tuple[int, ...], int]
 
 def truth(network: Network, space: Space) -> Truth:
     """All regions by splitting cones over exact vertices; nothing of polyrank's search."""
-    found = regions_by_generators(network, space.rows)
-    return {bits: region.ranks[-1] for bits, region in found.items()}
+    found = leaves(exact_layers(network), network.input_dim, space.rows)
+    return {leaf.bits: leaf.ranks[-1] for leaf in found}
 
 
 def through(network: Network, layer: int) -> Network:
@@ -29,11 +29,20 @@ def agrees(network: Network, space: Space, layer: int, **options: Any) -> Minimu
     """minrank's answers, with and without a list, against the oracle."""
     regions = truth(through(network, layer), space)
     least = min(regions.values())
+    below = {0, least, least + 1, max(regions.values()) + 1}
+    return agrees_with(regions, network, space, layer, sorted(below), **options)
+
+
+def agrees_with(
+    regions: Truth, network: Network, space: Space, layer: int, lists: list[int], **options: Any
+) -> MinimumRank:
+    """minrank's answer, and its lists of the regions below some ranks, against known regions."""
+    least = min(regions.values())
     found = minimum_rank(network, space.domain(), layer=layer, **options)
     assert found.certified
     assert (found.lower, found.best.rank) == (least, least)
     check_region(network, space, layer, found.best, regions)
-    for below in sorted({0, least, least + 1, max(regions.values()) + 1}):
+    for below in lists:
         found = minimum_rank(network, space.domain(), layer=layer, below=below, **options)
         assert found.certified
         assert found.lower == found.best.rank == least

@@ -10,12 +10,11 @@ import pytest
 
 from tests.examples import Space
 from tests.minrank import agreement
-from tests.oracles import regions_by_generators
 from tests.scales import count, domain_rows, scaled_box, scaled_network
 
 
 def agrees(seed: int) -> str:
-    """Compare minrank, with and without a list, with full enumeration."""
+    """Compare minrank, with and without a list below some rank, with full enumeration."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 4))
     lower, upper = scaled_box(rng, n)
@@ -24,10 +23,13 @@ def agrees(seed: int) -> str:
     if rng.random() < 0.7:
         rows = domain_rows(lower, upper)
         space = Space("box", rows, tuple(lower), tuple(upper))
-    if len(regions_by_generators(network, space.rows)) > 60:
-        return "too large for the oracle"
     layer = int(rng.integers(1, len(network.layers) + 1))
-    found = agreement.agrees(network, space, layer)
+    regions = agreement.truth(agreement.through(network, layer), space)
+    if len(regions) > 60:
+        return "too large for the oracle"
+    least = min(regions.values())
+    below = int(rng.choice([0, least, least + 1, max(regions.values()) + 1]))
+    found = agreement.agrees_with(regions, network, space, layer, [below])
     return f"rank {found.best.rank}"
 
 
