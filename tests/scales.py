@@ -39,6 +39,7 @@ ROOMS = {
     "topology": "tests.topology.test_scaled_meshes",
     "proof": "tests.proof.test_scales",
     "degenerate": "tests.test_degenerate",
+    "threads": "tests.cells.test_stress",
 }
 
 _LARGEST = 500

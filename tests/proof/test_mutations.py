@@ -367,7 +367,7 @@ def alter_box_step(copy: Copy, dice: random.Random) -> None:
         numbers[dice.randrange(2 * count)] = dice.choice(numbers)
     elif kind == 3:
         numbers.insert(count, dice.randrange(40))
-        numbers.append(dice.randrange(18))
+        numbers.append(dice.randrange(16))
     elif kind == 4:
         unit = dice.randrange(8).to_bytes(2, "little")
     else:
@@ -660,9 +660,9 @@ SUBJECTS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     ),
     "highs": (random_network(17, 2, 5, 4, 1), pr.Box(-1, 1), {"engine": "highs", "cells": 4}),
     "first layers": (random_network(18, 2, 5, 4, 3, 1), None, {"through_layer": 2, "cells": 8}),
-    "many dimensions": (random_network(19, 18, 4, 3, 1), pr.Box(-1, 1), {"cells": 12}),
+    "many dimensions": (random_network(19, 16, 4, 3, 1), pr.Box(-1, 1), {"cells": 12}),
     "touching in many dimensions": (
-        random_network(20, 18, 4, 3, 1, integers=True),
+        random_network(20, 16, 4, 3, 1, integers=True),
         pr.Box(-1, 1),
         {"cells": 12},
     ),
