@@ -24,7 +24,7 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.hulls import Hull, box_pairs, outer_boxes, projected
+from polyrank.proof.hulls import Hull, across, box_pairs, dot, outer_boxes
 from polyrank.proof.manifold_file import exact_rows
 
 __all__ = ["Boundary", "Cells", "chart_of", "check_embedded", "read_cells", "turn"]
@@ -160,29 +160,35 @@ def _in_common_face(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     m = first.images.ncols()
     if len(near) != m:
         return False
-    one, other = (
-        dict(zip(h.vertices, map(tuple, h.images.tolist()), strict=True)) for h in (first, second)
+    (one, d), (other, e) = first.whole(), second.whole()
+    shared = [v for v in one if v in other]
+    if shared and len(shared) in (len(one), len(other)):
+        return False
+    w = across([one[v] for v in shared], near)
+    above, below = ({v: dot(w, p) for v, p in own.items()} for own in (one, other))
+    if not shared:
+        return min(above.values()) * e > max(below.values()) * d
+    level, same = above[shared[0]], below[shared[0]]
+    if any(above[v] != level for v in shared):
+        return False
+    if min(above.values()) < level or max(below.values()) > same:
+        return False
+    on_both = (
+        [v for v, x in above.items() if x == level],
+        [v for v, x in below.items() if x == same],
     )
-    common = [one[v] for v in one if v in other]
-    if len(common) in (len(one), len(other)):
-        return False
-    rows = fmpq_mat(len(common), m, [x for p in common for x in p])
-    w = projected(rows, fmpq_mat(m, 1, list(near)))
-    above, below = (first.images * w).entries(), (second.images * w).entries()
-    if not common:
-        return bool(min(above) > max(below))
-    level = (rows * w)[0, 0]
-    if min(above) < level or max(below) > level:
-        return False
-    on = [
-        [p for p, value in zip(own.values(), values, strict=True) if value == level]
-        for own, values in ((one, above), (other, below))
+    if len(on_both[0]) == len(on_both[1]) == len(shared):
+        return True
+    places = [
+        dict(zip(h.vertices, map(tuple, h.images.tolist()), strict=True)) for h in (first, second)
     ]
+    common = [places[0][v] for v in shared]
+    on = [[own[v] for v in chosen] for own, chosen in zip(places, on_both, strict=True)]
     ends = _segment(common)
     if ends is None:
         return False  # the common vertices are not on a line
-    shared = set(common)
-    if any(_between(*ends, p) for own in on for p in own if p not in shared):
+    known = set(common)
+    if any(_between(*ends, p) for own in on for p in own if p not in known):
         return False
     if any(len(own) == len(common) for own in on):
         return True

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.rational import fmpq_from_float
 
-__all__ = ["Hull", "box_pairs", "outer_boxes", "projected", "separates"]
+__all__ = ["Hull", "across", "box_pairs", "dot", "outer_boxes", "separates"]
 
 Floats = NDArray[np.float64]
 
@@ -64,8 +64,8 @@ def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     shared = [v for v in one if v in other]
     if shared and len(shared) in (len(one), len(other)):
         return False
-    w = _across([one[v] for v in shared], fmpq_mat(m, 1, list(near)))
-    above, below = ({v: _dot(w, p) for v, p in own.items()} for own in (one, other))
+    w = across([one[v] for v in shared], near)
+    above, below = ({v: dot(w, p) for v, p in own.items()} for own in (one, other))
     if not shared:
         return min(above.values()) * e > max(below.values()) * d
     level, same = above[shared[0]], below[shared[0]]
@@ -76,24 +76,26 @@ def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     )
 
 
-def _across(rows: Sequence[Sequence[int]], near: fmpq_mat) -> list[int]:
-    """A positive multiple of a vector projected across the differences of some points."""
-    w = [int(v) for v in near.numer_denom()[0].entries()]
+def across(rows: Sequence[Sequence[int]], near: Sequence[fmpq]) -> list[int]:
+    """A positive multiple of a vector without its components along the differences of points."""
+    column = fmpq_mat(len(near), 1, list(near))
+    w = [int(v) for v in column.numer_denom()[0].entries()]
     if len(rows) < 2:
         return w
     if len(rows) == 2:
         edge = [y - x for x, y in zip(*rows, strict=True)]
-        square, along = _dot(edge, edge), _dot(edge, w)
+        square, along = dot(edge, edge), dot(edge, w)
         return [square * x - along * y for x, y in zip(w, edge, strict=True)] if square else w
     points = fmpq_mat(len(rows), len(w), [v for row in rows for v in row])
-    return [int(v) for v in projected(points, near).numer_denom()[0].entries()]
+    return [int(v) for v in _projected(points, column).numer_denom()[0].entries()]
 
 
-def _dot(u: Sequence[int], v: Sequence[int]) -> int:
+def dot(u: Sequence[int], v: Sequence[int]) -> int:
+    """The scalar product of two rows of one length."""
     return sum(map(mul, u, v))
 
 
-def projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
+def _projected(rows: fmpq_mat, w: fmpq_mat) -> fmpq_mat:
     """A vector w, as a column, without its components along the differences of the rows."""
     if rows.nrows() < 2:
         return w

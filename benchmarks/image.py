@@ -1,0 +1,118 @@
+"""Images and certificates: processor seconds and memory of finding, writing and checking.
+
+Run from the checkout: ``python -m benchmarks.image [ROW ...]``. Every row runs in a process of its
+own, whose peak of memory is its own. The 3-3-3-3-2 networks on linked tori are those of
+``tests/image/data``.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+import polyrank as pr
+from polyrank.image.barcode import image
+from polyrank.image.certificate import save_certificate
+from polyrank.image.image_certificate import save_images
+from polyrank.image.separate import separate
+from polyrank.image.separation_certificate import save_separation
+from polyrank.network.normal_form import Network, relu_layer
+from polyrank.proof.image import check_image
+from polyrank.proof.one_to_one import check_one_to_one
+from polyrank.proof.separation import check_separation
+from polyrank.topology.manifold import Manifold
+from polyrank.topology.shapes import shape
+
+WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
+VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[..., object]]] = {
+    "homeomorphism": (pr.homeomorphism, save_certificate, check_one_to_one),
+    "image": (image, save_images, check_image),
+    "separate": (separate, save_separation, check_separation),
+}
+
+
+def tori(activation: str, m: int) -> tuple[Network, Manifold]:
+    network = pr.load(WEIGHTS / f"tori_{activation}.npz", activation=activation)
+    return network, shape(f"linked-tori:{m}")
+
+
+def wide() -> tuple[Network, Manifold]:
+    """A torus of 1,800 triangles through leaky layers 3-15-15."""
+    random = np.random.default_rng(0)
+    layers = [
+        relu_layer(random.normal(size=(b, a)), random.normal(size=b) / 3, slope=0.5)
+        for a, b in pairwise((3, 15, 15))
+    ]
+    return Network(tuple(layers)), shape("torus:30")
+
+
+def circle() -> tuple[Network, Manifold]:
+    """A circle of 4,096 edges through a random 2-32-32-2 network."""
+    random = np.random.default_rng(0)
+    widths = (2, 32, 32, 2)
+    weights = [random.standard_normal((b, a)) for a, b in pairwise(widths)]
+    biases = [random.standard_normal(b) / 2 for b in widths[1:]]
+    return Network.from_arrays(weights, biases), shape("circle:4096")
+
+
+ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
+    "tori-relu-homeomorphism": ("homeomorphism", lambda: tori("relu", 45), True),
+    "tori-relu-separate": ("separate", lambda: tori("relu", 45), True),
+    "tori-relu-image": ("image", lambda: tori("relu", 45), False),
+    "tori-abs-homeomorphism": ("homeomorphism", lambda: tori("abs", 45), True),
+    "tori-abs-separate": ("separate", lambda: tori("abs", 45), True),
+    "tori-abs-image": ("image", lambda: tori("abs", 45), False),
+    "tori-small-image": ("image", lambda: tori("relu", 12), True),
+    "torus-wide-homeomorphism": ("homeomorphism", wide, True),
+    "circle-homeomorphism": ("homeomorphism", circle, True),
+    "circle-image": ("image", circle, True),
+}
+
+
+def measure(name: str) -> None:
+    verb, case, certified = ROWS[name]
+    find, save, check = VERBS[verb]
+    network, manifold = case()
+    spent = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pr.save(network, root / "net.json")
+        network = pr.load(root / "net.json")
+        start = time.process_time()
+        found = find(network, manifold)
+        spent.append(time.process_time() - start)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        if certified:
+            start = time.process_time()
+            path = save(found, root / "c", network_file={"path": "../net.json"})
+            spent.append(time.process_time() - start)
+            start = time.process_time()
+            check(path)
+            spent.append(time.process_time() - start)
+            size = sum(f.stat().st_size for f in path.iterdir()) / 1e6
+            more = f"{spent[1]:.1f} | {spent[2]:.1f} | {size:.1f}"
+        else:
+            more = "- | - | -"
+    print(f"| {name} | {spent[0]:.1f} | {memory:.0f} | {more} |", flush=True)
+
+
+def main() -> None:
+    names = sys.argv[1:] or list(ROWS)
+    if len(names) == 1:
+        measure(names[0])
+        return
+    print("| case | find s | peak MB | write s | check s | MB on disk |\n|---|---|---|---|---|---|")
+    for name in names:
+        subprocess.run([sys.executable, "-m", "benchmarks.image", name], check=True)
+
+
+if __name__ == "__main__":
+    main()
