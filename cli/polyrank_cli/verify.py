@@ -120,8 +120,8 @@ def verify_command(
     domain instead; --monotone and --equal are proved on every region; --lipschitz and --difference
     ask for a number. -o keeps the answer for polyrank check, with --proof what proves it.
 
-    Exit status: 0 holds (or the number is proved), 5 violated, 3 unknown (the time limit, or an
-    unbounded domain), 1 error, 2 wrong usage, 130 interrupted.
+    Exit status: 0 holds (or the number is proved), 5 violated, 3 unknown (the time limit, or
+    exact linear programs in too many inputs), 1 error, 2 wrong usage, 130 interrupted.
     """
     # numpy and flint load here, which is more than --help may take
     from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415

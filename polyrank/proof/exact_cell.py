@@ -11,6 +11,7 @@ The steps are described in :mod:`polyrank.verification.exact_cell`; nothing of i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import gcd, lcm
@@ -28,6 +29,8 @@ from polyrank.proof.format import ProofRejectedError
 __all__ = ["ExactReplay", "contradiction", "fraction", "integers", "remainder"]
 
 Row = tuple[int, ...]
+#: Bounds of a coordinate; None: there is none.
+_Side = tuple[Fraction | None, Fraction | None]
 
 
 class ExactReplay:
@@ -47,18 +50,20 @@ class ExactReplay:
         self.strict = [self._input_row(row) for row in question.strict]
 
     def check(self, low: Sequence[float], high: Sequence[float], steps: Any, where: str) -> None:
-        """Accept the steps as a proof on the box.
+        """Accept the steps as a proof on the box, of which infinite bounds are none.
 
         Raises
         ------
         ProofRejectedError
             Naming the step that proves nothing.
         """
-        box = [(Fraction(a), Fraction(b)) for a, b in zip(low, high, strict=True)]
+        box = [(_finite(a), _finite(b)) for a, b in zip(low, high, strict=True)]
         rows = list(self.walls)
-        for l, (a, b) in enumerate(box):
-            for sign, bound in ((1, -a), (-1, b)):
-                row = [Fraction(0)] * self.k + [bound]
+        for l, sides in enumerate(box):
+            for sign, bound in zip((1, -1), sides, strict=True):
+                if bound is None:
+                    continue
+                row = [Fraction(0)] * self.k + [-sign * bound]
                 row[l] = Fraction(sign)
                 rows.append(integers(row))
         try:
@@ -71,7 +76,7 @@ class ExactReplay:
     def _replay(
         self,
         rows: list[Row],
-        box: Sequence[tuple[Fraction, Fraction]],
+        box: Sequence[_Side],
         steps: Iterator[tuple[int, Any]],
     ) -> None:
         # open cells: rows, layer (from 1), first undecided unit, signs of all layers
@@ -90,7 +95,7 @@ class ExactReplay:
                     case ["sign", int(i), 1 | -1 as s, proof] if i == unit < here.units:
                         goal = tuple(s * v for v in table[i])
                         if proof is None:
-                            if _least(goal, box) < 0:
+                            if (least := _least(goal, box)) is None or least < 0:
                                 raise ProofRejectedError(f"step {number}: not by the box")
                         elif not _proves(goal, rows, proof):
                             raise ProofRejectedError(f"step {number}: the rows do not prove it")
@@ -201,9 +206,20 @@ def integers(row: Sequence[Fraction]) -> Row:
     return tuple(v // common for v in whole) if common > 1 else tuple(whole)
 
 
-def _least(row: Row, box: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
-    ends = (a * (low if a > 0 else high) for a, (low, high) in zip(row[:-1], box, strict=True))
-    return sum(ends, Fraction(row[-1]))
+def _finite(value: float) -> Fraction | None:
+    return Fraction(value) if math.isfinite(value) else None
+
+
+def _least(row: Row, box: Sequence[_Side]) -> Fraction | None:
+    """The least value on the box; None: there is none."""
+    total = Fraction(row[-1])
+    for a, (low, high) in zip(row[:-1], box, strict=True):
+        end = low if a > 0 else high
+        if a and end is None:
+            return None
+        if a and end is not None:
+            total += a * end
+    return total
 
 
 def remainder(goal: Sequence[int], rows: Sequence[Row], proof: Any) -> list[int] | None:

@@ -76,6 +76,8 @@ def leaves_of(
                 across, upper_first = divmod(code - 2, 2)
                 if across >= len(low) or len(stack) > _DEEPEST:
                     raise ProofRejectedError(f"{where}: code {code} is none")
+                if not (np.isfinite(a[across]) and np.isfinite(b[across])):
+                    raise ProofRejectedError(f"{where}: a box without bounds is halved")
                 middle = 0.5 * (a[across] + b[across])
                 upper, lower = b.copy(), a.copy()
                 upper[across] = lower[across] = middle

@@ -211,8 +211,8 @@ def _check_question(
 ) -> None:
     """A question whose answer is no."""
     domain = question.domain
-    lower: Sequence[fmpq]
-    upper: Sequence[fmpq]
+    lower: Sequence[fmpq] | None = None
+    upper: Sequence[fmpq] | None = None
     plain = isinstance(domain, Box)
     system = domain.system(network.input_dim)
     k = system.k
@@ -225,13 +225,19 @@ def _check_question(
             if not contradiction(walls, stated["empty"], k):
                 raise ProofRejectedError(f"{where}: the domain is not shown to be empty")
             return
-        lower, upper = _proved_box(walls, stated["bounds"], k, where)
+        if stated["bounds"] or not k:
+            lower, upper = _proved_box(walls, stated["bounds"], k, where)
     low = np.array([float.fromhex(v) for v in stated["low"]])
     high = np.array([float.fromhex(v) for v in stated["high"]])
-    around = len(low) == len(high) == k and all(
-        Fraction(a) <= fraction(p) and fraction(q) <= Fraction(b)
-        for a, b, p, q in zip(low.tolist(), high.tolist(), lower, upper, strict=True)
-    )
+    whole = lower is None or upper is None
+    around = len(low) == len(high) == k
+    if lower is None or upper is None:
+        around = around and bool((low == -np.inf).all() and (high == np.inf).all())
+    else:
+        around = around and all(
+            Fraction(a) <= fraction(p) and fraction(q) <= Fraction(b)
+            for a, b, p, q in zip(low.tolist(), high.tolist(), lower, upper, strict=True)
+        )
     if not around:
         raise ProofRejectedError(f"{where}: the first box does not contain the domain")
     origin, basis = (None, None) if plain else (system.origin, system.basis)
@@ -242,7 +248,9 @@ def _check_question(
     lines = exact_steps(path / f"exact-{number}.jsonl.zst")
     tree = leaves_of(path / f"tree-{number}.bin.zst", question, low, high, where)
     for code, node, factors in tree:
-        a, b, _ = node
+        a, b, above = node
+        if whole and (code == CLOSED or above is not None):
+            raise ProofRejectedError(f"{where}: only exact steps prove something without a box")
         if code == CLOSED:
             counts.closed += 1
             leaves.add(node, factors)

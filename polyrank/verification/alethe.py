@@ -13,6 +13,7 @@ Sources: the Alethe specification (H. Barbosa et al.); B. Andreotti, H. Lachnitt
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,10 @@ class _Question:
             self.steps.step([], "resolution", [self.problem.violation[0].name, no])
             return
         low, high = ([float.fromhex(v) for v in self.stated[side]] for side in ("low", "high"))
+        if not all(map(math.isfinite, (*low, *high))):
+            raise UnsupportedError(
+                "the domain is unbounded; a question is exported on a bounded one"
+            )
         self._bound_root(low, high)
         # steps of the tree: the results of both halves of a node make that of the node
         waiting: dict[int, tuple[_Refuted, Node]] = {}

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
@@ -74,14 +74,17 @@ def bound_arrays(
     )
 
 
-def float_box(lower: tuple[fmpq, ...], upper: tuple[fmpq, ...]) -> tuple[Floats, Floats]:
-    """The smallest box with float64 bounds around a box.
+def float_box(frame: Frame) -> tuple[Floats, Floats]:
+    """The smallest box with float64 bounds around that of a frame; infinite without one.
 
     Raises
     ------
     UnsupportedError
         If a bound is beyond the range of float64.
     """
+    lower, upper = frame.lower, frame.upper
+    if lower is None or upper is None:
+        return np.full(frame.k, -np.inf), np.full(frame.k, np.inf)
     low = np.array([nearest_float(v) for v in lower], dtype=np.float64)
     high = np.array([nearest_float(v) for v in upper], dtype=np.float64)
     for l, (a, b) in enumerate(zip(lower, upper, strict=True)):

@@ -14,12 +14,14 @@ The steps of the proof, in preorder::
     ["leaf", [multipliers, ...]]      no disjunct meets the cell; the next cell follows
 
 Multipliers are ``[scale, constant, [row, ...], [value, ...]]`` over the rows of the cell: those of
-the frame, the 2d of the box (lower, upper for each coordinate), the splitting units in their order.
+the frame, those of the box (lower, upper for each coordinate, where it has that bound), the
+splitting units in their order.
 :mod:`polyrank.proof.exact_cell` says what they prove.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +46,8 @@ from polyrank.verification.frame import Frame, listed
 __all__ = ["ExactQuestion", "Refuted", "output_function"]
 
 Rows = list[tuple[int, ...]]
+#: Bounds of a coordinate; None: there is none.
+_Side = tuple[fmpq | None, fmpq | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +88,14 @@ class ExactQuestion:
     ) -> Refuted | fmpq_mat:
         """The proof that no point of the box answers the question, or a point (d, 1) that does.
 
+        An infinite bound is none, and has no row.
+
         Raises
         ------
         OutOfTimeError
             See :func:`polyrank.lp.deadline.time_limit`; also once ``stopped``.
         """
-        box = [(fmpq_from_float(a), fmpq_from_float(b)) for a, b in zip(low, high, strict=True)]
+        box = [(_finite(a), _finite(b)) for a, b in zip(low, high, strict=True)]
         rows = [*self._walls, *_box_rows(box)]
         steps: list[Any] = []
         found = minimise(Cell.from_rows(rows, self._d), (0,) * (self._d + 1), vertex=False)
@@ -115,7 +121,7 @@ class ExactQuestion:
     def _work(
         self,
         cell: _Open,
-        box: Sequence[tuple[fmpq, fmpq]],
+        box: Sequence[_Side],
         steps: list[Any],
         stack: list[_Open],
     ) -> fmpq_mat | None:
@@ -232,24 +238,32 @@ def _verified(rows: Rows, objective: Row, proof: Multipliers) -> None:
         raise UncertifiedError("an exact certificate failed its own check")
 
 
-def _box_rows(box: Sequence[tuple[fmpq, fmpq]]) -> Rows:
+def _finite(value: float) -> fmpq | None:
+    return fmpq_from_float(value) if math.isfinite(value) else None
+
+
+def _box_rows(box: Sequence[_Side]) -> Rows:
     d = len(box)
     rows: Rows = []
-    for l, (low, high) in enumerate(box):
-        unit = [fmpq(0)] * d
-        unit[l] = fmpq(1)
-        rows.append(integer_row([*unit, -low]))
-        unit[l] = fmpq(-1)
-        rows.append(integer_row([*unit, high]))
+    for l, sides in enumerate(box):
+        for sign, end in zip((1, -1), sides, strict=True):
+            if end is not None:
+                unit = [fmpq(0)] * d
+                unit[l] = fmpq(sign)
+                rows.append(integer_row([*unit, -sign * end]))
     return rows
 
 
-def _sign_on_box(row: Row, box: Sequence[tuple[fmpq, fmpq]]) -> int:
+def _sign_on_box(row: Row, box: Sequence[_Side]) -> int:
     """1 or −1 if the function is ≥ 0 or ≤ 0 on the box, else 0."""
-    least = most = fmpq(row[-1])
-    for a, (low, high) in zip(row[:-1], box, strict=True):
-        if a > 0:
-            least, most = least + a * low, most + a * high
-        elif a < 0:
-            least, most = least + a * high, most + a * low
-    return 1 if least >= 0 else -1 if most <= 0 else 0
+    least: fmpq | None = fmpq(row[-1])
+    most = least
+    for a, sides in zip(row[:-1], box, strict=True):
+        if a == 0:
+            continue
+        low, high = sides if a > 0 else sides[::-1]
+        least = None if least is None or low is None else least + a * low
+        most = None if most is None or high is None else most + a * high
+    if least is not None and least >= 0:
+        return 1
+    return -1 if most is not None and most <= 0 else 0

@@ -3,7 +3,8 @@
 The core bisects the bounding box of the domain (:mod:`polyrank.verification.bisection`); threads
 share its boxes. Points that floating point takes for violations are decided by the exact forward
 pass, boxes that bounds do not decide by exact linear programs
-(:mod:`polyrank.verification.exact_cell`).
+(:mod:`polyrank.verification.exact_cell`). An unbounded domain is one such box: its cells are exact
+linear programs from the start, which decide along the directions of recession as well.
 """
 
 from __future__ import annotations
@@ -205,12 +206,12 @@ def answer(
     log: Callable[[bytes, list[list[Any]]], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
-    """Answer a question in a bounded frame of its domain.
+    """Answer a question in a frame of its domain.
 
     Parameters
     ----------
     root : pair of (d,) arrays
-        A box around that of the frame.
+        A box around that of the frame; infinite where the domain is unbounded.
     jobs : int
         Threads. The tree, and so the proof, does not depend on them; which of several violations
         is found does.
@@ -266,6 +267,20 @@ def answer(
     if not question.disjuncts:
         if log is not None:
             log(b"\0\0", [])  # a closed leaf
+        return ended(complete=True)
+    if frame.lower is None:  # there is no box to halve: the domain is one exact leaf
+        boxes = 1
+        taken = Taken(b"", np.stack(root)[None], np.zeros((0, frame.k)))
+        try:
+            with interrupt:
+                proofs = state.examine(taken, lambda: interrupt.pressed)
+        except _FoundError:
+            return ended(complete=True)
+        except OutOfTimeError:
+            interrupt.check()
+            return ended(complete=False)
+        if log is not None and proofs:
+            log(b"\1\0", proofs)
         return ended(complete=True)
     arrays = bound_arrays(network, frame, question.disjuncts)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import RunError
-from polyrank.lp.deadline import time_limit
+from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import Specification, violation_of, within
@@ -25,6 +25,8 @@ from polyrank.verification.question import Progress, answer
 from polyrank.verification.store import VerdictStore, tree_of
 
 __all__ = ["Verdict", "Verification", "VerificationInterrupted", "verify"]
+
+_OUT_OF_TIME = "the time limit was reached"
 
 Verdict = Literal["holds", "violated", "unknown"]
 
@@ -222,7 +224,11 @@ def verify(
         with time_limit(seconds):
             for number, question in enumerate(specification.questions):
                 described = question.domain.describe()
-                where = frame(question.domain, network.input_dim)
+                try:
+                    where = frame(question.domain, network.input_dim)
+                except OutOfTimeError:
+                    reports.append(QuestionReport(described, "open", note=_OUT_OF_TIME))
+                    continue
                 if isinstance(where, Empty):
                     note = emptiness_message(
                         question.domain.system(network.input_dim), where.multipliers
@@ -231,10 +237,7 @@ def verify(
                     if store is not None:
                         store.empty(number, listed(where.multipliers))
                     continue
-                if where.lower is None or where.upper is None:
-                    reports.append(QuestionReport(described, "open", note="unbounded"))
-                    continue
-                root = float_box(where.lower, where.upper)
+                root = float_box(where)
                 if store is not None:
                     store.root(number, *root, where.bounds)
                 with tree_of(store, number) as log:
@@ -257,8 +260,13 @@ def verify(
                     x = ambient(where, near)
                     found = counterexample(network, specification, x, file)
                 elif not got.complete:
-                    note = "the time limit was reached"
-                    if got.given_up:
+                    note = _OUT_OF_TIME
+                    if got.given_up and where.lower is None:
+                        note = (
+                            "the domain is unbounded, which needs exact linear programs, which are "
+                            f"not tried with {where.k} inputs"
+                        )
+                    elif got.given_up:
                         note = (
                             f"{got.given_up} boxes are open that need exact linear programs, which "
                             f"are not tried with {where.k} inputs"

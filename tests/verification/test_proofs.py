@@ -323,20 +323,23 @@ def test_an_exact_point_stands_the_forward_pass(folded, monkeypatch):
 
 
 def test_unknown_is_not_decided(deep, tmp_path):
-    pr.verify(deep, output_bounds(deep, pr.WholeSpace(), upper=1), out=tmp_path / "run", proof=True)
+    bounded = output_bounds(deep, pr.Box(-1, 1), upper=1)
+    pr.verify(deep, bounded, out=tmp_path / "run", proof=True, seconds=0)
     assert check_verdict(tmp_path / "run").doubt == "the verdict is unknown"
 
 
 def test_each_question_keeps_its_own_box(folded, tmp_path):
-    """The first domain is unbounded and has no box; the second one is decided in its own."""
-    above = ((OutputRow(((0, fmpq(-1)),), fmpq(-9)),),)
+    """The first domain is unbounded and is one exact leaf; the second one has its own box."""
+    above = ((OutputRow(((1, fmpq(-1)),), fmpq(-9)),),)
     domains = [pr.WholeSpace(), pr.Box(0, 1)]
-    either = specification_of("y0 < 9", 2, 2, tuple(Question(d, above) for d in domains))
-    assert pr.verify(folded, either, out=tmp_path / "run").verdict == "unknown"
-    first, second = json.loads((tmp_path / "run" / "verdict.json").read_text())["questions"]
-    assert (first["answer"], "low" in first) == ("open", False)
+    either = specification_of("y1 < 9", 2, 2, tuple(Question(d, above) for d in domains))
+    out = tmp_path / "run"
+    assert pr.verify(folded, either, out=out, proof=True).verdict == "holds"
+    first, second = json.loads((out / "verdict.json").read_text())["questions"]
+    assert (first["exact"], first["low"], first["bounds"]) == (1, ["-inf"] * 2, [])
     assert (second["answer"], second["low"]) == ("no", [(0.0).hex()] * 2)
     assert second["high"] == [(1.0).hex()] * 2
+    assert check_verdict(out).verdict == "holds"
 
 
 def test_a_proof_needs_a_directory(deep):
