@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from polyrank.regions.run import Run
 from polyrank.regions.schema import numbers
 from polyrank.sampling.codewords import restricted_network
 from polyrank.sampling.estimate import Estimate
+from polyrank.stages import tell
 
 __all__ = ["Contradiction", "CrossCheck", "RunCheck"]
 
@@ -38,6 +40,26 @@ class Contradiction:
     reason: str
     codeword: str
     point: tuple[str, ...]
+
+
+#: Most regions of which exact volumes are computed.
+_VOLUMES = 5000
+
+
+@dataclass(slots=True)
+class _Table:
+    """What one pass over a run leaves: counts of all rows, and the rows of some codewords."""
+
+    count: int
+    histograms: list[Counter[int]]
+    rows: dict[bytes, int]
+    ranks: dict[bytes, NDArray[Any]]
+    parts: list[list[NDArray[Any]]]
+
+    @property
+    def columns(self) -> list[NDArray[Any]]:
+        """The ranks of all rows by layer, of a run of few regions."""
+        return [np.concatenate(parts) for parts in self.parts]
 
 
 @dataclass(slots=True)
@@ -61,10 +83,7 @@ class RunCheck:
     chart: Chart = field(init=False)
     sampled: Network = field(init=False)
     contradictions: list[Contradiction] = field(default_factory=list, init=False)
-    unlisted: int = field(default=0, init=False)
-    hit: NDArray[np.bool_] = field(init=False)
-    _row: dict[bytes, int] = field(init=False)
-    _points: dict[bytes, tuple[str, ...]] = field(default_factory=dict, init=False)
+    _points: dict[bytes, NDArray[np.float64]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         chart_of_run(self.run, self.network)  # refuses another network
@@ -74,12 +93,6 @@ class RunCheck:
             self.network.layers[: self.run.layers], self.network.name, self.network.source
         )
         self.sampled = restricted_network(first, chart.origin, chart.basis)
-        width = (self.run.bits + 7) // 8
-        self._row = {}
-        for batch in self.run.batches(["codeword"]):
-            for word in batch.column("codeword"):
-                self._row[word.as_py()[:width]] = len(self._row)
-        self.hit = np.zeros(len(self._row), dtype=bool)
 
     def same_domain(self, domain: Domain) -> None:
         """Refuse a domain that is not the run's.
@@ -100,15 +113,8 @@ class RunCheck:
             )
 
     def __call__(self, word: bytes, point: NDArray[np.float64]) -> None:
-        """A new codeword and its first point."""
-        row = self._row.get(word)
-        if row is not None:
-            self.hit[row] = True
-            self._points[word] = tuple(str(fmpq_from_float(v)) for v in point.tolist())
-            return
-        self.unlisted += 1
-        if self.run.certified:
-            self._contradict("the run does not list this codeword", word, point.tolist())
+        """A new codeword and its first point; it is looked for by :meth:`finish`."""
+        self._points[word] = point.copy()
 
     def _contradict(self, reason: str, word: bytes, point: Sequence[float]) -> None:
         spelled = tuple(str(fmpq_from_float(v)) for v in point)
@@ -119,7 +125,7 @@ class RunCheck:
         return "".join(str(int(v)) for v in bits)
 
     def finish(
-        self, estimate: Estimate, *, m: int | None = None, volumes: int = 5000
+        self, estimate: Estimate, *, m: int | None = None, volumes: int = _VOLUMES
     ) -> CrossCheck:
         """Compare ranks, rank histograms and, for a small bounded run, exact volumes.
 
@@ -132,48 +138,40 @@ class RunCheck:
             Exact volumes are computed for dimension ≤ 4 and at most this many regions.
         """
         layers = self.run.layers
-        names = [f"rank_{k}" for k in range(1, layers + 1)]
-        listed = np.concatenate(
-            [
-                np.array([numbers(batch.column(name)) for name in names]).T.reshape(-1, layers)
-                for batch in self.run.batches(names)
-            ]
-            or [np.zeros((0, layers), np.int16)]
-        )
-        for word, low, high in zip(
-            estimate.packed, estimate.ranks.lower, estimate.ranks.upper, strict=True
-        ):
-            row = self._row.get(word.tobytes())
-            if row is None:
-                continue
-            stated = listed[row]
-            if ((stated < low) | (stated > high)).any():
-                key = word.tobytes()
-                reason = f"the run states ranks {stated.tolist()}, proved are {low.tolist()}"
-                # a codeword of points on hyperplanes alone has no point inside its region
-                point = self._points.get(key, ())
-                self.contradictions.append(Contradiction(reason, self._text(key), point))
         measure = self._volumes(volumes)
         total = None if measure is None else sum(measure, fmpq(0))
         embedding = self.chart.k if m is None else m
+        table = self._read(estimate, keep=measure is not None)
+        for word, point in self._points.items():
+            if word not in table.ranks and self.run.certified:
+                self._contradict("the run does not list this codeword", word, point.tolist())
+        for word, low, high in zip(
+            estimate.packed, estimate.ranks.lower, estimate.ranks.upper, strict=True
+        ):
+            key = word.tobytes()
+            stated = table.ranks.get(key)
+            if stated is not None and ((stated < low) | (stated > high)).any():
+                reason = f"the run states ranks {stated.tolist()}, proved are {low.tolist()}"
+                # a codeword of points on hyperplanes alone has no point inside its region
+                self._contradict(reason, key, self._points.get(key, np.zeros(0)).tolist())
+        seen = [ranks for word, ranks in table.ranks.items() if word in self._points]
         per_layer = []
         for k in range(layers):
-            column = listed[:, k]
-            low_rank = column < embedding
-            seen = column[self.hit]
-            certified_min = int(column.min()) if len(column) else None
-            sampled_min = int(seen.min()) if len(seen) else None
+            every, hit = table.histograms[k], Counter(int(ranks[k]) for ranks in seen)
+            low_rank = sum(n for rank, n in every.items() if rank < embedding)
             entry: dict[str, Any] = {
                 "layer": k + 1,
                 "low_rank_below": embedding,
-                "low_rank_regions": int(low_rank.sum()),
-                "low_rank_regions_missed": int((low_rank & ~self.hit).sum()),
-                "listed_min_rank": certified_min,
-                "sampled_min_rank": sampled_min,
-                "by_regions": _counts(column),
-                "by_samples": self._by_samples(estimate, column),
+                "low_rank_regions": low_rank,
+                "low_rank_regions_missed": low_rank
+                - sum(n for rank, n in hit.items() if rank < embedding),
+                "listed_min_rank": min(every, default=None),
+                "sampled_min_rank": min(hit, default=None),
+                "by_regions": {str(rank): every[rank] for rank in sorted(every)},
+                "by_samples": self._by_samples(estimate, table, k),
             }
             if measure is not None and total:
+                column = table.columns[k]
                 entry["by_volume"] = {
                     str(int(r)): nearest_float(
                         sum((measure[i] for i in np.flatnonzero(column == r)), fmpq(0)) / total
@@ -183,24 +181,49 @@ class RunCheck:
             per_layer.append(entry)
         missed = None
         if measure is not None and total:
-            missed = sum((measure[i] for i in np.flatnonzero(~self.hit)), fmpq(0)) / total
+            hit_rows = {table.rows[word] for word in self._points if word in table.rows}
+            volume = (v for i, v in enumerate(measure) if i not in hit_rows)
+            missed = sum(volume, fmpq(0)) / total
         return CrossCheck(
             certified_run=self.run.certified,
-            regions=len(self.hit),
-            hit=int(self.hit.sum()),
-            unlisted=self.unlisted,
+            regions=table.count,
+            hit=len(seen),
+            unlisted=sum(word not in table.ranks for word in self._points),
             volume_missed=missed,
             layers=tuple(per_layer),
             contradictions=tuple(self.contradictions),
         )
 
-    def _by_samples(self, estimate: Estimate, column: NDArray[Any]) -> dict[str, int]:
-        out: dict[int, int] = {}
+    def _read(self, estimate: Estimate, *, keep: bool) -> _Table:
+        """One pass over the run, of which what the sample met is kept, or the ranks of all."""
+        wanted = {word.tobytes() for word in estimate.packed} | set(self._points)
+        names = [f"rank_{k}" for k in range(1, self.run.layers + 1)]
+        width = (self.run.bits + 7) // 8
+        table = _Table(0, [Counter() for _ in names], {}, {}, [[] for _ in names])
+        for batch in self.run.batches(["codeword", *names]):
+            tell("rows of the run", table.count, self.run.count)
+            columns = [numbers(batch.column(name)) for name in names]
+            for histogram, parts, column in zip(
+                table.histograms, table.parts, columns, strict=True
+            ):
+                values, counts = np.unique(column, return_counts=True)
+                histogram.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+                if keep:
+                    parts.append(column)
+            for i, word in enumerate(batch.column("codeword").to_pylist()):
+                key = word[:width]
+                if key in wanted:
+                    table.rows[key] = table.count + i
+                    table.ranks[key] = np.array([column[i] for column in columns])
+            table.count += batch.num_rows
+        return table
+
+    def _by_samples(self, estimate: Estimate, table: _Table, k: int) -> dict[str, int]:
+        out: Counter[int] = Counter()
         for word, count in zip(estimate.packed, estimate.counts.tolist(), strict=True):
-            row = self._row.get(word.tobytes())
-            if row is not None:
-                rank = int(column[row])
-                out[rank] = out.get(rank, 0) + count
+            ranks = table.ranks.get(word.tobytes())
+            if ranks is not None:
+                out[int(ranks[k])] += count
         return {str(r): out[r] for r in sorted(out)}
 
     def _volumes(self, limit: int) -> list[fmpq] | None:
@@ -221,11 +244,6 @@ class RunCheck:
 def _short(domain: Domain) -> str:
     text = str(domain.describe())
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _counts(column: NDArray[Any]) -> dict[str, int]:
-    values, times = np.unique(column, return_counts=True)
-    return {str(int(v)): int(t) for v, t in zip(values, times, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
