@@ -3,7 +3,8 @@
 Run from the checkout: ``python -m benchmarks.acas [FOLDER]``; FOLDER holds the ONNX networks, the
 ``prop_*.vnnlib`` files and ``acasxu_instances.csv`` of VNN-COMP, which says which property applies
 to which network (default: the shared data). Times are processor seconds of this process, threads
-included; the networks are loaded and one property was verified before (warm).
+included; the networks are loaded and one property was verified before (warm). For properties 3 and
+4 the regions of the property's box are enumerated too, with the ranks of the whole network there.
 
 The published column is what the literature says (G. Katz et al., Reluplex, CAV 2017; S. Wang et
 al., ReluVal, USENIX Security 2018; the reports of VNN-COMP): property 1 holds, 2 is violated by
@@ -23,6 +24,7 @@ from pathlib import Path
 from statistics import median
 
 import polyrank as pr
+from polyrank.polyhedra.vnnlib import read_vnnlib
 from polyrank.proof.verdict import check_verdict
 
 HOLDS, VIOLATED = "holds", "violated"
@@ -61,6 +63,16 @@ def measured(network: pr.Network, file: Path, prop: Path, seconds: float, *, che
     }  # fmt: skip
 
 
+def ranks(network: pr.Network, prop: Path) -> str:
+    """Regions of the property's box, and how many have which rank."""
+    cpu = time.process_time()
+    run = pr.enumerate_regions(network, read_vnnlib(prop).cases[0])
+    spent = time.process_time() - cpu
+    assert run.certified
+    shown = ", ".join(f"{r}: {n:,}" for r, n in sorted(run.rank_histogram().items()))
+    return f"{run.count:,} ({shown}) in {spent:.2f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = Path(os.environ.get("POLYRANK_SHARED_DATA", "../shared/data")) / "acasxu_onnx"
@@ -76,9 +88,10 @@ def main() -> None:
     times: dict[int, list[float]] = {}
     networks: dict[str, pr.Network] = {}
     print(
-        "| network | property | verdict | published | s | boxes | proof bytes | check s | reruns |"
+        "| network | property | verdict | published | s | boxes | proof bytes | check s | reruns "
+        "| regions (by rank) and s |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, prop in listed:
         number = int(re.findall(r"\d+", prop)[0])
         file = given.folder / name
@@ -100,9 +113,11 @@ def main() -> None:
         reruns = "all violate" if row["rerun"] and all(row["rerun"].values()) else ""
         if row["rerun"] and not reruns:
             reruns = ", ".join(by for by, v in row["rerun"].items() if not v) + " do not"
+        listed_regions = ranks(networks[name], given.folder / prop) if number in {3, 4} else ""
         print(
             f"| {a}_{b} | {number} | {row['verdict']} | {known or '-'} | {row['cpu']:.3f} "
-            f"| {row['boxes']:,} | {row['bytes']:,} | {row['check']:.2f} | {reruns} |",
+            f"| {row['boxes']:,} | {row['bytes']:,} | {row['check']:.2f} | {reruns} "
+            f"| {listed_regions} |",
             flush=True,
         )
     for number, spent in sorted(times.items()):
