@@ -84,6 +84,21 @@ def test_examples(example: Example) -> None:
     _agree(example.network, example.space.domain())
 
 
+def test_a_multiple_of_a_redundant_row_is_none_where_that_row_is_not() -> None:
+    """Two units of one layer that are multiples of each other: where neither is redundant, one is
+    the facet, whatever was remembered of regions where both are redundant."""
+    net = Network.from_arrays(
+        [
+            [[0, -2, -2, -1], [2, -1, -2, 1], [0, 0, 1, 1], [1, 0, 0, 2]],
+            [[1, -1, 2, 1], [1, -1, 1, 2], [2, 0, -2, 0], [0, 1, -2, 2]],
+            [[-2, 1, -2, 2], [2, 0, -1, 0], [0, -2, 1, 1], [1, -2, 2, 0], [0, -2, 1, 2]],
+            [[2, -2, -2, -1, 0]],
+        ],
+        [[-2, -2, 0, 0], [0, 2, 0, 0], [0, 2, 1, 0, 0], [-2]],
+    )
+    _agree(net, pr.Box(-2, 2))
+
+
 @settings(max_examples=25)
 @given(problems(max_inputs=3, max_bits=8))
 def test_random_degenerate_networks(problem: tuple[Network, Space]) -> None:

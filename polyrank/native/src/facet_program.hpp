@@ -14,7 +14,8 @@ enum class Verdict { redundant, proportional, tight, violated, undecided };
 
 struct Outcome {
   Verdict verdict;
-  int other = -1;  // proportional: place of the row that it is a multiple of; tight: its basis slot
+  // proportional, or redundant like it: place of the row that it is a multiple of; tight: its basis slot
+  int other = -1;
 };
 
 inline constexpr int most_graph_pivots = 300, graph_bland_after = 30;
@@ -30,7 +31,7 @@ template <int D> void set_objective(Walk<D> &w, int row) {
 // A row that is a multiple of a basis row: of no facet if that is always there or redundant.
 template <int D> Outcome multiple_of(const Walk<D> &w, int slot) {
   const int b = w.lp.basis[slot];
-  if (w.cell.status[b] == Status::out) return {Verdict::redundant};
+  if (w.cell.status[b] == Status::out) return {Verdict::redundant, b};
   return {Verdict::proportional, b};
 }
 

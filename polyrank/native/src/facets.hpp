@@ -226,7 +226,8 @@ template <int D> bool settle_rows(Walk<D> &w, bool final, int layers) {
       if (alone) put_back(w, m);
       if (outcome.verdict == Verdict::redundant) {
         cell.status[m] = Status::out;
-        remember(w, row);
+        // a multiple of a row that is redundant here may carry a facet where that row does
+        if (outcome.other < cell.always) remember(w, row);
       } else if (outcome.verdict == Verdict::proportional) {
         take_apart(w, m, outcome.other);
       } else if (!final) {
