@@ -154,10 +154,15 @@ def _show(
                 "not decided" if true is None else str(true),
             ]
         )
-    header = ["layer", "maximal cells of A by dim", "samples in A", "components", "images"]
-    header += ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image"]
-    header += ["deficient outside", "H(image)"]
-    typer.echo(plain_table(header, table))
+    # two tables, each of which fits 100 columns
+    of_part = ["maximal cells of A by dim", "samples in A", "components", "images"]
+    typer.echo(
+        plain_table(
+            ["layer", *of_part, "deficient outside"], [[*row[:5], row[10]] for row in table]
+        )
+    )
+    of_groups = ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image", "H(image)"]
+    typer.echo(plain_table(["layer", *of_groups], [[row[0], *row[5:10], row[11]] for row in table]))
     for row in rows:
         if row.in_turn is not None and row.part.components:
             runs = [(str(h), len(list(same))) for h, same in groupby(row.in_turn)]

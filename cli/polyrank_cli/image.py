@@ -166,9 +166,10 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
         )
     what = "cells of the image by dim" if "overlay" in shown["ways"] else "simplices of the nerve"
     header = ["layer", what, "H(image), degrees 0, 1, ..."]
-    header += ["rank of the map from the row above", "kernel", "cokernel"]
+    header += ["map: rank", "kernel", "cokernel"]
     typer.echo(plain_table(header, rows))
     typer.echo("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
+    typer.echo("map: from the row above, in every degree")
     if any(level.get("by_contours") for level in shown["levels"]):
         typer.echo("the last image lies in a plane: its cells are its components and its holes")
         for level in shown["levels"]:
