@@ -149,5 +149,32 @@ def test_no_matrix_of_a_wide_box_is_made(
     assert (run.count, run.certified) == (2**5, True)
     for exact in (False, True):
         assert check(tmp_path / "run", exact=exact).complete
-    if not flat:
-        assert pr.at(network, centre, domain=pr.Box(lower, upper)).facets is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["zero columns", "twin pixels", "ragged", "nearly all fixed"])
+def test_strange_wide_boxes(tmp_path: Path, kind: str) -> None:
+    """Four independent rows whose hyperplanes meet near the centre: every sign vector is there."""
+    rng = np.random.default_rng(5)
+    weight, upper = rng.normal(size=(4, 784)), np.ones(784)
+    if kind == "zero columns":
+        weight[:, ::2] = 0.0
+    elif kind == "twin pixels":
+        weight[:, 1::2] = weight[:, ::2]
+    elif kind == "ragged":
+        weight *= 2.0 ** rng.integers(-60, 60, 784)
+    else:
+        upper[:700] = 0.0
+    bias = 1e-3 * np.abs(weight).max(axis=1) * rng.normal(size=4)
+    pr.save(Network((relu_layer(weight, bias),)), tmp_path / "net.npz")
+    network = pr.load(tmp_path / "net.npz", output_relu=True)
+    run = pr.enumerate_regions(
+        network,
+        pr.Box(-upper, upper),
+        out=tmp_path / "run",
+        proof=True,
+        network_file={"path": str(tmp_path / "net.npz"), "options": {"output_relu": True}},
+    )
+    assert (run.count, run.certified) == (2**4, True)
+    for exact in (False, True):
+        assert check(tmp_path / "run", exact=exact).complete
