@@ -188,6 +188,9 @@ class _Checker:
             raise ProofRejectedError("the facets do not have the classes that are compared")
         if len(self.classes) < 2 or list(self.layers) != sorted(set(self.layers)):
             raise ProofRejectedError("two classes and ascending layers are needed")
+        without = sum(label not in self.members for label in of_facet)
+        if stated["simplices_without_class"] != without:
+            raise ProofRejectedError(f"{without} simplices have none of the classes")
         if not self.layers or not 0 <= self.layers[0] <= self.layers[-1] <= len(network.layers):
             raise ProofRejectedError(f"there are no layers {list(self.layers)}")
         self.simplices = {
@@ -205,7 +208,10 @@ class _Checker:
             self.loops[label] = [closed(loop, parts, label) for loop in own["loops"]]
 
     def report(self, seconds: float) -> SeparationReport:
-        unverified = ["that layers are one-to-one on M or on R^n"]
+        unverified = [
+            "that layers are one-to-one on M or on R^n",
+            "approximate distances, linking numbers of cores, names, sizes of M",
+        ]
         if self.tally["linked"]:
             unverified.append("that the loops generate H_1 of the classes")
         doubt = f"{self.open:,} questions are not decided" if self.open else ""

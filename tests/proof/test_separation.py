@@ -247,6 +247,7 @@ def no_edge(stated: dict[str, Any]) -> None:
         ("hopf", None, lambda s: s.update(classes=[0, 2]), "do not have the classes"),
         ("hopf", None, lambda s: s.update(pairs=[]), "the pairs of classes"),
         ("hopf", None, lambda s: s.update(decided=False), "misstates"),
+        ("hopf", None, lambda s: s.update(simplices_without_class=1), "0 simplices have none"),
         ("hopf", None, lambda s: s["pairs"][0].update(first_layer_that_meets=2), "rows say 3"),
         ("hopf", None, margin(lambda m: m.update(least_margin="0")), "the least margin of class"),
         ("hopf", None, margin(lambda m: m.update(output=["0", "0"])), "is another one"),
