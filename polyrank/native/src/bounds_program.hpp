@@ -115,7 +115,7 @@ public:
     std::copy_n(open.inverse(f), t * square_, inverse_.data());
   }
   // A basis serves every part of the cell: the dual method starts at any.
-  static bool serves(bool) { return true; }
+  static constexpr bool sided = false;
 
   const double *x() const { return x_.data(); }
   const double *x_low() const { return nullptr; }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "cells.hpp"
 #include "constraints.hpp"
@@ -34,9 +35,9 @@ public:
       : cell(net, d),
         dim_(d),
         thin_(dim_),
-        x_(d, 0.0),
-        basis_(d, 0),
-        inverse_(d * dim_.square(), 0.0),
+        now_(dim_),
+        noted_(dim_),
+        kept_(dim_),
         slack_(cell.capacity, 0.0),
         rate_(cell.capacity, 0.0),
         reach_(cell.capacity, 0.0),
@@ -47,28 +48,38 @@ public:
 
   // What an open cell keeps of a vertex: numbers of rows, coordinates, entries of the inverse.
   static StateSize state_size(const Network &, std::int64_t d) { return {d, d, d * padded(d)}; }
-  void save(OpenCells &open, std::int64_t f) const {
-    std::copy_n(basis_.data(), basis_.size(), open.basis(f));
-    std::copy_n(x_.data(), x_.size(), open.x(f));
-    std::copy_n(inverse_.data(), inverse_.size(), open.inverse(f));
-  }
+  void save(OpenCells &open, std::int64_t f) const { write(now_, open, f); }
   void restore(OpenCells &open, std::int64_t f) {
-    std::copy_n(open.basis(f), basis_.size(), basis_.data());
-    std::copy_n(open.x(f), x_.size(), x_.data());
-    std::copy_n(open.inverse(f), inverse_.size(), inverse_.data());
+    std::copy_n(open.basis(f), now_.basis.size(), now_.basis.data());
+    std::copy_n(open.x(f), now_.x.size(), now_.x.data());
+    std::copy_n(open.inverse(f), now_.inverse.size(), now_.inverse.data());
   }
 
-  // Whether the vertex serves a part of the cell; `inside`: it belongs to it.
-  static bool serves(bool inside) { return inside; }
+  // The vertex serves only the part of the cell that it belongs to.
+  static constexpr bool sided = true;
+  // A second vertex, for the other part: `remember` notes the one of now (a test that starts without
+  // a vertex notes the last point before the one that it ends at), `keep` makes what was noted the
+  // second one. A vertex here may be a point that fewer rows hold.
+  void remember() {
+    has_noted_ = true;
+    std::copy_n(now_.basis.data(), now_.basis.size(), noted_.basis.data());
+    std::copy_n(now_.x.data(), now_.x.size(), noted_.x.data());
+    std::copy_n(now_.inverse.data(), now_.inverse.size(), noted_.inverse.data());
+  }
+  void keep() { std::swap(noted_, kept_); }
+  // What was noted, null where this test has noted nothing.
+  const double *remembered() const { return has_noted_ ? noted_.x.data() : nullptr; }
+  const double *kept() const { return kept_.x.data(); }
+  void save_kept(OpenCells &open, std::int64_t f) const { write(kept_, open, f); }
 
   // The vertex that the last program ended at, or the point that it had reached.
-  const double *x() const { return x_.data(); }
+  const double *x() const { return now_.x.data(); }
   // Its second doubles, null where it has none.
   const double *x_low() const { return in_two_ ? thin_.low() : nullptr; }
   // Whether rows of the cell hold the vertex.
   bool complete() const {
     for (int q = 0; q < dim_.size(); q++)
-      if (basis_[q] < 0) return false;
+      if (now_.basis[q] < 0) return false;
     return true;
   }
   // Rows that a log can name: the walls and the units.
@@ -78,7 +89,7 @@ public:
   // Row indices, or as much, that a step can have.
   static std::int64_t logged_indices(const Network &, std::int64_t d) { return d; }
   void log_miss(ProofLog &log, std::int64_t unit, int side) const {
-    log.miss(unit, side, basis_.data(), dim_.size());
+    log.miss(unit, side, now_.basis.data(), dim_.size());
   }
 
   void push(const Path<D> &path, std::int64_t m, std::int64_t g, int side) {
@@ -106,10 +117,10 @@ public:
   // Whether the vertex is the optimum of side · z of unit g, proved by residual.
   bool optimal(const Path<D> &path, std::int64_t g, int side) {
     set_objective(path, g, side, objective_.data());
-    reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
+    reduced_costs(dim_, now_.inverse.data(), objective_.data(), rates_.data());
     for (int q = 0; q < dim_.size(); q++)
       if (rates_[q] < 0.0) return false;
-    return by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+    return by_residual(dim_, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
                        path.radius[g]);
   }
 
@@ -120,10 +131,15 @@ private:
   Dimension<D> dim_;
   ThinSimplex<D> thin_;
   bool in_two_ = false;  // the last program was solved in sums of two doubles
-  // the point, its basis and the inverse of the basis matrix
-  Buffer<double> x_;
-  Buffer<int> basis_;
-  Buffer<double> inverse_;
+  // A point, its basis and the inverse of the basis matrix.
+  struct State {
+    Buffer<double> x, inverse;
+    Buffer<int> basis;
+    explicit State(Dimension<D> dim)
+        : x(dim.size(), 0.0), inverse(dim.size() * dim.square(), 0.0), basis(dim.size(), 0) {}
+  };
+  State now_, noted_, kept_;
+  bool has_noted_ = false;  // by this test or for it
   // scratch
   Buffer<double> slack_, rate_, reach_, rates_, objective_, square_;
   Buffer<std::int64_t> integers_;
@@ -134,22 +150,27 @@ private:
   template <class Found> Verdict test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
                                              std::int64_t g, InteriorPoint base, Found &&found);
   bool proved(Path<D> &path, std::int64_t k, std::int64_t g);
+  static void write(const State &state, OpenCells &open, std::int64_t f) {
+    std::copy_n(state.basis.data(), state.basis.size(), open.basis(f));
+    std::copy_n(state.x.data(), state.x.size(), open.x(f));
+    std::copy_n(state.inverse.data(), state.inverse.size(), open.inverse(f));
+  }
 };
 
 // Proof of objective >= 0 on the cell from the current basis.
 template <int Dim>
 bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t g) {
-  if (by_residual(dim_, cell.rows(), basis_.data(), rates_.data(), objective_.data(),
+  if (by_residual(dim_, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
                   path.radius[g])) {
     path.stat.by_residual++;
     return true;
   }
-  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), rates_.data(),
+  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), rates_.data(),
                   objective_.data(), path.exponent[g], square_.data())) {
     path.stat.by_integers++;
     return true;
   }
-  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), basis_.data(), objective_.data(),
+  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), objective_.data(),
                   path.exponent[g], integers_.data())) {
     path.stat.by_integers++;
     return true;
@@ -158,7 +179,7 @@ bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t 
   int dimension = dim_.size();
   if (k > 0)
     dimension = path.bound[static_cast<std::size_t>(k - 1)] + (path.net.homogeneous ? 1 : 0);
-  if (!by_enclosure(dim_, cell.rows(), basis_.data(), inverse_.data(), rates_.data(),
+  if (!by_enclosure(dim_, cell.rows(), now_.basis.data(), now_.inverse.data(), rates_.data(),
                     objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
                     dimension))
     return false;
@@ -172,6 +193,7 @@ Verdict DictionaryProgram<Dim>::test(Path<D> &path, std::int64_t k, std::int64_t
                                      Found &&found) {
   set_objective(path, g, side, objective_.data());
   in_two_ = false;
+  if (!fresh) has_noted_ = false;
   bool thin = false;
   for (int l = 0; base.low && l < dim_.size(); l++) thin = thin || base.low[l] != 0.0;
   if (!thin) {
@@ -193,11 +215,11 @@ Verdict DictionaryProgram<Dim>::test_in_two(Path<D> &path, std::int64_t k, std::
                       path.stat.pivots))
     return Verdict::open;
   in_two_ = true;
-  thin_.copy_basis(basis_.data(), inverse_.data(), s);
-  for (int l = 0; l < d; l++) x_[l] = thin_.high()[l];
+  thin_.copy_basis(now_.basis.data(), now_.inverse.data(), s);
+  for (int l = 0; l < d; l++) now_.x[l] = thin_.high()[l];
   // the least value, and no less: the point is as far from the hyperplane as the cell reaches
   if (found(true)) return Verdict::cuts;
-  reduced_costs(dim_, inverse_.data(), objective_.data(), rates_.data());
+  reduced_costs(dim_, now_.inverse.data(), objective_.data(), rates_.data());
   return complete() && proved(path, k, g) ? Verdict::misses : Verdict::open;
 }
 
@@ -208,9 +230,9 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
   const int d = dim_.size(), s = dim_.square();
   if (!fresh) {
     for (int q = 0; q < d; q++) {
-      basis_[q] = -1;
-      x_[q] = base[q];
-      for (int l = 0; l < d; l++) inverse_[l * s + q] = l == q ? 1.0 : 0.0;
+      now_.basis[q] = -1;
+      now_.x[q] = base[q];
+      for (int l = 0; l < d; l++) now_.inverse[l * s + q] = l == q ? 1.0 : 0.0;
     }
   }
   const int count = static_cast<int>(rows);
@@ -218,17 +240,17 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
   const double limit = sign_limit(path, g);
   for (int pivots = 0;;) {
     double z = objective_[d];
-    for (int l = 0; l < d; l++) z += objective_[l] * x_[l];
+    for (int l = 0; l < d; l++) z += objective_[l] * now_.x[l];
     if (z < -limit) {
       tried = true;
       if (found(false)) return Verdict::cuts;
     }
     const bool bland = pivots > bland_after;
     const Edge edge =
-        choose_edge(dim_, inverse_.data(), basis_.data(), objective_.data(), bland, rates_.data());
+        choose_edge(dim_, now_.inverse.data(), now_.basis.data(), objective_.data(), bland, rates_.data());
     if (edge.slot < 0) {
       for (int q = 0; q < d; q++)
-        if (basis_[q] >= count)
+        if (now_.basis[q] >= count)
           return Verdict::open;  // never prove anything from a row that is not the cell's
       if ((z > -4.0 * limit || !tried) && proved(path, k, g)) return Verdict::misses;
       if (refreshed)
@@ -236,33 +258,34 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
         return z < 0.0 && found(true) ? Verdict::cuts : Verdict::open;
       refreshed = true;
       path.stat.refactored++;
-      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+      if (!refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data()))
         return Verdict::open;
       // the vertex itself: A x = -b on the basis rows
       for (int l = 0; l < d; l++) {
         double v = 0.0;
         for (int q = 0; q < d; q++)
-          if (basis_[q] >= 0) v -= inverse_[l * s + q] * cell.row(basis_[q])[d];
-        x_[l] = v;
+          if (now_.basis[q] >= 0) v -= now_.inverse[l * s + q] * cell.row(now_.basis[q])[d];
+        now_.x[l] = v;
       }
       slack_valid = false;
       continue;
     }
     if (pivots >= most_pivots) return Verdict::open;
     if (!slack_valid)
-      slacks(dim_, cell.columns.data(), cell.capacity, count, x_.data(), slack_.data());
+      slacks(dim_, cell.columns.data(), cell.capacity, count, now_.x.data(), slack_.data());
     slack_valid = true;
     const Step step =
-        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), inverse_.data(),
-                   basis_.data(), edge, bland, rate_.data(), reach_.data());
+        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), now_.inverse.data(),
+                   now_.basis.data(), edge, bland, rate_.data(), reach_.data());
     if (step.row < 0 || !(step.length < 1e18)) {
       if (refreshed) return Verdict::open;
       refreshed = true;
-      if (!refactor(dim_, cell.table.data(), basis_.data(), inverse_.data(), square_.data()))
+      if (!refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data()))
         return Verdict::open;
       continue;
     }
-    move(dim_, cell.table.data(), count, slack_.data(), inverse_.data(), basis_.data(), x_.data(),
+    if (!fresh) remember();
+    move(dim_, cell.table.data(), count, slack_.data(), now_.inverse.data(), now_.basis.data(), now_.x.data(),
          edge, step, rate_.data());
     pivots++;
     path.stat.pivots++;

@@ -100,6 +100,7 @@ private:
   Buffer<double> no_low_;  // (d,) second doubles of a point that has none
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
+  bool has_kept_ = false;                        // the program's second vertex is one of the cell
 
   std::int64_t reserve() const {
     return log_reserve(path.units, Program::logged_indices(path.net, dim_.size()));
@@ -201,10 +202,13 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
     }
   }
   bool hard_units = false;
+  int first_cut = -1;  // where it splits, most likely: a vertex is kept on either side of it
+  has_kept_ = false;
   for (std::int64_t i = 0; i < n; i++) {
     if (bits_[i] >= 0) continue;
     if (above_[i] && below_[i]) {
       path.stat.by_points++;
+      if (first_cut < 0) first_cut = static_cast<int>(i);
       continue;
     }
     const int sides = !above_[i] && !below_[i] ? 2 : 1;
@@ -221,13 +225,25 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
         }
       points.end = last;
       path.stat.tests++;
+      if constexpr (Program::sided)
+        if (has_vertex) program.remember();
       const InteriorPoint start{points.cube(base),
                                 points.exact(base) ? points.cube_low(base) : nullptr};
       const Verdict verdict = program.test(path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
         return exactly ? add_exact_point(a + i, rows, base, side) : add_point(a + i, rows, base);
       });
       path.stat.cuts += verdict == Verdict::cuts;
-      has_vertex = verdict != Verdict::open && program.complete();
+      // what sums of two doubles end at is a vertex or nothing
+      has_vertex = verdict != Verdict::open && (program.complete() || program.x_low() == nullptr);
+      if constexpr (Program::sided)
+        if (has_vertex && program.remembered() != nullptr) {
+          if (first_cut < 0 && verdict == Verdict::cuts) first_cut = static_cast<int>(i);
+          if (first_cut >= 0 && (value_at(path, a + first_cut, program.remembered()) > 0.0) !=
+                                    (value_at(path, a + first_cut, program.x()) > 0.0)) {
+            program.keep();
+            has_kept_ = true;
+          }
+        }
       if (verdict == Verdict::cuts && last + 1 >= points.capacity) {
         // no room for the point that proves it: let exact arithmetic split the cell
         path.stat.points_dropped++;
@@ -266,7 +282,7 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
         hard_units = true;
     }
     if (bits_[i] < 0) path.log.size = mark;
-    if (bits_[i] < 0 || !has_vertex) continue;
+    if (bits_[i] < 0 || !has_vertex || !program.complete()) continue;
     // other units whose optimum is this very vertex need no search
     for (std::int64_t j = i + 1; j < n; j++) {
       if (bits_[j] >= 0 || above_[j] == below_[j]) continue;
@@ -307,13 +323,20 @@ void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t
     half.first = side < 0 ? first : low;
     half.last = side < 0 ? low : high;
     half.share = share * 0.5;
-    half.has_vertex = has_vertex && Program::serves(z * side >= -limit);
+    // a vertex on its side: the one of now, or the second one
+    const bool here = has_vertex && (!Program::sided || z * side >= -limit);
+    bool there = false;
+    if constexpr (Program::sided)
+      there = !here && has_kept_ && value_at(path, g, program.kept()) * side >= -limit;
+    half.has_vertex = here || there;
     const std::int64_t f = open.count - 1;
     std::copy_n(bits_.data(), n, open.bits(f));
     std::copy_n(split_.data(), n, open.splits(f));
     open.bits(f)[i] = side > 0 ? positive : negative;
     open.splits(f)[i] = 1;
-    if (half.has_vertex) program.save(open, f);
+    if (here) program.save(open, f);
+    if constexpr (Program::sided)
+      if (there) program.save_kept(open, f);
   }
 }
 
