@@ -323,7 +323,7 @@ def test_an_exact_point_stands_the_forward_pass(folded, monkeypatch):
 
 
 def test_unknown_is_not_decided(deep, tmp_path):
-    bounded = output_bounds(deep, pr.Box(-1, 1), upper=1)
+    bounded = output_bounds(deep, pr.WholeSpace(), upper=1)
     pr.verify(deep, bounded, out=tmp_path / "run", proof=True, seconds=0)
     assert check_verdict(tmp_path / "run").doubt == "the verdict is unknown"
 
