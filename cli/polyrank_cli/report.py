@@ -34,6 +34,13 @@ def report_command(
             metavar="M", help="Mark what has rank below M (default: the domain's dimension)."
         ),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Show the homology and the barcode of the layers that polyrank image -o wrote.",
+        ),
+    ] = None,
     reading: Reading,
     quiet: QuietOption = False,
 ) -> None:
@@ -58,7 +65,7 @@ def report_command(
             except RunError:
                 access = None  # the page says what is missing for that
         with stage_line(quiet=quiet):
-            page = report_page(opened, access, layer=layer, below=below)
+            page = report_page(opened, access, layer=layer, below=below, images=images)
         with new_file(target) as draft:
             draft.write_text(page, encoding="utf-8")
         typer.echo(f"written to {target}")

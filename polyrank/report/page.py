@@ -14,6 +14,7 @@ from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.regions.proof_log import PROOF_NAME
 from polyrank.report.colouring import rank_colour
+from polyrank.report.image_section import image_section
 from polyrank.report.interactive import MapOfPage, interactive_map
 from polyrank.report.summary import depth, layer_summary, seconds, seen, verdict
 
@@ -58,6 +59,7 @@ def report_page(
     *,
     layer: int | None = None,
     below: int | None = None,
+    images: str | Path | None = None,
 ) -> str:
     """The page as text; it needs no other file and no network.
 
@@ -71,11 +73,15 @@ def report_page(
         K of the map and of the low-rank part; default: the last layer with a hyperplane.
     below : int, optional
         Regions of rank < ``below`` are low-rank; default: the dimension of the domain.
+    images : path, optional
+        The directory of a certificate of images (``polyrank image -o``) of the same network: the
+        page shows their homology and the barcode whose axis is the layer.
 
     Raises
     ------
     RunError
-        If there is no such layer, or ``below`` is not between 1 and the dimension of the domain.
+        If there is no such layer, ``below`` is not between 1 and the dimension of the domain, or
+        there is no certificate of images of the run's network.
     UnsupportedError
         If jinja2 or bokeh is not installed.
     """
@@ -108,6 +114,7 @@ def report_page(
             keys=_keys(run, regions, k) if drawn else [],
             part=None if regions is None else _part(low_rank_part(regions, bound, k)),
             graph=None if regions is None else _graph(regions.graph),
+            images=None if images is None else image_section(images, network),
             no_graph="The network is not known: name it with --network.",
             provenance=_provenance(run),
         )

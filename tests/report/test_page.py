@@ -14,6 +14,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.errors import RunError, UnsupportedError
+from polyrank.image.image_certificate import save_images
 from polyrank.report.page import page_file, report_page
 from tests.examples import LINEAR, layer, network
 
@@ -51,6 +52,42 @@ def test_what_a_page_says(tmp_path: Path) -> None:
     assert not re.findall(
         r"(?:src|href)=[\"'](?!data:|#)", re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     )
+
+
+def test_the_barcode_of_an_image(tmp_path: Path) -> None:
+    """The circle's loop goes to the plane at layer 1 and dies on the line at layer 2."""
+    run = _run(tmp_path / "run")
+    save_images(pr.image(_NET, "circle:8"), tmp_path / "image")
+    page = report_page(run, None, images=tmp_path / "image")
+    text = _text(page)
+    assert f"polyrank check {tmp_path / 'image'}" in text
+    assert "M Z, Z layer 0 (position) Z, Z layer 1 Z, Z layer 2 Z, 0" in text
+    bars = re.findall(r'title="(.*?)" style="margin-left: (.*?)%; width: (.*?)%"', page)
+    assert bars == [("M to the end", "0.0", "100.0"), ("M to layer 2", "0.0", "75.0")]
+
+
+def test_what_is_no_certificate_of_images_of_the_run(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run")
+    with pytest.raises(RunError, match="is not a certificate of images"):
+        report_page(run, None, images=tmp_path / "nothing")
+    save_images(pr.image(pr.random_network([2, 2], seed=1), "circle:8"), tmp_path / "other")
+    with pytest.raises(RunError, match="is about another network than the run"):
+        report_page(run, None, images=tmp_path / "other")
+    save_images(pr.image(_NET, "circle:8"), tmp_path / "image")
+    file = tmp_path / "image" / "certificate.json"
+    stated = json.loads(file.read_text())
+    for change in (
+        {"polyrank_image": 0},
+        {"bars": [{"degree": 1, "birth": 2, "death": 1, "count": 1}]},
+        {"bars": [{"degree": 1, "birth": 0, "death": 9, "count": 1}]},
+        {"layers": None},
+    ):
+        file.write_text(json.dumps(stated | change))
+        with pytest.raises(RunError, match="is not a certificate of images"):
+            report_page(run, None, images=tmp_path / "image")
+    file.write_text(json.dumps(stated | {"groups": stated["groups"][:2]}))
+    with pytest.raises(RunError, match="the homology of 2 of 4 images"):
+        report_page(run, None, images=tmp_path / "image")
 
 
 def test_a_proof_that_was_deleted_is_not_promised(tmp_path: Path) -> None:
