@@ -229,10 +229,10 @@ def greatest_difference(
     --------
     >>> import polyrank as pr
     >>> one = pr.Network.from_arrays([[[1.0]], [[1.0]]], [[0.0], [0.0]])
-    >>> two = pr.Network.from_arrays([[[1.0]], [[1.0]]], [["-1/3"], [0.0]])
+    >>> two = pr.Network.from_arrays([[[1.0]], [[1.0]]], [[-0.25], [0.0]])
     >>> found = greatest_difference(one, two, pr.Box(-1, 1))
     >>> found.value, found.certified
-    (1/3, True)
+    (1/4, True)
     """
     pair = difference_network(first, second)
     store = FunctionStore(

@@ -44,6 +44,7 @@ def _covered(seeds: range, wider: int, seconds: float) -> float:
     return inside / len(seeds)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize(("wider", "seconds"), [(0, 2.0), (4, 0.3)])
 def test_intervals_of_200_networks_hold_the_truth(wider: int, seconds: float) -> None:
