@@ -101,8 +101,8 @@ def homology_command(
                 in_turn=in_turn,
             )
         if picture is not None:
-            figure = draw_manifold(found, [0], ranks=depth, below=below)
-            save_picture(figure, picture)
+            parts = [row.part for row in rows]
+            save_picture(draw_manifold(found, parts, [0] * len(parts)), picture)
         with stage_line(quiet=quiet or as_json):
             true = image(loaded, space, layer=depth, coefficients=coefficients, seconds=image_time)
         images = [

@@ -12,11 +12,13 @@ from polyrank.api.html import html_table
 from polyrank.image.barcode import LayerImages, counted, level_name
 from polyrank.image.barcode import image as _image
 from polyrank.report.manifold_map import draw_manifold
+from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from polyrank.network.normal_form import Network
@@ -55,7 +57,14 @@ class Images(LayerImages):
             + html_table(("degree", "born at", "until", "classes"), bars)
         )
 
-    def plot(self, layer: int | Sequence[int] | None = None, **options: Any) -> Figure:
+    def plot(
+        self,
+        layer: int | Sequence[int] | None = None,
+        *,
+        ranks: int | None = None,
+        below: int = 1,
+        ax: Axes | None = None,
+    ) -> Figure:
         """M and its images, coloured by rank, with the low-rank part in red.
 
         Parameters
@@ -63,21 +72,30 @@ class Images(LayerImages):
         layer : int or sequence of int, optional
             What is drawn: 0 is M in R^n, K its image Φ_K(M). Default: M and the image at every
             layer that is decided.
-        **options
-            ``ranks``, ``below`` and ``ax`` of
-            :func:`polyrank.report.manifold_map.draw_manifold`.
+        ranks : int, optional
+            The colours are the ranks through this layer on the cells; default: of an image its own
+            layer, of M the last.
+        below : int
+            Red is what a layer collapses to less: :func:`polyrank.topology.low_rank.low_rank_part`
+            of rank < ``below``.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw a single panel; in three dimensions it has to be a 3-D one.
 
         Raises
         ------
         UnsupportedError
             If M has tetrahedra or matplotlib is not installed.
         DomainError
-            If there is no such layer.
+            If there is no such layer, or ``below`` is less than 1.
         """
         decided = [k for k in self.layers if k is not None] or [0]
         places = decided if layer is None else [layer] if isinstance(layer, int) else list(layer)
         cells = restrict(self.network, self.manifold)
-        return draw_manifold(cells, places, **options)
+        for k in places:
+            cells.check_layer(k, least=0)
+        layers = [(k or cells.layers) if ranks is None else ranks for k in places]
+        parts = {k: low_rank_part(cells, k, below - 1) for k in set(layers)}
+        return draw_manifold(cells, [parts[k] for k in layers], places, ax=ax)
 
 
 @wraps(_image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,21 @@ __all__ = ["MESH_SUFFIXES", "cycles", "mesh_file", "write_mesh"]
 MESH_SUFFIXES = (".ply", ".obj", ".vtp", ".vtu", ".vtk")
 
 
-def cycles(cells: CellComplex, chosen: NDArray[np.bool_]) -> list[list[int]]:
-    """Vertices of the chosen 2-cells in cyclic order."""
-    edges = cells.boundary[0].tocsc()
+def cycles(boundary: Sequence[Any], chosen: NDArray[np.bool_]) -> list[list[int]]:
+    """Vertices of the chosen 2-cells of a complex in cyclic order.
+
+    Parameters
+    ----------
+    boundary : sequence of sparse arrays
+        Incidence numbers of edges with vertices, (f_0, f_1), and of 2-cells with edges, (f_1, f_2).
+    chosen : ndarray of bool, shape (f_2,)
+    """
+    edges = boundary[0].tocsc()
     ends = edges.indices.reshape(-1, 2)
     signs = edges.data.reshape(-1, 2)
     tail = np.where(signs[:, 0] < 0, ends[:, 0], ends[:, 1])
     head = np.where(signs[:, 0] < 0, ends[:, 1], ends[:, 0])
-    faces = cells.boundary[1].tocsc()
+    faces = boundary[1].tocsc()
     found = []
     for f in np.flatnonzero(chosen).tolist():
         span = slice(faces.indptr[f], faces.indptr[f + 1])
@@ -90,7 +98,7 @@ def write_mesh(
         chosen = np.ones(cells.f_vector[2], dtype=bool) if mask is None else mask[2]
         triangles = [
             (cycle[0], cycle[i], cycle[i + 1])
-            for cycle in cycles(cells, chosen)
+            for cycle in cycles(cells.boundary, chosen)
             for i in range(1, len(cycle) - 1)
         ]
         if triangles:
@@ -110,7 +118,7 @@ def _vtp(cells: CellComplex, mask: tuple[NDArray[np.bool_], ...] | None) -> str:
     polygons: list[list[int]] = []
     if cells.dimension >= 2:
         chosen = np.ones(cells.f_vector[2], dtype=bool) if mask is None else mask[2]
-        polygons = cycles(cells, chosen)
+        polygons = cycles(cells.boundary, chosen)
     lines: list[list[int]] = []
     if not polygons:
         wanted = np.ones(cells.f_vector[1], dtype=bool) if mask is None else mask[1]

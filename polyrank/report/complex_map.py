@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.level_set import LevelSet
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_complex"]
 
-_LEVEL = "#c1121f"
+_LEVEL, _WALL = "#c1121f", "#7fa7c9"
 #: Most polygons that matplotlib sorts and blends in a moment.
 _MOST_WALLS = 20_000
 
@@ -94,8 +95,9 @@ def _surface(figure: Any, cells: CellComplex, level: LevelSet) -> None:
     if not chosen.any():
         raise UnsupportedError("the level set has no 2-cell in this domain; nothing to draw")
     axes = figure.add_subplot(projection="3d")
-    draw_polygons(axes, [cells.vertices[cycle] for cycle in cycles(cells, chosen)], "#7fa7c9")
-    _finish(axes, cells, cells.vertices_of(2)[:, np.flatnonzero(chosen)].indices)
+    polygons = [cells.vertices[cycle] for cycle in cycles(cells.boundary, chosen)]
+    draw_polygons(axes, polygons, _WALL)
+    _finish(axes, cells, np.concatenate(polygons))
     axes.set_title(f"{cells.network.name}: {level.description}", loc="left", fontsize=11)
 
 
@@ -113,10 +115,10 @@ def _walls(figure: Any, cells: CellComplex, below: int | None) -> None:
     low = cells.ranks[:, -1] < bound
     of_low = np.asarray(abs(cells.boundary[-1]) @ low.astype(np.int64)) > 0
     axes = figure.add_subplot(projection="3d")
-    for chosen, colour, alpha in ((inner & ~of_low, "#7fa7c9", 0.12), (of_low, _LEVEL, 0.75)):
-        polygons = [cells.vertices[cycle] for cycle in cycles(cells, chosen)]
+    for chosen, colour, alpha in ((inner & ~of_low, _WALL, 0.12), (of_low, _LEVEL, 0.75)):
+        polygons = [cells.vertices[cycle] for cycle in cycles(cells.boundary, chosen)]
         draw_polygons(axes, polygons, colour, alpha=alpha)
-    _finish(axes, cells, np.arange(len(cells.vertices)))
+    _finish(axes, cells, cells.vertices)
     count = cells.f_vector[3]
     axes.set_title(f"{cells.network.name}: {count:,} regions", loc="left", fontsize=11)
     text = f"rank < {bound} through layer {layer}: {int(low.sum()):,} of {count:,} regions"
@@ -128,8 +130,8 @@ def _walls(figure: Any, cells: CellComplex, below: int | None) -> None:
     )
 
 
-def _finish(axes: Any, cells: CellComplex, used: Any) -> None:
-    equal_box(axes, cells.vertices[used])
+def _finish(axes: Any, cells: CellComplex, seen: NDArray[np.float64]) -> None:
+    equal_box(axes, seen)
     for name, label in zip("xyz", axis_names(cells.chart), strict=True):
         getattr(axes, f"set_{name}label")(label)
     axes.tick_params(labelsize=9)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.complex.mesh import cycles
 from polyrank.errors import UnsupportedError
 from polyrank.report.colouring import rank_colour
 from polyrank.report.picture import EDGE, needs_matplotlib, principal_axes
 from polyrank.report.solid import draw_polygons, equal_box
+from polyrank.topology.low_rank import LowRankPart
 from polyrank.topology.restriction import Restriction
 
 if TYPE_CHECKING:
@@ -28,27 +30,24 @@ _LINE = "#2f4b7c"
 
 def draw_manifold(
     cells: Restriction,
-    places: Sequence[int] = (0,),
+    parts: Sequence[LowRankPart],
+    places: Sequence[int],
     *,
-    ranks: int | None = None,
-    below: int = 1,
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw the cells of M, or their images, coloured by the rank of a layer on them.
+    """Draw the cells of M, or their images, coloured by rank, the low-rank part in red.
 
     Parameters
     ----------
     cells : Restriction
         Of a manifold of dimension at most 2.
+    parts : sequence of LowRankPart
+        One per panel: the colours are the ranks through its layer (on the cells, or of J_K if it is
+        ambient), its maximal cells are red.
     places : sequence of int
-        A panel each: 0 shows M in R^n, K > 0 its image Φ_K(M). What lies in more than three
+        One per panel: 0 shows M in R^n, K > 0 its image Φ_K(M). What lies in more than three
         dimensions is projected to its three principal axes, and the panel says so: where a
         projection crosses itself the image need not.
-    ranks : int, optional
-        The colours are the ranks of the map through this layer on the cells; default: of each
-        panel its own layer, of M the last.
-    below : int
-        Maximal cells of rank < ``below`` are the low-rank part, in red.
     ax : matplotlib.axes.Axes, optional
         Where to draw a single panel; in three dimensions it has to be a 3-D one.
 
@@ -66,55 +65,34 @@ def draw_manifold(
         )
     if ax is not None and len(places) != 1:
         raise UnsupportedError(f"{len(places)} panels do not fit one ax; give one place")
-    for k in (*places, *(() if ranks is None else (ranks,))):
-        cells.check_layer(k, least=0)
+    positions = [_drawable(cells.image_points(k)) for k in places]
     with needs_matplotlib():
         from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
     if ax is not None:
-        _panel(ax, cells, places[0], ranks, below)
+        _panel(ax, cells, parts[0], places[0], *positions[0])
         mine: Any = ax.figure
         drawn: Figure = mine
         return drawn
     across = min(len(places), 4)
     down = -(-len(places) // across)
     figure = Figure(figsize=(4.2 * across, 4.2 * down + 0.4), layout="constrained")
-    for n, k in enumerate(places):
-        solid = _width(cells, k) > 2
+    for n, (part, k, (points, note)) in enumerate(zip(parts, places, positions, strict=True)):
+        solid = points.shape[1] == 3
         axes = figure.add_subplot(down, across, n + 1, projection="3d" if solid else None)
-        _panel(axes, cells, k, ranks, below)
+        _panel(axes, cells, part, k, points, note)
     return figure
 
 
-def _width(cells: Restriction, place: int) -> int:
-    return cells.network.widths[place]
-
-
-def _panel(axes: Any, cells: Restriction, place: int, ranks: int | None, below: int) -> None:
-    points, note = _drawable(cells.image_points(place))
-    through = ranks or place or cells.layers
-    top = cells.manifold.dimension
-    solid = points.shape[1] == 3
-    names = "xyz"[: points.shape[1]]
-    shown: dict[str, str] = {}
-    for d in range(top, -1, -1):
-        own = cells.tangent_rank[d][:, through - 1]
-        chosen = np.flatnonzero(cells.maximal[d])
-        for v in np.unique(own[chosen]).tolist():
-            mine = chosen[own[chosen] == v]
-            low = v < below
-            plain = _LINE if d < 2 else rank_colour(v, top)
-            colour = _LOW[min(v, len(_LOW) - 1)] if low else plain
-            label = f"rank {v}: {len(mine):,} {d}-cells" + (" (low-rank part)" if low else "")
-            shown[label] = colour
-            if d == 2:
-                # a flattened cell is a line: only its edges can be seen
-                lines = colour if low and place else EDGE
-                draw_polygons(axes, _polygons(cells, points, mine), colour, edge=lines)
-            elif d == 1:
-                _segments(axes, points, _ends(cells, mine), colour, strong=low)
-            else:
-                axes.scatter(*points[mine].T, s=9, color=colour, zorder=3)
-    if solid:
+def _panel(
+    axes: Any,
+    cells: Restriction,
+    part: LowRankPart,
+    place: int,
+    points: NDArray[np.float64],
+    note: str,
+) -> None:
+    labels = _draw_cells(axes, cells, part, points, flattened=place > 0)
+    if points.shape[1] == 3:
         equal_box(axes, points)
     else:
         axes.set_aspect("equal", adjustable="datalim")
@@ -122,20 +100,57 @@ def _panel(axes: Any, cells: Restriction, place: int, ranks: int | None, below: 
         for spine in axes.spines.values():
             spine.set_color(EDGE)
     what = "x" if place == 0 else "h"
-    for n, name in enumerate(names):
+    for n, name in enumerate("xyz"[: points.shape[1]]):
         index = f"${what}_{n + 1}$" if not note else f"axis {n + 1}"
         getattr(axes, f"set_{name}label")(index)
     axes.tick_params(labelsize=8)
     title = "M" if place == 0 else f"image at layer {place}"
-    axes.set_title(f"{title}, rank through layer {through}{note}", loc="left", fontsize=9)
+    of = f" of {part.rank_of}" if part.ambient else ""
+    axes.set_title(f"{title}, rank{of} through layer {part.layer}{note}", loc="left", fontsize=9)
     from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
 
     handles = [
-        Patch(facecolor=c, edgecolor=EDGE, linewidth=0.6, label=text) for text, c in shown.items()
+        Patch(facecolor=c, edgecolor=EDGE, linewidth=0.6, label=text) for text, c in labels.items()
     ]
     axes.legend(
         handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1), frameon=False
     )
+
+
+def _draw_cells(
+    axes: Any,
+    cells: Restriction,
+    part: LowRankPart,
+    points: NDArray[np.float64],
+    *,
+    flattened: bool,
+) -> dict[str, str]:
+    """Draw the maximal cells, and return what each colour means."""
+    top = cells.manifold.dimension
+    ranks = cells.ambient_rank if part.ambient else cells.tangent_rank
+    labels: dict[str, str] = {}
+    for d in range(top, -1, -1):
+        own = ranks[d][:, part.layer - 1]
+        for v in np.unique(own[cells.maximal[d]]).tolist():
+            for low in (True, False):
+                chosen = cells.maximal[d] & (own == v) & (part.cells[d] == low)
+                if not chosen.any():
+                    continue
+                plain = _LINE if d < 2 else rank_colour(v, top)
+                colour = _LOW[min(v, len(_LOW) - 1)] if low else plain
+                what = " (low-rank part)" if low else ""
+                labels[f"rank {v}: {int(chosen.sum()):,} {d}-cells{what}"] = colour
+                if d == 2:
+                    # a flattened cell is a line: only its edges can be seen
+                    lines = colour if low and flattened else EDGE
+                    shapes = [points[c] for c in cycles(cells.complex.boundary, chosen)]
+                    draw_polygons(axes, shapes, colour, edge=lines)
+                elif d == 1:
+                    ends = cells.complex.boundary[0].tocsc()[:, np.flatnonzero(chosen)]
+                    _segments(axes, points, ends.indices.reshape(-1, 2), colour, strong=low)
+                else:
+                    axes.scatter(*points[chosen].T, s=9, color=colour, zorder=3)
+    return labels
 
 
 def _drawable(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
@@ -146,11 +161,6 @@ def _drawable(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
     if n <= 3:
         return points, ""
     return principal_axes(points, 3), f"\n(R^{n} projected to its three principal axes)"
-
-
-def _ends(cells: Restriction, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-    edges: NDArray[np.int64] = cells.complex.boundary[0].tocsc()[:, chosen].indices.reshape(-1, 2)
-    return edges
 
 
 def _segments(
@@ -166,30 +176,3 @@ def _segments(
         from matplotlib.collections import LineCollection  # noqa: PLC0415  (optional)
 
         axes.add_collection(LineCollection(lines, colors=colour, linewidths=width))
-
-
-def _polygons(
-    cells: Restriction, points: NDArray[np.float64], chosen: NDArray[np.int64]
-) -> list[NDArray[np.float64]]:
-    edges = cells.complex.boundary[0].tocsc()
-    faces = cells.complex.boundary[1].tocsc()
-    found = []
-    for f in chosen.tolist():
-        around = faces.indices[faces.indptr[f] : faces.indptr[f + 1]]
-        found.append(points[_cycle(edges[:, around].indices.reshape(-1, 2))])
-    return found
-
-
-def _cycle(ends: NDArray[np.int64]) -> list[int]:
-    """The vertices of the edges of a polygon, one after the other."""
-    beside: dict[int, list[int]] = {}
-    for a, b in ends.tolist():
-        beside.setdefault(a, []).append(b)
-        beside.setdefault(b, []).append(a)
-    start = int(ends[0, 0])
-    cycle, last, here = [start], start, beside[start][0]
-    while here != start:
-        cycle.append(here)
-        one, other = beside[here]
-        last, here = here, other if one == last else one
-    return cycle

@@ -132,7 +132,9 @@ def _of_complex(
     if len(row_of) != run.count or (row_of < 0).any():
         return None
     corners: list[Corners] = [np.empty((0, 2))] * run.count
-    for r, cycle in zip(row_of.tolist(), cycles(cells, np.ones(len(row_of), bool)), strict=True):
+    for r, cycle in zip(
+        row_of.tolist(), cycles(cells.boundary, np.ones(len(row_of), bool)), strict=True
+    ):
         corners[r] = cells.vertices[cycle]
     ends = cells.boundary[0].tocsc().indices.reshape(-1, 2)
     faces = cells.boundary[1].tocsr()

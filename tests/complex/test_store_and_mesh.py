@@ -160,7 +160,7 @@ def test_parts_and_curves(tmp_path: Path) -> None:
 
 def test_cycles_are_cyclic() -> None:
     cells = cell_complex(SQUARE, pr.Box(-1, 1))
-    found = cycles(cells, np.ones(4, dtype=bool))
+    found = cycles(cells.boundary, np.ones(4, dtype=bool))
     pairs = {
         tuple(sorted(ends)) for ends in cells.boundary[0].tocsc().indices.reshape(-1, 2).tolist()
     }

@@ -14,6 +14,7 @@ from polyrank.errors import DomainError, RunError, UnsupportedError
 from polyrank.report.complex_map import draw_complex
 from polyrank.report.manifold_map import draw_manifold
 from polyrank.report.picture import principal_axes, save_picture
+from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 from tests.examples import LINEAR, layer, network
@@ -52,7 +53,8 @@ def test_a_panel_into_given_axes(tmp_path: Path) -> None:
     axes = Figure().add_subplot()
     found = pr.image(_QUADRANTS, "circle:8")
     assert found.plot(0, ranks=1, below=2, ax=axes) is axes.figure
-    assert all(label.endswith("(low-rank part)") for label in _labels(axes))
+    # an edge of rank 1 is not collapsed, also where rank 1 is low
+    assert _labels(axes) == ["rank 0: 2 1-cells (low-rank part)", "rank 1: 6 1-cells"]
     with pytest.raises(UnsupportedError, match="3 panels do not fit one ax"):
         found.plot(ax=axes)
     with pytest.raises(DomainError, match="layer 3 must be between 0 and 2"):
@@ -63,10 +65,28 @@ def test_a_panel_into_given_axes(tmp_path: Path) -> None:
 
 def test_a_surface_in_space() -> None:
     cells = restrict(_OCTANTS, shape("sphere:1"))
-    figure = draw_manifold(cells, [0, 1], below=2)
-    polygons = [len(c.get_facecolor()) for c in figure.axes[0].collections]
-    assert sum(polygons) == cells.complex.cells[2]
-    assert figure.axes[0].name == "3d"
+    part = low_rank_part(cells, 1, 1)
+    figure = draw_manifold(cells, [part, part], [0, 1])
+    for axes in figure.axes:
+        polygons = [len(c.get_facecolor()) for c in axes.collections]
+        assert sum(polygons) == cells.complex.cells[2]
+        assert axes.name == "3d"
+        low = [t for t in _labels(axes) if t.endswith("(low-rank part)")]
+        counts = [int(text.split()[2].replace(",", "")) for text in low]
+        assert sum(counts) == int(part.cells[2].sum()) > 0
+
+
+def test_the_part_of_another_reading() -> None:
+    cells = restrict(_QUADRANTS, shape("circle:8"))
+    part = low_rank_part(cells, 1, 1, ambient=True)
+    (axes,) = draw_manifold(cells, [part], [0]).axes
+    assert axes.get_title(loc="left") == "M, rank of J_K on R^n through layer 1"
+    # J_1 has rank 0, 1, 1, 2 in the quadrants
+    assert _labels(axes) == [
+        "rank 0: 2 1-cells (low-rank part)",
+        "rank 1: 4 1-cells (low-rank part)",
+        "rank 2: 2 1-cells",
+    ]
 
 
 def test_what_lies_in_four_dimensions_is_projected() -> None:
@@ -82,7 +102,7 @@ def test_what_lies_in_four_dimensions_is_projected() -> None:
 
 def test_solids_have_no_picture() -> None:
     with pytest.raises(UnsupportedError, match="curves and surfaces have pictures"):
-        draw_manifold(restrict(pr.random_network([4, 1]), shape("3-sphere:1")))
+        draw_manifold(restrict(pr.random_network([4, 1]), shape("3-sphere:1")), [], [])
 
 
 def test_a_complex_in_space_shows_its_walls() -> None:
