@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from polyrank.network.rational import nearest_float
 from polyrank.report.colouring import rank_colour
 from polyrank.report.picture import (
     EDGE,
+    axes_for,
     axis_names,
-    figure_size,
+    legend_of,
     needs_matplotlib,
     principal_axes,
+    shown_layer,
 )
 from polyrank.report.summary import counted
 
@@ -50,9 +52,7 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
         If there are more than 20,000 regions, no such layer, or matplotlib is not installed.
     """
     run, graph = regions.run, regions.graph
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
+    k = shown_layer(run, layer)
     if run.count > _MOST:
         raise UnsupportedError(
             f"the graph has {run.count:,} regions; {_MOST:,} can be drawn: plot the map of a "
@@ -60,19 +60,13 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
         )
     with needs_matplotlib():
         from matplotlib.collections import LineCollection  # noqa: PLC0415  (optional)
-        from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.lines import Line2D  # noqa: PLC0415
     places, note = _plane(
         np.array([[nearest_float(v) for v in regions.witness(r)] for r in range(run.count)])
         if run.count
         else np.zeros((0, 2))
     )
-    figure: Any
-    if ax is None:
-        figure = Figure(figsize=figure_size(1.0), layout="constrained")
-        axes: Any = figure.add_subplot()
-    else:
-        figure, axes = ax.figure, ax
+    axes = axes_for(ax, 1.0)
     lines = places[np.column_stack([graph.source, graph.target])]
     thin = 0.8 if len(lines) < 2000 else 0.25
     axes.add_collection(LineCollection(list(lines), colors=EDGE, linewidths=thin, alpha=0.6))
@@ -96,11 +90,8 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
     axes.set_ylabel(names[1])
     title = f"{run.network['name']}: {counted(run)}, {len(lines):,} shared facets{note}"
     axes.set_title(title, loc="left", fontsize=11, wrap=True)
-    if ax is None:
-        figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=4)
-    elif handles:
-        axes.legend(handles=handles, fontsize=8)
-    drawn: Figure = figure
+    legend_of(axes, ax, handles)
+    drawn: Figure = axes.figure
     return drawn
 
 

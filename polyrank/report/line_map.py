@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,14 @@ from polyrank.graph.geometry import Regions
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
 from polyrank.report.colouring import rank_colour
-from polyrank.report.picture import EDGE, axis_names, figure_size, needs_matplotlib
+from polyrank.report.picture import (
+    EDGE,
+    axes_for,
+    axis_names,
+    legend_of,
+    needs_matplotlib,
+    shown_layer,
+)
 from polyrank.report.summary import counted
 
 if TYPE_CHECKING:
@@ -42,20 +49,12 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
         If the domain has another dimension, there is no such layer, or matplotlib is missing.
     """
     run, chart = regions.run, regions.chart
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
+    k = shown_layer(run, layer)
     if chart.k != 1 or chart.lineality:
         raise UnsupportedError(f"the domain has dimension {chart.dimension}, expected 1")
     with needs_matplotlib():
-        from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
-        from matplotlib.patches import Patch  # noqa: PLC0415
-    figure: Any
-    if ax is None:
-        figure = Figure(figsize=figure_size(2.0), layout="constrained")
-        axes: Any = figure.add_subplot()
-    else:
-        figure, axes = ax.figure, ax
+        from matplotlib.patches import Patch  # noqa: PLC0415  (optional)
+    axes = axes_for(ax, 2.0)
     ends = [[nearest_float(v[0]) for v in regions.geometry(r).generators.vertices]
             for r in range(run.count)]  # fmt: skip
     flat = [v for mine in ends for v in mine]
@@ -93,9 +92,6 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
     more = run.network["widths"][k] - units
     title = f"{run.network['name']}: {counted(run)}" + (f", {more} units more" if more else "")
     axes.set_title(title, loc="left", fontsize=11)
-    if ax is None:
-        figure.legend(handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=5)
-    else:
-        axes.legend(handles=handles, fontsize=8)
-    drawn: Figure = figure
+    legend_of(axes, ax, handles)
+    drawn: Figure = axes.figure
     return drawn

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.report.colouring import Colour, by_values, coloured
-from polyrank.report.picture import EDGE, figure_size, finish_axes, needs_matplotlib
+from polyrank.report.picture import (
+    EDGE,
+    axes_for,
+    finish_axes,
+    legend_of,
+    needs_matplotlib,
+    shown_layer,
+)
 from polyrank.report.plane_cells import plane_cells
 from polyrank.report.summary import counted
 
@@ -80,9 +87,7 @@ def draw_map(
         values not one per region.
     """
     run = regions.run
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
+    k = shown_layer(run, layer)
     if colour not in get_args(Colour):
         raise UnsupportedError(f"colour {colour!r} is not one of {', '.join(get_args(Colour))}")
     dots = None if points is None else np.asarray(points)
@@ -96,7 +101,6 @@ def draw_map(
         raise UnsupportedError(f"the window {asked} misses the domain: no region is seen in it")
     with needs_matplotlib():
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
         from matplotlib.lines import Line2D  # noqa: PLC0415
         from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
     rank = np.asarray(run.table.column(f"rank_{k}"))
@@ -107,12 +111,7 @@ def draw_map(
     )
     pieces, handles, what = colouring.pieces, list(colouring.handles), colouring.what
     x0, x1, y0, y1 = frame
-    figure: Any
-    if ax is None:
-        figure = Figure(figsize=figure_size((x1 - x0) / (y1 - y0)), layout="constrained")
-        axes = figure.add_subplot()
-    else:
-        figure, axes = ax.figure, ax
+    axes = axes_for(ax, (x1 - x0) / (y1 - y0))
     shown = int(seen.sum())
     thin = 0.7 if shown < 500 else (0.45 if shown < 4000 else (0.2 if shown < 20_000 else 0.06))
     axes.add_collection(
@@ -162,22 +161,10 @@ def draw_map(
     )
     if colouring.scale is not None:
         whole = MaxNLocator(integer=True) if colour == "ambient-rank" and values is None else None
-        figure.colorbar(colouring.scale, ax=axes, label=what, shrink=0.8, ticks=whole)
-    if ax is None:
-        _legend_below(figure, handles)
-    elif handles:
-        axes.legend(handles=handles, loc="upper right", fontsize=8)
-    drawn: Figure = figure
+        axes.figure.colorbar(colouring.scale, ax=axes, label=what, shrink=0.8, ticks=whole)
+    legend_of(axes, ax, handles, loc="upper right")
+    drawn: Figure = axes.figure
     return drawn
-
-
-def _legend_below(figure: Any, handles: list[Any]) -> None:
-    """The legend of a figure, in as many columns as it is wide."""
-    longest = max((len(h.get_label()) for h in handles), default=0)
-    columns = max(1, min(4, int(figure.get_figwidth() * 14 / (longest + 6))))
-    figure.legend(
-        handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=columns
-    )
 
 
 def _name_corners(axes: Any, run: Run, frame: tuple[float, float, float, float]) -> None:

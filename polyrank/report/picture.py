@@ -16,17 +16,23 @@ from polyrank.posed.chart import Chart
 from polyrank.regions.directory import new_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from polyrank.regions.run import Run
 
 __all__ = [
     "EDGE",
+    "axes_for",
     "axis_names",
     "figure_size",
     "finish_axes",
+    "legend_of",
     "needs_matplotlib",
     "picture_file",
     "principal_axes",
     "save_picture",
+    "shown_layer",
 ]
 
 _MISSING = "matplotlib is not installed: pip install 'polyrank[plot]'"
@@ -80,6 +86,42 @@ def needs_matplotlib() -> Iterator[None]:
         yield
     except ImportError:
         raise UnsupportedError(_MISSING) from None
+
+
+def shown_layer(run: Run, layer: int | None) -> int:
+    """The layer whose ranks a picture shows: the one that was asked for, else the last.
+
+    Raises
+    ------
+    UnsupportedError
+        If the run has no such layer.
+    """
+    k = run.layers if layer is None else layer
+    if not 1 <= k <= run.layers:
+        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
+    return k
+
+
+def axes_for(ax: Axes | None, aspect: float) -> Any:
+    """The given axes, or those of a figure of its own with that width over height."""
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure  # noqa: PLC0415  (optional; the caller said if missing)
+
+    return Figure(figsize=figure_size(aspect), layout="constrained").add_subplot()
+
+
+def legend_of(axes: Any, ax: Axes | None, handles: list[Any], **place: Any) -> None:
+    """The legend: below a figure of its own, in as many columns as it is wide; else in ``ax``."""
+    if ax is not None:
+        if handles:
+            axes.legend(handles=handles, fontsize=8, **place)
+        return
+    longest = max((len(h.get_label()) for h in handles), default=0)
+    columns = max(1, min(5, int(axes.figure.get_figwidth() * 14 / (longest + 6))))
+    axes.figure.legend(
+        handles=handles, loc="outside lower left", frameon=False, fontsize=9, ncols=columns
+    )
 
 
 def figure_size(aspect: float) -> tuple[float, float]:
