@@ -103,11 +103,17 @@ def shown_layer(run: Run, layer: int | None) -> int:
 
 
 def axes_for(ax: Axes | None, aspect: float) -> Any:
-    """The given axes, or those of a figure of its own with that width over height."""
+    """The given axes, or those of a figure of its own with that width over height.
+
+    Raises
+    ------
+    UnsupportedError
+        If matplotlib is not installed.
+    """
     if ax is not None:
         return ax
-    from matplotlib.figure import Figure  # noqa: PLC0415  (optional; the caller said if missing)
-
+    with needs_matplotlib():
+        from matplotlib.figure import Figure  # noqa: PLC0415  (optional)
     return Figure(figsize=figure_size(aspect), layout="constrained").add_subplot()
 
 
