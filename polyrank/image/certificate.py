@@ -23,7 +23,7 @@ from polyrank.image.manifold_file import write_manifold, write_statement
 from polyrank.image.meeting import Apart, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.image.statement import homeomorphism_object
-from polyrank.proof.one_to_one import FORMAT
+from polyrank.proof.one_to_one import STATEMENT
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
 
@@ -56,7 +56,7 @@ def save_certificate(
             _write_pieces(own, facets, root / "pieces.parquet")
             _write_pairs(own, root / "pairs.parquet")
         stated = homeomorphism_object(found) | {
-            "polyrank_certificate": FORMAT,
+            STATEMENT.key: STATEMENT.format,
             "network": network_entry(found.network),
             "network_file": None if network_file is None else dict(network_file),
             "proved_layer": found.proved_through,

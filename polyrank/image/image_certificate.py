@@ -29,7 +29,7 @@ from polyrank.image.manifold_file import write_manifold, write_statement
 from polyrank.image.meeting import Apart, separate_exactly, separated
 from polyrank.image.overlay import ImageComplex, steps
 from polyrank.network.normal_form import Layer
-from polyrank.proof.image import FORMAT
+from polyrank.proof.image import STATEMENT
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.topology.manifold import Manifold
@@ -82,7 +82,7 @@ def save_images(
                            order if k == 0 else None)  # fmt: skip
                 _write_planes(step.image, root / f"planes_{k}.parquet")
         stated = {
-            "polyrank_image": FORMAT,
+            STATEMENT.key: STATEMENT.format,
             "network": network_entry(network),
             "network_file": None if network_file is None else dict(network_file),
             "layers": last,

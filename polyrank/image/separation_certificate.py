@@ -23,7 +23,7 @@ from polyrank.image.near_images import near_planes
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.image.separate import Separation
 from polyrank.image.separation_object import separation_object
-from polyrank.proof.separation import FORMAT
+from polyrank.proof.separation import STATEMENT
 from polyrank.regions.directory import new_directory
 from polyrank.regions.manifest import network_entry, versions
 
@@ -55,7 +55,7 @@ def save_separation(
         facets = write_manifold(found.restriction.manifold, root, found.cells.of_simplex)
         _write_planes(found, stated, facets, root)
         stated |= {
-            "polyrank_separation": FORMAT,
+            STATEMENT.key: STATEMENT.format,
             "network": network_entry(found.network),
             "network_file": None if network_file is None else dict(network_file),
             "loops": _loops(found),

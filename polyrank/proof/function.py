@@ -29,17 +29,14 @@ hash, or layer by layer with the two networks (:mod:`polyrank.proof.pair`).
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from flint import fmpq
 
-from polyrank.errors import RunError
 from polyrank.network.forward import codeword_exact, forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
@@ -54,13 +51,14 @@ from polyrank.proof.pair import check_difference
 from polyrank.proof.rows import Rows
 from polyrank.proof.slopes import Maps, at_least, at_most, layers_on_inputs
 from polyrank.proof.stated import check_hash
+from polyrank.proof.statement_file import StatementFile
+from polyrank.proof.verdict import STATEMENT as VERDICT
 from polyrank.proof.verdict import check_verdict
 from polyrank.regions.manifest import read_manifest, shard_files
 
-__all__ = ["FORMAT", "FunctionReport", "check_function", "is_function"]
+__all__ = ["STATEMENT", "FunctionReport", "check_function", "is_function"]
 
-FORMAT = 1
-_NAME = "function.json"
+STATEMENT = StatementFile("function.json", "format", 1, "statement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class _Claim:
 
 def is_function(path: Path) -> bool:
     """Whether a directory holds a statement about a function."""
-    return (path / _NAME).is_file()
+    return (path / STATEMENT.name).is_file()
 
 
 def check_function(path: Path, *, network: Path | None = None) -> FunctionReport:
@@ -129,12 +127,7 @@ def check_function(path: Path, *, network: Path | None = None) -> FunctionReport
         If the files cannot be read.
     """
     begun = time.perf_counter()
-    try:
-        stated = json.loads((path / _NAME).read_text(encoding="utf-8"))
-        if stated["format"] != FORMAT:
-            raise RunError(f"{path} has format {stated['format']!r}; this program reads {FORMAT}")
-        own = named_network(path, stated, network)
-        check_hash(own, stated, "statement")
+    with STATEMENT.opened(path, network) as (stated, own):
         other = None
         if stated["second"] is not None:
             other = named_network(path, stated["second"], None)
@@ -145,11 +138,6 @@ def check_function(path: Path, *, network: Path | None = None) -> FunctionReport
             raise ProofRejectedError(f"a claim of kind {kind!r} is none")
         sentence, values, regions = _CHECKS[kind](claim)
         verdict = str(stated["verdict"])
-    except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
-        pa.ArrowException,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is not a complete statement: {error!r}") from None
     return FunctionReport(sentence, values, verdict, regions, "", time.perf_counter() - begun)
 
 
@@ -287,11 +275,11 @@ def _check_greatest(claim: _Claim) -> tuple[str, tuple[str, ...], int]:
         raise NotDecidedError("the statement has no proof; make one with verify --proof")
     path = claim.path / "verdict"
     report = check_verdict(path)
-    stated = json.loads((path / "verdict.json").read_text(encoding="utf-8"))
-    if report.verdict != "holds" or report.doubt or stated["property"]["text"] is not None:
-        raise ProofRejectedError("the verdict below does not bound the difference")
-    check_difference(named_network(path, stated, None), first, second)
-    (question,) = specification_from_dict(stated["property"]).questions
+    with VERDICT.opened(path, None) as (stated, found):
+        if report.verdict != "holds" or report.doubt or stated["property"]["text"] is not None:
+            raise ProofRejectedError("the verdict below does not bound the difference")
+        check_difference(found, first, second)
+        (question,) = specification_from_dict(stated["property"]).questions
     beyond = {
         (OutputRow(((o, fmpq(sign)),), -value, strict=True),)
         for o in range(first.widths[-1])

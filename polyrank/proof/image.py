@@ -27,7 +27,6 @@ Files of a certificate
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,23 +35,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polyrank.errors import RunError
 from polyrank.network.normal_form import Network
 from polyrank.proof.cell_complex import Boundary, Cells, check_embedded, read_cells
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.layer_map import ChainMap, Stated, check_map
 from polyrank.proof.manifold_file import read_manifold
-from polyrank.proof.network_file import named_network
 from polyrank.proof.persistence import barcode, torsion
-from polyrank.proof.stated import check_hash
+from polyrank.proof.statement_file import StatementFile
 
-__all__ = ["FORMAT", "ImageReport", "check_image", "is_image"]
+__all__ = ["STATEMENT", "ImageReport", "check_image", "is_image"]
 
-FORMAT = 1
-_KEY = "polyrank_image"
+STATEMENT = StatementFile("certificate.json", "polyrank_image", 1, "certificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +79,7 @@ class ImageReport:
 
 def is_image(path: Path) -> bool:
     """Whether a directory holds a certificate of images."""
-    file = path / "certificate.json"
-    try:
-        return file.exists() and _KEY in json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+    return STATEMENT.lies_in(path)
 
 
 def check_image(path: Path, *, network: Path | None = None) -> ImageReport:
@@ -110,17 +101,8 @@ def check_image(path: Path, *, network: Path | None = None) -> ImageReport:
         If the certificate or the network's file cannot be read.
     """
     started = time.perf_counter()
-    try:
-        stated = json.loads((path / "certificate.json").read_text(encoding="utf-8"))
-        if stated.get(_KEY) != FORMAT:
-            raise RunError(f"{path}: expected a certificate of format {FORMAT}")
-        own = named_network(path, stated, network)
-        check_hash(own, stated, "certificate")
+    with STATEMENT.opened(path, network) as (stated, own):
         return _checked(path, own, stated, started)
-    except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, pa.ArrowException,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is not a complete certificate: {error}") from None
 
 
 def _checked(

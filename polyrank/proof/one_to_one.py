@@ -32,7 +32,6 @@ none.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -40,25 +39,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, outer_boxes, separates
 from polyrank.proof.manifold_file import exact_rows, image_at, mixed_point, read_manifold
-from polyrank.proof.network_file import named_network
 from polyrank.proof.polytopes import affine_polytopes
-from polyrank.proof.stated import check_hash
+from polyrank.proof.statement_file import StatementFile
 
-__all__ = ["FORMAT", "OneToOneReport", "check_one_to_one", "is_certificate"]
+__all__ = ["STATEMENT", "OneToOneReport", "check_one_to_one", "is_certificate"]
 
-FORMAT = 1
-_NAME = "certificate.json"
+STATEMENT = StatementFile("certificate.json", "polyrank_certificate", 1, "certificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class OneToOneReport:
 
 def is_certificate(path: Path) -> bool:
     """Whether a directory holds a certificate, and not a run."""
-    return (path / _NAME).exists()
+    return (path / STATEMENT.name).exists()
 
 
 def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneReport:
@@ -114,13 +109,8 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         If the certificate or the network's file cannot be read.
     """
     started = time.perf_counter()
-    try:
-        stated = json.loads((path / _NAME).read_text(encoding="utf-8"))
-        if stated.get("polyrank_certificate") != FORMAT:
-            raise RunError(f"{path}: expected a certificate of format {FORMAT}")
+    with STATEMENT.opened(path, network) as (stated, own):
         layer, proved = int(stated["layer"]), int(stated["proved_layer"])
-        own = named_network(path, stated, network)
-        check_hash(own, stated, "certificate")
         points, facets = read_manifold(path, own)
         if not proved <= layer <= len(own.layers):
             raise ProofRejectedError(f"layer {layer} is none of the {len(own.layers)} layers")
@@ -130,21 +120,19 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         refuted = None
         if stated["collision"] is not None:
             refuted = _check_collision(own, stated["collision"], points, facets)
-    except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, pa.ArrowException,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is not a complete certificate: {error}") from None
-    known = refuted is not None and refuted <= layer
-    doubt = "" if known or proved == layer else f"layer {layer} is not decided"
-    verdict = "not one-to-one" if known else "not decided" if doubt else "one-to-one"
-    if stated["verdict"] != verdict:
-        raise ProofRejectedError(f"the certificate says {stated['verdict']}, its proofs {verdict}")
-    first = refuted if known and refuted == proved + 1 else None
-    if stated["first_layer"] != first:
-        raise ProofRejectedError(
-            f"the certificate says that the first layer that is not one-to-one is "
-            f"{stated['first_layer']}, its proofs {first}"
-        )
+        known = refuted is not None and refuted <= layer
+        doubt = "" if known or proved == layer else f"layer {layer} is not decided"
+        verdict = "not one-to-one" if known else "not decided" if doubt else "one-to-one"
+        if stated["verdict"] != verdict:
+            raise ProofRejectedError(
+                f"the certificate says {stated['verdict']}, its proofs {verdict}"
+            )
+        first = refuted if known and refuted == proved + 1 else None
+        if stated["first_layer"] != first:
+            raise ProofRejectedError(
+                f"the certificate says that the first layer that is not one-to-one is "
+                f"{stated['first_layer']}, its proofs {first}"
+            )
     seconds = time.perf_counter() - started
     return OneToOneReport(
         layer, proved, refuted if known else None, len(facets), pieces, pairs, doubt, seconds

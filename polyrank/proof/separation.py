@@ -28,7 +28,6 @@ Files of a certificate
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,12 +37,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat, fmpz_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
@@ -59,14 +56,12 @@ from polyrank.proof.manifold_file import (
     read_manifold,
 )
 from polyrank.proof.margins import check_classification, check_margin
-from polyrank.proof.network_file import named_network
 from polyrank.proof.polytopes import Polytope, polytopes_by_layer
-from polyrank.proof.stated import check_hash
+from polyrank.proof.statement_file import StatementFile
 
-__all__ = ["FORMAT", "SeparationReport", "check_separation", "is_separation"]
+__all__ = ["STATEMENT", "SeparationReport", "check_separation", "is_separation"]
 
-FORMAT = 1
-_KEY = "polyrank_separation"
+STATEMENT = StatementFile("certificate.json", "polyrank_separation", 1, "certificate")
 
 Floats = NDArray[np.float64]
 #: Of two classes at one layer: (distinct image of the one, of the other) → normals.
@@ -113,11 +108,7 @@ class SeparationReport:
 
 def is_separation(path: Path) -> bool:
     """Whether a directory holds a certificate of classes."""
-    file = path / "certificate.json"
-    try:
-        return file.exists() and _KEY in json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
+    return STATEMENT.lies_in(path)
 
 
 def check_separation(path: Path, *, network: Path | None = None) -> SeparationReport:
@@ -139,18 +130,9 @@ def check_separation(path: Path, *, network: Path | None = None) -> SeparationRe
         If the certificate or the network's file cannot be read.
     """
     started = time.perf_counter()
-    try:
-        stated = json.loads((path / "certificate.json").read_text(encoding="utf-8"))
-        if stated.get(_KEY) != FORMAT:
-            raise RunError(f"{path}: expected a certificate of format {FORMAT}")
-        own = named_network(path, stated, network)
-        check_hash(own, stated, "certificate")
+    with STATEMENT.opened(path, network) as (stated, own):
         checker = _Checker(path, own, stated)
         checker.run()
-    except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, pa.ArrowException,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is not a complete certificate: {error}") from None
     return checker.report(time.perf_counter() - started)
 
 

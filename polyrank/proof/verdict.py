@@ -35,7 +35,6 @@ Files of a verdict
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,11 +43,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
@@ -65,14 +62,12 @@ from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.boxes import BoxBounds
 from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
-from polyrank.proof.network_file import named_network
-from polyrank.proof.stated import check_hash
+from polyrank.proof.statement_file import StatementFile
 from polyrank.proof.tree import CLOSED, Node, exact_steps, leaves_of
 
-__all__ = ["FORMAT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
+__all__ = ["STATEMENT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
 
-FORMAT = 1
-_NAME = "verdict.json"
+STATEMENT = StatementFile("verdict.json", "format", 1, "verdict")
 #: How often a leaf that is not closed here is halved further.
 _FURTHER = 12
 _BATCH = 2048
@@ -110,7 +105,7 @@ class VerdictReport:
 
 def is_verdict(path: Path) -> bool:
     """Whether a directory holds a verdict."""
-    return (path / _NAME).is_file()
+    return (path / STATEMENT.name).is_file()
 
 
 def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
@@ -126,12 +121,7 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
         If the files cannot be read.
     """
     begun = time.perf_counter()
-    try:
-        stated = json.loads((path / _NAME).read_text(encoding="utf-8"))
-        if stated["format"] != FORMAT:
-            raise RunError(f"{path} has format {stated['format']!r}; this program reads {FORMAT}")
-        own = named_network(path, stated, network)
-        check_hash(own, stated, "verdict")
+    with STATEMENT.opened(path, network) as (stated, own):
         specification = stated_property(path, stated)
         specification.check_shape(own)
         verdict = stated["verdict"]
@@ -154,11 +144,6 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
             doubt = "the verdict is unknown"
         else:
             raise ProofRejectedError(f"the verdict is {verdict!r}")
-    except (
-        OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
-        pa.ArrowException,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is not a complete verdict: {error}") from None
     return VerdictReport(
         verdict,
         specification.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 from polyrank.errors import RunError
 from polyrank.image.barcode import level_name
-from polyrank.proof.image import FORMAT
+from polyrank.proof.image import STATEMENT
 
 __all__ = ["image_section"]
 
@@ -30,10 +30,10 @@ def image_section(directory: str | Path, network: Mapping[str, Any]) -> dict[str
     RunError
         If there is no such certificate, it is damaged, or it is of another network.
     """
-    file = Path(directory) / "certificate.json"
+    file = Path(directory) / STATEMENT.name
     try:
         stated = json.loads(file.read_text(encoding="utf-8"))
-        known = stated["polyrank_image"] == FORMAT
+        known = stated[STATEMENT.key] == STATEMENT.format
         levels = [None, *range(int(stated["layers"]) + 1)]
         names = [level_name(k) for k in levels]
         groups = [", ".join(map(str, entry)) for entry in stated["groups"]]

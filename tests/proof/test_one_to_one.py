@@ -306,6 +306,26 @@ def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proof: Path) 
         check_one_to_one(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.pop("verdict"),
+        lambda s: s.pop("first_layer"),
+        lambda s: s.pop("polyrank_certificate"),
+        lambda s: s.update(layer=float("inf")),
+    ],
+)
+def test_a_field_that_is_missing_or_no_number(
+    tmp_path: Path, proof: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    path = tmp_path / "certificate"
+    shutil.copytree(proof, path)
+    shutil.copy(proof.parent / "net.json", tmp_path)
+    edited(path, change)
+    with pytest.raises(RunError, match="not a complete certificate"):
+        check_one_to_one(path)
+
+
 @pytest.mark.parametrize("exponent", [-500, 500])
 def test_extreme_scales(tmp_path: Path, exponent: int) -> None:
     scale = 2.0**exponent

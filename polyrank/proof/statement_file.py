@@ -1,0 +1,84 @@
+"""The file in which a directory states what it proves, and of which network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from polyrank.errors import RunError
+from polyrank.network.normal_form import Network
+from polyrank.proof.network_file import named_network
+from polyrank.proof.stated import check_hash
+
+__all__ = ["StatementFile"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A kind of directory with a proof.
+
+    Attributes
+    ----------
+    name : str
+        Of the file in it.
+    key : str
+        The field of the file that holds the format, and by which kinds with one file differ.
+    format : int
+        The one that this program reads.
+    whose : str
+        What sentences call such a directory.
+    """
+
+    name: str
+    key: str
+    format: int
+    whose: str
+
+    def lies_in(self, path: Path) -> bool:
+        """Whether a directory has this file, with this key."""
+        try:
+            return self.key in json.loads((path / self.name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return False
+
+    @contextmanager
+    def opened(self, path: Path, network: Path | None) -> Iterator[tuple[dict[str, Any], Network]]:
+        """What a directory states, and its network, while the claims about it are checked.
+
+        Parameters
+        ----------
+        path : Path
+        network : Path or None
+            The file of the network, where it is no longer where the statement says.
+
+        Raises
+        ------
+        NotDecidedError
+            If the file of the network holds another one.
+        NetworkError
+            If it is missing or cannot be read.
+        RunError
+            If the statement cannot be read or has another format; also if the block meets
+            something in the directory that is not as it is written.
+        """
+        try:
+            stated = json.loads((path / self.name).read_text(encoding="utf-8"))
+            if stated[self.key] != self.format:
+                raise RunError(
+                    f"{path} has format {stated[self.key]!r}; this program reads format "
+                    f"{self.format}"
+                )
+            own = named_network(path, stated, network)
+            check_hash(own, stated, self.whose)
+            yield stated, own
+        except (
+            OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
+            pa.ArrowException,
+        ) as error:  # fmt: skip
+            raise RunError(f"{path} is not a complete {self.whose}: {error!r}") from None
