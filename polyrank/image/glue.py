@@ -135,7 +135,7 @@ class _Union:
         return True
 
 
-def glue(places: Sequence[Point], parts: Parts, *, keep: bool = False) -> Glued:
+def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> Glued:
     """The union of the parts of a complex after their vertices have moved to new places.
 
     Parameters
@@ -143,7 +143,7 @@ def glue(places: Sequence[Point], parts: Parts, *, keep: bool = False) -> Glued:
     places : sequence of Point
         The new place of every row of the parts; on every part the move is affine.
     parts : Parts
-    keep : bool
+    all_points : bool
         Keep all places as vertices, also those that nothing but segments of one line needs.
 
     Returns
@@ -155,11 +155,11 @@ def glue(places: Sequence[Point], parts: Parts, *, keep: bool = False) -> Glued:
     union = _Union(places, parts)
     leader = _meet(union)
     groups = _groups(leader)
-    refined = refine(list(union.known), list(union.segments), keep=keep)
+    refined = refine(list(union.known), list(union.segments), keep=all_points)
     approx = approximation(refined.points)
     divided = [_divide(union, own, refined, approx) for own in groups]
     if any(divided):
-        refined = refine(list(union.known), list(union.segments), keep=keep)
+        refined = refine(list(union.known), list(union.segments), keep=all_points)
     faces, of_polygon = _faces(union, groups, refined)
     pieces = {edge: e for e, edge in enumerate(refined.edges)}
     paths = []

@@ -73,7 +73,7 @@ def save_images(
         write_manifold(manifold, root)
         if last >= 0:
             order = _order(manifold)
-            for step in steps(network, manifold, last, contours=False, keep=True):
+            for step in steps(network, manifold, last, contours=False, all_points=True):
                 if step.parts is None or step.glued is None:
                     continue
                 k = step.image.layer or 0

@@ -137,7 +137,7 @@ def steps(
     layers: int | None = None,
     *,
     contours: bool | None = None,
-    keep: bool = False,
+    all_points: bool = False,
     kept: KeptLayers | None = None,
 ) -> Iterator[Step]:
     """The same images with the parts that they are made of.
@@ -146,7 +146,7 @@ def steps(
     ----------
     network, manifold, layers, contours, kept
         See :func:`images`.
-    keep : bool
+    all_points : bool
         Keep all points where a cell is cut as vertices: then every vertex goes to the vertex in its
         place, and the maps are those of the layers themselves, not only homotopic to them.
 
@@ -164,7 +164,7 @@ def steps(
     found = _itself(manifold)
     yield Step(found, None, None)
     parts = whole(found.points, found.edges, found.faces)
-    glued = done.glued(0, partial(glue, found.points, parts, keep=keep))
+    glued = done.glued(0, partial(glue, found.points, parts, all_points=all_points))
     found = _next(found, parts, glued, 0)
     yield Step(found, parts, glued)
     last = len(network.layers) if layers is None else layers
@@ -176,7 +176,7 @@ def steps(
             made = done.shadow(k, partial(shadow, places, parts, len(found.points)))
             yield Step(_by_contours(found, made, k), parts, None)
         else:
-            glued = done.glued(k, partial(glue, places, parts, keep=keep))
+            glued = done.glued(k, partial(glue, places, parts, all_points=all_points))
             found = _next(found, parts, glued, k)
             yield Step(found, parts, glued)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from flint import fmpq
 
+from polyrank.image.echelon import echelon
+
 __all__ = ["three_coordinates"]
 
 
@@ -27,23 +29,14 @@ def three_coordinates(points: Iterable[Sequence[fmpq]]) -> tuple[int, int, int] 
     >>> three_coordinates([[fmpq(v) for v in p] for p in [*corners, [0, 0, 0, 1]]]) is None
     True
     """
-    rows: dict[int, list[fmpq]] = {}  # pivot column → row, 1 at the pivot
     base: Sequence[fmpq] | None = None
-    width = 0
+    rows: list[list[fmpq]] = []
+    pivots: list[int] = []
     for p in points:
-        if base is None:
-            base, width = p, len(p)
-        rest = [x - o for x, o in zip(p, base, strict=True)]
-        for column, row in sorted(rows.items()):
-            factor = rest[column]
-            if factor != 0:
-                rest = [v - factor * u for v, u in zip(rest, row, strict=True)]
-        pivot = next((k for k, v in enumerate(rest) if v != 0), None)
-        if pivot is None:
-            continue
-        if len(rows) == 3:
+        base = p if base is None else base
+        rows, pivots = echelon([*rows, [x - o for x, o in zip(p, base, strict=True)]])
+        if len(pivots) > 3:
             return None
-        rows[pivot] = [v / rest[pivot] for v in rest]
-    more = [k for k in range(width) if k not in rows]
-    first, second, third = sorted([*rows, *more[: 3 - len(rows)]])
+    more = [k for k in range(len(base or ())) if k not in pivots]
+    first, second, third = sorted([*pivots, *more[: 3 - len(pivots)]])
     return first, second, third
