@@ -15,7 +15,7 @@ it. One of these is F, or both lie on lines, and the intersection of two segment
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.hulls import Hull, across, box_pairs, dot, outer_boxes
-from polyrank.proof.manifold_file import exact_rows
+from polyrank.proof.hulls import Hull, box_pairs, on_hyperplane, outer_boxes
+from polyrank.proof.manifold_file import read_planes
 
 __all__ = ["Boundary", "Cells", "chart_of", "check_embedded", "read_cells", "turn"]
 
@@ -137,7 +137,7 @@ def check_embedded(cells: Cells, file: Path, width: int) -> int:
         for own in cells.maximal()
     ]
     known = set()
-    for i, j, normal in _planes(file):
+    for (i, j), normal in read_planes(file, "first", "second"):
         if not (0 <= i < len(hulls) and 0 <= j < len(hulls)):
             raise ProofRejectedError("a hyperplane names a cell that does not exist")
         if not _in_common_face(hulls[i], hulls[j], normal):
@@ -153,36 +153,16 @@ def check_embedded(cells: Cells, file: Path, width: int) -> int:
 
 
 def _in_common_face(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
-    """Whether two cells meet in the hull of their common vertices only, by a normal vector.
-
-    The vector is projected to the orthogonal complement of the differences of these.
-    """
-    m = first.images.ncols()
-    if len(near) != m:
+    """Whether two cells meet in the hull of their common vertices only, by a normal vector."""
+    on_both = on_hyperplane(first, second, near)
+    if on_both is None:
         return False
-    (one, d), (other, e) = first.whole(), second.whole()
-    shared = [v for v in one if v in other]
-    if shared and len(shared) in (len(one), len(other)):
-        return False
-    w = across([one[v] for v in shared], near)
-    above, below = ({v: dot(w, p) for v, p in own.items()} for own in (one, other))
-    if not shared:
-        return min(above.values()) * e > max(below.values()) * d
-    level, same = above[shared[0]], below[shared[0]]
-    if any(above[v] != level for v in shared):
-        return False
-    if min(above.values()) < level or max(below.values()) > same:
-        return False
-    on_both = (
-        [v for v, x in above.items() if x == level],
-        [v for v, x in below.items() if x == same],
-    )
-    if len(on_both[0]) == len(on_both[1]) == len(shared):
+    if on_both[0] == on_both[1]:
         return True
     places = [
         dict(zip(h.vertices, map(tuple, h.images.tolist()), strict=True)) for h in (first, second)
     ]
-    common = [places[0][v] for v in shared]
+    common = [places[0][v] for v in on_both[0] & on_both[1]]
     on = [[own[v] for v in chosen] for own, chosen in zip(places, on_both, strict=True)]
     ends = _segment(common)
     if ends is None:
@@ -224,13 +204,6 @@ def _meet_within(
     if not all(_on_line(*first, p) for p in second):
         return True  # two lines have one point in common, which the third segment is
     return max(first[0], second[0]) == ends[0] and min(first[1], second[1]) == ends[1]
-
-
-def _planes(file: Path) -> Iterator[tuple[int, int, list[fmpq]]]:
-    for batch in pq.ParquetFile(file).iter_batches(1 << 14):
-        normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
-        numbers = (batch[name].to_pylist() for name in ("first", "second"))
-        yield from zip(*numbers, normals, strict=True)
 
 
 def chart_of(corners: Sequence[Place]) -> tuple[int, int] | None:

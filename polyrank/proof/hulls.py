@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.rational import fmpq_from_float
 
-__all__ = ["Hull", "across", "box_pairs", "dot", "outer_boxes", "separates"]
+__all__ = ["Hull", "box_pairs", "on_hyperplane", "outer_boxes", "separates"]
 
 Floats = NDArray[np.float64]
 
@@ -54,26 +54,44 @@ class Hull:
 def separates(first: Hull, second: Hull, near: Sequence[fmpq]) -> bool:
     """Whether the hulls meet in a common face only, by a normal vector.
 
-    The vector is projected to the orthogonal complement of the differences of the common vertices;
-    it must be constant on these and strict beside them, and both hulls must have other vertices.
+    It must be strict beside the common vertices, in the sense of :func:`on_hyperplane`.
     """
-    m = first.images.ncols()
-    if len(near) != m:
-        return False
+    on = on_hyperplane(first, second, near)
+    return on is not None and on[0] == on[1]
+
+
+def on_hyperplane(
+    first: Hull, second: Hull, near: Sequence[fmpq]
+) -> tuple[set[int], set[int]] | None:
+    """The vertices of two hulls on a hyperplane between them that holds their common vertices.
+
+    These are in both sets, so that the sets are equal iff they hold nothing else. None if the
+    first hull is not weakly on the positive side and the second on the other (strictly, where no
+    vertex is common), or if the common vertices are all of either hull.
+
+    Parameters
+    ----------
+    first, second : Hull
+    near : sequence of fmpq
+        The normal vector; it is projected to the orthogonal complement of the differences of the
+        common vertices.
+    """
+    if len(near) != first.images.ncols():
+        return None
     (one, d), (other, e) = first.whole(), second.whole()
     shared = [v for v in one if v in other]
     if shared and len(shared) in (len(one), len(other)):
-        return False
+        return None
     w = across([one[v] for v in shared], near)
     above, below = ({v: dot(w, p) for v, p in own.items()} for own in (one, other))
     if not shared:
-        return min(above.values()) * e > max(below.values()) * d
+        return (set(), set()) if min(above.values()) * e > max(below.values()) * d else None
     level, same = above[shared[0]], below[shared[0]]
     if any(above[v] != level for v in shared):
-        return False
-    return all(x > level for v, x in above.items() if v not in other) and all(
-        y < same for v, y in below.items() if v not in one
-    )
+        return None
+    if min(above.values()) < level or max(below.values()) > same:
+        return None
+    return {v for v, x in above.items() if x == level}, {v for v, x in below.items() if x == same}
 
 
 def across(rows: Sequence[Sequence[int]], near: Sequence[fmpq]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
 
-__all__ = ["MixedPoint", "column", "exact_rows", "image_at", "mixed_point", "read_manifold"]
+__all__ = ["MixedPoint", "column", "image_at", "mixed_point", "read_manifold", "read_planes"]
 
 Exact = list[fmpq]
 
@@ -35,6 +35,22 @@ def exact_rows(
         else [fmpq_from_text(v) for v in strings]
         for row, strings in zip(near, texts, strict=True)
     ]
+
+
+def read_planes(file: Path, *names: str) -> Iterator[tuple[tuple[int, ...], Exact]]:
+    """The rows of a table of hyperplanes, batch by batch: numbers, and a normal vector.
+
+    Parameters
+    ----------
+    file : Path
+        With ``normal`` (float64), or where these are not the numbers, ``normal_exact``.
+    names : str
+        The columns of the numbers.
+    """
+    for batch in pq.ParquetFile(file).iter_batches(1 << 14):
+        normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
+        numbers = zip(*(batch[name].to_pylist() for name in names), strict=True)
+        yield from zip(numbers, normals, strict=True)
 
 
 def read_manifold(path: Path, network: Network) -> tuple[list[Exact], list[list[int]]]:

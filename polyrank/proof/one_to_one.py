@@ -33,7 +33,8 @@ none.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat
-from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, outer_boxes, separates
-from polyrank.proof.manifold_file import exact_rows, image_at, mixed_point, read_manifold
+from polyrank.proof.manifold_file import image_at, mixed_point, read_manifold, read_planes
 from polyrank.proof.polytopes import affine_polytopes
 from polyrank.proof.statement_file import StatementFile
 
@@ -166,17 +166,14 @@ def _check_proof(
     """The numbers of pieces and of pairs with a hyperplane, all of them verified."""
     pieces = _pieces(path, network, layer, points, facets)
     count = len(pieces)
-    proved: list[NDArray[np.int64]] = []
-    for first, second, normals in _pairs(path / "pairs.parquet"):
-        if len(first) and not (
-            min(first.min(), second.min()) >= 0 and max(first.max(), second.max()) < count
-        ):
+    proved = array("q")
+    for (i, j), normal in read_planes(path / "pairs.parquet", "first", "second"):
+        if not (0 <= i < count and 0 <= j < count):
             raise ProofRejectedError("a pair names a piece that does not exist")
-        for i, j, w in zip(first.tolist(), second.tolist(), normals, strict=True):
-            if not separates(pieces[i], pieces[j], w):
-                raise ProofRejectedError(f"the hyperplane of pieces {i} and {j} does not hold")
-        proved.append(np.minimum(first, second) * count + np.maximum(first, second))
-    known = np.unique(np.concatenate([np.zeros(0, np.int64), *proved]))
+        if not separates(pieces[i], pieces[j], normal):
+            raise ProofRejectedError(f"the hyperplane of pieces {i} and {j} does not hold")
+        proved.append(min(i, j) * count + max(i, j))
+    known = np.unique(np.frombuffer(proved, np.int64))
     for codes in box_pairs(*outer_boxes(pieces), count):
         missing = codes[~np.isin(codes, known)]
         if missing.size:
@@ -221,15 +218,3 @@ def _affine_rank(images: fmpq_mat) -> int:
     rows = images.tolist()
     entries = [a - b for row in rows[1:] for a, b in zip(row, rows[0], strict=True)]
     return int(fmpq_mat(len(rows) - 1, images.ncols(), entries).rank()) if entries else 0
-
-
-def _pairs(
-    file: Path,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], list[list[fmpq]]]]:
-    for batch in pq.ParquetFile(file).iter_batches(1 << 14):
-        normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
-        yield (
-            batch["first"].to_numpy(zero_copy_only=False).astype(np.int64),
-            batch["second"].to_numpy(zero_copy_only=False).astype(np.int64),
-            normals,
-        )

@@ -50,10 +50,10 @@ from polyrank.proof.manifold_file import (
     Exact,
     MixedPoint,
     column,
-    exact_rows,
     image_at,
     mixed_point,
     read_manifold,
+    read_planes,
 )
 from polyrank.proof.margins import check_classification, check_margin
 from polyrank.proof.polytopes import Polytope, polytopes_by_layer
@@ -443,13 +443,10 @@ def _add(
 
 def _planes(file: Path) -> dict[int, list[tuple[int, int, list[fmpq]]]]:
     out: dict[int, list[tuple[int, int, list[fmpq]]]] = defaultdict(list)
-    for batch in pq.ParquetFile(file).iter_batches(1 << 14):
-        normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
-        numbers = (batch[name].to_pylist() for name in ("layer", "first", "second"))
-        for layer, i, j, w in zip(*numbers, normals, strict=True):
-            if min(i, j) < 0:
-                raise ProofRejectedError("a plane names a piece that does not exist")
-            out[layer].append((i, j, w))
+    for (layer, i, j), w in read_planes(file, "layer", "first", "second"):
+        if min(i, j) < 0:
+            raise ProofRejectedError("a plane names a piece that does not exist")
+        out[layer].append((i, j, w))
     return out
 
 
