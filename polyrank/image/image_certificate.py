@@ -25,20 +25,19 @@ from polyrank.image.glue import Glued
 from polyrank.image.homogeneous import approximation, rationals
 from polyrank.image.hulls import Hulls
 from polyrank.image.hyperplane import rounding
-from polyrank.image.manifold_file import write_manifold, write_statement
+from polyrank.image.manifold_file import planes_writer, write_manifold, write_statement
 from polyrank.image.meeting import Apart, separate_exactly, separated
 from polyrank.image.overlay import ImageComplex, steps
 from polyrank.network.normal_form import Layer
 from polyrank.proof.image import STATEMENT
 from polyrank.regions.directory import new_directory
-from polyrank.regions.manifest import network_entry, versions
 from polyrank.topology.manifold import Manifold
 
 __all__ = ["save_images"]
 
 Numbers = NDArray[np.int64]
 _INT, _INTS = pa.int64(), pa.list_(pa.int64())
-_TEXTS, _FLOATS = pa.list_(pa.string()), pa.list_(pa.float64())
+_TEXTS = pa.list_(pa.string())
 
 
 def save_images(
@@ -81,10 +80,7 @@ def save_images(
                 _write_map(step.parts, step.glued, network.layers[k - 1] if k else None, k, root,
                            order if k == 0 else None)  # fmt: skip
                 _write_planes(step.image, root / f"planes_{k}.parquet")
-        stated = {
-            STATEMENT.key: STATEMENT.format,
-            "network": network_entry(network),
-            "network_file": None if network_file is None else dict(network_file),
+        claims = {
             "layers": last,
             "asked": max([last, *(k for k, _ in found.undecided)]),
             "coefficients": found.homology.coefficients,
@@ -94,9 +90,8 @@ def save_images(
                 {"degree": degree, "birth": birth, "death": death, "count": count}
                 for (degree, birth, death), count in counted(found.bars)
             ],
-            "versions": versions(),
         }
-        write_statement(stated, root)
+        write_statement(claims, STATEMENT, network, network_file, root)
     return root
 
 
@@ -190,10 +185,7 @@ def _hulls(image: ImageComplex) -> Hulls:
 def _write_planes(image: ImageComplex, file: Path) -> None:
     own = _hulls(image)
     sides = _Sides(image)
-    schema = pa.schema(
-        [("first", _INT), ("second", _INT), ("normal", _FLOATS), ("normal_exact", _TEXTS)]
-    )
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with planes_writer(file, "first", "second") as write:
         for pairs in candidates(own):
             faces = [sides.of(own, i, j) for i, j in pairs.tolist()]
             common = np.array([len(own.common_face(i, j)) for i, j in pairs.tolist()], np.int64)
@@ -208,9 +200,7 @@ def _write_planes(image: ImageComplex, file: Path) -> None:
             exact: list[Any] = [None] * len(pairs)
             for k in np.flatnonzero(~apart).tolist():
                 near[k], exact[k] = None, _exact(own, pairs[k].tolist(), faces[k])
-            columns = [pa.array(pairs[:, 0], _INT), pa.array(pairs[:, 1], _INT)]
-            columns += [pa.array(near, _FLOATS), pa.array(exact, _TEXTS)]
-            writer.write_table(pa.table(columns, schema=schema))
+            write(pairs.T.tolist(), near, exact)
 
 
 class _Sides:

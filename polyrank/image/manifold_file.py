@@ -1,9 +1,10 @@
-"""The files that every certificate about M has: its points, its facets, and the statement."""
+"""The files of certificates about M: points, facets, polytopes, hyperplanes, and the statement."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from polyrank.network.normal_form import Network
+from polyrank.proof.statement_file import StatementFile
+from polyrank.regions.manifest import network_entry, versions
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["write_manifold", "write_statement"]
+__all__ = ["planes_writer", "write_manifold", "write_pieces", "write_statement"]
 
 Facets = dict[tuple[int, ...], int]
+#: Takes columns of numbers, float normals (None where they are exact), exact ones (None where not).
+Write = Callable[
+    [Sequence[Sequence[int]], Sequence[Sequence[float] | None], Sequence[Sequence[str] | None]],
+    None,
+]
 
 
 def write_manifold(
@@ -42,10 +51,70 @@ def write_manifold(
     return facets
 
 
-def write_statement(stated: Mapping[str, Any], root: Path) -> None:
-    """Write ``certificate.json``, last: a directory without it is one that was not finished."""
-    text = json.dumps(stated, indent=1) + "\n"
-    (root / "certificate.json").write_text(text, encoding="utf-8")
+def write_pieces(listed: Iterable[tuple[int, bytes]], root: Path) -> None:
+    """Write ``pieces.parquet``: polytopes by the number of a facet and the signs of the units."""
+    rows = list(listed)
+    columns = {
+        "facet": pa.array([facet for facet, _ in rows], pa.int64()),
+        "signs": pa.array([signs for _, signs in rows], pa.binary()),
+    }
+    pq.write_table(pa.table(columns), root / "pieces.parquet", compression="zstd")
+
+
+@contextmanager
+def planes_writer(file: Path, *names: str) -> Iterator[Write]:
+    """A function that adds rows to a table of hyperplanes.
+
+    Parameters
+    ----------
+    file : Path
+    names : str
+        The columns of the numbers.
+    """
+    near, exact = pa.list_(pa.float64()), pa.list_(pa.string())
+    numbers = [(name, pa.int64()) for name in names]
+    schema = pa.schema([*numbers, ("normal", near), ("normal_exact", exact)])
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+
+        def write(
+            columns: Sequence[Sequence[int]],
+            normals: Sequence[Sequence[float] | None],
+            texts: Sequence[Sequence[str] | None],
+        ) -> None:
+            arrays = [pa.array(own, pa.int64()) for own in columns]
+            arrays += [pa.array(normals, near), pa.array(texts, exact)]
+            writer.write_table(pa.table(arrays, schema=schema))
+
+        yield write
+
+
+def write_statement(
+    claims: Mapping[str, Any],
+    kind: StatementFile,
+    network: Network,
+    network_file: Mapping[str, Any] | None,
+    root: Path,
+) -> None:
+    """Write what a certificate states, last: a directory without it is one that was not finished.
+
+    Parameters
+    ----------
+    claims : mapping
+    kind : StatementFile
+    network : Network
+        The one of the claims.
+    network_file : mapping or None
+        ``path`` and reading ``options`` of its file.
+    root : Path
+    """
+    stated = {
+        **claims,
+        kind.key: kind.format,
+        "network": network_entry(network),
+        "network_file": None if network_file is None else dict(network_file),
+        "versions": versions(),
+    }
+    (root / kind.name).write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
 
 
 def _facets(manifold: Manifold) -> Facets:

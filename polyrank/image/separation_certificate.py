@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.image.apart import Disjoint
-from polyrank.image.manifold_file import write_manifold, write_statement
+from polyrank.image.manifold_file import (
+    planes_writer,
+    write_manifold,
+    write_pieces,
+    write_statement,
+)
 from polyrank.image.near_images import near_planes
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.image.separate import Separation
 from polyrank.image.separation_object import separation_object
 from polyrank.proof.separation import STATEMENT
 from polyrank.regions.directory import new_directory
-from polyrank.regions.manifest import network_entry, versions
 
 __all__ = ["save_separation"]
 
@@ -54,14 +56,8 @@ def save_separation(
     with new_directory(directory) as root:
         facets = write_manifold(found.restriction.manifold, root, found.cells.of_simplex)
         _write_planes(found, stated, facets, root)
-        stated |= {
-            STATEMENT.key: STATEMENT.format,
-            "network": network_entry(found.network),
-            "network_file": None if network_file is None else dict(network_file),
-            "loops": _loops(found),
-            "versions": versions(),
-        }
-        write_statement(stated, root)
+        claims = stated | {"loops": _loops(found)}
+        write_statement(claims, STATEMENT, found.network, network_file, root)
     return root
 
 
@@ -86,10 +82,7 @@ def _write_planes(
     """Write the planes; the distances that they prove replace those that are stated."""
     rows = {tuple(own["classes"]): own["layers"] for own in stated["pairs"]}
     listed: dict[tuple[int, bytes], int] = {}
-    near, exact = pa.list_(pa.float64()), pa.list_(pa.string())
-    numbers = [(name, pa.int64()) for name in ("layer", "first", "second")]
-    schema = pa.schema([*numbers, ("normal", near), ("normal_exact", exact)])
-    with pq.ParquetWriter(root / "planes.parquet", schema, compression="zstd") as writer:
+    with planes_writer(root / "planes.parquet", "layer", "first", "second") as write:
         for place, layer in enumerate(found.layers):
             own = pieces(found.restriction, layer)
             family = found.cells.families(own)
@@ -104,16 +97,8 @@ def _write_planes(
                     [_listed(own, piece, facets, listed) for piece in side]
                     for side in (table[0], table[1])
                 ]
-                columns = [pa.array(c, pa.int64()) for c in ([layer] * len(sides[0]), *sides)]
-                columns += [pa.array(table[2], near), pa.array(table[3], exact)]
-                writer.write_table(pa.table(columns, schema=schema))
-    columns = [
-        pa.array([f for f, _ in listed], pa.int64()),
-        pa.array([s for _, s in listed], pa.binary()),
-    ]
-    pq.write_table(
-        pa.table(columns, ["facet", "signs"]), root / "pieces.parquet", compression="zstd"
-    )
+                write([[layer] * len(sides[0]), *sides], table[2], table[3])
+    write_pieces(listed, root)
 
 
 def _listed(
