@@ -27,11 +27,11 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
-from polyrank.posed.facets import Crossing, step_across
+from polyrank.posed.facets import Crossing, facets_of, step_across
 from polyrank.posed.nearest import nearest_point
 from polyrank.posed.problem import Problem
 from polyrank.posed.redundancy import redundancy
-from polyrank.posed.region import Facet, IntRow, Region
+from polyrank.posed.region import IntRow, Region
 from polyrank.posed.section import Quotient, quotient
 from polyrank.sampling.ranks import CodewordRanks
 from polyrank.stages import tell
@@ -187,10 +187,10 @@ def region_at(
     problem = Problem.of(network, chart)
     cell = Region(problem, bits)
     nearest = _nearest_row(cell, x)
-    work, undecided = n * n * len(cell.rows), 0
+    work = n * n * len(cell.rows)
     with time_limit(seconds):
         if work <= _FACET_WORK:
-            found = [_facet(cell, f, x) for f in cell.facets(x)]
+            found, undecided = _exact_facets(cell, x)
         else:
             found, undecided = _facets_in_time(cell, x, seconds)
         facets = tuple(sorted(found, key=lambda f: f.distance_squared))
@@ -252,12 +252,15 @@ def _nearest_row(cell: Region, x: fmpq_mat) -> FacetAt | None:
     return FacetAt(cell.text(row), cell.is_wall(row), tuple(foot.entries()), distance)
 
 
-def _facet(cell: Region, facet: Facet, x: fmpq_mat) -> FacetAt:
-    found = nearest_point(list(cell.rows), x, on=facet.row)
-    if found is None:  # a facet is not empty
-        raise DomainError("a facet has no point: an exact certificate failed its own check")
-    y, distance = found
-    return FacetAt(cell.text(facet.row), facet.is_wall, tuple(y.entries()), distance)
+def _exact_facets(cell: Region, x: fmpq_mat) -> tuple[list[FacetAt], int]:
+    """All facets, by exact programs; where the time ends before, none, and no row is decided."""
+    rows = list(cell.rows)
+    try:
+        crossings = facets_of(rows, x)
+    except OutOfTimeError:
+        return [], len(rows)
+    nearest = _Nearest(rows, x, None)
+    return [_facet_in_time(cell, one, nearest) for one in crossings], 0
 
 
 def _facets_in_time(cell: Region, x: fmpq_mat, seconds: float) -> tuple[list[FacetAt], int]:

@@ -48,6 +48,12 @@ def test_refusals(polyrank, plane):
     assert "no layer 3" in polyrank("at", plane, "1,1", "--layer", "3").err
 
 
+def test_no_time(polyrank, plane):
+    found = polyrank("at", plane, "1,1/3", "--time", "0")
+    assert found.status == 3
+    assert "at least 0 facets; 3 rows are not decided (--time)" in found.out
+
+
 def test_many_inputs(polyrank, tmp_path):
     """784 inputs: facets by name; and what the time left undecided is counted, with status 3."""
     W = np.zeros((2, 784))

@@ -136,6 +136,11 @@ def test_the_end_of_the_time_is_said():
     assert found.facets == ()
     assert found.undecided >= len(full.facets) > 0
     assert found.nearest_row.distance_squared == full.facets[0].distance_squared
+    # and where facets are found by exact programs
+    small = region_at(PLANE, [fmpq(1), fmpq(1, 3)], WholeSpace(), seconds=0.0)
+    assert (small.facets, small.undecided) == ((), 3)
+    assert small.nearest_row.distance_squared == fmpq(1, 18)
+    assert [(v.found, v.distance_squared) for v in small.lower] == [(False, 0), (False, 0)]
 
 
 def test_a_facet_whose_nearest_point_is_not_known(monkeypatch):
