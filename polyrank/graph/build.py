@@ -215,11 +215,11 @@ class _Worker:
 
 
 def _keep(kept: KeptWork, waiting: list[Block]) -> None:
-    """Keep the blocks that wait for it."""
-    for block in waiting:
-        entry, shard = packed(block)
+    """Keep the blocks that wait for it; each waits until it is kept, and no longer."""
+    while waiting:
+        entry, shard = packed(waiting[0])
         kept.keep(entry, shard)
-    waiting.clear()
+        del waiting[0]
 
 
 def _column(blocks: Sequence[Block], name: str, kind: DTypeLike) -> NDArray[Any]:

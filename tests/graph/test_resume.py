@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Mapping
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import GRAPH_NAME, load_graph
 from polyrank.network.formats import save
 from polyrank.network.initialise import random_network
+from polyrank.regions.kept import KeptWork
 from polyrank.regions.run import Run
 from tests.examples import EXAMPLES, layer, network
 from tests.graph.test_engines import _facets as facets
@@ -92,6 +96,28 @@ def test_an_interrupted_graph_goes_on(tmp_path: Path, small_blocks: None) -> Non
     assert presses > 3
     assert min(seen) > 16  # the blocks before are not walked over again
     assert contents(graph) == whole
+
+
+def test_a_disk_that_is_full_for_a_moment(
+    tmp_path: Path, small_blocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four blocks that wait the second one cannot be kept at first: each is kept once."""
+    run, keep = pr.enumerate_regions(NET, pr.Box(-1, 1)), tmp_path / "tasks"
+    whole, keeps, looks = contents(region_graph(run, NET)), count(), count()
+    written = KeptWork.keep
+
+    def full(work: KeptWork, entry: Mapping[str, Any], shard: bytes = b"") -> None:
+        if next(keeps) == 1:
+            raise RunError("the disk is full")
+        written(work, entry, shard)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(KeptWork, "keep", full)
+        patched.setattr(KeptWork, "due", property(lambda _: next(looks) >= 3))
+        with pytest.raises(RunError, match="the disk is full"):
+            region_graph(run, NET, keep=keep)
+    assert len(list(keep.glob("*.bin"))) == 4
+    assert contents(region_graph(run, NET, keep=keep)) == whole
 
 
 def test_rational_points_and_gaps_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
