@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -57,13 +56,8 @@ class Distinct:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._parts.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._parts.close()
 
 
 def _repeated(content: bytes, same: Callable[[int, int], bool]) -> Iterator[int]:

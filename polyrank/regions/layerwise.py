@@ -102,7 +102,7 @@ def count_prefixes(
                 continue
             prefixes = fixed_binary_rows(batch.column("codeword"))[:, :width] & mask
             starts = _run_starts(prefixes)
-            ranks = batch.column(rank).to_numpy()[starts].astype("<i2")
+            ranks = numbers(batch.column(rank))[starts].astype("<i2")
             rows = np.hstack([prefixes[starts], ranks.view(np.uint8).reshape(-1, 2)])
             number = ((prefixes[starts].astype(np.uint64) * weights).sum(axis=1) >> 56).astype(int)
             order = np.argsort(number, kind="stable")
