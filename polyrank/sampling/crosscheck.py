@@ -48,18 +48,16 @@ _VOLUMES = 5000
 
 @dataclass(slots=True)
 class _Table:
-    """What one pass over a run leaves: counts of all rows, and the rows of some codewords."""
+    """What one pass over a run leaves: counts of all rows, and the rows of some codewords.
+
+    ``parts`` are the ranks of all rows by layer, batch by batch, where volumes ask for them.
+    """
 
     count: int
     histograms: list[Counter[int]]
     rows: dict[bytes, int]
     ranks: dict[bytes, NDArray[Any]]
     parts: list[list[NDArray[Any]]]
-
-    @property
-    def columns(self) -> list[NDArray[Any]]:
-        """The ranks of all rows by layer, of a run of few regions."""
-        return [np.concatenate(parts) for parts in self.parts]
 
 
 @dataclass(slots=True)
@@ -171,7 +169,7 @@ class RunCheck:
                 "by_samples": self._by_samples(estimate, table, k),
             }
             if measure is not None and total:
-                column = table.columns[k]
+                column = np.concatenate(table.parts[k])
                 entry["by_volume"] = {
                     str(int(r)): nearest_float(
                         sum((measure[i] for i in np.flatnonzero(column == r)), fmpq(0)) / total
