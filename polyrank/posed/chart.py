@@ -133,9 +133,9 @@ class Chart:
         return self.inequalities.b
 
     @cached_property
-    def rows(self) -> list[tuple[int, ...]]:
+    def rows(self) -> tuple[tuple[int, ...], ...]:
         """The rows ``b_i − A_i·y ≥ 0``, each in k + 1 coprime integers."""
-        return integer_rows(self.inequalities)
+        return tuple(integer_rows(self.inequalities))
 
     @cached_property
     def is_plain(self) -> bool:

@@ -17,7 +17,6 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import UnsupportedError
 from polyrank.network.rational import nearest_ratio
 from polyrank.posed.arrays import NetArrays
 from polyrank.posed.cube import CubeMap, IntRow
@@ -28,7 +27,6 @@ __all__ = [
     "Root",
     "RootArrays",
     "RootCell",
-    "domain_arrays",
     "domain_root",
     "root_arrays",
     "whole_space_root",
@@ -51,7 +49,7 @@ class RootCell:
     facets: tuple[tuple[int, tuple[int, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Root:
     """Exact vertices in cube coordinates, their labels, which are directions, and the cells."""
 
@@ -294,15 +292,6 @@ def _cone(rays: list[int], chosen: list[int]) -> RootCell:
     return RootCell((0, a, b, c), (), facets)
 
 
-@lru_cache(maxsize=16)
-def domain_arrays(walls: tuple[IntRow, ...], k: int) -> RootArrays:
-    """:func:`root_arrays` of a :func:`domain_root` that is there; not to be written to."""
-    root = domain_root(walls, k)
-    if root is None:
-        raise UnsupportedError(f"the domain has {len(walls)} rows, too many to list its vertices")
-    return root_arrays(root, k, walls=len(walls), conic=False)
-
-
 class RootArrays(NamedTuple):
     """A root as the native core reads it: P vertices, C cells, F facets, Q entries of cycles."""
 
@@ -323,8 +312,9 @@ class RootArrays(NamedTuple):
     walls: int  # rows of the domain that vertices have signs of: none on cones
 
 
+@lru_cache(maxsize=16)  # of the roots that are kept above
 def root_arrays(root: Root, d: int, *, walls: int, conic: bool) -> RootArrays:
-    """Flatten a root.
+    """Flatten a root; nobody writes to the arrays, which are kept.
 
     Parameters
     ----------

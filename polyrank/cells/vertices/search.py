@@ -16,7 +16,6 @@ from polyrank.cells.vertices.exact_signs import ExactSigns
 from polyrank.cells.vertices.root import (
     MOST_SUBSETS,
     Root,
-    domain_arrays,
     domain_root,
     root_arrays,
     whole_space_root,
@@ -111,14 +110,11 @@ class VertexSearch:
             )
         net, cube = problem.arrays, problem.cube
         row = net.hyperplane.sum() // 4 + 10 * problem.layers + 8 * problem.chart.k + 64
-        if cube.kind == "bounded":
-            arrays = domain_arrays(problem.walls, cube.dim)
-        else:
-            arrays = root_arrays(root, cube.dim, walls=len(net.wall_rows), conic=True)
+        conic = cube.kind != "bounded"
         self.setting = Setting(
             problem,
             root,
-            arrays,
+            root_arrays(root, cube.dim, walls=len(net.wall_rows), conic=conic),
             output=min(_OUTPUT_ROWS, max(1024, int(_OUTPUT_BYTES // row))),
             keep=keep is not None,
             log=options.proof is not None,
