@@ -8,16 +8,17 @@ falls on the line of a segment of the other cycle, ``lk`` is the sum of the sign
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
-from flint import fmpq
+from flint import fmpq, fmpz_mat
 
 from polyrank.network.normal_form import Network
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.polytopes import affine_polytopes
 
-__all__ = ["Cycle", "closed", "image_of_cycle", "in_chart", "linking_number"]
+__all__ = ["Cycle", "check_linking", "closed"]
 
 #: Edges of M with their multiplicities.
 Cycle = list[tuple[int, int, int]]
@@ -51,7 +52,56 @@ def closed(
     return cycle
 
 
-def in_chart(points: Iterable[Sequence[fmpq]], chart: Sequence[int]) -> bool:
+def check_linking(
+    stated: Mapping[str, Any],
+    network: Network,
+    layer: int,
+    points: Sequence[Sequence[fmpq]],
+    loops: tuple[Sequence[Cycle], Sequence[Cycle]],
+    images: Iterable[Sequence[fmpq]],
+    where: str,
+) -> None:
+    """Whether the linking numbers of Φ_K of the loops of two classes are the stated ones.
+
+    Parameters
+    ----------
+    stated : mapping
+        ``coordinates`` (three), ``matrix`` (loops of the first class, of the second) and
+        ``elementary_divisors``.
+    network : Network
+    layer : int
+        K.
+    points : sequence of sequences of fmpq
+        The vertices of M.
+    loops : (sequence of Cycle, sequence of Cycle)
+    images : iterable of sequences of fmpq
+        The vertices of the images of both classes, which are disjoint.
+    where : str
+        What a rejection starts with.
+
+    Raises
+    ------
+    ProofRejectedError
+        If they are not, or the coordinates do not tell the points of the affine hull of the images
+        apart.
+    """
+    chart = [int(k) for k in stated["coordinates"]]
+    if not _in_chart(images, chart):
+        raise ProofRejectedError(f"{where}: {chart} are no coordinates of a 3-space of images")
+    curves = [
+        [_image_of_cycle(network, layer, points, loop, chart) for loop in own] for own in loops
+    ]
+    matrix = [[_linking_number(c, d) for d in curves[1]] for c in curves[0]]
+    if stated["matrix"] != matrix:
+        raise ProofRejectedError(f"{where}: the linking numbers of the loops are {matrix}")
+    form = fmpz_mat(matrix).snf()
+    size = min(form.nrows(), form.ncols())
+    divisors = [abs(int(form[i, i])) for i in range(size) if form[i, i] != 0]
+    if stated["elementary_divisors"] != divisors:
+        raise ProofRejectedError(f"{where}: the elementary divisors are {divisors}")
+
+
+def _in_chart(points: Iterable[Sequence[fmpq]], chart: Sequence[int]) -> bool:
     """Whether three coordinates tell all points of the affine hull of some points apart."""
     if len(set(chart)) != 3:
         return False
@@ -74,7 +124,7 @@ def in_chart(points: Iterable[Sequence[fmpq]], chart: Sequence[int]) -> bool:
     return True
 
 
-def image_of_cycle(
+def _image_of_cycle(
     network: Network,
     layer: int,
     points: Sequence[Sequence[fmpq]],
@@ -93,7 +143,7 @@ def image_of_cycle(
     return out
 
 
-def linking_number(first: Sequence[Segment], second: Sequence[Segment]) -> int:
+def _linking_number(first: Sequence[Segment], second: Sequence[Segment]) -> int:
     """The linking number of two disjoint cycles.
 
     Raises

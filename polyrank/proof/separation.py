@@ -1,9 +1,7 @@
 """``check`` for certificates of ``polyrank separate -o``, in rational arithmetic.
 
-**Apart.** The images of two classes are at least d apart: for every two polytopes there is w with
-``min w·Φ(c) − max w·Φ(c') ≥ d |w|``, or a distance of at least d between the boxes of their
-images; or one w does this for all of both classes. The polytopes are those of
-:mod:`polyrank.proof.polytopes`, computed here; equal images count once.
+**Apart.** The images of two classes are at least d apart (:mod:`polyrank.proof.apart`). The
+polytopes are those of :mod:`polyrank.proof.polytopes`, computed here; equal images count once.
 **Meeting.** Two points of M, of a simplex of either class, with one image by the plain forward
 pass; then no hyperplane lies between them either.
 **Hyperplane.** ``w·Φ − t`` is positive at all vertices of the one class and negative at those of
@@ -36,16 +34,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
-from flint import fmpq, fmpq_mat, fmpz_mat
-from numpy.typing import NDArray
+from flint import fmpq, fmpq_mat
 
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
+from polyrank.proof.apart import Images, Plane, check_apart
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.hulls import Hull, box_pairs, outer_boxes
-from polyrank.proof.linking import Cycle, closed, image_of_cycle, in_chart, linking_number
+from polyrank.proof.linking import Cycle, check_linking, closed
 from polyrank.proof.manifold_file import (
     Exact,
     MixedPoint,
@@ -56,16 +52,12 @@ from polyrank.proof.manifold_file import (
     read_planes,
 )
 from polyrank.proof.margins import check_classification, check_margin
-from polyrank.proof.polytopes import Polytope, polytopes_by_layer
+from polyrank.proof.polytopes import polytopes_by_layer
 from polyrank.proof.statement_file import StatementFile
 
 __all__ = ["STATEMENT", "SeparationReport", "check_separation", "is_separation"]
 
 STATEMENT = StatementFile("certificate.json", "polyrank_separation", 1, "certificate")
-
-Floats = NDArray[np.float64]
-#: Of two classes at one layer: (distinct image of the one, of the other) → normals.
-Planes = Mapping[tuple[int, int], list[fmpq]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +128,6 @@ def check_separation(path: Path, *, network: Path | None = None) -> SeparationRe
     return checker.report(time.perf_counter() - started)
 
 
-@dataclass(slots=True)
-class _Side:
-    """The distinct images of one class at one layer.
-
-    Attributes
-    ----------
-    hulls : list of Hull
-    number : mapping of (int, bytes) to int
-        Facet and signs of a polytope → the number of its image.
-    """
-
-    hulls: list[Hull]
-    number: dict[tuple[int, bytes], int]
-
-    def least(self, w: fmpq_mat, sign: int) -> fmpq:
-        """The least value of sign · w over the images."""
-        return min(min((sign * (h.images * w)).entries()) for h in self.hulls)
-
-
 class _Checker:
     def __init__(self, path: Path, network: Network, stated: Mapping[str, Any]) -> None:
         self.path, self.network, self.stated = path, network, stated
@@ -220,12 +193,7 @@ class _Checker:
             self.stated["pairs"]
         ):
             raise ProofRejectedError("the pairs of classes are not those of the classes")
-        listed = pq.read_table(self.path / "pieces.parquet")
-        self.listed = [
-            (int(f), bytes(s))
-            for f, s in zip(listed["facet"].to_pylist(), listed["signs"].to_pylist(), strict=True)
-        ]
-        planes = _planes(self.path / "planes.parquet")
+        planes = _planes(self.path)
         place = {layer: n for n, layer in enumerate(self.layers)}
         for layer, sides in self._by_layer():
             if layer in place:
@@ -257,7 +225,7 @@ class _Checker:
             raise ProofRejectedError(f"the separable layers are stated as {own['separable_layers']}"
                                      f", the rows say {separable}")  # fmt: skip
 
-    def _by_layer(self) -> Iterator[tuple[int, dict[int, _Side]]]:
+    def _by_layer(self) -> Iterator[tuple[int, dict[int, Images]]]:
         """The distinct images of the classes at the layers 0, 1, …, all at once per layer."""
         last = self.layers[-1]
         running = [
@@ -266,11 +234,10 @@ class _Checker:
             for f in own
         ]
         for layer in range(last + 1):
-            sides = {label: _Side([], {}) for label in self.classes}
-            known: dict[int, dict[frozenset[tuple[fmpq, ...]], int]] = defaultdict(dict)
+            sides = {label: Images() for label in self.classes}
             for label, facet, parts in running:
                 for part in next(parts):
-                    _add(sides[label], known[label], facet, part)
+                    sides[label].add(facet, part)
             yield layer, sides
 
     def _corners(self, facet: int) -> list[Exact]:
@@ -284,13 +251,15 @@ class _Checker:
         layer: int,
         row: Mapping[str, Any],
         pair: tuple[int, int],
-        sides: tuple[_Side, _Side],
-        planes: list[tuple[int, int, list[fmpq]]],
+        sides: tuple[Images, Images],
+        planes: list[Plane],
     ) -> None:
         where = f"classes {pair[0]} and {pair[1]} at layer {layer}"
         self._check_linear(layer, row, pair, sides, where)
         if row["images"] == "disjoint":
-            self._check_apart(row, sides, planes, where)
+            distance = fmpq_from_text(row["distance_at_least"])
+            common = _normal(row) if row["linearly_separable"] else None
+            self.tally["planes"] += check_apart(sides, common, planes, distance, where)
             self.tally["apart"] += 1
         elif row["images"] == "meet":
             self._check_meeting(layer, row["meeting"], pair, where)
@@ -302,7 +271,9 @@ class _Checker:
         if row["linking"] is not None:
             if row["images"] != "disjoint":
                 raise ProofRejectedError(f"{where}: linking numbers of images that may meet")
-            self._check_linking(layer, row["linking"], pair, sides, where)
+            loops = self.loops[pair[0]], self.loops[pair[1]]
+            images = (tuple(p) for side in sides for h in side.hulls for p in h.images.tolist())
+            check_linking(row["linking"], self.network, layer, self.points, loops, images, where)
             self.tally["linked"] += 1
 
     def _check_meeting(
@@ -318,14 +289,14 @@ class _Checker:
         layer: int,
         row: Mapping[str, Any],
         pair: tuple[int, int],
-        sides: tuple[_Side, _Side],
+        sides: tuple[Images, Images],
         where: str,
     ) -> None:
         separable = row["linearly_separable"]
         if separable is None:
             self.open += 1
         elif separable:
-            w = _column([fmpq_from_text(v) for v in row["hyperplane"]["normal"]])
+            w = _normal(row)
             offset = fmpq_from_text(row["hyperplane"]["offset"])
             if not (sides[0].least(w, 1) > offset and -sides[1].least(w, -1) < offset):
                 raise ProofRejectedError(f"{where}: the hyperplane does not lie between them")
@@ -352,71 +323,7 @@ class _Checker:
             for values in zip(*images, strict=True)
         )
 
-    def _check_apart(
-        self,
-        row: Mapping[str, Any],
-        sides: tuple[_Side, _Side],
-        planes: list[tuple[int, int, list[fmpq]]],
-        where: str,
-    ) -> None:
-        distance = fmpq_from_text(row["distance_at_least"])
-        if distance <= 0:
-            raise ProofRejectedError(f"{where}: a distance must be positive")
-        if row["linearly_separable"]:
-            w = _column([fmpq_from_text(v) for v in row["hyperplane"]["normal"]])
-            if _far(sides[0].least(w, 1) + sides[1].least(w, -1), w, distance):
-                return
-        known: set[int] = set()
-        count = len(sides[1].hulls)
-        for i, j, normal in planes:
-            first, second = (
-                s.number.get(self.listed[n]) for s, n in zip(sides, (i, j), strict=True)
-            )
-            if first is None or second is None:
-                continue  # of another pair of classes
-            w = _column(normal)
-            one, other = sides[0].hulls[first].images, sides[1].hulls[second].images
-            if w.nrows() != one.ncols() or not _far(
-                min((one * w).entries()) - max((other * w).entries()), w, distance
-            ):
-                raise ProofRejectedError(f"{where}: a hyperplane does not keep the images apart")
-            known.add(first * count + second)
-        self.tally["planes"] += len(known)
-        for first, second in _near(sides, distance):
-            if first * count + second not in known:
-                raise ProofRejectedError(
-                    f"{where}: nothing keeps the images of two polytopes {distance} apart"
-                )
-
-    def _check_linking(
-        self,
-        layer: int,
-        stated: Mapping[str, Any],
-        pair: tuple[int, int],
-        sides: tuple[_Side, _Side],
-        where: str,
-    ) -> None:
-        chart = [int(k) for k in stated["coordinates"]]
-        images = (tuple(p) for side in sides for h in side.hulls for p in h.images.tolist())
-        if not in_chart(images, chart):
-            raise ProofRejectedError(f"{where}: {chart} are no coordinates of a 3-space of images")
-        curves = [
-            [
-                image_of_cycle(self.network, layer, self.points, loop, chart)
-                for loop in self.loops[label]
-            ]
-            for label in pair
-        ]
-        matrix = [[linking_number(c, d) for d in curves[1]] for c in curves[0]]
-        if stated["matrix"] != matrix:
-            raise ProofRejectedError(f"{where}: the linking numbers of the loops are {matrix}")
-        form = fmpz_mat(matrix).snf()
-        size = min(form.nrows(), form.ncols())
-        divisors = [abs(int(form[i, i])) for i in range(size) if form[i, i] != 0]
-        if stated["elementary_divisors"] != divisors:
-            raise ProofRejectedError(f"{where}: the elementary divisors are {divisors}")
-
-    def _check_classification(self, sides: Mapping[int, _Side]) -> None:
+    def _check_classification(self, sides: Mapping[int, Images]) -> None:
         stated = self.stated["classification"]
         if self.stated["classes_by"] != "labels":
             raise ProofRejectedError("components of M are not classified")
@@ -431,58 +338,22 @@ class _Checker:
         self.margins = True
 
 
-def _add(
-    side: _Side, known: dict[frozenset[tuple[fmpq, ...]], int], facet: int, part: Polytope
-) -> None:
-    corners = frozenset(tuple(row) for row in part.images.tolist())
-    number = known.setdefault(corners, len(known))
-    if number == len(side.hulls):
-        side.hulls.append(Hull([], part.images))
-    side.number[facet, np.array(part.signs, np.int8).tobytes()] = number
-
-
-def _planes(file: Path) -> dict[int, list[tuple[int, int, list[fmpq]]]]:
-    out: dict[int, list[tuple[int, int, list[fmpq]]]] = defaultdict(list)
-    for (layer, i, j), w in read_planes(file, "layer", "first", "second"):
-        if min(i, j) < 0:
+def _planes(path: Path) -> dict[int, list[Plane]]:
+    """The planes of a certificate, by their layers."""
+    listed = pq.read_table(path / "pieces.parquet")
+    pieces = [
+        (int(f), bytes(s))
+        for f, s in zip(listed["facet"].to_pylist(), listed["signs"].to_pylist(), strict=True)
+    ]
+    out: dict[int, list[Plane]] = defaultdict(list)
+    for (layer, i, j), w in read_planes(path / "planes.parquet", "layer", "first", "second"):
+        if not (0 <= i < len(pieces) and 0 <= j < len(pieces)):
             raise ProofRejectedError("a plane names a piece that does not exist")
-        out[layer].append((i, j, w))
+        out[layer].append((pieces[i], pieces[j], w))
     return out
 
 
-def _column(values: Sequence[fmpq]) -> fmpq_mat:
-    return fmpq_mat(len(values), 1, list(values))
-
-
-def _far(gap: fmpq, w: fmpq_mat, distance: fmpq) -> bool:
-    """Whether ``gap ≥ distance · |w|``, for a positive distance."""
-    return bool(gap > 0 and gap * gap >= distance * distance * (w.transpose() * w)[0, 0])
-
-
-def _near(sides: tuple[_Side, _Side], distance: fmpq) -> Iterator[tuple[int, int]]:
-    """Pairs of images whose boxes are less than a distance apart, and perhaps some others."""
-    count = len(sides[0].hulls)
-    low, high = outer_boxes([*sides[0].hulls, *sides[1].hulls])
-    reach = np.nextafter(_above(distance), np.inf)
-    with np.errstate(all="ignore"):
-        grown = low[:count] - reach, high[:count] + reach
-        lower = np.concatenate([np.nextafter(grown[0], -np.inf), low[count:]])
-        upper = np.concatenate([np.nextafter(grown[1], np.inf), high[count:]])
-    for codes in box_pairs(lower, upper, len(low)):
-        first, second = np.divmod(codes, len(low))
-        mixed = (first < count) & (second >= count)
-        first, second = first[mixed], second[mixed]
-        with np.errstate(all="ignore"):
-            gaps = np.maximum(low[second] - high[first], low[first] - high[second])
-            gaps = np.maximum(np.nan_to_num(gaps, nan=0.0), 0.0)
-            # an overflow is no proof; squares that vanish make the sum smaller
-            total = np.sqrt((gaps * gaps).sum(axis=1)) * (1 - 2.0**-40)
-        near = ~((total > reach) & np.isfinite(total))
-        yield from zip(first[near].tolist(), (second[near] - count).tolist(), strict=True)
-
-
-def _above(value: fmpq) -> float:
-    try:
-        return float(np.nextafter(int(value.p) / int(value.q), np.inf))
-    except OverflowError:
-        return float("inf")
+def _normal(row: Mapping[str, Any]) -> fmpq_mat:
+    """The normal of the hyperplane between two classes, as a column."""
+    entries = [fmpq_from_text(v) for v in row["hyperplane"]["normal"]]
+    return fmpq_mat(len(entries), 1, entries)

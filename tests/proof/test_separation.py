@@ -198,6 +198,7 @@ def no_edge(stated: dict[str, Any]) -> None:
         ("hopf", "planes.parquet", shortened, "a hyperplane does not keep"),
         ("hopf", "planes.parquet", reversed_normal, "a hyperplane does not keep"),
         ("hopf", "planes.parquet", lambda c: c["first"].__setitem__(0, -1), "does not exist"),
+        ("hopf", "planes.parquet", lambda c: c["second"].__setitem__(0, 999), "does not exist"),
         ("hopf", "facets.parquet", lambda c: c["class"].__setitem__(0, 1), "no edge of class"),
         (
             "hopf",
