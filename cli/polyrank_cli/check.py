@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
-from polyrank_cli.options import JsonOption, QuietOption, RunArgument
+from polyrank_cli.options import JsonOption, ProcessesOption, QuietOption, RunArgument
 from polyrank_cli.rationals import shown
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def check_command(
         typer.Option(metavar="K", min=1, help="Check K random subtrees instead of all."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Seed of the sample.")] = 0,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
+    jobs: ProcessesOption = 1,
     exact: Annotated[
         bool,
         typer.Option("--exact", help="Exact integers for every step: slower, less code to trust."),

@@ -13,11 +13,13 @@ from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
+    JobsOption,
     JsonOption,
     NetworkArgument,
     PictureOption,
     QuietOption,
     Reading,
+    directory_output,
 )
 
 if TYPE_CHECKING:
@@ -59,14 +61,9 @@ def complex_command(
     reading: Reading,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
+        directory_output("Write the cells to a new directory."),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Threads; the cells do not depend on them. Default: all cores."
-        ),
-    ] = None,
+    jobs: JobsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

@@ -13,6 +13,7 @@ from polyrank_cli.enumerate import Engine
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
 from polyrank_cli.options import (
     DomainChoice,
+    JobsOption,
     JsonOption,
     LimitChoice,
     NetworkArgument,
@@ -55,9 +56,7 @@ def count_command(
         ),
     ] = True,
     limit: Annotated[LimitChoice, Only(("time", "max_regions", "max_memory"))],
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads. Default: all cores.")
-    ] = None,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

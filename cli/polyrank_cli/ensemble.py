@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyrank_cli.failures import INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import DomainChoice, ForceOption, JsonOption, QuietOption, Reading
+from polyrank_cli.options import (
+    DomainChoice,
+    ForceOption,
+    JsonOption,
+    ProcessesOption,
+    QuietOption,
+    Reading,
+)
 
 if TYPE_CHECKING:
     from polyrank.ensembles.ensemble import Ensemble
@@ -62,7 +69,7 @@ def ensemble_command(
     most: Annotated[
         int, typer.Option(metavar="N", min=1, help="Do not count more regions than N.")
     ] = 1_000_000,
-    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
+    jobs: ProcessesOption = 1,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="One row per network: .parquet."),

@@ -23,10 +23,12 @@ from polyrank_cli.failures import (
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
+    JobsOption,
     JsonOption,
     LimitChoice,
     QuietOption,
     Reading,
+    directory_output,
 )
 
 if TYPE_CHECKING:
@@ -70,9 +72,7 @@ def enumerate_command(
     ] = Engine.auto,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Stream the regions to a new directory."
-        ),
+        directory_output("Stream the regions to a new directory."),
     ] = None,
     proof: Annotated[
         bool,
@@ -82,14 +82,7 @@ def enumerate_command(
         bool,
         typer.Option("--graph", help="Make the region graph too, in -o/--output (polyrank graph)."),
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Threads; the run does not depend on them. Default: all cores.",
-        ),
-    ] = None,
+    jobs: JobsOption = None,
     limit: LimitChoice,
     cluster: Annotated[
         str | None,

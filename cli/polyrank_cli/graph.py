@@ -11,7 +11,14 @@ import typer
 
 import polyrank as pr
 from polyrank_cli.failures import ERROR, INTERRUPTED, UNDECIDED, say, sentences
-from polyrank_cli.options import ForceOption, JsonOption, QuietOption, Reading, RunArgument
+from polyrank_cli.options import (
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    Reading,
+    RunArgument,
+)
 
 if TYPE_CHECKING:
     from polyrank.graph.region_graph import RegionGraph
@@ -41,14 +48,7 @@ def graph_command(
         int | None,
         typer.Option(metavar="K", help="Count linear regions and affine maps through layer K."),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Threads; the graph does not depend on them. Default: all cores.",
-        ),
-    ] = None,
+    jobs: JobsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

@@ -18,6 +18,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
 
@@ -71,9 +72,7 @@ def homeomorphism_command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Write a certificate for polyrank check."
-        ),
+        directory_output("Write a certificate for polyrank check."),
     ] = None,
     cloud: ManifoldChoice,
     reading: Reading,

@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     PictureOption,
     QuietOption,
     Reading,
+    directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
 
@@ -81,12 +82,7 @@ def image_command(
     picture: PictureOption = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Write a certificate for polyrank check; of curves and surfaces.",
-        ),
+        directory_output("Write a certificate for polyrank check; of curves and surfaces."),
     ] = None,
     resume: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown
 
@@ -62,12 +63,7 @@ def minrank_command(
     ] = 0,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Keep what is proved, and the answer, in a new directory.",
-        ),
+        directory_output("Keep what is proved, and the answer, in a new directory."),
     ] = None,
     resume: Annotated[
         Path | None,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DomainChoice",
     "ForceOption",
+    "JobsOption",
     "JsonOption",
     "LimitChoice",
     "LowRankChoice",
@@ -33,9 +34,11 @@ __all__ = [
     "NetworkArgument",
     "Only",
     "PictureOption",
+    "ProcessesOption",
     "QuietOption",
     "Reading",
     "RunArgument",
+    "directory_output",
     "grouped",
 ]
 
@@ -53,10 +56,20 @@ PictureOption = Annotated[
     Path | None,
     typer.Option("--picture", metavar="FILE", help="Draw to a .png, .svg or .pdf file."),
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Threads. Default: all cores."),
+]
+ProcessesOption = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace what is there, if polyrank wrote it.")
 ]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages, no progress.")]
+
+
+def directory_output(help_: str) -> Any:
+    """The option -o/--output of a verb that writes a new directory."""
+    return typer.Option("-o", "--output", metavar="DIR", help=help_)
 
 
 class LowRankName(StrEnum):

@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    directory_output,
 )
 
 __all__ = ["restrict_command"]
@@ -30,7 +31,7 @@ def restrict_command(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the cells to a new directory."),
+        directory_output("Write the cells to a new directory."),
     ] = None,
     through_layer: Annotated[
         int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")

@@ -15,11 +15,13 @@ from polyrank_cli.failures import REJECTED, UNDECIDED, refuse_existing, say, sen
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
+    JobsOption,
     JsonOption,
     NetworkArgument,
     PictureOption,
     QuietOption,
     Reading,
+    directory_output,
 )
 
 if TYPE_CHECKING:
@@ -79,15 +81,11 @@ def sample_command(
             "paper."
         ),
     ] = OnTies.strict,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads (default: all cores).")
-    ] = None,
+    jobs: JobsOption = None,
     numerical: Annotated[
         int, typer.Option(metavar="N", min=0, help="Codewords whose SVD rank is compared.")
     ] = 1000,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write the estimate.")
-    ] = None,
+    output: Annotated[Path | None, directory_output("Write the estimate.")] = None,
     per_point: Annotated[
         bool, typer.Option("--per-point", help="With -o: codeword and ranks of every single point.")
     ] = False,

@@ -22,6 +22,7 @@ from polyrank_cli.options import (
     Only,
     QuietOption,
     Reading,
+    directory_output,
 )
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ def separate_command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Write a certificate for polyrank check."
-        ),
+        directory_output("Write a certificate for polyrank check."),
     ] = None,
     cloud: Annotated[ManifoldChoice, Only(_CLOUD)],
     reading: Reading,

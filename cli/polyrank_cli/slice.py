@@ -16,7 +16,15 @@ from polyrank_cli.failures import (
     say_interrupted,
     sentences,
 )
-from polyrank_cli.options import ForceOption, JsonOption, NetworkArgument, QuietOption, Reading
+from polyrank_cli.options import (
+    ForceOption,
+    JobsOption,
+    JsonOption,
+    NetworkArgument,
+    QuietOption,
+    Reading,
+    directory_output,
+)
 
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
@@ -51,20 +59,13 @@ def slice_command(
     ] = True,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the run to a new directory."),
+        directory_output("Write the run to a new directory."),
     ] = None,
     proof: Annotated[
         bool,
         typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Threads; the run does not depend on them (default: all cores).",
-        ),
-    ] = None,
+    jobs: JobsOption = None,
     reading: Reading,
     force: ForceOption = False,
     as_json: JsonOption = False,

@@ -14,11 +14,13 @@ from polyrank_cli.failures import INTERRUPTED, UNDECIDED, VIOLATED, refuse_exist
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
+    JobsOption,
     JsonOption,
     NetworkArgument,
     Only,
     QuietOption,
     Reading,
+    directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
 from polyrank_cli.verify_function import (
@@ -95,7 +97,7 @@ def verify_command(
     domain: Annotated[DomainChoice, Only(("box", "box_file", "polytope", "slice", "input_range"))],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the verdict to a new directory."),
+        directory_output("Write the verdict to a new directory."),
     ] = None,
     proof: Annotated[
         bool, typer.Option("--proof", help="Also the proof of it, for polyrank check.")
@@ -104,10 +106,7 @@ def verify_command(
         float | None,
         typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is decided."),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Threads. Default: all cores."),
-    ] = None,
+    jobs: JobsOption = None,
     reading: Reading,
     force: ForceOption = False,
     as_json: JsonOption = False,
