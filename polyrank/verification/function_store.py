@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from polyrank.errors import RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
-from polyrank.regions.directory import disk_errors, new_directory
+from polyrank.regions.directory import disk_errors, new_directory, write_whole
 from polyrank.regions.enumerate import enumerate_regions
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME
@@ -28,9 +30,11 @@ _RUN, _VERDICT = "regions", "verdict"
 class FunctionStore:
     """A new directory for a statement about a function, or nothing.
 
+    Use it as a context manager: if the block fails, there is no directory either.
+
     Parameters
     ----------
-    directory : Path or None
+    out : path, optional
         None: nothing is written.
     network : Network
     domain : Domain
@@ -50,7 +54,7 @@ class FunctionStore:
 
     def __init__(
         self,
-        directory: Path | None,
+        out: str | PathLike[str] | None,
         network: Network,
         domain: Domain,
         *,
@@ -59,12 +63,13 @@ class FunctionStore:
         second: Network | None = None,
         second_file: Mapping[str, Any] | None = None,
     ) -> None:
-        if proof and directory is None:
+        if proof and out is None:
             raise RunError("a proof is written beside the answer; name a directory with out=")
-        self.directory, self.proof = directory, proof
+        self.directory, self.proof = None if out is None else Path(out), proof
         self._head: dict[str, Any] = {}
-        if directory is None:
+        if self.directory is None:
             return
+        directory = self.directory
         with new_directory(directory):
             entries: list[dict[str, Any] | None] = []
             for each, file, name in (
@@ -110,6 +115,16 @@ class FunctionStore:
                 for name in (_RUN, _VERDICT):
                     shutil.rmtree(self.directory / name, ignore_errors=True)
             stated = {**self._head, "claim": dict(claim), **found, "proof": proved}
-            draft = self.directory / "function.json.partial"
-            draft.write_text(json.dumps(stated), encoding="utf-8")
-            draft.replace(self.directory / "function.json")
+            write_whole(self.directory / "function.json", json.dumps(stated).encode())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None and self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)

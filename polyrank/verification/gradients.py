@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -168,26 +167,25 @@ def monotone(
             f"there is no input {input_} or no output {output}: the network has "
             f"{network.input_dim} and {network.widths[-1]}"
         )
-    where = None if out is None else Path(out)
-    store = FunctionStore(where, network, domain, proof=proof, network_file=network_file)
-    run = _enumerated(network, domain, jobs, store)
-    claim = {"kind": "monotone", "input": input_, "output": output, "increasing": increasing}
-    branch = Branch(network, run.origin, run.basis)
-    sign = 1 if increasing else -1
-    depth = len(network.layers)
-    row = 0
-    for bits, J, error in _Jacobians(network).blocks(run):
-        value, doubt = sign * J[:, output, input_], error[:, output, input_]
-        for r in np.flatnonzero(~(value > doubt)).tolist():
-            exact = sign * branch.linear_part(depth, bits[r] > 0)[output, input_]
-            if exact < 0:
-                points = _falling(network, run, row + r, input_, output, sign)
-                shown = [[str(v) for v in point] for point in points]
-                store.finish(claim, {"verdict": "violated", "points": shown})
-                return Monotone(False, output, input_, points, run.count)
-        row += len(bits)
-    store.finish(claim, {"verdict": "holds", "points": None})
-    return Monotone(True, output, input_, None, run.count)
+    with FunctionStore(out, network, domain, proof=proof, network_file=network_file) as store:
+        run = _enumerated(network, domain, jobs, store)
+        claim = {"kind": "monotone", "input": input_, "output": output, "increasing": increasing}
+        branch = Branch(network, run.origin, run.basis)
+        sign = 1 if increasing else -1
+        depth = len(network.layers)
+        row = 0
+        for bits, J, error in _Jacobians(network).blocks(run):
+            value, doubt = sign * J[:, output, input_], error[:, output, input_]
+            for r in np.flatnonzero(~(value > doubt)).tolist():
+                exact = sign * branch.linear_part(depth, bits[r] > 0)[output, input_]
+                if exact < 0:
+                    points = _falling(network, run, row + r, input_, output, sign)
+                    shown = [[str(v) for v in point] for point in points]
+                    store.finish(claim, {"verdict": "violated", "points": shown})
+                    return Monotone(False, output, input_, points, run.count)
+            row += len(bits)
+        store.finish(claim, {"verdict": "holds", "points": None})
+        return Monotone(True, output, input_, None, run.count)
 
 
 def _witness(run: Run, row: int) -> list[fmpq]:
@@ -251,36 +249,35 @@ def lipschitz(
     """
     if norm not in ("1", "2", "inf"):
         raise UnsupportedError(f"the norm is {norm!r}; it can be '1', '2' or 'inf'")
-    where = None if out is None else Path(out)
-    store = FunctionStore(where, network, domain, proof=proof, network_file=network_file)
-    run = _enumerated(network, domain, jobs, store)
-    branch = Branch(network, run.origin, run.basis)
-    depth = len(network.layers)
-    lower = upper = fmpq(-1)
-    best, exact, row, at = -1.0, 0, 0, 0
-    for bits, J, error in _Jacobians(network).blocks(run):
-        most = _norm_bounds(J, error, norm)
-        for r in np.argsort(-most, kind="stable").tolist():
-            if most[r] <= best:
-                break
-            true = branch.linear_part(depth, bits[r] > 0)
-            low, high = _exact_norm(true, norm)
-            exact += 1
-            upper = max(upper, high)
-            if low > lower:
-                lower, at = low, row + r
-                # an infinite bound rules out nothing
-                best = min(nearest_float(lower), _GREATEST) * (1 - 2.0**-50)
-        row += len(bits)
-    witness = tuple(_witness(run, at))
-    found = {
-        "verdict": "certified",
-        "lower": str(lower),
-        "upper": str(max(lower, upper)),
-        "witness": [str(v) for v in witness],
-    }
-    store.finish({"kind": "lipschitz", "norm": norm}, found)
-    return Lipschitz(norm, lower, max(lower, upper), witness, run.count, exact)
+    with FunctionStore(out, network, domain, proof=proof, network_file=network_file) as store:
+        run = _enumerated(network, domain, jobs, store)
+        branch = Branch(network, run.origin, run.basis)
+        depth = len(network.layers)
+        lower = upper = fmpq(-1)
+        best, exact, row, at = -1.0, 0, 0, 0
+        for bits, J, error in _Jacobians(network).blocks(run):
+            most = _norm_bounds(J, error, norm)
+            for r in np.argsort(-most, kind="stable").tolist():
+                if most[r] <= best:
+                    break
+                true = branch.linear_part(depth, bits[r] > 0)
+                low, high = _exact_norm(true, norm)
+                exact += 1
+                upper = max(upper, high)
+                if low > lower:
+                    lower, at = low, row + r
+                    # an infinite bound rules out nothing
+                    best = min(nearest_float(lower), _GREATEST) * (1 - 2.0**-50)
+            row += len(bits)
+        witness = tuple(_witness(run, at))
+        found = {
+            "verdict": "certified",
+            "lower": str(lower),
+            "upper": str(max(lower, upper)),
+            "witness": [str(v) for v in witness],
+        }
+        store.finish({"kind": "lipschitz", "norm": norm}, found)
+        return Lipschitz(norm, lower, max(lower, upper), witness, run.count, exact)
 
 
 def _norm_bounds(J: Floats, error: Floats, norm: str) -> Floats:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,32 +146,34 @@ def same_function(
     True
     """
     pair = difference_network(first, second)
-    store = FunctionStore(
-        None if out is None else Path(out),
+    with FunctionStore(
+        out,
         first,
         domain,
         proof=proof,
         network_file=network_file,
         second=second,
         second_file=second_file,
-    )
-    run = store.regions(pair, domain, jobs)
-    claim = {"kind": "equal"}
-    branch = Branch(pair, run.origin, run.basis)
-    depth = len(pair.layers)
-    words = (word for block in run.codewords() for word in block)
-    for word, witness in zip(words, run.witnesses(), strict=True):
-        image = branch.image(depth, word > 0)
-        if all(v == 0 for v in image.entries()):
-            continue
-        x = _differing(pair, image, witness, run)
-        outputs = forward_exact(first, x), forward_exact(second, x)
-        store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
-        return Equivalence(False, tuple(x), outputs, run.count)
-    if not run.certified:
-        raise UncertifiedError(f"{run.undecided} cells are undecided, so regions may be missing")
-    store.finish(claim, {"verdict": "holds", "point": None})
-    return Equivalence(True, None, None, run.count)
+    ) as store:
+        run = store.regions(pair, domain, jobs)
+        claim = {"kind": "equal"}
+        branch = Branch(pair, run.origin, run.basis)
+        depth = len(pair.layers)
+        words = (word for block in run.codewords() for word in block)
+        for word, witness in zip(words, run.witnesses(), strict=True):
+            image = branch.image(depth, word > 0)
+            if all(v == 0 for v in image.entries()):
+                continue
+            x = _differing(pair, image, witness, run)
+            outputs = forward_exact(first, x), forward_exact(second, x)
+            store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
+            return Equivalence(False, tuple(x), outputs, run.count)
+        if not run.certified:
+            raise UncertifiedError(
+                f"{run.undecided} cells are undecided, so regions may be missing"
+            )
+        store.finish(claim, {"verdict": "holds", "point": None})
+        return Equivalence(True, None, None, run.count)
 
 
 def _differing(pair: Network, image: fmpq_mat, witness: fmpq_mat, run: Run) -> Sequence[fmpq]:
@@ -235,27 +236,27 @@ def greatest_difference(
     (1/4, True)
     """
     pair = difference_network(first, second)
-    store = FunctionStore(
-        None if out is None else Path(out),
+    with FunctionStore(
+        out,
         first,
         domain,
         proof=proof,
         network_file=network_file,
         second=second,
         second_file=second_file,
-    )
-    m = pair.widths[-1]
-    functions = [[sign * (i == j) for i in range(m)] for j in range(m) for sign in (1, -1)]
-    found = greatest_of(
-        pair, domain, functions, seconds=seconds, jobs=jobs, out=store.verdict, proof=proof
-    )
-    store.finish(
-        {"kind": "difference"},
-        {
-            "verdict": "certified" if found.certified else "unknown",
-            "value": str(found.value),
-            "output": found.index // 2,
-            "x": [str(v) for v in found.x],
-        },
-    )
-    return found
+    ) as store:
+        m = pair.widths[-1]
+        functions = [[sign * (i == j) for i in range(m)] for j in range(m) for sign in (1, -1)]
+        found = greatest_of(
+            pair, domain, functions, seconds=seconds, jobs=jobs, out=store.verdict, proof=proof
+        )
+        store.finish(
+            {"kind": "difference"},
+            {
+                "verdict": "certified" if found.certified else "unknown",
+                "value": str(found.value),
+                "output": found.index // 2,
+                "x": [str(v) for v in found.x],
+            },
+        )
+        return found

@@ -15,7 +15,7 @@ from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import Specification
-from polyrank.regions.directory import disk_errors, new_directory
+from polyrank.regions.directory import disk_errors, new_directory, write_whole
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME
 from polyrank.verification.arrays import Floats
@@ -157,6 +157,4 @@ class VerdictStore:
                 "proof": self.proof and holds,
                 "questions": questions,
             }
-            draft = self.directory / "verdict.json.partial"
-            draft.write_text(json.dumps(stated), encoding="utf-8")
-            draft.replace(self.directory / "verdict.json")
+            write_whole(self.directory / "verdict.json", json.dumps(stated).encode())

@@ -12,13 +12,14 @@ from flint import fmpq
 from hypothesis import given, settings
 
 import polyrank as pr
-from polyrank.errors import RunError
+from polyrank.errors import RunError, UnsupportedError
 from polyrank.polyhedra.domain import Box
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.function import check_function
 from polyrank.proof.slopes import AffineMap, at_least, at_most
 from polyrank.verification.gradients import lipschitz, monotone
 from polyrank.verification.pair import greatest_difference, same_function
+from polyrank.verification.properties import output_bounds
 from tests.strategies import degenerate_networks
 
 SQUARE = pr.Box(-1, 1)
@@ -261,6 +262,25 @@ def test_damaged_statements(copy, text):
     (path / "function.json").write_text(text)
     with pytest.raises(RunError):
         check_function(path)
+
+
+@pytest.mark.parametrize("proof", [False, True])
+def test_a_question_that_fails_leaves_nothing(net, shifted, tmp_path, proof):
+    """On a flat domain there are no slopes, on all of R^n there may be no maximum."""
+    out = tmp_path / "out"
+    flat, keep = pr.Box([0, -1], [0, 1]), {"out": out, "proof": proof, "jobs": 1}
+    with pytest.raises(UnsupportedError, match="flat"):
+        monotone(net, flat, input_=0, output=0, **keep)
+    assert not out.exists()
+    with pytest.raises(UnsupportedError, match="flat"):
+        lipschitz(net, flat, **keep)
+    assert not out.exists()
+    with pytest.raises(UnsupportedError, match="unbounded"):
+        greatest_difference(net, shifted, pr.WholeSpace(), **keep)
+    assert not out.exists()
+    with pytest.raises(UnsupportedError, match=r"beyond 1\.8e308"):
+        pr.verify(net, output_bounds(net, pr.Box(-(10**400), 1), upper=1), **keep)
+    assert not out.exists()
 
 
 def test_whole_space(net, same, tmp_path):
