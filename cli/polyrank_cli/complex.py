@@ -96,13 +96,13 @@ def complex_command(
     pair = None if boundary is None else _pair(boundary)
     value = None if level is None else _exact(level)
     with sentences():
-        refuse_existing(output, force=force)
         if mesh is not None:
             mesh_file(mesh)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
+        refuse_existing(output, force=force)
         begun = time.perf_counter()
         chosen: LevelSet | None = None
         with progress_line(quiet=quiet or as_json) as progress:

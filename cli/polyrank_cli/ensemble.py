@@ -114,13 +114,14 @@ def ensemble_command(
         raise typer.BadParameter("--resume goes on with the file that --force would replace")
     with sentences():
         where = chosen_domain(domain)
+        members = arch if arch is not None else saved_networks(networks or [])
         if force and output is not None:
             remove_table(output)
         interrupted = False
         try:
             with stage_line(quiet=quiet or as_json):
                 found = ensemble(
-                    arch if arch is not None else saved_networks(networks or []),
+                    members,
                     where,
                     measure=measure,
                     init=init,

@@ -100,7 +100,6 @@ def homeomorphism_command(
     if whole_space and (every or output is not None):
         raise typer.BadParameter("--all and --output do not go with --whole-space")
     with sentences():
-        refuse_existing(output, force=force)
         loaded = reading.load(network)
         if whole_space:
             _on_spaces(loaded, layer, limit, as_json=as_json)
@@ -111,6 +110,7 @@ def homeomorphism_command(
         else:
             low, high = (side.split(",") if "," in side else side for side in box or ())
             space = pr.Box(low, high)
+        refuse_existing(output, force=force)
         with stage_line(quiet=quiet or as_json):
             found = homeomorphism(loaded, space, layer=layer, seconds=limit)
         if output is not None:

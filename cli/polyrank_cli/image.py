@@ -112,11 +112,11 @@ def image_command(
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
-        refuse_existing(output, force=force)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
+        refuse_existing(output, force=force)
         with stage_line(quiet=quiet or as_json):
             found = image(
                 loaded,

@@ -63,9 +63,9 @@ def restrict_command(
     if below is None and (chosen.low_rank is not None or chosen.ambient):
         raise typer.BadParameter("--low-rank and --ambient go with --below")
     with sentences():
-        refuse_existing(output, force=force)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
+        refuse_existing(output, force=force)
         begun = time.perf_counter()
         with stage_line(quiet=quiet or as_json):
             found = restrict(loaded, space, through_layer=through_layer)

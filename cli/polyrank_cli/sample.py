@@ -131,7 +131,6 @@ def sample_command(
     if per_point and output is None:
         raise typer.BadParameter("--per-point writes a table beside the estimate of -o/--output")
     with sentences():
-        refuse_existing(output, force=force)
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
@@ -165,6 +164,7 @@ def sample_command(
             number = normal or 0
             drawn = normal_blocks(charted, number, seed, scale)
         sampled = restricted_network(loaded, charted.origin, charted.basis)
+        refuse_existing(output, force=force)
         with stage_line(quiet=quiet or as_json):
             estimate = sample(
                 sampled if check is None else check.sampled,

@@ -100,9 +100,9 @@ def separate_command(
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
-        refuse_existing(output, force=force)
         loaded = reading.load(network)
         space = chosen_manifold(manifold, cloud)
+        refuse_existing(output, force=force)
         with stage_line(quiet=quiet or as_json):
             found = separate(
                 loaded,

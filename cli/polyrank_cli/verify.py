@@ -124,7 +124,7 @@ def verify_command(
     """
     # numpy and flint load here, which is more than --help may take
     from polyrank.polyhedra.domain import WholeSpace  # noqa: PLC0415
-    from polyrank.polyhedra.vnnlib import read_vnnlib  # noqa: PLC0415
+    from polyrank.polyhedra.vnnlib import read_vnnlib, vnnlib_text  # noqa: PLC0415
     from polyrank.verification.verify import VerificationInterrupted, verify  # noqa: PLC0415
     from polyrank_cli.convention import in_its_units, needs_convention  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
@@ -152,11 +152,17 @@ def verify_command(
     with sentences():
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
+        other = equal or difference
+        second = None if other is None else reading.load(other)
+        if property_ is not None:
+            vnnlib_text(property_)  # --force removes nothing for a file that is not there
         refuse_existing(output, force=force)
         if whole:
             asked_of = Asked(network, loaded, where, reading, jobs, output, proof)
             with stage_line(quiet=quiet or as_json):
-                said = _whole_function(asked_of, monotone, equal, lipschitz, difference, of, time)
+                said = _whole_function(
+                    asked_of, second, monotone, equal, lipschitz, difference, of, time
+                )
             typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
             raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
@@ -193,6 +199,7 @@ def verify_command(
 
 def _whole_function(
     asked: Asked,
+    second: Network | None,
     monotone: int | None,
     equal: Path | None,
     lipschitz: Norm | None,
@@ -202,13 +209,13 @@ def _whole_function(
 ) -> Said:
     if monotone is not None:
         return monotone_said(asked, monotone, of or 0)
-    if equal is not None:
-        return equal_said(asked, equal)
+    if equal is not None and second is not None:
+        return equal_said(asked, equal, second)
     if lipschitz is not None:
         return lipschitz_said(asked, lipschitz.value)
-    if difference is None:
+    if difference is None or second is None:
         raise AssertionError("no property is named")
-    return difference_said(asked, difference, time)
+    return difference_said(asked, difference, second, time)
 
 
 def _own_property(

@@ -109,13 +109,13 @@ def lipschitz_said(asked: Asked, norm: str) -> Said:
     return said, lines, 0
 
 
-def equal_said(asked: Asked, other: Path) -> Said:
+def equal_said(asked: Asked, other: Path, second: Network) -> Said:
     """Whether two networks are the same function."""
     from polyrank.verification.pair import same_function  # noqa: PLC0415
 
     found = same_function(
         asked.network,
-        asked.reading.load(other),
+        second,
         asked.domain,
         **asked.kept,
         second_file=asked.reading.record(other),
@@ -140,13 +140,13 @@ def equal_said(asked: Asked, other: Path) -> Said:
     return said, lines, VIOLATED
 
 
-def difference_said(asked: Asked, other: Path, seconds: float | None) -> Said:
+def difference_said(asked: Asked, other: Path, second: Network, seconds: float | None) -> Said:
     """The greatest difference of an output of two networks."""
     from polyrank.verification.pair import greatest_difference  # noqa: PLC0415
 
     best = greatest_difference(
         asked.network,
-        asked.reading.load(other),
+        second,
         asked.domain,
         seconds=math.inf if seconds is None else seconds,
         **asked.kept,

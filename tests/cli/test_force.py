@@ -59,6 +59,29 @@ def test_a_directory_is_replaced(
     assert not (out / "old").exists()
 
 
+@pytest.mark.parametrize("verb", CALLS)
+def test_what_cannot_be_read_replaces_nothing(
+    verb: str, polyrank: Callable[..., Outcome], net: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.json").write_text("{}", encoding="utf-8")
+    given = {"NET": tmp_path / "none.json", "POINTS": tmp_path / "points.csv"}
+    words = [verb, *(given.get(word, word) for word in CALLS[verb]), "-o", out, "--force"]
+    assert polyrank(*words).status == 1
+    assert (out / "manifest.json").exists()
+    if verb in {"restrict", "homeomorphism", "separate", "image"}:
+        assert polyrank(verb, net, tmp_path / "none.ply", *words[-3:]).status == 1
+    elif verb == "verify":
+        for option in ("--equal", "--difference"):
+            asked = [verb, net, option, tmp_path / "none.json", "--box", "-1", "1"]
+            assert polyrank(*asked, *words[-3:]).status == 1
+        assert polyrank(verb, net, tmp_path / "none.vnnlib", *words[-3:]).status == 1
+    elif verb == "sample":
+        assert polyrank(verb, net, "--points", tmp_path / "none.csv", *words[-3:]).status == 1
+    assert (out / "manifest.json").exists()
+
+
 def test_files_are_replaced(polyrank: Callable[..., Outcome], net: Path, tmp_path: Path) -> None:
     target, table = tmp_path / "other.npz", tmp_path / "rows.parquet"
     assert polyrank("convert", net, target).status == 0
@@ -70,6 +93,8 @@ def test_files_are_replaced(polyrank: Callable[..., Outcome], net: Path, tmp_pat
     assert "2 networks" in polyrank(*words, "2", "--force").out
     assert polyrank(*words, "2", "--force", "--resume").status == 2
     assert polyrank(*words[:-2], tmp_path / "rows.csv", "--seeds", "2", "--force").status == 1
+    assert polyrank("ensemble", tmp_path / "none.npz", "-o", table, "--force").status == 1
+    assert table.exists()
 
 
 def test_a_graph_is_made_anew(polyrank: Callable[..., Outcome], net: Path, tmp_path: Path) -> None:
