@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +12,16 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.errors import NetworkError, RunError, UnsupportedError
+from polyrank.errors import UnsupportedError
 from polyrank.image.barcode import image
 from polyrank.image.image_certificate import save_images
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
-from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.image import check_image, is_image
 from polyrank.proof.persistence import barcode, torsion
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.shapes import shape
-from tests.proof.test_one_to_one import dropped, edited, rewritten
+from tests.proof.certificates import altered, assert_needs_its_files, dropped
 
 
 def written(root: Path, network: Network, space: Manifold, **options: Any) -> Path:
@@ -302,33 +301,20 @@ def test_false_certificates_are_rejected(
     change: Callable[[Any], Any],
     reason: str,
 ) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proofs[case], path)
-    shutil.copy(proofs[case].parent / "net.json", tmp_path)
-    if name is None:
-        edited(path, change)
-    else:
-        rewritten(path, f"{name}.parquet", change)
+    path = altered(proofs[case], tmp_path, name and f"{name}.parquet", change)
     with pytest.raises(ProofRejectedError, match=reason):
         check_image(path)
 
 
 def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proofs: dict[str, Path]) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proofs["circle"], path)
-    with pytest.raises(NetworkError, match="net.json is missing"):
-        check_image(path)
-    other = tmp_path / "other.json"
-    pr.save(Network((affine_layer(np.eye(2), [0, 0]),)), other)
-    with pytest.raises(NotDecidedError, match="holds another network"):
-        check_image(path, network=other)
-    net = proofs["circle"].parent / "net.json"
-    (path / "areas_2.parquet").unlink()
-    with pytest.raises(RunError, match="not a complete certificate"):
-        check_image(path, network=net)
-    edited(path, lambda s: s.update(polyrank_image=2))
-    with pytest.raises(RunError, match="format 1"):
-        check_image(path, network=net)
+    path = assert_needs_its_files(
+        check_image,
+        proofs["circle"],
+        tmp_path,
+        other=Network((affine_layer(np.eye(2), [0, 0]),)),
+        table="areas_2.parquet",
+        key="polyrank_image",
+    )
     (path / "certificate.json").write_text("nothing")
     assert not is_image(path)
     assert not is_image(tmp_path)

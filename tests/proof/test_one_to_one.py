@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from flint import fmpq
 from hypothesis import given, settings
 
 import polyrank as pr
-from polyrank.errors import NetworkError, RunError
+from polyrank.errors import RunError
 from polyrank.image.certificate import save_certificate
 from polyrank.image.pieces import pieces
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.network.rational import RationalArray
-from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.one_to_one import check_one_to_one, is_certificate
 from polyrank.proof.polytopes import affine_polytopes
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
+from tests.proof.certificates import (
+    altered,
+    assert_needs_its_files,
+    dropped,
+    edited,
+    rewritten,
+)
 from tests.strategies import degenerate_networks
 
 
@@ -153,25 +157,6 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("true"), FOLD, shape("circle:12"))
 
 
-def edited(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    stated = json.loads((path / "certificate.json").read_text())
-    change(stated)
-    (path / "certificate.json").write_text(json.dumps(stated))
-
-
-def rewritten(path: Path, name: str, change: Callable[[dict[str, list[Any]]], Any]) -> None:
-    table = pq.read_table(path / name)
-    columns = {n: table[n].to_pylist() for n in table.column_names}
-    change(columns)
-    made = pa.table({n: pa.array(columns[n], table.schema.field(n).type) for n in columns})
-    pq.write_table(made, path / name)
-
-
-def dropped(columns: dict[str, list[Any]]) -> None:
-    for column in columns.values():
-        del column[0]
-
-
 def doubled(columns: dict[str, list[Any]]) -> None:
     for column in columns.values():
         column.append(column[0])
@@ -260,13 +245,7 @@ def facet_dropped(columns: dict[str, list[Any]]) -> None:
 def test_false_certificates_are_rejected(
     tmp_path: Path, proof: Path, name: str | None, change: Callable[[Any], Any], reason: str
 ) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proof, path)
-    shutil.copy(proof.parent / "net.json", tmp_path)
-    if name is None:
-        edited(path, change)
-    else:
-        rewritten(path, name, change)
+    path = altered(proof, tmp_path, name, change)
     with pytest.raises(ProofRejectedError, match=reason):
         check_one_to_one(path)
 
@@ -283,27 +262,24 @@ def test_a_layer_that_loses_rank_is_not_proved(tmp_path: Path) -> None:
 
 
 def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proof: Path) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proof, path)
-    with pytest.raises(NetworkError, match="net.json is missing"):
-        check_one_to_one(path)
-    other = tmp_path / "other.json"
-    pr.save(leaky(2, 2), other)
-    with pytest.raises(NotDecidedError, match="holds another network"):
-        check_one_to_one(path, network=other)
-    edited(path, lambda s: s.update(network_file=None))
-    with pytest.raises(RunError, match="does not say where its network is"):
-        check_one_to_one(path)
-    assert check_one_to_one(path, network=proof.parent / "net.json").refuted_from == 2
-    (path / "pairs.parquet").unlink()
-    with pytest.raises(RunError, match="not a complete certificate"):
-        check_one_to_one(path, network=proof.parent / "net.json")
-    edited(path, lambda s: s.update(polyrank_certificate=2))
-    with pytest.raises(RunError, match="format 1"):
-        check_one_to_one(path)
+    path = assert_needs_its_files(
+        check_one_to_one,
+        proof,
+        tmp_path,
+        other=leaky(2, 2),
+        table="pairs.parquet",
+        key="polyrank_certificate",
+    )
     (path / "certificate.json").write_text("[]")
     with pytest.raises(RunError, match="not a complete certificate"):
         check_one_to_one(path)
+
+
+def test_a_network_that_is_not_named_must_be_given(tmp_path: Path, proof: Path) -> None:
+    path = altered(proof, tmp_path, None, lambda s: s.update(network_file=None))
+    with pytest.raises(RunError, match="does not say where its network is"):
+        check_one_to_one(path)
+    assert check_one_to_one(path, network=tmp_path / "net.json").refuted_from == 2
 
 
 @pytest.mark.parametrize(
@@ -318,10 +294,7 @@ def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proof: Path) 
 def test_a_field_that_is_missing_or_no_number(
     tmp_path: Path, proof: Path, change: Callable[[dict[str, Any]], Any]
 ) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proof, path)
-    shutil.copy(proof.parent / "net.json", tmp_path)
-    edited(path, change)
+    path = altered(proof, tmp_path, None, change)
     with pytest.raises(RunError, match="not a complete certificate"):
         check_one_to_one(path)
 

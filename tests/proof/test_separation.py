@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import polyrank as pr
-from polyrank.errors import NetworkError, RunError
 from polyrank.image.separate import separate
 from polyrank.image.separation_certificate import save_separation
 from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
-from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.margins import check_margin
 from polyrank.proof.separation import check_separation, is_separation
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.shapes import shape
-from tests.proof.test_one_to_one import edited, rewritten
+from tests.proof.certificates import altered, assert_needs_its_files, edited
 
 CIRCLE = np.round(np.exp(2j * np.pi * np.arange(12) / 12) * 256) / 256
 FLAT = np.stack([CIRCLE.real, CIRCLE.imag, 0 * CIRCLE.real], axis=1)
@@ -271,13 +270,7 @@ def test_false_certificates_are_rejected(
     change: Callable[[Any], Any],
     reason: str,
 ) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proofs[case], path)
-    shutil.copy(proofs[case].parent / "net.json", tmp_path)
-    if name is None:
-        edited(path, change)
-    else:
-        rewritten(path, name, change)
+    path = altered(proofs[case], tmp_path, name, change)
     with pytest.raises(ProofRejectedError, match=reason):
         check_separation(path)
 
@@ -290,36 +283,24 @@ def test_margins_of_a_layer_that_is_not_checked(tmp_path: Path, proofs: dict[str
         check_separation(path)
 
 
-def test_labels_that_are_no_outputs(tmp_path: Path, proofs: dict[str, Path]) -> None:
+def test_labels_that_are_no_outputs(proofs: dict[str, Path]) -> None:
     for classes, reason in (([0, 1, 2], "one output tells"), ([0, 5], "is no output")):
         case = "beside" if len(classes) == 3 else "hopf"
-        path = tmp_path / str(len(classes)) / "certificate"
-        shutil.copytree(proofs[case], path)
-        shutil.copy(proofs[case].parent / "net.json", path.parent)
-        stated = json.loads((path / "certificate.json").read_text())
+        stated = json.loads((proofs[case] / "certificate.json").read_text())
+        own = stated["classification"]["classes"][0] | {"class": classes[-1]}
         with pytest.raises(ProofRejectedError, match=reason):
-            from polyrank.proof.margins import check_margin
-
-            own = stated["classification"]["classes"][0] | {"class": classes[-1]}
             check_margin(own, classes, [], [0] * (1 if case == "beside" else 2))
 
 
 def test_files_that_are_missing_or_of_another_kind(tmp_path: Path, proofs: dict[str, Path]) -> None:
-    path = tmp_path / "certificate"
-    shutil.copytree(proofs["hopf"], path)
-    with pytest.raises(NetworkError, match="net.json is missing"):
-        check_separation(path)
-    other = tmp_path / "other.json"
-    pr.save(SIGN, other)
-    with pytest.raises(NotDecidedError, match="holds another network"):
-        check_separation(path, network=other)
-    net = proofs["hopf"].parent / "net.json"
-    (path / "planes.parquet").unlink()
-    with pytest.raises(RunError, match="not a complete certificate"):
-        check_separation(path, network=net)
-    edited(path, lambda s: s.update(polyrank_separation=2))
-    with pytest.raises(RunError, match="format 1"):
-        check_separation(path, network=net)
+    path = assert_needs_its_files(
+        check_separation,
+        proofs["hopf"],
+        tmp_path,
+        other=SIGN,
+        table="planes.parquet",
+        key="polyrank_separation",
+    )
     (path / "certificate.json").write_text("nothing")
     assert not is_separation(path)
     assert not is_separation(tmp_path)
