@@ -54,7 +54,7 @@ def test_wedges_need_no_rationals(tmp_path, bits, dimension, planes, domain):
     # central: a box around 0 meets every cone
     assert run.count == region_count(normals, [0] * len(normals))
     assert run.certified
-    check_run(network, domain, run)
+    assert check_run(network, domain, run).ok
     assert check(tmp_path / "run").complete
     assert run.manifest["search"]["ladder"]["exact_cells"] == 0
 
@@ -86,7 +86,7 @@ def test_affine_arrangements_of_large_integers(seed, bits):
     assert run.certified
     # the layer has + offset, the arrangement a·x = offset
     assert run.count == region_count(normals, [-v for v in offsets])
-    check_run(network, pr.WholeSpace(), run)
+    assert check_run(network, pr.WholeSpace(), run).ok
 
 
 def test_threads_and_tasks_find_the_same_thin_cells():
