@@ -117,6 +117,17 @@ def test_proof_is_accepted(tmp_path: Path, exact: bool, whole: bool, bias: float
     assert report.checked == run.count
 
 
+def _proved(network: Network, domain: pr.Box, folder: Path, *, regions: int) -> None:
+    """One layer, read from a file: so many regions, and both checks accept the proof."""
+    pr.save(network, folder / "net.npz")
+    network = pr.load(folder / "net.npz", output_relu=True)
+    named = {"path": str(folder / "net.npz"), "options": {"output_relu": True}}
+    run = pr.enumerate_regions(network, domain, out=folder / "run", proof=True, network_file=named)
+    assert (run.count, run.certified) == (regions, True)
+    for exact in (False, True):
+        assert check(folder / "run", exact=exact).complete
+
+
 @pytest.mark.parametrize("flat", [False, True])
 def test_no_matrix_of_a_wide_box_is_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flat: bool
@@ -131,24 +142,13 @@ def test_no_matrix_of_a_wide_box_is_made(
     weight = network.layers[0].weight.approx
     # through the centre, up to a little: all sign vectors of independent rows are there
     network = Network((relu_layer(weight, -weight @ centre + 1e-6 * rng.normal(size=5)),))
-    pr.save(network, tmp_path / "net.npz")
-    network = pr.load(tmp_path / "net.npz", output_relu=True)
 
     def made(_: Inequalities) -> None:
         raise AssertionError("the matrix of the box was made")
 
     if not flat:
         monkeypatch.setattr(Inequalities, "A", property(made))
-    run = pr.enumerate_regions(
-        network,
-        pr.Box(lower, upper),
-        out=tmp_path / "run",
-        proof=True,
-        network_file={"path": str(tmp_path / "net.npz"), "options": {"output_relu": True}},
-    )
-    assert (run.count, run.certified) == (2**5, True)
-    for exact in (False, True):
-        assert check(tmp_path / "run", exact=exact).complete
+    _proved(network, pr.Box(lower, upper), tmp_path, regions=2**5)
 
 
 @pytest.mark.slow
@@ -166,15 +166,5 @@ def test_strange_wide_boxes(tmp_path: Path, kind: str) -> None:
     else:
         upper[:700] = 0.0
     bias = 1e-3 * np.abs(weight).max(axis=1) * rng.normal(size=4)
-    pr.save(Network((relu_layer(weight, bias),)), tmp_path / "net.npz")
-    network = pr.load(tmp_path / "net.npz", output_relu=True)
-    run = pr.enumerate_regions(
-        network,
-        pr.Box(-upper, upper),
-        out=tmp_path / "run",
-        proof=True,
-        network_file={"path": str(tmp_path / "net.npz"), "options": {"output_relu": True}},
-    )
-    assert (run.count, run.certified) == (2**4, True)
-    for exact in (False, True):
-        assert check(tmp_path / "run", exact=exact).complete
+    network = Network((relu_layer(weight, bias),))
+    _proved(network, pr.Box(-upper, upper), tmp_path, regions=2**4)
