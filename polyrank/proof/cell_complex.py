@@ -15,9 +15,10 @@ it. One of these is F, or both lie on lines, and the intersection of two segment
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat
@@ -27,11 +28,18 @@ from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, on_hyperplane, outer_boxes
 from polyrank.proof.manifold_file import read_planes
 
-__all__ = ["Boundary", "Cells", "chart_of", "check_embedded", "read_cells", "turn"]
+__all__ = ["Boundary", "Cells", "around", "chart_of", "check_embedded", "read_cells", "turn"]
 
 Place = tuple[fmpq, ...]
 #: Per dimension d = 0, 1, 2 and d-cell: (d − 1)-cell → incidence number.
 Boundary = list[list[dict[int, int]]]
+
+T = TypeVar("T")
+
+
+def around(ring: Sequence[T]) -> Iterator[tuple[T, T]]:
+    """The sides of a polygon: every corner with the next one."""
+    return zip(ring, [*ring[1:], ring[0]], strict=True)
 
 
 @dataclass(slots=True)
@@ -67,7 +75,7 @@ class Cells:
         upper: list[dict[int, int]] = []
         for face in self.faces:
             own: dict[int, int] = {}
-            for a, b in zip(face, [*face[1:], face[0]], strict=True):
+            for a, b in around(face):
                 edge = number.get(frozenset((a, b)))
                 if edge is None or edge in own:
                     raise ProofRejectedError(f"[{a}, {b}] is no side of a face")
@@ -75,13 +83,13 @@ class Cells:
             upper.append(own)
         return [[{} for _ in self.points], lower, upper]
 
+    def sides(self) -> set[frozenset[int]]:
+        """The ends of the sides of the faces."""
+        return {frozenset(side) for face in self.faces for side in around(face)}
+
     def maximal(self) -> list[list[int]]:
         """The vertices of the faces, of the edges in no face, and of the vertices in no edge."""
-        of_face = {
-            frozenset((a, b))
-            for face in self.faces
-            for a, b in zip(face, [*face[1:], face[0]], strict=True)
-        }
+        of_face = self.sides()
         loose = [list(e) for e in self.edges if frozenset(e) not in of_face]
         used = {v for e in self.edges for v in e}
         return [*self.faces, *loose, *([v] for v in range(len(self.points)) if v not in used)]
@@ -246,7 +254,6 @@ def _check_convex(cells: Cells, face: list[int]) -> None:
     )
     if flat.rank() != 2:
         raise ProofRejectedError(f"face {face} is not flat")
-    steps = list(zip(corners, [*corners[1:], corners[0]], strict=True))
-    sides = [turn(p, q, r, chart) for p, q in steps for r in corners]
+    sides = [turn(p, q, r, chart) for p, q in around(corners) for r in corners]
     if not (min(sides) >= 0 or max(sides) <= 0):
         raise ProofRejectedError(f"face {face} is not convex")

@@ -46,6 +46,7 @@ from polyrank.polyhedra.violation import OutputRow, satisfied, specification_fro
 from polyrank.proof.check import check
 from polyrank.proof.domain import problem_of
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
+from polyrank.proof.layers import Problem
 from polyrank.proof.network_file import named_network
 from polyrank.proof.pair import check_difference
 from polyrank.proof.rows import Rows
@@ -160,7 +161,7 @@ def _verdict(claim: _Claim, *allowed: str) -> str:
     return str(verdict)
 
 
-def _complete(claim: _Claim, network: Network | None) -> tuple[Rows, Any, dict[str, Any]]:
+def _complete(claim: _Claim, network: Network | None) -> tuple[Rows, Problem, dict[str, Any]]:
     """The run below a claim, once it is accepted as complete: rows, problem, manifest.
 
     ``network``: the one that it must be of; None: the difference of the two.

@@ -25,7 +25,7 @@ from itertools import pairwise
 from flint import fmpq, fmpq_mat
 
 from polyrank.network.normal_form import Layer
-from polyrank.proof.cell_complex import Cells, Place, chart_of, turn
+from polyrank.proof.cell_complex import Cells, Place, around, chart_of, turn
 from polyrank.proof.format import ProofRejectedError
 
 __all__ = ["ChainMap", "Stated", "check_map"]
@@ -100,12 +100,8 @@ def _check_covered(target: Cells, vertices: list[dict[int, int]], stated: Stated
     if faces != set(range(len(target.faces))):
         raise ProofRejectedError("a face of an image is the image of nothing")
     walked = {frozenset(target.edges[e]) for path in stated.paths for e, _ in path}
-    sides = {
-        frozenset((a, b))
-        for face in target.faces
-        for a, b in zip(face, [*face[1:], face[0]], strict=True)
-    }
-    if any(frozenset(e) not in walked | sides for e in target.edges):
+    covered = walked | target.sides()
+    if any(frozenset(e) not in covered for e in target.edges):
         raise ProofRejectedError("an edge of an image is the image of nothing")
     hit = {v for own in vertices for v in own} | {v for e in target.edges for v in e}
     if len(hit) != len(target.points):
@@ -219,7 +215,7 @@ def _check_area(target: Cells, ring: list[Place], faces: Sequence[int]) -> list[
         raise ProofRejectedError("the faces of a part are listed twice or do not exist")
     area = _area(ring, chart)
     left = 1 if area > 0 else -1
-    walls = [(p, q) for p, q in zip(ring, [*ring[1:], ring[0]], strict=True) if p != q]
+    walls = [(p, q) for p, q in around(ring) if p != q]
     equations = _equations(ring, chart)
     total = fmpq(0)
     out = []
@@ -241,10 +237,7 @@ def _check_area(target: Cells, ring: list[Place], faces: Sequence[int]) -> list[
 def _area(ring: Sequence[Place], chart: tuple[int, int]) -> fmpq:
     """Twice the signed area in a chart."""
     i, j = chart
-    return sum(
-        (p[i] * q[j] - p[j] * q[i] for p, q in zip(ring, [*ring[1:], ring[0]], strict=True)),
-        fmpq(0),
-    )
+    return sum((p[i] * q[j] - p[j] * q[i] for p, q in around(ring)), fmpq(0))
 
 
 def _equations(ring: list[Place], chart: tuple[int, int]) -> list[tuple[int, fmpq, fmpq, fmpq]]:
