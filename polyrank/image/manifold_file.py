@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Network
 from polyrank.proof.statement_file import StatementFile
+from polyrank.regions.directory import write_whole
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.topology.manifold import Manifold
 
@@ -114,7 +115,7 @@ def write_statement(
         "network_file": None if network_file is None else dict(network_file),
         "versions": versions(),
     }
-    (root / kind.name).write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
+    write_whole(root / kind.name, (json.dumps(stated, indent=1) + "\n").encode())
 
 
 def _facets(manifold: Manifold) -> Facets:
