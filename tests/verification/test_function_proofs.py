@@ -17,8 +17,10 @@ from polyrank.polyhedra.domain import Box
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.function import check_function
 from polyrank.proof.slopes import AffineMap, at_least, at_most
+from polyrank.proof.verdict import check_verdict
 from polyrank.verification.gradients import lipschitz, monotone
-from polyrank.verification.pair import greatest_difference, same_function
+from polyrank.verification.maximum import greatest_of
+from polyrank.verification.pair import difference_network, greatest_difference, same_function
 from polyrank.verification.properties import output_bounds
 from tests.strategies import degenerate_networks
 
@@ -244,15 +246,21 @@ def test_the_networks_are_those_that_are_named(copy, net, same, shifted):
         check_function(path)
 
 
-def test_a_narrower_verdict_bounds_no_difference(copy):
-    """Without the disjunct of one output and sign the verdict still holds, and says less."""
+def test_a_narrower_verdict_bounds_no_difference(net, shifted, copy):
+    """Without one output and sign the verdict holds, with a proof of its own, and says less."""
     path = copy("difference")
-
-    def fewer(stated):
-        stated["property"]["questions"][0]["disjuncts"].pop()
-
-    _restate(path / "verdict" / "verdict.json", fewer)
-    with pytest.raises(ProofRejectedError):
+    pair = difference_network(net, shifted)
+    functions = [[1, 0], [-1, 0], [0, 1], [0, -1]]
+    for kept in (4, 3):
+        shutil.rmtree(path / "verdict")
+        found = greatest_of(
+            pair, SQUARE, functions[:kept], jobs=1, out=path / "verdict", proof=True
+        )
+        assert found.value == fmpq(1, 4)
+        assert check_verdict(path / "verdict").verdict == "holds"
+        if kept == 4:
+            assert check_function(path).verdict == "certified"
+    with pytest.raises(ProofRejectedError, match="bounds something else"):
         check_function(path)
 
 
