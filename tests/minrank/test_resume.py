@@ -158,6 +158,6 @@ def test_a_search_that_is_killed_again_and_again(tmp_path: Path, case: str, kill
     widths, seed, layer, below = LEAST[case]
     whole = minimum_rank(random_network(widths, seed=seed), layer=layer, below=below)
     arguments = [tmp_path / "work", json.dumps(LEAST[case])]
-    assert killed_again_and_again(_SCRIPT, arguments, kills=kills, ready="ready", longest=0.6)
+    assert killed_again_and_again(_SCRIPT, arguments, kills=kills, ready="ready", longest=0.1)
     found = json.loads((tmp_path / "work" / RESULT_NAME).read_text(encoding="utf-8"))
     assert proved(found) == proved(whole)
