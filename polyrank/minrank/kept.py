@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +33,7 @@ RESULT_NAME = "result.json"
 
 
 def opened(
-    directory: Path | None,
+    directory: str | PathLike[str] | None,
     network: Network,
     domain: Domain,
     *,
@@ -54,7 +55,7 @@ def opened(
         return None
     question = {"network": network.sha256, "domain": dict(domain.describe()), **asked}
     made = KeptWork.resume if resume else KeptWork.begin
-    return made(directory, json.loads(json.dumps(question)), seconds=seconds)
+    return made(Path(directory), json.loads(json.dumps(question)), seconds=seconds)
 
 
 class Diary:

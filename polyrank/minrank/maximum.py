@@ -6,16 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.interrupt import DeferredInterrupt, prompt_interrupts
+from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchProgress
 from polyrank.errors import NetworkError
@@ -28,13 +27,12 @@ from polyrank.minrank.conflicts import ConflictSearch
 from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.hitting import points_with_few_live_units
 from polyrank.minrank.kept import Diary, opened
-from polyrank.minrank.programs import simplex_solver
 from polyrank.minrank.result import LowRegion, MaximumRank
+from polyrank.minrank.state import RankSearch
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
@@ -45,8 +43,6 @@ __all__ = ["MaximumRankInterrupted", "maximum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
 _PROBES = 32
-#: What an entry of the journal holds besides the best region and conflicts.
-_KEPT = ("upper", "undecided", "cells", "pruned", "nodes", "programs")
 
 
 class MaximumRankInterrupted(KeyboardInterrupt):
@@ -128,14 +124,13 @@ def maximum_rank(
     where = WholeSpace() if domain is None else domain
     chart = chart_for(network, where)
     asked = {"what": "greatest rank", "layer": layer}
-    directory = None if keep is None else Path(keep)
-    work = opened(directory, network, where, resume=resume, seconds=keep_seconds, asked=asked)
+    work = opened(keep, network, where, resume=resume, seconds=keep_seconds, asked=asked)
     with Diary(work, through, chart) as diary:
         state = _Maximum(
-            through,
-            chart,
-            begun,
-            report,
+            network=through,
+            chart=chart,
+            begun=begun,
+            report=report,
             upper=chain_bound(through, chart).most,
             best=region_at(through, chart, chart.interior),
             diary=diary,
@@ -151,35 +146,13 @@ def maximum_rank(
     return found
 
 
-@dataclass(slots=True)
-class _Maximum:
-    """The state of one call."""
+@dataclass(slots=True, kw_only=True)
+class _Maximum(RankSearch):
+    """The state of one call; its facts are conflicts."""
 
-    network: Network
-    chart: Chart
-    begun: float
-    report: Callable[[int, int], None] | None
+    kept: ClassVar[tuple[str, ...]] = ("upper", "undecided", "cells", "pruned", "nodes", "programs")
+
     upper: int
-    best: LowRegion
-    diary: Diary
-    undecided: bool = False
-    cells: int = 0
-    pruned: int = 0
-    nodes: int = 0
-    programs: int = 0
-    facts: list[int] = field(default_factory=list)  # conflicts of the one cell
-    highs: Any = field(default_factory=simplex_solver)
-    last: LiveCells = field(init=False)
-    interrupt: DeferredInterrupt = field(default_factory=DeferredInterrupt)
-
-    def __post_init__(self) -> None:
-        self.last = LiveCells(self.network, self.chart)
-        known = self.diary.state
-        if known:
-            for name in _KEPT:
-                setattr(self, name, known[name])
-            self.best = self.diary.best or self.best
-            self.facts = list(self.diary.facts)
 
     def run(self, seed: int, attempts: int) -> MaximumRank:
         try:
@@ -187,20 +160,10 @@ class _Maximum:
                 self._search(seed, attempts)
         except KeyboardInterrupt:
             # what has been proved stays proved
-            self._keep()
+            self.keep()
             raise MaximumRankInterrupted(self._found()) from None
-        self._keep()
+        self.keep()
         return self._found()
-
-    def _keep(self) -> None:
-        """Write down how far the search is."""
-        state = {name: getattr(self, name) for name in _KEPT}
-        self.diary.keep(state, self.best, facts=self.facts)
-
-    def _between(self) -> None:
-        if self.diary.due:
-            with self.interrupt.held():
-                self._keep()
 
     def _found(self) -> MaximumRank:
         best = self.best
@@ -228,7 +191,7 @@ class _Maximum:
             search_ = ConflictSearch(cell, self.highs)
             search_.conflicts += self.facts
             self.facts = search_.conflicts
-            search_.between = self._between
+            search_.between = self.keep_if_due
             self.cells = 1
             self._prove(search_.most)
             while True:
@@ -328,7 +291,7 @@ class _Maximum:
                 if number > before:
                     self._visit(unpack_bits(batch.codeword[r], bits), batch.point(r))
                     self.cells = number
-                    self._between()
+                    self.keep_if_due()
 
         def watch(_: SearchProgress) -> None:
             self.interrupt.check()

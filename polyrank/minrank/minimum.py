@@ -7,21 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.interrupt import DeferredInterrupt, prompt_interrupts
+from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import ChainBound, chain_bound
-from polyrank.minrank.cell import LiveCell, LiveCells, live_cell, region_at
+from polyrank.minrank.cell import LiveCell, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.exchange import points_by_exchange
@@ -30,13 +29,12 @@ from polyrank.minrank.kept import Diary, opened
 from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.patterns import PatternSearch
 from polyrank.minrank.prefix import Stage, opened_prefix, stages
-from polyrank.minrank.programs import simplex_solver
 from polyrank.minrank.result import LowRegion, MinimumRank
+from polyrank.minrank.state import RankSearch
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.chart import Chart
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
@@ -52,11 +50,6 @@ _EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
-#: What an entry of the journal holds besides regions and facts.
-_KEPT = (
-    "lower", "full", "undecided", "solver_bound", "solver_asked", "cells", "pruned", "nodes",
-    "programs", "done", "stack",
-)  # fmt: skip
 _COVER, _PATTERN = "cover", "pattern"
 
 
@@ -156,18 +149,17 @@ def minimum_rank(
     chart = chart_for(network, where)
     chain = chain_bound(through, chart)
     asked = {"what": "minrank", "layer": layer, "below": below, "limit": limit}
-    directory = None if keep is None else Path(keep)
-    work = opened(directory, network, where, resume=resume, seconds=keep_seconds, asked=asked)
+    work = opened(keep, network, where, resume=resume, seconds=keep_seconds, asked=asked)
     with Diary(work, through, chart) as diary:
         state = _Minimum(
-            through,
-            chart,
-            chain,
-            begun,
-            below,
-            limit,
-            milp,
-            report,
+            network=through,
+            chart=chart,
+            begun=begun,
+            report=report,
+            chain=chain,
+            below=below,
+            limit=limit,
+            milp=milp,
             lower=chain.root,
             best=region_at(through, chart, chart.interior),
             diary=diary,
@@ -182,47 +174,34 @@ def minimum_rank(
     return found
 
 
-@dataclass(slots=True)
-class _Minimum:
+@dataclass(slots=True, kw_only=True)
+class _Minimum(RankSearch):
     """The state of one call."""
 
-    network: Network
-    chart: Chart
+    kept: ClassVar[tuple[str, ...]] = (
+        "lower", "full", "undecided", "solver_bound", "solver_asked", "cells", "pruned", "nodes",
+        "programs", "done", "stack",
+    )  # fmt: skip
+
     chain: ChainBound
-    begun: float
     below: int | None
     limit: int
     milp: bool | None
-    report: Callable[[int, int], None] | None
     lower: int
-    best: LowRegion
-    diary: Diary
     full: bool = False
     complete: bool = False
-    undecided: bool = False
     solver_bound: int | None = None
     solver_asked: bool = False
-    cells: int = 0
-    pruned: int = 0
-    nodes: int = 0
-    programs: int = 0
     done: int = 0  # regions of the first stage below which all is done
     stack: list[Any] | None = None  # of the list of the one cell's regions, when it was last kept
-    facts: list[Any] = field(default_factory=list)  # proved of the one cell, in order
-    listed: dict[bytes, LowRegion] = field(default_factory=dict)
-    highs: Any = field(default_factory=simplex_solver)
-    last: LiveCells = field(init=False)
-    interrupt: DeferredInterrupt = field(default_factory=DeferredInterrupt)
+    listed: dict[bytes, LowRegion] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.last = LiveCells(self.network, self.chart)
-        known = self.diary.state
-        if known:
-            for name in _KEPT:
-                setattr(self, name, known[name])
-            self.best = self.diary.best or self.best
-            self.facts = list(self.diary.facts)
-            self.listed = {r.codeword.tobytes(): r for r in self.diary.listed}
+        RankSearch.__post_init__(self)  # a class with slots is made twice: super() has the first
+        self.listed = {r.codeword.tobytes(): r for r in self.diary.listed}
+
+    def regions(self) -> list[LowRegion]:
+        return list(self.listed.values())
 
     # -----------------------------------------------------------------------------------------
     # the whole
@@ -234,21 +213,10 @@ class _Minimum:
         except KeyboardInterrupt:
             # what has been proved stays proved; nothing else was half written
             self.complete = self.below is not None and self.below <= self.lower
-            self._keep()
+            self.keep()
             raise MinimumRankInterrupted(self._found()) from None
-        self._keep()
+        self.keep()
         return self._found()
-
-    def _keep(self) -> None:
-        """Write down how far the search is."""
-        state = {name: getattr(self, name) for name in _KEPT}
-        listed = list(self.listed.values())
-        self.diary.keep(state, self.best, listed=listed, facts=self.facts)
-
-    def _between(self) -> None:
-        if self.diary.due:
-            with self.interrupt.held():
-                self._keep()
 
     def _search(self, seed: int, attempts: int) -> None:
         self._tell()
@@ -364,7 +332,7 @@ class _Minimum:
         def between() -> None:
             if self.diary.due:
                 self.facts = [[_COVER, cover] for cover in flats.covers]
-                self._between()
+                self.keep_if_due()
 
         flats.between = between
         try:
@@ -459,7 +427,7 @@ class _Minimum:
                 self.facts += [[_PATTERN, *fact] for fact in patterns.refuted[written:]]
                 written = len(patterns.refuted)
                 self.stack = list(patterns.stack)
-                self._between()
+                self.keep_if_due()
 
         patterns.between = between
 
@@ -477,7 +445,7 @@ class _Minimum:
         def done() -> None:
             if step == 0:
                 self.done = number
-                self._between()
+                self.keep_if_due()
 
         def go_on() -> None:
             self._below_last(list(waiting), plan, step + 1)
