@@ -112,7 +112,7 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
     with STATEMENT.opened(path, network) as (stated, own):
         layer, proved = int(stated["layer"]), int(stated["proved_layer"])
         points, facets = read_manifold(path, own)
-        if not proved <= layer <= len(own.layers):
+        if layer < 0 or not -1 <= proved <= layer <= len(own.layers):
             raise ProofRejectedError(f"layer {layer} is none of the {len(own.layers)} layers")
         pieces = pairs = 0
         if proved >= 0:
@@ -151,6 +151,8 @@ def _check_collision(
     if first.weights == second.weights:
         raise ProofRejectedError("the two points of the collision are one point of M")
     layer = int(stated["layer"])
+    if not 0 <= layer <= len(network.layers):
+        raise ProofRejectedError(f"the two points meet in layer {layer}, which does not exist")
     for k in range(layer + 1):
         image = image_at(network, first, k)
         if (image == image_at(network, second, k)) != (k == layer):

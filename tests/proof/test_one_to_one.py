@@ -228,6 +228,16 @@ def facet_dropped(columns: dict[str, list[Any]]) -> None:
         (None, lambda s: s.update(collision=None), "its proofs not decided"),
         (None, lambda s: s.update(layer=3), "none of the 2 layers"),
         (None, lambda s: s.update(proved_layer=2), "the hyperplane of pieces"),
+        (None, lambda s: s.update(proved_layer=-2), "none of the 2 layers"),
+        (
+            None,
+            lambda s: s.update(
+                layer=-1, proved_layer=-1, verdict="one-to-one", collision=None, first_layer=None
+            ),
+            "none of the 2 layers",
+        ),
+        (None, lambda s: s["collision"].update(layer=-1), "which does not exist"),
+        (None, lambda s: s["collision"].update(layer=3), "which does not exist"),
         (None, other_point, "one point of M"),
         (None, moved_point, "not where its weights say"),
         (None, shifted_point, "not the first at which the two points meet"),
