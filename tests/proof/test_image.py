@@ -273,6 +273,8 @@ def bar(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], A
         ("circle", None, lambda s: s.update(layers=1), "the barcode"),
         ("circle", None, lambda s: s.update(layers=3), "is no layer"),
         ("circle", None, lambda s: s.update(coefficients="9"), "no prime"),
+        ("circle", None, lambda s: s.update(coefficients="-3"), "no prime"),
+        ("circle", None, lambda s: s.update(coefficients=str(2**127 - 1)), "groups of the images"),
         ("circle", None, lambda s: s.update(coefficients="2"), "groups of the images"),
         ("circle", None, lambda s: s.update(degrees=1), "the barcode"),
         ("circle", None, lambda s: s.update(degrees=5), "5 degrees"),
