@@ -20,6 +20,7 @@ from polyrank_cli.options import (
     Only,
     QuietOption,
     Reading,
+    ThroughLayerOption,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def count_command(
     network: NetworkArgument,
     *,
     domain: DomainChoice,
-    through_layer: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="Count the decomposition by the first K layers only."),
-    ] = None,
+    through_layer: ThroughLayerOption = None,
     reading: Reading,
     engine: Annotated[Engine, typer.Option(help="As for polyrank enumerate.")] = Engine.auto,
     ranks: Annotated[

@@ -28,6 +28,8 @@ from polyrank_cli.options import (
     LimitChoice,
     QuietOption,
     Reading,
+    SearchTreeOption,
+    ThroughLayerOption,
     directory_output,
 )
 
@@ -58,10 +60,7 @@ def enumerate_command(
     ] = None,
     *,
     domain: DomainChoice,
-    through_layer: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="Enumerate the decomposition by the first K layers only."),
-    ] = None,
+    through_layer: ThroughLayerOption = None,
     reading: Reading,
     engine: Annotated[
         Engine,
@@ -74,10 +73,7 @@ def enumerate_command(
         Path | None,
         directory_output("Stream the regions to a new directory."),
     ] = None,
-    proof: Annotated[
-        bool,
-        typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
-    ] = False,
+    proof: SearchTreeOption = False,
     graph: Annotated[
         bool,
         typer.Option("--graph", help="Make the region graph too, in -o/--output (polyrank graph)."),

@@ -18,6 +18,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    TimeOption,
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
@@ -66,10 +67,7 @@ def homeomorphism_command(
         bool,
         typer.Option("--all", help="Also list every pair of pieces whose images overlap."),
     ] = False,
-    time: Annotated[
-        float | None,
-        typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
-    ] = None,
+    time: TimeOption = None,
     output: Annotated[
         Path | None,
         directory_output("Write a certificate for polyrank check."),

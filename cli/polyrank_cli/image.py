@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     PictureOption,
     QuietOption,
     Reading,
+    TimeOption,
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
@@ -75,10 +76,7 @@ def image_command(
             "its diameter, such as 0.02: approximate, by gudhi, in at most three dimensions.",
         ),
     ] = None,
-    time: Annotated[
-        float | None,
-        typer.Option(metavar="T", min=0.0, help="Give up what is not decided after T seconds."),
-    ] = None,
+    time: TimeOption = None,
     picture: PictureOption = None,
     output: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    TimeOption,
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown
@@ -38,10 +39,7 @@ def minrank_command(
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, help="List at most N regions; says so if cut off.")
     ] = 10_000,
-    time: Annotated[
-        float | None,
-        typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is proved."),
-    ] = None,
+    time: TimeOption = None,
     domain: DomainChoice,
     milp: Annotated[
         bool | None,

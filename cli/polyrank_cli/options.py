@@ -31,13 +31,18 @@ __all__ = [
     "LimitChoice",
     "LowRankChoice",
     "ManifoldChoice",
+    "MnistOption",
     "NetworkArgument",
     "Only",
     "PictureOption",
+    "PointsOption",
     "ProcessesOption",
     "QuietOption",
     "Reading",
     "RunArgument",
+    "SearchTreeOption",
+    "ThroughLayerOption",
+    "TimeOption",
     "directory_output",
     "grouped",
 ]
@@ -61,6 +66,30 @@ JobsOption = Annotated[
     typer.Option("--jobs", metavar="N", min=1, help="Threads. Default: all cores."),
 ]
 ProcessesOption = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
+TimeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time", metavar="SECONDS", min=0.0, help="Stop after so many seconds, honestly."
+    ),
+]
+ThroughLayerOption = Annotated[
+    int | None,
+    typer.Option(
+        "--through-layer", metavar="K", help="The decomposition by the first K layers only."
+    ),
+]
+SearchTreeOption = Annotated[
+    bool,
+    typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
+]
+PointsOption = Annotated[
+    Path | None,
+    typer.Option("--points", metavar="FILE", help="Points: .npy, .csv or - (stdin), one per row."),
+]
+MnistOption = Annotated[
+    Path | None,
+    typer.Option("--mnist", metavar="DIR", help="The MNIST test images of a folder."),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace what is there, if polyrank wrote it.")
 ]
@@ -189,10 +218,7 @@ def _bytes(size: str | None, option: str) -> int | None:
 class LimitChoice:
     """What a long run may use; see :class:`polyrank.regions.limits.Limits`."""
 
-    time: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0.0, help="Stop after so many seconds, honestly."),
-    ] = None
+    time: TimeOption = None
     max_regions: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Stop when N regions are found.")
     ] = None

@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     NetworkArgument,
     QuietOption,
     Reading,
+    ThroughLayerOption,
     directory_output,
 )
 
@@ -33,9 +34,7 @@ def restrict_command(
         Path | None,
         directory_output("Write the cells to a new directory."),
     ] = None,
-    through_layer: Annotated[
-        int | None, typer.Option(metavar="K", help="Cut by the first K layers only.")
-    ] = None,
+    through_layer: ThroughLayerOption = None,
     below: Annotated[
         int | None,
         typer.Option(

@@ -17,8 +17,10 @@ from polyrank_cli.options import (
     ForceOption,
     JobsOption,
     JsonOption,
+    MnistOption,
     NetworkArgument,
     PictureOption,
+    PointsOption,
     QuietOption,
     Reading,
     directory_output,
@@ -48,13 +50,8 @@ class OnTies(StrEnum):
 def sample_command(
     network: NetworkArgument,
     *,
-    points: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Points: .npy, .csv or - (stdin), one per row."),
-    ] = None,
-    mnist: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The MNIST test images of a folder.")
-    ] = None,
+    points: PointsOption = None,
+    mnist: MnistOption = None,
     uniform: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="N uniform points of the domain.")
     ] = None,

@@ -20,9 +20,13 @@ from polyrank_cli.options import (
     ForceOption,
     JobsOption,
     JsonOption,
+    MnistOption,
     NetworkArgument,
+    PointsOption,
     QuietOption,
     Reading,
+    SearchTreeOption,
+    ThroughLayerOption,
     directory_output,
 )
 
@@ -40,20 +44,13 @@ def slice_command(
         typer.Argument(metavar="I,J[,K]", help="Rows of the points, from 0 (default: all)."),
     ] = None,
     *,
-    points: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Points: .npy, .csv or - (stdin), one per row."),
-    ] = None,
-    mnist: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The MNIST test images of a folder.")
-    ] = None,
+    points: PointsOption = None,
+    mnist: MnistOption = None,
     extended: Annotated[
         bool,
         typer.Option("--extended", help="The whole line or plane, not the segment or triangle."),
     ] = False,
-    through_layer: Annotated[
-        int | None, typer.Option(metavar="K", help="The decomposition by the first K layers only.")
-    ] = None,
+    through_layer: ThroughLayerOption = None,
     ambient: Annotated[
         bool, typer.Option("--ambient/--no-ambient", help="Ranks on the whole input space too.")
     ] = True,
@@ -61,10 +58,7 @@ def slice_command(
         Path | None,
         directory_output("Write the run to a new directory."),
     ] = None,
-    proof: Annotated[
-        bool,
-        typer.Option("--proof", help="Write the search tree to -o/--output, for polyrank check."),
-    ] = False,
+    proof: SearchTreeOption = False,
     jobs: JobsOption = None,
     reading: Reading,
     force: ForceOption = False,

@@ -20,6 +20,7 @@ from polyrank_cli.options import (
     Only,
     QuietOption,
     Reading,
+    TimeOption,
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
@@ -102,10 +103,7 @@ def verify_command(
     proof: Annotated[
         bool, typer.Option("--proof", help="Also the proof of it, for polyrank check.")
     ] = False,
-    time: Annotated[
-        float | None,
-        typer.Option(metavar="T", min=0.0, help="Stop after T seconds with what is decided."),
-    ] = None,
+    time: TimeOption = None,
     jobs: JobsOption = None,
     reading: Reading,
     force: ForceOption = False,
