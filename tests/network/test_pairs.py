@@ -71,6 +71,16 @@ def test_the_search_for_an_order_is_bounded():
         net(arrays, ordered=False)
 
 
+def test_what_has_no_role_is_named_and_not_taken_for_a_network():
+    """A pruned layer: the arrays that no rule knows are no set of weights beside the others."""
+    arrays = {}
+    for k, weight, bias in ((0, A, a), (2, B, b), (4, C, c)):
+        arrays[f"{k}.bias"] = bias
+        arrays |= {f"{k}.weight_orig": weight, f"{k}.weight_mask": np.ones_like(weight)}
+    with pytest.raises(UnsupportedError, match=r"'0.weight_orig' of shape \(3, 2\) is neither"):
+        net(arrays)
+
+
 def test_a_missing_bias_is_zero_and_said():
     for arrays in ({"W0": A, "W1": B}, {"x.0.weight": A, "x.1.weight": B}, {"p": A, "q": B}):
         found = net(arrays)

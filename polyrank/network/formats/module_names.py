@@ -34,13 +34,16 @@ _RIVALS = frozenset(
      "discriminator", "gen", "disc", "mu", "logvar", "mean", "std", "logstd", "sigma", "var",
      "logsigma", "key", "query", "expert", "experts", "router", "left", "right", "old", "new",
      "heads", "head", "baseline", "adversary", "aux", "auxiliary", "cls", "class", "classifier",
-     "classification", "reg", "regressor", "regression", "box", "bbox"}
+     "classification", "reg", "regressor", "regression", "box", "bbox", "branch", "tower",
+     "member", "estimator"}
 )  # fmt: skip
 # lists whose elements lie side by side
 _PARALLEL = frozenset(
     {"heads", "experts", "members", "ensemble", "critics", "actors", "branches", "towers", "models",
      "estimators", "agents", "policies"}
 )  # fmt: skip
+# words after which a number is that of a copy, not that of a layer
+_COPIES = frozenset({"head", "heads", "branch", "tower", "member", "expert", "estimator"})
 _BRANCHES = frozenset(
     {"skip", "shortcut", "residual", "downsample", "gate", "attn", "attention", "recurrent", "rnn",
      "lstm", "gru", "ih", "hh"}
@@ -135,7 +138,7 @@ def _rivals(name: str) -> str:
         if word in _RIVALS and (word not in _SMALL or len(words) <= 4):
             after = words[k + 1] if k + 1 < len(words) else ""
             number = after if after.isdigit() or after in _LETTERS else ""
-            of_layer = k + 2 == len(words) and word not in {"head", "heads"} and after.isdigit()
+            of_layer = k + 2 == len(words) and word not in _COPIES and after.isdigit()
             found.append(word if of_layer else word + number)
     return "_".join(found)
 

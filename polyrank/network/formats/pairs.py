@@ -278,7 +278,8 @@ def pair_arrays(arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> list[Ar
     for key, array in arrays.items():
         match = roles[key]
         if match is None:
-            check_one_network([k for k in dict.fromkeys(map(_layer_key, arrays)) if k != key], {})
+            layers = dict.fromkeys(_layer_key(k) for k in arrays if roles[k] is not None)
+            check_one_network(list(layers), {})
             raise UnsupportedError(
                 f"the array {key!r} of shape {array.shape} is neither a weight nor a bias of a "
                 f"dense layer; export the whole network to ONNX, remove the array, or name the "

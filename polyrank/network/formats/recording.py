@@ -72,6 +72,6 @@ def record_normalisation(
     chain.scale(factors, name)
     chain.shift(offsets)
     notes.append(
-        f"{name}: the factor weight / sqrt(variance + {epsilon}) of the batch normalisation is "
-        "defined as the float64 nearest to it; the shift is exact"
+        f"{name}: the factor weight / sqrt(variance + {float(epsilon):.6g}) of the batch "
+        "normalisation is defined as the float64 nearest to it; the shift is exact"
     )

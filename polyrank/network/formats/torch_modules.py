@@ -29,10 +29,18 @@ EXPORT = (
     "a chain of Linear layers, otherwise torch.onnx.export(model, example_input, 'model.onnx')"
 )
 _PARALLEL = frozenset({"DataParallel", "DistributedDataParallel"})
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_CALLS = ("forward", "_call_impl", "_wrapped_call_impl", "_slow_forward")
+"""Methods that an instance may hide behind an attribute of its own."""
 _NOTHING = frozenset(
     {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
      "FeatureAlphaDropout", "Flatten"}
 )  # fmt: skip
+
+_READ = (
+    "Linear, ReLU, LeakyReLU, PReLU, ReLU6, Hardtanh, Hardsigmoid, BatchNorm1d, Dropout, Flatten, "
+    "Identity"
+)
 
 
 def module_class(value: Any) -> Name | None:
@@ -111,8 +119,25 @@ def _unwrapped(module: Record) -> Record:
     if kind is not None and kind.module.startswith("torch.nn.parallel.") and kind.name in _PARALLEL:
         inner = _children(module).get("module")
         if isinstance(inner, Record) and is_module(inner):
+            _check_code(module, kind.name)
             return inner
     return module
+
+
+def _check_code(module: Record, where: str) -> None:
+    """Refuse a module whose class is known, but which also runs code of its own.
+
+    Raises
+    ------
+    UnsupportedError
+        If it has hooks of the forward pass, or an attribute in place of a method.
+    """
+    for keys, what in ((_HOOKS, "forward hooks"), (_CALLS, "a forward of its own")):
+        if any(module.state.get(key) for key in keys):
+            raise UnsupportedError(
+                f"the module {where} has {what}, code that may change what it computes and is not "
+                f"run; {EXPORT}"
+            )
 
 
 def _flattened(module: Record, prefix: str) -> Iterator[tuple[str, Record]]:
@@ -122,6 +147,7 @@ def _flattened(module: Record, prefix: str) -> Iterator[tuple[str, Record]]:
             f"the file holds a whole module of class {kind}, whose Python code decides what it "
             f"computes and is not run; {EXPORT}"
         )
+    _check_code(module, repr(prefix.rstrip(".")) if prefix else kind.name)
     for name, child in _children(module).items():
         full = f"{prefix}{name}"
         known = module_class(child)
@@ -130,6 +156,7 @@ def _flattened(module: Record, prefix: str) -> Iterator[tuple[str, Record]]:
         if known.name == "Sequential":
             yield from _flattened(child, f"{full}.")
         else:
+            _check_code(child, repr(full))
             yield full, child
 
 
@@ -150,8 +177,8 @@ def _kind(module: Record) -> str:
 
 
 def _parameter(module: Record, key: str, file: TorchFile, where: str) -> NDArray[Any] | None:
-    for table in ("_parameters", "_buffers"):
-        entries = module.state.get(table)
+    tables = (module.state.get(name) for name in ("_parameters", "_buffers"))
+    for entries in (module.state, *tables):  # a plain attribute hides a parameter of its name
         if isinstance(entries, Mapping) and entries.get(key) is not None:
             array = file.tensor(entries[key])
             if array is None:
@@ -182,7 +209,9 @@ def _record(chain: Sequence, name: str, module: Record, file: TorchFile, notes: 
         chain.activate(_number(module, "negative_slope", 0.01, where), one, name)
     elif kind == "PReLU":
         slope = _parameter(module, "weight", file, where)
-        chain.activate(to_fmpq("1/4") if slope is None else slope, one, name)
+        if slope is None:
+            raise FormatError(f"{where} has no weight")
+        chain.activate(slope, one, name)
     elif kind == "ReLU6":
         chain.clip(zero, fmpq(6), name)
     elif kind == "Hardtanh":
@@ -199,7 +228,9 @@ def _record(chain: Sequence, name: str, module: Record, file: TorchFile, notes: 
         ]
         record_normalisation(chain, parts, _number(module, "eps", 1e-5, where), name, notes)
     elif kind not in _NOTHING:
+        final = normalised(kind) in FINAL_ACTIVATIONS
+        remedy = "as the last layer it can be dropped with --cut-final; " if final else ""
         raise UnsupportedError(
-            f"{where} is not read from a pickled module: it is not piecewise linear, or its "
-            f"input shape is not in the file; {EXPORT}"
+            f"{where} is none of the layers that are read from a pickled module ({_READ}); "
+            f"{remedy}{EXPORT}"
         )

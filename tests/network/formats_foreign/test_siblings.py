@@ -93,6 +93,9 @@ def test_twins_are_refused_and_can_be_chosen(tmp_path, first, second, part, othe
         ("fc1 fc2 out1 out2", "fc, out1, out2"),
         ("fc1 fc2 output_a output_b", "fc, output_a, output_b"),
         ("fc1 fc2 fc_x fc_y", "fc, fc_x, fc_y"),
+        ("fc1 fc2 tower1 tower2", "fc, tower1, tower2"),
+        ("stem1 stem2 branch_1 branch_2", "stem, branch_1, branch_2"),
+        ("fc1 fc2 expert1 expert2", "fc, expert1, expert2"),
         ("fc1 fc21 fc22 fc3", "fc, fc21, fc22"),  # the variational autoencoder of torch's examples
     ],
 )

@@ -21,6 +21,7 @@ from polyrank.network.forward import forward_exact
 from polyrank.network.rational import to_fmpq
 from tests.conftest import shared
 from tests.network.formats_foreign.torch_files import (
+    Called,
     Instance,
     Tensor,
     legacy_file,
@@ -261,7 +262,11 @@ def test_whole_modules_are_refused_with_the_line_that_exports_them(tmp_path):
     ("parts", "error", "message"),
     [
         ([module("torch.nn.modules.conv", "Conv2d"), linear(W0, B0)], UnsupportedError, "Conv2d"),
-        ([linear(W0, B0), module(ACTIVATION, "Tanh")], UnsupportedError, r"1 \(Tanh\) is not"),
+        ([linear(W0, B0), module(ACTIVATION, "Tanh")], UnsupportedError,
+         r"1 \(Tanh\) is none of .*as the last layer it can be dropped with --cut-final"),
+        ([linear(W0, B0), module(ACTIVATION, "Softshrink")], UnsupportedError,
+         r"1 \(Softshrink\) is none of .*Identity\); in Python"),
+        ([linear(W0, B0), module(ACTIVATION, "PReLU")], FormatError, r"1 \(PReLU\) has no weight"),
         ([module(ACTIVATION, "ReLU")], UnsupportedError, "no Linear layer"),
         ([linear(W0, B0), linear(W0, B0)], NetworkError, "shapes do not chain: 1"),
         ([linear(W0, B0), module(ACTIVATION, "LeakyReLU", negative_slope="x")], FormatError, "'x'"),
@@ -280,6 +285,60 @@ def test_whole_modules_are_refused_with_the_line_that_exports_them(tmp_path):
 def test_refused_modules(tmp_path, parts, error, message):
     with pytest.raises(error, match=message):
         pr.load(zip_file(tmp_path / "a.pt", sequential(*parts)))
+
+
+def with_state(part, **state):
+    """The same module with more in its ``__dict__``."""
+    part.state.update(state)
+    return part
+
+
+CODE = Called("mynets", "Doubled")  # an instance of a class whose code is not at hand
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: sequential(with_state(linear(W0, B0), _forward_hooks=OrderedDict({3: CODE}))),
+         "the module '0' has forward hooks, code that may change what it computes"),
+        (lambda: sequential(with_state(linear(W0, B0), _forward_pre_hooks=OrderedDict({3: CODE}))),
+         "the module '0' has forward hooks"),
+        (lambda: sequential(
+            linear(W0, B0), with_state(module(ACTIVATION, "ReLU"), _forward_hooks={0: CODE})),
+         "the module '1' has forward hooks"),
+        (lambda: with_state(sequential(linear(W0, B0)), _forward_hooks=OrderedDict({0: CODE})),
+         "the module Sequential has forward hooks"),
+        (lambda: sequential(with_state(sequential(linear(W0, B0)), _forward_pre_hooks={0: CODE})),
+         "the module '0' has forward hooks"),
+        (lambda: sequential(linear(W0, B0), with_state(module(ACTIVATION, "ReLU"), forward=CODE)),
+         "the module '1' has a forward of its own"),
+        (lambda: with_state(
+            module("torch.nn.parallel.data_parallel", "DataParallel",
+                   _modules=OrderedDict(module=sequential(linear(W0, B0)))),
+            _forward_hooks={0: CODE}),
+         "the module DataParallel has forward hooks"),
+    ],
+)  # fmt: skip
+def test_code_that_a_module_carries_is_not_passed_over(tmp_path, write, content, message):
+    """A known class with hooks or a forward of its own computes what that code says."""
+    with pytest.raises(UnsupportedError, match=message):
+        pr.load(write(tmp_path / "a.pt", content()))
+
+
+def test_hooks_that_change_nothing_are_no_hindrance(tmp_path):
+    """Hooks of the backward pass and of saving do not touch what is computed."""
+    idle = {"_backward_hooks": OrderedDict({0: CODE}), "_state_dict_hooks": OrderedDict({0: CODE})}
+    empty = {"_forward_hooks": OrderedDict(), "_forward_pre_hooks": OrderedDict()}
+    content = sequential(with_state(linear(W0, B0), **idle, **empty))
+    same(pr.load(zip_file(tmp_path / "a.pt", content)), (W0, B0))
+
+
+def test_an_attribute_hides_a_parameter(tmp_path):
+    """Python looks into the instance first; a bias set as a plain tensor counts."""
+    other = np.array([5.0, 6.0, 7.0])
+    content = sequential(with_state(linear(W0, B0), bias=Tensor(other)))
+    same(pr.load(zip_file(tmp_path / "a.pt", content)), (W0, other))
 
 
 def test_modules_state_their_activations(tmp_path):
