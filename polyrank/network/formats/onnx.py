@@ -72,9 +72,10 @@ _CURVED = frozenset(
 _BROKEN = frozenset(
     {
         "ArgMax", "ArgMin", "Ceil", "Floor", "Hardmax", "Mod", "QuantizeLinear", "Round", "Shrink",
-        "Sign", "ThresholdedRelu", "TopK",
+        "Sign", "ThresholdedRelu",
     }
 )  # fmt: skip
+_WITH_GRAPHS = frozenset({"If", "Loop", "Scan"})  # what these read from outside is no input
 _REMEDY = {
     "Sigmoid": "HardSigmoid is piecewise linear",
     "Tanh": "HardTanh (Clip) is piecewise linear",
@@ -158,9 +159,10 @@ def _look_at_all(nodes: list[Node], variable: set[str]) -> None:
         The tensors that depend on the network's input; grows.
     """
     for node in nodes:
-        if node.op not in OPERATORS:
-            raise _refusal(node)
         reads = [name in variable for name in node.inputs]
+        if node.op not in OPERATORS:
+            fixed = bool(node.inputs) and not any(reads) and node.op not in _WITH_GRAPHS
+            raise _refusal(node, constant=fixed)
         if any(reads) and node.op in onnx_logic.OPERATORS:
             raise onnx_logic.refusal(node)
         if node.op in {"Mul", "MatMul", "Gemm"} and reads[:2] == [True, True]:
@@ -171,9 +173,10 @@ def _look_at_all(nodes: list[Node], variable: set[str]) -> None:
 
 def _producers(model: GraphModel) -> dict[str, Node]:
     producers: dict[str, Node] = {}
+    given = {*model.constants, *(name for name, _ in model.inputs)}
     for node in model.nodes:
         for output in node.outputs:
-            if output and (output in producers or output in model.constants):
+            if output and (output in producers or output in given):
                 raise FormatError(f"{node.where}: the tensor {output!r} is computed twice")
             if output:
                 producers[output] = node
@@ -298,7 +301,13 @@ def _folded(value: Value, arguments: tuple[Value | None, ...]) -> Any:
     return result
 
 
-def _refusal(node: Node) -> UnsupportedError:
+def _refusal(node: Node, *, constant: bool) -> UnsupportedError:
+    if constant:
+        return UnsupportedError(
+            f"{node.where} is applied to constants, and {node.op} is not computed here; let an "
+            "optimiser of ONNX models (onnxruntime, onnxsim) replace it by its value, which then "
+            "counts as stored"
+        )
     if node.op in _FINAL:
         inside = f"inside a network, {_REMEDY[node.op]}; " if node.op in _REMEDY else ""
         return UnsupportedError(

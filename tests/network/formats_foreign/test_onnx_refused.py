@@ -299,6 +299,29 @@ def test_out_of_memory_is_an_error_of_the_node(tmp_path, monkeypatch):
             "'y' is computed twice",
         ),
         (build([node("Relu", ["x"], ["c"])], X, {"c": W["W"]}), FormatError, "computed twice"),
+        (
+            build([node("Relu", ["x"], ["x"]), node("Neg", ["x"], ["y"])], X),
+            FormatError,
+            "'x' is computed twice",
+        ),
+        (
+            build(
+                [node("Sqrt", ["c"], ["s"]), node("Div", ["x", "s"], ["y"])],
+                X,
+                {"c": np.array([4.0], np.float32)},
+            ),
+            UnsupportedError,
+            "is applied to constants, and Sqrt is not computed here",
+        ),
+        (
+            build(
+                [node("If", ["c"], ["s"]), node("Add", ["x", "s"], ["y"])],
+                X,
+                {"c": np.array([True])},
+            ),
+            UnsupportedError,
+            "is not supported",
+        ),
         (build([node("Relu", ["x"], ["y"])], {}), UnsupportedError, "the graph has no inputs"),
         (
             build([node("Relu", ["c"], ["y"])], {}, {"c": W["W"]}),
