@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-
-from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from polyrank.cells.task import SearchProgress
 from polyrank.stages import Stage, listening
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
 
 __all__ = ["Shown", "progress_line", "spelled_time", "stage_line"]
 
@@ -65,6 +65,9 @@ def _line(*, quiet: bool) -> Iterator[Callable[[Shown], None] | None]:
                 return
             last = now
             if live is None:  # nothing is written for a verb that is done at once
+                from rich.console import Console  # noqa: PLC0415  (for a line that is seen)
+                from rich.live import Live  # noqa: PLC0415
+
                 # stdout is the results', which come when the block is left
                 live = Live(
                     console=Console(stderr=True),
@@ -148,6 +151,9 @@ def spelled_time(seconds: float) -> str:
 
 def _drawn(shown: Shown) -> Table:
     """One row that fits 80 columns; in a narrower window its end is cut off."""
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415  (for a line that is seen)
+    from rich.table import Table  # noqa: PLC0415
+
     if shown.share is None:
         cells: list[ProgressBar | str] = [f"{shown.seconds:.0f} s", shown.name, *shown.facts]
     else:

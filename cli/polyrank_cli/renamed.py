@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from typer.core import TyperGroup
 
 from polyrank_cli.failures import say
 
-__all__ = ["RENAMED", "Verbs", "current_names"]
+__all__ = ["RENAMED", "current_names"]
 
 
 def _same(value: str) -> str:
@@ -60,11 +57,3 @@ def current_names(args: Sequence[str]) -> list[str]:
         else:
             out.append(arg)
     return out
-
-
-class Verbs(TyperGroup):
-    """The group of all verbs."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the command line after old names have been replaced."""
-        return super().parse_args(ctx, current_names(args))

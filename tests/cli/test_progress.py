@@ -14,8 +14,9 @@ from polyrank.cells.task import SearchProgress
 from polyrank.network.formats import save
 from polyrank.network.initialise import random_network
 from polyrank.stages import tell, told
-from polyrank_cli.main import _VERBS, app
+from polyrank_cli.main import app
 from polyrank_cli.progress import progress_line, stage_line
+from polyrank_cli.verbs import VERBS
 
 #: What is asked of each verb here, and what its line is about.
 CALLS: dict[str, tuple[list[str], str]] = {
@@ -93,7 +94,7 @@ def spelled(verb: str, places: dict[str, str]) -> list[str]:
 
 
 def test_every_verb_is_here() -> None:
-    assert set(CALLS) | QUICK == set(_VERBS)
+    assert set(CALLS) | QUICK == set(VERBS)
 
 
 @pytest.mark.parametrize("verb", CALLS)

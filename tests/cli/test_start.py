@@ -13,7 +13,7 @@ import polyrank as pr
 from polyrank_cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ["numpy", "pyarrow", "flint", "scipy", "onnx", "highspy", "pandas"]
+HEAVY = ["numpy", "pyarrow", "flint", "scipy", "onnx", "highspy", "pandas", "rich"]
 
 
 def python(code: str) -> str:
@@ -48,7 +48,8 @@ def test_help_imports_nothing_heavy(arguments):
 def test_an_enumeration_loads_what_it_needs(plane, tmp_path, on_disk):
     output = ["-o", str(tmp_path / "run")] if on_disk else []
     arguments = ["enumerate", str(plane), "--box", "-1", "1", *output]
-    unneeded = ["scipy", "pandas", "networkx", "dask", "distributed", "highspy", "onnx"]
+    unneeded = ["scipy", "pandas", "networkx", "dask", "distributed", "highspy", "onnx", "rich"]
+    unneeded += ["pyarrow.compute", "polyrank_cli.verify"]
     printed = python(
         "import sys\n"
         "from polyrank_cli.main import app\n"
@@ -60,6 +61,21 @@ def test_an_enumeration_loads_what_it_needs(plane, tmp_path, on_disk):
     )
     assert "certified: exactly" in printed
     assert printed.splitlines()[-1] == "[]"
+
+
+def test_the_list_of_verbs_loads_none_of_them():
+    printed = python(
+        "import sys\n"
+        "from polyrank_cli.main import app\n"
+        "from polyrank_cli.verbs import VERBS\n"
+        "try:\n"
+        "    app(['--help'], prog_name='polyrank')\n"
+        "except SystemExit as left:\n"
+        "    assert not left.code\n"
+        "modules = {f\"polyrank_cli.{verb.replace('-', '_')}\" for verb in VERBS}\n"
+        "print(len(modules), sorted(modules & set(sys.modules)))\n"
+    )
+    assert printed.splitlines()[-1] == "24 []"
 
 
 def test_import_polyrank_is_light():
