@@ -1,14 +1,14 @@
 """The exact common refinement of points, segments and convex polygons of R^m: their union as cells.
 
 Polygons with a common area are subdivided together, by all their sides and by the segments in which
-others meet them. Where that leaves an angle of more than 180° inside a polygon, the polygon gets a
-full chord through the corner. A chord ends on a side of its polygon, and a side passes through all
-polygons of the same plane that it enters: no angle of a face is reflex, so that faces are convex.
+others meet them. Where that leaves an angle of more than 180° inside a polygon, a diagonal between
+two vertices divides it (:mod:`polyrank.image.diagonals`), so that faces are convex and no point is
+a vertex that no intersection makes one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.image.cut import Parts
+from polyrank.image.diagonals import add_diagonals
 from polyrank.image.disjoint_sets import DisjointSets
 from polyrank.image.homogeneous import Point, approximation
 from polyrank.image.lines import lines_of, ordered
-from polyrank.image.open_pairs import open_pairs, padded
-from polyrank.image.planar import faces_of, inside, wide_corners
-from polyrank.image.polygons import Plane, common, crossing_chord, orientation, plane_of, value
-from polyrank.image.segments import Refinement, outer_boxes, refine
+from polyrank.image.open_pairs import open_pairs
+from polyrank.image.planar import PlaneGraph, inside
+from polyrank.image.polygons import Plane, common, orientation, plane_of, value
+from polyrank.image.segments import Refinement, refine
 from polyrank.lp.deadline import look
 
 __all__ = ["Glued", "glue"]
 
+Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
 
@@ -70,6 +72,7 @@ class _Polygon:
     boundary: list[int]  # all listed vertices, counterclockwise in the polygon's own chart
     map: int  # parts with one number ≥ 0 meet where they met before only
     inner: set[Pair] = field(default_factory=set)  # segments inside of it
+    touched: set[int] = field(default_factory=set)  # points inside of it that others touch
 
 
 class _Union:
@@ -123,16 +126,10 @@ class _Union:
         self.segments.setdefault(key, len(self.segments))
         polygon.inner.add(key)
 
-    def add_chord(self, polygon: _Polygon, p: Point, q: Point) -> bool:
-        """The chord through an inner point p of a polygon along the line to another point."""
-        plane = polygon.plane
-        if any(value(side, p) <= 0 for side in plane.sides):
-            return False
-        ends = crossing_chord(plane, p, q)
-        if ends is None:
-            return False
-        self.add_inner(polygon, *ends)
-        return True
+    def add_point(self, polygon: _Polygon, p: Point) -> None:
+        """A point of a polygon, which must be a vertex unless it lies on one side."""
+        if all(value(side, p) > 0 for side in polygon.plane.sides):
+            polygon.touched.add(self.known.setdefault(p, len(self.known)))
 
 
 def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> Glued:
@@ -155,13 +152,11 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
     union = _Union(places, parts)
     leader = _meet(union)
     groups = _groups(leader)
-    refined = refine(list(union.known), list(union.segments), keep=all_points)
-    approx = approximation(refined.points)
-    divided = [_divide(union, own, refined, approx) for own in groups]
-    if any(divided):
-        refined = refine(list(union.known), list(union.segments), keep=all_points)
-    faces, of_polygon = _faces(union, groups, refined)
-    pieces = {edge: e for e, edge in enumerate(refined.edges)}
+    touched = {v for polygon in union.polygons for v in polygon.touched}
+    refined = refine(list(union.known), list(union.segments), keep=all_points, needed=touched)
+    faces, of_polygon, more = _faces(union, groups, refined)
+    edges = [*refined.edges, *more]
+    pieces = {edge: e for e, edge in enumerate(edges)}
     paths = []
     for path in union.paths:
         own: list[Pair] = []
@@ -181,7 +176,7 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
     number_of = {v: k for k, v in enumerate(kept)}
     return Glued(
         [refined.points[v] for v in kept],
-        np.array([[number_of[a], number_of[b]] for a, b in refined.edges], np.int64).reshape(-1, 2),
+        np.array([[number_of[a], number_of[b]] for a, b in edges], np.int64).reshape(-1, 2),
         [[number_of[v] for v in face] for face in faces],
         [number_of[refined.vertex[v]] for v in union.at],
         paths,
@@ -213,7 +208,7 @@ def _meet(union: _Union) -> list[int]:
             both = [one] if j >= len(polygons) else [one, polygons[j]]
             if len(found) == 1:
                 for polygon in both:
-                    union.add_chord(polygon, found[0], polygon.plane.corners[0])
+                    union.add_point(polygon, found[0])
             elif len(found) == 2:
                 for polygon in both:
                     union.add_inner(polygon, found[0], found[1])
@@ -250,47 +245,55 @@ def _graph(
     return edges, rings
 
 
-def _divide(
-    union: _Union, own: Sequence[int], refined: Refinement, approx: NDArray[np.float64]
-) -> bool:
-    """Add chords where an angle inside a polygon is too wide; whether there are any."""
-    polygons = [union.polygons[i] for i in own]
-    if len(own) == 1 and not polygons[0].inner:
-        return False
-    look()
-    chart = polygons[0].plane.chart
-    edges, _ = _graph(union, own, refined)
-    wide = wide_corners(edges, refined.points, chart)
-    if not wide:
-        return False
-    hulls, _ = padded([p.corners for p in polygons])
-    lower, upper = (box[:, list(chart)] for box in outer_boxes(approx, hulls))
-    added = False
-    for v, w in wide:
-        place = approx[v, list(chart)]
+def _inner(
+    polygons: Sequence[_Polygon],
+    rings: Sequence[Sequence[int]],
+    points: Sequence[Point],
+    approx: Floats,
+) -> Callable[[int], bool]:
+    """Whether a vertex lies strictly inside of one of the polygons of a plane."""
+    if len(polygons) == 1:
+        boundary = set(rings[0])
+        return lambda v: v not in boundary
+    chart = list(polygons[0].plane.chart)
+    corners = [approximation(p.plane.corners)[:, chart] for p in polygons]
+    lower = np.nextafter([own.min(axis=0) for own in corners], -np.inf)
+    upper = np.nextafter([own.max(axis=0) for own in corners], np.inf)
+
+    def found(v: int) -> bool:
+        place = approx[v, chart]
         near = ((lower <= place) & (place <= upper)).all(axis=1)
-        for k in np.flatnonzero(near).tolist():
-            found = union.add_chord(polygons[k], refined.points[v], refined.points[w])
-            added = added or found
-    return added
+        return any(
+            all(value(side, points[v]) > 0 for side in polygons[k].plane.sides)
+            for k in np.flatnonzero(near).tolist()
+        )
+
+    return found
 
 
 def _faces(
     union: _Union, groups: list[list[int]], refined: Refinement
-) -> tuple[list[list[int]], list[list[int]]]:
-    """The faces, and those of every polygon."""
+) -> tuple[list[list[int]], list[list[int]], list[Pair]]:
+    """The faces, those of every polygon, and the diagonals that make them convex."""
     faces: list[list[int]] = []
     of_polygon: list[list[int]] = [[] for _ in union.polygons]
+    more: list[Pair] = []
+    approx = approximation(refined.points)
     for count, own in enumerate(groups):
         if count % 256 == 0:
             look()
         edges, rings = _graph(union, own, refined)
-        first = union.polygons[own[0]]
-        if len(own) == 1 and not first.inner:
+        polygons = [union.polygons[i] for i in own]
+        if len(own) == 1 and not polygons[0].inner and not polygons[0].touched:
             of_polygon[own[0]] = [len(faces)]
             faces.append(rings[0])
             continue
-        traced = faces_of(edges, refined.points, first.plane.chart)
+        look()
+        chart = polygons[0].plane.chart
+        touched = {v for polygon in polygons for v in polygon.touched}
+        graph = PlaneGraph(edges, touched, refined.points, approx, chart)
+        more += add_diagonals(graph, _inner(polygons, rings, refined.points, approx))
+        traced = graph.faces()
         number: dict[int, int] = {}
         for i, ring in zip(own, rings, strict=True):
             for local in inside(traced, ring):
@@ -298,7 +301,7 @@ def _faces(
                     number[local] = len(faces)
                     faces.append(traced.cycles[local])
                 of_polygon[i].append(number[local])
-    return faces, of_polygon
+    return faces, of_polygon, more
 
 
 def _ring(union: _Union, refined: Refinement, boundary: Sequence[int]) -> list[int]:

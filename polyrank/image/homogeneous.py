@@ -113,4 +113,4 @@ def _nearest(numerator: int, denominator: int) -> float:
     try:
         return numerator / denominator  # correctly rounded, whatever the size
     except OverflowError:
-        return math.copysign(math.inf, numerator)
+        return math.inf if numerator > 0 else -math.inf

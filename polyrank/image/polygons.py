@@ -18,7 +18,6 @@ __all__ = [
     "Plane",
     "clip",
     "common",
-    "crossing_chord",
     "orientation",
     "plane_of",
     "primitive_functional",
@@ -206,15 +205,3 @@ def common(
         if not left:
             return left
     return left
-
-
-def crossing_chord(plane: Plane, p: Point, q: Point) -> tuple[Point, Point] | None:
-    """The chord of a polygon along the line through two of its points; None along its boundary."""
-    line = _line(p, q, *plane.chart)
-    found = clip(list(plane.corners), line, equal=True)
-    if len(found) != 2:
-        return None
-    for side in plane.sides:
-        if value(side, found[0]) == 0 == value(side, found[1]):
-            return None
-    return found[0], found[1]

@@ -7,7 +7,7 @@ separates the two; what they do not prove is decided in integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -78,7 +78,13 @@ def outer_boxes(approx: Floats, ends: Indices) -> tuple[Floats, Floats]:
     )
 
 
-def refine(points: Sequence[Point], segments: Sequence[Pair], *, keep: bool = False) -> Refinement:
+def refine(
+    points: Sequence[Point],
+    segments: Sequence[Pair],
+    *,
+    keep: bool = False,
+    needed: Iterable[int] = (),
+) -> Refinement:
     """Cut segments where they meet.
 
     Parameters
@@ -89,6 +95,8 @@ def refine(points: Sequence[Point], segments: Sequence[Pair], *, keep: bool = Fa
         Pairs of different points, no pair twice. A point that is on no segment is allowed.
     keep : bool
         Keep all points as vertices, also those that nothing but segments of one line needs.
+    needed : iterable of int
+        Points that are kept whatever needs them.
 
     Returns
     -------
@@ -107,6 +115,8 @@ def refine(points: Sequence[Point], segments: Sequence[Pair], *, keep: bool = Fa
     kept = [True] * len(points)
     for line in [] if keep else lines:
         _drop(line, segments, degree, kept)
+    for v in needed:
+        kept[v] = True
     pieces: list[Pair] = []
     spans: list[tuple[int, int]] = []
     for line in lines:
