@@ -30,9 +30,9 @@ from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Layer, Network
 from polyrank.posed.chart import Chart
 
-__all__ = ["ChainBound", "chain_bound"]
+__all__ = ["ChainBound", "Interval", "chain_bound", "interval"]
 
-_Interval = tuple[fmpq, fmpq] | None
+Interval = tuple[fmpq, fmpq] | None
 """Bounds of a value on the domain; None if there are none."""
 
 
@@ -50,21 +50,26 @@ class ChainBound:
         The bound for the whole domain (j = 0), at least 0.
     most : int
         An upper bound for the whole domain: the least ``rank W_i[T_i, T_{i−1}]``.
+    bounds : tuple of list
+        ``bounds[i - 1]``: of the pre-activations of layer i on the domain, or None.
     """
 
     live: tuple[tuple[int, ...], ...]
     loss: tuple[int, ...]
     root: int
     most: int
+    bounds: tuple[list[Interval], ...]
 
 
 def chain_bound(network: Network, chart: Chart) -> ChainBound:
     """The bound for a network whose last layer is K, on the domain of a chart."""
-    values: list[_Interval] = _inputs(chart)
+    values: list[Interval] = _inputs(chart)
     live: list[tuple[int, ...]] = []
     maybe: list[tuple[int, ...]] = []
+    bounds: list[list[Interval]] = []
     for layer in network.layers:
         before = _preactivations(layer, values)
+        bounds.append(before)
         values = [
             _activated(z, neg, pos)
             for z, (neg, pos) in zip(before, layer.slopes_exact, strict=True)
@@ -86,10 +91,10 @@ def chain_bound(network: Network, chart: Chart) -> ChainBound:
     for i in range(1, len(network.layers)):
         # a composite has at most the rank of each factor
         most = min(most, _rank(network.layers[i].weight_exact, maybe[i], maybe[i - 1]))
-    return ChainBound(tuple(live), tuple(loss), max(0, root), most)
+    return ChainBound(tuple(live), tuple(loss), max(0, root), most, tuple(bounds))
 
 
-def _inputs(chart: Chart) -> list[_Interval]:
+def _inputs(chart: Chart) -> list[Interval]:
     """Bounds of x on the domain."""
     if chart.lower is None or chart.upper is None:
         return [None] * chart.n
@@ -98,18 +103,19 @@ def _inputs(chart: Chart) -> list[_Interval]:
         return list(box)
     table = chart.basis.tolist() if chart.k else [[] for _ in range(chart.n)]
     return [
-        _combined(row, shift, box) for row, shift in zip(table, chart.origin.entries(), strict=True)
+        interval(row, shift, box) for row, shift in zip(table, chart.origin.entries(), strict=True)
     ]
 
 
-def _preactivations(layer: Layer, values: Sequence[_Interval]) -> list[_Interval]:
+def _preactivations(layer: Layer, values: Sequence[Interval]) -> list[Interval]:
     return [
-        _combined(row, shift, values)
+        interval(row, shift, values)
         for row, shift in zip(layer.weight_exact.tolist(), layer.bias_exact.entries(), strict=True)
     ]
 
 
-def _combined(row: Sequence[fmpq], shift: fmpq, values: Sequence[_Interval]) -> _Interval:
+def interval(row: Sequence[fmpq], shift: fmpq, values: Sequence[Interval]) -> Interval:
+    """Bounds of an affine form of values with the given bounds."""
     low = high = shift
     for w, value in zip(row, values, strict=True):
         if w == 0:
@@ -121,7 +127,7 @@ def _combined(row: Sequence[fmpq], shift: fmpq, values: Sequence[_Interval]) -> 
     return low, high
 
 
-def _states(z: _Interval, neg: fmpq, pos: fmpq) -> tuple[bool, ...]:
+def _states(z: Interval, neg: fmpq, pos: fmpq) -> tuple[bool, ...]:
     """Whether the unit is live, for each side of its hyperplane that an open set may be on."""
     if neg == pos or z is None:
         return neg != 0, pos != 0
@@ -134,7 +140,7 @@ def _states(z: _Interval, neg: fmpq, pos: fmpq) -> tuple[bool, ...]:
     return neg != 0, pos != 0
 
 
-def _activated(z: _Interval, neg: fmpq, pos: fmpq) -> _Interval:
+def _activated(z: Interval, neg: fmpq, pos: fmpq) -> Interval:
     if neg == pos == 0:
         return fmpq(0), fmpq(0)
     if z is None:

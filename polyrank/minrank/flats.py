@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polyrank.native.records import Handle, call
 
-__all__ = ["DONE", "MERSENNE", "NEEDED", "PAUSED", "Flats"]
+__all__ = ["DONE", "MERSENNE", "NEEDED", "PAUSED", "Flats", "flats_of_prefixes"]
 
 DONE, NEEDED, PAUSED = 0, 1, 2
 """All flats are refuted; the current flat needs a decision; the budget of flats is used up."""
@@ -90,3 +90,47 @@ class Flats:
                 "polyrank_flats_advance", self._handle, covers, lengths, count, last, prime, budget
             )
         )
+
+
+def flats_of_prefixes(
+    positive: NDArray[np.uint8],
+    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
+    shape: tuple[int, int],
+    clauses: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], int],
+    rank: int,
+    prime: int,
+    budget: int,
+) -> tuple[NDArray[np.bool_], int, int]:
+    """On which prefixes of a layer the known clauses refute every rank below ``rank``.
+
+    Parameters
+    ----------
+    positive : ndarray of uint8, shape (b, d)
+        The units of the layer that are on, prefix by prefix.
+    sides : two ndarrays of int64, shape (d, m · v)
+        What a unit adds to the elements of the next layer, (m, v), where it is off and where it is
+        on, modulo the prime.
+    shape : (int, int)
+        m, and how many of these units come first because they are live everywhere.
+    clauses
+        Units that must be on (c, n), off (c, n), and the covers as :meth:`Flats.advance` has them.
+    rank, prime, budget : int
+
+    Returns
+    -------
+    shown : ndarray of bool, shape (b,)
+        True **proves** (modulo the clauses) that every region of the prefix has rank ≥ ``rank``.
+    done : int
+        The budget lasted for so many prefixes; at least one.
+    nodes : int
+    """
+    out: NDArray[np.uint8] = np.zeros(len(positive), dtype=np.uint8)
+    nodes: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+    off, on = sides
+    done = call(
+        "polyrank_flats_of_prefixes", positive, on, off, *shape, *clauses, rank, prime, 0, budget,
+        out, nodes,
+    )  # fmt: skip
+    if done < 0:
+        raise MemoryError("the native core could not allocate its arrays")
+    return out.astype(bool), int(done), int(nodes[0])

@@ -10,7 +10,6 @@ however many regions there are; most of them are refuted by covers that are know
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +18,12 @@ import numpy as np
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.interrupt import Slices
-from polyrank.lp.deadline import SLICE, look
+from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
-from polyrank.minrank.flats import DONE, MERSENNE, NEEDED, Flats
+from polyrank.minrank.covers import Covers, contracted, walk
+from polyrank.minrank.flats import MERSENNE
 from polyrank.minrank.programs import ElasticProgram, SlackProgram
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.region import IntRow
@@ -34,8 +33,6 @@ __all__ = ["PRIMES", "FlatSearch", "Unfinished", "nothing", "points_with_few_liv
 
 PRIMES = (MERSENNE, 2147483629, 2147483587)
 """The three largest primes below 2**31: products of residues fit into 64 bits."""
-
-_BUDGET = 1 << 15
 
 
 def nothing() -> None:
@@ -86,15 +83,12 @@ class FlatSearch:
     rows: list[IntRow] = field(init=False)
     between: Callable[[], None] = field(default=nothing, init=False)
     _program: SlackProgram | None = field(default=None, init=False)
-    _covers: NDArray[np.int64] = field(init=False)
-    _lengths: NDArray[np.int64] = field(init=False)
-    _count: int = field(default=0, init=False)
+    _covers: Covers = field(init=False)
 
     def __post_init__(self) -> None:
         cell = self.cell
         self.rows = [*cell.walls, *(tuple(-v for v in row) for row in cell.switching)]
-        self._covers = np.zeros((256, cell.k + 2), dtype=np.int64)
-        self._lengths = np.zeros(256, dtype=np.int64)
+        self._covers = Covers(cell.k + 2)
         self._reduce()
 
     def reprime(self, prime: int) -> None:
@@ -108,15 +102,7 @@ class FlatSearch:
         rows = [*self.cell.always, *self.cell.switching]
         table = np.array([[v % p for v in row[:k]] for row in rows], dtype=np.int64)
         table = table.reshape(len(rows), k)
-        self.base = 0
-        for i in range(len(self.cell.always)):
-            pivots = np.flatnonzero(table[i])
-            if pivots.size:
-                c = int(pivots[0])
-                factor = table[:, c] * pow(int(table[i, c]), -1, p) % p
-                table = (table - factor[:, None] * table[i]) % p
-                self.base += 1
-        self._elements = table[len(self.cell.always) :]
+        self.base, self._elements = contracted(table, len(self.cell.always), p)
 
     def below(self, r: int) -> fmpq_mat | None:
         """A point whose region has rank < r (modulo the prime), or None: **proves** there is none.
@@ -129,28 +115,18 @@ class FlatSearch:
         last = r - 1 - self.base
         if last < 0:
             return None
-        flats = Flats(self._elements, last + 1)
-        slices = Slices(seconds=SLICE, most=_BUDGET)
-        while True:
-            look()
-            self.between()
-            before, began = flats.nodes, time.perf_counter()
-            status = flats.advance(
-                self._covers, self._lengths, self._count, last, self.prime, slices.steps
-            )
-            slices.measured(flats.nodes - before, time.perf_counter() - began)
-            self.nodes += flats.nodes - before
-            tell(f"flats of rank below {r}", self.nodes)
-            if status == DONE:
-                return None
-            if status == NEEDED:
-                point = self._settle(flats)
-                if point is not None:
-                    return point
 
-    def _settle(self, flats: Flats) -> fmpq_mat | None:
-        """Refute the flat on top by a new cover, or find a point that realises it."""
-        outside = ~flats.flat
+        def entered(more: int) -> None:
+            self.nodes += more
+            self.between()
+            tell(f"flats of rank below {r}", self.nodes)
+
+        self.between()
+        return walk(self._elements, last, self.prime, self._covers, self._settle, entered)
+
+    def _settle(self, flat: NDArray[np.bool_]) -> fmpq_mat | None:
+        """Refute a flat by a new cover, or find a point that realises it."""
+        outside = ~flat
         walls = len(self.cell.walls)
         if not outside.any():
             return self.cell.inside
@@ -161,30 +137,19 @@ class FlatSearch:
         proposal = self._program.solve(used)
         found = decide(self.rows, np.flatnonzero(used).tolist(), proposal, self.cell.k)
         if isinstance(found, Multipliers):
-            self._add([i - walls for i in found.indices if i >= walls])
+            self._covers.add([i - walls for i in found.indices if i >= walls])
             return None
         return found
 
     @property
     def covers(self) -> list[list[int]]:
         """The covers that are proved so far, in order."""
-        return [self._covers[i, : self._lengths[i]].tolist() for i in range(self._count)]
+        return list(self._covers)
 
     def recall(self, covers: Iterable[Sequence[int]]) -> None:
         """Take in covers that were proved before."""
         for cover in covers:
-            self._add(cover)
-
-    def _add(self, cover: Sequence[int]) -> None:
-        size = max(len(cover), self._covers.shape[1])
-        if self._count == len(self._lengths) or size > self._covers.shape[1]:
-            covers = np.zeros((2 * len(self._lengths), size), dtype=np.int64)
-            covers[: self._count, : self._covers.shape[1]] = self._covers[: self._count]
-            self._covers = covers
-            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
-        self._covers[self._count, : len(cover)] = cover
-        self._lengths[self._count] = len(cover)
-        self._count += 1
+            self._covers.add(cover)
 
 
 def points_with_few_live_units(cell: LiveCell, attempts: int, seed: int) -> Iterator[fmpq_mat]:

@@ -5,52 +5,40 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, ClassVar
 
 import numpy as np
 from flint import fmpq_mat
-from numpy.typing import NDArray
 
 from polyrank.cells.interrupt import prompt_interrupts
-from polyrank.cells.search import search
-from polyrank.cells.task import Batch, SearchProgress, Task
 from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
-from polyrank.minrank.bound import ChainBound, chain_bound
+from polyrank.minrank.bound import chain_bound
 from polyrank.minrank.cell import LiveCell, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_in_time, depth_at
 from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.kept import Diary, opened
+from polyrank.minrank.layers_below import LayersBelow
+from polyrank.minrank.least import COVER, LeastRank
 from polyrank.minrank.milp import fewest_live_units
-from polyrank.minrank.patterns import PatternSearch
-from polyrank.minrank.prefix import Stage, opened_prefix, stages
-from polyrank.minrank.result import LowRegion, MinimumRank
-from polyrank.minrank.state import RankSearch
-from polyrank.network.forward import unpack_bits
+from polyrank.minrank.result import MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.problem import Problem
-from polyrank.posed.region import IntRow
 from polyrank.posed.section import chart_for
 from polyrank.regions.kept import KEEP_SECONDS
-from polyrank.stages import tell
 
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
-_TASKS = 512
-"""Prefixes that are kept until the search goes on below them."""
 _EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
-_COVER, _PATTERN = "cover", "pattern"
 
 
 class MinimumRankInterrupted(KeyboardInterrupt):
@@ -80,9 +68,9 @@ def minimum_rank(
 ) -> MinimumRank:
     """The least rank of the map through layer K over all regions of a domain.
 
-    Layer K is never enumerated. For K > 1 the regions of layers 1..K−1 are, as far as the bound of
-    :mod:`polyrank.minrank.bound` leaves room for a smaller rank; on each of them, and for K = 1 on
-    the whole domain, the units of layer K are searched by :mod:`polyrank.minrank.hitting`.
+    Layer K is never enumerated. For K = 1, :mod:`polyrank.minrank.hitting` searches its units on
+    the whole domain; for K > 1, :mod:`polyrank.minrank.layers_below` refutes one rank after the
+    other on prefixes of layers 1..K−1.
 
     Parameters
     ----------
@@ -175,36 +163,11 @@ def minimum_rank(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Minimum(RankSearch):
+class _Minimum(LeastRank):
     """The state of one call."""
 
-    kept: ClassVar[tuple[str, ...]] = (
-        "lower", "full", "undecided", "solver_bound", "solver_asked", "cells", "pruned", "nodes",
-        "programs", "done", "stack",
-    )  # fmt: skip
-
-    chain: ChainBound
-    below: int | None
-    limit: int
     milp: bool | None
-    lower: int
-    full: bool = False
     complete: bool = False
-    solver_bound: int | None = None
-    solver_asked: bool = False
-    done: int = 0  # regions of the first stage below which all is done
-    stack: list[Any] | None = None  # of the list of the one cell's regions, when it was last kept
-    listed: dict[bytes, LowRegion] = field(init=False)
-
-    def __post_init__(self) -> None:
-        RankSearch.__post_init__(self)  # a class with slots is made twice: super() has the first
-        self.listed = {r.codeword.tobytes(): r for r in self.diary.listed}
-
-    def regions(self) -> list[LowRegion]:
-        return list(self.listed.values())
-
-    # -----------------------------------------------------------------------------------------
-    # the whole
 
     def run(self, seed: int, attempts: int) -> MinimumRank:
         try:
@@ -219,18 +182,16 @@ class _Minimum(RankSearch):
         return self._found()
 
     def _search(self, seed: int, attempts: int) -> None:
-        self._tell()
+        self.told()
         try:
             if not self.diary.state:
                 self._look_around(seed, attempts)
             if len(self.network.layers) == 1:
                 self._single(self._first_cell(), seed)
-            elif not self._finished():
-                self._below_last(None, stages(self.network, self.chart, self.chain), 0)
-                if not self.undecided:
-                    self._prove(self.best.rank)
+            else:
+                LayersBelow(self).search()
             self.complete = self.below is not None and not (self.undecided or self.full)
-        except (_Settled, Unfinished, OutOfTimeError):
+        except (Unfinished, OutOfTimeError):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
 
@@ -253,14 +214,6 @@ class _Minimum(RankSearch):
             time.perf_counter() - self.begun,
         )
 
-    def _finished(self) -> bool:
-        """Whether nothing that was asked for is open."""
-        return self.lower == self.best.rank and self._wanted() <= self.lower
-
-    def _wanted(self) -> int:
-        """Regions of rank below this are still to be listed."""
-        return 0 if self.below is None or self.full else self.below
-
     def _first_cell(self) -> LiveCell:
         first = Network(self.network.layers[:1], self.network.name)
         return live_cell(first, self.chart, _NO_BITS, self.chart.interior)
@@ -269,13 +222,13 @@ class _Minimum(RankSearch):
         """Good regions first: no live unit or few in layer 1, few in layer K on some cells."""
         cell = self._first_cell()
         for point in points_with_all_off(cell, self.highs):
-            self._at(point, cell.walls)
+            self.at(point, cell.walls)
             if self.best.rank == self.lower:
                 return
         for point in points_with_few_live_units(cell, attempts, seed):
             if self.best.rank == self.lower:
                 return
-            self._at(point, cell.walls)
+            self.at(point, cell.walls)
         if len(self.network.layers) == 1:
             return
         rng = np.random.default_rng(seed)
@@ -283,7 +236,7 @@ class _Minimum(RankSearch):
             look()
             step = np.ldexp(rng.normal(size=self.chart.k), power % 12 - 6)
             shift = fmpq_mat(self.chart.k, 1, [fmpq_from_float(float(v)) for v in step])
-            region = self._at(self.chart.interior + shift, cell.walls)
+            region = self.at(self.chart.interior + shift, cell.walls)
             if region is None:
                 continue
             word = region.codeword[: sum(self.network.bits[:-1])]
@@ -291,47 +244,18 @@ class _Minimum(RankSearch):
             for point in points_with_few_live_units(around, 1, seed):
                 if self.best.rank == self.lower:
                     return
-                self._at(point, around.walls)
-
-    def _at(self, point: fmpq_mat, walls: tuple[IntRow, ...]) -> LowRegion | None:
-        if any(value_at(row, point) <= 0 for row in walls):
-            return None
-        region = region_at(self.network, self.chart, point)
-        self._consider(region)
-        return region
-
-    def _consider(self, region: LowRegion) -> None:
-        if region.rank < self.best.rank:
-            self.best = region
-            self._tell()
-
-    def _prove(self, lower: int) -> None:
-        if lower > self.lower:
-            self.lower = lower
-            self._tell()
-
-    def _tell(self) -> None:
-        if self.report is not None:
-            self.report(self.lower, self.best.rank)
-
-    def _in_time(self) -> None:
-        self.interrupt.check()  # the search hands on what it has before it leaves
-        look()
-        tell(f"rank in [{self.lower}, {self.best.rank}], cells of the layers below", self.cells)
-
-    # -----------------------------------------------------------------------------------------
-    # one layer
+                self.at(point, around.walls)
 
     def _single(self, cell: LiveCell, seed: int) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
         exchanged = False
         flats = FlatSearch(cell, PRIMES[0], self.highs)
-        flats.recall(fact[1] for fact in self.facts if fact[0] == _COVER)
+        flats.recall(fact[1] for fact in self.facts if fact[0] == COVER)
 
         def between() -> None:
             if self.diary.due:
-                self.facts = [[_COVER, cover] for cover in flats.covers]
+                self.facts = [[COVER, cover] for cover in flats.covers]
                 self.keep_if_due()
 
         flats.between = between
@@ -345,38 +269,22 @@ class _Minimum(RankSearch):
                     self._exchange(cell, seed)
                 elif self.milp is None and not self.solver_asked and elapsed > _SOLVER_AFTER:
                     self._ask_solver(cell)
-                elif self._refuted(flats, self.lower + 1):
-                    self._prove(self.lower + 1)
+                elif self.refuted(flats, self.lower + 1):
+                    self.prove(self.lower + 1)
         finally:
             if len(flats.covers) > len(self.facts):  # nothing is listed yet
-                self.facts = [[_COVER, cover] for cover in flats.covers]
+                self.facts = [[COVER, cover] for cover in flats.covers]
             self.nodes += flats.nodes
             self.programs += flats.programs
-        self._list(cell)
-
-    def _refuted(self, flats: FlatSearch, r: int) -> bool:
-        """True if **proved** that no region of the cell has rank < r; else one is kept as best."""
-        for prime in (None, *PRIMES[1:]):
-            if prime is not None:
-                flats.reprime(prime)
-            point = flats.below(r)
-            if point is None:
-                return True
-            keep = [row for row in flats.rows if value_at(row, point) > 0]
-            region = region_at(self.network, self.chart, point, keep)
-            self._consider(region)
-            if region.rank < r:
-                return False
-        # every prime divides some minor: not decided
-        raise Unfinished
+        self.list_cell(cell)
 
     def _exchange(self, cell: LiveCell, seed: int) -> None:
         """Look for better regions from the best one."""
         point = self.best.chart_point
         live = [i for i, row in enumerate(cell.switching) if value_at(row, point) > 0]
         for better in points_by_exchange(cell, np.array(live, dtype=np.int64), seed):
-            self._in_time()
-            self._at(better, cell.walls)
+            self.in_time()
+            self.at(better, cell.walls)
             if self.best.rank <= self.lower:
                 return
 
@@ -390,116 +298,4 @@ class _Minimum(RankSearch):
         self.solver_bound = found.bound
         if found.point is not None:
             point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])
-            self._at(point, cell.walls)
-
-    def _list(self, cell: LiveCell) -> None:
-        """Add the cell's regions of rank < ``below`` to the list."""
-        below = self._wanted()
-        if below <= self.lower:
-            return
-        patterns = PatternSearch(cell, self.highs)
-        if len(self.network.layers) == 1:
-            self._recall(patterns)
-        try:
-            for point in patterns.search(below):
-                region = region_at(self.network, self.chart, point, cell.walls)
-                self._consider(region)
-                if region.rank < below:
-                    if len(self.listed) == self.limit:
-                        self.full = True
-                        return
-                    self.listed[region.codeword.tobytes()] = region
-        finally:
-            self.nodes += patterns.nodes
-            self.programs += patterns.programs
-
-    def _recall(self, patterns: PatternSearch) -> None:
-        """Go on with the list of the one cell where it was left, and write down how far it is."""
-        known = [fact[1:] for fact in self.facts if fact[0] == _PATTERN]
-        patterns.refuted += [(off, on, tuple(units)) for off, on, units in known]
-        if self.stack is not None:
-            patterns.stack = [(tuple(on), settled) for on, settled in self.stack]
-        written = len(known)
-
-        def between() -> None:
-            nonlocal written
-            if self.diary.due:
-                self.facts += [[_PATTERN, *fact] for fact in patterns.refuted[written:]]
-                written = len(patterns.refuted)
-                self.stack = list(patterns.stack)
-                self.keep_if_due()
-
-        patterns.between = between
-
-    # -----------------------------------------------------------------------------------------
-    # deeper layers
-
-    def _below_last(self, tasks: list[Task] | None, plan: tuple[Stage, ...], step: int) -> None:
-        """Enumerate the regions of the layers that the stage names, and go on below each."""
-        stage = plan[step]
-        bits = sum(self.network.bits[: stage.layers])
-        waiting: list[Task] = []
-
-        before, number = self.done, 0
-
-        def done() -> None:
-            if step == 0:
-                self.done = number
-                self.keep_if_due()
-
-        def go_on() -> None:
-            self._below_last(list(waiting), plan, step + 1)
-            waiting.clear()
-            done()
-
-        def take(batch: Batch) -> None:
-            nonlocal number
-            for r in range(len(batch.codeword)):
-                self._in_time()
-                number += 1
-                if step == 0 and number <= before:
-                    continue
-                word = unpack_bits(batch.codeword[r], bits)
-                inside = batch.point(r)
-                if step + 1 == len(plan):
-                    self._visit(word, inside)
-                    done()
-                    continue
-                prefix = opened_prefix(self.network, self.chart, self.chain, stage, word, inside)
-                if prefix.bound >= max(self.best.rank, self._wanted()):
-                    self.pruned += 1
-                    continue
-                waiting.append(prefix.task)
-                if len(waiting) == _TASKS or (step == 0 and self.diary.due):
-                    go_on()
-
-        def watch(_: SearchProgress) -> None:
-            self._in_time()
-
-        problem = Problem(self.network, self.chart, stage.layers)
-        found = search(problem, take, progress=watch, tasks=tasks)
-        if not found.certified:
-            self.undecided = True
-        if waiting:
-            go_on()
-
-    def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:
-        """The last layer's units on one region of the layers below."""
-        self.cells += 1
-        cell = self.last.cell(word, inside)
-        flats = FlatSearch(cell, PRIMES[0], self.highs)
-        try:
-            r = self.lower + 1
-            while r <= self.best.rank and self._refuted(flats, r):
-                r += 1
-        finally:
-            self.nodes += flats.nodes
-            self.programs += flats.programs
-        if flats.base < self._wanted():
-            self._list(cell)
-        if self._finished():
-            raise _Settled
-
-
-class _Settled(Exception):  # noqa: N818
-    """Everything that was asked for is proved; the enumeration below need not go on."""
+            self.at(point, cell.walls)

@@ -1,8 +1,9 @@
-"""Prefixes of layers that the chain bound may end, and those it leaves open as search tasks."""
+"""The legs of the enumeration below layer K: where prefixes are bounded, and how they go on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from flint import fmpq_mat
@@ -11,50 +12,92 @@ from numpy.typing import NDArray
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, UNDECIDED, Task
 from polyrank.minrank.bound import ChainBound
 from polyrank.network.exact_rank import exact_rank
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import RationalArray
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 
-__all__ = ["Prefix", "Stage", "opened_prefix", "stages"]
+__all__ = ["Stage", "chain_lower", "stages", "task_of"]
+
+_LIFTED = 160
+"""Inputs and units of layer K − 1, together, up to which the last two layers are taken at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stage:
-    """One leg of the enumeration: through layer ``layers``; the next leg goes on to ``onward``."""
+    """One leg: the regions of ``network``, whose last layer may be a layer's first units.
 
-    layers: int
-    onward: int
+    Attributes
+    ----------
+    network : Network
+    onward : Network
+        That of the next leg.
+    decided : int or None
+        The units of layer K − 1 that are decided, where it is reached.
+    """
+
+    network: Network
+    onward: Network
+    decided: int | None
+
+    @cached_property
+    def bits(self) -> int:
+        """Length of its codewords."""
+        return sum(self.network.bits)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prefix:
-    """A region of the first layers: a proved bound of the rank through layer K, and the task."""
+def stages(network: Network, chart: Chart, chain: ChainBound, rank: int) -> tuple[Stage, ...]:
+    """Where to stop on the way to the regions of layers 1..K−1, to prove that a rank is the least.
 
-    bound: int
-    task: Task
-
-
-def stages(network: Network, chart: Chart, chain: ChainBound) -> tuple[Stage, ...]:
-    """Where to stop for the chain bound: after the layers j < K − 1 where it can be positive."""
-    depth = len(network.layers)
-    cuts = [
-        j
+    After the layers j < K − 1 where the chain bound can be positive, and with so many units of
+    layer K − 1 open, in one or two steps, that the bound of a prefix
+    (:mod:`polyrank.minrank.lifted`) can reach ``rank``.
+    """
+    layers, depth = network.layers, len(network.layers)
+    legs: list[tuple[Network, int | None]] = [
+        (Network(layers[:j]), None)
         for j in range(1, depth - 1)
-        if min(chart.k, len(chain.live[j]), network.layers[j - 1].units) > chain.loss[j]
+        if min(chart.k, len(chain.live[j]), layers[j - 1].units) > chain.loss[j]
     ]
-    ends = [*cuts, depth - 1]
-    return tuple(Stage(a, b) for a, b in zip(ends, [*ends[1:], depth - 1], strict=True))
+    n = layers[depth - 2].units
+    lifted = chart.k + n <= _LIFTED
+    open_units = min(chart.k - rank, n - 1) if lifted else 0
+    while open_units > 0:
+        first = Network((*layers[: depth - 2], _first_units(layers[depth - 2], n - open_units)))
+        legs.append((first, n - open_units))
+        open_units = open_units // 2 if open_units > 2 else 0
+    legs.append((Network(layers[: depth - 1]), n if lifted else None))
+    onward = [leg[0] for leg in legs[1:]]
+    return tuple(
+        Stage(leg, after, decided)
+        for (leg, decided), after in zip(legs, [*onward, legs[-1][0]], strict=True)
+    )
 
 
-def opened_prefix(
-    network: Network,
-    chart: Chart,
-    chain: ChainBound,
-    stage: Stage,
-    word: NDArray[np.bool_],
-    inside: fmpq_mat,
-) -> Prefix:
-    """The chain bound on a region of the layers of a stage, and the cell as a task to go on from.
+def _first_units(layer: Layer, number: int) -> Layer:
+    bias, neg, pos = (
+        RationalArray.from_rationals(list(values.entries())[:number], (number,))
+        for values in (layer.bias, layer.slope_neg, layer.slope_pos)
+    )
+    weight = fmpq_mat(layer.weight_exact.tolist()[:number])
+    return Layer(RationalArray.from_fmpq_mat(weight), bias, neg, pos)
+
+
+def chain_lower(
+    network: Network, chart: Chart, chain: ChainBound, layers: int, word: NDArray[np.bool_]
+) -> int:
+    """The chain bound of the rank through layer K on a region of the first layers."""
+    table = Branch.on(network, chart).preactivation(layers + 1, word).tolist()
+    live = chain.live[layers]
+    rank = 0
+    if live and chart.k:
+        part = fmpq_mat(len(live), chart.k, [v for i in live for v in table[i][:-1]])
+        rank = exact_rank(part)
+    return rank - chain.loss[layers]
+
+
+def task_of(stage: Stage, chart: Chart, word: NDArray[np.bool_], inside: fmpq_mat) -> Task:
+    """A region of a leg as the task from which the next leg goes on.
 
     Parameters
     ----------
@@ -63,12 +106,13 @@ def opened_prefix(
     inside : fmpq_mat, shape (k, 1)
         A chart point strictly inside.
     """
-    total = sum(layer.units for layer in network.layers[: stage.onward])
+    reached = stage.network.layers
+    total = sum(layer.units for layer in stage.onward.layers)
     decision = np.full(total, UNDECIDED, dtype=np.int8)
     splits = np.zeros(total, dtype=np.int8)
-    branch = Branch.on(network, chart)
+    branch = Branch.on(stage.network, chart)
     unit = bit = 0
-    for k, layer in enumerate(network.layers[: stage.layers], 1):
+    for k, layer in enumerate(reached, 1):
         z = branch.preactivation(k, word)
         for row, cuts in zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True):
             decision[unit] = POSITIVE
@@ -79,12 +123,4 @@ def opened_prefix(
                     decision[unit] = IDENTICALLY_ZERO
                 bit += 1
             unit += 1
-    table = branch.preactivation(stage.layers + 1, word).tolist()
-    live = chain.live[stage.layers]
-    rank = 0
-    if live and chart.k:
-        part = fmpq_mat(len(live), chart.k, [v for i in live for v in table[i][:-1]])
-        rank = exact_rank(part)
-    point = tuple(inside.entries())
-    task = Task(stage.layers - 1, decision, splits, (point,))
-    return Prefix(rank - chain.loss[stage.layers], task)
+    return Task(len(reached) - 1, decision, splits, (tuple(inside.entries()),))

@@ -145,9 +145,17 @@ class SlackProgram:
     k : int
     highs : optional
         A solver of :func:`simplex_solver` to be used again; the program that it held is lost.
+    strict : ndarray of bool, optional
+        Rows that are to be ≥ t; the others only ≥ 0. Default: all are strict.
     """
 
-    def __init__(self, rows: Sequence[IntRow], k: int, highs: Any = None) -> None:
+    def __init__(
+        self,
+        rows: Sequence[IntRow],
+        k: int,
+        highs: Any = None,
+        strict: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._k = k
         table = unit_rows(rows, k)
         self._offset = -table[:, k]
@@ -161,6 +169,9 @@ class SlackProgram:
         self._highs.addVars(k + 1, np.append(-free, -_INFINITY), np.append(free, 1.0))
         self._highs.changeColCost(k, -1.0)
         m = len(rows)
+        margin = np.full((m, 1), -1.0)
+        if strict is not None:
+            margin[~strict] = 0.0
         self._highs.addRows(
             m,
             self._offset,
@@ -168,7 +179,7 @@ class SlackProgram:
             m * (k + 1),
             np.arange(0, m * (k + 1), k + 1, dtype=np.int32),
             np.tile(np.arange(k + 1, dtype=np.int32), m),
-            np.hstack([table[:, :k], np.full((m, 1), -1.0)]).ravel(),
+            np.hstack([table[:, :k], margin]).ravel(),
         )
 
     def solve(self, used: NDArray[np.bool_]) -> Proposal:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from flint import fmpq
 from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.minrank.bound import chain_bound
-from polyrank.minrank.prefix import Stage, opened_prefix, stages
+from polyrank.minrank.prefix import chain_lower, stages
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.posed.chart import chart
 from tests.examples import LINEAR, Space, layer, network
@@ -31,18 +30,9 @@ def test_it_is_a_lower_bound_on_every_prefix(problem: tuple[Network, Space]) -> 
         for region in regions_by_generators(upper, space.rows).values():
             rank = region.ranks[-1]
             assert chain.root <= rank
-            inside = _column(region.witness)
             for j in range(1, depth):
                 word = np.array(region.bits[: sum(net.bits[:j])], dtype=bool)
-                prefix = opened_prefix(upper, where, chain, Stage(j, depth - 1), word, inside)
-                assert prefix.bound <= rank
-
-
-def _column(witness: object) -> object:
-    from flint import fmpq_mat
-
-    values = [fmpq(v.numerator, v.denominator) for v in witness]  # type: ignore[attr-defined]
-    return fmpq_mat(len(values), 1, values)
+                assert chain_lower(upper, where, chain, j, word) <= rank
 
 
 def test_leaky_layers_of_full_column_rank_are_settled_at_the_root() -> None:
@@ -83,6 +73,10 @@ def test_stages_stop_only_where_the_bound_can_be_positive() -> None:
     relu = [relu_layer(rng.normal(size=(4, 4 if k else 2)), np.zeros(4)) for k in range(3)]
     leaky = [relu_layer(rng.normal(size=(4, 4)), np.zeros(4), slope=0.5) for _ in range(2)]
     plain = Network((relu[0], relu[1], relu[2]))
-    assert stages(plain, where, chain_bound(plain, where)) == (Stage(2, 2),)
     mixed = Network((relu[0], *leaky))
-    assert stages(mixed, where, chain_bound(mixed, where)) == (Stage(1, 2), Stage(2, 2))
+    for net, chained in ((plain, []), (mixed, [1])):
+        for rank, units in ((2, [4]), (1, [3, 4])):
+            plan = stages(net, where, chain_bound(net, where), rank)
+            ends = [(len(leg.network.layers), leg.decided) for leg in plan]
+            assert ends == [*((j, None) for j in chained), *((2, n) for n in units)]
+            assert [leg.onward for leg in plan[:-1]] == [leg.network for leg in plan[1:]]

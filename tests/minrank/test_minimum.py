@@ -15,11 +15,13 @@ from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.errors import EmptyDomainError, NetworkError
+from polyrank.minrank import layers_below, least, programs
 from polyrank.minrank import minimum as module
-from polyrank.minrank import programs
 from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank
+from polyrank.minrank.prefix import stages
 from polyrank.minrank.programs import Proposal
 from polyrank.network.forward import codewords
+from polyrank.network.initialise import random_network
 from polyrank.network.normal_form import Layer, Network, relu_layer
 from tests.examples import EXAMPLES, Example, Space, box, layer, network, whole
 from tests.minrank.agreement import agrees, through, truth
@@ -147,6 +149,38 @@ def test_the_papers_width_25_against_seven_million_regions(domain: Any) -> None:
     _against_the_full_run(10, 25, 2, domain)
 
 
+@pytest.mark.parametrize("domain", [pr.WholeSpace(), pr.Box(-1, 1)], ids=["all", "box"])
+@pytest.mark.parametrize("widths", ["2-9-8", "3-9-7", "4-8-8", "3-5-6-5"])
+def test_deeper_layers_against_the_full_run(widths: str, domain: Any) -> None:
+    """The least rank and the list, with prefixes of every number of open units."""
+    for seed in range(2):
+        net = random_network(widths, seed=seed, bias="normal:0.3,1")
+        layer = len(net.layers)
+        histogram = pr.enumerate_regions(net, domain).rank_histogram(layer)
+        rank = min(histogram)
+        found = minimum_rank(net, domain, layer=layer, below=rank + 1)
+        assert found.certified
+        assert (found.lower, len(found.regions)) == (rank, histogram[rank])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("widths", "seed"), [("2-25-25", 0), ("3-25-25", 1), ("5-12-12", 3)])
+def test_two_layers_of_the_papers_widths(widths: str, seed: int) -> None:
+    net = random_network(widths, seed=seed)
+    found = minimum_rank(net, pr.Box(-5, 5), layer=2)
+    assert found.certified
+    assert found.lower == pr.enumerate_regions(net, pr.Box(-5, 5)).min_rank[1]
+
+
+def test_time_that_runs_out_leaves_what_is_proved_of_two_layers() -> None:
+    """Ranks are refuted one by one: the bounds are honest whenever the search is stopped."""
+    net = random_network("5-12-12", seed=3)
+    least_rank = pr.enumerate_regions(net, pr.Box(-5, 5)).min_rank[1]
+    for seconds in (0.05, 0.3, 1.0):
+        found = minimum_rank(net, pr.Box(-5, 5), layer=2, seconds=seconds)
+        assert found.lower <= least_rank <= found.best.rank
+
+
 def test_domains_of_lower_dimension() -> None:
     net = random_layer(4, 9, 5)
     rng = np.random.default_rng(6)
@@ -186,7 +220,7 @@ def test_the_chain_bound_prunes_prefixes() -> None:
 
 
 def test_prefixes_go_on_in_several_portions(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "_TASKS", 1)
+    monkeypatch.setattr(layers_below, "_TASKS", 1)
     test_the_chain_bound_prunes_prefixes()
 
 
@@ -212,9 +246,8 @@ def test_prefixes_with_zero_and_constant_units(seed: int) -> None:
     net = network(first, second, third)
     for space in (whole(), box([-3, -3], [3, 2])):
         found = agrees(net, space, 3)
-        assert (
-            len(module.stages(net, module.chart_for(net, space.domain()), _chain(net, space))) == 2
-        )
+        plan = stages(net, module.chart_for(net, space.domain()), _chain(net, space), 2)
+        assert [len(leg.network.layers) for leg in plan] == [1, 2]
         assert found.best.rank <= 2
 
 
@@ -355,12 +388,12 @@ def test_a_list_that_is_cut_off_says_so() -> None:
 
 
 def test_undecided_cells_below_leave_an_interval(monkeypatch: Any) -> None:
-    search = module.search
+    search = layers_below.search
 
     def doubtful(*arguments: Any, **options: Any) -> Any:
         return replace(search(*arguments, **options), certified=False)
 
-    monkeypatch.setattr(module, "search", doubtful)
+    monkeypatch.setattr(layers_below, "search", doubtful)
     net = realistic_network("integer", (2, 16, 16, 16, 2), seed=1)
     run = pr.enumerate_regions(through(net, 2))
     assert run.min_rank[1] == 2, "the interval would close without a search at 0"
@@ -370,9 +403,14 @@ def test_undecided_cells_below_leave_an_interval(monkeypatch: Any) -> None:
     assert not found.certified
 
 
+def _only(primes: tuple[int, ...], monkeypatch: Any) -> None:
+    for user in (module, least, layers_below):
+        monkeypatch.setattr(user, "PRIMES", primes)
+
+
 @pytest.mark.parametrize("primes", [(2, 2147483647), (2, 3, 5, 2147483647)])
 def test_unlucky_primes_cost_time_only(primes: tuple[int, ...], monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "PRIMES", primes)
+    _only(primes, monkeypatch)
     for example in EXAMPLES[:20]:
         for k in range(1, len(example.network.layers) + 1):
             found = minimum_rank(example.network, example.space.domain(), layer=k)
@@ -388,8 +426,8 @@ SAME_MODULO_TWO = layer([[2, 1], [4, 1], [-2, -1], [-4, -1]], [0, 0, 0, 0])
 def test_another_prime_decides(depth: int, monkeypatch: Any) -> None:
     below = [layer([[1, 0], [0, 1]], [0, 0], (1, 2))] * (depth - 1)
     net = network(*below, SAME_MODULO_TWO)
-    for primes, lower in (((2,), 1 if depth == 1 else 0), ((2, 2147483647), 2)):
-        monkeypatch.setattr(module, "PRIMES", primes)
+    for primes, lower in (((2,), 1), ((2, 2147483647), 2)):
+        _only(primes, monkeypatch)
         found = minimum_rank(net, layer=depth)
         assert (found.lower, found.best.rank) == (lower, 2)
         assert found.certified == (lower == 2)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "flats_of_prefixes.hpp"
 #include "interface.hpp"
 
 using polyrank::Array;
@@ -37,4 +38,24 @@ POLYRANK_API std::int64_t polyrank_flats_nodes(const void *search) {
 POLYRANK_API void polyrank_flats_flat(const void *search, Array<std::uint8_t, 1> out) {
   const auto &flat = static_cast<const FlatSearch *>(search)->flat();
   std::copy(flat.begin(), flat.end(), out.data);
+}
+
+// Sums of residues of at most 2^31 units stay below 2^63. -1 without memory.
+POLYRANK_API std::int64_t polyrank_flats_of_prefixes(
+    Array<const std::uint8_t, 2> positive, Array<const std::int64_t, 2> on,
+    Array<const std::int64_t, 2> off, std::int64_t units, std::int64_t always,
+    Array<const std::uint8_t, 2> wants_on, Array<const std::uint8_t, 2> wants_off,
+    Array<const std::int64_t, 2> elements, Array<const std::int64_t, 1> lengths, std::int64_t count,
+    std::int64_t rank, std::int64_t prime, std::int64_t first, std::int64_t budget,
+    Array<std::uint8_t, 1> out, Array<std::int64_t, 1> nodes) {
+  try {
+    polyrank::FlatsOfPrefixes search;
+    const std::int64_t next =
+        search.run({positive, on, off, units, always}, {wants_on, wants_off, {elements, lengths, count}},
+                   rank, prime, first, budget, out);
+    nodes(0) += search.nodes;
+    return next;
+  } catch (const std::bad_alloc &) {
+    return -1;
+  }
 }
