@@ -42,8 +42,7 @@ def count_command(
         bool,
         typer.Option(
             "--ranks/--no-ranks",
-            help="Count ranks too. Without them, of a central arrangement only one of every two "
-            "opposite regions is searched.",
+            help="Count ranks too.",
         ),
     ] = True,
     cross_check: Annotated[

@@ -197,6 +197,8 @@ class Dictionary:
         decision: NDArray[np.int8],
         splits: NDArray[np.int8],
         points: LoadedPoints,
+        *,
+        paired: bool = False,
     ) -> bool:
         """Put a task on the empty stack.
 
@@ -208,6 +210,8 @@ class Dictionary:
             As in :class:`~polyrank.cells.task.Task`.
         points : LoadedPoints
             Points strictly inside the cell.
+        paired : bool
+            As in :class:`~polyrank.cells.task.Task`: regions come in pairs then, one row each.
 
         Returns
         -------
@@ -219,6 +223,7 @@ class Dictionary:
                 "polyrank_search_load",
                 self._handle,
                 layer,
+                int(paired),
                 decision,
                 splits,
                 points.cube,

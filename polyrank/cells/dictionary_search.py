@@ -21,6 +21,7 @@ from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell, Loaded
 from polyrank.cells.engine import Options, Sink
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt, Slices
+from polyrank.cells.opposite import half_of, is_central
 from polyrank.cells.ordered_work import (
     ALONE_SECONDS,
     HAND_ON_SECONDS,
@@ -29,6 +30,7 @@ from polyrank.cells.ordered_work import (
     Share,
 )
 from polyrank.cells.statistics import STATISTICS
+from polyrank.cells.subtree import prefixes_of
 from polyrank.cells.task import (
     UNDECIDED,
     Batch,
@@ -36,7 +38,6 @@ from polyrank.cells.task import (
     SearchResult,
     SearchStopped,
     Task,
-    prefix_text,
 )
 from polyrank.cells.work import Work
 from polyrank.lp.farkas import values_at
@@ -119,6 +120,8 @@ class DictionarySearch:
         self.exact = ExactCells(problem)
         self.layers = layers
         self.chart = chart
+        self.network = problem.network
+        self.central = is_central(problem.network, chart, layers)
         self.sink = sink
         self.progress = options.progress
         self.queue: list[_Entry] = []
@@ -172,19 +175,21 @@ class DictionarySearch:
 
         For whoever walks down the tree; nothing is handed to the sink.
         """
+        if self._is_to_be_halved(task):
+            return 0, [self._half(task)[0]]
         rest: list[Task] = []
         regions = 0
         if self._load(task):
             self.core.run(1)
             batch, hard, _ = self.core.take()
             regions = 0 if batch is None else len(batch.rank)
-            rest = self._open_cells()
-            exact = [_questioned(cell) for cell in hard]
+            rest = self._open_cells(task)
+            exact = [_questioned(cell, task) for cell in hard]
         else:
             exact = [_Entry(task, 0.0, None)]
         for entry in exact:
             outcome = self.exact.step(entry.task, entry.questions)
-            regions += outcome.leaf is not None
+            regions += 0 if outcome.leaf is None else 1 + task.paired
             rest += outcome.tasks
         return regions, rest
 
@@ -284,11 +289,18 @@ class DictionarySearch:
 
     def _work_on(self, entry: _Entry, left: int | None) -> int:
         """One task: compiled where it can be, exact where it must be. Returns cells used."""
+        if self._is_to_be_halved(entry.task):
+            half, halving = self._half(entry.task)
+            if self.proof is not None:
+                self.proof(self._segment_head(entry.task) + halving + _SEGMENT_END)
+            self.queue.append(_Entry(half, entry.share, None))
+            return 1
         if entry.questions is not None or not self._load(entry.task):
             if self.options.rational:
                 self._settle_exactly(entry)
             else:
-                self.undecided.append(prefix_text(entry.task.decision, self.net.unit_start))
+                start, planes = self.net.unit_start, self.net.hyperplane
+                self.undecided += prefixes_of(entry.task, start, planes.tolist())
             return 1
         if self.proof is not None:
             left = _SEGMENT if left is None else min(left, _SEGMENT)
@@ -327,7 +339,7 @@ class DictionarySearch:
                 alone, self.slices = True, Slices()
         if self.core.open_cells:
             rest = entry.share * (1.0 - self.core.done_share)
-            cells = self._open_cells()
+            cells = self._open_cells(entry.task)
             self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
         self.queue.extend(hard)
         if self.proof is not None:
@@ -353,7 +365,7 @@ class DictionarySearch:
             self._flush_leaves()  # rows keep the order of the proof
             self.regions += len(found.batch.rank)
             self.sink(found.batch)
-        hard += map(_questioned, found.hard)
+        hard += [_questioned(cell, entry.task) for cell in found.hard]
         self.share += entry.share * found.share
 
     def _safe_point(self) -> None:
@@ -376,7 +388,7 @@ class DictionarySearch:
     def _segment_head(self, task: Task) -> bytes:
         """Head of a proof segment: where in the tree, and which row its first region has."""
         return (
-            b"S"
+            (b"P" if task.paired else b"S")
             + (task.layer + 1).to_bytes(2, "little")
             + (self.regions + len(self.leaves)).to_bytes(8, "little")
             + (task.decision + 1).astype(np.uint8).tobytes()
@@ -407,12 +419,19 @@ class DictionarySearch:
             np.array([[v[i] for v in y] for y in chart_points]).reshape(-1, k) for i in (0, 1)
         )
         points = LoadedPoints(cube, cube_low, chart, chart_low)
-        return self.core.load(task.layer, task.decision, task.splits, points)
+        return self.core.load(task.layer, task.decision, task.splits, points, paired=task.paired)
 
-    def _open_cells(self) -> list[Task]:
-        """The kernel's open cells as tasks; its stack is emptied."""
+    def _is_to_be_halved(self, task: Task) -> bool:
+        """Whether a task is a domain that is symmetric."""
+        return self.central and task.layer < 0
+
+    def _half(self, whole: Task) -> tuple[Task, bytes]:
+        return half_of(self.network, self.chart, whole, self.net.tie)
+
+    def _open_cells(self, task: Task) -> list[Task]:
+        """The kernel's open cells below a task, as tasks; its stack is emptied."""
         return [
-            Task(layer, decision, splits, (point,))
+            Task(layer, decision, splits, (point,), task.paired)
             for layer, decision, splits, point in self.core.take_open()
         ]
 
@@ -425,6 +444,8 @@ class DictionarySearch:
             self.proof(self._segment_head(entry.task) + outcome.log + _SEGMENT_END)
         if outcome.leaf is not None:
             self.leaves.append(outcome.leaf)
+            if entry.task.paired:
+                self.leaves.append(outcome.leaf.opposite(self.net.hyperplane))
             if len(self.leaves) >= 1024:
                 self._flush_leaves()
         share = entry.share / max(1, len(outcome.tasks))
@@ -466,9 +487,10 @@ class DictionarySearch:
         )
 
 
-def _questioned(cell: HardCell) -> _Entry:
-    """A cell that the core handed back, with the units that it could not decide."""
-    return _Entry(Task(cell.layer, cell.decision, cell.splits, (cell.point,)), 0.0, cell.questions)
+def _questioned(cell: HardCell, task: Task) -> _Entry:
+    """A cell that the core handed back below a task, with the units that it could not decide."""
+    own = Task(cell.layer, cell.decision, cell.splits, (cell.point,), task.paired)
+    return _Entry(own, 0.0, cell.questions)
 
 
 def _two_floats(value: fmpq) -> tuple[float, float, bool]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +24,9 @@ from polyrank.cells.log_steps import (
     LOG_POSITIVE_BY,
     LOG_SPLIT,
     LOG_ZERO,
+    unit_step,
 )
+from polyrank.cells.opposite import opposite
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
@@ -44,6 +46,10 @@ class Leaf:
 
     decision: NDArray[np.int8]
     point: tuple[fmpq, ...]
+
+    def opposite(self, hyperplane: NDArray[np.bool_]) -> Leaf:
+        """The region opposite to that of a paired cell; ``hyperplane``: which units have one."""
+        return Leaf(opposite(self.decision, hyperplane), tuple(-y for y in self.point))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,14 +71,10 @@ class _Verdict:
 
     def log(self, unit: int) -> bytes:
         if self.decision == IDENTICALLY_ZERO:
-            return _unit_step(LOG_ZERO, unit)
+            return unit_step(LOG_ZERO, unit)
         step = LOG_POSITIVE_BY if self.decision == POSITIVE else LOG_NEGATIVE_BY
         rows = b"".join(i.to_bytes(2, "little") for i in self.indices)
-        return _unit_step(step, unit) + len(self.indices).to_bytes(2, "little") + rows
-
-
-def _unit_step(step: int, unit: int) -> bytes:
-    return step.to_bytes(1, "little") + unit.to_bytes(2, "little")
+        return unit_step(step, unit) + len(self.indices).to_bytes(2, "little") + rows
 
 
 class ExactCells:
@@ -158,12 +160,15 @@ class ExactCells:
                     decision[a + i] = verdict.decision
                     log += verdict.log(i)
                     continue
-                log += _unit_step(LOG_SPLIT, i)
-                halves = self._halves(layer, decision, splits, i, row, points)
+                log += unit_step(LOG_SPLIT, i)
+                own = replace(task, layer=layer, decision=decision, splits=splits)
+                halves = self._halves(own, i, row, points)
                 return Stepped(halves, None, tests, bytes(log))
             if questions is not None:
                 chart_points = tuple(self._chart(p) for p in points)
-                same = Task(layer, decision, splits, chart_points)
+                same = replace(
+                    task, layer=layer, decision=decision, splits=splits, points=chart_points
+                )
                 return Stepped((same,), None, tests, bytes(log))
             if layer + 1 == len(self._layers):
                 log.append(LOG_LEAF)
@@ -194,22 +199,15 @@ class ExactCells:
             points.append(self._simple(cell, inside, oriented))
         return None
 
-    def _halves(
-        self,
-        layer: int,
-        decision: NDArray[np.int8],
-        splits: NDArray[np.int8],
-        unit: int,
-        row: Row,
-        points: list[fmpq_mat],
-    ) -> tuple[Task, ...]:
-        g = int(self._arrays.unit_start[layer]) + unit
+    def _halves(self, cell: Task, unit: int, row: Row, points: list[fmpq_mat]) -> tuple[Task, ...]:
+        g = int(self._arrays.unit_start[cell.layer]) + unit
         out = []
         for verdict, sign in ((NEGATIVE, -1), (POSITIVE, 1)):
             mine = [p for p in points if sign * value_at(row, p) > 0]
-            child, bounds = decision.copy(), splits.copy()
+            child, bounds = cell.decision.copy(), cell.splits.copy()
             child[g], bounds[g] = verdict, 1
-            out.append(Task(layer, child, bounds, tuple(self._chart(p) for p in mine)))
+            inside = tuple(self._chart(p) for p in mine)
+            out.append(replace(cell, decision=child, splits=bounds, points=inside))
         return tuple(out)
 
     def _enter(self, layer: int, decision: NDArray[np.int8]) -> None:

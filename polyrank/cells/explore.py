@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polyrank.cells.dictionary_search import DictionarySearch
 from polyrank.cells.engine import Options
@@ -28,7 +27,7 @@ from polyrank.posed.problem import Problem
 if TYPE_CHECKING:
     from polyrank.cells.highs_search import HighsSearch
 
-__all__ = ["DictionaryExplorer", "Explored", "Explorer", "explorer"]
+__all__ = ["Explored", "Explorer", "explorer"]
 
 _SEGMENT_END = b"\0"
 #: Units of work of a cell of HiGHS, and of a step of a cell with vertices.
@@ -117,7 +116,7 @@ def explorer(
     options = Options(proof=_nothing if proof else None, jobs=1, rational=rational)
     if engine == "highs":
         return _Highs(problem, options)
-    return DictionaryExplorer(problem, options)
+    return _Dictionaries(problem, options)
 
 
 def _nothing(_: object) -> None:
@@ -173,7 +172,7 @@ class _OfTasks(ABC):
         """The counters, since the search was made."""
 
 
-class DictionaryExplorer(_OfTasks):
+class _Dictionaries(_OfTasks):
     """Explores with compiled dictionaries; see :class:`Explorer`."""
 
     _search: DictionarySearch
@@ -183,11 +182,6 @@ class DictionaryExplorer(_OfTasks):
         d = self._search.cube.dim
         row = self._search.core.code_bytes * 2 + 2 * problem.layers + 8 * problem.chart.k
         self._weights = {"cell": _row_units(row), "test": 0.5 + d * d / 64}
-
-    @property
-    def tie(self) -> NDArray[np.int64]:
-        """Per unit, the earlier unit that it is a multiple of, or −1."""
-        return self._search.net.tie
 
     def _work_on(
         self, cells: Sequence[Task], shares: Sequence[float], work: float

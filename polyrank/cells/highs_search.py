@@ -63,7 +63,7 @@ from polyrank.cells.task import (
     Task,
     prefix_text,
 )
-from polyrank.errors import UncertifiedError
+from polyrank.errors import UncertifiedError, UnsupportedError
 from polyrank.lp.exact import farkas, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, verify_farkas
 from polyrank.lp.highs import HighsModel, Proposal
@@ -255,7 +255,15 @@ class HighsSearch:
     # cells
 
     def _opened(self, task: Task, share: float) -> _Cell:
-        """The cell of a task, its points checked."""
+        """The cell of a task, its points checked.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is paired, which the dictionaries know.
+        """
+        if task.paired:
+            raise UnsupportedError("the highs engine does not take cells that stand for two")
         decision = [int(v) for v in task.decision]
         splits = [int(v) for v in task.splits]
         points = [point_at(self.cube, y) for y in task.points]

@@ -10,13 +10,21 @@ __all__ = [
     "LOG_NEGATIVE",
     "LOG_NEGATIVE_BY",
     "LOG_NEXT",
+    "LOG_OPPOSITE",
     "LOG_POSITIVE",
     "LOG_POSITIVE_BY",
     "LOG_SPLIT",
     "LOG_ZERO",
+    "unit_step",
 ]
 
 LOG_ZERO, LOG_SPLIT, LOG_NEXT, LOG_LEAF, LOG_DEFER = 1, 2, 3, 4, 5
 LOG_CUBE_NEGATIVE, LOG_CUBE_POSITIVE, LOG_NEGATIVE, LOG_POSITIVE = 6, 7, 8, 9
 # with any number of two-byte row indices
 LOG_NEGATIVE_BY, LOG_POSITIVE_BY = 10, 11
+LOG_OPPOSITE = 14
+
+
+def unit_step(step: int, unit: int) -> bytes:
+    """A step about a unit."""
+    return step.to_bytes(1, "little") + unit.to_bytes(2, "little")

@@ -1,9 +1,15 @@
-"""Central arrangements: x ↦ −x maps regions to regions, so that half of them are all.
+"""Central arrangements: y ↦ −y maps regions to regions, so that one of every two is searched.
 
 **Theorem.** Let the domain be a linear space, and let the units of layer 1 have no biases and no
-later layer a hyperplane. Then x ↦ −x is a bijection of the regions without a fixed one, as soon as
-one unit g is not identically zero: it changes the sign of g. So there are twice as many regions as
-regions on which g is positive. ∎
+later layer a hyperplane. Let g be a unit of layer 1 that is not identically zero. Then y ↦ −y is a
+bijection between the regions on which g is positive and those on which it is negative, and these
+are all. A unit that has one sign on a cell has the other one on the opposite cell, or is
+identically zero on both. ∎
+
+So a search splits the domain once by such a unit and keeps the positive half, as a *paired* cell:
+one that stands for itself and its opposite. So do all cells below it. Each region found is followed
+by its opposite: the codeword with the other bits, the negated witness; the ranks, of which nothing
+like that holds (other units are active), are computed.
 """
 
 from __future__ import annotations
@@ -12,12 +18,19 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.cells.subtree import Subtree
-from polyrank.cells.task import POSITIVE, TIED, UNDECIDED, Task
+from polyrank.cells.log_steps import LOG_OPPOSITE, LOG_ZERO, unit_step
+from polyrank.cells.task import (
+    IDENTICALLY_ZERO,
+    NEGATIVE,
+    POSITIVE,
+    TIED,
+    UNDECIDED,
+    Task,
+)
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
 
-__all__ = ["half_of", "is_symmetric"]
+__all__ = ["half_of", "is_central", "opposite"]
 
 
 def _rows(network: Network, chart: Chart) -> fmpq_mat:
@@ -25,57 +38,78 @@ def _rows(network: Network, chart: Chart) -> fmpq_mat:
     return network.layers[0].weight_exact * chart.basis
 
 
-def _first(network: Network, chart: Chart) -> int | None:
-    """The first unit of layer 1 with a hyperplane in the chart."""
-    rows = _rows(network, chart)
-    for g, has in enumerate(network.layers[0].has_hyperplane.tolist()):
-        if has and any(rows[g, l] != 0 for l in range(chart.k)):
-            return g
-    return None
+def _vanishing(network: Network, chart: Chart) -> list[bool]:
+    """Which units of layer 1 are identically zero."""
+    return [not any(row) for row in _rows(network, chart).tolist()]
 
 
-def is_symmetric(network: Network, chart: Chart, layers: int) -> bool:
+def is_central(network: Network, chart: Chart, layers: int) -> bool:
     """Whether the theorem holds for the first layers of a network on a chart."""
+    if chart.inequalities.m or any(network.bits[1:layers]) or not network.bits[0]:
+        return False
     first = network.layers[0]
-    constant = first.weight_exact * chart.origin + first.bias_exact
-    return (
-        chart.inequalities.m == 0
-        and not any(network.bits[1:layers])
-        and not any(constant.entries())
-        and _first(network, chart) is not None
-    )
+    if any((first.weight_exact * chart.origin + first.bias_exact).entries()):
+        return False
+    vanishing = _vanishing(network, chart)
+    return any(has and not zero for has, zero in zip(first.has_hyperplane, vanishing, strict=True))
 
 
-def half_of(network: Network, chart: Chart, root: Subtree, tie: NDArray[np.int64]) -> Subtree:
-    """The half of the whole domain on which the first unit with a hyperplane is positive.
+def half_of(
+    network: Network, chart: Chart, whole: Task, tie: NDArray[np.int64]
+) -> tuple[Task, bytes]:
+    """The half of a central arrangement on which its first unit is positive, as a paired cell.
 
     Parameters
     ----------
     network : Network
     chart : Chart
-    root : Subtree
-        The whole domain, of the dictionaries.
+    whole : Task
+        The whole domain.
     tie : ndarray of int64
         Per unit, the earlier unit that it is a multiple of, or −1
         (:class:`~polyrank.posed.arrays.NetArrays`).
+
+    Returns
+    -------
+    half : Task
+    log : bytes
+        The steps of the proof from the domain to the half.
     """
-    g = _first(network, chart)
-    (whole,) = root.cells
-    if g is None or not isinstance(whole, Task):
-        raise ValueError("only a central arrangement, in dictionaries, has opposite regions")
-    rows = _rows(network, chart)
+    rows, vanishing = _rows(network, chart), _vanishing(network, chart)
+    decision = np.full(whole.decision.shape, UNDECIDED, dtype=np.int8)
+    splits = np.zeros_like(whole.splits)
+    log, g = b"", -1
+    for i, has in enumerate(network.layers[0].has_hyperplane.tolist()):
+        if not has:
+            decision[i] = POSITIVE
+        elif tie[i] >= 0:
+            decision[i] = TIED
+        elif vanishing[i]:
+            decision[i] = IDENTICALLY_ZERO
+            log += unit_step(LOG_ZERO, i)
+        elif g < 0:
+            decision[i], splits[i], g = POSITIVE, 1, i
+    log += unit_step(LOG_OPPOSITE, g)
     row = [rows[g, l] for l in range(chart.k)]
     points = []
     for point in (*whole.points, tuple(row)):  # the row itself, as a direction, is in the half
         value = sum((a * y for a, y in zip(row, point, strict=True)), fmpq(0))
         if value != 0:
             points.append(point if value > 0 else tuple(-y for y in point))
-    decision = np.full(whole.decision.shape, UNDECIDED, dtype=np.int8)
-    splits = np.zeros_like(whole.splits)
-    for i, has in enumerate(network.layers[0].has_hyperplane.tolist()):
-        if not has:
-            decision[i] = POSITIVE
-        elif tie[i] >= 0:
-            decision[i] = TIED
-    decision[g], splits[g] = POSITIVE, 1
-    return Subtree((Task(0, decision, splits, tuple(points)),), (1.0,))
+    return Task(0, decision, splits, tuple(points), paired=True), log
+
+
+def opposite(decision: NDArray[np.int8], hyperplane: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """The decisions of all units on the opposite cell, from those on a paired cell.
+
+    Parameters
+    ----------
+    decision : ndarray of int8, shape (N,)
+        As in :class:`~polyrank.cells.task.Task`.
+    hyperplane : ndarray of bool, shape (N,)
+        Which units have a hyperplane.
+    """
+    out = decision.copy()
+    out[hyperplane & (decision == POSITIVE)] = NEGATIVE
+    out[hyperplane & (decision == NEGATIVE)] = POSITIVE
+    return out

@@ -19,6 +19,7 @@ import pyarrow as pa
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.cells.opposite import opposite
 from polyrank.cells.task import UNDECIDED, Task, prefix_text
 from polyrank.counts.arrangement import regions
 from polyrank.network.rational import to_fmpq
@@ -29,7 +30,7 @@ __all__ = [
     "VertexCell",
     "divided",
     "most_regions",
-    "prefix_of",
+    "prefixes_of",
     "subtree_from_json",
     "subtree_to_json",
     "undivided",
@@ -143,18 +144,25 @@ def most_regions(prefix: str, hyperplane: Sequence[bool], dim: int) -> int:
     return bound
 
 
-def prefix_of(cell: Cell, unit_start: NDArray[np.int64]) -> str:
-    """An open cell as :func:`polyrank.cells.task.prefix_text` spells it.
+def prefixes_of(
+    cell: Cell, unit_start: NDArray[np.int64], hyperplane: Sequence[bool]
+) -> tuple[str, ...]:
+    """An open cell as :func:`polyrank.cells.task.prefix_text` spells it; two if it is paired.
 
     Parameters
     ----------
     cell : Cell
     unit_start : ndarray, shape (L + 1,)
         First unit of each layer, then their number.
+    hyperplane : sequence of bool
+        Which units of all layers have a hyperplane.
     """
     if isinstance(cell, VertexCell):
-        return cell.prefix
-    return prefix_text(cell.decision, unit_start)
+        return (cell.prefix,)
+    own = prefix_text(cell.decision, unit_start)
+    if not cell.paired:
+        return (own,)
+    return own, prefix_text(opposite(cell.decision, np.array(hyperplane, bool)), unit_start)
 
 
 def subtree_to_json(tree: Subtree) -> dict[str, Any]:
@@ -190,6 +198,7 @@ def _cell_to_json(cell: Cell) -> Any:
         "decision": (cell.decision + ord("1")).astype(np.uint8).tobytes().decode(),
         "splits": (cell.splits + ord("0")).astype(np.uint8).tobytes().decode(),
         "points": [[str(v) for v in point] for point in cell.points],
+        "paired": cell.paired,
     }
 
 
@@ -204,4 +213,5 @@ def _cell_from_json(entry: Any) -> Cell:
         np.frombuffer(entry["decision"].encode(), np.uint8).astype(np.int8) - np.int8(ord("1")),
         np.frombuffer(entry["splits"].encode(), np.uint8).astype(np.int8) - np.int8(ord("0")),
         tuple(points),
+        bool(entry["paired"]),
     )

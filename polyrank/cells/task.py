@@ -54,12 +54,15 @@ class Task:
         1 for the units whose hyperplanes bound the cell; every other decision is implied.
     points : tuple of tuple of fmpq
         Chart points y strictly inside the cell, exact; at least one.
+    paired : bool
+        It stands for itself and the opposite cell (:mod:`polyrank.cells.opposite`).
     """
 
     layer: int
     decision: NDArray[np.int8]
     splits: NDArray[np.int8]
     points: tuple[tuple[fmpq, ...], ...]
+    paired: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

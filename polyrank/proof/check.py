@@ -14,6 +14,12 @@ decisions below are the pre-activations. The point shows that the interior is no
 differ in the sign of the unit that halved their last common cell, so no codeword appears twice; a
 region outside of all leaves would be open and covered by finitely many boundaries. ∎
 
+*Opposite halves.* Let the domain be a linear space on which the units of layer 1 have no constants,
+and no later layer a hyperplane. Then the tree may be that of the half on which a unit g of layer 1
+is ≥ 0, and its leaves and their images under u ↦ −u are the regions: the two closed halves cover
+the domain; what is ≥ 0 on a cell is ≤ 0 on the opposite one, so that the images are the leaves of
+the tree of the other half; and g has another sign on every leaf than on any image.
+
 Acceptance proves: the table lists exactly the activation regions of the network *in the file* on
 the domain of the manifest, through the stated number of layers, with codewords, zero bits, exact
 ranks and interior witnesses; :mod:`polyrank.proof.stated` says of every field of the manifest what
@@ -25,12 +31,12 @@ what is shown to be false, or a log that is no proof.
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
 ================================  =====  ===========================================================
-:mod:`polyrank.proof.format`          70  what is claimed: the steps of the log
+:mod:`polyrank.proof.format`          74  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
-:mod:`polyrank.proof.layers`        147  exact rows and ranks on every region
+:mod:`polyrank.proof.layers`        164  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`         114  the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`        244  the steps of a segment
-:mod:`polyrank.proof.tally`           44  all segments are one tree
+:mod:`polyrank.proof.replay`        273  the steps of a segment
+:mod:`polyrank.proof.tally`           46  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
 :mod:`polyrank.proof.stated`        117  the manifest says what was found
 :mod:`polyrank.proof.rounding`      376  many claims at once, with bounds of rounding errors; not

@@ -1,4 +1,4 @@
-"""The proof format, version 2: a log of the search tree that is written and read as a stream.
+"""The proof format, version 3: a log of the search tree that is written and read as a stream.
 
 Files
 -----
@@ -16,7 +16,10 @@ A part of the search tree below one cell::
 
 ``layer`` is the 1-based layer whose units are being decided, 0 for the root, where nothing is.
 ``row`` is the row of the table of regions that the first LEAF describes, counted from the row that
-the manifest states for the part (version 1: from 0); the next LEAFs take the next rows. Decisions
+the manifest states for the part (version 1: from 0); the next LEAFs take the next rows. A cell
+whose segment starts with 'P' instead of 'S' is *paired*: it stands for itself and for the cell
+opposite to it, −cell; so do all cells below it, and a LEAF describes two rows, the second one
+opposite to the first (from version 3 on). Decisions
 run over all units of the layers that were enumerated: −1 undecided, 0 negative, 1 positive (and
 every unit without hyperplane), 2 identically zero on the cell, 3 tied: an exact multiple of an
 earlier unit of its layer, decided with it. ``splits`` marks the units
@@ -34,6 +37,9 @@ code  step                     claim on the current cell
 8, 9  MISS unit, d rows        negative / positive by Farkas multipliers of d rows of the cell
 10,11 MISS_BY unit, count, ... the same with ``count`` (u16) rows (u16 each)
 12,13 BOX unit, count, ...     the same with ``count`` rows and coordinates of the box (u16 each)
+14    OPPOSITE unit            the cell is the domain, all of a space on which layer 1 has no
+                               constants and no later layer a hyperplane: the half on which the unit
+                               is positive follows, as a paired cell
 0     END                      open cells are deferred
 ===== ======================== ==========================================================
 
@@ -71,6 +77,7 @@ __all__ = [
     "NEGATIVE_BOX",
     "NEGATIVE_BY",
     "NEXT",
+    "OPPOSITE",
     "POSITIVE",
     "POSITIVE_BOX",
     "POSITIVE_BY",
@@ -87,6 +94,7 @@ MAGIC = b"polyrank proof 1\n"
 END, ZERO, SPLIT, NEXT, LEAF, DEFER = 0, 1, 2, 3, 4, 5
 CUBE_NEGATIVE, CUBE_POSITIVE, NEGATIVE, POSITIVE, NEGATIVE_BY, POSITIVE_BY = 6, 7, 8, 9, 10, 11
 NEGATIVE_BOX, POSITIVE_BOX = 12, 13
+OPPOSITE = 14
 
 _LARGEST_SEGMENT = 1 << 33
 
@@ -103,6 +111,7 @@ class NotDecidedError(ProofRejectedError):
 class Head:
     """Where a segment starts: 0-based layer (−1 for the root), first row, decisions, splits."""
 
+    paired: bool
     layer: int
     row: int
     decision: tuple[int, ...]
@@ -119,9 +128,10 @@ def head_of(segment: bytes, units: int, number: int = 0) -> Head:
         If it is none.
     """
     size = 11 + 2 * units
-    if len(segment) < size or segment[:1] != b"S":
+    if len(segment) < size or segment[:1] not in (b"S", b"P"):
         raise ProofRejectedError(f"segment {number}: no head of a segment of {units} units")
     return Head(
+        segment[:1] == b"P",
         int.from_bytes(segment[1:3], "little") - 1,
         int.from_bytes(segment[3:11], "little"),
         tuple(v - 1 for v in segment[11 : 11 + units]),

@@ -207,6 +207,18 @@ class Region:
         """The decisions on the way to this region."""
         return () if self.below is None else (*self.below.key(), self.positive, self.zero)
 
+    def opposite(self) -> Region:
+        """The region with the other sign of every unit of layer 1 that is not identically zero.
+
+        For central arrangements (:attr:`Problem.symmetric`): no later layer has a hyperplane.
+        """
+        if self.below is None:
+            return self
+        positive = self.positive
+        if self.layer == 1:
+            positive = self.below.here.plane & ~(self.positive | self.zero)
+        return Region(self.layers, self.below.opposite(), positive, self.zero)
+
     def ranks(self) -> tuple[int, ...]:
         """The ranks through every layer below."""
         if self._ranks is None:
@@ -242,6 +254,24 @@ class Problem:
     dim: int
     bounded: bool
     central: bool
+
+    @property
+    def symmetric(self) -> bool:
+        """The domain is a linear space, and u ↦ −u maps regions of all layers to regions.
+
+        No wall is a constraint; the units of layer 1 that have a hyperplane have no constants; and
+        no later layer has a hyperplane.
+        """
+        first, *later = self.layers.layers
+        constraints = (wall for wall in self.walls[: self.artificial] if any(wall[:-1]))
+        constants = (first.affine[i, self.layers.k] for i in first.places)
+        return not (
+            self.bounded or any(constraints) or any(constants) or any(here.plane for here in later)
+        )
+
+    def opposite(self, number: int) -> int:
+        """The number of the row that is on −u what a row is on u, if the problem is symmetric."""
+        return number ^ 1 if number >> 1 >= len(self.walls) else number
 
     def number(self, layer: int, unit: int, *, positive: bool) -> int:
         """The number of a unit's row, or of its negative."""

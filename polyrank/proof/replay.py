@@ -23,6 +23,7 @@ __all__ = ["Replayed", "replay", "root_of"]
 _BATCH = 1 << 16
 _RUN = 64
 _BITS = [1 << i for i in range(256)]
+_OTHER = str.maketrans("01", "10")
 _CUBE, _MISS, _BY, _BOX = (
     bytes(codes)
     for codes in (
@@ -39,11 +40,12 @@ _SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY, _BOX) for code in codes}
 class Replayed:
     """What a segment claims beyond itself: its cell, the cells it leaves, the rows it describes.
 
-    A cell is a digest; those that are left also have the text of their decisions.
+    A cell is a digest; those that are left also have the text of their decisions, and of those
+    opposite to them if they are paired.
     """
 
     head: bytes
-    deferred: tuple[tuple[bytes, str], ...]
+    deferred: tuple[tuple[bytes, tuple[str, ...]], ...]
     row: int
     leaves: int
     steps: int
@@ -55,6 +57,7 @@ class _Cell:
     """A cell inside a region of the layers below: which of its units are open, and decisions.
 
     ``rows`` are the numbers of the rows that are ≥ 0 on the cell: the walls, and units that split.
+    ``paired``: the cell stands for itself and for its opposite.
     """
 
     region: Region
@@ -62,16 +65,22 @@ class _Cell:
     positive: int
     zero: int
     rows: list[int]
+    paired: bool = False
 
     def key(self) -> bytes:
-        """A digest of layer, decisions (ties resolved) and splits: the same iff these are."""
+        """A digest of layer, decisions (ties resolved), splits, pair: the same iff these are."""
         region = self.region
         decided = region.resolve(self.positive, self.zero)
-        state = (region.key(), self.open & region.here.open, decided, sorted(self.rows))
+        undecided = self.open & region.here.open
+        state = (region.key(), undecided, decided, sorted(self.rows), self.paired)
         return hashlib.sha256(repr(state).encode()).digest()
 
-    def text(self) -> str:
+    def texts(self) -> tuple[str, ...]:
         """Decisions by layer and unit: 0, 1, z (identically zero), ? (open), = (none to make)."""
+        own = self._text()
+        return (own, own.translate(_OTHER)) if self.paired else (own,)
+
+    def _text(self) -> str:
         region = self.region
         words = [_word(region.here, self.open, self.positive, self.zero)]
         while region.below is not None:
@@ -97,10 +106,10 @@ def _domain(problem: Problem) -> _Cell:
     return _Cell(region, region.here.plane, 0, 0, [2 * i for i in range(len(problem.walls))])
 
 
-def root_of(problem: Problem) -> tuple[bytes, str]:
+def root_of(problem: Problem) -> tuple[bytes, tuple[str, ...]]:
     """The domain as a cell: its digest, and its decisions."""
     cell = _domain(problem)
-    return cell.key(), cell.text()
+    return cell.key(), cell.texts()
 
 
 def replay(
@@ -114,8 +123,9 @@ def replay(
 ) -> Replayed:
     """Check all steps of a segment.
 
-    **Proves**, if it returns: the cell of the head is the union, up to lower dimension, of the
-    regions in rows ``row .. row + leaves − 1`` of the table and of the deferred cells; each of
+    **Proves**, if it returns: the cell of the head (with its opposite, if it is paired) is the
+    union, up to lower dimension, of the regions in rows ``row .. row + leaves − 1`` of the table
+    and of the deferred cells (with their opposites); each of
     these rows is a region of full dimension with the codeword, zero bits, ranks and witness that
     it states. The decisions of the head are trusted here; they are to be those of the
     segment that deferred the cell. If it is to be checked ``alone``, they are instead verified at
@@ -158,7 +168,7 @@ class _Replay:
         key = cell.key()
         try:
             left = self._steps(cell, self.head.size)
-            deferred = [(cell.key(), cell.text()) for cell in left]
+            deferred = [(cell.key(), cell.texts()) for cell in left]
         except ProofRejectedError:
             self._prove()  # an earlier step may fail as well, and is then the first
             raise
@@ -183,12 +193,17 @@ class _Replay:
                 p = self._signs(cell, p)
                 continue
             self.steps += 1
+            if step == log.OPPOSITE:
+                self._pair(cell, p)
+                p += 3
+                continue
             if step in (log.ZERO, log.SPLIT):
                 unit = self._decide(cell, p)
                 region, bit = cell.region, 1 << unit
                 if step == log.SPLIT:
                     row = self.problem.number(region.layer, unit, positive=True)
-                    up = _Cell(region, cell.open, cell.positive | bit, cell.zero, [*cell.rows, row])
+                    rows = [*cell.rows, row]
+                    up = _Cell(region, cell.open, cell.positive | bit, cell.zero, rows, cell.paired)
                     cell.rows = [*cell.rows, row + 1]
                     stack.append(up)
                 elif any(region.exact[unit]):
@@ -204,7 +219,11 @@ class _Replay:
                 if cell.region.layer != last:
                     raise self._bad(p, "a region before the last layer")
                 rows = [*cell.rows, *self.assumed] if self.assumed else cell.rows
-                claims.leaves.append((p, self._decided(cell, p), rows))
+                leaf = self._decided(cell, p)
+                claims.leaves.append((p, leaf, rows))
+                if cell.paired:
+                    turned = [self.problem.opposite(number) for number in rows]
+                    claims.leaves.append((p, leaf.opposite(), turned))
                 stack.pop()
                 claims.size += 4 + cell.region.here.units
             elif step == log.DEFER:
@@ -260,6 +279,20 @@ class _Replay:
         cell.open ^= 1 << unit
         return unit
 
+    def _pair(self, cell: _Cell, p: int) -> None:
+        """The half of a symmetric domain on which a unit is positive, as a paired cell."""
+        if cell.paired or cell.region.layer or len(cell.rows) != len(self.problem.walls):
+            raise self._bad(p, "only the domain is halved into opposite cells")
+        self._symmetric(p)
+        unit = self._decide(cell, p)
+        cell.positive |= 1 << unit
+        cell.rows = [*cell.rows, self.problem.number(0, unit, positive=True)]
+        cell.paired = True
+
+    def _symmetric(self, p: int) -> None:
+        if not self.problem.symmetric:
+            raise self._bad(p, "opposite cells, although this is no central arrangement")
+
     def _decided(self, cell: _Cell, p: int) -> Region:
         """The region that a cell is, all of whose units are decided."""
         if left := cell.open & cell.region.here.open:
@@ -292,6 +325,9 @@ class _Replay:
         if any(v != -1 for v in head.decision[top:]) or any(head.splits[top:]):
             raise self._bad(11 + top, "units above the layer of the cell are decided")
         cell = _domain(self.problem)
+        cell.paired = head.paired
+        if head.paired:
+            self._symmetric(0)
         for k in range(head.layer + 1):
             if k:
                 self._enter(cell, 11 + layers.starts[k - 1])

@@ -138,8 +138,8 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     if entry is None:
         return None
     version = entry.get("version") if isinstance(entry, dict) else None
-    if type(version) is not int or version not in (1, 2):  # true is 1 in Python
-        raise RunError(f"the proof has version {version!r}; this is version 2")
+    if type(version) is not int or version not in (1, 2, 3):  # true is 1 in Python
+        raise RunError(f"the proof has version {version!r}; this is version 3")
     parts = entry.get("parts")
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         raise RunError(f"the proof of the manifest is damaged: its parts are {parts!r}")
@@ -147,7 +147,7 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
         raise RunError(
             f"the proof of the manifest is damaged: it has {entry.get('segments')!r} segments"
         )
-    rows = entry["rows"] if version == 2 and "rows" in entry else [0] * len(parts)
+    rows = entry["rows"] if version > 1 and "rows" in entry else [0] * len(parts)
     if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
         raise RunError(f"the proof of the manifest is damaged: its parts begin at rows {rows!r}")
     if len(rows) < len(parts):

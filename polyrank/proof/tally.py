@@ -17,8 +17,8 @@ __all__ = ["Tally"]
 class Tally:
     """Puts segments together: every deferred cell is continued once, every row described once."""
 
-    def __init__(self, root: tuple[bytes, str]) -> None:
-        #: by digest: how often a cell was left more than taken, and its decisions
+    def __init__(self, root: tuple[bytes, tuple[str, ...]]) -> None:
+        #: by digest: how often a cell was left more than taken, and its decisions (paired: both)
         self.cells = {root[0]: (1, root[1])}
         self.blocks: dict[int, int] = {}
         self.next = 0
@@ -30,9 +30,9 @@ class Tally:
         self.steps += done.steps
         self.tests += done.tests
         self.leaves += done.leaves
-        self._count(done.head, -1, "")
-        for key, text in done.deferred:
-            self._count(key, 1, text)
+        self._count(done.head, -1, ())
+        for key, texts in done.deferred:
+            self._count(key, 1, texts)
         if done.leaves:
             if done.row < self.next or done.row in self.blocks:
                 raise ProofRejectedError(f"row {done.row} is described twice by the log")
@@ -40,16 +40,18 @@ class Tally:
             while self.next in self.blocks:
                 self.next += self.blocks.pop(self.next)
 
-    def _count(self, key: bytes, by: int, text: str) -> None:
-        count, known = self.cells.get(key, (0, ""))
-        self.cells[key] = (count + by, text or known)
+    def _count(self, key: bytes, by: int, texts: tuple[str, ...]) -> None:
+        count, known = self.cells.get(key, (0, ()))
+        self.cells[key] = (count + by, texts or known)
         if not count + by:
             del self.cells[key]
 
     @property
     def open(self) -> list[str]:
         """Deferred cells that no segment continues, by the text of their decisions."""
-        return [text for count, text in self.cells.values() for _ in range(count)]
+        return [
+            text for count, texts in self.cells.values() for _ in range(count) for text in texts
+        ]
 
     def close(self, rows: int, undecided: int) -> None:
         """Check that all segments are one tree, whose leaves are all rows of the table."""

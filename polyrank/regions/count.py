@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from polyrank.cells.characteristic import applies, arrangement_regions, first_layer_planes
-from polyrank.cells.explore import DictionaryExplorer
 from polyrank.cells.interrupt import prompt_interrupts
-from polyrank.cells.opposite import half_of, is_symmetric
-from polyrank.cells.subtree import Subtree, most_regions, prefix_of
+from polyrank.cells.opposite import is_central
+from polyrank.cells.subtree import Subtree, most_regions, prefixes_of
 from polyrank.cells.task import SearchProgress
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import RefutedError
@@ -48,9 +47,10 @@ class RegionCount:
     limit : str or None
         Which limit ended it.
     rank_histogram : tuple of mapping, or None
-        Per layer, regions by rank; None where opposite regions were not looked at.
+        Per layer, regions by rank; None where they were not asked for, or are not all known.
     halved : bool
-        The arrangement is central: one of every two opposite regions x, −x was searched.
+        The arrangement is central: one of every two opposite regions x, −x was searched, and the
+        ranks of both were computed.
     second : int or None
         The number by deletion and restriction, an independent method for one layer on R^n; None
         where it does not apply or did not end in time. It is never another number than a certified
@@ -107,8 +107,7 @@ def count_regions(
     jobs : int, optional
         Threads; default: all processors that this process may use.
     ranks : bool
-        Count ranks too. Without them only one of every two opposite regions x, −x of a central
-        arrangement (one layer, no biases, R^n) is searched.
+        Count ranks too.
     cross_check : bool
         For one layer on R^n also count by deletion and restriction, for ten seconds at most.
     limits : Limits, optional
@@ -142,11 +141,13 @@ def count_regions(
     """
     layers, threads = asked_layers(network, through_layer), asked_threads(jobs)
     chart = chart_for(network, WholeSpace() if domain is None else domain)
-    halved = not ranks and engine in {"auto", "dictionary"} and is_symmetric(network, chart, layers)
+    halved = engine in {"auto", "dictionary"} and is_central(network, chart, layers)
     chosen = "dictionary" if halved else engine_for(network, chart, engine)
     plan = Plan(network, chart, layers, chosen, keep="nothing")
     counting = _Counting(plan, halved, limits or Limits(), progress)
     found = counting.run(threads)
+    if not ranks:
+        found = replace(found, rank_histogram=None)
     if cross_check and found.certified and applies(network, chart, layers):
         with prompt_interrupts():
             second = _second(network, chart)
@@ -191,11 +192,7 @@ class _Counting:
     def run(self, threads: int) -> RegionCount:
         """Count."""
         maker = PieceMaker(self.plan)
-        explorer = maker.explorer
-        root = explorer.root()
-        if self.halved and isinstance(explorer, DictionaryExplorer):
-            root = half_of(self.plan.network, self.plan.chart, root, explorer.tie)
-        self.open[()] = root
+        root = self.open[()] = maker.explorer.root()
         crew = crew_of(self.plan, maker, threads)
         status, limit = "finished", None
 
@@ -241,26 +238,28 @@ class _Counting:
         self.partial += piece.rows
 
     def _result(self, status: str, limit: str | None) -> RegionCount:
-        plan, times = self.plan, 2 if self.halved else 1
+        plan = self.plan
         cells = [cell for tree in self.open.values() for cell in tree.cells]
-        prefixes = [*self.undecided, *(prefix_of(cell, plan.unit_start) for cell in cells)]
-        more = sum(most_regions(text, plan.hyperplane, plan.chart.k) for text in prefixes)
+        start, planes = plan.unit_start, plan.hyperplane
+        prefixes = [*self.undecided]
+        prefixes += [text for cell in cells for text in prefixes_of(cell, start, planes)]
+        more = sum(most_regions(text, planes, plan.chart.k) for text in prefixes)
         rows = self.histogram.rows
         ranks = tuple({int(r): n for r, n in layer.items()} for layer in self.histogram.as_json())
         return RegionCount(
-            regions=times * (rows + self.partial),
-            at_most=times * (rows + more),
+            regions=rows + self.partial,
+            at_most=rows + more,
             certified=not prefixes,
             status=status,
             limit=limit,
-            rank_histogram=None if self.halved or self.partial else ranks,
+            rank_histogram=None if self.partial else ranks,
             halved=self.halved,
             second=None,
             layers=plan.layers,
             network_layers=len(plan.network.layers),
             engine=plan.engine,
-            undecided=times * len(self.undecided),
-            open=sum(len(tree.cells) for tree in self.open.values()),
+            undecided=len(self.undecided),
+            open=len(prefixes) - len(self.undecided),
             tasks=self.tasks,
             tests=self.tests,
             seconds=time.perf_counter() - self.started,

@@ -128,6 +128,8 @@ def enumerate_regions(
     table and the numbers of its rows depend on the question alone, on disk ``manifest["content"]``
     too. A run in memory is one search whose threads share a tree: the regions and their order are
     the same as on disk, where the tree is divided into tasks; witnesses may be other points.
+    Of a central arrangement (one layer with hyperplanes, no biases, R^n) the dictionaries search
+    one of every two opposite regions; the opposite of row 2 i is row 2 i + 1 then.
 
     **Proves**: see :class:`~polyrank.regions.run.Run`. **Source**: incremental enumeration of the
     cells of a hyperplane arrangement (Rada and Cerny, "A new algorithm for enumeration of cells

@@ -22,7 +22,7 @@ def packed_log(chunks: Iterable[bytes]) -> tuple[bytes, int, int]:
     Parameters
     ----------
     chunks : iterable of bytes
-        A chunk that starts with ``S`` starts a segment.
+        A chunk that starts with ``S`` or ``P`` starts a segment.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def packed_log(chunks: Iterable[bytes]) -> tuple[bytes, int, int]:
     """
     segments: list[list[bytes]] = []
     for chunk in chunks:
-        if chunk[:1] == b"S":
+        if chunk[:1] in (b"S", b"P"):
             segments.append([])
         if chunk:
             segments[-1].append(chunk)

@@ -23,7 +23,7 @@ import pyarrow as pa
 from polyrank.cells.subtree import (
     Subtree,
     most_regions,
-    prefix_of,
+    prefixes_of,
     subtree_from_json,
     subtree_to_json,
 )
@@ -396,9 +396,9 @@ class RunWriter:
         bound, cells = self._histogram.rows, 0
         for ticket in self._open.values():
             for cell in ticket.tree.cells:
-                text = prefix_of(cell, plan.unit_start)
-                bound += most_regions(text, plan.hyperplane, plan.chart.k)
-                cells += 1
+                for text in prefixes_of(cell, plan.unit_start, plan.hyperplane):
+                    bound += most_regions(text, plan.hyperplane, plan.chart.k)
+                    cells += 1
         for text in self.undecided:
             bound += most_regions(text, plan.hyperplane, plan.chart.k)
         return {"tasks": len(self._open), "cells": cells, "regions_at_most": bound}
@@ -410,10 +410,10 @@ class RunWriter:
             self._write(self._root / REGIONS_NAME / f"open-{ticket.number:06d}.parquet", shard)
             self._histogram.merge(part.histogram)
         self._parts = []
-        start = self._plan.unit_start
-        tickets = sorted(self._open.values())
+        start, planes = self._plan.unit_start, self._plan.hyperplane
+        cells = (cell for ticket in sorted(self._open.values()) for cell in ticket.tree.cells)
         self._write_list(
-            OPEN_NAME, tuple(prefix_of(cell, start) for t in tickets for cell in t.tree.cells)
+            OPEN_NAME, tuple(text for cell in cells for text in prefixes_of(cell, start, planes))
         )
 
     def _write_list(self, name: str, prefixes: tuple[str, ...]) -> None:
@@ -441,7 +441,7 @@ class RunWriter:
         self._manifest["shards"] = shards
         if self._plan.proof:
             self._manifest["proof"] = {
-                "version": 2,
+                "version": 3,
                 "parts": parts,
                 "rows": firsts,
                 "segments": sum(done.segments for done in self._done),

@@ -35,6 +35,7 @@ from polyrank.proof.format import (
     NEGATIVE,
     NEGATIVE_BOX,
     NEGATIVE_BY,
+    OPPOSITE,
     POSITIVE,
     POSITIVE_BOX,
     POSITIVE_BY,
@@ -381,6 +382,61 @@ def alter_box_step(copy: Copy, dice: random.Random) -> None:
     copy.write_segments(log)
 
 
+def _halving(copy: Copy) -> tuple[int, int] | None:
+    """Segment and byte of the OPPOSITE step, which ends its segment; None where there is none."""
+    for i, segment in enumerate(copy.segments):
+        if len(segment) > 4 and segment[-4] == OPPOSITE:
+            return i, len(segment) - 4
+    return None
+
+
+@mutation(8)
+def alter_halving(copy: Copy, dice: random.Random) -> None:
+    """Another unit, another kind of step, one side alone, both sides of a half, or none."""
+    found = _halving(copy)
+    if found is None:
+        alter_log_byte(copy, dice)
+        return
+    i, p = found
+    log = copy.segments
+    step, unit, kind = bytes([OPPOSITE]), log[i][p + 1 : p + 3], dice.randrange(7)
+    end = log[i][p + 3 :]
+    if kind == 0:
+        log[i] = log[i][:p] + step + dice.randrange(8).to_bytes(2, "little") + end
+    elif kind == 1:
+        code = dice.choice([SPLIT, ZERO, CUBE_POSITIVE, CUBE_NEGATIVE, END])
+        log[i] = log[i][:p] + bytes([code]) + unit + end
+    elif kind == 2:
+        log[i] = log[i][:p] + (step + unit) * 2 + end
+    elif kind == 3:
+        log[i] = b"P" + log[i][1:p] + end
+    elif kind == 4:  # another segment halves its cell too
+        at = dice.randrange(len(log))
+        log[at] = log[at][:-1] + step + dice.randrange(8).to_bytes(2, "little") + log[at][-1:]
+    else:  # a segment stands for its cell alone, or for two
+        at = dice.randrange(len(log))
+        log[at] = (b"S" if log[at][:1] == b"P" else b"P") + log[at][1:]
+    copy.write_segments(log)
+
+
+@mutation(6)
+def turn_row(copy: Copy, dice: random.Random) -> None:
+    """The opposite of a row, or of all rows, in the codeword, the witness, or both."""
+    table, bits = copy.table, copy.manifest["bits"]
+    rows = range(table.num_rows) if dice.random() < 0.3 else [dice.randrange(table.num_rows)]
+    code, points = _cells(table, "codeword"), _cells(table, "witness")
+    zero = _cells(table, "zero")
+    which = dice.randrange(3)
+    for r in rows:
+        mask = (1 << bits) - 1 & ~int.from_bytes(zero[r] or b"", "little")
+        turned = int.from_bytes(code[r], "little") ^ mask
+        if which != 0:
+            code[r] = turned.to_bytes(len(code[r]), "little")
+        if which != 1 and points[r] is not None:
+            points[r] = [0.0 - v for v in points[r]]
+    copy.write_table(_with(_with(table, "codeword", code), "witness", points))
+
+
 def _u16(numbers: list[int]) -> bytes:
     return np.array(numbers, "<u2").tobytes()
 
@@ -666,6 +722,12 @@ SUBJECTS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         pr.Box(-1, 1),
         {"cells": 12},
     ),
+    "opposite halves": (random_network(21, 4, 7, 2, bias=False), None, {"cells": 9}),
+    "opposite halves, degenerate": (
+        random_network(22, 3, 6, 2, bias=False, integers=True),
+        None,
+        {"cells": 5, "engine": "dictionary"},
+    ),
     "undecided": (
         random_network(11, 2, 5, 4, 1),
         pr.Box(-1, 1),
@@ -802,7 +864,7 @@ OUT_OF_RANGE = ("scale_everything", "alter_slope_size")
 _MOST_FOR_THE_ORACLE = 6
 OUTCOMES = ("rejected", "not decided", "equivalent", "true")
 # witnesses are no part of the claims that are compared, but have to be inside
-WITNESSES = ("alter_witness", "shrink_witness")
+WITNESSES = ("alter_witness", "shrink_witness", "turn_row")
 # never accepted, whatever the dice say: the claim is another one
 ALWAYS_REJECTED = (
     "flip_codeword_bit",
@@ -842,6 +904,17 @@ def test_runs_in_many_dimensions_are_proved_by_bounds(name: str, tmp_path: Path)
     log = copy.segments
     assert {log[i][a] for i, a, _ in _box_steps(copy)} == {NEGATIVE_BOX, POSITIVE_BOX}
     assert len({b - a for _, a, b in _box_steps(copy)}) > 1
+
+
+@pytest.mark.parametrize("name", ["opposite halves", "opposite halves, degenerate"])
+def test_halves_are_opposite(name: str, tmp_path: Path) -> None:
+    """The mutations of the step find it, and other segments to alter."""
+    _write(tmp_path / "run", name)
+    copy = Copy(tmp_path / "run", tmp_path / "copy")
+    log = copy.segments
+    assert _halving(copy) is not None
+    assert Counter(segment[:1] for segment in log) == {b"S": 1, b"P": len(log) - 1}
+    assert len(log) > 5
 
 
 def test_every_mutation_that_changes_a_claim_is_rejected(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )
     write(path / "simplex", random_network(16, 3, 6, 4, 2), pr.Simplex([[0, 0, 0], [1, 2, 3]]))
+    write(path / "central", random_network(21, 4, 7, 2, bias=False), cells=9)
     pr.enumerate_regions(random_network(11, 2, 5, 4, 1), pr.Box(-1, 1), out=path / "bare")
     pr.save(random_network(11, 2, 5, 4, 1), path / "net.json")
     return path
@@ -131,6 +132,89 @@ def test_heads(copy: Copy, at: int, value: int, reason: str) -> None:
     log[number] = log[number][:at] + bytes([value]) + log[number][at + 1 :]
     copy.write_segments(log)
     _rejected(copy, reason)
+
+
+@pytest.mark.parametrize(
+    ("halving", "reason"),
+    [
+        (_unit(steps.OPPOSITE, 200), "segment 0, byte [0-9]+: there is no unit 200"),
+        (_unit(steps.OPPOSITE, 0)[:2], "cut off inside a step|without its end mark"),
+        (_unit(steps.OPPOSITE, 0) * 2, "only the domain is halved into opposite cells"),
+        (_unit(steps.SPLIT, 0) + _unit(steps.OPPOSITE, 1), "only the domain is halved"),
+        (_unit(steps.OPPOSITE, 1), "continues a cell that no other segment defers"),
+        (_unit(steps.SPLIT, 0), "continues a cell that no other segment defers"),
+        (b"", "continues a cell that no other segment defers"),
+    ],
+)
+def test_the_step_to_opposite_halves(
+    source: Path, tmp_path: Path, halving: bytes, reason: str
+) -> None:
+    copy = Copy(source / "central", tmp_path / "run")
+    assert check(copy.path).complete
+    root, *others = copy.segments
+    size = head_of(root, 9).size
+    assert root[size:] == _unit(steps.OPPOSITE, 0) + b"\0"
+    assert all(s[:1] == b"P" for s in others)
+    copy.write_segments([root[:size] + halving + b"\0", *others])
+    _rejected(copy, reason)
+
+
+def test_cells_that_stand_for_one_or_for_two(source: Path, tmp_path: Path, copy: Copy) -> None:
+    central = Copy(source / "central", tmp_path / "central")
+    log = central.segments
+    for i in (0, 1, len(log) - 1):
+        turned = (b"P" if log[i][:1] == b"S" else b"S") + log[i][1:]
+        central.write_segments([*log[:i], turned, *log[i + 1 :]])
+        _rejected(central, "no other segment defers|another codeword|not inside|only the domain")
+    # the bounds of a box are constraints
+    reason = "opposite cells, although this is no central arrangement"
+    log = copy.segments
+    copy.write_segments([b"P" + log[0][1:], *log[1:]])
+    _rejected(copy, f"segment 0, byte 0: {reason}")
+    size = head_of(log[0], UNITS).size
+    copy.write_segments([log[0][:size] + _unit(steps.OPPOSITE, 0) + b"\0", *log[1:]])
+    _rejected(copy, reason)
+
+
+def test_a_bias_or_a_later_hyperplane_is_not_symmetric(source: Path, tmp_path: Path) -> None:
+    """The log of a central arrangement beside other networks, whose hash is made good."""
+
+    def bias(stored: dict[str, Any]) -> None:
+        stored["layers"][0]["bias"][3] = 0.25
+
+    def slope(stored: dict[str, Any]) -> None:
+        stored["layers"][1]["activation"] = "relu"
+
+    for change in (bias, slope):
+        copy = Copy(source / "central", tmp_path / "run")
+        copy.edit_network(change, honest=True)
+        if change is slope:
+            copy.edit(lambda m: m["network"].update(bits=[7, 2]))
+            copy.edit(lambda m: m.update(bits=9))
+            column = pa.array([b"\0\0"] * copy.table.num_rows, pa.binary(2))
+            table = copy.table.set_column(
+                0, pa.field("codeword", pa.binary(2), nullable=False), column
+            )
+            zero = pa.nulls(table.num_rows, pa.binary(2))
+            copy.write_table(table.set_column(1, "zero", zero))
+        _rejected(copy, "no central arrangement")
+
+
+def test_the_second_row_of_a_pair(source: Path, tmp_path: Path) -> None:
+    source = source / "central"
+    table = Copy(source, tmp_path / "run").table
+    order = list(range(table.num_rows))
+    order[1], order[3] = 3, 1
+    copy = Copy(source, tmp_path / "run")
+    copy.write_table(table.take(order))
+    _rejected(copy, "row 1 states another codeword")
+    at = table.schema.get_field_index("witness")
+    points = table.column("witness").to_pylist()
+    points[1] = points[0]
+    copy = Copy(source, tmp_path / "run")
+    field = table.schema.field(at)
+    copy.write_table(table.set_column(at, field, pa.array(points, field.type)))
+    _rejected(copy, "the witness of row 1 is not inside")
 
 
 def test_a_head_that_is_cut_off(copy: Copy) -> None:
@@ -315,8 +399,8 @@ def test_network_and_manifest(copy: Copy, source: Path, tmp_path: Path) -> None:
     other.edit(lambda m: m["network"].update(bits=[5, 3, 0]))
     _rejected(other, "other widths or bits")
     other = Copy(copy.path, tmp_path / "other")
-    other.edit(lambda m: m["proof"].update(version=3))
-    with pytest.raises(RunError, match="version 3"):
+    other.edit(lambda m: m["proof"].update(version=4))
+    with pytest.raises(RunError, match="version 4"):
         check(other.path)
     other.edit(lambda m: m["proof"].update(version=True))  # 1 in Python, not in JSON
     with pytest.raises(RunError, match="version True"):

@@ -257,7 +257,17 @@ FLAT = pr.Network.from_arrays(
     [np.random.default_rng(3).normal(size=16), np.zeros(8) + 0.25],
     name="flat",
 )
-CASES = {"dictionary": NET, "vertices": FLAT, "highs": FLAT}
+CENTRAL = pr.Network.from_arrays(
+    [np.random.default_rng(4).normal(size=(11, 5)), np.random.default_rng(5).normal(size=(2, 11))],
+    [np.zeros(11), [0.0, 0.0]],
+    name="central",
+)
+CASES = {
+    "dictionary": ("dictionary", NET),
+    "vertices": ("vertices", FLAT),
+    "highs": ("highs", FLAT),
+    "opposite": ("dictionary", CENTRAL),
+}
 
 
 @pytest.fixture
@@ -269,18 +279,18 @@ def _options(engine: str) -> dict[str, Any]:
     return {"engine": engine, "proof": True} if engine != "highs" else {"engine": engine}
 
 
-@pytest.mark.parametrize("engine", CASES)
+@pytest.mark.parametrize("name", CASES)
 def test_a_run_does_not_depend_on_workers_or_interrupts(
-    tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch, engine: str
+    tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """1, 2 and 7 threads; interrupted and resumed again and again: one table, one content."""
-    net = CASES[engine]
+    engine, net = CASES[name]
     if engine == "vertices":
         monkeypatch.setattr(enumerate_module, "TASK_WORK", (10.0, 20.0, 40.0))
     whole = pr.enumerate_regions(net, out=tmp_path / "1", jobs=1, **_options(engine))
     assert whole.certified
     expected = contents(tmp_path / "1")
-    assert len([name for name in expected if name.startswith("regions")]) > 2
+    assert len([file for file in expected if file.startswith("regions")]) > 2
     other = pr.enumerate_regions(net, out=tmp_path / "7", jobs=7, **_options(engine))
     assert contents(tmp_path / "7") == expected
     assert other.manifest["content"] == whole.manifest["content"]
@@ -319,28 +329,31 @@ def test_a_run_does_not_depend_on_workers_or_interrupts(
         assert check(out).complete
 
 
-def test_limits_stop_a_run_and_it_goes_on(tmp_path: Path, small_tasks: None) -> None:
-    whole = pr.enumerate_regions(NET, limits=Limits())  # in tasks, as on disk
+@pytest.mark.parametrize("net", [NET, CENTRAL])
+def test_limits_stop_a_run_and_it_goes_on(
+    tmp_path: Path, small_tasks: None, net: pr.Network
+) -> None:
+    whole = pr.enumerate_regions(net, limits=Limits())  # in tasks, as on disk
     out = tmp_path / "run"
-    run = pr.enumerate_regions(NET, out=out, limits=Limits(regions=200), jobs=1)
+    run = pr.enumerate_regions(net, out=out, limits=Limits(regions=200), jobs=1)
     for seen in (run, pr.open_run(out)):
         assert (seen.status, seen.certified) == ("stopped", False)
         assert seen.manifest["limit"] == "the limit of 200 regions"
         assert 200 <= seen.count < whole.count
         assert seen.count_interval[1] >= whole.count
         assert len(seen.open_prefixes) == seen.manifest["open"]["cells"] > 0
-    again = pr.resume_run(out, NET, limits=Limits(disk=1))
+    again = pr.resume_run(out, net, limits=Limits(disk=1))
     assert again.manifest["limit"] == "the limit of 1 bytes on disk"
     assert again.count >= 200
-    again = pr.resume_run(out, NET, limits=Limits(seconds=1e-9))
+    again = pr.resume_run(out, net, limits=Limits(seconds=1e-9))
     assert again.status == "stopped"
-    memory = pr.enumerate_regions(NET, limits=Limits(memory=1))
+    memory = pr.enumerate_regions(net, limits=Limits(memory=1))
     assert (memory.status, memory.manifest["limit"]) == (
         "stopped",
         "the limit of 1 bytes in memory",
     )
     assert memory.count_interval[1] >= whole.count
-    done = pr.resume_run(out, NET)
+    done = pr.resume_run(out, net)
     assert done.certified
     assert done.table == whole.table
     assert "limit" not in done.manifest

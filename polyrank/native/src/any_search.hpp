@@ -45,8 +45,8 @@ struct SearchSizes {
 class AnySearch {
 public:
   virtual ~AnySearch() = default;
-  virtual bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-                    const LoadedPoints &given) = 0;
+  virtual bool load(std::int64_t layer, bool paired, const std::int8_t *bits,
+                    const std::int8_t *split, const LoadedPoints &given) = 0;
   virtual int run(std::int64_t layers, std::int64_t budget) = 0;
   virtual void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
                          double *chart_points, double *chart_low) = 0;

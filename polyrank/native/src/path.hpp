@@ -432,4 +432,12 @@ template <int D> inline void finish_layer(Path<D> &path, std::int64_t k, const s
   region_rank(path, k);
 }
 
+// Turns the path's region of layer 1 into the opposite one, of a central arrangement: every unit
+// changes its sign but those that are identically zero. Ranks and other layers stay what they were.
+template <int D> inline void turn_first_layer(Path<D> &path) {
+  for (std::int64_t g = 0; g < path.net.units(0); g++)
+    if (path.net.hyperplane(g) && !path.zero[g])
+      path.bit[g] = static_cast<std::int8_t>(1 - path.bit[g]);
+}
+
 }  // namespace polyrank

@@ -15,6 +15,10 @@
 // What float and integer arithmetic cannot prove makes the cell *hard*: it is handed back, with the
 // units in question, and the caller decides it in rational arithmetic. Nothing is dropped.
 //
+// A *paired* cell of a central arrangement stands for itself and the cell opposite to it
+// (polyrank/cells/opposite.py): what is decided on one holds on the other with the other sign, and
+// every region found is followed by its opposite.
+//
 // A search can be stopped between any two cells, its open cells exported as tasks and resumed
 // elsewhere.
 #pragma once
@@ -72,7 +76,7 @@ public:
   // Puts a task on the empty stack: the layer whose units are being decided (-1 for the root), the
   // decisions of all units, which of them bound the cell, and points strictly inside it. False where
   // float arithmetic cannot prove any point to be inside.
-  bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+  bool load(std::int64_t layer, bool paired, const std::int8_t *bits, const std::int8_t *split,
             const LoadedPoints &given);
 
   // Processes open cells until none is left, a buffer is full or `budget` cells are done.
@@ -101,6 +105,7 @@ private:
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
   bool has_kept_ = false;                        // the program's second vertex is one of the cell
+  bool paired_ = false;                          // every open cell is
 
   std::int64_t reserve() const {
     return log_reserve(path.units, Program::logged_indices(path.net, dim_.size()));
@@ -120,6 +125,7 @@ private:
   void split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
                   bool has_vertex, int i, double share);
   void emit_hard(std::int64_t k, std::int64_t point);
+  void emit(std::int64_t layers, std::int64_t point);
 };
 
 // Tries to make an interior point on the other side of unit g from the program's x, on the way from
@@ -355,10 +361,31 @@ template <class Program> void Search<Program>::emit_hard(std::int64_t k, std::in
   path.stat.hard++;
 }
 
+// Writes the path's region with a point inside, and the one opposite to it if the cell is paired.
+template <class Program> void Search<Program>::emit(std::int64_t layers, std::int64_t point) {
+  const double *y = points.chart(point);
+  const double *low = points.thin(point) ? points.chart_low(point) : nullptr;
+  emit_region(path, regions, y, low);
+  if (!paired_) return;
+  turn_first_layer(path);
+  region_rank(path, 0);
+  for (std::int64_t k = 1; k < layers; k++) {
+    next_layer(path, k);  // its units have no hyperplane: their bits stay what they are
+    region_rank(path, k);
+  }
+  for (std::int64_t l = 0; l < points.chart_dim; l++) {
+    chart_point_[l] = 0.0 - y[l];
+    if (low) chart_point_low_[l] = 0.0 - low[l];
+  }
+  emit_region(path, regions, chart_point_.data(), low ? chart_point_low_.data() : nullptr);
+  turn_first_layer(path);
+}
+
 template <class Program>
-bool Search<Program>::load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
-                           const LoadedPoints &given) {
+bool Search<Program>::load(std::int64_t layer, bool paired, const std::int8_t *bits,
+                           const std::int8_t *split, const LoadedPoints &given) {
   const Network &net = path.net;
+  paired_ = paired;
   const std::int64_t start = layer >= 0 ? layer : 0;
   open.count = 0;
   done_share = 0.0;
@@ -404,7 +431,7 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
   const Network &net = path.net;
   const std::int64_t log_limit = path.log.capacity() - reserve();
   for (; open.count > 0; budget--) {
-    if (regions.count >= regions.capacity) return Stop::output_full;
+    if (regions.count + paired_ >= regions.capacity) return Stop::output_full;
     if (hard.count >= hard.capacity) return Stop::hard_full;
     if (path.log.on() && path.log.size > log_limit) return Stop::log_full;
     if (budget <= 0) return Stop::budget;
@@ -439,8 +466,7 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
       }
       finish_layer(path, k, bits_.data(), split_.data());
       if (k + 1 == layers) {
-        emit_region(path, regions, points.chart(now.first),
-                    points.thin(now.first) ? points.chart_low(now.first) : nullptr);
+        emit(layers, now.first);
         path.log.step(LogStep::leaf);
         done_share += now.share;
         break;
@@ -479,6 +505,7 @@ template <class Program> void Search<Program>::take_last(SearchTask &task) {
   OpenCell &from = open[0];
   const std::int64_t k = from.layer, a = net.unit_start(k), n = net.units(k);
   task.cell = from;
+  task.paired = paired_;
   task.bits.assign(open.bits(0), open.bits(0) + n);
   task.splits.assign(open.splits(0), open.splits(0) + n);
   task.path_bit.assign(path.bit.data(), path.bit.data() + a);
@@ -524,6 +551,7 @@ template <class Program> void Search<Program>::adopt(const SearchTask &task) {
              task.row_side[m]);
   open.count = 0;
   done_share = 0.0;
+  paired_ = task.paired;
   OpenCell &to = open.push();
   to = task.cell;
   to.last -= to.first;

@@ -11,9 +11,9 @@ public:
   SearchOf(const Network &net, std::int64_t d, SearchSizes sizes)
       : search_(net, d, sizes.output, sizes.hard, sizes.points, sizes.log != 0) {}
 
-  bool load(std::int64_t layer, const std::int8_t *bits, const std::int8_t *split,
+  bool load(std::int64_t layer, bool paired, const std::int8_t *bits, const std::int8_t *split,
             const LoadedPoints &given) override {
-    return search_.load(layer, bits, split, given);
+    return search_.load(layer, paired, bits, split, given);
   }
   int run(std::int64_t layers, std::int64_t budget) override {
     return static_cast<int>(search_.run(layers, budget));

@@ -19,6 +19,7 @@ struct LoadedPoints {
 
 struct SearchTask {
   OpenCell cell{};
+  bool paired = false;
   std::vector<std::int8_t> bits, splits;                     // of the cell's layer
   std::vector<std::int8_t> path_bit, path_zero, path_split;  // of the layers above it
   std::vector<int> path_rank, path_bound;
