@@ -136,7 +136,10 @@ def taxi(seconds: float) -> None:
             cpu = time.process_time()
             found = pr.verify(network, asked, seconds=seconds, jobs=1)
             spent = time.process_time() - cpu
-            print(f"| {eps} | {within} | {found.verdict} | {spent:.2f} | {found.boxes:,} |")
+            print(
+                f"| {eps} | {within} | {found.verdict} | {spent:.2f} | {found.boxes:,} |",
+                flush=True,
+            )
 
 
 def main() -> None:

@@ -9,6 +9,11 @@ A row c·h + k is therefore at least a row of the pre-activations (the lower lin
 upper one elsewhere), and so on down to the inputs, where the box gives a number (Singh et al.,
 POPL 2019; Zhang et al., NeurIPS 2018).
 
+Where signs of units are assumed, s z ≥ 0, such a unit is one line, and a row of the pre-activations
+is at least the row less ``β s z``, for every β ≥ 0. The line of an open unit that is not the chord
+may have any slope between those of its sides. Both are given for each disjunct, and need not be
+good.
+
 All of it is rounded to nearest, in whatever order the products are summed. Let every output of a
 layer be at most H in magnitude on the box. A product of a row c with the layer's weights, with the
 lines of its units or with its biases is a sum of at most n terms and wrong by at most
@@ -30,7 +35,7 @@ from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import OutputRow
 
-__all__ = ["BoxBounds"]
+__all__ = ["BoxBounds", "bounded_layers"]
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
@@ -41,6 +46,13 @@ _LEAST = 2.0**-1000
 _UNDERFLOW = 2.0**-1074
 #: Entries of the rows of as many boxes as are taken at once.
 _CHUNK = 1 << 18
+
+
+def bounded_layers(network: Network) -> tuple[Layer, ...]:
+    """The layers whose units have lines: all but a last one that is affine."""
+    layers = network.layers
+    affine = all(a == 1 and b == 1 for a, b in layers[-1].slopes_exact)
+    return layers[:-1] if affine else layers
 
 
 class BoxBounds:
@@ -61,15 +73,15 @@ class BoxBounds:
         basis: fmpq_mat | None,
         disjuncts: Sequence[Sequence[OutputRow]],
     ) -> None:
-        layers = list(network.layers)
+        layers = bounded_layers(network)
         rows = [row for disjunct in disjuncts for row in disjunct]
         G, g = fmpq_mat(len(rows), network.widths[-1]), fmpq_mat(len(rows), 1)
         for r, row in enumerate(rows):
             for j, a in row.terms:
                 G[r, j] = a
             g[r, 0] = -row.bound
-        if all(a == 1 and b == 1 for a, b in layers[-1].slopes_exact):
-            last = layers.pop()
+        if len(layers) < len(network.layers):
+            last = network.layers[-1]
             G, g = G * last.weight_exact, G * last.bias_exact + g
         self.weights: list[Floats] = []
         self.biases: list[Floats] = []
@@ -111,7 +123,8 @@ class BoxBounds:
         with np.errstate(all="ignore"):
             for i in range(0, len(low), self.chunk):
                 s = slice(i, i + self.chunk)
-                good, slant = self._refuted(low[s], high[s], factors[s], signs[s])
+                box = self._entered(low[s], high[s], signs[s])
+                good, slant = self._refuted(box, factors[s], None)
                 proved.append(good)
                 slants.append(slant)
         return np.concatenate(proved), np.concatenate(slants)
@@ -124,6 +137,51 @@ class BoxBounds:
                 s = slice(i, i + self.chunk)
                 out.append(self._entered(low[s], high[s], known[s]).signs())
         return np.concatenate(out)
+
+    def cell(self, low: Floats, high: Floats, around: _Box | None, sign: int) -> _Box:
+        """A cell of a tree, for :meth:`refutes`: what is proved around it holds on it as well.
+
+        Parameters
+        ----------
+        low, high : (d,)
+        around : the cell above, or None
+        sign : int
+            What is assumed here and not there: see :class:`polyrank.proof.tree.Node`.
+        """
+        out = _Box(low[None], high[None])
+        with np.errstate(all="ignore"):
+            known = np.zeros((1, self.units), np.int8) if around is None else around.signs()
+            if sign:
+                known[0, abs(sign) - 1] = 1 if sign > 0 else -1
+            start, same = 0, bool(sign)
+            layers = zip(self.weights, self.biases, self.neg, self.pos, strict=True)
+            for k, layer in enumerate(layers):
+                here = known[:, start : start + len(layer[1])]
+                start += len(layer[1])
+                if same and around is not None and start <= abs(sign) - 1:
+                    out.share(around, k)
+                elif same and around is not None:  # the layer of the unit: its bounds stay
+                    same = False
+                    out.line(*layer, here, around.layers[k][-1], *around.held[k])
+                else:
+                    out.enter(*layer, here, None if around is None else around.held[k])
+        return out
+
+    def refutes(
+        self, cell: _Box, factors: Floats, shares: Floats | None, pushes: Floats | None
+    ) -> bool:
+        """Whether every disjunct is refuted on a cell.
+
+        Parameters
+        ----------
+        factors : (rows of all disjuncts,), ≥ 0
+        shares, pushes : (disjuncts, units), or None
+            The slopes of free lines as shares of the way between those of both sides (nan: those
+            that the bounds choose), and β s of assumed signs, 0 for other units.
+        """
+        given = None if shares is None or pushes is None else (shares[None], pushes[None])
+        with np.errstate(all="ignore"):
+            return bool(self._refuted(cell, factors[None], given)[0][0])
 
     @property
     def units(self) -> int:
@@ -140,9 +198,9 @@ class BoxBounds:
         return box
 
     def _refuted(
-        self, low: Floats, high: Floats, factors: Floats, signs: Signs
+        self, box: _Box, factors: Floats, multipliers: tuple[Floats, Floats] | None
     ) -> tuple[NDArray[np.bool_], Floats]:
-        box = self._entered(low, high, signs)
+        low, high = box.low, box.high
         good = ((factors >= 0) & np.isfinite(factors)).all(axis=1)
         reach = box.output() @ np.abs(self.rows.T) + np.abs(self.constants) + _LEAST
         b, count = len(low), len(self.spans)
@@ -154,7 +212,7 @@ class BoxBounds:
             constant[:, c] = mine @ self.constants[first:last]
             slack[:, c] = (last - first + 6) * _ROUNDING * (mine * reach[:, first:last]).sum(axis=1)
         slack += box.lost(len(self.constants))
-        bound, form = box.least(row, constant, slack * _MORE)
+        bound, form = box.least(row, constant, slack * _MORE, multipliers)
         slant = np.abs(form).sum(axis=1) * (high - low)
         return np.asarray(good & (bound > 0).all(axis=1)), slant
 
@@ -166,7 +224,9 @@ class _Box:
         self.low, self.high = low, high
         self.inputs = np.maximum(np.abs(low), np.abs(high))
         self.layers: list[tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]] = []
+        self.sides: list[tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]] = []
         self.proved: list[Signs] = []
+        self.held: list[tuple[Floats, Floats]] = []
         self.outputs: list[Floats] = []
         self.sizes: list[Floats] = []
 
@@ -184,28 +244,67 @@ class _Box:
         parts = [np.zeros((len(self.low), 0), dtype=np.int8), *self.proved]
         return np.concatenate(parts, axis=1)
 
-    def enter(self, weight: Floats, bias: Floats, neg: Floats, pos: Floats, known: Signs) -> None:
-        """The next layer: bounds of its pre-activations, and the lines of its units."""
+    def share(self, around: _Box, k: int) -> None:
+        """The next layer is layer k of a cell around this one, with the same bounds."""
+        self.layers.append(around.layers[k])
+        self.sides.append(around.sides[k])
+        self.proved.append(around.proved[k])
+        self.held.append(around.held[k])
+        self.outputs.append(around.outputs[k])
+        self.sizes.append(around.sizes[k])
+
+    def enter(
+        self,
+        weight: Floats,
+        bias: Floats,
+        neg: Floats,
+        pos: Floats,
+        known: Signs,
+        held: tuple[Floats, Floats] | None = None,
+    ) -> None:
+        """The next layer: bounds of its pre-activations, and the lines of its units.
+
+        ``held``: bounds that are taken over for units with a known sign.
+        """
         b, n = len(self.low), len(bias)
         reach = self.output() @ np.abs(weight.T) + np.abs(bias) + _LEAST
-        both = np.concatenate([weight, -weight])
+        l, u = (np.zeros((b, n)), np.zeros((b, n))) if held is None else map(np.copy, held)
+        rows = np.arange(n) if held is None else np.flatnonzero((known == 0).any(axis=0))
+        m = len(rows)
+        both = np.concatenate([weight[rows], -weight[rows]])
         row = np.broadcast_to(both, (b, *both.shape))
-        constant = np.broadcast_to(np.concatenate([bias, -bias]), (b, 2 * n))
-        slack = 4 * _ROUNDING * np.concatenate([reach, reach], axis=1)
+        constant = np.broadcast_to(np.concatenate([bias[rows], -bias[rows]]), (b, 2 * m))
+        slack = 4 * _ROUNDING * np.concatenate([reach[:, rows]] * 2, axis=1)
         found, _ = self.least(row, constant, slack)
-        l, u = found[:, :n], -found[:, n:]
+        l[:, rows], u[:, rows] = found[:, :m], -found[:, m:]
+        self.line(weight, bias, neg, pos, known, reach, l, u)
+
+    def line(
+        self,
+        weight: Floats,
+        bias: Floats,
+        neg: Floats,
+        pos: Floats,
+        known: Signs,
+        reach: Floats,
+        l: Floats,
+        u: Floats,
+    ) -> None:
+        """The next layer, whose pre-activations lie in [l, u] and have the known signs."""
         l, u = (
             np.where(known > 0, np.maximum(l, 0.0), l),
             np.where(known < 0, np.minimum(u, 0.0), u),
         )
-        self.proved.append(np.where(l >= 0, 1, np.where(u <= 0, -1, 0)).astype(np.int8))
+        proved = np.where(known != 0, known, np.where(l >= 0, 1, np.where(u <= 0, -1, 0)))
+        self.proved.append(proved.astype(np.int8))
+        self.held.append((l, u))
         most = np.maximum(np.abs(l), np.abs(u))
         at_l, at_u = neg * l, pos * u
         chord = (at_u - at_l) / (u - l)
         first, second = at_l - chord * l, at_u - chord * u
         support = np.where(u > -l, pos, neg)
-        open_, convex = (l < 0) & (u > 0) & (neg != pos), pos > neg
-        stable = np.where(l >= 0, pos, np.where(neg == pos, pos, neg))
+        open_, convex = (proved == 0) & (neg != pos), pos > neg
+        stable = np.where(proved > 0, pos, np.where(neg == pos, pos, neg))
         low_slope = np.where(open_, np.where(convex, support, chord), stable)
         high_slope = np.where(open_, np.where(convex, chord, support), stable)
         low_offset = np.where(open_ & ~convex, np.minimum(first, second), 0.0)
@@ -214,20 +313,46 @@ class _Box:
         size = _LEAST + 4 * steep * most
         self.outputs.append(np.maximum(np.abs(neg), np.abs(pos)) * most * _MORE + _LEAST)
         self.sizes.append(size)
+        self.sides.append((neg, pos, open_ & convex, open_ & ~convex))
         self.layers.append((weight, bias, low_slope, high_slope, low_offset, high_offset, reach))
 
-    def least(self, row: Floats, constant: Floats, slack: Floats) -> tuple[Floats, Floats]:
+    def _free(self, k: int, shares: Floats) -> tuple[Floats, Floats]:
+        """The slopes (b, m, n) of both lines of layer k, the free ones as given."""
+        neg, pos, free_low, free_high = self.sides[k]
+        low_slope, high_slope = self.layers[k][2:4]
+        given = np.clip(neg + shares * (pos - neg), np.minimum(neg, pos), np.maximum(neg, pos))
+        there = ~np.isnan(shares)
+        return (
+            np.where(free_low[:, None] & there, given, low_slope[:, None]),
+            np.where(free_high[:, None] & there, given, high_slope[:, None]),
+        )
+
+    def least(
+        self,
+        row: Floats,
+        constant: Floats,
+        slack: Floats,
+        multipliers: tuple[Floats, Floats] | None = None,
+    ) -> tuple[Floats, Floats]:
         """Proved lower bounds (b, m) of rows (b, m, n) of the last layer's outputs.
 
-        And the forms (b, m, d) of the inputs by which they were found.
+        And the forms (b, m, d) of the inputs by which they were found. ``multipliers``: shares and
+        pushes (b, m, units), see :meth:`BoxBounds.refuted`.
         """
+        end = sum(len(layer[1]) for layer in self.layers)
         for k in range(len(self.layers) - 1, -1, -1):
             weight, bias, low_slope, high_slope, low_offset, high_offset, reach = self.layers[k]
             n, below = weight.shape
             up = row < 0
             size = np.abs(row)
             error = np.abs(constant) + (size @ self.sizes[k][:, :, None])[..., 0]
-            carried = row * np.where(up, high_slope[:, None], low_slope[:, None])
+            low_slopes, high_slopes = low_slope[:, None], high_slope[:, None]
+            if multipliers is not None:
+                low_slopes, high_slopes = self._free(k, multipliers[0][:, :, end - n : end])
+            carried = row * np.where(up, high_slopes, low_slopes)
+            if multipliers is not None:
+                carried = carried - multipliers[1][:, :, end - n : end]
+            end -= n
             moved = (row * np.where(up, high_offset[:, None], low_offset[:, None])).sum(axis=2)
             error = error + (np.abs(carried) @ reach[:, :, None])[..., 0]
             spread = self.outputs[k - 1] if k else self.inputs

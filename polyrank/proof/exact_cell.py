@@ -1,10 +1,11 @@
 """Trusted: replays the exact steps by which a question was decided on one box.
 
-**Claim.** No point of the box and the domain satisfies any disjunct. *Proof.* By the steps the
-closed cells at the leaves cover the box's part of the domain: a SPLIT halves a cell, a SIGN is an
-affine identity over rows that are ≥ 0 on it. On a cell whose units all have a sign the network is
-affine there, also where a unit is 0, so the outputs are those of the composed map; and there the
-rows of the cell and of a disjunct add up to a contradiction. ∎
+**Claim.** No point of the box and the domain, where units have the signs that are assumed,
+satisfies any disjunct. *Proof.* By the steps the closed cells at the leaves cover that part of the
+box: a SPLIT halves a cell, ASSUMED leaves out the half in which the unit has the other sign, a SIGN
+is an affine identity over rows that are ≥ 0 on the cell. On a cell whose units all have a sign the
+network is affine, also where a unit is 0, so the outputs are those of the composed map; and there
+the rows of the cell and of a disjunct add up to a contradiction. ∎
 
 The steps are described in :mod:`polyrank.verification.exact_cell`; nothing of it is used.
 """
@@ -49,8 +50,17 @@ class ExactReplay:
         self.k = basis.ncols()
         self.strict = [self._input_row(row) for row in question.strict]
 
-    def check(self, low: Sequence[float], high: Sequence[float], steps: Any, where: str) -> None:
+    def check(
+        self,
+        low: Sequence[float],
+        high: Sequence[float],
+        assumed: Sequence[int],
+        steps: Any,
+        where: str,
+    ) -> None:
         """Accept the steps as a proof on the box, of which infinite bounds are none.
+
+        ``assumed``: the signs (1: ≥ 0, −1: ≤ 0, 0: either) of the units of the first layers.
 
         Raises
         ------
@@ -67,7 +77,7 @@ class ExactReplay:
                 row[l] = Fraction(sign)
                 rows.append(integers(row))
         try:
-            self._replay(rows, box, enumerate(steps))
+            self._replay(rows, box, assumed, enumerate(steps))
         except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
             raise ProofRejectedError(f"{where}: the steps are damaged: {error}") from None
         except ProofRejectedError as error:
@@ -77,6 +87,7 @@ class ExactReplay:
         self,
         rows: list[Row],
         box: Sequence[_Side],
+        assumed: Sequence[int],
         steps: Iterator[tuple[int, Any]],
     ) -> None:
         # open cells: rows, layer (from 1), first undecided unit, signs of all layers
@@ -99,6 +110,14 @@ class ExactReplay:
                                 raise ProofRejectedError(f"step {number}: not by the box")
                         elif not _proves(goal, rows, proof):
                             raise ProofRejectedError(f"step {number}: the rows do not prove it")
+                        signs[-1].append(s)
+                        unit += 1
+                    case ["assumed", int(i)] if i == unit < here.units:
+                        place = sum(map(len, signs))
+                        s = assumed[place] if place < len(assumed) else 0
+                        if not s:
+                            raise ProofRejectedError(f"step {number}: no sign is assumed")
+                        rows = [*rows, tuple(s * v for v in table[i])]
                         signs[-1].append(s)
                         unit += 1
                     case ["split", int(i)] if i == unit < here.units:

@@ -1,12 +1,14 @@
 """``check`` for verdicts of ``polyrank verify``: re-derived without the code that found them.
 
 **Theorem.** Let every question of a property be a domain, in coordinates y with a bounding box, and
-let a tree of boxes start with a box around it. Let every inner node halve its box across one
-coordinate and let every leaf be *closed* (every disjunct has a combination of rows, with factors
-≥ 0, that is > 0 on the box) or refuted in exact arithmetic (:mod:`polyrank.proof.exact_cell`). Then
-no input of the domain violates the property.
+let a tree of cells start with a box around it. Let every inner node halve its box across one
+coordinate, or assume both signs of one unit, one in each of two cells, and let every leaf be
+*closed* (every disjunct has a combination of rows, with factors ≥ 0, that is > 0 on the cell) or
+refuted in exact arithmetic (:mod:`polyrank.proof.exact_cell`). Then no input of the domain violates
+the property.
 
-*Proof.* The halves of a box cover it, so the leaves cover the domain. At an input that satisfies a
+*Proof.* The halves of a box cover it, and a unit is ≥ 0 or ≤ 0, so the leaves cover the domain. At
+an input that satisfies a
 disjunct all its rows are ≤ 0, and so is every combination of them. ∎
 
 What is violated needs one input: it satisfies the violation with its outputs, by the exact forward
@@ -26,9 +28,15 @@ Files of a verdict
 ``property.vnnlib``       the property's text, if it was read from a file
 ``tree-0.bin.zst`` ...    for every question: a line of magic, then the tree in preorder, codes of
                           two bytes: 0 closed, 1 exact, 2 + 2 l + o halved across coordinate l at
-                          the float ``0.5 · (low + high)``, the upper half first where o = 1. A
-                          closed leaf is followed, for every disjunct in any order, by its number
-                          and the number of its row, or 65535 and a float32 factor for each row.
+                          the float ``0.5 · (low + high)``, the upper half first where o = 1; with
+                          l = coordinates + g divided by the sign of unit g (of all layers in turn,
+                          but for a last one that is affine), ≥ 0 first where o = 1. A closed leaf
+                          is followed, for every disjunct in any order, by its number and the number
+                          of its row, or 65535 and a float32 factor for each row, or 65534, the same
+                          factors and multipliers of units (:mod:`polyrank.proof.boxes`): one byte
+                          for each, the slope of its free line in 255ths of the way from the
+                          negative side's to the positive one's, and a float32 for each assumed
+                          sign, the first one first.
 ``exact-0.jsonl.zst``     the steps of the exact leaves, one line each
 ========================  ======================================================================
 """
@@ -63,7 +71,7 @@ from polyrank.proof.boxes import BoxBounds
 from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.statement_file import StatementFile
-from polyrank.proof.tree import CLOSED, Node, exact_steps, leaves_of
+from polyrank.proof.tree import CLOSED, Leaf, Node, exact_steps, leaves_of
 
 __all__ = ["STATEMENT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
 
@@ -226,19 +234,17 @@ def _check_question(
     if not around:
         raise ProofRejectedError(f"{where}: the first box does not contain the domain")
     origin, basis = (None, None) if plain else (system.origin, system.basis)
-    leaves = _Leaves(
-        BoxBounds(network, origin, basis, question.disjuncts), question, where, counts, high - low
-    )
+    bounds = BoxBounds(network, origin, basis, question.disjuncts)
+    leaves = _Leaves(bounds, where, counts, high - low)
     exact: ExactReplay | None = None
     lines = exact_steps(path / f"exact-{number}.jsonl.zst")
-    tree = leaves_of(path / f"tree-{number}.bin.zst", question, low, high, where)
-    for code, node, factors in tree:
-        a, b, above = node
-        if whole and (code == CLOSED or above is not None):
+    tree = leaves_of(path / f"tree-{number}.bin.zst", question, bounds.units, low, high, where)
+    for leaf in tree:
+        if whole and (leaf.code == CLOSED or leaf.node.above is not None):
             raise ProofRejectedError(f"{where}: only exact steps prove something without a box")
-        if code == CLOSED:
+        if leaf.code == CLOSED:
             counts.closed += 1
-            leaves.add(node, factors)
+            leaves.add(leaf)
             continue
         counts.exact += 1
         if exact is None:
@@ -247,7 +253,13 @@ def _check_question(
         steps = next(lines, None)
         if steps is None:
             raise ProofRejectedError(f"{where}: exact leaf {counts.exact} has no steps")
-        exact.check(a.tolist(), b.tolist(), steps, f"{where}, exact leaf {counts.exact}")
+        exact.check(
+            leaf.node.low.tolist(),
+            leaf.node.high.tolist(),
+            leaf.node.assumed(bounds.units).tolist(),
+            steps,
+            f"{where}, exact leaf {counts.exact}",
+        )
     leaves.flush()
     if next(lines, None) is not None:
         raise ProofRejectedError(f"{where}: there are more exact proofs than exact leaves")
@@ -283,36 +295,60 @@ def _proved_box(
 
 
 class _Leaves:
-    """Closed leaves, proved many at a time."""
+    """Closed leaves: boxes are proved many at a time, cells with assumed signs along the tree."""
 
-    def __init__(
-        self, bounds: BoxBounds, question: Question, where: str, counts: _Counts, width: Floats
-    ) -> None:
-        self.bounds, self.question, self.where, self.counts = bounds, question, where, counts
+    def __init__(self, bounds: BoxBounds, where: str, counts: _Counts, width: Floats) -> None:
+        self.bounds, self.where, self.counts = bounds, where, counts
         self.width = np.where(width > 0, width, 1.0)
         self.waiting: list[tuple[Node, Floats]] = []
+        self.path: list[tuple[Node, Any]] = []
 
-    def add(self, node: Node, factors: Floats) -> None:
+    def add(self, leaf: Leaf) -> None:
         """A leaf, to be proved now or later."""
-        self.waiting.append((node, factors))
+        if leaf.shares is not None or leaf.node.signs():
+            self._on_cell(leaf)
+            return
+        self.waiting.append((leaf.node, leaf.factors))
         if len(self.waiting) >= _BATCH:
             self.flush()
+
+    def _on_cell(self, leaf: Leaf) -> None:
+        """Prove a leaf from what was found on the cells around it, which the next ones share."""
+        chain = []
+        node: Node | None = leaf.node
+        while node is not None:
+            chain.append(node)
+            node = node.above
+        chain.reverse()
+        common = 0
+        while common < min(len(self.path), len(chain)) and self.path[common][0] is chain[common]:
+            common += 1
+        del self.path[common:]
+        for each in chain[common:]:
+            around = self.path[-1][1] if self.path else None
+            self.path.append((each, self.bounds.cell(each.low, each.high, around, each.sign)))
+        cell = self.path[-1][1]
+        if not self.bounds.refutes(cell, leaf.factors, leaf.shares, leaf.pushes):
+            signs = ", ".join(map(str, leaf.node.signs()))
+            raise ProofRejectedError(
+                f"{self.where}: bounds do not refute the violation where signs are {signs}"
+            )
 
     def _signs(self, nodes: list[Node]) -> NDArray[np.int8]:
         """Signs of units (b, units) that are proved on the boxes around some."""
         chains = []
         for node in nodes:
             chain = []
-            above = node[2]
+            above = node.above
             while above is not None:
                 chain.append(above)
-                above = above[2]
+                above = above.above
             chains.append(chain[::-1])
         signs = np.zeros((len(nodes), self.bounds.units), dtype=np.int8)
         for level in range(max(map(len, chains))):
             at = [i for i, chain in enumerate(chains) if len(chain) > level]
-            low = np.array([chains[i][level][0] for i in at])
-            high = np.array([chains[i][level][1] for i in at])
+            low = np.array([chains[i][level].low for i in at])
+            high = np.array([chains[i][level].high for i in at])
             signs[at] = self.bounds.signs(low, high, signs[at])
         return signs
 

@@ -27,6 +27,7 @@ from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import OutputRow, Question
+from polyrank.proof.boxes import bounded_layers
 from polyrank.proof.format import NotDecidedError
 from polyrank.proof.network_file import named_network
 from polyrank.proof.stated import check_hash
@@ -132,20 +133,20 @@ class _Question:
         waiting: dict[int, tuple[_Refuted, Node]] = {}
         for node, name in self._leaves(low, high):
             done, at = name, node
-            while at[2] is not None:
-                other = waiting.pop(id(at[2]), None)
+            while at.above is not None:
+                other = waiting.pop(id(at.above), None)
                 if other is None:
-                    waiting[id(at[2])] = (done, at)
+                    waiting[id(at.above)] = (done, at)
                     break
                 lower, upper = sorted(
-                    [other, (done, at)], key=lambda half: tuple(half[1][0].tolist())
+                    [other, (done, at)], key=lambda half: tuple(half[1].low.tolist())
                 )
-                across, middle = _halved(at[2], lower[1])
+                across, middle = _halved(at.above, lower[1])
                 x = self.problem.inputs[across]
                 done = self._joined(
                     [relation(s, x, number(middle)) for s in ("<=", ">=")], [lower[0], upper[0]]
                 )
-                at = at[2]
+                at = at.above
 
     def _bound_root(self, low: Sequence[float], high: Sequence[float]) -> None:
         proofs = self.stated["bounds"]
@@ -182,19 +183,26 @@ class _Question:
         lines = exact_steps(self.path / f"exact-{self.q}.jsonl.zst")
         root = (np.array(low), np.array(high))
         where = f"question {self.q}"
-        for code, node, factors in leaves_of(
-            self.path / f"tree-{self.q}.bin.zst", self.question, *root, where
+        units = sum(layer.units for layer in bounded_layers(self.network))
+        for leaf in leaves_of(
+            self.path / f"tree-{self.q}.bin.zst", self.question, units, *root, where
         ):
-            known = self._of_box(node)
-            if code == CLOSED:
-                yield node, self._closed(known, [fmpq_from_float(v) for v in factors.tolist()], 0)
+            if leaf.node.sign or leaf.shares is not None:
+                raise UnsupportedError(
+                    "the proof divides a box by signs of units, or has multipliers of units, which "
+                    "are not exported; polyrank check reads it"
+                )
+            known = self._of_box(leaf.node)
+            if leaf.code == CLOSED:
+                factors = [fmpq_from_float(v) for v in leaf.factors.tolist()]
+                yield leaf.node, self._closed(known, factors, 0)
             else:
-                yield node, self._exact(known, next(lines))
+                yield leaf.node, self._exact(known, next(lines))
 
     def _of_box(self, node: Node) -> list[tuple[str, fmpq] | None]:
         """Bounds of a box that are not those of the root, as terms to assume."""
         out: list[tuple[str, fmpq] | None] = []
-        low, high, _ = node
+        low, high = node.low, node.high
         for l in range(self.n):
             for side, symbol in ((0, ">="), (1, "<=")):
                 value = fmpq_from_float(float((low, high)[side][l]))
@@ -393,7 +401,7 @@ class _Question:
 
 def _halved(node: Node, lower: Node) -> tuple[int, fmpq]:
     """Across which input a node was halved, and where; its lower half is given."""
-    for l, (whole, half) in enumerate(zip(node[1].tolist(), lower[1].tolist(), strict=True)):
+    for l, (whole, half) in enumerate(zip(node.high.tolist(), lower.high.tolist(), strict=True)):
         if whole != half:
             return l, fmpq_from_float(half)
     raise UncertifiedError("a half of a box is the box")

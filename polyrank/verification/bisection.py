@@ -33,6 +33,7 @@ class _View(ctypes.Structure):
         ("log", ctypes.c_void_p),
         ("hard", ctypes.c_int64),
         ("hard_boxes", ctypes.c_void_p),
+        ("hard_signs", ctypes.c_void_p),
         ("candidates", ctypes.c_int64),
         ("candidate_points", ctypes.c_void_p),
         ("done_share", ctypes.c_double),
@@ -41,10 +42,23 @@ class _View(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """What was found since the last call: steps of the log, hard boxes (h, 2, d), points (p, d)."""
+    """What was found since the last call.
+
+    Attributes
+    ----------
+    log : bytes
+        Steps of the tree.
+    hard : (h, 2, d)
+        Hard boxes.
+    signs : (h, units)
+        The signs of units that are assumed on each, or 0.
+    candidates : (p, d)
+        Points.
+    """
 
     log: bytes
     hard: Floats
+    signs: NDArray[np.int8]
     candidates: Floats
 
 
@@ -59,17 +73,23 @@ class Bisection:
     soft_depth, most_depth : int
         A box that was halved as often is handed back as hard: where few units are open on it, and
         in any case.
+    by_units : bool
+        Cells are divided by the signs of units while any are open, and by halves of the box then.
     """
 
-    def __init__(self, net: BoundArrays, dim: int, *, soft_depth: int, most_depth: int) -> None:
+    def __init__(
+        self, net: BoundArrays, dim: int, *, soft_depth: int, most_depth: int, by_units: bool
+    ) -> None:
         self._net = Record(net)
         self._dim = dim
+        self._units = int(net.unit_start[-1])
         pointer = call(
             "polyrank_bisection_new",
             self._net,
             dim,
             soft_depth,
             most_depth,
+            int(by_units),
             restype=Handle.pointer_type,
         )
         self._handle = Handle(pointer, "polyrank_bisection_free")
@@ -117,12 +137,15 @@ class Bisection:
         view, d = self._view, self._dim
         log = ctypes.string_at(view.log, view.log_size) if view.log_size else b""
         hard = _copied(view.hard_boxes, 2 * d * view.hard).reshape(view.hard, 2, d)
+        count = self._units * view.hard
+        flat = ctypes.string_at(view.hard_signs, count) if count and view.hard_signs else b""
+        signs = np.frombuffer(flat, dtype=np.int8).reshape(view.hard, self._units)
         points = _copied(view.candidate_points, view.candidates).reshape(
             view.candidates // max(1, d), d
         )
         call("polyrank_bisection_drained", self._handle)
         self._look()
-        return Taken(log, hard, points)
+        return Taken(log, hard, signs, points)
 
     def take_last(self) -> Handle:
         """Take the open box that comes last out of the search, for another of the same problem."""

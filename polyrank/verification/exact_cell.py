@@ -9,13 +9,14 @@ The steps of the proof, in preorder::
 
     ["sign", unit, ±1, multipliers]   the unit has this sign on the cell; null: by the box alone
     ["split", unit]                   the half where it is ≥ 0 follows, then the other one
+    ["assumed", unit]                 a sign of the unit is assumed, and is a row from here on
     ["next"]                          all units of the layer are decided
     ["empty", multipliers]            the cell is empty; the next cell follows
     ["leaf", [multipliers, ...]]      no disjunct meets the cell; the next cell follows
 
 Multipliers are ``[scale, constant, [row, ...], [value, ...]]`` over the rows of the cell: those of
 the frame, those of the box (lower, upper for each coordinate, where it has that bound), the
-splitting units in their order.
+units that split or have an assumed sign in their order.
 :mod:`polyrank.proof.exact_cell` says what they prove.
 """
 
@@ -84,11 +85,17 @@ class ExactQuestion:
         return self._frame.rows()
 
     def decide(
-        self, low: Floats, high: Floats, stopped: Callable[[], bool] = lambda: False
+        self,
+        low: Floats,
+        high: Floats,
+        assumed: Sequence[int] = (),
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Refuted | fmpq_mat:
-        """The proof that no point of the box answers the question, or a point (d, 1) that does.
+        """The proof that no point of a cell answers the question, or a point (d, 1) that does.
 
-        An infinite bound is none, and has no row.
+        The cell is that part of a box where units have the signs that are assumed (1: ≥ 0, −1:
+        ≤ 0, 0: either; of all units of the first layers). An infinite bound is none, and has no
+        row. A point may lie outside of the cell.
 
         Raises
         ------
@@ -109,7 +116,7 @@ class ExactQuestion:
             if stopped():
                 raise OutOfTimeError
             cell = stack.pop()
-            point = self._work(cell, box, steps, stack)
+            point = self._work(cell, box, assumed, steps, stack)
             if point is not None:
                 return point
         return Refuted(steps)
@@ -122,6 +129,7 @@ class ExactQuestion:
         self,
         cell: _Open,
         box: Sequence[_Side],
+        assumed: Sequence[int],
         steps: list[Any],
         stack: list[_Open],
     ) -> fmpq_mat | None:
@@ -129,6 +137,7 @@ class ExactQuestion:
         prepared = Cell.from_rows(cell.rows, self._d)
         while True:
             layer = self._layers[cell.layer]
+            first = sum(below.units for below in self._layers[: cell.layer])
             for i in range(cell.unit, layer.units):
                 if not layer.has_hyperplane[i]:
                     cell.signs.append(1)
@@ -152,8 +161,16 @@ class ExactQuestion:
                 if sign:
                     cell.signs.append(sign)
                     continue
-                steps.append(["split", i])
                 minus = tuple(-v for v in row)
+                if first + i < len(assumed) and assumed[first + i]:
+                    s = assumed[first + i]
+                    steps.append(["assumed", i])
+                    cell.signs.append(s)
+                    cell.rows.append(row if s > 0 else minus)
+                    cell.point = halves[s > 0]
+                    prepared = Cell.from_rows(cell.rows, self._d)
+                    continue
+                steps.append(["split", i])
                 for s, bound, point in ((-1, minus, halves[0]), (1, row, halves[1])):
                     signs, rows = [*cell.signs, s], [*cell.rows, bound]
                     stack.append(_Open(cell.layer, cell.table, i + 1, signs, rows, point))

@@ -1,10 +1,10 @@
 """One question, answered: a tree of boxes in the native core, hard boxes in rationals, a verdict.
 
-The core bisects the bounding box of the domain (:mod:`polyrank.verification.bisection`); threads
-share its boxes. Points that floating point takes for violations are decided by the exact forward
-pass, boxes that bounds do not decide by exact linear programs
-(:mod:`polyrank.verification.exact_cell`). An unbounded domain is one such box: its cells are exact
-linear programs from the start, which decide along the directions of recession as well.
+The core halves the bounding box of the domain (:mod:`polyrank.verification.bisection`), or divides
+it by the signs of units where there are many inputs; threads share its cells. Points that floating
+point takes for violations are decided by the exact forward pass, cells that bounds do not decide by
+exact linear programs (:mod:`polyrank.verification.exact_cell`). An unbounded domain is one such
+cell: exact linear programs from the start, which decide along the directions of recession as well.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ _ALONE_SECONDS = 0.02
 _SLICE_SECONDS = 0.05
 #: With more inputs exact linear programs take too long.
 _MOST_INPUTS = 60
+#: With more inputs that are not fixed, cells are divided by signs of units while any is open: the
+#: halves of a box differ in one input of many, which the bounds hardly feel.
+_MOST_HALVED = 16
 #: Deepest box.
 _DEEPEST = 200
 #: From which depth per input on a box with few open units is decided exactly, at most to this one:
@@ -127,8 +130,8 @@ class _State:
         if self.frame.k > _MOST_INPUTS:
             self.given_up += len(taken.hard)
             return []
-        for box in taken.hard:
-            decided = self.exact.decide(box[0], box[1], stopped)
+        for box, signs in zip(taken.hard, taken.signs, strict=True):
+            decided = self.exact.decide(box[0], box[1], signs.tolist(), stopped)
             if not isinstance(decided, Refuted):
                 found = exact_violation(self.network, self.specification, self.frame, decided)
                 if found is None:
@@ -270,7 +273,8 @@ def answer(
         return ended(complete=True)
     if frame.lower is None:  # there is no box to halve: the domain is one exact leaf
         boxes = 1
-        taken = Taken(b"", np.stack(root)[None], np.zeros((0, frame.k)))
+        none = np.zeros((1, 0), dtype=np.int8)
+        taken = Taken(b"", np.stack(root)[None], none, np.zeros((0, frame.k)))
         try:
             with interrupt:
                 proofs = state.examine(taken, lambda: interrupt.pressed)
@@ -284,9 +288,12 @@ def answer(
         return ended(complete=True)
     arrays = bound_arrays(network, frame, question.disjuncts)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
+    if frame.k > _MOST_INPUTS:
+        soft = _DEEPEST
+    by_units = int((root[1] > root[0]).sum()) > _MOST_HALVED
 
     def new_core() -> Bisection:
-        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST)
+        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
 
     core = new_core()
     core.start(*root)

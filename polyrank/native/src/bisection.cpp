@@ -17,6 +17,7 @@ struct BisectionView {
   const std::uint8_t *log;
   std::int64_t hard;  // rows (2, d) of the next
   const double *hard_boxes;
+  const std::int8_t *hard_signs;  // rows (units)
   std::int64_t candidates;  // doubles in the next
   const double *candidate_points;
   double done_share;
@@ -25,9 +26,9 @@ struct BisectionView {
 // Null where memory runs out.
 POLYRANK_API Bisection *polyrank_bisection_new(const polyrank::BoundNetwork *net, std::int64_t d,
                                                std::int64_t soft_depth,
-                                               std::int64_t most_depth) {
+                                               std::int64_t most_depth, std::int64_t by_units) {
   try {
-    return new Bisection(*net, d, soft_depth, most_depth);
+    return new Bisection(*net, d, soft_depth, most_depth, by_units != 0);
   } catch (const std::exception &) {
     return nullptr;
   }
@@ -57,6 +58,7 @@ POLYRANK_API void polyrank_bisection_view(const Bisection *search, BisectionView
            search->log.data(),
            search->hard_count,
            search->hard.data(),
+           search->hard_signs.data(),
            static_cast<std::int64_t>(search->candidates.size()),
            search->candidates.data(),
            search->done_share};
@@ -66,6 +68,7 @@ POLYRANK_API void polyrank_bisection_view(const Bisection *search, BisectionView
 POLYRANK_API void polyrank_bisection_drained(Bisection *search) {
   search->log.clear();
   search->hard.clear();
+  search->hard_signs.clear();
   search->candidates.clear();
   search->hard_count = 0;
 }

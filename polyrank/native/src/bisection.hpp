@@ -1,7 +1,9 @@
-// The verification of a property on a box by bisection: depth first over a tree of boxes.
+// The verification of a property on a box by bisection: depth first over a tree of boxes, on which
+// signs of units may be assumed.
 //
 // A box is *closed* when every disjunct of the negated property has a row that is proved positive
-// on it. Otherwise it is halved across one input, or handed back as *hard*: when few units are
+// on it. Otherwise it is halved across one input, or, where `by_units` and units are open, divided
+// by the sign of one (dual_ascent.hpp), or handed back as *hard*: when few units are
 // open on it and it is deep or only rounding is in doubt, when it is too deep, or has no midpoint. A
 // property that is touched, but not violated, is decided there only. The tree leaves as a log in preorder, one code per box; its splits are at
 // floating-point midpoints, so that whoever checks the tree computes the same boxes.
@@ -18,13 +20,17 @@
 #include <deque>
 #include <vector>
 
+#include "dual_ascent.hpp"
 #include "linear_bounds.hpp"
 
 namespace polyrank {
 
-// Codes of the log; polyrank/proof/bisection.py. 2 + 2 l + o: halved across input l, and the upper
-// half follows first where o = 1. A closed box is followed by one entry for every disjunct: its
-// number, and a row of it (from 0), or `combination` and a float32 factor for each row.
+// Codes of the log; polyrank/proof/tree.py. 2 + 2 l + o: halved across input l, and the upper half
+// follows first where o = 1; with l = d + g divided by the sign of unit g, of all layers, z >= 0
+// first where o = 1. A closed box is followed by one entry for every disjunct: its number, and a row
+// of it (from 0), or `combination` and a float32 factor for each row, or `multiplied`, the same
+// factors, the share of the free slope of every unit in 255ths and a float32 multiplier of each sign
+// that is assumed, from the first one on.
 enum class BoxCode : int { closed = 0, hard = 1, split = 2 };
 
 // polyrank/verification/bisection.py knows the numbers.
@@ -33,20 +39,25 @@ enum class BisectionStop : int { done = 0, budget = 1, hard_full = 2, candidate 
 struct OpenBox {
   std::vector<double> low, high, lower, upper;  // the box; bounds of the units that hold on it
   std::int64_t depth = 0;
+  std::int64_t known = 0;                // layers whose bounds are those of this box
+  std::vector<std::int64_t> signs;       // assumed, in order: 2 g + 1 is z_g >= 0, 2 g is z_g <= 0
+  std::vector<Multipliers> multipliers;  // of every disjunct, found on the box around it, or none
 };
 
 class Bisection {
 public:
-  static constexpr std::int64_t combination = 65535;  // in the place of a row
+  static constexpr std::int64_t combination = 65535, multiplied = 65534;  // in the place of a row
   std::vector<std::uint8_t> log;            // codes, two bytes each
   std::vector<double> hard;                 // boxes handed back: low, high
+  std::vector<std::int8_t> hard_signs;      // for each of them, the assumed sign of every unit
   std::vector<double> candidates;           // points
   std::int64_t boxes = 0, closed = 0, hard_count = 0;
   double done_share = 0.0;  // of the whole, since the task was begun
 
   Bisection(const BoundNetwork &net, std::int64_t d, std::int64_t soft_depth,
-            std::int64_t most_depth)
-      : bounds_(net, d), net_(net), d_(d), soft_depth_(soft_depth), most_depth_(most_depth) {
+            std::int64_t most_depth, bool by_units)
+      : bounds_(net, d), ascent_(net, bounds_), net_(net), d_(d), soft_depth_(soft_depth),
+        most_depth_(most_depth), by_units_(by_units) {
     values_.resize(static_cast<std::size_t>(net.rows.shape[0]));
     point_.resize(static_cast<std::size_t>(d));
   }
@@ -91,8 +102,10 @@ public:
 
 private:
   LinearBounds bounds_;
+  DualAscent ascent_;
   const BoundNetwork net_;
   const std::int64_t d_, soft_depth_, most_depth_;
+  const bool by_units_;
   std::deque<OpenBox> open_;
   std::vector<double> values_, point_;
 
@@ -103,6 +116,10 @@ private:
 
   void finished(const OpenBox &box) {
     done_share += std::ldexp(1.0, -static_cast<int>(box.depth));
+  }
+
+  std::int64_t rows_of(std::int64_t disjunct) const {
+    return net_.disjunct_start(disjunct + 1) - net_.disjunct_start(disjunct);
   }
 
   // The row of a disjunct with the greatest bound.
@@ -183,8 +200,15 @@ private:
   bool settle(OpenBox &box) {
     std::copy(box.lower.begin(), box.lower.end(), bounds_.lower.data());
     std::copy(box.upper.begin(), box.upper.end(), bounds_.upper.data());
-    bounds_.take_box(box.low.data(), box.high.data());
+    std::fill(bounds_.assumed.begin(), bounds_.assumed.end(), std::int8_t{0});
+    for (const std::int64_t sign : box.signs)
+      bounds_.assumed[static_cast<std::size_t>(sign / 2)] = sign % 2 == 1 ? 1 : -1;
+    bounds_.take_box(box.low.data(), box.high.data(), box.known);
     bounds_.bound_rows();
+    const bool relaxed = by_units_ && (bounds_.unstable > 0 || !box.signs.empty());
+    if (relaxed && box.multipliers.empty())
+      box.multipliers.assign(static_cast<std::size_t>(net_.disjunct_start.shape[0] - 1),
+                             ascent_.plain());
     const std::int64_t disjuncts = net_.disjunct_start.shape[0] - 1;
     std::vector<double> &score = score_;
     score.assign(static_cast<std::size_t>(d_), 0.0);
@@ -210,7 +234,7 @@ private:
         note_row(c, r - first);
         continue;
       }
-      if (r >= 0 && net_.disjunct_start(c + 1) - first > 1) {
+      if (r >= 0 && (relaxed || net_.disjunct_start(c + 1) - first > 1)) {
         later_.push_back(c);
         continue;
       }
@@ -221,12 +245,42 @@ private:
       singles_.push_back(r);
     }
     bool fresh = true;
+    std::int64_t worst = -1;
+    double worst_bound = HUGE_VAL;
+    unit_score_.assign(static_cast<std::size_t>(net_.total()), 0.0);
     for (const std::int64_t c : later_) {
       const std::int64_t first = net_.disjunct_start(c), count = net_.disjunct_start(c + 1) - first;
       if (!fresh) bounds_.bound_rows();
       fresh = false;
-      combine(first, count, box);
-      try_point(found);
+      if (count > 1) {
+        combine(first, count, box);
+        try_point(found);
+      } else {
+        best_.assign(1, 1.0);
+      }
+      if (relaxed) {
+        Multipliers &found_here = box.multipliers[static_cast<std::size_t>(c)];
+        const double enough = bounds_.doubt(first, count, best_.data());
+        const bool affine = bounds_.unstable == 0;  // where the ascent can reach the minimum
+        const int steps = affine ? affine_steps_ : box.signs.empty() ? root_steps_ : steps_here_;
+        const double last = affine ? 1e-5 : 0.5;
+        const double bound =
+            ascent_.climb(first, count, best_.data(), enough, steps, last, found_here);
+        if (bound > enough) {
+          note_multiplied(box, c, count);
+        } else {
+          all_closed = false;
+          open_form(bounds_.row_form(0));
+          ascent_.add_gaps(unit_score_);
+          if (bound < worst_bound) {
+            worst = c;
+            worst_bound = bound;
+            worst_factor_ = best_;
+          }
+        }
+        ascent_.plain_lines();
+        continue;
+      }
       if (bounds_.bound_combination(first, count, best_.data()) > 0.0) {
         note_combination(c, count);
         continue;
@@ -250,6 +304,13 @@ private:
       point_[at] = 0.5 * (box.low[at] + box.high[at]);
     }
     try_point(found);
+    if (worst >= 0 && bounds_.unstable > 0 && box.depth < most_depth_) {
+      divide(box, worst);
+      return !found;
+    }
+    if (worst >= 0)  // all units have a sign: the box is halved after all
+      bounds_.influence(net_.disjunct_start(worst), rows_of(worst), worst_factor_.data(),
+                        score.data());
     std::int64_t across = -1;
     for (std::int64_t l = 0; l < d_; l++) {
       const auto at = static_cast<std::size_t>(l);
@@ -257,12 +318,14 @@ private:
       if (!(point_[at] > box.low[at] && point_[at] < box.high[at])) continue;
       if (across < 0 || score[at] > score[static_cast<std::size_t>(across)]) across = l;
     }
-    const bool plain =
-        bounds_.unstable <= few_units && (box.depth >= soft_depth_ || (later_.empty() && touched));
+    const bool decided = worst >= 0 && soft_depth_ < most_depth_;  // with affine outputs
+    const bool plain = bounds_.unstable <= few_units &&
+                       (box.depth >= soft_depth_ || decided || (later_.empty() && touched));
     if (across < 0 || box.depth >= most_depth_ || plain) {
       put(static_cast<int>(BoxCode::hard));
       hard.insert(hard.end(), box.low.begin(), box.low.end());
       hard.insert(hard.end(), box.high.begin(), box.high.end());
+      hard_signs.insert(hard_signs.end(), bounds_.assumed.begin(), bounds_.assumed.end());
       hard_count++;
       finished(box);
       return !found;
@@ -278,6 +341,7 @@ private:
       box.upper[u] = stable ? bounds_.upper[g] : HUGE_VAL;
     }
     box.depth++;
+    box.known = 0;
     OpenBox half = box;
     half.high[at] = box.low[at] = point_[at];  // half: below; box: above
     // the one that follows first is on top
@@ -291,8 +355,38 @@ private:
     return !found;
   }
 
+  // Two cells, in which one unit has either sign. Bounds of the layers up to it stay what they are.
+  void divide(OpenBox &box, std::int64_t worst) {
+    const std::int64_t first = net_.disjunct_start(worst);
+    const UnitChoice chosen = ascent_.choose(first, rows_of(worst), worst_factor_.data(),
+                                             box.multipliers[static_cast<std::size_t>(worst)],
+                                             unit_score_);
+    const std::int64_t g = chosen.unit;
+    put(static_cast<int>(BoxCode::split) + 2 * (d_ + g) + (chosen.positive_first ? 1 : 0));
+    std::int64_t layer = 0;
+    while (net_.unit_start(layer + 1) <= g) layer++;
+    for (std::int64_t h = 0; h < net_.total(); h++) {
+      const auto u = static_cast<std::size_t>(h);
+      const bool kept = h < net_.unit_start(layer + 1) || !bounds_.open(h);
+      box.lower[u] = kept ? bounds_.lower[h] : -HUGE_VAL;
+      box.upper[u] = kept ? bounds_.upper[h] : HUGE_VAL;
+    }
+    box.depth++;
+    box.known = layer + 1;
+    OpenBox other = box;
+    const auto at = static_cast<std::size_t>(g);
+    box.lower[at] = other.upper[at] = 0.0;
+    box.signs.push_back(2 * g + 1);
+    other.signs.push_back(2 * g);
+    // the one that follows first is on top
+    open_.push_back(chosen.positive_first ? std::move(other) : std::move(box));
+    open_.push_back(chosen.positive_first ? std::move(box) : std::move(other));
+  }
+
   static constexpr int steps_ = 48;
+  static constexpr int root_steps_ = 60, steps_here_ = 30, affine_steps_ = 400;  // of the ascent
   static constexpr std::int64_t few_units = 6;
+  std::vector<double> unit_score_, worst_factor_;
   std::vector<double> score_, lean_;
   std::vector<double> forms_, factor_, best_, gradient_;
   double scale_ = 0.0;
@@ -316,16 +410,30 @@ private:
     note(row);
   }
 
+  void note_float(float value) {
+    std::uint8_t bytes[4];
+    std::memcpy(bytes, &value, 4);
+    proof_.insert(proof_.end(), bytes, bytes + 4);
+  }
+
   // The disjunct is refuted by a combination of its rows.
   void note_combination(std::int64_t disjunct, std::int64_t count) {
     note(disjunct);
     note(combination);
-    for (std::int64_t r = 0; r < count; r++) {
-      const auto factor = static_cast<float>(best_[static_cast<std::size_t>(r)]);
-      std::uint8_t bytes[4];
-      std::memcpy(bytes, &factor, 4);
-      proof_.insert(proof_.end(), bytes, bytes + 4);
-    }
+    for (std::int64_t r = 0; r < count; r++)
+      note_float(static_cast<float>(best_[static_cast<std::size_t>(r)]));
+  }
+
+  // The same with multipliers of units.
+  void note_multiplied(const OpenBox &box, std::int64_t disjunct, std::int64_t count) {
+    note(disjunct);
+    note(multiplied);
+    for (std::int64_t r = 0; r < count; r++)
+      note_float(static_cast<float>(best_[static_cast<std::size_t>(r)]));
+    const Multipliers &with = box.multipliers[static_cast<std::size_t>(disjunct)];
+    proof_.insert(proof_.end(), with.slope.begin(), with.slope.end());
+    for (const std::int64_t sign : box.signs)
+      note_float(with.push[static_cast<std::size_t>(sign / 2)]);
   }
 };
 

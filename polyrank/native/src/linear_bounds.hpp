@@ -11,6 +11,12 @@
 // domain for certifying neural networks", POPL 2019 (DeepPoly); H. Zhang et al., "Efficient neural
 // network robustness certification with general activation functions", NeurIPS 2018 (CROWN).
 //
+// Signs of units may be assumed: s z >= 0. An assumed unit is one line, and a row of pre-activations
+// is at least itself less beta s z, for every multiplier beta >= 0. Of the two lines of an open unit
+// the one that is not the chord may have any slope between those of its sides. Both are multipliers
+// of the dual of the linear relaxation; dual_ascent.hpp proposes them (S. Wang et al., "Beta-CROWN",
+// NeurIPS 2021).
+//
 // Everything is computed to nearest. What rounding can have cost is bounded beside it: with every
 // value of a layer known to be at most H in magnitude, the true row differs from the computed one
 // by at most gamma · sum |c| (|W| H + |b|) at an affine step, whatever the input. Weights, biases
@@ -62,7 +68,8 @@ struct PaddedMatrix {
 class LinearBounds {
 public:
   const std::int64_t inputs;
-  Buffer<double> lower, upper;  // proved bounds of all pre-activations on the box
+  Buffer<double> lower, upper;       // proved bounds of all pre-activations on the box
+  std::vector<std::int8_t> assumed;  // per unit: the sign that is assumed, or 0
 
   LinearBounds(const BoundNetwork &net, std::int64_t d)
       : inputs(d), lower(net.total(), 0.0), upper(net.total(), 0.0), net_(net) {
@@ -87,7 +94,7 @@ public:
     unit_ = Buffer<std::int64_t>(most, 0);
     sign_ = Buffer<double>(most, 0.0);
     index_ = Buffer<std::int64_t>(widest, 0);
-    value_ = Buffer<double>(widest, 0.0);
+    value_ = Buffer<double>(padded(widest), 0.0);
     const std::int64_t total = net.total();
     low_slope_ = Buffer<double>(total, 0.0);
     low_offset_ = Buffer<double>(total, 0.0);
@@ -99,20 +106,28 @@ public:
     spread_ = std::vector<double>(static_cast<std::size_t>(net.layers()) + 1, 0.0);
     spread_z_ = spread_;
     bound_ = Buffer<double>(net.rows.shape[0], 0.0);
+    assumed.assign(static_cast<std::size_t>(total), 0);
+    push_ = Buffer<double>(total, 0.0);
+    coefficient_ = Buffer<double>(total, 0.0);
   }
 
   std::int64_t unstable = 0;  // units whose sign the bounds leave open
 
-  // Bounds of every unit on the box, from those in `lower` and `upper`, which hold already.
-  void take_box(const double *low, const double *high) {
+  // Bounds of every unit on the box, from those in `lower` and `upper`, which hold already; those of
+  // the first `known` layers are left as they are.
+  void take_box(const double *low, const double *high, std::int64_t known) {
     low_ = low;
     high_ = high;
     unstable = 0;
     spread_[0] = 0.0;
     for (std::int64_t l = 0; l < inputs; l++)
       spread_[0] += std::max(std::fabs(low[l]), std::fabs(high[l]));
-    for (std::int64_t k = 0; k < net_.layers(); k++) bound_layer(k);
+    for (std::int64_t k = 0; k < net_.layers(); k++) bound_layer(k, k >= known);
     reach(net_.layers());
+  }
+
+  bool open(std::int64_t g) const {
+    return lower[g] < 0.0 && upper[g] > 0.0 && net_.slope_neg(g) != net_.slope_pos(g);
   }
 
   // Proved lower bounds of the rows of the property, and their forms in the inputs.
@@ -129,6 +144,12 @@ public:
   double row_bound(std::int64_t r) const { return bound_[r]; }
   // The bound is 0 but for what rounding may do: more halving does not help.
   bool touches(std::int64_t r) const { return bound_[r] > -0x1p-36 * reach_[net_.total() + r]; }
+  // What a bound of a combination of rows has to exceed to be positive however it is rounded.
+  double doubt(std::int64_t first, std::int64_t count, const double *factor) const {
+    double sum = 0.0;
+    for (std::int64_t r = 0; r < count; r++) sum += factor[r] * reach_[net_.total() + first + r];
+    return 0x1p-40 * sum;
+  }
   // The coefficients of the inputs that gave the bound, and the constant.
   const double *row_form(std::int64_t r) const { return form_.row(r); }
   double row_constant(std::int64_t r) const { return constant_[r]; }
@@ -150,8 +171,62 @@ public:
     }
     slack_[0] = gamma(count + 4) * sum +
                 static_cast<double>(count) * 16.0 * underflow * (2.0 + spread_.back());
-    descend(net_.layers() - 1, 1);
+    descend<true>(net_.layers() - 1, 1);
     return value_on_box(0);
+  }
+
+  // The multiplier beta of an assumed unit, for bound_combination.
+  void push(std::int64_t g, double beta) {
+    push_[g] = beta * static_cast<double>(assumed[static_cast<std::size_t>(g)]);
+  }
+  // The free line of an open unit has the slope neg + share (pos - neg).
+  void lean(std::int64_t g, double share) {
+    const double neg = net_.slope_neg(g), pos = net_.slope_pos(g);
+    const double slope = std::clamp(neg + share * (pos - neg), std::min(neg, pos), std::max(neg, pos));
+    (pos > neg ? low_slope_[g] : high_slope_[g]) = slope;
+  }
+  // An open unit as if it had a sign: a proposal.
+  void fix(std::int64_t g, int sign) {
+    low_slope_[g] = high_slope_[g] = sign > 0 ? net_.slope_pos(g) : net_.slope_neg(g);
+    low_offset_[g] = high_offset_[g] = 0.0;
+  }
+  // The lines that follow from the bounds of a unit.
+  void unfix(std::int64_t g) {
+    set_lines(g);
+    push_[g] = 0.0;
+  }
+  // Where on the box a form is least across an input.
+  double least_at(const double *form, std::int64_t l) const {
+    return form[l] >= 0.0 ? low_[l] : high_[l];
+  }
+  // The coefficient of a unit's output in what bound_combination carried down last.
+  double coefficient(std::int64_t g) const { return coefficient_[g]; }
+  // The unit's free line was used for it.
+  bool uses_free_line(std::int64_t g) const {
+    return net_.slope_pos(g) > net_.slope_neg(g) ? coefficient_[g] > 0.0 : coefficient_[g] < 0.0;
+  }
+  // By how much the line that was used can be off, at most, times the coefficient.
+  double gap(std::int64_t g) const {
+    const double c = std::fabs(coefficient_[g]), l = lower[g], u = upper[g];
+    if (!uses_free_line(g)) return c * std::fabs(low_offset_[g] + high_offset_[g]);
+    const double slope = net_.slope_pos(g) > net_.slope_neg(g) ? low_slope_[g] : high_slope_[g];
+    return c * std::max(std::fabs((net_.slope_neg(g) - slope) * l),
+                        std::fabs((net_.slope_pos(g) - slope) * u));
+  }
+  // The pre-activations at a point if every unit were on the line that was used last, to nearest.
+  void follow(const double *x, double *out) {
+    take_values(x, inputs);
+    for (std::int64_t k = 0; k < net_.layers(); k++) {
+      double *h = next_.row(0);
+      for (std::int64_t i = 0; i < net_.units(k); i++) {
+        const std::int64_t g = net_.unit_start(k) + i;
+        const double sum = net_.bias(g) + dot(weight_[static_cast<std::size_t>(k)], i);
+        out[g] = sum;
+        const bool up = coefficient_[g] < 0.0;
+        h[i] = up ? high_slope_[g] * sum + high_offset_[g] : low_slope_[g] * sum + low_offset_[g];
+      }
+      take_values(h, net_.units(k));
+    }
   }
 
   // About how much a combination of rows can change across each input: the greatest slope that some
@@ -233,6 +308,8 @@ private:
   Buffer<double> low_slope_, low_offset_, high_slope_, high_offset_, size_, output_, reach_;
   std::vector<double> spread_, spread_z_;  // per layer below: sum of H; sum of |z|
   Buffer<double> bound_;
+  // per unit: beta s; the coefficient of its output in the row that was carried down last, alone
+  Buffer<double> push_, coefficient_;
   const double *low_ = nullptr, *high_ = nullptr;
 
   double input_size(std::int64_t l) const { return std::max(std::fabs(low_[l]), std::fabs(high_[l])); }
@@ -250,12 +327,12 @@ private:
     }
   }
 
-  void bound_layer(std::int64_t k) {
+  void bound_layer(std::int64_t k, bool afresh) {
     const std::int64_t a = net_.unit_start(k), n = net_.units(k);
     const PaddedMatrix &w = weight_[static_cast<std::size_t>(k)];
     reach(k);
     std::int64_t m = 0;
-    for (std::int64_t i = 0; i < n; i++) {
+    for (std::int64_t i = 0; afresh && i < n; i++) {
       const std::int64_t g = a + i;
       // no line of a stable unit depends on its bounds
       if (lower[g] >= 0.0 || upper[g] <= 0.0) continue;
@@ -281,6 +358,7 @@ private:
     double sum = 0.0, sum_z = 0.0;
     for (std::int64_t g = a; g < a + n; g++) {
       set_lines(g);
+      if (open(g)) unstable++;
       sum += output_[g];
       sum_z += size_[g];
     }
@@ -300,7 +378,6 @@ private:
       low_slope_[g] = high_slope_[g] = neg;
       output_[g] = std::fabs(neg) * most * more_;
     } else {
-      unstable++;
       const double at_l = neg * l, at_u = pos * u;
       chord = (at_u - at_l) / (u - l);
       const double support = u > -l ? pos : neg;
@@ -320,7 +397,9 @@ private:
     output_[g] += least_;
   }
 
-  // Carries m rows of layer k's outputs down to the inputs.
+  // Carries m rows of layer k's outputs down to the inputs; the multipliers of assumed units are
+  // taken off where `Pushed`.
+  template <bool Pushed = false>
   void descend(std::int64_t k, std::int64_t m) {
     for (; k >= 0; k--) {
       const std::int64_t a = net_.unit_start(k), n = net_.units(k);
@@ -329,20 +408,21 @@ private:
       const double lost = static_cast<double>(n + 16) * 16.0 * underflow *
                           (2.0 + spread_[static_cast<std::size_t>(k)] +
                            spread_z_[static_cast<std::size_t>(k) + 1]);
+      if (Pushed) std::copy_n(form_.row(0), n, coefficient_.data() + a);
       for (std::int64_t r = 0; r < m; r++) {
         const double *c = form_.row(r);
         double add = 0.0, bias = 0.0, error = std::fabs(constant_[r]);
         std::int64_t count = 0;
         for (std::int64_t j = 0; j < n; j++) {
           const double v = c[j];
-          if (v == 0.0) continue;
-          const bool up = v < 0.0;
           const std::int64_t g = a + j;
+          if (v == 0.0 && !(Pushed && push_[g] != 0.0)) continue;
+          const bool up = v < 0.0;
           const double slope = up ? high_slope_[g] : low_slope_[g];
           const double offset = up ? high_offset_[g] : low_offset_[g];
           add += v * offset;
           error += std::fabs(v) * size_[g];
-          const double carried = v * slope;
+          const double carried = Pushed ? v * slope - push_[g] : v * slope;
           if (carried == 0.0) continue;
           index_[count] = j;
           value_[count++] = carried;
@@ -379,6 +459,37 @@ private:
       }
     }
     for (int q = 0; q < B; q++) store(out + at + q * lane_count, sum[q]);
+  }
+
+  // Values for dot(), zeros up to whole lanes behind them.
+  void take_values(const double *from, std::int64_t n) {
+    std::copy_n(from, n, value_.data());
+    std::fill(value_.data() + n, value_.data() + padded(n), 0.0);
+  }
+
+  // Row i of W times the values, to nearest.
+  double dot(const PaddedMatrix &w, std::int64_t i) const {
+    const double *row = w.row(i);
+    Lanes sum[4] = {};
+    std::int64_t at = 0;
+    for (; at + 4 * lane_count <= w.stride; at += 4 * lane_count)
+      for (int q = 0; q < 4; q++) {
+        Lanes a, b;
+        load(a, row + at + q * lane_count);
+        load(b, value_.data() + at + q * lane_count);
+        sum[q] += a * b;
+      }
+    for (; at < w.stride; at += lane_count) {
+      Lanes a, b;
+      load(a, row + at);
+      load(b, value_.data() + at);
+      sum[0] += a * b;
+    }
+    sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    double parts[lane_count], total = 0.0;
+    store(parts, sum[0]);
+    for (int q = 0; q < lane_count; q++) total += parts[q];
+    return total;
   }
 
   double value_on_box(std::int64_t r) const {
