@@ -104,7 +104,7 @@ def image_command(
     """
     # these load numpy and scipy, which have no place in --help
     from polyrank.api.images import image  # noqa: PLC0415
-    from polyrank.image.barcode import image_object  # noqa: PLC0415
+    from polyrank.image.barcode_object import image_object  # noqa: PLC0415
     from polyrank.image.image_certificate import save_images  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415

@@ -9,8 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from polyrank.api.html import html_table
-from polyrank.image.barcode import LayerImages, counted, level_name
+from polyrank.image.barcode import LayerImages, level_name
 from polyrank.image.barcode import image as _image
+from polyrank.image.barcode_object import counted
 from polyrank.report.manifold_map import draw_manifold
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import Manifold

@@ -37,7 +37,7 @@ from polyrank.lp.deadline import look
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import fmpq_from_float, nearest_float
 
-__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of"]
+__all__ = ["Disjoint", "Meeting", "decide_apart", "image_of", "meeting_at"]
 
 _MOST_KEPT = 1 << 20  # hyperplanes; 30 to 150 MB
 
@@ -238,7 +238,7 @@ class _Found:
                 {int(self.pieces.vertices(piece)[k]): w for k, w in weights}
                 for piece, weights in ((i, answer.first), (j, answer.second))
             ]
-            return _meeting(self.pieces, own[0], own[1], answer.point)
+            return meeting_at(self.pieces, own[0], own[1], answer.point)
         self.exact[i, j] = answer
         bound = plane_gap(*hulls, answer)
         self.exact_least = bound if self.exact_least is None else min(self.exact_least, bound)
@@ -277,7 +277,7 @@ def _same_vertex(pieces: Pieces, first: Numbers, second: Numbers) -> Meeting | N
 
 def _vertices_meet(pieces: Pieces, vertex: int, other: int) -> Meeting:
     """The meeting at two vertices, whose images are equal."""
-    return _meeting(pieces, {vertex: fmpq(1)}, {other: fmpq(1)}, pieces.exact(vertex))
+    return meeting_at(pieces, {vertex: fmpq(1)}, {other: fmpq(1)}, pieces.exact(vertex))
 
 
 def _nearest_vertices(
@@ -301,7 +301,7 @@ def _nearest_vertices(
     return (float(distance[k]) if distance[k] > 0 else math.inf), None
 
 
-def _meeting(
+def meeting_at(
     pieces: Pieces, first: Mapping[int, fmpq], second: Mapping[int, fmpq], image: tuple[fmpq, ...]
 ) -> Meeting:
     """The common point with its preimages, checked by the plain forward pass."""

@@ -8,18 +8,18 @@ radius, no number of neighbours and no tolerance in it.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from polyrank.chains.elimination import RATIONALS, parse_coefficients
 from polyrank.chains.groups import Homology
 from polyrank.errors import DomainError, RefutedError
 from polyrank.image.carriers import Loop, born_loops, dying_loops
+from polyrank.image.components import LayerComponents, component_layers
 from polyrank.image.induced import (
     Bar,
     SequenceHomology,
@@ -30,15 +30,14 @@ from polyrank.image.kept import KeptLayers, kept_layers
 from polyrank.image.merges import Merge, merges
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
-from polyrank.image.scale import persistent_betti
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
-from polyrank.topology.restriction import restrict
+from polyrank.topology.restriction import Restriction, restrict
 
-__all__ = ["MOST_CELLS", "LayerImages", "image", "image_object", "level_name", "theorem"]
+__all__ = ["MOST_CELLS", "LayerImages", "image", "level_name", "theorem"]
 
 Way: TypeAlias = Literal["overlay", "nerve", "both"]
 
@@ -62,6 +61,8 @@ class LayerImages:
         The images themselves, one per layer; empty if only nerves were computed.
     nerve : Nerves or None
         The filtration of nerves, if it was computed.
+    components : tuple of LayerComponents
+        Of solids: the components of Φ_0(M), Φ_1(M), …, also of layers that are not decided.
     ways : tuple of str
         "overlay", "nerve"; with both, the layers that both decide agree in all groups and bars.
     undecided : tuple of (int, str)
@@ -80,6 +81,7 @@ class LayerImages:
     homology: SequenceHomology
     complexes: tuple[ImageComplex, ...]
     nerve: Nerves | None
+    components: tuple[LayerComponents, ...]
     ways: tuple[str, ...]
     undecided: tuple[tuple[int, str], ...]
     seconds: float
@@ -147,7 +149,9 @@ class LayerImages:
         return dying_loops(self.complexes)
 
     def merges(self) -> list[Merge]:
-        """Components that the layers make one, with a common point; of curves and surfaces."""
+        """Components that the layers make one, with a common point."""
+        if self.components:
+            return [merge for own in self.components for merge in own.merges]
         return merges(self.network, self.complexes)
 
     def rank(self, degree: int, source: int | None, target: int | None) -> int:
@@ -265,6 +269,7 @@ def image(
     chosen = way or ("overlay" if manifold.dimension <= 2 else "nerve")
     ways = ("overlay", "nerve") if chosen == "both" else (chosen,)
     complexes: tuple[ImageComplex, ...] = ()
+    glued: tuple[LayerComponents, ...] = ()
     nerve = None
     reasons: dict[str, str] = {}
     results: dict[str, SequenceHomology] = {}
@@ -280,7 +285,10 @@ def image(
                 [x.complex for x in complexes], [x.origin for x in complexes[1:]], coefficients
             )
         if "nerve" in ways:
-            nerve, reasons["nerve"] = _nerves(network, manifold, last, most_simplices, kept)
+            cells = restrict(network, manifold, through_layer=max(1, last))
+            if manifold.dimension > 2:
+                glued = tuple(component_layers(cells, last))
+            nerve, reasons["nerve"] = _nerves(cells, last, most_simplices, kept)
             results["nerve"] = (
                 filtration_homology(
                     nerve.complex, nerve.labels, nerve.levels, manifold.dimension + 1, coefficients
@@ -291,11 +299,24 @@ def image(
     found = max(results.values(), key=lambda h: h.levels)
     if len(results) == 2:
         _compare(results["overlay"], results["nerve"])
+    _compare_components(found, glued)
     layers = (None, *range(last + 1))[: found.levels]
     reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
-    undecided = tuple((k, reason) for k in range(last + 1) if k not in layers)
+    undecided = tuple(
+        (k, f"{reason}{_known(glued, k)}") for k in range(last + 1) if k not in layers
+    )
     spent = time.perf_counter() - begun
-    return LayerImages(network, manifold, layers, found, complexes, nerve, ways, undecided, spent)
+    return LayerImages(
+        network, manifold, layers, found, complexes, nerve, glued, ways, undecided, spent
+    )
+
+
+def _known(glued: Sequence[LayerComponents], layer: int) -> str:
+    """What is certified about a layer whose homology is not decided."""
+    if layer >= len(glued):
+        return ""
+    count = glued[layer].count
+    return f"; certified: it has {count:,} component{'s' if count != 1 else ''}"
 
 
 def _overlays(
@@ -317,15 +338,22 @@ def _overlays(
     return tuple(levels), ""
 
 
-def _nerves(
-    network: Network, manifold: Manifold, last: int, most: int, kept: KeptLayers
-) -> tuple[Nerves, str]:
+def _nerves(cells: Restriction, last: int, most: int, kept: KeptLayers) -> tuple[Nerves, str]:
     """The nerves that are within the limits, and why there are no more."""
-    cells = restrict(network, manifold, through_layer=max(1, last))
     found = nerves(cells, last, most=most, kept=kept)
     if found.levels <= last:
         return found, f"the nerve has more than {most:,} simplices, or the time limit has passed"
     return found, ""
+
+
+def _compare_components(found: SequenceHomology, glued: Sequence[LayerComponents]) -> None:
+    # level 0 is M itself
+    for own, groups in zip(glued, found.groups[1:], strict=False):
+        if groups.betti[0] != own.count:
+            raise RefutedError(
+                f"at layer {own.layer} the nerve has {groups.betti[0]} components, and {own.count} "
+                "were found by common points: please report this network and this manifold"
+            )
 
 
 def _compare(first: SequenceHomology, second: SequenceHomology) -> None:
@@ -344,141 +372,3 @@ def _compare(first: SequenceHomology, second: SequenceHomology) -> None:
                         f"the ranks of H_{d} from level {j} to level {k} differ: "
                         f"{first.rank(d, j, k)} and {second.rank(d, j, k)}"
                     )
-
-
-def image_object(
-    found: LayerImages, layers: Sequence[int] | None = None, *, scale: float | None = None
-) -> dict[str, Any]:
-    """The object that ``polyrank image --json`` prints; of some layers, or of all.
-
-    With a scale, the approximate numbers of :func:`polyrank.image.scale.persistent_betti` too.
-    """
-    homology, top = found.homology, found.degrees
-    shown = [n for n, k in enumerate(found.layers) if layers is None or k is None or k in layers]
-    layer_of = found.layers
-    field = "Q" if homology.coefficients == "Z" else homology.coefficients
-    return {
-        "network": {"name": found.network.name, "hash": found.network.sha256},
-        "manifold": {
-            "name": found.manifold.name,
-            "note": found.manifold.note,
-            "simplices": list(found.manifold.complex.cells),
-            "ambient": found.manifold.ambient,
-            "degrees": found.manifold.degrees,
-        },
-        "coefficients": homology.coefficients,
-        "ways": list(found.ways),
-        "theorem": theorem(found.ways, field, found.partial),
-        "scale": scale,
-        "levels": [
-            _level_object(found, n, shown)
-            | ({} if scale is None else {"persistent_betti": _approximate(found, n, scale)})
-            for n in shown
-        ],
-        "barcode": {
-            "over": field,
-            "bars": [
-                {
-                    "degree": degree,
-                    "birth": _named(layer_of, birth),
-                    "death": None if death is None else _named(layer_of, death),
-                    "count": count,
-                }
-                for (degree, birth, death), count in counted(found.bars)
-            ],
-        },
-        "ranks": {
-            "over": field,
-            "levels": [_named(layer_of, n) for n in range(len(layer_of))],
-            "by_degree": [homology.ranks(d) for d in range(top)],
-        },
-        "born": [_loop_object(loop) for loop in found.born_loops()],
-        "dying": [_loop_object(loop) for loop in found.dying_loops()],
-        "merging": [_merge_object(merge) for merge in found.merges()],
-        "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
-        "seconds": found.seconds,
-    }
-
-
-def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | None:
-    """Persistent Betti numbers, where the image lies in at most three dimensions."""
-    one = found.complexes[level] if 0 < level < len(found.complexes) else None
-    if one is None or one.by_contours or len(one.points[0]) - 1 > 3:
-        return None
-    return list(persistent_betti(one, scale))
-
-
-def _loop_object(loop: Loop) -> dict[str, Any]:
-    return {
-        "degree": 1,
-        "layer": loop.layer,
-        "segments": len(loop.edges),
-        "length": loop.length,
-        "diameter": loop.diameter,
-        "share": loop.share,
-        "edges_of_M": list(loop.simplices),
-    }
-
-
-def _merge_object(merge: Merge) -> dict[str, Any]:
-    return {
-        "layer": merge.layer,
-        "vertices_of_M": [merge.first, merge.second],
-        "point": None if merge.point is None else [str(v) for v in merge.point],
-        "cells_before": None if merge.cells is None else [list(cell) for cell in merge.cells],
-    }
-
-
-def _named(layer_of: Sequence[int | None], level: int) -> str | int:
-    layer = layer_of[level]
-    return "M" if layer is None else layer
-
-
-def counted(bars: Sequence[Bar]) -> list[tuple[tuple[int, int, int | None], int]]:
-    """Bars with their multiplicities, in the order of degree, birth and death."""
-    counts = Counter((b.degree, b.birth, b.death) for b in bars)
-    return sorted(counts.items(), key=lambda c: (c[0][0], c[0][1], c[0][2] is None, c[0][2] or 0))
-
-
-def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[str, Any]:
-    layer, homology = found.layers[level], found.homology
-    groups = homology.groups[level].below(found.manifold.degrees)
-    entry: dict[str, Any] = {
-        "layer": "M" if layer is None else layer,
-        "betti": list(groups.betti),
-        "torsion": [list(t) for t in groups.torsion],
-        "groups": list(groups.groups),
-    }
-    if level < len(found.complexes):
-        one = found.complexes[level]
-        entry |= {
-            "cells": list(one.complex.cells),
-            "euler_characteristic": one.complex.euler_characteristic,
-            "crossings": one.crossings,
-            "by_contours": one.by_contours,
-            "hole_diameters": list(one.hole_diameters),
-        }
-    if found.nerve is not None and level < found.nerve.levels:
-        entry["simplices"] = [int((own <= level).sum()) for own in found.nerve.labels]
-    before = shown[shown.index(level) - 1] if shown.index(level) else None
-    if before is not None:
-        entry["map_from"] = _named(found.layers, before)
-        entry["map"] = [map_entry(found, d, before, level) for d in range(found.degrees)]
-    return entry
-
-
-def map_entry(found: LayerImages, degree: int, source: int, target: int) -> dict[str, Any]:
-    """The induced map of one degree between two levels: rank, over ℤ kernel and cokernel."""
-    homology = found.homology
-    entry: dict[str, Any] = {
-        "degree": degree,
-        "rank": homology.rank(degree, source, target),
-        "kernel_rank": homology.rank(degree, source, source)
-        - homology.rank(degree, source, target),
-        "cokernel_rank": homology.rank(degree, target, target)
-        - homology.rank(degree, source, target),
-    }
-    if homology.lattices:
-        own = homology.integral_map(degree, source, target)
-        entry |= {"kernel": own.kernel, "cokernel": own.cokernel}
-    return entry

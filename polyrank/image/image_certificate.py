@@ -18,7 +18,8 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import RefutedError, UnsupportedError
-from polyrank.image.barcode import LayerImages, counted
+from polyrank.image.barcode import LayerImages
+from polyrank.image.barcode_object import counted
 from polyrank.image.candidates import candidates
 from polyrank.image.cut import Parts
 from polyrank.image.glue import Glued

@@ -44,7 +44,7 @@ class Merge:
         given by contours, or parts on one line, whose vertices are not all kept.
     cells : pair of (int, int), or None
         Dimension and number of a cell of the complex before, of either component, whose images hold
-        the point.
+        the point; None for solids, too.
     """
 
     layer: int

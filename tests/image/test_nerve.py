@@ -11,7 +11,8 @@ from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.image.barcode import image, image_object
+from polyrank.image.barcode import image
+from polyrank.image.barcode_object import image_object
 from polyrank.image.homogeneous import from_rationals
 from polyrank.image.induced import filtration_homology
 from polyrank.image.nerve import common_point, nerves

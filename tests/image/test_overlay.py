@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import polyrank as pr
 from polyrank.errors import DomainError
-from polyrank.image.barcode import image, image_object
+from polyrank.image.barcode import image
+from polyrank.image.barcode_object import image_object
 from polyrank.image.homogeneous import approximation, rationals
 from polyrank.image.overlay import images
 from polyrank.network.normal_form import Layer, Network

@@ -11,7 +11,8 @@ import pytest
 
 from polyrank.errors import RunError
 from polyrank.image import overlay as overlay_module
-from polyrank.image.barcode import LayerImages, image, image_object
+from polyrank.image.barcode import LayerImages, image
+from polyrank.image.barcode_object import image_object
 from polyrank.image.kept import KeptLayers
 from polyrank.network.initialise import random_network
 from polyrank.network.normal_form import Network
@@ -98,7 +99,8 @@ def test_another_question_is_refused(tmp_path: Path) -> None:
 _SCRIPT = """
 import json, sys
 from pathlib import Path
-from polyrank.image.barcode import image, image_object
+from polyrank.image.barcode import image
+from polyrank.image.barcode_object import image_object
 from polyrank.network.initialise import random_network
 from polyrank.topology.shapes import shape
 where, (widths, seed, name, way) = Path(sys.argv[1]), json.loads(sys.argv[2])

@@ -1,0 +1,154 @@
+"""The images of the layers as one JSON object: groups, barcode, ranks, and what carries a class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from polyrank.image.barcode import LayerImages, theorem
+from polyrank.image.carriers import Loop
+from polyrank.image.induced import Bar
+from polyrank.image.merges import Merge
+from polyrank.image.scale import persistent_betti
+
+__all__ = ["counted", "image_object", "map_entry"]
+
+
+def image_object(
+    found: LayerImages, layers: Sequence[int] | None = None, *, scale: float | None = None
+) -> dict[str, Any]:
+    """The object that ``polyrank image --json`` prints; of some layers, or of all.
+
+    With a scale, the approximate numbers of :func:`polyrank.image.scale.persistent_betti` too.
+    """
+    homology, top = found.homology, found.degrees
+    shown = [n for n, k in enumerate(found.layers) if layers is None or k is None or k in layers]
+    layer_of = found.layers
+    field = "Q" if homology.coefficients == "Z" else homology.coefficients
+    return {
+        "network": {"name": found.network.name, "hash": found.network.sha256},
+        "manifold": {
+            "name": found.manifold.name,
+            "note": found.manifold.note,
+            "simplices": list(found.manifold.complex.cells),
+            "ambient": found.manifold.ambient,
+            "degrees": found.manifold.degrees,
+        },
+        "coefficients": homology.coefficients,
+        "ways": list(found.ways),
+        "theorem": theorem(found.ways, field, found.partial),
+        "scale": scale,
+        "levels": [
+            _level_object(found, n, shown)
+            | ({} if scale is None else {"persistent_betti": _approximate(found, n, scale)})
+            for n in shown
+        ],
+        "barcode": {
+            "over": field,
+            "bars": [
+                {
+                    "degree": degree,
+                    "birth": _named(layer_of, birth),
+                    "death": None if death is None else _named(layer_of, death),
+                    "count": count,
+                }
+                for (degree, birth, death), count in counted(found.bars)
+            ],
+        },
+        "ranks": {
+            "over": field,
+            "levels": [_named(layer_of, n) for n in range(len(layer_of))],
+            "by_degree": [homology.ranks(d) for d in range(top)],
+        },
+        "born": [_loop_object(loop) for loop in found.born_loops()],
+        "dying": [_loop_object(loop) for loop in found.dying_loops()],
+        "merging": [_merge_object(merge) for merge in found.merges()],
+        "components": [{"layer": own.layer, "count": own.count} for own in found.components],
+        "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
+        "seconds": found.seconds,
+    }
+
+
+def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | None:
+    """Persistent Betti numbers, where the image lies in at most three dimensions."""
+    one = found.complexes[level] if 0 < level < len(found.complexes) else None
+    if one is None or one.by_contours or len(one.points[0]) - 1 > 3:
+        return None
+    return list(persistent_betti(one, scale))
+
+
+def _loop_object(loop: Loop) -> dict[str, Any]:
+    return {
+        "degree": 1,
+        "layer": loop.layer,
+        "segments": len(loop.edges),
+        "length": loop.length,
+        "diameter": loop.diameter,
+        "share": loop.share,
+        "edges_of_M": list(loop.simplices),
+    }
+
+
+def _merge_object(merge: Merge) -> dict[str, Any]:
+    return {
+        "layer": merge.layer,
+        "vertices_of_M": [merge.first, merge.second],
+        "point": None if merge.point is None else [str(v) for v in merge.point],
+        "cells_before": None if merge.cells is None else [list(cell) for cell in merge.cells],
+    }
+
+
+def _named(layer_of: Sequence[int | None], level: int) -> str | int:
+    layer = layer_of[level]
+    return "M" if layer is None else layer
+
+
+def counted(bars: Sequence[Bar]) -> list[tuple[tuple[int, int, int | None], int]]:
+    """Bars with their multiplicities, in the order of degree, birth and death."""
+    counts = Counter((b.degree, b.birth, b.death) for b in bars)
+    return sorted(counts.items(), key=lambda c: (c[0][0], c[0][1], c[0][2] is None, c[0][2] or 0))
+
+
+def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[str, Any]:
+    layer, homology = found.layers[level], found.homology
+    groups = homology.groups[level].below(found.manifold.degrees)
+    entry: dict[str, Any] = {
+        "layer": "M" if layer is None else layer,
+        "betti": list(groups.betti),
+        "torsion": [list(t) for t in groups.torsion],
+        "groups": list(groups.groups),
+    }
+    if level < len(found.complexes):
+        one = found.complexes[level]
+        entry |= {
+            "cells": list(one.complex.cells),
+            "euler_characteristic": one.complex.euler_characteristic,
+            "crossings": one.crossings,
+            "by_contours": one.by_contours,
+            "hole_diameters": list(one.hole_diameters),
+        }
+    if found.nerve is not None and level < found.nerve.levels:
+        entry["simplices"] = [int((own <= level).sum()) for own in found.nerve.labels]
+    before = shown[shown.index(level) - 1] if shown.index(level) else None
+    if before is not None:
+        entry["map_from"] = _named(found.layers, before)
+        entry["map"] = [map_entry(found, d, before, level) for d in range(found.degrees)]
+    return entry
+
+
+def map_entry(found: LayerImages, degree: int, source: int, target: int) -> dict[str, Any]:
+    """The induced map of one degree between two levels: rank, over ℤ kernel and cokernel."""
+    homology = found.homology
+    entry: dict[str, Any] = {
+        "degree": degree,
+        "rank": homology.rank(degree, source, target),
+        "kernel_rank": homology.rank(degree, source, source)
+        - homology.rank(degree, source, target),
+        "cokernel_rank": homology.rank(degree, target, target)
+        - homology.rank(degree, source, target),
+    }
+    if homology.lattices:
+        own = homology.integral_map(degree, source, target)
+        entry |= {"kernel": own.kernel, "cokernel": own.cokernel}
+    return entry
