@@ -31,19 +31,21 @@ what is shown to be false, or a log that is no proof.
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
 ================================  =====  ===========================================================
-:mod:`polyrank.proof.format`          74  what is claimed: the steps of the log
+:mod:`polyrank.proof.format`          76  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
 :mod:`polyrank.proof.layers`        164  exact rows and ranks on every region
-:mod:`polyrank.proof.claims`         114  the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`        273  the steps of a segment
+:mod:`polyrank.proof.claims`          46  the claim of a step, of a leaf and its row of the table
+:mod:`polyrank.proof.replay`         315  the steps of a segment
 :mod:`polyrank.proof.tally`           46  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`        117  the manifest says what was found
-:mod:`polyrank.proof.rounding`      376  many claims at once, with bounds of rounding errors; not
-                                         used, and not to be trusted, with ``exact``
+:mod:`polyrank.proof.stated`         121  the manifest says what was found
+:mod:`polyrank.proof.rounding`       280  the numbers of the compiled filter, and what it leaves
+``polyrank/proof/src``              1093  the compiled filter, in C++: steps, leaves and rows of the
+                                         table by rows in float64 with bounds of their errors. Not
+                                         used, with the line above, where all is to be ``exact``
 ================================  =====  ===========================================================
 
-These decide in integers, and the last one with rigorous bounds. Beside them stand the network and
+These decide in integers, and the filter with rigorous bounds. Beside them stand the network and
 domain as read by ``polyrank.network`` and ``polyrank.polyhedra``, and the table as read by
 :mod:`polyrank.proof.rows`, which compares its columns first. Multipliers are proposed by
 :mod:`polyrank.proof.proposals`, which is not trusted; this module opens files and puts reports
@@ -65,6 +67,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from polyrank.proof.distinct import Distinct
@@ -201,7 +204,7 @@ def check(
     setting = _opened(path, network, exact)
     entry = sealed(setting.manifest)
     parts = [path / name for name in entry["parts"]] if entry else []
-    missing = [part.name for part in parts if not part.exists()]
+    missing = [part.name for part in parts if not part.is_file()]
     check_table(setting.manifest, setting.table)
     if entry is None or missing or not parts:
         _check_rows(setting, progress)
@@ -219,7 +222,7 @@ def check(
     if few is None:
         undecided = int(setting.manifest["counts"]["undecided"])
         tally.close(setting.table.count, undecided)
-        if (path / UNDECIDED_NAME).exists():
+        if (path / UNDECIDED_NAME).is_file():
             prefixes = read_prefixes(path, setting.manifest)
             check_undecided(prefixes, setting.problem.layers, tally.open)
         if setting.certified != (not undecided):
@@ -279,14 +282,13 @@ def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) 
     table = setting.table
 
     def same(first: int, second: int) -> bool:
-        one, other = table.slice(first, 1), table.slice(second, 1)
-        return (one.code[0], one.zero[0]) == (other.code[0], other.zero[0])
+        one, other = (table.slice(row, 1).words(0) for row in (first, second))
+        return one == other
 
     with threadpool_limits(1), Distinct() as words:
         for first in range(0, table.count, _BLOCK):
             listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
-            for code, zero in zip(listed.code, listed.zero, strict=True):
-                words.add(b"%x %x" % (code, zero))
+            words.add(np.concatenate([listed.code, listed.zero], axis=1))
             tell("rows", first + len(listed.code), table.count)
             if progress is not None:
                 progress(first + len(listed.code), table.count)

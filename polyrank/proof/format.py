@@ -97,6 +97,9 @@ NEGATIVE_BOX, POSITIVE_BOX = 12, 13
 OPPOSITE = 14
 
 _LARGEST_SEGMENT = 1 << 33
+#: Above _SMALL bytes a segment is at most so many times as long as its file: steps name other units
+#: and rows all the time, and what is far longer is no log.
+_SMALL, _RATIO = 1 << 26, 1 << 10
 
 
 class ProofRejectedError(PolyrankError):
@@ -152,12 +155,13 @@ def segments(parts: Sequence[Path], rows: Sequence[int] | None = None) -> Iterat
     """
     for part, first in zip(parts, rows or [0] * len(parts), strict=True):
         try:
+            most = min(_LARGEST_SEGMENT, max(_SMALL, _RATIO * part.stat().st_size))
             with pa.CompressedInputStream(pa.OSFile(str(part)), "zstd") as stream:
                 if stream.read(len(MAGIC)) != MAGIC:
                     raise ProofRejectedError(f"{part.name} does not start with {MAGIC!r}")
                 while head := stream.read(8):
                     length = int.from_bytes(head, "little")
-                    if len(head) < 8 or length > _LARGEST_SEGMENT:
+                    if len(head) < 8 or length > most:
                         raise ProofRejectedError(f"{part.name} is cut off or damaged")
                     segment = stream.read(length)
                     if len(segment) < length:

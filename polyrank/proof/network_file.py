@@ -38,7 +38,7 @@ def named_network(path: Path, stated: Mapping[str, Any], given: Path | None) -> 
     if given is None and not (named and isinstance(named, str)):
         raise RunError(f"{path} does not say where its network is; name the file with --network")
     file = given if given is not None else path / str(named)  # an absolute path stays itself
-    if not file.exists():
+    if not (file.is_file() or file.is_dir()):  # nor a pipe, which never ends
         raise NetworkError(f"{file} is missing; name the network's file with --network")
     try:
         return load(file, **(options or {}))

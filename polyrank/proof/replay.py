@@ -1,39 +1,31 @@
 """Trusted: replays one segment of the search tree and checks every step of it exactly.
 
-Steps change the current cell at once; what they claim is collected and proved many at a time.
+With :class:`~polyrank.proof.rounding.Rounding` the compiled replay goes first, and hands back what
+its bounds do not prove; otherwise, and from the first step on that it cannot apply, every step is
+decided on exact integers as it comes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import compress
 
-import numpy as np
-
+from polyrank.proof import claims
 from polyrank.proof import format as log
-from polyrank.proof.claims import POSITIVES, Claims
 from polyrank.proof.format import ProofRejectedError, head_of
 from polyrank.proof.layers import LayerRows, Problem, Region, mask_of
-from polyrank.proof.rounding import Rounding
-from polyrank.proof.rows import Rows
+from polyrank.proof.rounding import Left, Rounding, Status
+from polyrank.proof.rows import Listed, Rows
 
-__all__ = ["Replayed", "replay", "root_of"]
+__all__ = ["Replayed", "decide", "replay", "root_of"]
 
-_BATCH = 1 << 16
-_RUN = 64
-_BITS = [1 << i for i in range(256)]
 _OTHER = str.maketrans("01", "10")
-_CUBE, _MISS, _BY, _BOX = (
-    bytes(codes)
-    for codes in (
-        (log.CUBE_NEGATIVE, log.CUBE_POSITIVE),
-        (log.NEGATIVE, log.POSITIVE),
-        (log.NEGATIVE_BY, log.POSITIVE_BY),
-        (log.NEGATIVE_BOX, log.POSITIVE_BOX),
-    )
-)
-_SIGNS = {code: codes for codes in (_CUBE, _MISS, _BY, _BOX) for code in codes}
+_BLOCK = 8192  # rows of the table that are read at once
+_BY = (log.NEGATIVE_BY, log.POSITIVE_BY)
+_BOX = (log.NEGATIVE_BOX, log.POSITIVE_BOX)
+_MISS = (log.NEGATIVE, log.POSITIVE)
+_CUBE = (log.CUBE_NEGATIVE, log.CUBE_POSITIVE)
+_POSITIVE = (log.CUBE_POSITIVE, log.POSITIVE, log.POSITIVE_BY, log.POSITIVE_BOX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +131,23 @@ def replay(
     return _Replay(segment, number, problem, table, rounding, alone).run()
 
 
+def decide(left: Left, problem: Problem, listed: Listed, row: int) -> str:
+    """Why a claim that was left to exact integers does not hold; "" if it does.
+
+    ``row``: number of the first row listed; that of a rank is its own.
+    """
+    region, number = left.region, left.number
+    if left.kind == "zero":
+        return claims.vanishing(region, number)
+    if left.kind == "rank":
+        return claims.ranked(region, number, row + left.listed)
+    if left.kind == "inside":
+        point = listed.exact(left.listed)
+        return claims.inside(problem, region, number, point, row + left.listed)
+    by_rows = left.by_rows
+    return claims.signed(problem, region, number, left.rows, left.columns, by_rows=by_rows)
+
+
 class _Replay:
     def __init__(
         self,
@@ -150,13 +159,14 @@ class _Replay:
         alone: bool,
     ) -> None:
         self.segment, self.number, self.problem, self.table = segment, number, problem, table
-        self.layers = problem.layers
+        self.layers, self.rounding = problem.layers, rounding
         self.head = head_of(segment, self.layers.starts[-1], number)
         self.width = 1 + (len(problem.walls) + self.layers.starts[-1] + 1 > 256)
         self.leaves = self.steps = self.tests = 0
-        self.claims = Claims(problem, rounding)
         self.alone = alone
         self.assumed: list[int] = []  # numbers of the rows of units that the head decides
+        self.known = 0  # claims of steps before this byte are proved
+        self.listed, self.first = table.slice(0, 0), 0
 
     def _bad(self, p: int, reason: str) -> ProofRejectedError:
         """A step that is not proved."""
@@ -166,18 +176,47 @@ class _Replay:
         """All of the segment."""
         cell = self._start()
         key = cell.key()
-        try:
-            left = self._steps(cell, self.head.size)
-            deferred = [(cell.key(), cell.texts()) for cell in left]
-        except ProofRejectedError:
-            self._prove()  # an earlier step may fail as well, and is then the first
-            raise
-        self._prove()
-        return Replayed(key, tuple(deferred), self.head.row, self.leaves, self.steps, self.tests)
+        left = None if self.rounding is None else self._rounded(self.rounding, cell)
+        if left is None:
+            self.leaves = self.steps = self.tests = 0
+            left = [(cell.key(), cell.texts()) for cell in self._steps(cell, self.head.size)]
+        return Replayed(key, tuple(left), self.head.row, self.leaves, self.steps, self.tests)
+
+    def _rounded(
+        self, rounding: Rounding, cell: _Cell
+    ) -> list[tuple[bytes, tuple[str, ...]]] | None:
+        """The cells that are deferred; None if a step is left that was not applied.
+
+        Then all claims before the byte ``known`` are proved.
+        """
+        segment, state = self.segment, rounding.state
+        paired = cell.paired  # and so are all cells below it
+        parts = (cell.region, cell.open, cell.positive, cell.zero, cell.rows)
+        rounding.begin(segment, self.head.size, self.width, parts, self.assumed, paired=paired)
+        deferred: list[tuple[bytes, tuple[str, ...]]] = []
+        byte = self.head.size
+        while True:
+            first = self.head.row + self.leaves
+            some = segment.count(log.LEAF, byte) * (1 + paired)  # at least as many as are left
+            listed = self.table.slice(first, min(max(_BLOCK, 2), some))
+            status = rounding.steps(listed)
+            for left in rounding.left:
+                if reason := decide(left, self.problem, listed, first):
+                    raise self._bad(left.where, reason)
+            for own in rounding.deferred:
+                open_cell = _Cell(*own, paired)
+                deferred.append((open_cell.key(), open_cell.texts()))
+            self.leaves, self.steps, self.tests = state.leaves, state.steps, state.tests
+            if status == Status.DONE:
+                return deferred
+            if status == Status.STOPPED or state.byte == byte:
+                self.known = state.byte
+                return None
+            byte = state.byte
 
     def _steps(self, cell: _Cell, p: int) -> list[_Cell]:
         """All steps from byte p on, which start on a cell; the cells that are deferred."""
-        segment, claims, last = self.segment, self.claims, self.layers.depth - 1
+        segment, last = self.segment, self.layers.depth - 1
         stack: list[_Cell] = [cell]
         deferred: list[_Cell] = []
         while p < len(segment):
@@ -189,10 +228,10 @@ class _Replay:
             if not stack:
                 raise self._bad(p, "a step follows although no cell is open")
             cell = stack[-1]
-            if step in _SIGNS:
-                p = self._signs(cell, p)
-                continue
             self.steps += 1
+            if step in (*_CUBE, *_MISS, *_BY, *_BOX):
+                p = self._sign(cell, p)
+                continue
             if step == log.OPPOSITE:
                 self._pair(cell, p)
                 p += 3
@@ -206,9 +245,9 @@ class _Replay:
                     up = _Cell(region, cell.open, cell.positive | bit, cell.zero, rows, cell.paired)
                     cell.rows = [*cell.rows, row + 1]
                     stack.append(up)
-                elif any(region.exact[unit]):
-                    raise self._bad(p, f"unit {unit} is not identically zero")
-                cell.zero |= bit if step == log.ZERO else 0
+                else:
+                    self._claim(p, claims.vanishing(region, unit) if p >= self.known else "")
+                    cell.zero |= bit
                 p += 3
                 continue
             if step == log.NEXT:
@@ -218,54 +257,81 @@ class _Replay:
             elif step == log.LEAF:
                 if cell.region.layer != last:
                     raise self._bad(p, "a region before the last layer")
-                rows = [*cell.rows, *self.assumed] if self.assumed else cell.rows
-                leaf = self._decided(cell, p)
-                claims.leaves.append((p, leaf, rows))
-                if cell.paired:
-                    turned = [self.problem.opposite(number) for number in rows]
-                    claims.leaves.append((p, leaf.opposite(), turned))
+                self._leaf(cell, p)
                 stack.pop()
-                claims.size += 4 + cell.region.here.units
             elif step == log.DEFER:
                 deferred.append(stack.pop())
             else:
                 raise self._bad(p, f"unknown step {step}")
             p += 1
-            if claims.size > _BATCH:
-                self._prove()
         raise self._bad(p, "the segment ends without its end mark")
 
-    def _signs(self, cell: _Cell, p: int) -> int:
-        """As many claims of one kind as follow each other; where the next step starts."""
-        segment = self.segment
-        codes, skip, most, width = _SIGNS[segment[p]], 3, _RUN, self.width
-        rows = 0 if codes == _CUBE else self.problem.dim
-        if codes in (_BY, _BOX):
-            rows, skip, most, width = int.from_bytes(segment[p + 3 : p + 5], "little"), 5, 1, 2
-        columns = rows if codes == _BOX else 0
+    def _claim(self, p: int, reason: str) -> None:
+        if reason:
+            raise self._bad(p, reason)
+
+    def _sign(self, cell: _Cell, p: int) -> int:
+        """The claim that a unit has a sign; where the next step starts."""
+        segment, step = self.segment, self.segment[p]
+        by = step in (*_BY, *_BOX)
+        skip, width = (5, 2) if by else (3, self.width)
+        rows = self.problem.dim if step in _MISS else 0
+        if by:
+            rows = int.from_bytes(segment[p + 3 : p + 5], "little")
+        columns = rows if step in _BOX else 0
         if columns and not self.problem.bounded:
             raise self._bad(p, "the domain has no bounding box")
-        stride = skip + (rows + columns) * width
-        kinds = segment[p : p + min(most, (len(segment) - p) // stride) * stride : stride]
-        kinds = kinds[: len(kinds) - len(kinds.lstrip(codes))]
-        count = len(kinds)
-        end = p + stride * count
-        if not count:
+        end = p + skip + rows * width + 2 * columns
+        if end > len(segment):
             raise self._bad(p, "the segment is cut off inside a step")
-        units, high = segment[p + 1 : end : stride], segment[p + 2 : end : stride]
-        bits = [_BITS[u] for u in units]
-        if any(high):
-            bits = [1 << (u | h << 8) for u, h in zip(units, high, strict=True)]
-        chosen = sum(bits)
-        if chosen & ~cell.open or chosen.bit_count() != count:
-            for s in range(count):  # the first of them that is not open
-                self._decide(cell, p + s * stride)
-        cell.open &= ~chosen
-        cell.positive |= sum(compress(bits, kinds.translate(POSITIVES)))
-        self.claims.add((rows, skip, width, columns), (cell.region, cell.rows, p, count))
-        self.steps += count
-        self.tests += count if rows else 0
+        unit = self._decide(cell, p)
+        places = _numbers(segment[p + skip : p + skip + rows * width], width)
+        none = (1 << 8 * width) - 1
+        for index in places:
+            if index != none and index >= len(cell.rows):
+                raise self._bad(p, f"the cell has {len(cell.rows)} rows, not a row {index}")
+        positive = step in _POSITIVE
+        goal = self.problem.number(cell.region.layer, unit, positive=positive)
+        coordinates = _numbers(segment[end - 2 * columns : end], 2)
+        if p >= self.known:
+            if any(self.problem.row(cell.region, goal)):
+                for column in coordinates:
+                    if column >= self.layers.k:
+                        raise self._bad(p, f"there is no coordinate {max(coordinates)}")
+            numbers = [cell.rows[index] for index in places if index != none]
+            self._claim(
+                p,
+                claims.signed(
+                    self.problem, cell.region, goal, numbers, coordinates, by_rows=rows > 0
+                ),
+            )
+        cell.positive |= positive << unit
+        self.tests += rows > 0
         return end
+
+    def _leaf(self, cell: _Cell, p: int) -> None:
+        """The claim that a row of the table describes a cell, and the next one its opposite."""
+        region, rows = self._decided(cell, p), [*cell.rows, *self.assumed]
+        self._describes(region, rows, p)
+        if cell.paired:
+            turned = [self.problem.opposite(number) for number in rows]
+            self._describes(region.opposite(), turned, p)
+
+    def _describes(self, region: Region, numbers: list[int], p: int) -> None:
+        """The next row of the table states a region, on which rows with these numbers are ≥ 0."""
+        row = self.head.row + self.leaves
+        self.leaves += 1
+        if p < self.known:
+            return
+        if not self.first <= row < self.first + len(self.listed.code):
+            self.listed, self.first = self.table.slice(row, _BLOCK), row
+            if not len(self.listed.code):
+                raise self._bad(p, f"the table has no row {row}")
+        i = row - self.first
+        self._claim(p, claims.described(region, self.listed, i, row))
+        point = self.listed.exact(i)
+        for number in numbers:
+            self._claim(p, claims.inside(self.problem, region, number, point, row))
 
     def _decide(self, cell: _Cell, p: int) -> int:
         """The unit of a step, which is open no longer."""
@@ -302,17 +368,6 @@ class _Replay:
     def _enter(self, cell: _Cell, p: int) -> None:
         cell.region = self._decided(cell, p)
         cell.open, cell.positive, cell.zero = cell.region.here.plane, 0, 0
-        self.claims.size += cell.region.here.units
-
-    def _prove(self) -> None:
-        """Prove the claims."""
-        claims, first = self.claims, self.head.row + self.leaves
-        listed = self.table.slice(first, len(claims.leaves))
-        bad = claims.failed(np.frombuffer(self.segment, np.uint8), listed, first)
-        if bad is not None:
-            raise self._bad(*bad)
-        self.leaves += len(claims.leaves)
-        claims.start()
 
     def _start(self) -> _Cell:
         """The cell of the head."""
@@ -349,3 +404,8 @@ class _Replay:
                 elif self.alone and cell.zero >> i & 1 and any(cell.region.exact[i]):
                     raise self._bad(11 + start + i, f"unit {i} is not identically zero")
         return cell
+
+
+def _numbers(data: bytes, width: int) -> list[int]:
+    """Numbers of so many bytes each."""
+    return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]

@@ -22,11 +22,17 @@ from numpy.typing import NDArray
 
 from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.proof.format import ProofRejectedError
-from polyrank.regions.schema import fixed_binary_rows, numbers, region_schema
+from polyrank.regions.schema import (
+    codeword_bytes,
+    fixed_binary_rows,
+    numbers,
+    region_schema,
+)
 
 __all__ = ["Frame", "Listed", "Rows"]
 
 _CACHED_GROUPS = 3
+_MOST_ROWS = 1 << 22  # of a row group: 64 times what is written
 _SMALLEST = 2.0**-900  # of a half-width: below, quotients of what is rounded mean nothing
 
 Floats = NDArray[np.float64]
@@ -46,8 +52,9 @@ class Listed:
 
     Attributes
     ----------
-    code, zero : sequence of int
-    ranks : sequence of tuple of int
+    code, zero : ndarray of uint8, shape (n, bytes)
+        Packed bits, least significant first.
+    ranks : ndarray of int16, shape (n, L)
     rounded : ndarray, shape (k + 1, n)
         ``(u, 1)`` in float64.
     errors : ndarray, shape (n,)
@@ -57,13 +64,20 @@ class Listed:
     frame : Frame
     """
 
-    code: Sequence[int]
-    zero: Sequence[int]
-    ranks: Sequence[tuple[int, ...]]
+    code: NDArray[np.uint8]
+    zero: NDArray[np.uint8]
+    ranks: NDArray[np.int16]
     rounded: Floats
     errors: Floats
     points: Sequence[Sequence[Any]]
     frame: Frame
+
+    def words(self, i: int) -> tuple[int, int]:
+        """Codeword and zero bits of row i as integers."""
+        code, zero = (
+            int.from_bytes(part[i].tobytes(), "little") for part in (self.code, self.zero)
+        )
+        return code, zero
 
     def exact(self, i: int) -> tuple[int, ...]:
         """Point i as k + 1 integers: u times a positive denominator, then the denominator."""
@@ -93,6 +107,7 @@ class Rows:
         self.groups: list[tuple[Path, int, int]] = []
         self.starts = [0]
         self._cache: OrderedDict[int, pa.Table] = OrderedDict()
+        self._none = np.zeros((0, codeword_bytes(bits)), np.uint8)
         schema = region_schema(bits, layers, self.dim)
         for shard in shards:
             try:
@@ -105,7 +120,7 @@ class Rows:
                     f"{shard.name} {_difference(columns, schema)}, which is not the table of a run"
                 )
             for group in range(footer.num_row_groups):
-                rows = int(footer.row_group(group).num_rows)
+                rows = _rows_of(footer.row_group(group), shard, self.dim)
                 self.groups.append((shard, group, rows))
                 self.starts.append(self.starts[-1] + rows)
 
@@ -116,29 +131,36 @@ class Rows:
 
     def slice(self, first: int, count: int) -> Listed:
         """Rows ``first .. first + count − 1``, fewer at the end of the table."""
-        code: list[int] = []
-        zero: list[int] = []
-        ranks: list[tuple[int, ...]] = []
-        points: list[Sequence[Sequence[Any]]] = []
+        tables = []
+        points: list[Any] = []
         while count > 0 and first < self.count:
             group = int(np.searchsorted(self.starts, first, side="right")) - 1
             table = self._group(group).slice(first - self.starts[group], count)
-            code += _codes(table.column("codeword"))
-            zero += _codes(table.column("zero"))
-            columns = [table.column(f"rank_{k + 1}").to_pylist() for k in range(self.layers)]
-            ranks += zip(*columns, strict=True)
+            tables.append(table)
             points.append(self._points(table))
             first += table.num_rows
             count -= table.num_rows
+        code, zero = (
+            np.concatenate([none, *(fixed_binary_rows(t.column(name)) for t in tables)])
+            for name, none in (("codeword", self._none), ("zero", self._none))
+        )
         rounded = [_rounded(part, self.frame) for part in points] or [_rounded([], self.frame)]
         values, errors = (np.concatenate(parts, axis=-1) for parts in zip(*rounded, strict=True))
-        return Listed(code, zero, ranks, values, errors, list(chain(*points)), self.frame)
+        ranks = np.concatenate(
+            [np.zeros((0, self.layers), np.int16), *(self._ranks(t) for t in tables)]
+        )
+        whole = bool(points) and all(isinstance(part, np.ndarray) for part in points)
+        listed: Any = np.concatenate(points) if whole else list(chain(*points))
+        return Listed(code, zero, ranks, values, errors, listed, self.frame)
 
-    def rank_columns(self) -> Iterator[list[list[int]]]:
-        """Iterate over the row groups: the column of every layer's ranks."""
+    def rank_columns(self) -> Iterator[NDArray[np.int16]]:
+        """Iterate over the row groups: the ranks of their rows, (n, L)."""
         for group in range(len(self.groups)):
-            table = self._group(group)
-            yield [table.column(f"rank_{k + 1}").to_pylist() for k in range(self.layers)]
+            yield self._ranks(self._group(group))
+
+    def _ranks(self, table: pa.Table) -> NDArray[np.int16]:
+        columns = [numbers(table.column(f"rank_{k + 1}")) for k in range(self.layers)]
+        return np.stack(columns, axis=1).astype(np.int16)
 
     def _group(self, group: int) -> pa.Table:
         found = self._cache.get(group)
@@ -189,6 +211,21 @@ class Rows:
         return out
 
 
+def _rows_of(group: Any, shard: Path, dim: int) -> int:
+    """Rows of a row group, which are read at once: no more of them, nor of values, than a run has.
+
+    A few bytes can say that there are billions.
+    """
+    rows = int(group.num_rows)
+    values = max(int(group.column(c).num_values) for c in range(group.num_columns))
+    if rows > _MOST_ROWS or values > rows * max(1, dim):
+        raise ProofRejectedError(
+            f"{shard.name} has a row group of {rows} rows and {values} values, which is not the "
+            "table of a run"
+        )
+    return rows
+
+
 def _difference(found: pa.Schema, expected: pa.Schema) -> str:
     """How the columns of a shard are not those that are expected."""
     for field in expected:
@@ -201,14 +238,6 @@ def _difference(found: pa.Schema, expected: pa.Schema) -> str:
             null = "" if mine.nullable == field.nullable else ", null allowed or not"
             return f"has the column {field.name}: {mine.type}, expected {field.type}{null}"
     return f"has the columns {', '.join(found.names)}"
-
-
-def _codes(column: Any) -> list[int]:
-    rows = fixed_binary_rows(column)
-    data, width = rows.tobytes(), rows.shape[1]
-    return [
-        int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), max(1, width))
-    ] or [0] * len(rows)
 
 
 def _rounded(points: Sequence[Sequence[Any]], frame: Frame) -> tuple[Floats, Floats]:

@@ -70,7 +70,9 @@ class Maps:
     def all(self, table: Rows) -> Iterator[tuple[int, AffineMap]]:
         """Codeword and map of every row of a table of regions."""
         for first in range(0, table.count, _BLOCK):
-            for code in table.slice(first, _BLOCK).code:
+            listed = table.slice(first, _BLOCK)
+            for i in range(len(listed.code)):
+                code, _ = listed.words(i)
                 yield code, self.of(code)
 
 

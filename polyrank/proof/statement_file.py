@@ -42,9 +42,10 @@ class StatementFile:
 
     def lies_in(self, path: Path) -> bool:
         """Whether a directory has this file, with this key."""
+        file = path / self.name
         try:
-            return self.key in json.loads((path / self.name).read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
+            return file.is_file() and self.key in json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, RecursionError):
             return False
 
     @contextmanager
@@ -68,6 +69,9 @@ class StatementFile:
             something in the directory that is not as it is written.
         """
         try:
+            for file in path.rglob("*"):
+                if not (file.is_file() or file.is_dir()):
+                    raise RunError(f"{file} is no file that can be read to its end")
             stated = json.loads((path / self.name).read_text(encoding="utf-8"))
             if stated[self.key] != self.format:
                 raise RunError(
@@ -79,6 +83,6 @@ class StatementFile:
             yield stated, own
         except (
             OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
-            pa.ArrowException,
+            RecursionError, pa.ArrowException,
         ) as error:  # fmt: skip
             raise RunError(f"{path} is not a complete {self.whose}: {error!r}") from None

@@ -23,6 +23,7 @@ MAGIC = b"polyrank boxes 1\n"
 CLOSED, EXACT = 0, 1
 _COMBINATION, _MULTIPLIED = 65535, 65534
 _DEEPEST = 4096
+_LONGEST = 1 << 28  # bytes of the steps of an exact leaf
 
 Floats = NDArray[np.float64]
 
@@ -184,6 +185,8 @@ def exact_steps(file: Path) -> Iterator[Any]:
         rest = b""
         while chunk := stream.read(1 << 20):
             *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LONGEST:
+                raise ProofRejectedError(f"{file.name} has a line of more than {_LONGEST} bytes")
             for line in lines:
                 yield json.loads(line)
         if rest:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
-from polyrank.proof.claims import Claims
+from polyrank.proof import claims
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.layers import LayerRows, Problem, Region
-from polyrank.proof.rounding import Rounding
+from polyrank.proof.replay import decide
+from polyrank.proof.rounding import Rounding, Status
 from polyrank.proof.rows import Listed, Rows
 
 __all__ = ["check_rows"]
@@ -31,69 +27,55 @@ def check_rows(
         Naming the first row that is not.
     """
     listed = table.slice(first, count)
-    layers = problem.layers
-    claims = Claims(problem, rounding)
-    walls = [2 * w for w in range(len(problem.walls))]
-    bits = sum(here.bits for here in layers.layers)
-    line: list[Region] = [Region(layers, None, 0, 0)]
-    lines: list[tuple[Region, ...]] = []
-    for i, (code, vanishing) in enumerate(zip(listed.code, listed.zero, strict=True)):
-        if (code | vanishing) >> bits:
-            raise ProofRejectedError(f"row {first + i} has more bits than there are units")
-        for k, here in enumerate(layers.layers):
-            region = line[k]
-            positive = _unpacked(here, code >> region.bits)
-            zero = _unpacked(here, vanishing >> region.bits) if vanishing else 0
-            known = line[k + 1] if k + 1 < len(line) else None
-            if known is not None and (known.positive, known.zero) == (positive, zero):
-                continue
-            for unit in here.places if zero else ():
-                if zero >> unit & 1 and (positive >> unit & 1 or any(region.exact[unit])):
-                    raise ProofRejectedError(f"row {first + i}: wrong zero bit of unit {unit}")
-            line[k + 1 :] = [Region(layers, region, positive, zero)]
-        lines.append(tuple(line))
-        claims.leaves.append((first + i, line[-1], walls))
-    bad = claims.failed(np.zeros(0, np.uint8), listed, first)
-    if bad is not None:
-        raise ProofRejectedError(bad[1])
-    _check_signs(problem, listed, lines, rounding, first)
+    known = 0
+    if rounding is not None:
+        status = rounding.rows(first, listed)
+        for left in rounding.left:
+            if reason := decide(left, problem, listed, first):
+                raise ProofRejectedError(_named(left.where, reason))
+        known = len(listed.code) if status == Status.DONE else rounding.state.leaves
+    line: list[Region] = [Region(problem.layers, None, 0, 0)]
+    for i in range(known, len(listed.code)):
+        if reason := _wrong(problem, line, listed, i, first + i):
+            raise ProofRejectedError(_named(first + i, reason))
     return listed
 
 
-def _check_signs(
-    problem: Problem,
-    listed: Listed,
-    lines: Sequence[Sequence[Region]],
-    rounding: Rounding | None,
-    first: int,
-) -> None:
-    """Every unit that is not identically zero has the sign of its bit at the witness.
-
-    ``lines`` holds, for every row, its regions of all layers below, from the domain on.
-    """
-    bits = sum(here.bits for here in problem.layers.layers)
-    codes, zeros = (_bits(words, bits) for words in (listed.code, listed.zero))
-    start = 0
-    for k, here in enumerate(problem.layers.layers):
-        span, start = slice(start, start + here.bits), start + here.bits
-        wanted = np.where(zeros[:, span] == 0, 2 * codes[:, span] - 1, 0).astype(np.int8)
-        open_signs = wanted != 0
-        if rounding is not None and here.bits:
-            at = np.array([line[k].index for line in lines], dtype=np.int64)
-            found = rounding.signs(k, at, listed.rounded, listed.errors)
-            open_signs &= found[:, here.places] != wanted
-        for i, j in zip(*(v.tolist() for v in np.nonzero(open_signs)), strict=True):
-            row, point = lines[i][k].exact[here.places[j]], listed.exact(i)
-            if int(wanted[i, j]) * sum(a * v for a, v in zip(row, point, strict=True)) <= 0:
-                raise ProofRejectedError(f"the witness of row {first + i} is not inside")
+def _named(row: int, reason: str) -> str:
+    return reason if f"row {row}" in reason else f"row {row}: {reason}"
 
 
-def _bits(words: Sequence[int], count: int) -> NDArray[np.int8]:
-    """The lowest bits of integers, ``(words, count)``."""
-    width = count // 8 + 1
-    data = b"".join([(w & (1 << count) - 1).to_bytes(width, "little") for w in words])
-    table = np.frombuffer(data, np.uint8).reshape(len(words), width)
-    return np.unpackbits(table, axis=1, count=count, bitorder="little").astype(np.int8)
+def _wrong(problem: Problem, line: list[Region], listed: Listed, i: int, row: int) -> str:
+    """Why a row is no region; ``line`` holds the regions of the row before, layer by layer."""
+    layers = problem.layers
+    code, vanishing = listed.words(i)
+    if (code | vanishing) >> sum(here.bits for here in layers.layers):
+        return f"row {row} has more bits than there are units"
+    for k, here in enumerate(layers.layers):
+        region = line[k]
+        positive = _unpacked(here, code >> region.bits)
+        zero = _unpacked(here, vanishing >> region.bits)
+        known = line[k + 1] if k + 1 < len(line) else None
+        if known is not None and (known.positive, known.zero) == (positive, zero):
+            continue
+        for unit in here.places if zero else ():
+            if zero >> unit & 1 and (positive >> unit & 1 or claims.vanishing(region, unit)):
+                return f"wrong zero bit of unit {unit}"
+        line[k + 1 :] = [Region(layers, region, positive, zero)]
+    if reason := claims.described(line[-1], listed, i, row):
+        return reason
+    point = listed.exact(i)
+    for wall in range(len(problem.walls)):
+        if reason := claims.inside(problem, line[0], 2 * wall, point, row):
+            return reason
+    for k, here in enumerate(layers.layers):
+        part = line[k + 1]
+        for unit in here.places:
+            if not part.zero >> unit & 1:
+                number = problem.number(k, unit, positive=bool(part.positive >> unit & 1))
+                if reason := claims.inside(problem, line[k], number, point, row):
+                    return reason
+    return ""
 
 
 def _unpacked(here: LayerRows, bits: int) -> int:

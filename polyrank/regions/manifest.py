@@ -82,7 +82,7 @@ def shard_files(directory: Path) -> list[Path]:
     found = [
         (name[1] != "part", name[1], int(name[2]), file)
         for file in (directory / REGIONS_NAME).glob("*.parquet")
-        if (name := _SHARD.fullmatch(file.name)) is not None
+        if (name := _SHARD.fullmatch(file.name)) is not None and file.is_file()
     ]
     return [file for *_, file in sorted(found)]
 
@@ -198,10 +198,10 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         raise RunError(f"{directory} is not a directory; give the folder that -o/--output wrote")
     path = directory / MANIFEST_NAME
+    if not path.is_file():  # nor a pipe, which never ends
+        raise RunError(f"{directory} holds no {MANIFEST_NAME}; it is not a polyrank run")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{directory} holds no {MANIFEST_NAME}; it is not a polyrank run") from None
     except (ValueError, OSError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
     version = manifest.get("polyrank_run") if isinstance(manifest, dict) else None

@@ -242,12 +242,14 @@ def test_progress_reaches_the_end() -> None:
 
 _SEARCHES = """
 import numpy as np, polyrank as pr
+from pathlib import Path
+from polyrank.compiled import opened
 from polyrank.native import library
 from polyrank.posed.chart import chart
 from tests.cells.exact_only import regions
 from tests.cells.test_search_paths import _domain, _network
 if PORTABLE:
-    library.core = lambda core=library._open("polyrank_core"): core
+    library.core = lambda core=opened(Path(library.__file__).parent, "polyrank_core"): core
     from polyrank.native import records
     records.core = library.core
 for seed in range(30):

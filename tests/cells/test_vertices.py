@@ -15,6 +15,7 @@ import polyrank as pr
 from polyrank.cells.engine import Options
 from polyrank.cells.task import settled
 from polyrank.cells.vertices.search import VertexSearch, root_of
+from polyrank.compiled import opened
 from polyrank.complex.build import cell_complex
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.native import library, records
@@ -130,7 +131,7 @@ def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: An
         return out
 
     fast = everything()
-    baseline = library._open("polyrank_core")
+    baseline = opened(Path(library.__file__).parent, "polyrank_core")
     monkeypatch.setattr(records, "core", lambda: baseline)
     assert everything() == fast
 

@@ -9,36 +9,55 @@ import numpy as np
 import pytest
 
 import polyrank as pr
+from polyrank import compiled
 from polyrank.errors import PolyrankError
 from polyrank.graph.build import region_graph
 from polyrank.native import library, records
 from polyrank.native.records import array
 
-SOURCES = Path(library.__file__).parent / "src"
+NATIVE = Path(library.__file__).parent
+#: The core, and the checker of proofs, which shares no source with it.
+LIBRARIES = [(NATIVE, "polyrank_core"), (NATIVE.parent / "proof", "polyrank_check")]
 
 
-def test_the_core_was_built_from_these_sources():
-    core = library.core()
-    assert core.polyrank_sources().decode() == library.sources_hash(SOURCES)
+@pytest.mark.parametrize(("folder", "name"), LIBRARIES)
+def test_a_library_was_built_from_these_sources(folder, name):
+    built_from = compiled.opened(folder, name).polyrank_sources().decode()
+    assert built_from == compiled.sources_hash(folder / "src")
 
 
-def test_one_changed_byte_in_any_source_is_noticed(tmp_path):
-    for path in SOURCES.glob("*.[ch]pp"):
+@pytest.mark.parametrize(("folder", "name"), LIBRARIES)
+def test_one_changed_byte_in_any_source_is_noticed(tmp_path, folder, name):
+    sources = folder / "src"
+    for path in sources.glob("*.[ch]pp"):
         copy = tmp_path / path.name
-        shutil.copytree(SOURCES, copy)
+        shutil.copytree(sources, copy)
         (copy / path.name).write_bytes(path.read_bytes() + b"\n")
-        assert library.sources_hash(copy) != library.sources_hash(SOURCES)
+        assert compiled.sources_hash(copy) != compiled.sources_hash(sources)
 
 
-def test_a_core_built_from_other_sources_is_refused(monkeypatch):
-    monkeypatch.setattr(library, "sources_hash", lambda folder: "0" * 64)
+@pytest.mark.parametrize(("folder", "name"), LIBRARIES)
+def test_what_was_built_from_other_sources_is_refused(monkeypatch, folder, name):
+    monkeypatch.setattr(compiled, "sources_hash", lambda folder: "0" * 64)
     with pytest.raises(PolyrankError, match="built from other sources"):
-        library._open("polyrank_core")
+        compiled.opened(folder, name)
 
 
-def test_a_missing_core_is_named():
+def test_a_missing_library_is_named():
     with pytest.raises(PolyrankError, match="polyrank_none"):
-        library._open("polyrank_none")
+        compiled.opened(NATIVE, "polyrank_none")
+
+
+def test_the_checker_shares_no_header_with_the_search():
+    ours, theirs = ({p.name for p in (f / "src").glob("*.hpp")} for f, _ in LIBRARIES)
+    included = {
+        line.split('"')[1]
+        for path in (LIBRARIES[1][0] / "src").glob("*.[ch]pp")
+        for line in path.read_text().splitlines()
+        if line.startswith('#include "')
+    }
+    assert included
+    assert included <= theirs - ours
 
 
 def test_an_array_that_is_not_contiguous_is_refused():
@@ -53,7 +72,7 @@ def test_both_builds_compute_the_same_bits(monkeypatch):
     cases = [([2, 6, 6, 1], pr.Box(-1, 1)), ([3, 7, 4, 1], pr.Box(-1, 1)), ([4, 6, 5, 1], None)]
     found = []
     for name in ("polyrank_core", "polyrank_core_avx2"):
-        monkeypatch.setattr(records, "core", lambda name=name: library._open(name))
+        monkeypatch.setattr(records, "core", lambda name=name: compiled.opened(NATIVE, name))
         runs = []
         for seed, (widths, domain) in enumerate(cases):
             rng = np.random.default_rng(seed)

@@ -92,9 +92,9 @@ def test_segments_of_every_size(engine: str, cells: int, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("size", [1, 60])
-def test_batches_of_every_size(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Open cells and their rows are carried from batch to batch."""
-    monkeypatch.setattr(replay, "_BATCH", size)
+def test_blocks_of_every_size(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open cells and their rows are carried from block to block of the table."""
+    monkeypatch.setattr(replay, "_BLOCK", size)
     for number, (net, domain) in enumerate(
         [
             (degenerate_network(), None),

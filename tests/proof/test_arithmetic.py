@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +16,12 @@ from hypothesis import strategies as st
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
 from polyrank.polyhedra.system import identity
+from polyrank.proof import format as log
 from polyrank.proof.farkas import is_nonnegative, proved, proves
 from polyrank.proof.layers import Layers, Problem, Region
-from polyrank.proof.proposals import eliminated, inverses
-from polyrank.proof.rounding import Rounded, Rounding, by_cone, by_identity, ranks_at_least
+from polyrank.proof.rounding import Left, Rounding, Status
 from polyrank.proof.rows import Frame, Listed, _rounded
+from polyrank.regions.schema import codeword_bytes
 from tests.proof.runs import random_network
 
 
@@ -34,43 +38,72 @@ def _networks() -> list[Network]:
     ]
 
 
+def _line(layers: Layers, dice: np.random.Generator) -> list[Region]:
+    """Regions of all layers for random sets of active units, which need not be regions."""
+    line = [Region(layers, None, 0, 0)]
+    for layer in layers.layers:
+        mask = int.from_bytes(dice.bytes(16), "little") & ((1 << layer.units) - 1)
+        line.append(Region(layers, line[-1], *line[-1].resolve(mask, 0)))
+    return line
+
+
+def _at_points(
+    rounding: Rounding,
+    line: list[Region],
+    points: Sequence[Sequence[Any]],
+    frame: Frame,
+    numbers: list[int],
+    ranks: tuple[int, ...],
+) -> tuple[Status, list[Left]]:
+    """A leaf for each point, below a cell with these rows; the last row is a split of no unit."""
+    layers, last = rounding.layers, line[-1]
+    width = codeword_bytes(last.bits)
+    word = np.frombuffer(last.code.to_bytes(width, "little"), np.uint8)
+    status, found = Status.DONE, []
+    for i, point in enumerate(points):
+        listed = Listed(
+            word[None], word[None] * 0, np.array([ranks], np.int16),
+            *_rounded([point], frame), [point], frame,
+        )  # fmt: skip
+        cell = (line[-2], 0, last.positive, 0, numbers)
+        rounding.begin(bytes([log.LEAF, log.END]), 0, 1, cell, ())
+        status = max(status, rounding.steps(listed))
+        found += [replace(left, listed=i) for left in rounding.left]
+    assert len(line) == layers.depth + 1
+    return status, found
+
+
 @pytest.mark.parametrize("number", range(5))
-def test_rounded_rows_are_within_their_error(number: int) -> None:
-    """Exact rows and ranks on random sets of active units, which need not be regions."""
+def test_rounded_rows_of_ordinary_networks_leave_nothing(number: int) -> None:
+    """Ranks, and signs at points a little away from 0, are all proved, and none is wrong."""
     net = _networks()[number]
     n = net.input_dim
     layers = Layers(net, len(net.layers), fmpq_mat(n, 1, [fmpq(1, 3)] * n), identity(n))
     walls = (tuple([0] * n + [1 << 60]), tuple([(1 << 60) + 1] + [0] * n))
-    rounding = Rounding(Problem(layers, walls, 2, n, bounded=True, central=False))
+    problem = Problem(layers, walls, 2, n, bounded=True, central=False)
+    rounding = Rounding(problem)
     dice = np.random.default_rng(number)
+    frame = Frame((fmpq(0),) * n, (fmpq(1),) * n)
     for _ in range(6):
-        line = [Region(layers, None, 0, 0)]
-        for layer in layers.layers:
-            mask = int.from_bytes(dice.bytes(16), "little") & ((1 << layer.units) - 1)
-            line.append(Region(layers, line[-1], mask, 0))
-        rounding.take(line[-1:])
-        assert rounding.regions == line
+        line = _line(layers, dice)
+        point = [fmpq_from_float(v) for v in dice.uniform(0.1, 1, n).tolist()]
+        exact = Listed(*[np.zeros((1, 1))] * 3, *_rounded([point], frame), [point], frame).exact(0)
+        numbers = []
         for k, region in enumerate(line[:-1]):
-            at = 2 + layers.starts[k] + rounding.shifts[region.index, k + 1]
-            exact = fmpq_mat(fmpz_mat(region.exact)) / 2 ** rounding.exponents[k]
-            for i in range(layers.layers[k].units):
-                parts = [fmpq_from_float(v) for v in rounding.parts[:, at + i].tolist()]
-                row = [fmpq_from_float(v) for v in rounding.values[:, at + i].tolist()]
-                gaps = [abs(v - exact[i, l]) for l, v in enumerate(row)]
-                assert all(gap <= parts[l == n] for l, gap in enumerate(gaps))
-                assert sum(gaps) <= fmpq_from_float(float(rounding.errors[at + i]))
-                if number != 4:
-                    assert rounding.errors[at + i] <= 1e-9
-                whole = rounding.units[at + i] > 0
-                assert not whole or row == [exact[i, l] for l in range(n + 1)]
-                assert whole or number != 2  # small integers stay exact
-        for region in line:
-            plain = Region(layers, region.below, region.positive, region.zero)
-            assert region.rank == plain.rank  # proved with bounds, or exactly
-        for i, wall in enumerate(walls):
-            row = [fmpq_from_float(v) * 2**9 for v in rounding.values[:, i].tolist()]
-            gap = sum(abs(v - w) for v, w in zip(row, wall, strict=True))
-            assert gap <= fmpq_from_float(float(rounding.errors[i])) * 2**9
+            for unit in range(region.here.units):
+                row = problem.row(region, up := problem.number(k, unit, positive=True))
+                value = sum(a * v for a, v in zip(row, exact, strict=True))
+                size = sum(abs(a * v) for a, v in zip(row, exact, strict=True))
+                numbers.append(up if value > 0 else up + 1)
+                if abs(value) * 10**9 < size:
+                    numbers.pop()
+        status, left = _at_points(rounding, line, [point], frame, [2, *numbers], line[-1].ranks())
+        assert status == Status.DONE
+        # integers, and weights of far apart sizes: ranks that are smaller than they could be
+        assert {v.kind for v in left} <= ({"rank"} if number in (2, 4) else set())
+        turned = [v ^ 1 for v in numbers]
+        _, left = _at_points(rounding, line, [point], frame, turned, line[-1].ranks())
+        assert [v.number for v in left if v.kind == "inside"] == turned
 
 
 def _scaled(dice: np.random.Generator) -> Network:
@@ -108,6 +141,25 @@ def _nonnegative_on_the_cube(goal: list[int], rows: list[list[int]]) -> bool:
     return True
 
 
+def _is_proved(
+    rounding: Rounding,
+    region: Region,
+    goal: int,
+    rows: Sequence[int],
+    step: tuple[int, int] = (log.NEGATIVE, log.POSITIVE),
+) -> bool:
+    """Whether a step that names these rows, and no other, is proved with bounds."""
+    place = (goal >> 1) - len(rounding.problem.walls)
+    unit = place - region.layers.starts[region.layer]
+    segment = bytes([step[1 - goal % 2], unit, 0, *range(len(rows)), log.END])
+    rounding.begin(segment, 0, 1, (region, 1 << unit, 0, 0, list(rows)), ())
+    none = np.zeros((0, 1))
+    frame = Frame((), ())
+    status = rounding.steps(Listed(none, none, none, np.zeros((0, 0)), none[:, 0], [], frame))
+    assert status == Status.DONE
+    return not list(rounding.left)
+
+
 @settings(max_examples=150)
 @given(st.integers(0, 10**9), st.booleans())
 def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
@@ -122,12 +174,7 @@ def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
     walls = (*axes, tuple([1] * n + [int(fmpq(2) ** int(dice.integers(0, 1200)))]))
     problem = Problem(layers, walls, len(walls), d, bounded, central=False)
     rounding = Rounding(problem)
-    line = [Region(layers, None, 0, 0)]
-    for layer in layers.layers:
-        line.append(Region(layers, line[-1], int(dice.integers(1 << layer.units)), 0))
-    rounding.take(line)
-    for region in line:
-        assert region.rank == Region(layers, region.below, region.positive, 0).rank
+    line = _line(layers, dice)
     points = [
         [fmpq(int(v)) * fmpq(2) ** int(e) for v, e in zip(*pair, strict=True)]
         for pair in zip(
@@ -135,79 +182,77 @@ def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
         )
     ]
     frame = Frame((fmpq(0),) * n, (fmpq(2) ** int(dice.choice([0, -400, -880, -1050, -1090])),) * n)
-    listed = Listed([], [], [], *_rounded(points, frame), points, frame)
-    for wall in range(len(walls)):  # those of one coordinate, and one of all
-        each = np.arange(len(points))
-        inside = rounding.inside(
-            each * 0, np.full(len(points), 2 * wall), listed.rounded, listed.errors, each
-        )
-        for i, yes in enumerate(inside.tolist()):
-            value = sum(a * v for a, v in zip(walls[wall], listed.exact(i), strict=True))
-            assert not yes or value > 0
+    # the walls, those of one coordinate and one of all, and units of all layers
+    numbers = [2 * wall for wall in range(len(walls))]
+    for region in line[:-1]:
+        numbers += [
+            problem.number(region.layer, unit, positive=bool(dice.integers(2)))
+            for unit in range(region.here.units)
+        ]
+    ranks = line[-1].ranks()
+    _, left = _at_points(rounding, line, points, frame, numbers, ranks)
+    open_ = {(v.listed, v.number) for v in left if v.kind == "inside"}
+    none = np.zeros((len(points), 1))
+    exact = Listed(none, none, none, *_rounded(points, frame), points, frame)
+    for i in range(len(points)):
+        for number in numbers:
+            row = problem.row(line[-1], number)
+            value = sum(a * v for a, v in zip(row, exact.exact(i), strict=True))
+            assert (i, number) in open_ or value > 0
+    # other ranks are never proved
+    for k in range(layers.depth):
+        for more in (-1, 1):
+            other = (*ranks[:k], ranks[k] + more, *ranks[k + 1 :])
+            status, left = _at_points(rounding, line, points[:1], frame, [], other)
+            assert status == Status.STOPPED or any(
+                v.kind == "rank" and v.number != v.region.rank for v in left
+            )
+    # goals by d rows: walls, and units of this layer
     for region in line[:-1]:
         for unit in range(region.here.units):
-            number = problem.number(region.layer, unit, positive=bool(dice.integers(2)))
-            row = problem.row(region, number)
-            at = np.full(len(points), region.index)
-            each = np.arange(len(points))
-            inside = rounding.inside(
-                at, np.full(len(points), number), listed.rounded, listed.errors, each
-            )
-            for i, yes in enumerate(inside.tolist()):
-                value = sum(a * v for a, v in zip(row, listed.exact(i), strict=True))
-                assert not yes or value > 0
-            # the goal by d rows: walls, and units of this layer
-            rows = dice.integers(0, len(walls), size=d) * 2
+            goal = problem.number(region.layer, unit, positive=bool(dice.integers(2)))
+            rows = [2 * int(w) for w in dice.integers(0, len(walls), size=d)]
             if dice.integers(2):
-                rows[:1] = problem.number(
+                rows[0] = problem.number(
                     region.layer, int(dice.integers(region.here.units)), positive=True
                 )
-            sure = rounding.prove(at[:1], np.array([number]), rows[:, None])
-            if sure[0]:
-                exact = [problem.row(region, int(r)) for r in rows]
+            if _is_proved(rounding, region, goal, rows):
+                row, held = problem.row(region, goal), [problem.row(region, r) for r in rows]
                 assert any(row)
                 if bounded:
-                    assert _nonnegative_on_the_cube(row, exact)
+                    assert _nonnegative_on_the_cube(row, held)
                 else:
-                    assert proved(row, exact, bounded=False) or fmpz_mat(exact).rank() < d
+                    assert proved(row, held, bounded=False) or fmpz_mat(held).rank() < d
 
 
-@given(st.integers(0, 10**9), st.integers(1, 4), st.booleans(), st.booleans())
+@given(st.integers(0, 10**9), st.integers(1, 4), st.booleans(), st.booleans(), st.booleans())
 def test_cones_and_identities_prove_only_what_is_true(
-    seed: int, d: int, bounded: bool, whole: bool
+    seed: int, d: int, bounded: bool, central: bool, whole: bool
 ) -> None:
-    """Whatever is accepted is confirmed by rationals."""
+    """Whatever is accepted is confirmed by rationals; integers touch, other rows are near to it."""
     dice = np.random.default_rng(seed)
-    m = 30
-    A = dice.integers(-6, 7, size=(d + 1, d, m)) * 1.0
-    g = dice.integers(-6, 7, size=(d + 1, m)) * 1.0
-    side, sign = dice.choice([-1.0, 1.0], m), dice.choice([-1.0, 1.0], (d, m))
-    goal = Rounded(g, np.zeros(m), np.abs(g).sum(axis=0))
-    rows = Rounded(A, np.zeros((d, m)), np.abs(A).sum(axis=0))
-    inverse, determinant = inverses(A[:d])
-    with np.errstate(all="ignore"):
-        multipliers = (inverse * g[:d]).sum(axis=1)
-        scale = np.rint(np.abs(determinant)) if whole else np.ones(m)
-        multipliers = np.rint(multipliers * scale) if whole else multipliers
-        proved = by_identity(
-            goal, side, rows, sign, multipliers, scale, bounded=bounded, whole=whole
+    A = dice.integers(-6, 7, size=(2 * d + 2, d)) * 1.0
+    b = dice.integers(-6, 7, size=2 * d + 2) * 1.0 * (not central)
+    if not whole:
+        A, b = (
+            A + dice.normal(size=A.shape) * 1e-13,
+            b + dice.normal(size=len(b)) * 1e-13 * (b != 0),
         )
-        some = Rounded(g[:d], *goal[1:])
-        forms = Rounded(A[:d], *rows[1:])
-        cone = by_cone(some, side, forms, sign, inverse)
-    for s in range(m):
-        wanted = [int(side[s] * v) for v in g[:, s]]
-        signs = (sign * side)[:, s]
-        signed = [[int(signs[j] * v) for v in A[:, j, s]] for j in range(d)]
-        matrix = fmpz_mat([row[:-1] for row in signed])
-        if cone[s]:
-            assert matrix.det() != 0
-            solved = matrix.transpose().solve(fmpz_mat([[v] for v in wanted[:-1]]))
-            assert all(v >= 0 for v in solved.entries())
-        if proved[s]:
-            found, by = eliminated(wanted, signed, bounded=bounded)
-            assert matrix.det() == 0 or proves(wanted, signed, found, by, bounded=bounded)
+    net = Network((relu_layer(A, b),))
+    layers = Layers(net, 1, fmpq_mat(d, 1), identity(d))
+    dim = d if bounded or central else d + 1
+    problem = Problem(layers, (), 0, dim, bounded, central)
+    rounding, region = Rounding(problem), Region(layers, None, 0, 0)
+    for _ in range(20):
+        units = dice.choice(2 * d + 2, size=dim + 1, replace=False).tolist()
+        goal, *rows = (problem.number(0, unit, positive=bool(dice.integers(2))) for unit in units)
+        if _is_proved(rounding, region, goal, rows):
+            wanted, held = problem.row(region, goal), [problem.row(region, r) for r in rows]
             assert any(wanted)
+            if bounded:
+                assert _nonnegative_on_the_cube(wanted, held)
+            elif fmpz_mat([row[:dim] for row in held]).rank() == dim:
+                assert proved(wanted, held, bounded=False)
 
 
 def test_multipliers_that_prove_nothing() -> None:
@@ -221,34 +266,53 @@ def test_multipliers_that_prove_nothing() -> None:
     assert is_nonnegative((0, 0, 0), bounded=False)
 
 
+def test_sums_of_rows_are_found() -> None:
+    """Cones, integers that touch, and bounding boxes: what is plainly so is proved with bounds."""
+    rows = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.3, 0.7], [1.0, -1.0]]
+    for bounded, central, bias in ((True, True, 0.0), (False, True, 0.0), (True, False, 0.25)):
+        layers = Layers(Network((relu_layer(rows, [bias] * 5),)), 1, fmpq_mat(2, 1), identity(2))
+        problem = Problem(layers, (), 0, 2, bounded, central)
+        rounding, region = Rounding(problem), Region(layers, None, 0, 0)
+        up = [problem.number(0, unit, positive=True) for unit in range(5)]
+        held = [up[0], up[1]]
+        assert _is_proved(rounding, region, up[3], held) == (bias == 0)  # 0.25 < (0.3 + 0.7) 0.25
+        assert _is_proved(rounding, region, up[2], held) == (bias == 0)
+        assert not _is_proved(rounding, region, up[4], held)
+        assert not _is_proved(rounding, region, up[3] + 1, held)
+        box = (log.CUBE_NEGATIVE, log.CUBE_POSITIVE)
+        assert not _is_proved(rounding, region, up[0], [], box)
+    layers = Layers(Network((relu_layer(rows, [3] * 5),)), 1, fmpq_mat(2, 1), identity(2))
+    rounding = Rounding(Problem(layers, (), 0, 2, bounded=True, central=False))
+    assert _is_proved(rounding, Region(layers, None, 0, 0), 0, [], box)
+    assert not _is_proved(rounding, Region(layers, None, 0, 0), 1, [], box)
+
+
 def test_what_is_too_large_proves_nothing() -> None:
-    one, none = np.ones(1), np.zeros(1)
-    for size in (1e200, float("inf"), float("nan")):
-        goal = Rounded(np.array([[1.0], [2.0]]) * size, none, one * 3 * size)
-        rows = Rounded(np.array([[[-1.0]], [[-1.0]]]) * size, none[None], one[None] * 2 * size)
-        some, forms = Rounded(goal.values[:1], *goal[1:]), Rounded(rows.values[:1], *rows[1:])
-        factor = np.array([[size]])
-        with np.errstate(all="ignore"):
-            assert not by_cone(some, one, forms, one[None], -factor[None])[0]
-            for scale in (one, none, one * size, -one):
-                for whole in (False, True):
-                    proved = by_identity(
-                        goal, one, rows, one[None], factor, scale, bounded=True, whole=whole
-                    )
-                    assert not proved[0]
+    """Numbers too far apart for float64, in a layer and in those above it, are left to integers."""
+    first = relu_layer([[1.0], [2.0]], [3.0, 5.0])
+    for size in (fmpq(2) ** 1010, fmpq(2) ** -1100):
+        weight = RationalArray.from_rationals([size, fmpq(1)], (2, 1))
+        one = RationalArray.from_rationals([fmpq(1), fmpq(1)], (2,))
+        large = Layer(weight, one, RationalArray.from_rationals([fmpq(0)] * 2, (2,)), one)
+        for net, k in ((Network((large, first_of(2))), 1), (Network((first, large_of(size))), 1)):
+            layers = Layers(net, 2, fmpq_mat(1, 1), identity(1))
+            problem = Problem(layers, (), 0, 1, bounded=True, central=False)
+            rounding, region = Rounding(problem), Region(layers, None, 0, 0)
+            above = Region(layers, region, 3, 0)
+            goal = problem.number(k, 0, positive=True)
+            step = (log.CUBE_NEGATIVE, log.CUBE_POSITIVE)
+            proved_here = _is_proved(rounding, above, goal, [], step)
+            assert not proved_here or is_nonnegative(problem.row(above, goal), bounded=True)
+            assert not _is_proved(rounding, above, goal + 1, [], step)
 
 
-@given(st.integers(0, 10**9), st.integers(1, 9), st.integers(0, 4))
-def test_ranks_are_lower_bounds(seed: int, n: int, k: int) -> None:
-    dice = np.random.default_rng(seed)
-    r = int(dice.integers(0, min(n, k) + 1))
-    m = 7
-    matrices = dice.integers(-9, 10, size=(m, k, r)) @ dice.integers(-9, 10, size=(m, r, n))
-    exact = np.array([fmpz_mat(a.tolist()).rank() if k else 0 for a in matrices])
-    rows = matrices.transpose(1, 0, 2) * 1.0
-    errors = np.abs(matrices).max(axis=1, initial=0) * ((n + 6) * 2.0**-52)
-    for more in range(-1, min(n, k) + 1):
-        bound = np.clip(exact + more, 0, min(n, k))
-        found = ranks_at_least(bound, rows, errors)
-        assert not found[bound > exact].any()
-        assert found[bound <= exact].all()
+def first_of(inputs: int) -> Layer:
+    """A layer of two units."""
+    return relu_layer([[1.0] * inputs, [0.5] * inputs], [3.0, 5.0])
+
+
+def large_of(size: fmpq) -> Layer:
+    """A layer of two units with a weight of any size."""
+    one = RationalArray.from_rationals([fmpq(1), fmpq(1)], (2,))
+    weight = RationalArray.from_rationals([size, fmpq(0), fmpq(1), size], (2, 2))
+    return Layer(weight, one, RationalArray.from_rationals([fmpq(0)] * 2, (2,)), one)

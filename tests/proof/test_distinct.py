@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from typing import Any
 
+import numpy as np
 import pytest
 
 from polyrank.proof.distinct import Distinct
@@ -28,27 +27,27 @@ def test_the_first_row_that_repeats(
             expected = r
         seen.add(word)
     with Distinct() as words:
-        for word in rows:
-            words.add(word)
+        for first in range(0, len(rows), 70):
+            words.add(np.array([list(w.ljust(9)) for w in rows[first : first + 70]], np.uint8))
         assert words.repeated(lambda a, b: rows[a] == rows[b]) == expected
 
 
 def test_equal_digests_are_no_equal_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Constant:
-        def __init__(self, word: bytes, **_: Any) -> None:
-            self.word = word
-
-        def digest(self) -> bytes:
-            return bytes(16)
-
-    monkeypatch.setattr(hashlib, "blake2b", Constant)
-    rows = [b"a", b"b", b"c", b"b"]
+    rows = np.array([[1], [2], [3], [2]], np.uint8)
     with Distinct() as words:
-        for word in rows[:3]:
-            words.add(word)
+        monkeypatch.setattr(words, "_digests", lambda some: np.zeros((len(some), 2), np.uint64))
+        words.add(rows[:3])
         assert words.repeated(lambda a, b: rows[a] == rows[b]) is None
-        words.add(rows[3])
+        words.add(rows[3:])
         assert words.repeated(lambda a, b: rows[a] == rows[b]) == 3
+
+
+def test_one_changed_bit_is_another_digest() -> None:
+    for width in (1, 3, 4, 33):
+        rows = np.packbits(np.eye(8 * width, dtype=np.uint8), axis=1)
+        with Distinct() as words:
+            words.add(np.concatenate([np.zeros((1, width), np.uint8), rows]))
+            assert words.repeated(lambda a, b: True) is None
 
 
 def test_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

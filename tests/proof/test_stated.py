@@ -346,6 +346,14 @@ def test_the_sizes_of_what_has_to_be_trusted() -> None:
             if isinstance(first, list) and first and ast.unparse(first[0])[:1] in "\"'":
                 lines -= set(range(first[0].lineno, first[0].end_lineno + 1))
         assert len(lines) == int(size), name
+    compiled = [
+        line.strip()
+        for file in (ROOT / "polyrank" / "proof" / "src").glob("r*.[ch]pp")
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    size = re.search(r"``polyrank/proof/src`` +([0-9]+)", str(module.__doc__))
+    assert size is not None
+    assert sum(bool(v) and not v.startswith("//") for v in compiled) == int(size[1])
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -1,0 +1,372 @@
+// The layers of a network on the regions of the layers below, in rounded rows.
+#pragma once
+
+#include <cstring>
+#include <memory>
+
+#include "rounded.hpp"
+
+namespace polyrank_check {
+
+using Words = std::vector<std::uint64_t>;
+
+inline bool has(const Words &set, std::int64_t i) { return set[i >> 6] >> (i & 63) & 1; }
+inline void add(Words &set, std::int64_t i) { set[i >> 6] |= std::uint64_t{1} << (i & 63); }
+inline void drop(Words &set, std::int64_t i) { set[i >> 6] &= ~(std::uint64_t{1} << (i & 63)); }
+
+extern "C" {
+
+// One layer; made from exact numbers by polyrank/proof/filter.py, as all pointers here are.
+struct CheckLayer {
+  std::int64_t units, inputs;
+  const double *weights;         // (inputs + 1, units): [W | b] 2^-shift, rows sum up to at most 1
+  const double *slopes;          // (2, units): where a unit is negative, and positive, 2^-shift
+  const std::uint8_t *live;      // (2, units): which slopes are not 0; a float cannot say it
+  const std::uint8_t *plane;     // which units have a hyperplane
+  const std::int64_t *leaders;   // of units that are a multiple of an earlier one; else -1
+  const std::uint8_t *same;      // whether the factor is positive
+  double one;                    // stands for 1 in what the layer below hands on
+  double unit;                   // 2^t: rows times it are integers, where they have no error
+  double handed;                 // 2^t for what the layer below hands on; 0: it is never whole
+  double norm;                   // the greatest sum of absolute values of a row, as integers
+  std::int64_t fits;             // whether rows of the layer can be rounded
+};
+
+struct CheckProblem {
+  std::int64_t k, depth, walls, artificial, dim, bounded, central;
+  const double *wall_values;  // (walls, k + 1)
+  const double *wall_errors, *wall_sizes, *wall_units;
+  const std::int64_t *wall_axes;  // the one coordinate that a wall reads, or -1
+  const CheckLayer *layers;
+};
+
+}  // extern "C"
+
+// A region of the layers below `layer`, with the rows of that layer on it.
+struct Region {
+  Region *below = nullptr;
+  std::int64_t layer = 0, uses = 0, rank = -1;
+  Words positive, zero;  // decisions of the units of the layer below
+  bool vanishing = false;
+  std::vector<std::uint8_t> code, zeros;  // bits so far
+  std::vector<double> values;             // (k + 1, units)
+  std::vector<double> parts;              // (2, units): errors of coefficients, and of constants
+  std::vector<double> errors, sizes, units;
+  std::vector<double> doubts;             // errors, and what a sum of products rounds off
+  bool tried = false;                     // the rank was looked for, with that of the region below
+};
+
+class Regions {
+public:
+  explicit Regions(const CheckProblem &given)
+      : problem(given), prover(given.k, given.bounded != 0) {
+    const std::int64_t depth = problem.depth;
+    starts.assign(depth + 1, 0);
+    bits.assign(depth + 1, 0);
+    for (std::int64_t layer = 0; layer < depth; layer++) {
+      const CheckLayer &here = problem.layers[layer];
+      starts[layer + 1] = starts[layer] + here.units;
+      std::int64_t own = 0;
+      Words plane(words(layer), 0), open;
+      places.emplace_back();
+      for (std::int64_t i = 0; i < here.units; i++)
+        if (here.plane[i]) {
+          own++;
+          add(plane, i);
+          places.back().push_back(i);
+        }
+      open = plane;
+      for (std::int64_t i = 0; i < here.units; i++)
+        if (here.leaders[i] >= 0) drop(open, i);
+      bits[layer + 1] = bits[layer] + own;
+      planes.push_back(plane);
+      tied.push_back(open != plane);
+      opens.push_back(open);
+    }
+    bytes = std::max<std::int64_t>(1, (bits[depth] + 7) / 8);
+    free_.resize(depth + 1);
+  }
+
+  const CheckProblem &problem;
+  Prover prover;
+  std::vector<std::int64_t> starts, bits;
+  std::vector<std::vector<std::int64_t>> places;  // units with a hyperplane
+  std::vector<Words> planes, opens;               // these; and those that have to be decided
+  std::vector<bool> tied;                         // whether these differ
+  std::int64_t bytes;                             // of a codeword
+
+  std::int64_t words(std::int64_t layer) const { return (problem.layers[layer].units + 63) / 64; }
+
+  // Units that are tied are decided like their leaders or opposite to them.
+  void resolve(std::int64_t layer, Words &positive, Words &zero) const {
+    const CheckLayer &here = problem.layers[layer];
+    for (std::size_t w = 0; w < positive.size(); w++) {
+      positive[w] &= opens[layer][w];
+      zero[w] &= opens[layer][w];
+    }
+    if (!tied[layer]) return;
+    for (std::int64_t i = 0; i < here.units; i++) {
+      const std::int64_t leader = here.leaders[i];
+      if (leader < 0) continue;
+      if (has(zero, leader))
+        add(zero, i);
+      else if (has(positive, leader) == (here.same[i] != 0))
+        add(positive, i);
+    }
+  }
+
+  // The domain; and the part of a region of a layer with these decisions of its units.
+  Region *whole() {
+    Region *region = fresh(0);
+    region->below = nullptr;
+    region->rank = problem.k;
+    region->vanishing = false;
+    region->code.assign(bytes, 0);
+    region->zeros.assign(bytes, 0);
+    if (problem.depth) start(*region);
+    return region;
+  }
+
+  Region *part(Region *below, const Words &positive, const Words &zero) {
+    const std::int64_t layer = below->layer + 1;
+    Region *region = fresh(layer);
+    region->below = below;
+    below->uses++;
+    region->rank = -1;
+    region->tried = false;
+    region->positive = positive;
+    region->zero = zero;
+    region->vanishing = std::any_of(zero.begin(), zero.end(), [](std::uint64_t w) { return w; });
+    region->code = below->code;
+    region->zeros = below->zeros;
+    pack(region->code, layer - 1, positive);
+    if (region->vanishing) pack(region->zeros, layer - 1, zero);
+    hand_on(*region);
+    if (below->rank >= 0) find_rank(*region);
+    if (layer < problem.depth) enter(*region);
+    return region;
+  }
+
+  void keep(Region *region) { region->uses++; }
+
+  void leave(Region *region) {
+    while (region && --region->uses == 0) {
+      Region *below = region->below;
+      free_[region->layer].push_back(region);
+      region = below;
+    }
+  }
+
+  // Row `place` among the walls and then all units, on a region.
+  Row row(const Region *region, std::int64_t place) const {
+    const CheckProblem &p = problem;
+    if (place < p.walls)
+      return {p.wall_values + place * (p.k + 1), 1, p.wall_errors[place], p.wall_sizes[place],
+              p.wall_units[place]};
+    place -= p.walls;
+    while (place < starts[region->layer]) region = region->below;
+    const std::int64_t i = place - starts[region->layer];
+    return {region->values.data() + i, p.layers[region->layer].units, region->errors[i],
+            region->sizes[i], region->units[i]};
+  }
+
+  // Whether side * row is proved positive at a point (u, 1), whose entries may be wrong by `error`.
+  bool inside(const Row &row, double side, const double *point, double most, double error,
+              std::int64_t axis = -1) const {
+    const std::int64_t k = problem.k;
+    double value = 0.0;
+    if (axis >= 0) {
+      value = row[axis] * point[axis] + row[k] * point[k];
+    } else {
+      for (std::int64_t l = 0; l <= k; l++) value += row[l] * point[l];
+    }
+    const double own = row.error + row.size * (static_cast<double>(k + 5) * kRounding);
+    const double doubt = own * most + ((own + row.size) * error + kLost);
+    return side * value > doubt * kMore && std::isfinite(value);
+  }
+
+  // Looks for the rank of the layers below a region, once that of the region below is known.
+  void look_for_rank(Region &region) {
+    if (region.rank >= 0 || region.tried) return;
+    hand_on(region);
+    find_rank(region);
+  }
+
+private:
+  std::vector<std::unique_ptr<Region>> all_;
+  std::vector<std::vector<Region *>> free_;
+  std::vector<double> factor_, handed_, handed_errors_, sums_, weights_;
+
+  Region *fresh(std::int64_t layer) {
+    Region *region;
+    if (free_[layer].empty()) {
+      all_.push_back(std::make_unique<Region>());
+      region = all_.back().get();
+      region->layer = layer;
+      if (layer < problem.depth) {
+        const std::int64_t n = problem.layers[layer].units;
+        region->values.resize((problem.k + 1) * n);
+        region->parts.resize(2 * n);
+        region->errors.resize(n);
+        region->sizes.resize(n);
+        region->units.resize(n);
+        region->doubts.resize(n);
+      }
+    } else {
+      region = free_[layer].back();
+      free_[layer].pop_back();
+    }
+    region->uses = 0;
+    return region;
+  }
+
+  void pack(std::vector<std::uint8_t> &into, std::int64_t layer, const Words &set) const {
+    std::int64_t at = bits[layer];
+    if (bits[layer + 1] - at != problem.layers[layer].units) {
+      for (const std::int64_t unit : places[layer]) {
+        if (has(set, unit)) into[at >> 3] |= static_cast<std::uint8_t>(1u << (at & 7));
+        at++;
+      }
+      return;
+    }
+    for (std::uint64_t word : set) {  // every unit has a bit
+      for (std::int64_t b = at; word; b += 8, word >>= 8) {
+        const unsigned shifted = static_cast<unsigned>(word & 255) << (b & 7);
+        into[b >> 3] |= static_cast<std::uint8_t>(shifted);
+        if (shifted >> 8) into[(b >> 3) + 1] |= static_cast<std::uint8_t>(shifted >> 8);
+      }
+      at += 64;
+    }
+  }
+
+  // The rows of the first layer.
+  void start(Region &region) const {
+    const CheckLayer &here = problem.layers[0];
+    std::memcpy(region.values.data(), here.weights,
+                sizeof(double) * (problem.k + 1) * here.units);
+    const double error = here.norm >= kWhole ? kRounding : 0.0;
+    std::fill(region.parts.begin(), region.parts.end(), error);
+    measure(region);
+  }
+
+  // Sizes and errors on the cube, where the absolute values of all coefficients add up.
+  void measure(Region &region) const {
+    const CheckLayer &here = problem.layers[region.layer];
+    const std::int64_t n = here.units, k = problem.k;
+    const double round = static_cast<double>(k + 5) * kRounding;
+    if (!here.fits) std::fill(region.parts.begin(), region.parts.end(), HUGE_VAL);
+    std::fill(region.sizes.begin(), region.sizes.end(), 0.0);
+    for (std::int64_t l = 0; l <= k; l++) {
+      const double *values = &region.values[l * n];
+      for (std::int64_t i = 0; i < n; i++) region.sizes[i] += std::fabs(values[i]);
+    }
+    for (std::int64_t i = 0; i < n; i++) {
+      region.errors[i] =
+          (region.parts[i] * static_cast<double>(k) + region.parts[n + i]) * kMore;
+      region.units[i] = region.errors[i] == 0.0 ? here.unit : 0.0;
+      region.doubts[i] = region.errors[i] + region.sizes[i] * round;
+    }
+  }
+
+  // Rows (k + 1, c) times the slopes, and the errors (2, c) of coefficients and constants: slopes,
+  // products and then the weights and a sum of c + 1 of them are rounded.
+  void hand_on(const Region &region) {
+    const Region &below = *region.below;
+    const CheckLayer &under = problem.layers[region.layer - 1];
+    const std::int64_t c = under.units, k = problem.k;
+    factor_.resize(c);
+    for (std::int64_t j = 0; j < c; j++)
+      factor_[j] = under.slopes[(has(region.positive, j) ? c : 0) + j];
+    if (region.vanishing)
+      for (std::int64_t j = 0; j < c; j++)
+        if (has(region.zero, j)) factor_[j] = 0.0;
+    handed_.resize((k + 1) * c);
+    handed_errors_.assign(c, 0.0);
+    sums_.resize(c);
+    for (std::int64_t l = 0; l <= k; l++)
+      for (std::int64_t j = 0; j < c; j++)
+        handed_[l * c + j] = below.values[l * c + j] * factor_[j];
+    const double n = static_cast<double>(c + 6) * kRounding;
+    for (std::int64_t l = 0; l < k; l++)
+      for (std::int64_t j = 0; j < c; j++)
+        handed_errors_[j] = std::max(handed_errors_[j], std::fabs(handed_[l * c + j]));
+    for (std::int64_t j = 0; j < c; j++) {
+      const double more = std::fabs(factor_[j]) * kMore;
+      handed_errors_[j] = below.parts[j] * more + handed_errors_[j] * n + kTiny;
+      sums_[j] = below.parts[c + j] * more + std::fabs(handed_[k * c + j]) * n + kTiny;
+    }
+  }
+
+  // The rank of the layers below a region, if it is proved: it is at most that of the region below, and
+  // at most the number of rows that are not zero by their slope or their decision.
+  void find_rank(Region &region) {
+    const CheckLayer &under = problem.layers[region.layer - 1];
+    region.tried = true;
+    if (!under.fits) return;
+    std::int64_t live = 0;
+    for (std::int64_t j = 0; j < under.units; j++)
+      live += under.live[(has(region.positive, j) ? under.units : 0) + j];
+    if (region.vanishing)
+      for (std::int64_t j = 0; j < under.units; j++)
+        live -= has(region.zero, j) &&
+                under.live[(has(region.positive, j) ? under.units : 0) + j];
+    const std::int64_t rank = std::min(region.below->rank, live);
+    if (prover.has_rank(rank, handed_.data(), under.units, handed_errors_.data()))
+      region.rank = rank;
+  }
+
+  // The rows of a region's layer, from what the layer below hands on.
+  void enter(Region &region) {
+    const CheckLayer &here = problem.layers[region.layer];
+    const Region &below = *region.below;
+    const std::int64_t c = here.inputs, n = here.units, k = problem.k;
+    std::fill(region.values.begin(), region.values.end(), 0.0);
+    std::fill(region.parts.begin(), region.parts.end(), 0.0);
+    double most = here.one;
+    for (const double value : handed_) most = std::max(most, std::fabs(value));
+    bool whole = here.handed > 0.0;
+    for (std::int64_t j = 0; j < 2 * c; j++) whole = whole && below.parts[j] == 0.0;
+    double *first = region.parts.data(), *second = first + n;
+    if (n < 8) {  // unit by unit
+      weights_.resize(c);
+      for (std::int64_t i = 0; i < n; i++) {
+        for (std::int64_t j = 0; j < c; j++) weights_[j] = here.weights[j * n + i];
+        for (std::int64_t l = 0; l <= k; l++)
+          region.values[l * n + i] = dot(&handed_[l * c], weights_.data(), c);
+        for (double &weight : weights_) weight = std::fabs(weight);
+        first[i] = dot(handed_errors_.data(), weights_.data(), c);
+        second[i] = dot(sums_.data(), weights_.data(), c);
+      }
+    } else {  // input by input
+      for (std::int64_t j = 0; j < c; j++) {
+        const double *weights = here.weights + j * n;
+        for (std::int64_t l = 0; l <= k; l++) {
+          const double factor = handed_[l * c + j];
+          if (factor == 0.0) continue;  // adds zeros of either sign
+          double *values = &region.values[l * n];
+          for (std::int64_t i = 0; i < n; i++) values[i] += factor * weights[i];
+        }
+        const double e = handed_errors_[j], f = sums_[j];
+        for (std::int64_t i = 0; i < n; i++) {
+          const double size = std::fabs(weights[i]);
+          first[i] += e * size;
+          second[i] += f * size;
+        }
+      }
+    }
+    const double *biases = here.weights + c * n;
+    double *constants = &region.values[k * n];
+    const double lost = here.one * (static_cast<double>(c + 6) * kRounding) + kTiny;
+    for (std::int64_t i = 0; i < n; i++) {
+      constants[i] += biases[i] * here.one;
+      first[i] = first[i] * kMore + kTiny;
+      second[i] = second[i] * kMore + lost;
+    }
+    // all is whole if the integers that these numbers stand for are small
+    if (whole && most * here.handed * here.norm < kWhole)
+      std::fill(region.parts.begin(), region.parts.end(), 0.0);
+    measure(region);
+  }
+};
+
+}  // namespace polyrank_check

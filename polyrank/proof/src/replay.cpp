@@ -1,0 +1,595 @@
+// Replays segments of a proof log (polyrank/proof/format.py) and rows of a table on rounded rows.
+//
+// Every step is applied to its cell and its claim proved with bounds of rounding errors. A claim that
+// these do not prove is handed back, with its cell's region, to be decided on exact integers. Where
+// a step cannot be applied at all, or a row of the table states other bits or ranks, this stops and
+// says at which byte; polyrank/proof/replay.py then goes on from there, exactly, or says what is wrong.
+#include <exception>
+
+#include "regions.hpp"
+
+namespace polyrank_check {
+
+enum Step : int {
+  kEnd, kZero, kSplit, kNext, kLeaf, kDefer, kCubeNegative, kCubePositive, kNegative, kPositive,
+  kNegativeBy, kPositiveBy, kNegativeBox, kPositiveBox
+};
+
+// kContinue: rows of the table are needed, or what is handed back is to be taken.
+enum Status : std::int64_t { kDone, kContinue, kStopped, kNoMemory };
+
+constexpr std::size_t kFull = std::size_t{1} << 20;  // integers that are handed back at once
+
+// What is handed back: kind, byte of the step or number of the row, and what the kind needs.
+enum Left : std::int64_t {
+  // goal, whether rows were named, count, their numbers, count, coordinates, region: they prove that
+  // the goal is >= 0
+  kSign,
+  kNothing,  // unit, region: its row is identically zero
+  kInside,   // number, row of the table, region: the row is positive at the witness
+  kRank      // rank, row of the table, region: it is the rank of the layers below
+};
+
+extern "C" {
+
+// Rows of the table, one for every leaf: bits, ranks, points (u, 1) and how wrong their entries may be.
+struct CheckTable {
+  std::int64_t count;
+  const std::uint8_t *code, *zero;  // (count, bytes)
+  const std::int16_t *ranks;        // (count, depth)
+  const double *points;             // (count, k + 1)
+  const double *errors;             // (count,)
+};
+
+struct CheckState {
+  std::int64_t byte, leaves, steps, tests;
+  const std::int64_t *left, *deferred;
+  std::int64_t left_size, deferred_size;
+};
+
+}  // extern "C"
+
+struct Cell {
+  Region *region;
+  Words open, positive, zero;
+  std::vector<std::int64_t> rows;  // numbers of the rows that are >= 0: twice a place, + 1 for its negative
+};
+
+class Replay {
+public:
+  explicit Replay(const CheckProblem &problem) : problem_(problem), regions_(problem_) {
+    whole_ = regions_.whole();
+    regions_.keep(whole_);
+    all_.resize(problem.k);
+    for (std::int64_t l = 0; l < problem.k; l++) all_[l] = l;
+    forms_.resize(problem.dim);
+    for (std::int64_t l = 0; l < problem.dim; l++) forms_[l] = l;
+  }
+
+  void begin(const std::uint8_t *segment, std::int64_t size, std::int64_t byte, std::int64_t width,
+             const std::int64_t *cell, const std::int64_t *assumed, std::int64_t count,
+             bool paired) {
+    segment_ = segment;
+    paired_ = paired;
+    size_ = size;
+    p_ = byte;
+    width_ = width;
+    leaves_ = steps_ = tests_ = 0;
+    for (Cell &open : stack_) regions_.leave(open.region);
+    stack_.clear();
+    deferred_.clear();
+    left_.clear();
+    assumed_.assign(assumed, assumed + count);
+    stack_.push_back(read(cell));
+  }
+
+  // Steps, until a leaf has no row any more, or a step cannot be applied, or all are done.
+  Status steps(const CheckTable &table) {
+    left_.clear();
+    deferred_.clear();
+    std::int64_t used = 0;
+    while (p_ < size_) {
+      if (left_.size() + deferred_.size() > kFull) return kContinue;
+      const int step = segment_[p_];
+      if (step == kEnd) {
+        if (p_ + 1 != size_) return kStopped;
+        for (const Cell &cell : stack_) write(cell);
+        return kDone;
+      }
+      if (stack_.empty()) return kStopped;
+      Cell &cell = stack_.back();
+      if (step >= kCubeNegative && step <= kPositiveBox) {
+        if (!sign(cell, step)) return kStopped;
+        continue;
+      }
+      if (step == kZero || step == kSplit) {
+        const std::int64_t unit = decided(cell);
+        if (unit < 0) return kStopped;
+        const std::int64_t layer = cell.region->layer;
+        const std::int64_t number = 2 * (problem_.walls + regions_.starts[layer] + unit);
+        drop(cell.open, unit);
+        if (step == kSplit) {
+          Cell up = cell;
+          regions_.keep(up.region);
+          add(up.positive, unit);
+          up.rows.push_back(number);
+          cell.rows.push_back(number + 1);
+          stack_.push_back(std::move(up));
+        } else {
+          nothing(*cell.region, unit, p_);
+          add(cell.zero, unit);
+        }
+        p_ += 3;
+      } else if (step == kNext) {
+        if (cell.region->layer + 1 >= problem_.depth || !complete(cell)) return kStopped;
+        enter(cell);
+        const Words &plane = regions_.planes[cell.region->layer];
+        cell.open = plane;
+        cell.positive.assign(plane.size(), 0);
+        cell.zero.assign(plane.size(), 0);
+        p_++;
+      } else if (step == kLeaf) {
+        if (cell.region->layer + 1 != problem_.depth || !complete(cell)) return kStopped;
+        const std::int64_t own = paired_ ? 2 : 1;
+        if (used + own > table.count) return kContinue;
+        if (!leaf(cell, table, used)) return kStopped;
+        used += own;
+        leaves_ += own;
+        regions_.leave(cell.region);
+        stack_.pop_back();
+        p_++;
+      } else if (step == kDefer) {
+        write(cell);
+        regions_.leave(cell.region);
+        stack_.pop_back();
+        p_++;
+      } else {
+        return kStopped;
+      }
+      steps_++;
+    }
+    return kStopped;
+  }
+
+  // Rows of the table from number `first` on, each by its own witness; `leaves` counts them.
+  Status rows(std::int64_t first, const CheckTable &table) {
+    left_.clear();
+    leaves_ = 0;
+    for (std::int64_t i = 0; i < table.count; i++, leaves_++) {
+      if (!row(first, table, i)) {
+        forget();
+        return kStopped;
+      }
+    }
+    forget();
+    return kDone;
+  }
+
+  CheckState state() const {
+    return {p_, leaves_, steps_, tests_, left_.data(), deferred_.data(),
+            static_cast<std::int64_t>(left_.size()), static_cast<std::int64_t>(deferred_.size())};
+  }
+
+private:
+  const CheckProblem problem_;
+  Regions regions_;
+  Region *whole_;
+  const std::uint8_t *segment_ = nullptr;
+  bool paired_ = false;
+  std::int64_t size_ = 0, p_ = 0, width_ = 1, leaves_ = 0, steps_ = 0, tests_ = 0;
+  std::vector<Cell> stack_;
+  std::vector<std::int64_t> left_, deferred_, assumed_, all_, forms_, columns_, numbers_;
+  std::vector<Used> used_;
+  std::vector<Region *> line_;  // of the last row that was checked by its witness
+
+  static std::int64_t two(const std::uint8_t *at) { return at[0] | at[1] << 8; }
+
+  // The unit of a step, which is open; -1 if there is none.
+  std::int64_t decided(const Cell &cell) const {
+    if (p_ + 3 > size_) return -1;
+    const std::int64_t unit = two(segment_ + p_ + 1);
+    return unit < problem_.layers[cell.region->layer].units && has(cell.open, unit) ? unit : -1;
+  }
+
+  bool complete(const Cell &cell) const {
+    const Words &open = regions_.opens[cell.region->layer];
+    for (std::size_t w = 0; w < open.size(); w++)
+      if (cell.open[w] & open[w]) return false;
+    return true;
+  }
+
+  // Goes on to the region that a cell is, all of whose units are decided.
+  void enter(Cell &cell) {
+    regions_.resolve(cell.region->layer, cell.positive, cell.zero);
+    Region *region = regions_.part(cell.region, cell.positive, cell.zero);
+    regions_.keep(region);
+    regions_.leave(cell.region);
+    cell.region = region;
+  }
+
+  // ---- claims
+
+  bool sign(Cell &cell, int step) {
+    const std::int64_t unit = decided(cell);
+    if (unit < 0) return false;
+    const bool positive = step & 1;
+    std::int64_t count = 0, width = width_, columns = 0, at = p_ + 3;
+    if (step == kNegative || step == kPositive) count = problem_.dim;
+    if (step >= kNegativeBy) {
+      if (p_ + 5 > size_) return false;
+      count = two(segment_ + at);
+      width = 2;
+      at += 2;
+      if (step >= kNegativeBox) columns = count;
+    }
+    if (columns && !problem_.bounded) return false;
+    const std::int64_t end = at + count * width + columns * 2;
+    if (end > size_) return false;
+    const std::int64_t none = (std::int64_t{1} << 8 * width) - 1;
+    const std::int64_t layer = cell.region->layer;
+    const std::int64_t place = problem_.walls + regions_.starts[layer] + unit;
+    used_.clear();
+    numbers_.clear();
+    columns_.clear();
+    bool all = true, walls = false, units = true;
+    for (std::int64_t q = 0; q < count; q++, at += width) {
+      const std::int64_t index = width == 1 ? segment_[at] : two(segment_ + at);
+      if (index == none) {
+        all = false;
+        continue;
+      }
+      if (index >= static_cast<std::int64_t>(cell.rows.size())) return false;
+      const std::int64_t number = cell.rows[index], own = number >> 1;
+      const bool wall = own < problem_.walls;
+      if (wall && own >= problem_.artificial) {
+        all = false;
+        continue;
+      }
+      walls = walls || wall;
+      numbers_.push_back(number);
+      used_.push_back({regions_.row(cell.region, own), number & 1 ? -1.0 : 1.0});
+      units = units && used_.back().row.unit > 0.0;
+    }
+    for (std::int64_t q = 0; q < columns; q++, at += 2) {
+      columns_.push_back(two(segment_ + at));
+      if (columns_.back() >= problem_.k) return false;
+    }
+    const Row goal = regions_.row(cell.region, place);
+    const double side = positive ? 1.0 : -1.0;
+    if (!proved(goal, side, columns ? columns_ : problem_.bounded ? all_ : forms_, all, walls,
+                units && goal.unit > 0.0, columns > 0)) {
+      left_.push_back(kSign);
+      left_.push_back(p_);
+      left_.push_back(2 * place + !positive);
+      left_.push_back(count > 0);
+      list(numbers_);
+      list(columns_);
+      describe(*cell.region);
+    }
+    drop(cell.open, unit);
+    if (positive) add(cell.positive, unit);
+    steps_++;
+    tests_ += count > 0;
+    p_ = end;
+    return true;
+  }
+
+  // `all`: no row is missing; `walls`: some are of the domain; `units`: all are integers.
+  bool proved(const Row &goal, double side, const std::vector<std::int64_t> &columns, bool all,
+              bool walls, bool units, bool box) {
+    Prover &prover = regions_.prover;
+    if (problem_.bounded && prover.by_identity(goal, side, used_, columns, false)) return true;
+    if (units && prover.by_identity(goal, side, used_, columns, true)) return true;
+    const auto d = static_cast<std::int64_t>(used_.size());
+    if (box || !d || !all || d != problem_.dim) return false;
+    if (problem_.bounded && (walls || !problem_.central)) return false;
+    return prover.by_cone(goal, side, used_);
+  }
+
+  // The row of a unit is identically zero: proved by integers, or left.
+  void nothing(const Region &region, std::int64_t unit, std::int64_t where) {
+    const std::int64_t place = problem_.walls + regions_.starts[region.layer] + unit;
+    const Row row = regions_.row(&region, place);
+    bool zero = row.error == 0.0 && row.unit > 0.0;
+    for (std::int64_t l = 0; l <= problem_.k; l++) zero = zero && row[l] == 0.0;
+    if (zero) return;
+    left_.push_back(kNothing);
+    left_.push_back(where);
+    left_.push_back(unit);
+    describe(region);
+  }
+
+  void inside(const Region &region, std::int64_t number, const double *point, double most,
+              double error, std::int64_t where, std::int64_t row) {
+    const std::int64_t place = number >> 1;
+    const bool wall = place < problem_.walls;
+    if (wall && place >= problem_.artificial) return;
+    const double side = number & 1 ? -1.0 : 1.0;
+    if (regions_.inside(regions_.row(&region, place), side, point, most, error,
+                        wall ? problem_.wall_axes[place] : -1))
+      return;
+    left_.push_back(kInside);
+    left_.push_back(where);
+    left_.push_back(number);
+    left_.push_back(row);
+    describe(region);
+  }
+
+  // The ranks of a region are those of a row of the table; false: of another row they were others.
+  bool ranks(Region *region, const std::int16_t *stated, std::int64_t where, std::int64_t row) {
+    const std::int64_t rank = stated[region->layer - 1];
+    if (rank < 0) return false;
+    if (region->below->layer && !ranks(region->below, stated, where, row)) return false;
+    regions_.look_for_rank(*region);
+    if (region->rank < 0) {
+      region->rank = rank;
+      left_.push_back(kRank);
+      left_.push_back(where);
+      left_.push_back(rank);
+      left_.push_back(row);
+      describe(*region);
+    }
+    return region->rank == rank;
+  }
+
+  // Row i of the table states a cell; if cells are paired, the next row states its opposite.
+  bool leaf(Cell &cell, const CheckTable &table, std::int64_t i) {
+    const Words positive = cell.positive, zero = cell.zero;
+    Region *below = cell.region;
+    enter(cell);
+    bool good = described(cell.region, cell.rows, false, table, i);
+    if (good && paired_) {
+      Region *turned = opposite(cell.region);
+      good = described(turned, cell.rows, true, table, i + 1);
+      regions_.leave(turned);
+    }
+    if (!good) {  // the cell is to be what it was
+      regions_.keep(below);
+      regions_.leave(cell.region);
+      cell.region = below;
+      cell.positive = positive;
+      cell.zero = zero;
+    }
+    return good;
+  }
+
+  // Row i of the table states the bits and ranks of a region, and its witness lies where rows with
+  // these numbers, or with the other sign (`turned`: of units, that is), are positive.
+  bool described(Region *region, const std::vector<std::int64_t> &rows, bool turned,
+                 const CheckTable &table, std::int64_t i) {
+    const std::int64_t bytes = regions_.bytes;
+    if (std::memcmp(region->code.data(), table.code + i * bytes, bytes) ||
+        std::memcmp(region->zeros.data(), table.zero + i * bytes, bytes) ||
+        !ranks(region, table.ranks + i * problem_.depth, p_, i))
+      return false;
+    const double *point = table.points + i * (problem_.k + 1);
+    const double most = greatest(point);
+    const std::vector<std::int64_t> *both[] = {&rows, &assumed_};
+    for (const auto *numbers : both)
+      for (const std::int64_t number : *numbers) {
+        const bool unit = number >> 1 >= problem_.walls;
+        inside(*region, turned && unit ? number ^ 1 : number, point, most, table.errors[i], p_, i);
+      }
+    return true;
+  }
+
+  // The region with the other sign of every unit of layer 1 that is not identically zero, kept; of a
+  // central arrangement, whose later layers have no hyperplanes.
+  Region *opposite(const Region *region) {
+    if (!region->below) {
+      regions_.keep(whole_);
+      return whole_;
+    }
+    Region *below = opposite(region->below);
+    Words positive = region->positive;
+    if (region->layer == 1)
+      for (std::size_t w = 0; w < positive.size(); w++)
+        positive[w] = regions_.planes[0][w] & ~(region->positive[w] | region->zero[w]);
+    Region *out = regions_.part(below, positive, region->zero);
+    regions_.keep(out);
+    regions_.leave(below);
+    return out;
+  }
+
+  double greatest(const double *point) const {
+    double most = 0.0;
+    for (std::int64_t l = 0; l <= problem_.k; l++) most = std::max(most, std::fabs(point[l]));
+    return most;
+  }
+
+  // ---- rows by their witnesses
+
+  void forget() {
+    for (Region *region : line_) regions_.leave(region);
+    line_.clear();
+  }
+
+  bool row(std::int64_t first, const CheckTable &table, std::int64_t i) {
+    const std::int64_t bytes = regions_.bytes, k = problem_.k;
+    const std::uint8_t *code = table.code + i * bytes, *zeros = table.zero + i * bytes;
+    for (std::int64_t at = regions_.bits.back(); at < 8 * bytes; at++)
+      if ((code[at >> 3] | zeros[at >> 3]) >> (at & 7) & 1) return false;
+    if (line_.empty()) {
+      line_.push_back(whole_);
+      regions_.keep(whole_);
+    }
+    for (std::int64_t layer = 0; layer < problem_.depth; layer++) {
+      Words positive(regions_.words(layer), 0), zero(regions_.words(layer), 0);
+      std::int64_t at = regions_.bits[layer];
+      for (const std::int64_t unit : regions_.places[layer]) {
+        const bool on = code[at >> 3] >> (at & 7) & 1, none = zeros[at >> 3] >> (at & 7) & 1;
+        at++;
+        if (on && none) return false;
+        if (on) add(positive, unit);
+        if (none) add(zero, unit);
+      }
+      const auto next = static_cast<std::size_t>(layer) + 1;
+      if (next < line_.size() && line_[next]->positive == positive && line_[next]->zero == zero)
+        continue;
+      while (line_.size() > next) {
+        regions_.leave(line_.back());
+        line_.pop_back();
+      }
+      Region *region = regions_.part(line_[next - 1], positive, zero);
+      regions_.keep(region);
+      if (region->vanishing)
+        for (const std::int64_t unit : regions_.places[layer])
+          if (has(zero, unit)) nothing(*line_[next - 1], unit, first + i);
+      line_.push_back(region);
+    }
+    if (!ranks(line_.back(), table.ranks + i * problem_.depth, first + i, i)) return false;
+    const double *point = table.points + i * (k + 1);
+    const double most = greatest(point);
+    for (std::int64_t w = 0; w < problem_.walls; w++)
+      inside(*whole_, 2 * w, point, most, table.errors[i], first + i, i);
+    for (std::int64_t layer = 0; layer < problem_.depth; layer++)
+      signs(*line_[layer], *line_[layer + 1], point, most, table.errors[i], first + i, i);
+    return true;
+  }
+
+  // All units of a layer that do not vanish have the signs of a part of its region at a point.
+  void signs(const Region &region, const Region &part, const double *point, double most,
+             double error, std::int64_t where, std::int64_t i) {
+    const std::int64_t n = problem_.layers[region.layer].units, k = problem_.k;
+    values_.assign(n, 0.0);
+    for (std::int64_t l = 0; l <= k; l++) {
+      const double *row = &region.values[l * n], u = point[l];
+      for (std::int64_t j = 0; j < n; j++) values_[j] += row[j] * u;
+    }
+    sure_.resize(n);
+    for (std::int64_t j = 0; j < n; j++) {
+      const double own = region.doubts[j];
+      const double doubt = (own * most + ((own + region.sizes[j]) * error + kLost)) * kMore;
+      // no number, and what is infinite, is not sure
+      sure_[j] = static_cast<signed char>((values_[j] > doubt && values_[j] < HUGE_VAL) -
+                                          (-values_[j] > doubt && values_[j] > -HUGE_VAL));
+    }
+    const std::int64_t base = problem_.walls + regions_.starts[region.layer];
+    for (const std::int64_t unit : regions_.places[region.layer]) {
+      const bool positive = has(part.positive, unit);
+      if (sure_[unit] == (positive ? 1 : -1)) continue;
+      if (part.vanishing && has(part.zero, unit)) continue;
+      left_.push_back(kInside);
+      left_.push_back(where);
+      left_.push_back(2 * (base + unit) + !positive);
+      left_.push_back(i);
+      describe(region);
+    }
+  }
+
+  std::vector<signed char> sure_;
+  std::vector<double> values_;
+
+  // ---- cells and regions as integers
+
+  void list(const std::vector<std::int64_t> &numbers) {
+    left_.push_back(static_cast<std::int64_t>(numbers.size()));
+    left_.insert(left_.end(), numbers.begin(), numbers.end());
+  }
+
+  static void put(std::vector<std::int64_t> &into, const Words &set) {
+    for (const std::uint64_t word : set) into.push_back(static_cast<std::int64_t>(word));
+  }
+
+  // The layer, and the decisions of the units of all layers below it.
+  static void describe(std::vector<std::int64_t> &into, const Region &region) {
+    into.push_back(region.layer);
+    const std::size_t at = into.size();
+    for (const Region *line = &region; line->below; line = line->below) {
+      std::vector<std::int64_t> own;
+      put(own, line->positive);
+      put(own, line->zero);
+      into.insert(into.begin() + static_cast<std::ptrdiff_t>(at), own.begin(), own.end());
+    }
+  }
+
+  void describe(const Region &region) { describe(left_, region); }
+
+  void write(const Cell &cell) {
+    describe(deferred_, *cell.region);
+    put(deferred_, cell.open);
+    put(deferred_, cell.positive);
+    put(deferred_, cell.zero);
+    deferred_.push_back(static_cast<std::int64_t>(cell.rows.size()));
+    deferred_.insert(deferred_.end(), cell.rows.begin(), cell.rows.end());
+  }
+
+  Cell read(const std::int64_t *at) {
+    const auto set = [&](std::int64_t layer) {
+      Words out(regions_.words(layer));
+      for (std::uint64_t &word : out) word = static_cast<std::uint64_t>(*at++);
+      return out;
+    };
+    const std::int64_t layer = *at++;
+    Region *region = whole_;
+    regions_.keep(region);
+    for (std::int64_t below = 0; below < layer; below++) {
+      const Words positive = set(below), zero = set(below);
+      Region *part = regions_.part(region, positive, zero);
+      regions_.keep(part);
+      regions_.leave(region);
+      region = part;
+    }
+    Cell cell;
+    cell.region = region;
+    cell.open = set(layer);
+    cell.positive = set(layer);
+    cell.zero = set(layer);
+    const std::int64_t count = *at++;
+    cell.rows.assign(at, at + count);
+    return cell;
+  }
+};
+
+}  // namespace polyrank_check
+
+using polyrank_check::CheckProblem;
+using polyrank_check::CheckState;
+using polyrank_check::CheckTable;
+using polyrank_check::Replay;
+
+#if defined(_WIN32)
+#define POLYRANK_EXPORT extern "C" __declspec(dllexport)
+#else
+#define POLYRANK_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+POLYRANK_EXPORT void *polyrank_check_open(const CheckProblem *problem) try {
+  return new Replay(*problem);
+} catch (const std::exception &) {
+  return nullptr;
+}
+
+POLYRANK_EXPORT void polyrank_check_close(void *replay) { delete static_cast<Replay *>(replay); }
+
+// Starts a segment at a byte, on a cell; `assumed`: numbers of rows that every leaf has beside its own;
+// `paired`: every cell stands for itself and its opposite.
+POLYRANK_EXPORT std::int64_t polyrank_check_begin(void *replay, const std::uint8_t *segment,
+                                                  std::int64_t size, std::int64_t byte,
+                                                  std::int64_t width, const std::int64_t *cell,
+                                                  const std::int64_t *assumed,
+                                                  std::int64_t count, std::int64_t paired) try {
+  static_cast<Replay *>(replay)->begin(segment, size, byte, width, cell, assumed, count,
+                                       paired != 0);
+  return polyrank_check::kDone;
+} catch (const std::exception &) {
+  return polyrank_check::kNoMemory;
+}
+
+POLYRANK_EXPORT std::int64_t polyrank_check_steps(void *replay, const CheckTable *table,
+                                                  CheckState *state) try {
+  const std::int64_t status = static_cast<Replay *>(replay)->steps(*table);
+  *state = static_cast<Replay *>(replay)->state();
+  return status;
+} catch (const std::exception &) {
+  return polyrank_check::kNoMemory;
+}
+
+POLYRANK_EXPORT std::int64_t polyrank_check_rows(void *replay, std::int64_t first,
+                                                 const CheckTable *table, CheckState *state) try {
+  const std::int64_t status = static_cast<Replay *>(replay)->rows(first, *table);
+  *state = static_cast<Replay *>(replay)->state();
+  return status;
+} catch (const std::exception &) {
+  return polyrank_check::kNoMemory;
+}
