@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "array.hpp"
 
@@ -48,10 +49,24 @@ struct CodeTable {
     return missing;
   }
 
+  // The keys of every byte's bits together: hashing a row reads one for each byte.
+  std::vector<std::uint64_t> byte_keys(std::int64_t bits) const {
+    std::vector<std::uint64_t> out(static_cast<std::size_t>(256 * bytes()), 0);
+    for (std::int64_t b = 0; b < bits; b++) {
+      std::uint64_t *of_byte = out.data() + 256 * (b >> 3);
+      const int bit = 1 << (b & 7);
+      for (int value = bit; value < 2 * bit; value++) of_byte[value] = of_byte[value - bit] ^ key(b);
+    }
+    return out;
+  }
+
   // Enters every codeword. Returns a row that is listed twice, or -1.
   std::int64_t fill(std::int64_t bits) {
+    const std::vector<std::uint64_t> keys = byte_keys(bits);
     for (std::int64_t r = 0; r < regions(); r++) {
-      std::int64_t at = place(hash(r, bits));
+      std::uint64_t value = 0;
+      for (std::int64_t c = 0; c < bytes(); c++) value ^= keys[static_cast<std::size_t>(256 * c + code(r, c))];
+      std::int64_t at = place(value);
       for (; table(at) >= 0; at = next(at)) {
         const std::uint8_t *there = code.row(table(at)), *here = code.row(r);
         bool same = true;

@@ -31,14 +31,14 @@ template <int D> void set_objective(Walk<D> &w, int row) {
 // A row that is a multiple of a basis row: of no facet if that is always there or redundant.
 template <int D> Outcome multiple_of(const Walk<D> &w, int slot) {
   const int b = w.lp.basis[slot];
-  if (w.cell.status[b] == Status::out) return {Verdict::redundant, b};
+  if (w.cell().status[b] == Status::out) return {Verdict::redundant, b};
   return {Verdict::proportional, b};
 }
 
 template <int D> bool enclosed(Walk<D> &w, int row, int dimension) {
   const Program &lp = w.lp;
   return by_enclosure(w.dim, w.cell_rows(), lp.basis.data(), lp.inverse.data(), lp.rates.data(), lp.objective.data(),
-                      w.radius_of(row), w.cell.central.data(), w.cell.member.data(), dimension);
+                      w.radius_of(row), w.cell().central.data(), w.cell().member.data(), dimension);
 }
 
 // Whether the current basis proves the objective, a row, redundant.
@@ -57,7 +57,7 @@ template <int D> Outcome prove(Walk<D> &w, int row) {
     return {Verdict::redundant};
   }
   const IntegerProof proof =
-      integer_proof(w.dim, w.cell.form.data(), w.cell.exponent.data(), lp.basis.data(), lp.rates.data(),
+      integer_proof(w.dim, w.cell().form.data(), w.cell().exponent.data(), lp.basis.data(), lp.rates.data(),
                     lp.objective.data(), w.exponent_of_row(row), lp.square.data());
   if (proof.proved) {
     w.stat.by_integers++;
@@ -97,12 +97,12 @@ template <int D> Outcome prove(Walk<D> &w, int row) {
 }
 
 template <int D> void cell_slacks(Walk<D> &w, const double *x, double *out) {
-  slacks(w.dim, w.cell.columns.data(), w.cell.capacity, w.cell.count, x, out);
+  slacks(w.dim, w.cell().columns.data(), w.cell().capacity, w.cell().count, x, out);
 }
 
 template <int D> bool feasible(Walk<D> &w) {
   cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
-  for (int m = 0; m < w.cell.count; m++)
+  for (int m = 0; m < w.cell().count; m++)
     if (w.lp.slack[m] < -1e-7) return false;
   return true;
 }
@@ -114,18 +114,18 @@ template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
   set_objective(w, row);
   int best = -1;
   double low = infinity;
-  for (const int v : w.vertices.active) {
+  for (const int v : w.vertices().active) {
     const double z = objective_at(w, v);
     if (z < low) low = z, best = v;
   }
   if (best < 0 || low + w.lp.objective[d] < 0.0) return false;
   for (int q = 0; q < d; q++) {
     double r = 0.0;
-    for (int l = 0; l < d; l++) r += w.lp.objective[l] * w.vertices.inverse[(best * d + l) * s + q];
+    for (int l = 0; l < d; l++) r += w.lp.objective[l] * w.vertices().inverse[(best * d + l) * s + q];
     if (r < -1e-9) return false;
     w.lp.rates[q] = r;
   }
-  return by_residual(w.dim, w.cell_rows(), &w.vertices.basis[best * d], w.lp.rates.data(), w.lp.objective.data(),
+  return by_residual(w.dim, w.cell_rows(), &w.vertices().basis[best * d], w.lp.rates.data(), w.lp.objective.data(),
                      w.radius_of(row));
 }
 
@@ -136,7 +136,7 @@ template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
 // violated leaves the point in lp.x; redundant leaves the proof in lp.basis and lp.rates.
 template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bool certify) {
   Program &lp = w.lp;
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
   set_objective(w, row);
   const int without = alone ? index : -1;

@@ -1,9 +1,9 @@
 // Farkas proofs of redundancy that earlier regions left, and where they still hold.
 //
 // A proof z_i = c + sum lambda_b z_b is an identity between affine forms; it shows row i redundant on
-// every cell on whose side all its forms have the signs that they have in it. The forms of layer L and
-// of the layers below stay the same as long as layer L is not composed anew, and with them the signs
-// of the layers below L, so that only the bits of layer L are left to compare: a few machine words.
+// every cell on whose side all its forms have the signs that they have in it. The forms of a layer and
+// of the layers below stay the same as long as the layer is not composed anew, and with them the signs
+// of the layers below, so that only the bits of that layer are left to compare: a few machine words.
 #pragma once
 
 #include <utility>
@@ -12,70 +12,71 @@
 
 namespace polyrank {
 
-// Whether a remembered proof over the layers below `layers` shows the row redundant.
-template <int D> bool recall(Walk<D> &w, int row, int layers) {
-  ProofStore &store = w.proofs;
+// Whether a remembered proof shows the row redundant.
+template <int D> bool recall(Walk<D> &w, int row) {
+  if (w.level < 0) return false;
+  ProofStore &store = w.proofs();
   constexpr int most = ProofStore::most;
-  const std::int64_t first = static_cast<std::int64_t>(row) * most;
-  for (int c = 0; c < most; c++) {
-    const std::int64_t at = first + c, k = store.layer[at];
-    if (k < 0) return false;
-    if (k >= layers || store.stamp[at] != w.loaded[k]) continue;
-    const std::uint64_t *here = &w.word[k * w.words];
-    bool same = true;
-    for (int v = 0; v < w.words && same; v++)
-      same = (here[v] & store.mask[at * w.words + v]) == store.word[at * w.words + v];
-    if (!same) continue;
-    w.stat.by_recall++;
-    if (c > 0) {  // proofs that hold often come first
-      const std::int64_t to = first + (c >> 1);
-      for (int v = 0; v < w.words; v++) {
-        std::swap(store.mask[at * w.words + v], store.mask[to * w.words + v]);
-        std::swap(store.word[at * w.words + v], store.word[to * w.words + v]);
-      }
-      std::swap(store.layer[at], store.layer[to]);
-      std::swap(store.stamp[at], store.stamp[to]);
+  if (store.stamp[row] != w.loaded[w.level]) return false;
+  const int count = store.count[row];
+  const std::uint64_t *here = &w.word[w.level * w.words];
+  const std::int64_t first = static_cast<std::int64_t>(row) * w.words * most;
+  for (int c0 = 0; c0 < count; c0 += lane_count) {
+    Mask apart{};
+    for (int v = 0; v < w.words; v++) {
+      Mask mask, word;
+      std::memcpy(&mask, &store.mask[first + v * most + c0], sizeof mask);
+      std::memcpy(&word, &store.word[first + v * most + c0], sizeof word);
+      apart |= (mask & static_cast<std::int64_t>(here[v])) ^ word;
     }
-    return true;
+    const Mask same = apart == 0;
+    if ((same[0] | same[1] | same[2] | same[3]) == 0) continue;
+    for (int c = c0; c < std::min(c0 + lane_count, count); c++) {
+      if (!same[c - c0]) continue;
+      w.stat.by_recall++;
+      // proofs that hold often come first
+      for (int v = 0; v < w.words && c > 0; v++) {
+        const std::int64_t at = first + v * most;
+        std::swap(store.mask[at + c], store.mask[at + (c >> 1)]);
+        std::swap(store.word[at + c], store.word[at + (c >> 1)]);
+      }
+      return true;
+    }
   }
   return false;
 }
 
 // Keeps the proof that the current basis and rates just gave for a row.
 template <int D> void remember(Walk<D> &w, int row) {
-  ProofStore &store = w.proofs;
+  if (w.level < 0) return;
+  ProofStore &store = w.proofs();
   constexpr int most = ProofStore::most;
-  const std::int64_t first = static_cast<std::int64_t>(row) * most;
-  const auto unit_of_slot = [&](int q) {  // the unit of a row with a positive multiplier, or -1
-    if (!(w.lp.rates[q] > 0.0) || w.lp.basis[q] < 0) return -1;
-    const int other = w.cell.row[w.lp.basis[q]];
-    return w.is_unit(other) ? other - w.walls : -1;
-  };
-  int layer = w.is_unit(row) ? w.layer_of(row) : 0;
-  for (int q = 0; q < w.d(); q++)
-    if (const int g = unit_of_slot(q); g >= 0 && w.layer[g] > layer) layer = w.layer[g];
-  // the first place that is empty or whose stamp is old, else the places of the second half in turn
-  std::int64_t at = -1;
-  for (int c = 0; c < most && at < 0; c++) {
-    const std::int64_t k = store.layer[first + c];
-    if (k < 0 || store.stamp[first + c] != w.loaded[k]) at = first + c;
+  const int layer = w.level;
+  if (store.stamp[row] != w.loaded[layer]) {
+    store.stamp[row] = w.loaded[layer];
+    store.count[row] = store.turn[row] = 0;
   }
-  if (at < 0) {
-    at = first + most / 2 + store.turn[row];
+  // the next place, else the places of the second half in turn
+  int c = store.count[row];
+  if (c < most) {
+    store.count[row]++;
+  } else {
+    c = most / 2 + store.turn[row];
     store.turn[row] = (store.turn[row] + 1) % (most - most / 2);
   }
-  std::uint64_t *mask = &store.mask[at * w.words];
-  for (int v = 0; v < w.words; v++) mask[v] = 0;
-  store.layer[at] = layer;
-  store.stamp[at] = w.loaded[layer];
-  const auto mark = [&](int g) {
-    if (g < 0 || w.layer[g] != layer) return;
-    const std::int64_t i = g - w.net.unit_start(layer);
-    mask[i >> 6] |= bit_of(i);
+  std::int64_t *mask = &store.mask[static_cast<std::int64_t>(row) * w.words * most + c];
+  std::int64_t *word = &store.word[static_cast<std::int64_t>(row) * w.words * most + c];
+  for (int v = 0; v < w.words; v++) mask[v * most] = 0;
+  const auto mark = [&](int other) {
+    if (!w.is_unit(other) || w.layer_of(other) != layer) return;
+    const std::int64_t i = other - w.walls - w.net.unit_start(layer);
+    mask[(i >> 6) * most] |= static_cast<std::int64_t>(bit_of(i));
   };
-  mark(w.is_unit(row) ? row - w.walls : -1);
-  for (int q = 0; q < w.d(); q++) mark(unit_of_slot(q));
-  for (int v = 0; v < w.words; v++) store.word[at * w.words + v] = w.word[layer * w.words + v] & mask[v];
+  mark(row);
+  for (int q = 0; q < w.d(); q++)
+    if (w.lp.rates[q] > 0.0 && w.lp.basis[q] >= 0) mark(w.cell().row[w.lp.basis[q]]);
+  for (int v = 0; v < w.words; v++)
+    word[v * most] = static_cast<std::int64_t>(w.word[layer * w.words + v]) & mask[v * most];
 }
 
 }  // namespace polyrank

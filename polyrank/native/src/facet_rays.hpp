@@ -49,11 +49,11 @@ template <int D> bool load_witness(const Walk<D> &w, std::int64_t r, double *out
 // Values of the candidates at p; false unless all are proved to be positive.
 template <int D> bool measure_depths(Walk<D> &w) {
   const double factor = (w.d() + 1) * inflate;
-  cell_slacks(w, w.p.data(), w.cell.value.data());
-  for (int m = w.cell.always; m < w.cell.count; m++) {
-    const double z = w.cell.value[m];
-    if (!(z > w.cell.radius[m] * factor)) return false;
-    w.cell.depth[m] = z;
+  cell_slacks(w, w.p.data(), w.cell().value.data());
+  for (int m = w.cell().always; m < w.cell().count; m++) {
+    const double z = w.cell().value[m];
+    if (!(z > w.cell().radius[m] * factor)) return false;
+    w.cell().depth[m] = z;
   }
   return true;
 }
@@ -65,7 +65,7 @@ struct Hits {
 };
 
 template <int D> Hits shoot(Walk<D> &w, double reach) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   const int d = w.d();
   const double *direction = w.lp.direction.data();
   double *__restrict const rate = w.lp.rate.data();
@@ -110,7 +110,7 @@ template <int D> int root(const Walk<D> &w, int row) {
 
 // Proves that q is strictly outside one candidate, strictly inside those not redundant.
 template <int D> bool beyond_at(Walk<D> &w, int index) {
-  const CellRows &cell = w.cell;
+  const CellRows &cell = w.cell();
   const int d = w.d();
   double size = 1.0;
   for (int l = 0; l < d; l++) {
@@ -118,7 +118,7 @@ template <int D> bool beyond_at(Walk<D> &w, int index) {
     size = std::fabs(w.q[l]) > size ? std::fabs(w.q[l]) : size;
   }
   const double factor = (d + 1) * inflate * size;
-  cell_slacks(w, w.q.data(), w.cell.value.data());
+  cell_slacks(w, w.q.data(), w.cell().value.data());
   if (!(-cell.value[index] > cell.radius[index] * factor)) return false;
   for (int m = cell.always; m < cell.count; m++)
     if (!(cell.value[m] > cell.radius[m] * factor) && cell.status[m] != Status::out && m != index) return false;
@@ -137,8 +137,8 @@ template <int D> bool beyond_at(Walk<D> &w, int index) {
 template <int D> bool beyond_at_step(Walk<D> &w, int index, double t) {
   for (int l = 0; l < w.d(); l++) w.q[l] = w.p[l] + t * w.lp.direction[l];
   if (!round_to_chart(w.net, w.q.data(), w.y.data()) || !beyond_at(w, index)) return false;
-  for (int l = 0; l < w.chart; l++) w.cell.point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
-  w.cell.has_point[index] = true;
+  for (int l = 0; l < w.chart; l++) w.cell().point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
+  w.cell().has_point[index] = true;
   return true;
 }
 

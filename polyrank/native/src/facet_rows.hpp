@@ -25,16 +25,16 @@ template <int D> void load_layer(Walk<D> &w, int k) {
 // Writes a row, on its side, to the columns and the form of place m.
 template <int D> void write_row(Walk<D> &w, int m, int row, double side) {
   const double *from = w.form_of(row);
-  double *to = w.cell.form.data() + m * w.dim.stride();
-  for (int l = 0; l <= w.d(); l++) w.cell.columns[l * w.cell.capacity + m] = to[l] = side * from[l];
-  w.cell.side[m] = side;
-  std::uint64_t &word = w.cell.side_word[m >> 6];
+  double *to = w.cell().form.data() + m * w.dim.stride();
+  for (int l = 0; l <= w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = to[l] = side * from[l];
+  w.cell().side[m] = side;
+  std::uint64_t &word = w.cell().side_word[m >> 6];
   word = side > 0.0 ? word | bit_of(m) : word & ~bit_of(m);
 }
 
 // Appends a row to the cell's.
 template <int D> void append_row(Walk<D> &w, int row) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   const int m = cell.count++;
   cell.row[m] = row;
   cell.position[row] = m;
@@ -48,17 +48,17 @@ template <int D> void append_row(Walk<D> &w, int row) {
 
 // Starts the cell that the layers below k fix, with its rows.
 template <int D> void gather_kept(Walk<D> &w, int k) {
-  for (int row = 0; row < w.rows; row++) w.cell.position[row] = -1;
-  w.cell.count = w.cell.always;
+  for (int row = 0; row < w.rows; row++) w.cell().position[row] = -1;
+  w.cell().count = w.cell().always;
   for (const int row : w.kept[static_cast<std::size_t>(k)]) append_row(w, row);
-  w.vertices.size = 0;
-  w.vertices.turn = 0;
-  w.vertices.active.clear();
+  w.vertices().size = 0;
+  w.vertices().turn = 0;
+  w.vertices().active.clear();
 }
 
 // Appends the units of layer k that may cut the cell.
 template <int D> void gather_cutting(Walk<D> &w, int k) {
-  const int begin = w.cell.count;
+  const int begin = w.cell().count;
   for (const int g : w.cutting[static_cast<std::size_t>(k)])
     if (!w.path.zero[g]) append_row(w, w.walls + g);
   place_vertices(w, begin);
@@ -66,31 +66,31 @@ template <int D> void gather_cutting(Walk<D> &w, int k) {
 
 // Brings the rows to the side of the current region.
 template <int D> void turn_rows(Walk<D> &w) {
-  for (int m = w.cell.always; m < w.cell.count; m++) {
-    const int row = w.cell.row[m];
-    if (w.orient[row] != w.cell.side[m]) write_row(w, m, row, w.orient[row]);
+  for (int m = w.cell().always; m < w.cell().count; m++) {
+    const int row = w.cell().row[m];
+    if (w.orient[row] != w.cell().side[m]) write_row(w, m, row, w.orient[row]);
   }
 }
 
 // Keeps a row from blocking any step of the linear program; turn_rows puts it back.
 template <int D> void take_out(Walk<D> &w, int m) {
-  for (int l = 0; l < w.d(); l++) w.cell.columns[l * w.cell.capacity + m] = 0.0;
-  w.cell.columns[w.d() * w.cell.capacity + m] = 1.0;
-  w.cell.side[m] = 0.0;
+  for (int l = 0; l < w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = 0.0;
+  w.cell().columns[w.d() * w.cell().capacity + m] = 1.0;
+  w.cell().side[m] = 0.0;
 }
 
 template <int D> void put_back(Walk<D> &w, int m) {
-  const double *form = w.cell.form.data() + m * w.dim.stride();
-  for (int l = 0; l <= w.d(); l++) w.cell.columns[l * w.cell.capacity + m] = form[l];
-  w.cell.side[m] = w.orient[w.cell.row[m]];
+  const double *form = w.cell().form.data() + m * w.dim.stride();
+  for (int l = 0; l <= w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = form[l];
+  w.cell().side[m] = w.orient[w.cell().row[m]];
 }
 
 // Which of the cell's rows lie in the row space that layer k's rows live in.
 template <int D> void mark_members(Walk<D> &w, int k) {
   const std::int64_t below = k > 0 ? w.net.unit_start(k - 1) : 0, here = w.net.unit_start(k);
-  for (int m = w.cell.always; m < w.cell.count; m++) {
-    const std::int64_t g = w.cell.row[m] - w.walls;
-    w.cell.member[m] = g >= 0 && (g >= here || (k > 0 && g >= below && w.path.slope_of(g) != 0.0));
+  for (int m = w.cell().always; m < w.cell().count; m++) {
+    const std::int64_t g = w.cell().row[m] - w.walls;
+    w.cell().member[m] = g >= 0 && (g >= here || (k > 0 && g >= below && w.path.slope_of(g) != 0.0));
   }
 }
 

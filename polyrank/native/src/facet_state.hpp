@@ -89,28 +89,41 @@ struct Program {
 
 // Vertices of the cell that earlier programs ended in.
 struct VertexStore {
-  static constexpr int most = 128;
-
+  int most = 0;                // room, whole lanes
   int words = 0;               // of 64 sides
   int size = 0, turn = 0;      // vertices; the one that is overwritten next
   int kept = -1;               // where the last program's vertex is
   Buffer<double> x;            // (most, square)
   Buffer<int> basis;           // (most, d)
   Buffer<double> inverse;      // (most, d * square)
-  Buffer<std::uint64_t> word;  // (most, words): sides of the rows, those of its basis as turned
-  Buffer<std::uint64_t> mask;  // the rows that do not meet in it
+  Buffer<std::int64_t> word;   // (words, most): sides of the rows, those of its basis as turned
+  Buffer<std::int64_t> mask;   // (words, most): the rows that do not meet in it
   Buffer<bool> simple;
   std::vector<int> active;     // the vertices of the current region
+
+  // Whether the row at place m is on the side where it was positive when the vertex was kept.
+  bool is_above(int v, int m) const { return (word[(m >> 6) * most + v] >> (m & 63) & 1) != 0; }
+  // Whether the row at place m is one of those that meet in the vertex.
+  bool meets(int v, int m) const { return (mask[(m >> 6) * most + v] >> (m & 63) & 1) == 0; }
 };
 
-// Farkas proofs of redundancy that earlier regions left, `most` per row.
+// Farkas proofs of redundancy that earlier cells left, `most` per row, of the rows that a layer has on
+// one cell of the layers below.
 struct ProofStore {
   static constexpr int most = 24;
 
-  Buffer<std::uint64_t> mask, word;  // (rows, most, words)
-  Buffer<std::int64_t> layer;        // (rows, most), -1: empty
-  Buffer<std::int64_t> stamp;
-  Buffer<int> turn;                  // per row
+  Buffer<std::int64_t> mask, word;  // (rows, words, most)
+  Buffer<int> count, turn;          // per row
+  Buffer<std::int64_t> stamp;       // per row: when the layer was composed for which they hold
+};
+
+// What the walk keeps of one layer: the rows on the current cell of the layers below, and what was
+// found out about them on the layer's cells there.
+struct Level {
+  bool gathered = false;  // the rows are there
+  CellRows cell;
+  VertexStore vertices;
+  ProofStore proofs;
 };
 
 template <int D> struct Walk {
@@ -131,10 +144,9 @@ template <int D> struct Walk {
   Buffer<std::int64_t> bound;    // per layer: a bound of the rank of its rows
   std::uint64_t hash = 0;        // of the codeword
 
-  CellRows cell;
+  std::vector<Level> levels;  // the domain, then every layer
+  Level *now = nullptr;       // the one whose cell is being settled
   Program lp;
-  VertexStore vertices;
-  ProofStore proofs;
   Found found;
   GraphStatistics stat;
 
@@ -147,7 +159,6 @@ template <int D> struct Walk {
   std::vector<std::int64_t> flips;        // scratch
   int level = -1;                         // layer whose cell is being settled
   bool valid = false;                     // the state belongs to the region before
-  int gathered = 0;                       // rows of the last layer's cell, 0: not there
 
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
 
@@ -181,6 +192,46 @@ template <int D> struct Walk {
       for (int l = 0; l <= dim.size(); l++) wall_form[m * stride + l] = network.wall_rows(m, l);
       wall_radius[m] = network.wall_error(m) + gamma(dim.size() + 4);
     }
+    levels.resize(static_cast<std::size_t>(layers + 1));
+    for (Level &each : levels) prepare(each, room, capacity);
+    now = levels.data();
+    lp.x = Buffer<double>(square, 0.0);
+    lp.basis = Buffer<int>(dim.size(), -1);
+    lp.inverse = Buffer<double>(dim.size() * square, 0.0);
+    lp.slack = Buffer<double>(room, 0.0);
+    lp.rate = Buffer<double>(room, 0.0);
+    lp.reach = Buffer<double>(room, 0.0);
+    lp.rates = Buffer<double>(square, 0.0);
+    lp.sizes = Buffer<double>(square, 0.0);
+    lp.objective = Buffer<double>(stride, 0.0);
+    lp.square = Buffer<double>(2 * dim.size() * square, 0.0);
+    lp.direction = Buffer<double>(square, 0.0);
+    lp.work = Buffer<double>(square, 0.0);
+    kept.resize(static_cast<std::size_t>(layers + 1));
+    cutting.resize(static_cast<std::size_t>(layers));
+    attached.resize(static_cast<std::size_t>(rows + 1));
+    attached_count.assign(static_cast<std::size_t>(layers), 0);
+    varying.assign(static_cast<std::size_t>(listing.codes.bytes()), 0);
+    flips.assign(static_cast<std::size_t>(units + 1), 0);
+    p = Buffer<double>(square, 0.0);
+    q = Buffer<double>(square, 0.0);
+    inner = Buffer<double>(square, 0.0);
+    y = Buffer<double>(chart, 0.0);
+    // an arrangement has at most k edges per region; pages that nothing touches cost nothing
+    const std::int64_t most = std::int64_t{1} << 26;
+    const auto expected = static_cast<std::size_t>(std::min((end - begin) * chart, most));
+    for (auto *column : {&found.edge_source, &found.edge_target, &found.edge_row, &found.edge_next})
+      column->reserve(expected);
+    found.alone.reserve(expected);
+    found.head.assign(static_cast<std::size_t>(end - begin), last_edge);
+    found.open.assign(static_cast<std::size_t>(end - begin), 0);
+  }
+
+  // Room for the rows of one layer, the first of which are always there.
+  void prepare(Level &level_rows, std::int64_t room, std::int64_t capacity) {
+    CellRows &cell = level_rows.cell;
+    const int guards = walls - own_walls;
+    const std::int64_t stride = dim.stride(), square = dim.square();
     cell.capacity = capacity;
     cell.always = guards;
     cell.row = Buffer<int>(room, -1);
@@ -203,62 +254,43 @@ template <int D> struct Walk {
       const int wall = own_walls + m;
       bool flat = true;
       for (int l = 0; l <= dim.size(); l++) {
-        const double v = network.wall_rows(wall, l);
+        const double v = net.wall_rows(wall, l);
         cell.form[m * stride + l] = v;
         cell.columns[l * capacity + m] = v;
-        flat = flat && (l >= network.constant_column || v == 0.0);
+        flat = flat && (l >= net.constant_column || v == 0.0);
       }
       cell.side[m] = 1.0;
       cell.radius[m] = wall_radius[wall];
-      cell.exponent[m] = network.wall_exponent(wall);
+      cell.exponent[m] = net.wall_exponent(wall);
       cell.central[m] = is_central_wall(wall);
-      cell.member[m] = network.homogeneous && flat && cell.central[m];
+      cell.member[m] = net.homogeneous && flat && cell.central[m];
     }
-    lp.x = Buffer<double>(square, 0.0);
-    lp.basis = Buffer<int>(dim.size(), -1);
-    lp.inverse = Buffer<double>(dim.size() * square, 0.0);
-    lp.slack = Buffer<double>(room, 0.0);
-    lp.rate = Buffer<double>(room, 0.0);
-    lp.reach = Buffer<double>(room, 0.0);
-    lp.rates = Buffer<double>(square, 0.0);
-    lp.sizes = Buffer<double>(square, 0.0);
-    lp.objective = Buffer<double>(stride, 0.0);
-    lp.square = Buffer<double>(2 * dim.size() * square, 0.0);
-    lp.direction = Buffer<double>(square, 0.0);
-    lp.work = Buffer<double>(square, 0.0);
-    vertices.words = static_cast<int>((room + 63) / 64);
-    vertices.x = Buffer<double>(VertexStore::most * square, 0.0);
-    vertices.basis = Buffer<int>(VertexStore::most * dim.size(), 0);
-    vertices.inverse = Buffer<double>(VertexStore::most * dim.size() * square, 0.0);
-    vertices.word = Buffer<std::uint64_t>(VertexStore::most * vertices.words, 0);
-    vertices.mask = Buffer<std::uint64_t>(VertexStore::most * vertices.words, 0);
-    vertices.simple = Buffer<bool>(VertexStore::most, false);
-    vertices.active.reserve(VertexStore::most + 1);
-    proofs.mask = Buffer<std::uint64_t>(rows * ProofStore::most * words, 0);
-    proofs.word = Buffer<std::uint64_t>(rows * ProofStore::most * words, 0);
-    proofs.layer = Buffer<std::int64_t>(rows * ProofStore::most, -1);
-    proofs.stamp = Buffer<std::int64_t>(rows * ProofStore::most, 0);
+    VertexStore &store = level_rows.vertices;
+    // a vertex has an inverse matrix, of which a few millions of entries are kept
+    const std::int64_t matrix = dim.size() * square, fit = (std::int64_t{1} << 22) / (matrix + 1);
+    store.most = static_cast<int>(std::clamp<std::int64_t>(padded(fit), 8, 256));
+    store.words = static_cast<int>((room + 63) / 64);
+    store.x = Buffer<double>(store.most * square, 0.0);
+    store.basis = Buffer<int>(store.most * dim.size(), 0);
+    store.inverse = Buffer<double>(store.most * matrix, 0.0);
+    store.word = Buffer<std::int64_t>(store.most * store.words, 0);
+    store.mask = Buffer<std::int64_t>(store.most * store.words, 0);
+    store.simple = Buffer<bool>(store.most, false);
+    store.active.reserve(static_cast<std::size_t>(store.most + 1));
+    ProofStore &proofs = level_rows.proofs;
+    const std::int64_t places = static_cast<std::int64_t>(rows) * ProofStore::most * words;
+    proofs.mask = Buffer<std::int64_t>(places, 0);
+    proofs.word = Buffer<std::int64_t>(places, 0);
+    proofs.count = Buffer<int>(rows, 0);
     proofs.turn = Buffer<int>(rows, 0);
-    kept.resize(static_cast<std::size_t>(layers + 1));
-    cutting.resize(static_cast<std::size_t>(layers));
-    attached.resize(static_cast<std::size_t>(rows + 1));
-    attached_count.assign(static_cast<std::size_t>(layers), 0);
-    varying.assign(static_cast<std::size_t>(listing.codes.bytes()), 0);
-    flips.assign(static_cast<std::size_t>(units + 1), 0);
-    p = Buffer<double>(square, 0.0);
-    q = Buffer<double>(square, 0.0);
-    inner = Buffer<double>(square, 0.0);
-    y = Buffer<double>(chart, 0.0);
-    // an arrangement has at most k edges per region; pages that nothing touches cost nothing
-    const std::int64_t most = std::int64_t{1} << 26;
-    const auto expected = static_cast<std::size_t>(std::min((end - begin) * chart, most));
-    for (auto *column : {&found.edge_source, &found.edge_target, &found.edge_row, &found.edge_next})
-      column->reserve(expected);
-    found.alone.reserve(expected);
-    found.head.assign(static_cast<std::size_t>(end - begin), last_edge);
-    found.open.assign(static_cast<std::size_t>(end - begin), 0);
+    proofs.stamp = Buffer<std::int64_t>(rows, -1);
   }
 
+  CellRows &cell() { return now->cell; }
+  const CellRows &cell() const { return now->cell; }
+  VertexStore &vertices() { return now->vertices; }
+  const VertexStore &vertices() const { return now->vertices; }
+  ProofStore &proofs() { return now->proofs; }
   int d() const { return dim.size(); }
   bool in_block(std::int64_t r) const { return r >= first && r < last; }
   bool is_unit(int row) const { return row >= walls; }
@@ -272,7 +304,7 @@ template <int D> struct Walk {
   }
   bool is_central_wall(int row) const { return net.wall_rows(row, dim.size()) == 0.0 && net.wall_error(row) == 0.0; }
   // Rows as certificates read them.
-  Rows cell_rows() const { return {cell.form.data(), cell.radius.data()}; }
+  Rows cell_rows() const { return {cell().form.data(), cell().radius.data()}; }
 };
 
 }  // namespace polyrank

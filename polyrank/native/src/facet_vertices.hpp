@@ -8,7 +8,9 @@
 // region around it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "facet_state.hpp"
@@ -22,31 +24,90 @@ inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Lists the kept vertices that the current region has.
 template <int D> void select_vertices(Walk<D> &w) {
-  VertexStore &store = w.vertices;
-  const int words = (w.cell.count + 63) >> 6;
+  VertexStore &store = w.vertices();
+  const int words = (w.cell().count + 63) >> 6;
   store.active.clear();
-  for (int v = 0; v < store.size; v++) {
-    const std::uint64_t *word = &store.word[v * store.words], *mask = &store.mask[v * store.words];
-    std::uint64_t apart = 0;
-    for (int c = 0; c < words; c++) apart |= (w.cell.side_word[c] ^ word[c]) & mask[c];
-    if (apart == 0) store.active.push_back(v);
+  for (int v = 0; v < store.size; v += lane_count) {
+    Mask apart{};
+    for (int c = 0; c < words; c++) {
+      const auto sides = static_cast<std::int64_t>(w.cell().side_word[c]);
+      Mask word, mask;
+      std::memcpy(&word, &store.word[c * store.most + v], sizeof word);
+      std::memcpy(&mask, &store.mask[c * store.most + v], sizeof mask);
+      apart |= (word ^ sides) & mask;
+    }
+    const Mask here = apart == 0;
+    if ((here[0] | here[1] | here[2] | here[3]) == 0) continue;
+    for (int j = 0; j < lane_count && v + j < store.size; j++)
+      if (here[j]) store.active.push_back(v + j);
   }
 }
 
 // Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new.
 template <int D> void place_vertices(Walk<D> &w, int begin) {
-  VertexStore &store = w.vertices;
+  VertexStore &store = w.vertices();
   for (int v = 0; v < store.size; v++) {
     const double *x = &store.x[v * w.dim.square()];
     store.simple[v] = false;
-    for (int m = begin; m < w.cell.count; m++) {
-      double z = w.cell.columns[w.d() * w.cell.capacity + m];
-      for (int l = 0; l < w.d(); l++) z += w.cell.columns[l * w.cell.capacity + m] * x[l];
-      const bool inside = (w.cell.side_word[m >> 6] & bit_of(m)) != 0;
-      std::uint64_t &word = store.word[v * store.words + (m >> 6)];
-      store.mask[v * store.words + (m >> 6)] |= bit_of(m);
-      word = (z > 0.0) == inside ? word | bit_of(m) : word & ~bit_of(m);
+    for (int m = begin; m < w.cell().count; m++) {
+      double z = w.cell().columns[w.d() * w.cell().capacity + m];
+      for (int l = 0; l < w.d(); l++) z += w.cell().columns[l * w.cell().capacity + m] * x[l];
+      const bool inside = (w.cell().side_word[m >> 6] & bit_of(m)) != 0;
+      const auto bit = static_cast<std::int64_t>(bit_of(m));
+      std::int64_t &word = store.word[(m >> 6) * store.most + v];
+      store.mask[(m >> 6) * store.most + v] |= bit;
+      word = (z > 0.0) == inside ? word | bit : word & ~bit;
     }
+  }
+}
+
+// Notes that a kept vertex is one of the current cell, where the rows of its basis meet.
+template <int D> void place_here(Walk<D> &w, int v) {
+  VertexStore &store = w.vertices();
+  const int count = w.cell().count;
+  for (int c = 0; c < store.words; c++) {
+    const int rows = std::clamp(count - 64 * c, 0, 64);
+    store.word[c * store.most + v] = static_cast<std::int64_t>(w.cell().side_word[c]);
+    store.mask[c * store.most + v] = rows == 0 ? 0 : static_cast<std::int64_t>(~std::uint64_t{0} >> (64 - rows));
+  }
+  for (int q = 0; q < w.d(); q++) {
+    const int b = store.basis[v * w.d() + q];
+    store.mask[(b >> 6) * store.most + v] &= ~static_cast<std::int64_t>(bit_of(b));
+  }
+}
+
+// Whether the row of a kept vertex's basis has been turned since the vertex was kept.
+inline bool is_turned(const Level &level, int v, int row) {
+  return ((level.cell.side_word[row >> 6] & bit_of(row)) != 0) != level.vertices.is_above(v, row);
+}
+
+// Begins the rows of a layer with the vertices of the cell that they divide, which the layer before it
+// has met.
+template <int D> void inherit_vertices(Walk<D> &w, const Level &above) {
+  VertexStore &store = w.vertices();
+  const VertexStore &from = above.vertices;
+  const int d = w.d(), s = w.dim.square();
+  for (const int v : from.active) {
+    int *basis = &store.basis[store.size * d];
+    bool there = true;
+    for (int q = 0; q < d && there; q++) {
+      const int b = from.basis[v * d + q];
+      basis[q] = b < above.cell.always ? b : w.cell().position[above.cell.row[b]];
+      there = basis[q] >= 0;
+    }
+    if (!there) continue;
+    const int at = store.size++;
+    for (int l = 0; l < d; l++) store.x[at * s + l] = from.x[v * s + l];
+    for (int q = 0; q < d; q++) {
+      const bool turned = is_turned(above, v, from.basis[v * d + q]);
+      for (int l = 0; l < d; l++) {
+        const double edge = from.inverse[(v * d + l) * s + q];
+        store.inverse[(at * d + l) * s + q] = turned ? -edge : edge;
+      }
+    }
+    store.simple[at] = false;
+    place_here(w, at);
+    store.active.push_back(at);
   }
 }
 
@@ -63,22 +124,20 @@ template <int D> void start_at_witness(Walk<D> &w) {
 // The linear part of the objective at a kept vertex.
 template <int D> double objective_at(const Walk<D> &w, int v) {
   double z = 0.0;
-  for (int l = 0; l < w.d(); l++) z += w.lp.objective[l] * w.vertices.x[v * w.dim.square() + l];
+  for (int l = 0; l < w.d(); l++) z += w.lp.objective[l] * w.vertices().x[v * w.dim.square() + l];
   return z;
 }
 
 // Puts the program to the region's vertex where the objective is least; vertices on the row `without`
 // are left out. Returns its place among the region's vertices, or -1 with the program at the witness.
 template <int D> int start_at_lowest(Walk<D> &w, int without) {
-  VertexStore &store = w.vertices;
+  VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
   int best = -1;
   double low = infinity;
   for (std::size_t i = 0; i < store.active.size(); i++) {
     const int v = store.active[i];
-    bool on_it = false;
-    for (int q = 0; q < d && without >= 0; q++) on_it = on_it || store.basis[v * d + q] == without;
-    if (on_it) continue;
+    if (without >= 0 && store.meets(v, without)) continue;
     const double z = objective_at(w, v);
     if (z < low) low = z, best = static_cast<int>(i);
   }
@@ -91,7 +150,7 @@ template <int D> int start_at_lowest(Walk<D> &w, int without) {
     const int b = store.basis[v * d + q];
     w.lp.basis[q] = b;
     w.lp.x[q] = store.x[v * s + q];
-    const bool turned = ((w.cell.side_word[b >> 6] ^ store.word[v * store.words + (b >> 6)]) & bit_of(b)) != 0;
+    const bool turned = is_turned(*w.now, v, b);
     for (int l = 0; l < d; l++) {
       const double edge = store.inverse[(v * d + l) * s + q];
       w.lp.inverse[l * s + q] = turned ? -edge : edge;
@@ -102,15 +161,15 @@ template <int D> int start_at_lowest(Walk<D> &w, int without) {
 
 // Takes a vertex off the region's list: it is none of its vertices after all.
 template <int D> void drop_vertex(Walk<D> &w, int place) {
-  w.vertices.active[static_cast<std::size_t>(place)] = w.vertices.active.back();
-  w.vertices.active.pop_back();
+  w.vertices().active[static_cast<std::size_t>(place)] = w.vertices().active.back();
+  w.vertices().active.pop_back();
 }
 
 // The region's vertex that is the program's point up to rounding, or -1.
 template <int D> int listed_there(const Walk<D> &w) {
-  for (const int v : w.vertices.active) {
+  for (const int v : w.vertices().active) {
     double apart = 0.0;
-    for (int l = 0; l < w.d(); l++) apart += std::fabs(w.vertices.x[v * w.dim.square() + l] - w.lp.x[l]);
+    for (int l = 0; l < w.d(); l++) apart += std::fabs(w.vertices().x[v * w.dim.square() + l] - w.lp.x[l]);
     if (apart < 1e-12) return v;
   }
   return -1;
@@ -119,11 +178,11 @@ template <int D> int listed_there(const Walk<D> &w) {
 // A place for a vertex of the region, put on its list.
 inline int next_place(VertexStore &store) {
   int v = store.size;
-  if (v < VertexStore::most) {
+  if (v < store.most) {
     store.size++;
   } else {
     v = store.turn;
-    store.turn = (v + 1) % VertexStore::most;
+    store.turn = (v + 1) % store.most;
     for (const int listed : store.active)
       if (listed == v) return v;
   }
@@ -141,7 +200,7 @@ inline int next_place(VertexStore &store) {
 // turned around the same holds for -e_b.
 template <int D> bool is_simple(Walk<D> &w) {
   const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   Program &lp = w.lp;
   double size = 1.0;
   for (int l = 0; l < d; l++) {
@@ -185,23 +244,17 @@ template <int D> bool is_simple(Walk<D> &w) {
 
 // Keeps the vertex of the program; with `certify` tries to prove it simple.
 template <int D> void keep_vertex(Walk<D> &w, bool certify) {
-  VertexStore &store = w.vertices;
-  const int d = w.d(), s = w.dim.square(), count = w.cell.count;
+  VertexStore &store = w.vertices();
+  const int d = w.d(), s = w.dim.square();
   int v = listed_there(w);
   if (v >= 0 && !certify) return;
   if (v < 0) v = next_place(store);
-  for (int c = 0; c < (count + 63) >> 6; c++) {
-    const int rows = count - 64 * c < 64 ? count - 64 * c : 64;
-    store.word[v * store.words + c] = w.cell.side_word[c];
-    store.mask[v * store.words + c] = ~std::uint64_t{0} >> (64 - rows);
-  }
   for (int q = 0; q < d; q++) {
-    const int b = w.lp.basis[q];
-    store.mask[v * store.words + (b >> 6)] &= ~bit_of(b);
-    store.basis[v * d + q] = b;
+    store.basis[v * d + q] = w.lp.basis[q];
     store.x[v * s + q] = w.lp.x[q];
     for (int l = 0; l < d; l++) store.inverse[(v * d + q) * s + l] = w.lp.inverse[q * s + l];
   }
+  place_here(w, v);
   store.simple[v] = certify && is_simple(w);
   store.kept = v;
 }
@@ -209,11 +262,11 @@ template <int D> void keep_vertex(Walk<D> &w, bool certify) {
 // The undecided walls of the domain that carry a facet next to a simple vertex.
 template <int D> void wall_facets(Walk<D> &w, int v) {
   for (int q = 0; q < w.d(); q++) {
-    const int m = w.vertices.basis[v * w.d() + q];
-    if (w.cell.status[m] != Status::open || w.cell.row[m] >= w.own_walls) continue;
-    w.cell.status[m] = Status::facet;
-    w.cell.to[m] = unknown;
-    w.cell.has_point[m] = false;
+    const int m = w.vertices().basis[v * w.d() + q];
+    if (w.cell().status[m] != Status::open || w.cell().row[m] >= w.own_walls) continue;
+    w.cell().status[m] = Status::facet;
+    w.cell().to[m] = unknown;
+    w.cell().has_point[m] = false;
   }
 }
 

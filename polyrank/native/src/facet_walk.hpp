@@ -121,7 +121,7 @@ template <int D> void sieve(Walk<D> &w, int k) {
       const Outcome outcome = minimise(w, row, -1, false, false);
       if (outcome.verdict == Verdict::redundant) continue;
       if (outcome.verdict == Verdict::proportional) {
-        attach(w, row, w.cell.row[outcome.other]);
+        attach(w, row, w.cell().row[outcome.other]);
         continue;
       }
     }
@@ -163,7 +163,7 @@ template <int D> Across cross(Walk<D> &w, int row, std::int64_t r, int zero_laye
 
 template <int D> void keep_point(Walk<D> &w, std::int64_t owner, int m) {
   w.found.owner.push_back(owner);
-  const double *point = w.cell.point.data() + static_cast<std::int64_t>(m) * w.chart;
+  const double *point = w.cell().point.data() + static_cast<std::int64_t>(m) * w.chart;
   w.found.point.insert(w.found.point.end(), point, point + w.chart);
 }
 
@@ -173,7 +173,7 @@ template <int D> void keep_odd(Walk<D> &w, std::int64_t r, std::int64_t to, int 
 
 // Writes the facets of region r.
 template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   Found &found = w.found;
   for (int m = cell.always; m < cell.count; m++) {
     if (cell.status[m] != Status::facet || cell.to[m] == known) continue;
@@ -213,15 +213,15 @@ template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
 
 // Every candidate is undecided again.
 template <int D> void renew(Walk<D> &w) {
-  for (int m = w.cell.always; m < w.cell.count; m++) w.cell.status[m] = Status::open;
+  for (int m = w.cell().always; m < w.cell().count; m++) w.cell().status[m] = Status::open;
 }
 
 // Hands the rows that are left to the cells below.
 template <int D> void keep_rows(Walk<D> &w, int k) {
   std::vector<int> &out = w.kept[static_cast<std::size_t>(k)];
   out.clear();
-  for (int m = w.cell.always; m < w.cell.count; m++)
-    if (w.cell.status[m] == Status::facet) out.push_back(w.cell.row[m]);
+  for (int m = w.cell().always; m < w.cell().count; m++)
+    if (w.cell().status[m] == Status::facet) out.push_back(w.cell().row[m]);
 }
 
 // Facets of the regions begin .. end - 1 of the block, which follow those that were walked over. Returns how
@@ -235,7 +235,6 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
     if (!load_witness(w, r, w.p.data())) {
       w.found.open[static_cast<std::size_t>(r - w.first)] = 1;
       opened++;
-      w.gathered = 0;
       w.valid = false;
       continue;
     }
@@ -244,6 +243,7 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
     for (int k = fresh ? -1 : change.layer; k < w.layers && done; k++) {
       const bool final = k == w.layers - 1;
       w.level = k;
+      w.now = &w.levels[static_cast<std::size_t>(k + 1)];
       if (k < 0) {  // the domain itself
         w.kept[0].clear();
         for (int m = 0; m < w.own_walls; m++) w.kept[0].push_back(m);
@@ -253,19 +253,20 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
         load_varying(w, r, k);
         w.stat.cells++;
         gather_kept(w, k);
+        inherit_vertices(w, w.levels[static_cast<std::size_t>(k)]);
         sieve(w, k);
         w.attached_count[static_cast<std::size_t>(k)] = w.height;
         gather_cutting(w, k);
       } else {
         w.height = w.attached_count[static_cast<std::size_t>(k)];
-        if (final && w.gathered > 0) {
+        if (w.now->gathered) {
           turn_rows(w);
         } else {
           gather_kept(w, k);
           gather_cutting(w, k);
         }
       }
-      w.gathered = final ? w.cell.count : 0;
+      w.now->gathered = true;
       renew(w);
       select_vertices(w);
       consistent = final;
@@ -274,20 +275,21 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
         done = known_facets(w, r, change.zero_layer);
         consistent = done;
       }
-      done = done && settle_rows(w, final, k + 1);
+      done = done && settle_rows(w, final);
       if (done && !final) keep_rows(w, k + 1);
     }
     if (done) {
       emit_facets(w, r, change.zero_layer);
       continue;
     }
-    if (consistent && w.gathered > 0)
-      for (int m = w.cell.always; m < w.cell.count; m++)
-        if (w.cell.status[m] != Status::out) keep_odd(w, r, candidate_row, w.cell.row[m]);
-    if (w.gathered == 0) w.valid = false;
+    const bool final = w.level == w.layers - 1;
+    if (consistent)
+      for (int m = w.cell().always; m < w.cell().count; m++)
+        if (w.cell().status[m] != Status::out) keep_odd(w, r, candidate_row, w.cell().row[m]);
+    if (!final) w.valid = false;
+    w.now->gathered = false;
     w.found.open[static_cast<std::size_t>(r - w.first)] = 1;
     opened++;
-    w.gathered = 0;
   }
   return opened;
 }

@@ -30,8 +30,8 @@ template <int D> bool is_alone(const Walk<D> &w, int row) {
 }
 
 template <int D> void mark_facet(Walk<D> &w, int m, std::int64_t to) {
-  w.cell.status[m] = Status::facet;
-  w.cell.to[m] = to;
+  w.cell().status[m] = Status::facet;
+  w.cell().to[m] = to;
 }
 
 // Whether region r may prove its facet to another one itself: those that earlier regions of its block
@@ -44,28 +44,49 @@ template <int D> bool is_news(const Walk<D> &w, std::int64_t r, std::int64_t s) 
 // in cell.to of the units across which no region is listed.
 template <int D> void look_ahead(Walk<D> &w, std::int64_t r) {
   const CodeTable &codes = w.run.codes;
-  for (int m = w.cell.always; m < w.cell.count; m++) {
-    const int row = w.cell.row[m];
-    if (w.cell.status[m] != Status::open || !w.is_unit(row)) continue;
-    w.cell.to[m] = codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls)));
+  for (int m = w.cell().always; m < w.cell().count; m++) {
+    const int row = w.cell().row[m];
+    if (w.cell().status[m] != Status::open || !w.is_unit(row)) continue;
+    w.cell().to[m] = codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls)));
   }
-  for (int m = w.cell.always; m < w.cell.count; m++) {
-    if (w.cell.status[m] != Status::open || !w.is_unit(w.cell.row[m]) || !is_news(w, r, w.cell.to[m])) continue;
-    __builtin_prefetch(codes.code.row(w.cell.to[m]));
-    __builtin_prefetch(w.run.witness.row(w.cell.to[m]));
+  for (int m = w.cell().always; m < w.cell().count; m++) {
+    const int row = w.cell().row[m];
+    if (w.cell().status[m] != Status::open || !w.is_unit(row) || !is_news(w, r, w.cell().to[m])) continue;
+    __builtin_prefetch(codes.code.row(w.cell().to[m]));
+    if (w.layer_of(row) != w.layers - 1) __builtin_prefetch(w.run.witness.row(w.cell().to[m]));
   }
+}
+
+// Whether a listed neighbour's witness shows that the row at place m carries a facet.
+//
+// Across a unit of the last layer it does: all other rows are rows of both regions, and each witness is
+// shown to be inside its own region, by measure_depths or in rationals. Below that layer the segment
+// between them must be seen to cross nothing else.
+template <int D> bool crosses_alone(Walk<D> &w, int m, std::int64_t s) {
+  CellRows &cell = w.cell();
+  if (w.layer_of(cell.row[m]) == w.layers - 1) {
+    cell.has_point[m] = false;
+    return true;
+  }
+  if (!load_witness(w, s, w.q.data())) return false;
+  if (beyond_at(w, m)) {
+    cell.has_point[m] = false;
+    return true;
+  }
+  for (int l = 0; l < w.d(); l++) w.lp.direction[l] = w.q[l] - w.p[l];
+  const Hits hits = shoot(w, 1.0);
+  return hits.first == m && hits.t2 > hits.t1 * (1.0 + 1e-9) && beyond_on_ray(w, m, hits);
 }
 
 // Facets of region r that its neighbours tell; false where a neighbour's facet is no candidate.
 //
 // Across the hyperplane of a unit that no other row is a multiple of only that unit (with the multiples
-// that it has in its own layer) changes its bit, so that the neighbour is found by its codeword. The
-// segment to its witness proves the facet where it crosses nothing else.
+// that it has in its own layer) changes its bit, so that the neighbour is found by its codeword.
 template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   const Listing &run = w.run;
-  for (const int v : w.vertices.active)
-    if (w.vertices.simple[v]) wall_facets(w, v);
+  for (const int v : w.vertices().active)
+    if (w.vertices().simple[v]) wall_facets(w, v);
   for (std::int32_t e = w.found.head[static_cast<std::size_t>(r - w.first)]; e != last_edge;
        e = w.found.edge_next[static_cast<std::size_t>(e)]) {
     const int m = cell.position[w.found.edge_row[static_cast<std::size_t>(e)]];
@@ -73,29 +94,21 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     mark_facet(w, m, known);
     w.stat.from_neighbours++;
   }
-  for (int m = cell.always; m < cell.count; m++)
-    if (cell.status[m] == Status::open && recall(w, cell.row[m], w.layers)) cell.status[m] = Status::out;
   look_ahead(w, r);
   for (int m = cell.always; m < cell.count; m++) {
     const int row = cell.row[m];
-    if (cell.status[m] != Status::open || !w.is_unit(row) || w.layer_of(row) < zero_layer) continue;
-    if (cell.to[m] < 0 || !is_alone(w, row)) continue;
-    const std::int64_t g = row - w.walls;
-    const std::int64_t s = run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
-                                          run.flip_start(g + 1) - run.flip_start(g));
-    if (!is_news(w, r, s) || !load_witness(w, s, w.q.data())) continue;
-    if (beyond_at(w, m)) {
-      mark_facet(w, m, s);
-      cell.has_point[m] = false;
-      w.stat.by_segment++;
-      continue;
+    if (cell.status[m] != Status::open) continue;
+    if (w.is_unit(row) && w.layer_of(row) >= zero_layer && cell.to[m] >= 0 && is_alone(w, row)) {
+      const std::int64_t g = row - w.walls;
+      const std::int64_t s = run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
+                                            run.flip_start(g + 1) - run.flip_start(g));
+      if (is_news(w, r, s) && crosses_alone(w, m, s)) {
+        mark_facet(w, m, s);
+        w.stat.by_segment++;
+        continue;
+      }
     }
-    for (int l = 0; l < w.d(); l++) w.lp.direction[l] = w.q[l] - w.p[l];
-    const Hits hits = shoot(w, 1.0);
-    if (hits.first == m && hits.t2 > hits.t1 * (1.0 + 1e-9) && beyond_on_ray(w, m, hits)) {
-      mark_facet(w, m, s);
-      w.stat.by_segment++;
-    }
+    if (recall(w, row)) cell.status[m] = Status::out;
   }
   return true;
 }
@@ -107,7 +120,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
 // basis, and at least half the slack elsewhere. The ray from p through c stays inside the others up to
 // the step 1 + eta with eta below all z(c) / z(p).
 template <int D> void facets_at_vertex(Walk<D> &w) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square();
   double least = infinity, share = infinity;
@@ -146,7 +159,7 @@ template <int D> void facets_at_vertex(Walk<D> &w) {
 
 // The same for one slot, with steps measured along the direction: for narrow facets.
 template <int D> void facet_at_vertex(Walk<D> &w, int slot) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square(), m = lp.basis[slot];
   for (int l = 0; l < d; l++) lp.direction[l] = w.inner[l] - lp.inverse[l * s + slot] / lp.rates[slot];
@@ -169,7 +182,7 @@ struct NewFacet {
 
 // A facet on the way from p to the point lp.x that violates a row and no other.
 template <int D> NewFacet new_facet(Walk<D> &w, int rounds) {
-  CellRows &cell = w.cell;
+  CellRows &cell = w.cell();
   const int d = w.d();
   double size = 0.0;
   for (int l = 0; l < d; l++) size = std::max(size, std::fabs(w.lp.x[l] - w.p[l]));
@@ -198,21 +211,21 @@ template <int D> NewFacet new_facet(Walk<D> &w, int rounds) {
 
 // Notes that the candidate at one place is a multiple of another, and takes it out of the programs.
 template <int D> void take_apart(Walk<D> &w, int index, int other) {
-  w.cell.status[index] = Status::attached;
+  w.cell().status[index] = Status::attached;
   take_out(w, index);
-  w.vertices.size = 0;
-  w.vertices.active.clear();
-  attach(w, w.cell.row[index], w.cell.row[other]);
+  w.vertices().size = 0;
+  w.vertices().active.clear();
+  attach(w, w.cell().row[index], w.cell().row[other]);
 }
 
 // Decides every candidate that is not decided yet; false where one stays open. On a cell that is no
 // region (final false) a row that is not proved redundant counts as a facet.
-template <int D> bool settle_rows(Walk<D> &w, bool final, int layers) {
-  CellRows &cell = w.cell;
+template <int D> bool settle_rows(Walk<D> &w, bool final) {
+  CellRows &cell = w.cell();
   const bool certify = final && cell.always == 0;
   if (!final)
     for (int m = cell.always; m < cell.count; m++)
-      if (cell.status[m] == Status::open && recall(w, cell.row[m], layers)) cell.status[m] = Status::out;
+      if (cell.status[m] == Status::open && recall(w, cell.row[m])) cell.status[m] = Status::out;
   for (int m = cell.always; m < cell.count; m++) {
     if (cell.status[m] != Status::open) continue;
     const int row = cell.row[m];
@@ -221,7 +234,7 @@ template <int D> bool settle_rows(Walk<D> &w, bool final, int layers) {
     for (int rounds = 1; cell.status[m] == Status::open; rounds++) {
       if (rounds > most_rounds) return false;
       if (alone) take_out(w, m);
-      w.vertices.kept = -1;
+      w.vertices().kept = -1;
       const Outcome outcome = minimise(w, row, m, alone, certify);
       if (alone) put_back(w, m);
       if (outcome.verdict == Verdict::redundant) {
@@ -234,7 +247,7 @@ template <int D> bool settle_rows(Walk<D> &w, bool final, int layers) {
         cell.status[m] = Status::facet;  // an upper cell may keep a row that is not needed
       } else if (!alone) {
         if (outcome.verdict == Verdict::tight) {
-          if (w.vertices.kept >= 0 && w.vertices.simple[w.vertices.kept]) wall_facets(w, w.vertices.kept);
+          if (w.vertices().kept >= 0 && w.vertices().simple[w.vertices().kept]) wall_facets(w, w.vertices().kept);
           if (cell.status[m] == Status::open) {
             cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
             facets_at_vertex(w);

@@ -3,34 +3,13 @@
 #include <cstring>
 #include <new>
 
-#include "facet_walk.hpp"
+#include "any_walk.hpp"
+#include "grouping.hpp"
 #include "interface.hpp"
 
 using namespace polyrank;
 
 namespace {
-
-// A walk of any dimension.
-class AnyWalk {
- public:
-  virtual ~AnyWalk() = default;
-  virtual std::int64_t advance(std::int64_t begin, std::int64_t end) = 0;
-  virtual const Found &found() const = 0;
-  virtual const GraphStatistics &statistics() const = 0;
-};
-
-template <int D> class WalkOf final : public AnyWalk {
- public:
-  WalkOf(const Network &net, const Listing &run, std::int64_t d, std::int64_t own_walls, std::int64_t layers,
-         std::int64_t begin, std::int64_t end)
-      : walk_(net, run, d, own_walls, layers, begin, end) {}
-  std::int64_t advance(std::int64_t begin, std::int64_t end) override { return walk(walk_, begin, end); }
-  const Found &found() const override { return walk_.found; }
-  const GraphStatistics &statistics() const override { return walk_.stat; }
-
- private:
-  Walk<D> walk_;
-};
 
 template <class T> void copy(const std::vector<T> &from, Array<T, 1> to) { std::copy(from.begin(), from.end(), to.data); }
 
@@ -46,16 +25,10 @@ POLYRANK_API std::int64_t polyrank_codes_pairs(const CodeTable *codes, std::int6
 POLYRANK_API void *polyrank_graph_new(const Network *net, const Listing *run, std::int64_t d, std::int64_t own_walls,
                                       std::int64_t layers, std::int64_t begin, std::int64_t end) {
   try {
-    const auto make = [&]<int D>() -> AnyWalk * { return new WalkOf<D>(*net, *run, d, own_walls, layers, begin, end); };
-    switch (d) {
-#ifndef POLYRANK_ANY_DIMENSION
-      case 3: return make.template operator()<3>();
-      case 4: return make.template operator()<4>();
-      case 5: return make.template operator()<5>();
-      case 6: return make.template operator()<6>();
-#endif
-      default: return make.template operator()<0>();
-    }
+    const WalkTask task{*net, *run, d, own_walls, layers, begin, end};
+    auto made = small_walk(task);
+    if (!made) made = large_walk(task);
+    return made.release();
   } catch (const std::bad_alloc &) {
     return nullptr;
   }
