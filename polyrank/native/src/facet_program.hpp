@@ -131,7 +131,7 @@ template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
 
 // Minimises a row, positive inside, over the cell's rows. `index` is its place among them, -1 where it
 // is none of them; with `alone` that place has been taken out, and the search stops at the first point
-// where the objective is negative; with `certify` a vertex on the row is proved simple if it can be.
+// where the objective is negative; with `certify` vertices on the way show walls to be facets.
 //
 // violated leaves the point in lp.x; redundant leaves the proof in lp.basis and lp.rates.
 template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bool certify) {
@@ -143,6 +143,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
   int start = start_at_lowest(w, without);
   const double limit = w.radius_of(row) * (2 * d + 2) * inflate;
   bool ready = false, refreshed = false;
+  Meeting meeting = Meeting::not_asked;
   for (int pivots = 0;;) {
     const bool bland = pivots > graph_bland_after;
     const Edge edge = choose_edge(w.dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland, lp.rates.data());
@@ -154,7 +155,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
         const Outcome outcome = prove(w, row);
         if (outcome.verdict != Verdict::undecided) {
           if (pivots > 0) {
-            keep_vertex(w, false);
+            keep_vertex(w, meeting == Meeting::simple);
             w.stat.lps++;
           } else {
             w.stat.by_vertex++;
@@ -219,11 +220,13 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
          lp.rate.data());
     pivots++;
     w.stat.pivots++;
+    if (certify) meeting = walls_here(w);
     if (step.row == index) {
       w.stat.lps++;
       bool full = true;
       for (int q = 0; q < d; q++) full = full && lp.basis[q] >= 0;
-      if (full) keep_vertex(w, certify);
+      if (full)
+        keep_vertex(w, certify && (meeting == Meeting::simple || (meeting == Meeting::not_asked && is_simple(w))));
       return {Verdict::tight, edge.slot};
     }
   }

@@ -44,12 +44,14 @@ template <int D> void append_row(Walk<D> &w, int row) {
   cell.exponent[m] = w.exponent_of_row(row);
   cell.central[m] = w.is_unit(row) ? w.net.central(w.layer_of(row)) : w.is_central_wall(row);
   cell.member[m] = false;
+  if (row < w.own_walls) cell.wall_word[m >> 6] |= bit_of(m);
 }
 
 // Starts the cell that the layers below k fix, with its rows.
 template <int D> void gather_kept(Walk<D> &w, int k) {
   for (int row = 0; row < w.rows; row++) w.cell().position[row] = -1;
   w.cell().count = w.cell().always;
+  for (std::int64_t c = 0; c < w.cell().wall_word.size(); c++) w.cell().wall_word[c] = 0;
   for (const int row : w.kept[static_cast<std::size_t>(k)]) append_row(w, row);
   w.vertices().size = 0;
   w.vertices().turn = 0;

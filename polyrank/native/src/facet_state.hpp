@@ -79,6 +79,7 @@ struct CellRows {
   Buffer<bool> has_point;          // a point beyond the facet is kept
   Buffer<double> point;            // (capacity, k) those points
   Buffer<std::uint64_t> side_word; // the sides of the rows, one bit each
+  Buffer<std::uint64_t> wall_word; // the walls of the domain among the candidates
 };
 
 // The linear program over the cell's rows; see simplex.hpp.
@@ -92,7 +93,6 @@ struct VertexStore {
   int most = 0;                // room, whole lanes
   int words = 0;               // of 64 sides
   int size = 0, turn = 0;      // vertices; the one that is overwritten next
-  int kept = -1;               // where the last program's vertex is
   Buffer<double> x;            // (most, square)
   Buffer<int> basis;           // (most, d)
   Buffer<double> inverse;      // (most, d * square)
@@ -250,6 +250,7 @@ template <int D> struct Walk {
     cell.has_point = Buffer<bool>(room, false);
     cell.point = Buffer<double>(room * chart, 0.0);
     cell.side_word = Buffer<std::uint64_t>((room + 63) / 64, ~std::uint64_t{0});
+    cell.wall_word = Buffer<std::uint64_t>((room + 63) / 64, 0);
     for (int m = 0; m < guards; m++) {
       const int wall = own_walls + m;
       bool flat = true;

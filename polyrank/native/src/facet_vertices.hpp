@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -228,10 +229,14 @@ template <int D> bool is_simple(Walk<D> &w) {
   }
   for (int c = 0; c < d; c++) {
     const int b = lp.basis[c];
-    for (int q = 0; q < d; q++) {
-      double along = 0.0;
-      for (int l = 0; l < d; l++) along += cell.form[b * stride + l] * lp.inverse[l * s + q];
-      lp.work[q] = along / lp.sizes[q];
+    for (int q0 = 0; q0 < d; q0 += lane_count) {
+      Lanes along{}, edge, length;
+      for (int l = 0; l < d; l++) {
+        load(edge, lp.inverse.data() + l * s + q0);
+        along += cell.form[b * stride + l] * edge;
+      }
+      load(length, lp.sizes.data() + q0);
+      store(lp.work.data() + q0, along / length);
     }
     double left = lp.work[c];
     for (int q = 0; q < d; q++)
@@ -242,12 +247,12 @@ template <int D> bool is_simple(Walk<D> &w) {
   return true;
 }
 
-// Keeps the vertex of the program; with `certify` tries to prove it simple.
-template <int D> void keep_vertex(Walk<D> &w, bool certify) {
+// Keeps the vertex of the program, which may have been proved simple.
+template <int D> void keep_vertex(Walk<D> &w, bool simple) {
   VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
   int v = listed_there(w);
-  if (v >= 0 && !certify) return;
+  if (v >= 0 && !simple) return;
   if (v < 0) v = next_place(store);
   for (int q = 0; q < d; q++) {
     store.basis[v * d + q] = w.lp.basis[q];
@@ -255,19 +260,49 @@ template <int D> void keep_vertex(Walk<D> &w, bool certify) {
     for (int l = 0; l < d; l++) store.inverse[(v * d + q) * s + l] = w.lp.inverse[q * s + l];
   }
   place_here(w, v);
-  store.simple[v] = certify && is_simple(w);
-  store.kept = v;
+  store.simple[v] = simple;
 }
 
-// The undecided walls of the domain that carry a facet next to a simple vertex.
-template <int D> void wall_facets(Walk<D> &w, int v) {
-  for (int q = 0; q < w.d(); q++) {
-    const int m = w.vertices().basis[v * w.d() + q];
-    if (w.cell().status[m] != Status::open || w.cell().row[m] >= w.own_walls) continue;
-    w.cell().status[m] = Status::facet;
-    w.cell().to[m] = unknown;
-    w.cell().has_point[m] = false;
+// The undecided walls among some places of the cell carry a facet: simple vertices show them.
+template <int D> void wall_facets(Walk<D> &w, int block, std::uint64_t places) {
+  CellRows &cell = w.cell();
+  for (places &= cell.wall_word[block]; places != 0; places &= places - 1) {
+    const int m = 64 * block + std::countr_zero(places);
+    if (cell.status[m] != Status::open) continue;
+    cell.status[m] = Status::facet;
+    cell.to[m] = unknown;
+    cell.has_point[m] = false;
   }
+}
+
+// The walls that meet in simple vertices of the region which are known.
+template <int D> void known_walls(Walk<D> &w) {
+  const VertexStore &store = w.vertices();
+  for (int c = 0; 64 * c < w.cell().count; c++) {
+    std::int64_t apart = -1;
+    for (const int v : store.active)
+      if (store.simple[v]) apart &= store.mask[c * store.most + v];
+    wall_facets(w, c, ~static_cast<std::uint64_t>(apart));
+  }
+}
+
+// What is known of the program's vertex.
+enum class Meeting : std::int8_t { not_asked, simple, not_simple };
+
+// Marks the walls that meet in the program's vertex, if some of them is undecided and the vertex simple.
+template <int D> Meeting walls_here(Walk<D> &w) {
+  const auto is_open_wall = [&](int m) {
+    return m >= w.cell().always && w.cell().status[m] == Status::open && w.cell().row[m] < w.own_walls;
+  };
+  bool some = false;
+  for (int q = 0; q < w.d(); q++) {
+    if (w.lp.basis[q] < 0) return Meeting::not_simple;
+    some = some || is_open_wall(w.lp.basis[q]);
+  }
+  if (!some) return Meeting::not_asked;
+  if (!is_simple(w)) return Meeting::not_simple;
+  for (int q = 0; q < w.d(); q++) wall_facets(w, w.lp.basis[q] >> 6, bit_of(w.lp.basis[q]));
+  return Meeting::simple;
 }
 
 }  // namespace polyrank

@@ -85,8 +85,7 @@ template <int D> bool crosses_alone(Walk<D> &w, int m, std::int64_t s) {
 template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
   CellRows &cell = w.cell();
   const Listing &run = w.run;
-  for (const int v : w.vertices().active)
-    if (w.vertices().simple[v]) wall_facets(w, v);
+  known_walls(w);
   for (std::int32_t e = w.found.head[static_cast<std::size_t>(r - w.first)]; e != last_edge;
        e = w.found.edge_next[static_cast<std::size_t>(e)]) {
     const int m = cell.position[w.found.edge_row[static_cast<std::size_t>(e)]];
@@ -234,7 +233,6 @@ template <int D> bool settle_rows(Walk<D> &w, bool final) {
     for (int rounds = 1; cell.status[m] == Status::open; rounds++) {
       if (rounds > most_rounds) return false;
       if (alone) take_out(w, m);
-      w.vertices().kept = -1;
       const Outcome outcome = minimise(w, row, m, alone, certify);
       if (alone) put_back(w, m);
       if (outcome.verdict == Verdict::redundant) {
@@ -247,7 +245,6 @@ template <int D> bool settle_rows(Walk<D> &w, bool final) {
         cell.status[m] = Status::facet;  // an upper cell may keep a row that is not needed
       } else if (!alone) {
         if (outcome.verdict == Verdict::tight) {
-          if (w.vertices().kept >= 0 && w.vertices().simple[w.vertices().kept]) wall_facets(w, w.vertices().kept);
           if (cell.status[m] == Status::open) {
             cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
             facets_at_vertex(w);
