@@ -11,6 +11,7 @@ import typer
 from polyrank_cli.failures import sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
+    JobsOption,
     JsonOption,
     LowRankChoice,
     ManifoldChoice,
@@ -65,6 +66,7 @@ def homology_command(
     chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -90,7 +92,7 @@ def homology_command(
         space = chosen_manifold(manifold, cloud)
         depth = max(layer) if layer else None
         with stage_line(quiet=quiet or as_json):
-            found = restrict(loaded, space, through_layer=depth)
+            found = restrict(loaded, space, through_layer=depth, jobs=jobs)
             rows = homology_table(
                 found,
                 rank=below - 1,
@@ -99,6 +101,7 @@ def homology_command(
                 ambient=chosen.ambient,
                 reading=chosen.reading,
                 in_turn=in_turn,
+                jobs=jobs,
             )
         if picture is not None:
             parts = [row.part for row in rows]

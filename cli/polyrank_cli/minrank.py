@@ -13,6 +13,7 @@ from polyrank_cli.failures import INTERRUPTED, UNDECIDED, refuse_existing, say, 
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
+    JobsOption,
     JsonOption,
     NetworkArgument,
     QuietOption,
@@ -71,6 +72,7 @@ def minrank_command(
         ),
     ] = None,
     reading: Reading,
+    jobs: JobsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -110,6 +112,7 @@ def minrank_command(
         "deep": deep,
         "keep": output if resume is None else resume,
         "resume": resume is not None,
+        "jobs": jobs,
     }
     with sentences():
         loaded = reading.load(network)

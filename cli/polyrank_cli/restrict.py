@@ -13,6 +13,7 @@ from polyrank_cli.failures import refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
     ForceOption,
+    JobsOption,
     JsonOption,
     LowRankChoice,
     ManifoldChoice,
@@ -44,6 +45,7 @@ def restrict_command(
     chosen: LowRankChoice,
     cloud: ManifoldChoice,
     reading: Reading,
+    jobs: JobsOption = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -67,7 +69,7 @@ def restrict_command(
         refuse_existing(output, force=force)
         begun = time.perf_counter()
         with stage_line(quiet=quiet or as_json):
-            found = restrict(loaded, space, through_layer=through_layer)
+            found = restrict(loaded, space, through_layer=through_layer, jobs=jobs)
         shown = cells_manifest(found)
         shown["seconds"] = time.perf_counter() - begun
         if below is not None:

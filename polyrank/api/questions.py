@@ -166,6 +166,7 @@ def homology(
     below: int = 1,
     layers: Sequence[int] | None = None,
     coefficients: str | int = "Z",
+    jobs: int | None = None,
 ) -> list[LayerHomology]:
     """What collapsing the part of rank below a bound would do to a manifold, layer by layer.
 
@@ -181,6 +182,8 @@ def homology(
     layers : sequence of int, optional
         1-based; default: all.
     coefficients : "Z", "Q" or a prime
+    jobs : int, optional
+        Threads; default: all that this process may use.
 
     Raises
     ------
@@ -188,5 +191,7 @@ def homology(
         If the manifold lies in another space, a layer does not exist or ``below`` is less than 1.
     """
     space = shape(manifold) if isinstance(manifold, str) else manifold
-    cells = restrict(network, space, through_layer=max(layers) if layers else None)
-    return homology_table(cells, rank=below - 1, layers=layers, coefficients=coefficients)
+    cells = restrict(network, space, through_layer=max(layers) if layers else None, jobs=jobs)
+    return homology_table(
+        cells, rank=below - 1, layers=layers, coefficients=coefficients, jobs=jobs
+    )

@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-__all__ = ["ALONE_SECONDS", "HAND_ON_SECONDS", "SHARE_SECONDS", "OrderedWork", "Worker"]
+from polyrank.cells.threads import asked_threads
+
+__all__ = ["ALONE_SECONDS", "HAND_ON_SECONDS", "SHARE_SECONDS", "OrderedWork", "Worker", "each"]
 
 #: Work that takes less is not worth another thread.
 ALONE_SECONDS = 0.005
@@ -204,3 +206,57 @@ class OrderedWork(Generic[T, R]):
                 node.done = True
                 self._active -= 1
                 self.changed.notify_all()
+
+
+class _Calls(Generic[T, R]):
+    """A worker that calls a function."""
+
+    def __init__(self, function: Callable[[T], R]) -> None:
+        self._function = function
+
+    def work(self, task: T, share: Share[T, R]) -> None:
+        share.found([self._function(task)])
+
+
+def each(
+    function: Callable[[T], R],
+    pieces: Sequence[T],
+    jobs: int | None = None,
+    done: Callable[[int], None] = lambda _: None,
+) -> list[R]:
+    """The results of a function of every piece, in their order, by threads.
+
+    Parameters
+    ----------
+    function : callable
+        Of pieces that have nothing to do with each other; it changes nothing but what is its own.
+    pieces : sequence
+    jobs : int, optional
+        Threads. By default as many as this process may use; never more than there are pieces.
+    done : callable
+        Told in the caller's thread how many results are there, after each.
+
+    Raises
+    ------
+    ValueError
+        If ``jobs`` is less than 1.
+
+    Examples
+    --------
+    >>> each(lambda v: v * v, [1, 2, 3], jobs=2)
+    [1, 4, 9]
+    """
+    out: list[R] = []
+
+    def take(result: R) -> None:
+        out.append(result)
+        done(len(out))
+
+    threads = min(asked_threads(jobs), len(pieces))
+    if threads <= 1:
+        for piece in pieces:
+            take(function(piece))
+    else:
+        workers = [_Calls(function) for _ in range(threads)]
+        OrderedWork[T, R](pieces).run(workers, take, lambda: None)
+    return out

@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.graph.region_graph import Closure, Gap, RegionGraph
+from polyrank.graph.region_graph import Closure, Gap, RegionGraph, components_of
 from polyrank.native.records import call
 
 __all__ = ["Edges", "Facets", "assemble"]
@@ -55,17 +55,7 @@ def assemble(
     The facet lists are symmetric if every edge that was found from one side only on its own was
     found again from the other, and nothing else was.
     """
-    forth = np.flatnonzero(edges.alone)
-    n = max(1, regions)
-    ahead = edges.source[forth].astype(np.int64) * n + edges.target[forth]
-    behind = facets.back[:, 1].astype(np.int64) * n + facets.back[:, 0]
-    order, back_order = np.argsort(ahead), np.argsort(behind)
-    symmetric = bool(np.array_equal(ahead[order], behind[back_order]))
-    mirrored = edges.unit
-    if symmetric and len(forth):
-        # the later region's own name of the facet
-        mirrored = edges.unit.copy()
-        mirrored[forth[order]] = facets.back[back_order, 2]
+    symmetric, mirrored = _mirrored(edges, facets.back, max(1, regions))
     count = 2 * len(edges.source) + len(facets.walls) + len(facets.nowhere)
     start = np.zeros(regions + 1, dtype=np.int64)
     unit = np.zeros(count, dtype=np.int32)
@@ -74,9 +64,9 @@ def assemble(
         "polyrank_graph_group", edges.source, edges.target, edges.unit, mirrored, facets.walls,
         facets.nowhere, start, unit, to,
     )  # fmt: skip
-    components = int(call("polyrank_graph_components", edges.source, edges.target, regions))
-    if not grouped or components < 0:
+    if not grouped:
         raise MemoryError(f"the {count} facets of the graph do not fit into memory")
+    components, _ = components_of(edges.source, edges.target, np.ones(regions, np.bool_))
     point_edge, point = edges.point_edge, edges.point
     if (point_edge[1:] < point_edge[:-1]).any():
         by_edge = np.argsort(point_edge, kind="stable")
@@ -102,3 +92,25 @@ def assemble(
         ),
         statistics=statistics,
     )
+
+
+def _mirrored(
+    edges: Edges, back: NDArray[np.int32], regions: int
+) -> tuple[bool, NDArray[np.int32]]:
+    """Whether the edges that have to be found again were, and the later region's name of each."""
+    forth = np.flatnonzero(edges.alone)
+    if len(forth) != len(back):
+        return False, edges.unit
+    if not len(forth):
+        return True, edges.unit
+    ahead = edges.source[forth].astype(np.int64) * regions + edges.target[forth]
+    order = np.argsort(ahead)
+    ahead = ahead[order]
+    behind = back[:, 1].astype(np.int64) * regions + back[:, 0]
+    back_order = np.argsort(behind)
+    if not np.array_equal(ahead, behind[back_order]):
+        return False, edges.unit
+    del ahead, behind
+    mirrored = edges.unit.copy()
+    mirrored[forth[order]] = back[back_order, 2]
+    return True, mirrored

@@ -52,9 +52,9 @@ class Block:
         The target finds the edge by itself.
     wall_region, wall_row : ndarray of int32
         Facets on the domain's wall.
-    back : ndarray of int64, shape (b, 3)
+    back : ndarray of int32, shape (b, 3)
         Facets that lead to an earlier region, found by themselves: region, earlier region, row.
-    nowhere : ndarray of int64, shape (n, 2)
+    nowhere : ndarray of int32, shape (n, 2)
         Facets that lead to no listed region: region, row.
     opened : ndarray of int64
         Regions that rationals settled.
@@ -75,8 +75,8 @@ class Block:
     alone: NDArray[np.bool_]
     wall_region: NDArray[np.int32]
     wall_row: NDArray[np.int32]
-    back: NDArray[np.int64]
-    nowhere: NDArray[np.int64]
+    back: NDArray[np.int32]
+    nowhere: NDArray[np.int32]
     opened: NDArray[np.int64]
     owner: NDArray[np.int64]
     point: NDArray[np.float64]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from flint import fmpq
+from numpy.typing import NDArray
 
 from polyrank.cells.ordered_work import OrderedWork, Share
 from polyrank.cells.threads import asked_threads
@@ -18,7 +19,7 @@ from polyrank.graph.assemble import Edges, Facets, assemble
 from polyrank.graph.blocks import Block, block_ends, packed, unpacked
 from polyrank.graph.listed import ListedRegions
 from polyrank.graph.making import BlockMaker
-from polyrank.graph.region_graph import RegionGraph
+from polyrank.graph.region_graph import Gap, RegionGraph
 from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS, KeptWork
 from polyrank.regions.run import Run
@@ -95,11 +96,12 @@ class _Builder:
 
     def __init__(self, run: Run, network: Network) -> None:
         self.started = time.perf_counter()
-        self.listed = ListedRegions(run, network)
-        self.regions = self.listed.count
+        listed = ListedRegions(run, network)
+        self.regions = listed.count
         self.ends = list(block_ends(self.regions))
-        self.blocks: list[Block] = []
-        self.gaps = 0  # that are described
+        self.parts = _Parts(listed)
+        #: What the walks read; let go of before the parts are put together.
+        self.listed: ListedRegions | None = listed
 
     def build(
         self,
@@ -110,9 +112,21 @@ class _Builder:
         """Block by block."""
         if kept is not None:
             for entry in kept.done:
-                self._take_in(unpacked(entry, kept.shard(entry)))
+                self.parts.take_in(unpacked(entry, kept.shard(entry)))
+        self._walk(progress, kept, threads)
+        self.listed = None
+        graph, stat = self.parts.assembled(self.regions)
+        stat["seconds"] = time.perf_counter() - self.started
+        return graph
+
+    def _walk(
+        self,
+        progress: Callable[[int, int], None] | None,
+        kept: KeptWork | None,
+        threads: int,
+    ) -> None:
         waiting: list[Block] = []
-        rest = self.ends[len(self.blocks) :]
+        rest = self.ends[self.parts.blocks :]
         done = rest[0][0] if rest else self.regions
 
         def tell_done(more: int) -> None:
@@ -127,11 +141,15 @@ class _Builder:
                 tell_done(result)
                 return
             # rationals are for this thread, which an interrupt reaches at once
-            waiting.append(result.settled(_GAPS - self.gaps, tell_done))
-            self._take_in(waiting[-1])
-            if kept is not None and kept.due and waiting[-1].end < self.regions:
-                _keep(kept, waiting)
+            block = result.settled(_GAPS - len(self.parts.gaps), tell_done)
+            self.parts.take_in(block)
+            if kept is not None:
+                waiting.append(block)
+                if kept.due and block.end < self.regions:
+                    _keep(kept, waiting)
 
+        if self.listed is None:
+            raise AssertionError("a construction walks once")
         workers = [_Worker(self.listed) for _ in range(min(threads, len(rest)))]
         try:
             OrderedWork[tuple[int, int], int | BlockMaker](rest).run(workers, take, lambda: None)
@@ -139,67 +157,95 @@ class _Builder:
             if kept is not None and kept.due:
                 _keep(kept, waiting)
             raise
-        graph, stat = self._assembled()
-        stat["seconds"] = time.perf_counter() - self.started
-        return graph
 
-    def _take_in(self, block: Block) -> None:
+
+class _Parts:
+    """The columns of all blocks, side by side."""
+
+    def __init__(self, listed: ListedRegions) -> None:
+        self.blocks = 0
+        self.gaps: list[Gap] = []
+        self._k = listed.chart.k
+        #: Bits and walls, by row of the walk.
+        self._names = np.concatenate([-1 - np.arange(listed.walls), listed.codes.bit]).astype(
+            np.int32
+        )
+        self._edges = 0
+        self._exact: dict[int, tuple[fmpq, ...]] = {}
+        self._statistics: dict[str, int | float] = dict.fromkeys(STATISTICS, 0)
+        self._columns: dict[str, list[NDArray[Any]]] = {
+            "source": [np.zeros(0, np.int32)],
+            "target": [np.zeros(0, np.int32)],
+            "unit": [np.zeros(0, np.int32)],
+            "alone": [np.zeros(0, np.bool_)],
+            "walls": [np.zeros((0, 2), np.int32)],
+            "back": [np.zeros((0, 3), np.int32)],
+            "nowhere": [np.zeros((0, 2), np.int32)],
+            "opened": [np.zeros(0, np.int64)],
+            "owner": [np.zeros(0, np.int64)],
+            "point": [np.zeros((0, self._k))],
+        }
+
+    def take_in(self, block: Block) -> None:
         """Go on behind a block."""
-        self.blocks.append(block)
-        self.gaps += len(block.gaps)
+        walls = np.column_stack([block.wall_region, self._names[block.wall_row]])
+        columns = {
+            "source": block.source,
+            "target": block.target,
+            "unit": self._names[block.row],
+            "alone": block.alone,
+            "walls": walls.astype(np.int32),
+            "back": self._named(block.back),
+            "nowhere": self._named(block.nowhere),
+            "opened": block.opened,
+            "owner": block.owner + self._edges,
+            "point": block.point,
+        }
+        for name, column in columns.items():
+            self._columns[name].append(column)
+        self._exact |= {e + self._edges: q for e, q in block.exact.items()}
+        for name in STATISTICS:
+            self._statistics[name] += int(block.statistics[name])
+        self.gaps += block.gaps
+        self._edges += len(block.source)
+        self.blocks += 1
 
-    def _assembled(self) -> tuple[RegionGraph, dict[str, int | float]]:
-        listed = self.listed
-        names = np.concatenate([-1 - np.arange(listed.walls), listed.codes.bit]).astype(np.int32)
-        blocks = self.blocks
-        stat: dict[str, int | float] = {
-            name: sum(int(block.statistics[name]) for block in blocks) for name in STATISTICS
-        }
-        opened = np.concatenate([np.zeros(0, np.int64), *(b.opened for b in blocks)])
-        stat["open"] = len(opened)
-        firsts = np.cumsum([0, *(len(b.source) for b in blocks)]).tolist()
-        owner = [b.owner + first for b, first in zip(blocks, firsts, strict=False)]
-        exact = {
-            e + first: q
-            for b, first in zip(blocks, firsts, strict=False)
-            for e, q in b.exact.items()
-        }
-        target = _column(blocks, "target", np.int32)
-        alone = _column(blocks, "alone", np.bool_)
+    def _named(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The rows with the last column named after bits and walls."""
+        out = rows.astype(np.int32)
+        out[:, -1] = self._names[rows[:, -1]]
+        return out
+
+    def _joined(self, name: str) -> NDArray[Any]:
+        """A column of all blocks, whose parts are let go of."""
+        return np.concatenate(self._columns.pop(name))
+
+    def assembled(self, regions: int) -> tuple[RegionGraph, dict[str, int | float]]:
+        """The graph of all blocks; to be asked for once."""
+        opened, target, alone = (self._joined(name) for name in ("opened", "target", "alone"))
+        self._statistics["open"] = len(opened)
         if len(opened):
-            is_open = np.zeros(self.regions, dtype=np.bool_)
+            is_open = np.zeros(regions, dtype=np.bool_)
             is_open[opened] = True
             alone |= is_open[target]
         edges = Edges(
-            _column(blocks, "source", np.int32),
+            self._joined("source"),
             target,
-            names[_column(blocks, "row", np.int32)],
+            self._joined("unit"),
             alone,
-            np.concatenate([np.zeros(0, np.int64), *owner]),
-            np.concatenate([np.zeros((0, listed.chart.k)), *(b.point for b in blocks)]),
-            exact,
+            self._joined("owner"),
+            self._joined("point"),
+            self._exact,
         )
-        back, nowhere = (
-            np.concatenate([np.zeros((0, n), np.int64), *(getattr(b, name) for b in blocks)])
-            for name, n in (("back", 3), ("nowhere", 2))
-        )
-        walls = np.column_stack(
-            [
-                _column(blocks, "wall_region", np.int32),
-                names[_column(blocks, "wall_row", np.int32)],
-            ]
-        ).astype(np.int32)
-        gaps = tuple(gap for block in blocks for gap in block.gaps)
-        self.blocks = blocks = []
         graph = assemble(
-            dimension=listed.chart.k,
-            regions=self.regions,
+            dimension=self._k,
+            regions=regions,
             edges=edges,
-            facets=Facets(_named(back, names), walls, _named(nowhere, names)),
-            gaps=gaps,
-            statistics=stat,
+            facets=Facets(self._joined("back"), self._joined("walls"), self._joined("nowhere")),
+            gaps=tuple(self.gaps),
+            statistics=self._statistics,
         )
-        return graph, stat
+        return graph, self._statistics
 
 
 class _Worker:
@@ -220,14 +266,3 @@ def _keep(kept: KeptWork, waiting: list[Block]) -> None:
         entry, shard = packed(waiting[0])
         kept.keep(entry, shard)
         del waiting[0]
-
-
-def _column(blocks: Sequence[Block], name: str, kind: DTypeLike) -> NDArray[Any]:
-    """One column of all blocks."""
-    return np.concatenate([np.zeros(0, kind), *(getattr(block, name) for block in blocks)])
-
-
-def _named(rows: NDArray[np.int64], names: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The rows with the last column named after bits and walls."""
-    rows[:, -1] = names[rows[:, -1]]
-    return rows.astype(np.int32)

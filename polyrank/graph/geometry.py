@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
@@ -23,7 +24,7 @@ from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow, Region
 from polyrank.regions.run import Run, witness_point
-from polyrank.regions.schema import unpack_bits
+from polyrank.regions.schema import fixed_binary_rows
 
 __all__ = ["Ball", "RegionGeometry", "Regions"]
 
@@ -120,12 +121,16 @@ class Regions:
         self.problem = Problem(network, self.chart, run.layers)
 
     @cached_property
-    def _bits(self) -> NDArray[np.uint8]:
-        return unpack_bits(self.run.table.column("codeword"), self.run.bits)
+    def _packed(self) -> NDArray[np.uint8]:
+        words = [fixed_binary_rows(b.column("codeword")) for b in self.run.batches(["codeword"])]
+        return np.concatenate([np.zeros((0, max(1, (self.run.bits + 7) // 8)), np.uint8), *words])
 
     @cached_property
     def _points(self) -> tuple[Any, Any]:
-        table = self.run.table
+        names = ["witness", "witness_exact"]
+        table = pa.Table.from_batches(
+            self.run.batches(names), pa.schema([self.run.schema.field(name) for name in names])
+        )
         return table.column("witness"), table.column("witness_exact")
 
     def check(self, region: int) -> None:
@@ -144,8 +149,7 @@ class Regions:
     def codeword(self, region: int) -> NDArray[np.uint8]:
         """Bits of a region's codeword, ``(N,)``."""
         self.check(region)
-        word: NDArray[np.uint8] = self._bits[region]
-        return word
+        return np.unpackbits(self._packed[region], count=self.run.bits, bitorder="little")
 
     def affine_map(self, region: int, layer: int | None = None) -> tuple[fmpq_mat, fmpq_mat]:
         """The exact map x ↦ A x + c of the input space through a layer on the region."""

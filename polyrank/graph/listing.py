@@ -18,7 +18,7 @@ from polyrank.regions.manifest import chart_entry
 from polyrank.regions.run import Run
 from polyrank.regions.schema import fixed_binary_rows
 
-__all__ = ["chart_of_run", "codes_of_run", "find_row"]
+__all__ = ["chart_of_run", "codes_of_run", "find_row", "ranks_of_run"]
 
 
 def chart_of_run(run: Run, network: Network) -> Chart:
@@ -78,6 +78,13 @@ def codes_of_run(
     if twice >= 0:
         raise RunError(f"the run is damaged: the codeword of region {twice} is listed twice")
     return codes, spelled
+
+
+def ranks_of_run(run: Run, layer: int) -> NDArray[np.int16]:
+    """The rank through a layer of every region, read by itself: shape (R,)."""
+    name = f"rank_{layer}"
+    columns = [np.asarray(batch.column(name)) for batch in run.batches([name])]
+    return np.concatenate([np.zeros(0, np.int16), *columns])
 
 
 def _codes(

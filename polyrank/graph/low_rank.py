@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.lp.farkas import integer_row
 from polyrank.polyhedra.system import vector
 from polyrank.posed.polytope import Generators
@@ -109,7 +110,7 @@ def low_rank_part(
     k = run.layers if layer is None else layer
     if not 1 <= k <= run.layers:
         raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
-    rank = np.asarray(run.table.column(f"rank_{k}"))
+    rank = ranks_of_run(run, k)
     low = rank < below
     count, labels = graph.components(low)
     members = (

@@ -14,6 +14,7 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.errors import DomainError, RunError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.lp.farkas import value_at
 from polyrank.polyhedra.system import identity
 from polyrank.posed.chart import chart as chart_of
@@ -94,7 +95,7 @@ def nearest_low_rank(
         raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
     if len(point) != chart.n:
         raise DomainError(f"the point has {len(point)} coordinates, expected {chart.n}")
-    rank = np.asarray(run.table.column(f"rank_{k}"))
+    rank = ranks_of_run(run, k)
     low = np.flatnonzero(rank < below).tolist()
     if not low:
         return None

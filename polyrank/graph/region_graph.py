@@ -9,14 +9,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.native.records import call
+
 if TYPE_CHECKING:
     from flint import fmpq
     from scipy.sparse import csr_array
 
-__all__ = ["MISSING", "WALL", "Closure", "Gap", "RegionGraph"]
+__all__ = ["MISSING", "WALL", "Closure", "Gap", "RegionGraph", "components_of"]
 
 #: ``facet_to`` of a facet on the domain's wall, and of one behind which no region is listed.
 WALL, MISSING = -1, -2
+
+
+def components_of(
+    source: NDArray[np.int32],
+    target: NDArray[np.int32],
+    keep: NDArray[np.bool_],
+    edge: NDArray[np.bool_] | None = None,
+) -> tuple[int, NDArray[np.int32]]:
+    """Components among the kept regions of a graph; see :meth:`RegionGraph.components`.
+
+    Raises
+    ------
+    MemoryError
+        If they do not fit into memory.
+    """
+    chosen = np.zeros(0, np.bool_) if edge is None else np.ascontiguousarray(edge, np.bool_)
+    labels = np.empty(len(keep), np.int32)
+    kept = np.ascontiguousarray(keep, np.bool_)
+    count = int(call("polyrank_graph_components", source, target, kept, chosen, labels))
+    if count < 0:
+        raise MemoryError(f"the components of {len(keep)} regions do not fit into memory")
+    return count, labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +193,9 @@ class RegionGraph:
     def components(
         self, keep: NDArray[np.bool_], edge: NDArray[np.bool_] | None = None
     ) -> tuple[int, NDArray[np.int32]]:
-        """Components through facets among the kept regions; label −1 for the others.
+        """Components through facets among the kept regions, and the component of every region.
 
-        ``edge`` selects edges, ``(E,)``.
+        They are numbered by their first region; regions that are not kept have −1. ``edge`` selects
+        edges, ``(E,)``.
         """
-        from scipy.sparse import csr_array  # noqa: PLC0415
-        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-        chosen = keep[self.source] & keep[self.target]
-        if edge is not None:
-            chosen &= edge
-        graph = csr_array(
-            (np.ones(int(chosen.sum()), dtype=np.int8), (self.source[chosen], self.target[chosen])),
-            shape=(self.regions, self.regions),
-        )
-        _, labels = connected_components(graph, directed=False)
-        found, compact = np.unique(labels[keep], return_inverse=True)
-        out = np.full(self.regions, -1, dtype=np.int32)
-        out[keep] = compact
-        return len(found), out
+        return components_of(self.source, self.target, keep, edge)

@@ -28,6 +28,8 @@ from polyrank.regions.schema import unpack_bits
 
 if TYPE_CHECKING:
     import networkx as nx
+    from flint import fmpq
+    from numpy.typing import NDArray
 
 __all__ = [
     "GRAPH_NAME",
@@ -185,7 +187,7 @@ def load_graph(run: Run) -> RegionGraph:
             np.load(file, allow_pickle=False) as arrays,
         ):
             start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
-        edges = pq.read_table(folder / "edges.parquet")
+        edges = pq.read_table(folder / "edges.parquet", columns=["source", "target", "unit"])
         if entry["polyrank_graph"] != _FORMAT:
             raise RunError(
                 f"{folder} has graph format {entry['polyrank_graph']!r}, expected {_FORMAT}"
@@ -206,19 +208,7 @@ def load_graph(run: Run) -> RegionGraph:
         )  # fmt: skip
         k = int(entry["dimension"])
         source, target, crossed = (edges.column(n).to_numpy() for n in ("source", "target", "unit"))
-        exact = edges.column("beyond_exact")
-        spelled = {}
-        if exact.null_count < len(exact):
-            spelled = {
-                e: tuple(to_fmpq(v) for v in text)
-                for e, text in enumerate(exact.to_pylist())
-                if text is not None
-            }
-        points, at = np.zeros((0, k)), np.zeros(0, dtype=np.int64)
-        beyond = edges.column("beyond").combine_chunks()
-        if k and beyond.null_count < len(beyond):
-            at = np.flatnonzero(beyond.is_valid().to_numpy(zero_copy_only=False))
-            points = beyond.drop_null().flatten().to_numpy().reshape(-1, k)
+        at, points, spelled = _read_points(folder / "edges.parquet", k)
         statistics = entry["statistics"]
     except (
         OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, pa.ArrowException,
@@ -229,6 +219,32 @@ def load_graph(run: Run) -> RegionGraph:
     return RegionGraph(
         k, start, unit, to, source, target, crossed, at, points, spelled, checked, statistics
     )
+
+
+def _read_points(
+    path: Path, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, tuple[fmpq, ...]]]:
+    """The edges with a point of their own and these points, and those that are fractions.
+
+    Most edges have none; they are read by row groups, since a missing point takes the room of one.
+    """
+    at, points = [np.zeros(0, np.int64)], [np.zeros((0, k))]
+    spelled: dict[int, tuple[fmpq, ...]] = {}
+    with pq.ParquetFile(path) as file:
+        first = 0
+        for batch in file.iter_batches(_ROW_GROUP, columns=["beyond", "beyond_exact"]):
+            floats, exact = batch.column("beyond"), batch.column("beyond_exact")
+            if k and floats.null_count < len(floats):
+                at.append(first + np.flatnonzero(floats.is_valid().to_numpy(zero_copy_only=False)))
+                points.append(floats.drop_null().flatten().to_numpy().reshape(-1, k))
+            if exact.null_count < len(exact):
+                spelled |= {
+                    first + i: tuple(to_fmpq(v) for v in text)
+                    for i, text in enumerate(exact.to_pylist())
+                    if text is not None
+                }
+            first += len(batch)
+    return np.concatenate(at), np.concatenate(points), spelled
 
 
 def stored_network(run: Run) -> Network:

@@ -109,7 +109,7 @@ class LayersBelow:
             self.state.in_time()
 
         problem = Problem.of(stage.network, self.state.chart)
-        found = search(problem, take, progress=watch, tasks=tasks)
+        found = search(problem, take, progress=watch, tasks=tasks, jobs=self.state.jobs)
         if not found.certified:
             self.state.undecided = True
         if waiting:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchProgress
+from polyrank.cells.threads import check_jobs
 from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import value_at
@@ -66,6 +67,7 @@ def maximum_rank(
     keep: str | PathLike[str] | None = None,
     resume: bool = False,
     keep_seconds: float = KEEP_SECONDS,
+    jobs: int | None = None,
 ) -> MaximumRank:
     """The greatest rank of the map through layer K over all regions of a domain.
 
@@ -89,7 +91,7 @@ def maximum_rank(
         Told the best rank found and the proved upper bound, as they improve.
     deep : bool
         Also look for a deep point of the best region, within a second more than ``seconds``.
-    keep, resume, keep_seconds
+    keep, resume, keep_seconds, jobs
         As for the least rank.
 
     Returns
@@ -101,6 +103,8 @@ def maximum_rank(
     ------
     NetworkError
         If there is no layer K.
+    ValueError
+        If ``jobs`` is less than 1.
     EmptyDomainError, DomainError
         As for an enumeration.
     RunError
@@ -119,6 +123,7 @@ def maximum_rank(
         raise NetworkError(
             f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
         )
+    check_jobs(jobs)
     begun = time.perf_counter()
     through = Network(network.layers[:layer], network.name)
     where = WholeSpace() if domain is None else domain
@@ -134,6 +139,7 @@ def maximum_rank(
             upper=chain_bound(through, chart).most,
             best=region_at(through, chart, chart.interior),
             diary=diary,
+            jobs=jobs,
         )
         with time_limit(begun + seconds - time.perf_counter()):
             found = state.run(seed, attempts)
@@ -298,7 +304,7 @@ class _Maximum(RankSearch):
             look()
 
         problem = Problem(self.network, self.chart, len(self.network.layers) - 1)
-        found = search(problem, take, progress=watch)
+        found = search(problem, take, progress=watch, jobs=self.jobs)
         self.undecided = not found.certified
 
     def _visit(self, word: NDArray[np.bool_], inside: fmpq_mat) -> None:

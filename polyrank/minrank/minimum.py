@@ -12,6 +12,7 @@ import numpy as np
 from flint import fmpq_mat
 
 from polyrank.cells.interrupt import prompt_interrupts
+from polyrank.cells.threads import check_jobs
 from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
@@ -65,6 +66,7 @@ def minimum_rank(
     keep: str | PathLike[str] | None = None,
     resume: bool = False,
     keep_seconds: float = KEEP_SECONDS,
+    jobs: int | None = None,
 ) -> MinimumRank:
     """The least rank of the map through layer K over all regions of a domain.
 
@@ -102,6 +104,9 @@ def minimum_rank(
     resume : bool
     keep_seconds : float
         How often something is kept.
+    jobs : int, optional
+        Threads that enumerate the layers below K; what is proved does not depend on them. Default:
+        all that this process may use.
 
     Returns
     -------
@@ -112,6 +117,8 @@ def minimum_rank(
     ------
     NetworkError
         If there is no layer K.
+    ValueError
+        If ``jobs`` is less than 1.
     EmptyDomainError, DomainError
         As for an enumeration.
     RunError
@@ -131,6 +138,7 @@ def minimum_rank(
         raise NetworkError(
             f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
         )
+    check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain
     through = Network(network.layers[:layer], network.name)
@@ -151,6 +159,7 @@ def minimum_rank(
             lower=chain.root,
             best=region_at(through, chart, chart.interior),
             diary=diary,
+            jobs=jobs,
         )
         with time_limit(begun + seconds - time.perf_counter()):
             found = state.run(seed, attempts)

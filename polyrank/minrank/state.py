@@ -34,6 +34,8 @@ class RankSearch:
     best : LowRegion
         The best region that is known.
     diary : Diary
+    jobs : int or None
+        Threads of the search of the layers below K.
     undecided : bool
         Cells of the layers below K may be missing.
     cells, pruned, nodes, programs : int
@@ -55,6 +57,7 @@ class RankSearch:
     report: Callable[[int, int], None] | None
     best: LowRegion
     diary: Diary
+    jobs: int | None = None
     undecided: bool = False
     cells: int = 0
     pruned: int = 0

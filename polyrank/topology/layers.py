@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.cells.ordered_work import each
 from polyrank.chains.elimination import parse_coefficients
 from polyrank.chains.groups import Homology, coefficients_name
 from polyrank.chains.pair import CollapsedHomology, collapse_in_turn, collapsed_homology
-from polyrank.stages import told
+from polyrank.stages import tell
 from polyrank.topology.low_rank import (
     READINGS,
     LowRankPart,
@@ -52,6 +56,7 @@ def homology_table(
     ambient: bool = False,
     reading: LowRankReading | None = None,
     in_turn: bool = False,
+    jobs: int | None = None,
 ) -> list[LayerHomology]:
     """The low-rank parts ``A_r^K`` and their homology, layer by layer.
 
@@ -73,30 +78,49 @@ def homology_table(
         :data:`polyrank.topology.low_rank.READINGS`.
     in_turn : bool
         List the homology after collapsing one component after another, too.
+    jobs : int, optional
+        Threads that work on the parts of different layers; what is found does not depend on them.
+        Default: all that this process may use.
 
     Raises
     ------
     DomainError
         If a layer does not exist, the rank is negative or the coefficients are unknown.
+    ValueError
+        If ``jobs`` is less than 1.
     """
     parse_coefficients(coefficients)
-    rows = []
     degrees = restriction.manifold.degrees
-    known: dict[tuple[bytes, ...], tuple[CollapsedHomology, tuple[Homology, ...] | None]] = {}
-    for layer in told("homology of layers", layers or range(1, restriction.layers + 1)):
-        part = low_rank_part(restriction, layer, rank, ambient=ambient, reading=reading)
-        # the same part at two layers is computed once
+    parts = [
+        low_rank_part(restriction, layer, rank, ambient=ambient, reading=reading)
+        for layer in layers or range(1, restriction.layers + 1)
+    ]
+
+    def collapsed(part: LowRankPart) -> tuple[CollapsedHomology, tuple[Homology, ...] | None]:
         classes = part.class_of_component
-        key = (*(m.tobytes() for m in part.mask), b"" if classes is None else classes.tobytes())
-        if key not in known:
-            found = collapsed_homology(restriction.complex, part.mask, coefficients, classes)
-            steps = None
-            if in_turn and part.components <= MOST_STEPS:
-                every = collapse_in_turn(restriction.complex, part.mask, coefficients)
-                steps = tuple(h.below(degrees) for h in every)
-            known[key] = found.below(degrees), steps
-        rows.append(LayerHomology(part, *known[key]))
-    return rows
+        found = collapsed_homology(restriction.complex, part.mask, coefficients, classes)
+        steps = None
+        if in_turn and part.components <= MOST_STEPS:
+            every = collapse_in_turn(restriction.complex, part.mask, coefficients)
+            steps = tuple(h.below(degrees) for h in every)
+        return found.below(degrees), steps
+
+    # the same part at two layers is computed once
+    keys = [(*(m.tobytes() for m in part.mask), _bytes(part.class_of_component)) for part in parts]
+    distinct = dict(zip(keys, parts, strict=True))
+    tell("homology of layers", 0, len(distinct))
+    found = each(
+        collapsed,
+        list(distinct.values()),
+        jobs,
+        lambda done: tell("homology of layers", done, len(distinct)),
+    )
+    known = dict(zip(distinct, found, strict=True))
+    return [LayerHomology(part, *known[key]) for part, key in zip(parts, keys, strict=True)]
+
+
+def _bytes(array: NDArray[np.int64] | None) -> bytes:
+    return b"" if array is None else array.tobytes()
 
 
 def not_decided(rank: int) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.cells.ordered_work import each
 from polyrank.network.forward import pack_bits
 from polyrank.network.modular import (
     SMALL_PRIMES,
@@ -37,10 +38,12 @@ from polyrank.topology.subdivide import Subdivision
 
 __all__ = ["ambient_ranks", "cell_vertices", "position_ranks", "tangent_ranks"]
 
-_BLOCK = 1 << 22  # entries of a block of matrices: 32 MB
+_BLOCK = 1 << 18  # entries of a block of matrices: 2 MB
 
 
-def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16]:
+def ambient_ranks(
+    network: Network, signs: NDArray[np.int8], *, jobs: int | None = None
+) -> NDArray[np.int16]:
     """Ranks of ``J_K`` for given sign vectors.
 
     Parameters
@@ -49,6 +52,8 @@ def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16
     signs : int8, shape (f, N)
         Sign vectors over the units with a hyperplane; fewer columns than N give the ranks
         through the layers that they cover.
+    jobs : int, optional
+        Threads; default: all that this process may use.
 
     Returns
     -------
@@ -65,15 +70,24 @@ def ambient_ranks(network: Network, signs: NDArray[np.int8]) -> NDArray[np.int16
     identity = fmpq_mat(n, n, [fmpq(int(i == j)) for i in range(n) for j in range(n)])
     base = Bases(np.eye(n, dtype=np.int64)[None], np.array([n]), lambda _: identity)
     prime = fitting_prime(SMALL_PRIMES[0], network)
-    ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, prime)
+    ranks = _ranks(network, distinct, np.zeros(len(distinct), np.int64), base, prime, jobs)
     return np.asarray(ranks[number.ravel()])
 
 
-def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]:
+def tangent_ranks(
+    network: Network, sub: Subdivision, *, jobs: int | None = None
+) -> list[NDArray[np.int16]]:
     """Ranks of Φ_K restricted to every cell: the dimension of its image.
 
     A simplex of M may be degenerate in position (its vertices affinely dependent): a cell is a
     set of barycentric coordinates, and its rank is that of Φ_K as a function of these.
+
+    Parameters
+    ----------
+    network : Network
+    sub : Subdivision
+    jobs : int, optional
+        Threads; default: all that this process may use.
 
     Returns
     -------
@@ -87,7 +101,9 @@ def tangent_ranks(network: Network, sub: Subdivision) -> list[NDArray[np.int16]]
     for d, simplices in enumerate(manifold.simplices):
         full = np.flatnonzero((sub.carrier[d] == d)[:, 0])
         base = _edge_bases(manifold, d, edge_residues(manifold, simplices, prime), prime)
-        out[d][full] = _ranks(network, sub.signs[d][full], sub.carrier[d][full, 1], base, prime)
+        out[d][full] = _ranks(
+            network, sub.signs[d][full], sub.carrier[d][full, 1], base, prime, jobs
+        )
     _lower_cells(network, sub, out, prime)
     return out
 
@@ -145,6 +161,7 @@ def _ranks(
     which: NDArray[np.int64],
     base: Bases,
     prime: int,
+    jobs: int | None = None,
 ) -> NDArray[np.int16]:
     """Ranks of ``J_K B_i`` for sign vectors and the numbers i of base matrices B_i."""
     layers = _covered(network, signs)
@@ -158,11 +175,13 @@ def _ranks(
     sloped = [sloped_units(layer) for layer in network.layers[:layers]]
     random = np.random.default_rng(0)
     mix = [random.integers(1, prime, size=(k, la.units)) for la in network.layers[:layers]]
-    unsettled: set[int] = set()
-    for start in range(0, len(signs), step):
+
+    def block(start: int) -> NDArray[np.int64]:
+        """Fill a block of rows, and say which of them are not proved."""
         part = slice(start, start + step)
         J = base.residues[which[part]]
         bound = base.rank[which[part]]
+        proved = np.ones(len(J), dtype=bool)
         column = 0
         for index, layer in enumerate(network.layers[:layers]):
             weight, _, low, high = reduced[index]
@@ -179,10 +198,13 @@ def _ranks(
             bound = np.minimum(bound, live)
             # a random projection to k rows keeps the rank, or lowers the lower bound
             lower = ranks_mod(products_mod(mix[index], J, prime), prime)
-            proved = lower == bound
-            unsettled.update((start + np.flatnonzero(~proved)).tolist())
+            proved &= lower == bound
             out[part, index] = lower
             bound = lower  # replaced below where this is not yet proved
+        return start + np.flatnonzero(~proved)
+
+    starts = range(0, len(signs), step)
+    unsettled = {int(row) for rows in each(block, starts, jobs) for row in rows}
     _settle(network, signs, which, base.exact, out, unsettled)
     return out
 

@@ -11,6 +11,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.cells.threads import check_jobs
 from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
 from polyrank.network.forward import pack_bits
@@ -132,6 +133,7 @@ def restrict(
     *,
     through_layer: int | None = None,
     progress: Callable[[int, int], Any] | None = None,
+    jobs: int | None = None,
 ) -> Restriction:
     """Divide a manifold into the cells of a network, with exact ranks.
 
@@ -143,11 +145,16 @@ def restrict(
         Use the layers 1..K only.
     progress : callable, optional
         Called with (units done, units).
+    jobs : int, optional
+        Threads that work out the ranks of the cells; what is found does not depend on them.
+        Default: all that this process may use.
 
     Raises
     ------
     DomainError
         If the manifold lies in another space than the network's inputs, or there is no layer K.
+    ValueError
+        If ``jobs`` is less than 1.
 
     Examples
     --------
@@ -157,13 +164,14 @@ def restrict(
     >>> found.complex.cells, found.tangent_rank[1][:, 0].tolist()
     ((4, 4), [1, 1, 1, 1])
     """
+    check_jobs(jobs)
     depth = len(network.layers)
     if through_layer is not None and not 1 <= through_layer <= depth:
         raise DomainError(f"layer {through_layer} must be between 1 and {depth}")
     if through_layer is not None:
         network = Network(network.layers[:through_layer], network.name, network.source)
     sub = subdivide(network, manifold, progress=progress)
-    ranks = tangent_ranks(network, sub)
+    ranks = tangent_ranks(network, sub, jobs=jobs)
     return Restriction(
         network,
         manifold,

@@ -18,7 +18,7 @@ from polyrank.cells import dictionary_search as dictionary_module
 from polyrank.cells import threads
 from polyrank.cells.dictionary import Dictionary
 from polyrank.cells.engine import Options
-from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.ordered_work import OrderedWork, Share, each
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch
 from polyrank.cells.vertices import search as search_module
@@ -300,3 +300,36 @@ def test_a_thread_inside_a_long_call_is_left_to_itself() -> None:
     assert handed + work.rest() == [1]
     free.set()
     assert ended.wait(60)
+
+
+def test_each_keeps_the_order_of_the_pieces() -> None:
+    def slow_where_early(v: int) -> int:
+        time.sleep(0.002 * (20 - v))
+        return v * v
+
+    told: list[int] = []
+    assert each(slow_where_early, range(20), 7, told.append) == [v * v for v in range(20)]
+    assert told == list(range(1, 21))
+    assert each(slow_where_early, [], 7) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 7])
+def test_an_error_in_one_piece_is_raised(jobs: int) -> None:
+    def fail(v: int) -> int:
+        if v == 3:
+            raise RuntimeError("piece 3")
+        return v
+
+    with pytest.raises(RuntimeError, match="piece 3"):
+        each(fail, range(9), jobs)
+
+
+def test_each_is_interrupted_at_once() -> None:
+    ended = threading.Event()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        each(lambda _: ended.wait(20), range(4), 2)
+    assert time.monotonic() - begun < 10  # and not the 40 seconds of the pieces
+    ended.set()

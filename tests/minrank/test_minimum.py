@@ -577,3 +577,30 @@ def test_ctrl_c_in_the_solver_leaves_what_is_proved(monkeypatch: pytest.MonkeyPa
         assert caught.value.found.solver_bound is None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("greatest", [False, True])
+def test_what_is_proved_does_not_depend_on_the_number_of_threads(greatest: bool) -> None:
+    net = Network.from_arrays(*_deep_arrays())
+    one, two, seven = (
+        pr.minrank(net, pr.Box(-1, 1), layer=3, greatest=greatest, jobs=jobs).summary()
+        for jobs in (1, 2, 7)
+    )
+    for other in (two, seven):
+        assert {**other, "seconds": 0} == {**one, "seconds": 0}
+
+
+def _deep_arrays() -> tuple[list[Any], list[Any]]:
+    rng = np.random.default_rng(8)
+    shapes = [(7, 3), (6, 7), (5, 6)]
+    return (
+        [np.round(rng.normal(size=s), 2) for s in shapes],
+        [np.round(rng.normal(size=s[0]), 2) for s in shapes],
+    )
+
+
+@pytest.mark.parametrize("greatest", [False, True])
+def test_no_thread_at_all_is_refused(greatest: bool) -> None:
+    net = Network.from_arrays(*_deep_arrays())
+    with pytest.raises(ValueError, match="jobs is 0"):
+        pr.minrank(net, greatest=greatest, jobs=0)

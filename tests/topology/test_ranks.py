@@ -12,6 +12,8 @@ from polyrank.network.forward import affine_map, forward_exact
 from polyrank.network.modular import SMALL_PRIMES, fitting_prime
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray
+from polyrank.topology import ranks
+from polyrank.topology.layers import homology_object, homology_table
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.ranks import ambient_ranks
 from polyrank.topology.residues import image_residues
@@ -161,3 +163,34 @@ def test_ranks_on_a_four_dimensional_simplex():
     onto = Network.from_arrays([[[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 1.0]]], [[0.0] * 3])
     check_ranks(restrict(onto, build_manifold(corners, [[[0, 1, 2, 3, 4]]])))
     check_ranks(restrict(random_network(4, 4, 2, seed=1), build_manifold(corners, [[range(5)]])))
+
+
+def test_ranks_and_homology_do_not_depend_on_the_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ranks, "_BLOCK", 100)  # many blocks
+    network = random_network(3, 6, 5, 4, seed=2)
+    found = {jobs: restrict(network, shape("torus:8"), jobs=jobs) for jobs in (1, 2, 7)}
+    tables = {
+        jobs: homology_object(cells, homology_table(cells, rank=1, jobs=jobs, in_turn=True), "Z")
+        for jobs, cells in found.items()
+    }
+    check_ranks(found[1])
+    for jobs in (2, 7):
+        for one, many in zip(found[1].tangent_rank, found[jobs].tangent_rank, strict=True):
+            assert np.array_equal(one, many)
+        for one, sign in zip(found[1].signs, found[jobs].signs, strict=True):
+            assert np.array_equal(one, sign)
+        assert tables[jobs] == tables[1]
+    signs = found[1].signs[2]
+    assert np.array_equal(
+        ambient_ranks(network, signs, jobs=7), ambient_ranks(network, signs, jobs=1)
+    )
+
+
+def test_no_thread_at_all_is_refused() -> None:
+    network = random_network(3, 2, seed=2)
+    with pytest.raises(ValueError, match="jobs is 0"):
+        restrict(network, shape("torus:8"), jobs=0)
+    with pytest.raises(ValueError, match="jobs is -1"):
+        homology_table(restrict(network, shape("torus:8")), jobs=-1)

@@ -10,7 +10,8 @@
 
 namespace polyrank {
 
-inline constexpr std::int64_t missing = -2;  // no listed region has the codeword
+inline constexpr std::int64_t missing = -2;      // no listed region has the codeword
+inline constexpr std::int32_t domain_wall = -1;  // "neighbour" across a wall of the domain
 
 struct CodeTable {
   Array<const std::uint8_t, 2> code;  // (regions, bytes)

@@ -16,7 +16,6 @@
 #pragma once
 
 #include "facets.hpp"
-#include "grouping.hpp"
 
 namespace polyrank {
 

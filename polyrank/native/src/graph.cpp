@@ -98,9 +98,11 @@ POLYRANK_API std::int64_t polyrank_graph_group(Regions source, Regions target, R
 }
 
 // -1 where memory ran out.
-POLYRANK_API std::int64_t polyrank_graph_components(Regions source, Regions target, std::int64_t regions) {
+POLYRANK_API std::int64_t polyrank_graph_components(Regions source, Regions target, Array<const std::uint8_t, 1> keep,
+                                                    Array<const std::uint8_t, 1> chosen,
+                                                    Array<std::int32_t, 1> label) {
   try {
-    return count_components(source, target, regions);
+    return find_components(source, target, keep, chosen, label);
   } catch (const std::bad_alloc &) {
     return -1;
   }

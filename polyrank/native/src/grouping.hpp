@@ -10,8 +10,6 @@
 
 namespace polyrank {
 
-inline constexpr std::int32_t domain_wall = -1;  // "neighbour" across a wall of the domain
-
 using Regions = Array<const std::int32_t, 1>;
 using Pairs = Array<const std::int32_t, 2>;  // (region, name)
 
@@ -41,8 +39,12 @@ inline void group_facets(Regions source, Regions target, Regions unit, Regions m
     put(nowhere(i, 0), nowhere(i, 1), static_cast<std::int32_t>(missing));
 }
 
-// Components of a graph, by union-find with path halving.
-inline std::int64_t count_components(Regions source, Regions target, std::int64_t regions) {
+// Components of the kept regions through the chosen edges (all, where none is named), by union-find with
+// path halving. label receives each region's component, numbered by their first regions, or -1. Returns
+// how many there are.
+inline std::int64_t find_components(Regions source, Regions target, Array<const std::uint8_t, 1> keep,
+                                    Array<const std::uint8_t, 1> chosen, Array<std::int32_t, 1> label) {
+  const std::int64_t regions = label.shape[0];
   std::vector<std::int32_t> parent(static_cast<std::size_t>(regions));
   for (std::size_t r = 0; r < parent.size(); r++) parent[r] = static_cast<std::int32_t>(r);
   const auto leader = [&](std::int32_t r) {
@@ -52,12 +54,16 @@ inline std::int64_t count_components(Regions source, Regions target, std::int64_
     }
     return r;
   };
-  std::int64_t components = regions;
   for (std::int64_t e = 0; e < source.shape[0]; e++) {
+    if (!keep(source(e)) || !keep(target(e)) || (chosen.shape[0] > 0 && !chosen(e))) continue;
     const std::int32_t a = leader(source(e)), b = leader(target(e));
-    if (a == b) continue;
-    parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
-    components--;
+    if (a != b) parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+  }
+  // a leader is the first region of its component
+  std::int32_t components = 0;
+  for (std::int64_t r = 0; r < regions; r++) {
+    const std::int32_t first = leader(static_cast<std::int32_t>(r));
+    label(r) = !keep(r) ? -1 : first == r ? components++ : label(first);
   }
   return components;
 }
