@@ -1,10 +1,9 @@
-"""Exact ranks of MNIST images through one network: new, trained, trained on shuffled labels.
+"""Exact ranks of MNIST images, and of noise, through one network: new, trained, on shuffled labels.
 
-K. Beshkov, G. T. Einevoll (arXiv 2404.19710) look at the ranks of networks trained on MNIST. Here
-784-32-32-10 at an initialisation, after training on the digits, and on shuffled labels: the exact
-rank of the map through every layer at test images, and how many activation regions they lie in.
-Needs the images (POLYRANK_SHARED_DATA/mnist, IDX files). The weights were trained once by this
-script with scikit-learn on 4,000 images and rounded to float16.
+K. Beshkov, G. T. Einevoll (arXiv 2404.19710): figure 3 is taken to be the ranks before and after
+training on MNIST, of test images and of Gaussian noise. Here 784-32-32-10 when new, trained on the
+digits, and on shuffled labels: exact ranks, and in how many regions the points lie. Needs the
+images (POLYRANK_SHARED_DATA/mnist, IDX files); trained by scikit-learn on 4,000, float16.
 """
 
 import gzip
@@ -17,7 +16,7 @@ from gallery import COLOURS, asked, write
 
 import polyrank as pr
 
-HEADER = "network,layer,images,accuracy,regions,least_rank,mean_rank,greatest_rank,proved"
+HEADER = "network,data,layer,points,accuracy,regions,least_rank,mean_rank,greatest_rank,proved"
 SHAPE = "784-32-32-10"
 FILE = Path(__file__).with_name("mnist") / "weights.npz"
 
@@ -44,7 +43,7 @@ def train():
 
 
 def main():
-    """Ranks at test images, table and picture."""
+    """Ranks at images and noise, table and picture."""
     options, rows = asked(__file__, __doc__), []
     if not FILE.exists():
         train()
@@ -56,22 +55,24 @@ def main():
     number = 10_000 if options.full else 300
     x = idx("t10k-images-idx3-ubyte", 16).reshape(-1, 784)[:number] / 255
     label = idx("t10k-labels-idx1-ubyte", 8)[:number]
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    noise = np.random.default_rng(0).normal(size=x.shape)
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
     for colour, (name, net) in zip(COLOURS, networks.items(), strict=False):
-        found, h = pr.sample(net, x), x
-        for layer in net.layers:
-            z = h @ layer.weight.approx.T + layer.bias.approx
-            h = np.maximum(z, 0)
-        right = (z.argmax(1) == label).mean()
-        for k, ax in enumerate(axes):
-            low, high = found.ranks.lower[:, k], found.ranks.upper[:, k]
-            mean = round(float(np.average(high, weights=found.counts)), 3)
-            shown = [round(right, 4), len(high), high.min(), mean, high.max(), (low == high).all()]
-            rows.append([name, k + 1, number, *shown])
-            bars = np.bincount(high, weights=found.counts, minlength=33)
-            ax.step(range(33), bars, where="mid", label=name, color=colour)
-            ax.set(xlabel=f"exact rank through layer {k + 1}", ylabel="images")
-    axes[0].legend(frameon=False)
+        for data, cloud, line in (("images", x, axes[0]), ("noise", noise, axes[1])):
+            found, h = pr.sample(net, cloud), cloud
+            for layer in net.layers:
+                z = h @ layer.weight.approx.T + layer.bias.approx
+                h = np.maximum(z, 0)
+            right = round((z.argmax(1) == label).mean(), 4) if data == "images" else ""
+            for k, ax in enumerate(line):
+                low, high = found.ranks.lower[:, k], found.ranks.upper[:, k]
+                mean = round(float(np.average(high, weights=found.counts)), 3)
+                shown = [right, len(high), high.min(), mean, high.max(), (low == high).all()]
+                rows.append([name, data, k + 1, number, *shown])
+                bars = np.bincount(high, weights=found.counts, minlength=33)
+                ax.step(range(33), bars, where="mid", label=name, color=colour)
+                ax.set(xlabel=f"exact rank through layer {k + 1}", ylabel=f"points ({data})")
+    axes[0, 0].legend(frameon=False)
     write(options, "ranks", HEADER, rows, figure)
 
 

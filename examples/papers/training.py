@@ -1,4 +1,4 @@
-"""Training with numpy alone: Adam on the logistic loss of one output; weights are kept on disk."""
+"""Training with numpy alone: Adam on a loss of one output; weights are kept on disk."""
 
 from itertools import pairwise
 
@@ -19,15 +19,16 @@ def forward(p, x, kind="relu"):
     return z
 
 
-def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02):
-    """float32 weights and biases of a network that is positive on class 1, negative on class 0."""
+def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02, *, square=False):
+    """float32 weights and biases: positive on class 1, negative on class 0; or near the labels."""
     rng, p = np.random.default_rng([seed, *widths]), []
     for m, n in pairwise(widths):
         p += [rng.normal(size=(n, m)) * np.sqrt(2 / m), rng.normal(size=n) * 0.5]
     first, second = [np.zeros_like(a) for a in p], [np.zeros_like(a) for a in p]
     for t in range(1, steps + 1):
         z = forward(p, x, kind)
-        back = (1 / (1 + np.exp(-np.clip(z[-1], -50, 50))) - label[:, None]) / len(x)
+        found = z[-1] if square else 1 / (1 + np.exp(-np.clip(z[-1], -50, 50)))
+        back = (found - label[:, None]) / len(x)
         gradient = [None] * len(p)
         for k in range(len(z) - 1, -1, -1):
             h = ACTIVATIONS[kind](z[k - 1]) if k else x
@@ -42,16 +43,17 @@ def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02):
     return [a.astype(np.float32) for a in p]
 
 
-def trained(path, wanted, data):
+def trained(path, wanted, data, *, square=False):
     """{name: weights}: read from an .npz file, or trained as ``wanted`` says and written to it.
 
-    ``wanted`` is {name: (widths, seed, activation)}; ``data`` is (points, labels).
+    ``wanted`` is {name: (widths, seed, activation)}; ``data`` is (points, labels); the loss is
+    logistic or the mean square.
     """
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         found = {}
         for name, (widths, seed, kind) in wanted.items():
-            for i, a in enumerate(train(widths, *data, seed, kind)):
+            for i, a in enumerate(train(widths, *data, seed, kind, square=square)):
                 found[f"{name}/{i}"] = a
         np.savez_compressed(path, **found)
     with np.load(path) as kept:

@@ -100,6 +100,42 @@ def test_linked_tori(tmp_path: Path) -> None:
         assert not right or row["hidden_separable"] == "True"  # the output is affine
 
 
+def test_collapsed_arcs_and_loops(tmp_path: Path) -> None:
+    """n arcs to one point: a wedge of n loops; a torus: by hand in ``tests/topology``. Loops that
+    are embedded have the quotient as their image, those that are folded are contracted."""
+    run("collapsed_loops.py", tmp_path)
+    table = rows(tmp_path / "collapsed_loops.csv")
+    same(table, rows(PAPERS / "collapsed_loops" / "collapsed_loops.csv"))
+    expected = {
+        "circle, 3 arcs, loops embedded": ("Z, Z^3", "Z, Z", "Z, Z^3", "Z, Z^3"),
+        "circle, 3 arcs, loops folded": ("Z, Z^3", "Z, Z", "Z, Z^3", "Z, 0"),
+        "circle clipped to a square": ("Z, Z^4", "Z, Z", "Z, Z", "Z, Z"),
+        "torus, contractible loop": ("Z, Z^2, Z^2",) * 3 + ("Z, 0, 0",),
+        "torus, inner loop": ("Z, Z, Z",) * 3 + ("Z, 0, 0",),
+        "torus, outer loop": ("Z, Z, Z",) * 3 + ("Z, 0, 0",),
+        "torus, both loops": ("Z, Z^2, Z^2", "Z, Z, Z^2", "Z, Z, Z^2", "Z, 0, 0"),
+    }
+    names = ("one_point", "per_component", "per_image", "image")
+    assert {row["case"]: tuple(row[n] for n in names) for row in table} == expected
+
+
+@pytest.mark.slow
+def test_the_plane_by_rank(tmp_path: Path) -> None:
+    """Shares add up to one; what 1,000 points see is within five standard deviations of them."""
+    run("rank_maps.py", tmp_path)
+    table = rows(tmp_path / "rank_maps.csv")
+    same(table, rows(PAPERS / "rank_maps" / "rank_maps.csv"))
+    for name in ("new", "regression", "classification"):
+        for layer in "123":
+            mine = [r for r in table if (r["network"], r["layer"]) == (name, layer)]
+            assert math.isclose(sum(float(r["share"]) for r in mine), 1, abs_tol=1e-5)
+            for row in mine:
+                p, seen = float(row["share"]), float(row["sampled_share"])
+                assert abs(p - seen) <= 5 * math.sqrt(p * (1 - p) / 1000) + 1e-9
+                assert (int(row["regions"]) > 0) == (p > 0)
+                assert row["proved"] == "True"
+
+
 def test_quotients_and_the_true_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One-to-one needs that nothing is collapsed, and then the quotients are the image."""
     monkeypatch.delenv("POLYRANK_SHARED_DATA", raising=False)
@@ -131,6 +167,7 @@ def test_ranks_of_images(tmp_path: Path) -> None:
     table = rows(tmp_path / "ranks.csv")
     same(table, rows(PAPERS / "mnist" / "ranks.csv"))
     assert all(row["proved"] == "True" for row in table)
-    means = {(row["network"], row["layer"]): float(row["mean_rank"]) for row in table}
-    for (name, layer), mean in means.items():
-        assert layer == "1" or mean <= means[name, str(int(layer) - 1)]
+    names = ("network", "data", "layer")
+    means = {tuple(row[n] for n in names): float(row["mean_rank"]) for row in table}
+    for (*which, layer), mean in means.items():
+        assert layer == "1" or mean <= means[*which, str(int(layer) - 1)]
