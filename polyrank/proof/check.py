@@ -40,7 +40,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
 :mod:`polyrank.proof.stated`         121  the manifest says what was found
 :mod:`polyrank.proof.rounding`       280  the numbers of the compiled filter, and what it leaves
-``polyrank/proof/src``              1093  the compiled filter, in C++: steps, leaves and rows of the
+``polyrank/proof/src``              1171  the compiled filter, in C++: steps, leaves and rows of the
                                          table by rows in float64 with bounds of their errors. Not
                                          used, with the line above, where all is to be ``exact``
 ================================  =====  ===========================================================
@@ -68,7 +68,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from polyrank.proof.distinct import Distinct
 from polyrank.proof.domain import problem_of
@@ -285,7 +284,7 @@ def _check_rows(setting: _Setting, progress: Callable[[int, int], None] | None) 
         one, other = (table.slice(row, 1).words(0) for row in (first, second))
         return one == other
 
-    with threadpool_limits(1), Distinct() as words:
+    with Distinct() as words:
         for first in range(0, table.count, _BLOCK):
             listed = check_rows(setting.problem, table, setting.rounding, first, _BLOCK)
             words.add(np.concatenate([listed.code, listed.zero], axis=1))
@@ -350,9 +349,8 @@ def _replayed(
 ) -> Generator[Replayed, None, None]:
     """Replay segments here, or in ``jobs`` processes with a bounded number in flight."""
     if jobs <= 1:
-        with threadpool_limits(1):  # more threads cost more than they give
-            for number, segment in stream:
-                yield _one(setting, number, segment, alone=alone)
+        for number, segment in stream:
+            yield _one(setting, number, segment, alone=alone)
         return
     given = (setting.path, network, setting.rounding is None, alone)
     with (
@@ -392,7 +390,6 @@ _worker: list[tuple[_Setting, bool]] = []
 
 def _start_worker(path: Path, network: Path | None, exact: bool, alone: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
-    threadpool_limits(1)
     _worker.append((_opened(path, network, exact), alone))
 
 

@@ -168,7 +168,7 @@ class Rows:
             shard, number, _ = self.groups[group]
             try:
                 with pq.ParquetFile(shard) as file:
-                    found = file.read_row_group(number).combine_chunks()
+                    found = file.read_row_group(number, use_threads=False).combine_chunks()
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise ProofRejectedError(f"{shard.name} cannot be read: {error}") from None
             self._cache[group] = found

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 
+#include "reduced.hpp"
 #include "rounded.hpp"
 
 namespace polyrank_check {
@@ -196,6 +197,8 @@ private:
   std::vector<std::unique_ptr<Region>> all_;
   std::vector<std::vector<Region *>> free_;
   std::vector<double> factor_, handed_, handed_errors_, sums_, weights_;
+  std::vector<std::int64_t> whole_row_;
+  Reduced reduced_;
 
   Region *fresh(std::int64_t layer) {
     Region *region;
@@ -313,6 +316,29 @@ private:
     const std::int64_t rank = std::min(region.below->rank, live);
     if (prover.has_rank(rank, handed_.data(), under.units, handed_errors_.data()))
       region.rank = rank;
+    else
+      reduce(region);
+  }
+
+  // The rank of rows that are integers: those of the layer below whose slopes are not 0.
+  void reduce(Region &region) {
+    const Region &below = *region.below;
+    const CheckLayer &under = problem.layers[region.layer - 1];
+    const std::int64_t c = under.units, k = problem.k;
+    reduced_.start(k);
+    whole_row_.resize(k);
+    for (std::int64_t j = 0; j < c && reduced_.rank() < below.rank; j++) {
+      if (!under.live[(has(region.positive, j) ? c : 0) + j] || has(region.zero, j)) continue;
+      if (!(below.units[j] > 0.0)) return;
+      for (std::int64_t l = 0; l < k; l++) {
+        const double value = below.values[l * c + j] * below.units[j];
+        if (!(std::fabs(value) < kWhole)) return;
+        whole_row_[l] = static_cast<std::int64_t>(value);
+      }
+      reduced_.add(whole_row_);
+      if (reduced_.overflow()) return;
+    }
+    region.rank = reduced_.rank();
   }
 
   // The rows of a region's layer, from what the layer below hands on.
