@@ -2,11 +2,12 @@
 
 Run from the checkout: ``python -m benchmarks.image [ROW ...]``. Every row runs in a process of its
 own, whose peak of memory is its own. The 3-3-3-3-2 networks on linked tori are those of
-``tests/image/data``.
+``tests/image/data``; rings and shells need ``POLYRANK_SHARED_DATA`` and gudhi.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import polyrank as pr
-from polyrank.image.barcode import image
+from polyrank.image.barcode import LayerImages, image, level_name
 from polyrank.image.certificate import save_certificate
 from polyrank.image.image_certificate import save_images
 from polyrank.image.separate import separate
@@ -29,8 +30,10 @@ from polyrank.proof.image import check_image
 from polyrank.proof.one_to_one import check_one_to_one
 from polyrank.proof.separation import check_separation
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
 from polyrank.topology.shapes import shape
 
+BESHKOV = Path(os.environ.get("POLYRANK_SHARED_DATA", ".")) / "beshkov_quotient"
 WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
 VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[..., object]]] = {
     "homeomorphism": (pr.homeomorphism, save_certificate, check_one_to_one),
@@ -63,6 +66,20 @@ def circle() -> tuple[Network, Manifold]:
     return Network.from_arrays(weights, biases), shape("circle:4096")
 
 
+def rings() -> tuple[Network, Manifold]:
+    """D-II of Beshkov (2026), one class: nine rings, in the alpha complex of all test points."""
+    labels = read_labels(BESHKOV / "D-II-test-labels.npy")
+    space = complex_of_points(read_points(BESHKOV / "D-II-test.npy"), 0.08, labels=labels)
+    return pr.load(BESHKOV / "D-II_model_0.pth"), space.of_class(1)
+
+
+def shells() -> tuple[Network, Manifold]:
+    """D-III, one class: nine shells, in the alpha complex of the test points of that class."""
+    own = read_labels(BESHKOV / "D-III-test-labels.npy") == 0
+    space = complex_of_points(read_points(BESHKOV / "D-III-test.npy")[own], 0.15)
+    return pr.load(BESHKOV / "D-III_model_0.pth"), space
+
+
 ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "tori-relu-homeomorphism": ("homeomorphism", lambda: tori("relu", 45), True),
     "tori-relu-separate": ("separate", lambda: tori("relu", 45), True),
@@ -74,6 +91,8 @@ ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "torus-wide-homeomorphism": ("homeomorphism", wide, True),
     "circle-homeomorphism": ("homeomorphism", circle, True),
     "circle-image": ("image", circle, True),
+    "rings-image": ("image", rings, False),
+    "shells-image": ("image", shells, False),
 }
 
 
@@ -101,6 +120,13 @@ def measure(name: str) -> None:
             more = f"{spent[1]:.1f} | {spent[2]:.1f} | {size:.1f}"
         else:
             more = "- | - | -"
+    if isinstance(found, LayerImages):
+        for k in found.layers:
+            print(f"H at {level_name(k)}: {found.groups(k)}", file=sys.stderr)
+        for own in found.components:
+            print(f"layer {own.layer}: {own.count} components", file=sys.stderr)
+        for k, why in found.undecided:
+            print(f"layer {k} is not decided: {why}", file=sys.stderr)
     print(f"| {name} | {spent[0]:.1f} | {memory:.0f} | {more} |", flush=True)
 
 

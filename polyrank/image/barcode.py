@@ -11,15 +11,20 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+import numpy as np
+from scipy import sparse
 
 from polyrank.chains.elimination import RATIONALS, parse_coefficients
 from polyrank.chains.groups import Homology
 from polyrank.errors import DomainError, RefutedError
 from polyrank.image.carriers import Loop, born_loops, dying_loops
 from polyrank.image.components import LayerComponents, component_layers
+from polyrank.image.equivalence import kept_through
 from polyrank.image.induced import (
     Bar,
     SequenceHomology,
@@ -64,7 +69,10 @@ class LayerImages:
     components : tuple of LayerComponents
         Of solids: the components of Φ_0(M), Φ_1(M), …, also of layers that are not decided.
     ways : tuple of str
-        "overlay", "nerve"; with both, the layers that both decide agree in all groups and bars.
+        "overlay", "nerve", "equivalence"; the layers that two of them decide agree in all groups
+        and bars.
+    reached : tuple of int
+        How many levels each of these ways decided.
     undecided : tuple of (int, str)
         Layers that were asked for and are not decided, with the reason.
     seconds : float
@@ -83,6 +91,7 @@ class LayerImages:
     nerve: Nerves | None
     components: tuple[LayerComponents, ...]
     ways: tuple[str, ...]
+    reached: tuple[int, ...]
     undecided: tuple[tuple[int, str], ...]
     seconds: float
 
@@ -97,13 +106,9 @@ class LayerImages:
         """Of two ways the one that ended before the other: its last layer, None if it has none."""
         if len(self.ways) < 2:
             return {}
-        reached = {
-            "overlay": len(self.complexes),
-            "nerve": 0 if self.nerve is None else self.nerve.levels,
-        }
         return {
             way: level_name(self.layers[n - 1]) if n else None
-            for way, n in reached.items()
+            for way, n in zip(self.ways, self.reached, strict=True)
             if n < len(self.layers)
         }
 
@@ -184,7 +189,12 @@ def theorem(
         f"between two layers is cellular, and the barcode is the interval decomposition of "
         f"{sequence}, the persistent homology of the mapping telescope of these maps"
     )
-    sentence = {"overlay": by_overlay, "nerve": by_nerve}
+    by_equivalence = (
+        "every layer is one-to-one outside of what it collapses, and what it collapses and its "
+        f"image have the homology of equally many points, so that all maps of {sequence} are "
+        "isomorphisms (relative homeomorphism, five lemma)"
+    )
+    sentence = {"overlay": by_overlay, "nerve": by_nerve, "equivalence": by_equivalence}
     partial = partial or {}
     text = "; and, computed separately and equal: ".join(
         sentence[way] for way in ways if way not in partial
@@ -223,7 +233,9 @@ def image(
         Over ℤ, groups come with torsion and maps with kernels and cokernels; the barcode is over ℚ.
     way : "overlay", "nerve" or "both", optional
         The common refinement of the images of the cells, which needs a curve or a surface; the
-        nerves of these images; or both, compared. Default: the first where it can be had.
+        nerves of these images; or both, compared. Default: the first where it can be had. Of solids
+        also the layers that keep the homology (:mod:`polyrank.image.equivalence`) and the
+        components of all layers are decided, which need much less.
     seconds : float, optional
         Give up the layers that are not decided after that time.
     most_cells, most_simplices : int
@@ -267,7 +279,7 @@ def image(
     parse_coefficients(coefficients)
     begun = time.perf_counter()
     chosen = way or ("overlay" if manifold.dimension <= 2 else "nerve")
-    ways = ("overlay", "nerve") if chosen == "both" else (chosen,)
+    ways: tuple[str, ...] = ("overlay", "nerve") if chosen == "both" else (chosen,)
     complexes: tuple[ImageComplex, ...] = ()
     glued: tuple[LayerComponents, ...] = ()
     nerve = None
@@ -288,6 +300,11 @@ def image(
             cells = restrict(network, manifold, through_layer=max(1, last))
             if manifold.dimension > 2:
                 glued = tuple(component_layers(cells, last))
+                ways = (*ways, "equivalence")
+                through = kept_through(cells, last)
+                results["equivalence"] = _constant(manifold, through + 2, coefficients)
+                if through < last:
+                    reasons["equivalence"] = f"layer {through + 1} is not shown to keep H(M)"
             nerve, reasons["nerve"] = _nerves(cells, last, most_simplices, kept)
             results["nerve"] = (
                 filtration_homology(
@@ -296,9 +313,13 @@ def image(
                 if nerve.levels
                 else sequence_homology([manifold.complex], [], coefficients)
             )
-    found = max(results.values(), key=lambda h: h.levels)
-    if len(results) == 2:
-        _compare(results["overlay"], results["nerve"])
+    found = max((results[way] for way in ways), key=lambda h: h.levels)
+    levels = {way: own.levels for way, own in results.items()}
+    if nerve is not None:
+        levels["nerve"] = nerve.levels  # M itself is known without
+    reached = tuple(levels[way] for way in ways)
+    for one, other in combinations(results, 2):
+        _compare(one, results[one], other, results[other])
     _compare_components(found, glued)
     layers = (None, *range(last + 1))[: found.levels]
     reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
@@ -307,7 +328,7 @@ def image(
     )
     spent = time.perf_counter() - begun
     return LayerImages(
-        network, manifold, layers, found, complexes, nerve, glued, ways, undecided, spent
+        network, manifold, layers, found, complexes, nerve, glued, ways, reached, undecided, spent
     )
 
 
@@ -356,12 +377,21 @@ def _compare_components(found: SequenceHomology, glued: Sequence[LayerComponents
             )
 
 
-def _compare(first: SequenceHomology, second: SequenceHomology) -> None:
+def _constant(manifold: Manifold, levels: int, coefficients: str | int) -> SequenceHomology:
+    """M with itself, as often as its homology is kept."""
+    own = manifold.complex
+    same = tuple(
+        sparse.csc_array(sparse.eye_array(f, dtype=np.int64, format="csc")) for f in own.cells
+    )
+    return sequence_homology([own] * levels, [same] * (levels - 1), coefficients)
+
+
+def _compare(one: str, first: SequenceHomology, other: str, second: SequenceHomology) -> None:
     common = min(first.levels, second.levels)
     for k in range(common):
         if first.groups[k] != second.groups[k]:
             raise RefutedError(
-                f"at level {k} the overlay has the homology {first.groups[k]}, the nerve "
+                f"at level {k} the {one} has the homology {first.groups[k]}, the {other} "
                 f"{second.groups[k]}: please report this network and this manifold"
             )
     for d in range(first.degrees):

@@ -29,7 +29,7 @@ from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["ImageComplex", "Step", "images", "steps"]
+__all__ = ["ImageComplex", "Step", "cell_complex", "images", "steps"]
 
 Indices = NDArray[np.int64]
 
@@ -184,17 +184,20 @@ def steps(
 def _itself(manifold: Manifold) -> ImageComplex:
     edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
     faces = manifold.simplices[2].tolist() if manifold.dimension == 2 else []
-    complex_ = _complex(manifold.points.shape[0], edges, faces, manifold.dimension)
+    complex_ = cell_complex(manifold.points.shape[0], edges, faces, manifold.dimension)
     identity = tuple(
         sparse.csc_array(sparse.eye_array(f, dtype=np.int64, format="csc")) for f in complex_.cells
     )
     return ImageComplex(None, manifold_points(manifold), edges, faces, complex_, identity, 0)
 
 
-def _complex(
+def cell_complex(
     vertices: int, edges: Indices, faces: Sequence[Sequence[int]], dimension: int
 ) -> ChainComplex:
-    """The chain complex of an image of a manifold of some dimension."""
+    """The chain complex of points, segments and polygons, with that many dimensions.
+
+    A segment is oriented from its first end to its second, a polygon by its cyclic order.
+    """
     count = len(edges)
     ends = (edges.ravel(), np.repeat(np.arange(count), 2))
     lower = _matrix(np.tile([-1, 1], count), *ends, (vertices, count))
@@ -224,7 +227,7 @@ def _matrix(
 def _next(before: ImageComplex, parts: Parts, glued: Glued, layer: int) -> ImageComplex:
     """The image complex of a layer with the chain map from the one before."""
     sources = before.complex.cells
-    complex_ = _complex(len(glued.points), glued.edges, glued.faces, len(sources) - 1)
+    complex_ = cell_complex(len(glued.points), glued.edges, glued.faces, len(sources) - 1)
     points = np.arange(sources[0])
     on_points = np.ones(sources[0], np.int64), glued.vertex[: sources[0]], points
     on_edges = _columns(enumerate(glued.paths))

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flint import fmpq
+
 from polyrank.image.homogeneous import Point, between
 from polyrank.image.lines import difference
 
@@ -18,6 +20,7 @@ __all__ = [
     "Plane",
     "clip",
     "common",
+    "hull_of",
     "orientation",
     "plane_of",
     "primitive_functional",
@@ -205,3 +208,50 @@ def common(
         if not left:
             return left
     return left
+
+
+def hull_of(points: Sequence[Point]) -> list[Point]:
+    """The corners of the convex hull of points of one plane.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        At least one, in any order, with repetitions.
+
+    Returns
+    -------
+    list of Point
+        One point, the two ends of a segment, or the corners of a polygon in cyclic order.
+
+    Examples
+    --------
+    >>> hull_of([(0, 0, 1), (2, 0, 1), (1, 0, 1), (0, 4, 2), (1, 1, 2)])
+    [(0, 0, 1), (2, 0, 1), (0, 4, 2)]
+    """
+    own = sorted(set(points), key=lambda p: [fmpq(v, p[-1]) for v in p[:-1]])
+    if len(own) < 3:
+        return own
+    width = len(own[0]) - 1
+    u = difference(own[0], own[-1])
+    i = next(k for k in range(width) if u[k])
+    chart = next(
+        (
+            (i, k)
+            for p in own[1:-1]
+            for k in range(width)
+            if k != i and turn(own[0], own[-1], p, i, k)
+        ),
+        None,
+    )
+    if chart is None:
+        return [own[0], own[-1]]
+    own.sort(key=lambda p: [fmpq(p[k], p[-1]) for k in chart])
+    chains: list[list[Point]] = []
+    for order in (own, own[::-1]):
+        chain: list[Point] = []
+        for p in order:
+            while len(chain) > 1 and turn(chain[-2], chain[-1], p, *chart) <= 0:
+                chain.pop()
+            chain.append(p)
+        chains.append(chain[:-1])
+    return chains[0] + chains[1]
