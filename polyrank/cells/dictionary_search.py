@@ -15,12 +15,12 @@ from functools import cached_property, partial
 
 import numpy as np
 from flint import fmpq, fmpq_mat
-from numpy.typing import NDArray
 
 from polyrank.cells.dictionary import BUDGET, DONE, Dictionary, HardCell, LoadedPoints
 from polyrank.cells.engine import Options, Sink
 from polyrank.cells.exact_cells import ExactCells, Leaf
 from polyrank.cells.interrupt import SLICE_SECONDS, DeferredInterrupt, Slices
+from polyrank.cells.log_steps import SEGMENT_END, segment_head
 from polyrank.cells.opposite import half_of, is_central
 from polyrank.cells.ordered_work import (
     ALONE_SECONDS,
@@ -42,7 +42,7 @@ from polyrank.cells.task import (
 from polyrank.cells.work import Work
 from polyrank.lp.farkas import values_at
 from polyrank.native.records import Handle
-from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
+from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.problem import Problem
 
 __all__ = ["DictionarySearch", "dictionary_search"]
@@ -52,7 +52,6 @@ _OUTPUT_BYTES = 1 << 24
 _SEGMENT = 50_000
 #: Regions that were found one by one in rationals are handed on after at most this time.
 _FLUSH_SECONDS = 1.0
-_SEGMENT_END = b"\0"
 
 
 def dictionary_search(problem: Problem, sink: Sink, options: Options) -> SearchResult:
@@ -117,7 +116,7 @@ class DictionarySearch:
         self.output = int(np.clip(_OUTPUT_BYTES // row, 1024, 65536))
         self.core = self._new_core()
         self.cores = [self.core]
-        self.exact = ExactCells(problem)
+        self.exact = ExactCells(problem, self.net)
         self.layers = layers
         self.chart = chart
         self.network = problem.network
@@ -292,7 +291,7 @@ class DictionarySearch:
         if self._is_to_be_halved(entry.task):
             half, halving = self._half(entry.task)
             if self.proof is not None:
-                self.proof(self._segment_head(entry.task) + halving + _SEGMENT_END)
+                self.proof(self._segment_head(entry.task) + halving + SEGMENT_END)
             self.queue.append(_Entry(half, entry.share, None))
             return 1
         if entry.questions is not None or not self._load(entry.task):
@@ -343,7 +342,7 @@ class DictionarySearch:
             self.queue.extend(_Entry(cell, rest / len(cells), None) for cell in cells)
         self.queue.extend(hard)
         if self.proof is not None:
-            self.proof(_SEGMENT_END)
+            self.proof(SEGMENT_END)
         return used
 
     def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
@@ -386,14 +385,7 @@ class DictionarySearch:
             raise SearchStopped
 
     def _segment_head(self, task: Task) -> bytes:
-        """Head of a proof segment: where in the tree, and which row its first region has."""
-        return (
-            (b"P" if task.paired else b"S")
-            + (task.layer + 1).to_bytes(2, "little")
-            + (self.regions + len(self.leaves)).to_bytes(8, "little")
-            + (task.decision + 1).astype(np.uint8).tobytes()
-            + task.splits.astype(np.uint8).tobytes()
-        )
+        return segment_head(task, self.regions + len(self.leaves))
 
     def _load(self, task: Task) -> bool:
         """Put a task into the kernel; False where no point of it is provable in float."""
@@ -441,7 +433,7 @@ class DictionarySearch:
         self.exact_tests += outcome.tests
         self.exact_cells += 1
         if self.proof is not None:
-            self.proof(self._segment_head(entry.task) + outcome.log + _SEGMENT_END)
+            self.proof(self._segment_head(entry.task) + outcome.log + SEGMENT_END)
         if outcome.leaf is not None:
             self.leaves.append(outcome.leaf)
             if entry.task.paired:
@@ -456,35 +448,10 @@ class DictionarySearch:
     def _flush_leaves(self) -> None:
         if not self.leaves:
             return
-        r, k = len(self.leaves), self.chart.k
-        bits = np.zeros((r, int(self.net.hyperplane.sum())), dtype=np.uint8)
-        zeros = np.zeros_like(bits)
-        witness = np.full((r, k), np.nan)
-        exact: dict[int, tuple[fmpq, ...]] = {}
-        for i, leaf in enumerate(self.leaves):
-            signs = np.concatenate(
-                [self.exact.signs(layer, leaf.decision) for layer in range(self.layers)]
-            )[self.net.hyperplane]
-            bits[i] = signs > 0
-            zeros[i] = signs == 0
-            y = [as_float(v) for v in leaf.point]
-            if None not in y:
-                witness[i] = y
-            else:
-                exact[i] = leaf.point
-        width = self.core.code_bytes
-        self.regions += r
-        self.leaves = []
+        leaves, self.leaves = self.leaves, []
+        self.regions += len(leaves)
         self.flushed = time.perf_counter()
-        self.sink(
-            Batch(
-                _packed(bits, width),
-                _packed(zeros, width),
-                np.full((r, self.layers), -1, dtype=np.int16),
-                witness,
-                exact,
-            )
-        )
+        self.sink(self.exact.batch(leaves))
 
 
 def _questioned(cell: HardCell, task: Task) -> _Entry:
@@ -501,10 +468,3 @@ def _two_floats(value: fmpq) -> tuple[float, float, bool]:
     rest = value - fmpq_from_float(high)
     low = nearest_float(rest)
     return high, low, fmpq_from_float(low) == rest
-
-
-def _packed(bits: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    out = np.zeros((len(bits), width), dtype=np.uint8)
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    out[:, : packed.shape[1]] = packed
-    return out

@@ -2,14 +2,15 @@
 
 The same step as the compiled search, one cell at a time: decide units by exact linear programs,
 split, or go on to the next layer. It needs no float at all, so it always ends with a decision;
-the compiled search goes on with the children wherever they hold a float64 point.
+the compiled search goes on with the children wherever they hold a float64 point. A float solver may
+guess the bases of its programs, which changes how long they take.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,17 +28,30 @@ from polyrank.cells.log_steps import (
     unit_step,
 )
 from polyrank.cells.opposite import opposite
-from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, TIED, UNDECIDED, Task
+from polyrank.cells.task import (
+    IDENTICALLY_ZERO,
+    NEGATIVE,
+    POSITIVE,
+    TIED,
+    UNDECIDED,
+    Batch,
+    Task,
+)
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_at, verify_farkas
-from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
+from polyrank.posed.arrays import NetArrays
 from polyrank.posed.cube import cube_rows
+from polyrank.posed.dependence import Units
 from polyrank.posed.problem import Problem
 
-__all__ = ["ExactCells", "Leaf", "Stepped"]
+__all__ = ["ExactCells", "Guess", "Leaf", "Stepped"]
 
 _CACHED_REGIONS = 512
+
+Guess = Callable[[Sequence[Row], Row], Sequence[int] | None]
+"""``guess(rows, objective)``: rows that may be tight at the minimum; it need not be right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,30 +92,46 @@ class _Verdict:
 
 
 class ExactCells:
-    """Exact rows of every region of a network on a chart, and the exact step on a cell."""
+    """Exact rows of every region of a network on a chart, and the exact step on a cell.
 
-    def __init__(self, problem: Problem) -> None:
+    Parameters
+    ----------
+    problem : Problem
+    units : Units or NetArrays
+        Of the problem: its ``units``, or its ``arrays``, which say the same.
+    guess : callable, optional
+        Asked before every linear program; a wrong answer costs time and nothing else.
+    """
+
+    def __init__(
+        self, problem: Problem, units: Units | NetArrays, guess: Guess | None = None
+    ) -> None:
+        self._guess = guess
         self._layers = problem.network.layers[: problem.layers]
-        self._arrays = problem.arrays
+        self._units = units
         self._cube = problem.cube
         self._problem = problem
-        self._cache: OrderedDict[tuple[int, bytes], fmpq_mat] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, bytes], list[Row]] = OrderedDict()
 
     @cached_property
     def _walls(self) -> list[Row]:
         return list(self._problem.walls)
 
-    def rows(self, layer: int, decision: NDArray[np.int8]) -> fmpq_mat:
-        """Exact rows ``(units, d + 1)`` of a layer on the region that the decisions below fix."""
-        key = (layer, decision[: self._arrays.unit_start[layer]].tobytes())
+    def rows(self, layer: int, decision: NDArray[np.int8]) -> list[Row]:
+        """Rows of a layer's units on the region that the decisions below fix.
+
+        Positive multiples of the exact ones, d + 1 coprime integers each.
+        """
+        key = (layer, decision[: self._units.unit_start[layer]].tobytes())
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
             return found
-        out = cube_rows(
+        exact = cube_rows(
             self._problem.branch.preactivation(layer + 1, self.codeword(layer, decision)),
             self._cube,
         )
+        out: list[Row] = [integer_row(row) for row in exact.tolist()]
         self._cache[key] = out
         if len(self._cache) > _CACHED_REGIONS:
             self._cache.popitem(last=False)
@@ -114,14 +144,14 @@ class ExactCells:
 
     def signs(self, layer: int, decision: NDArray[np.int8]) -> NDArray[np.int8]:
         """Signs −1, 0, 1 of a finished layer's units; ties are resolved."""
-        a, b = int(self._arrays.unit_start[layer]), int(self._arrays.unit_start[layer + 1])
+        a, b = int(self._units.unit_start[layer]), int(self._units.unit_start[layer + 1])
         table = {NEGATIVE: -1, POSITIVE: 1, IDENTICALLY_ZERO: 0}
         out = np.zeros(b - a, dtype=np.int8)
         for i in range(b - a):
             v = int(decision[a + i])
             if v == TIED:
-                j = int(self._arrays.tie[a + i])
-                out[i] = out[j] * int(self._arrays.tie_sign[a + i])
+                j = int(self._units.tie[a + i])
+                out[i] = out[j] * int(self._units.tie_sign[a + i])
             else:
                 out[i] = table[v]
         return out
@@ -148,21 +178,24 @@ class ExactCells:
         cell = Cell.from_rows(bounding, self._cube.dim)
         points = [self._column(p) for p in task.points]
         while True:
-            a, b = (int(v) for v in self._arrays.unit_start[layer : layer + 2])
+            a, b = (int(v) for v in self._units.unit_start[layer : layer + 2])
             undecided = [i for i in range(b - a) if decision[a + i] == UNDECIDED]
             asked = undecided if questions is None else questions
             table = self.rows(layer, decision)
+            cut: tuple[int, Row] | None = None
             for i in asked:
-                row = integer_row([table[i, l] for l in range(table.ncols())])
+                row = table[i]
                 tests += 1
                 verdict = self._decide(cell, row, points)
                 if verdict is not None:
                     decision[a + i] = verdict.decision
                     log += verdict.log(i)
-                    continue
-                log += unit_step(LOG_SPLIT, i)
+                elif cut is None:
+                    cut = i, row
+            if cut is not None:
+                log += unit_step(LOG_SPLIT, cut[0])
                 own = replace(task, layer=layer, decision=decision, splits=splits)
-                halves = self._halves(own, i, row, points)
+                halves = self._halves(own, *cut, points)
                 return Stepped(halves, None, tests, bytes(log))
             if questions is not None:
                 chart_points = tuple(self._chart(p) for p in points)
@@ -172,10 +205,37 @@ class ExactCells:
                 return Stepped((same,), None, tests, bytes(log))
             if layer + 1 == len(self._layers):
                 log.append(LOG_LEAF)
-                return Stepped((), Leaf(decision, self._chart(points[0])), tests, bytes(log))
+                leaf = Leaf(decision, self._witness(cell, points))
+                return Stepped((), leaf, tests, bytes(log))
             log.append(LOG_NEXT)
             layer += 1
             self._enter(layer, decision)
+
+    def outside(self, task: Task) -> list[tuple[fmpq, ...]]:
+        """The points of a task that are not strictly inside its cell."""
+        rows = self._bounding(max(task.layer, 0), task.decision, task.splits)
+        return [
+            point
+            for point in task.points
+            if any(value_at(row, self._column(point)) <= 0 for row in rows)
+        ]
+
+    def batch(self, leaves: Sequence[Leaf]) -> Batch:
+        """Finished regions as arrays; their ranks are −1, to be settled."""
+        r, k = len(leaves), self._problem.chart.k
+        signs = np.zeros((r, int(self._units.hyperplane.sum())), dtype=np.int8)
+        witness = np.full((r, k), np.nan)
+        exact: dict[int, tuple[fmpq, ...]] = {}
+        for i, leaf in enumerate(leaves):
+            layers = [self.signs(layer, leaf.decision) for layer in range(len(self._layers))]
+            signs[i] = np.concatenate(layers)[self._units.hyperplane]
+            y = [as_float(v) for v in leaf.point]
+            if None not in y:
+                witness[i] = y
+            else:
+                exact[i] = leaf.point
+        ranks = np.full((r, len(self._layers)), -1, dtype=np.int16)
+        return Batch(_packed(signs > 0), _packed(signs == 0), ranks, witness, exact)
 
     def _decide(self, cell: Cell, row: Row, points: list[fmpq_mat]) -> _Verdict | None:
         """The decision on a unit that does not cut; None if it cuts, then points has both signs."""
@@ -189,7 +249,8 @@ class ExactCells:
         for known, oriented, verdict in ((positive, row, POSITIVE), (negative, minus, NEGATIVE)):
             if not known and (positive or negative):
                 continue
-            found = nonnegative(cell, oriented, points[0])
+            hint = None if self._guess is None else self._guess(cell.rows, oriented)
+            found = nonnegative(cell, oriented, points[0], basis_hint=hint)
             if isinstance(found, Multipliers):
                 if not verify_farkas(cell.rows, oriented, found):
                     raise UncertifiedError("an exact certificate failed its own check")
@@ -200,7 +261,7 @@ class ExactCells:
         return None
 
     def _halves(self, cell: Task, unit: int, row: Row, points: list[fmpq_mat]) -> tuple[Task, ...]:
-        g = int(self._arrays.unit_start[cell.layer]) + unit
+        g = int(self._units.unit_start[cell.layer]) + unit
         out = []
         for verdict, sign in ((NEGATIVE, -1), (POSITIVE, 1)):
             mine = [p for p in points if sign * value_at(row, p) > 0]
@@ -211,11 +272,11 @@ class ExactCells:
         return tuple(out)
 
     def _enter(self, layer: int, decision: NDArray[np.int8]) -> None:
-        a, b = (int(v) for v in self._arrays.unit_start[layer : layer + 2])
+        a, b = (int(v) for v in self._units.unit_start[layer : layer + 2])
         for g in range(a, b):
-            if not self._arrays.hyperplane[g]:
+            if not self._units.hyperplane[g]:
                 decision[g] = POSITIVE
-            elif self._arrays.tie[g] >= 0:
+            elif self._units.tie[g] >= 0:
                 decision[g] = TIED
             else:
                 decision[g] = UNDECIDED
@@ -224,17 +285,15 @@ class ExactCells:
         self, layer: int, decision: NDArray[np.int8], splits: NDArray[np.int8]
     ) -> list[Row]:
         rows = list(self._walls)
-        start = self._arrays.unit_start
+        start = self._units.unit_start
         for k in range(layer + 1):
             chosen = np.flatnonzero(splits[start[k] : start[k + 1]])
             if not chosen.size:
                 continue
             table = self.rows(k, decision)
             for i in chosen.tolist():
-                entries = [table[i, l] for l in range(table.ncols())]
-                if decision[start[k] + i] != POSITIVE:
-                    entries = [-v for v in entries]
-                rows.append(integer_row(entries))
+                positive = decision[start[k] + i] == POSITIVE
+                rows.append(table[i] if positive else tuple(-v for v in table[i]))
         return rows
 
     def _column(self, point: Sequence[fmpq]) -> fmpq_mat:
@@ -245,10 +304,28 @@ class ExactCells:
 
     def _simple(self, cell: Cell, point: fmpq_mat, negative: Row) -> fmpq_mat:
         """A float64 chart point near a point, still inside and negative, if there is one."""
-        floats = [nearest_float(v) for v in self._chart(point)]
-        if not all(math.isfinite(v) for v in floats):
-            return point
-        rounded = [fmpq_from_float(v) for v in floats]
-        near = self._column(rounded)
-        inside = all(v > 0 for v in values_at(cell.rows, near))
-        return near if inside and value_at(negative, near) < 0 else point
+        near = self._rounded(cell, self._chart(point))
+        return near if near is not None and value_at(negative, near) < 0 else point
+
+    def _witness(self, cell: Cell, points: Sequence[fmpq_mat]) -> tuple[fmpq, ...]:
+        """Chart coordinates of a point inside: float64 where rounding one of them gives such."""
+        for point in points:
+            near = self._rounded(cell, self._chart(point))
+            if near is not None:
+                return self._chart(near)
+        return self._chart(points[0])
+
+    def _rounded(self, cell: Cell, y: Sequence[fmpq]) -> fmpq_mat | None:
+        """The nearest float64 chart point, if it is strictly inside."""
+        floats = [nearest_float(v) for v in y]
+        if not all(map(math.isfinite, floats)):
+            return None
+        near = self._column([fmpq_from_float(v) for v in floats])
+        return near if all(v > 0 for v in values_at(cell.rows, near)) else None
+
+
+def _packed(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Bits, least significant first; at least one byte, as the compiled search has it."""
+    if bits.shape[1] == 0:
+        return np.zeros((len(bits), 1), dtype=np.uint8)
+    return np.packbits(bits, axis=1, bitorder="little")

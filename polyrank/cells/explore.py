@@ -16,6 +16,7 @@ import numpy as np
 from polyrank.cells.dictionary_search import DictionarySearch
 from polyrank.cells.engine import Options
 from polyrank.cells.interrupt import SLICE_SECONDS
+from polyrank.cells.log_steps import SEGMENT_END
 from polyrank.cells.subtree import Subtree, VertexCell, divided
 from polyrank.cells.task import Batch, Task, prefix_text
 from polyrank.cells.vertices.core import VertexCore
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Explored", "Explorer", "explorer"]
 
-_SEGMENT_END = b"\0"
 #: Units of work of a cell of HiGHS, and of a step of a cell with vertices.
 _HIGHS_CELL, _VERTEX_CELL = 1000.0, 0.1
 #: Steps of cells with vertices until regions are counted.
@@ -104,7 +104,7 @@ def explorer(
         Whether a proof log is written.
     rational : bool
         Decide in rationals what floats and integers leave open; without it those cells are
-        undecided. Cells with vertices always do.
+        undecided. Cells with vertices and HiGHS always do.
 
     Raises
     ------
@@ -211,8 +211,7 @@ class _Highs(_OfTasks):
         return self._search.explore(cells, shares, max(1, int(work / _HIGHS_CELL)))
 
     def _counts(self) -> dict[str, int]:
-        search = self._search
-        return {**search.count, "tests": search.tests, "pivots": search.pivots}
+        return self._search.counts
 
 
 class _Vertices:
@@ -276,7 +275,7 @@ class _Vertices:
                     complete = False
                     break
             if proof is not None:
-                proof(_SEGMENT_END)
+                proof(SEGMENT_END)
             rest = self._taken()[::-1]
             for i, cell in enumerate(rest):  # the lowest on the stack are the largest
                 stack.append((cell, share / 2 ** min(i + 1, 200)))

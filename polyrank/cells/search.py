@@ -25,7 +25,7 @@ ENGINES = {
     for engine in (
         Engine("dictionary", dictionary_search, frozenset({"jobs", "rational", "tasks", "budget"})),
         Engine("vertices", vertex_search, frozenset({"jobs"})),
-        Engine("highs", _highs, frozenset({"rational", "tasks"})),
+        Engine("highs", _highs, frozenset({"tasks"})),
     )
 }
 
@@ -60,7 +60,7 @@ def search(
     ------
     UnsupportedError
         If an engine is asked for an option that it does not honour: tasks, a budget or
-        ``rational=False`` with vertices, a budget or several jobs with HiGHS.
+        ``rational=False`` with vertices or HiGHS, a budget or several jobs with HiGHS.
 
     Returns
     -------

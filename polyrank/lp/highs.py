@@ -2,9 +2,8 @@
 
 One model, in which rows come and go at the end as a depth-first search enters and leaves cells,
 and only the objective changes from one LP to the next. What HiGHS answers is never a verdict: it
-names rows whose multipliers may prove something and a point that may lie where it is wanted, and
-the caller decides both exactly. An error, a status that is not "optimal", or an answer of the
-wrong shape is no proposal at all.
+names rows whose multipliers may prove something, and the caller decides exactly. An error, a status
+that is not "optimal", or an answer of the wrong shape is no proposal at all.
 
 Source: Q. Huangfu and J. A. J. Hall, "Parallelizing the dual revised simplex method",
 Mathematical Programming Computation 10 (2018); https://highs.dev.
@@ -12,15 +11,13 @@ Mathematical Programming Computation 10 (2018); https://highs.dev.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import highspy
 import numpy as np
 
-__all__ = ["OPTIONS", "FloatRow", "HighsModel", "Proposal", "silent_highs"]
+__all__ = ["OPTIONS", "FloatRow", "HighsModel", "silent_highs"]
 
 FloatRow = tuple[float, ...]
 """The d + 1 floats ``(a_1, ..., a_d, b)`` of the constraint ``a·u + b ≥ 0``."""
@@ -43,22 +40,6 @@ _RAISES = (RuntimeError, ValueError, IndexError, TypeError)
 """What the binding raises where HiGHS itself throws or is handed something that it refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What HiGHS calls an optimum. **Proves** nothing.
-
-    Attributes
-    ----------
-    basis : tuple of int
-        Rows that are non-basic, so tight at the point up to rounding.
-    point : tuple of float
-        The d coordinates, finite.
-    """
-
-    basis: tuple[int, ...]
-    point: tuple[float, ...]
-
-
 class HighsModel:
     """One warm-started HiGHS model over ``{u in R^d : a_i·u + b_i ≥ 0}``.
 
@@ -73,7 +54,7 @@ class HighsModel:
     --------
     >>> model = HighsModel(1)
     >>> model.minimise([(1.0, 0.0), (-1.0, 0.5)], (-1.0,))
-    Proposal(basis=(1,), point=(0.5,))
+    (1,)
     """
 
     def __init__(self, dimension: int) -> None:
@@ -84,8 +65,10 @@ class HighsModel:
         self._rows: list[FloatRow] = []
         self._highs: Any = None
 
-    def minimise(self, rows: Sequence[FloatRow], objective: Sequence[float]) -> Proposal | None:
-        """A proposed minimiser of ``objective · u`` over the cell of the rows.
+    def minimise(
+        self, rows: Sequence[FloatRow], objective: Sequence[float]
+    ) -> tuple[int, ...] | None:
+        """Rows that are tight, so it is said, where ``objective · u`` is least on their cell.
 
         Parameters
         ----------
@@ -95,20 +78,23 @@ class HighsModel:
 
         Returns
         -------
-        Proposal or None
+        tuple of int, or None
+            The rows that are non-basic in what HiGHS calls the optimum; it **proves** nothing.
             None where HiGHS failed, did not call its answer optimal, or gave one of the wrong
             shape. The next call then starts from an empty model.
         """
         try:
-            proposal = self._solved(rows, objective)
+            basis = self._solved(rows, objective)
         except _RAISES:
-            proposal = None
-        if proposal is None:
+            basis = None
+        if basis is None:
             self.failures += 1
             self._highs = None
-        return proposal
+        return basis
 
-    def _solved(self, rows: Sequence[FloatRow], objective: Sequence[float]) -> Proposal | None:
+    def _solved(
+        self, rows: Sequence[FloatRow], objective: Sequence[float]
+    ) -> tuple[int, ...] | None:
         if self._highs is None:
             self._highs = _new_model(self._d)
             self._rows = []
@@ -122,12 +108,9 @@ class HighsModel:
         self.pivots += int(highs.getInfo().simplex_iteration_count)
         basic = highspy.HighsBasisStatus.kBasic
         status = highs.getBasis().row_status
-        point = tuple(float(v) for v in highs.getSolution().col_value)
-        if len(status) != len(rows) or len(point) != self._d:
+        if len(status) != len(rows):
             return None
-        if not all(map(math.isfinite, point)):
-            return None
-        return Proposal(tuple(i for i, s in enumerate(status) if s != basic), point)
+        return tuple(i for i, s in enumerate(status) if s != basic)
 
     def _load(self, rows: Sequence[FloatRow]) -> None:
         highs, loaded = self._highs, self._rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from flint import fmpq_mat
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from polyrank.native.records import call
 from polyrank.network.normal_form import Layer
 
-__all__ = ["directions", "ties", "weight_rank"]
+__all__ = ["Units", "directions", "ties", "units_of", "weight_rank"]
 
 #: Largest matrix whose exact rank is worth knowing beforehand.
 _RANK_ENTRIES = 2_000
@@ -19,6 +20,31 @@ _RANK_ENTRIES = 2_000
 _LAYERS = 256
 
 Multiples = tuple[NDArray[np.int64], NDArray[np.int8]]
+
+
+class Units(NamedTuple):
+    """What is known of the units of some layers beforehand; all arrays but the first are per unit.
+
+    Attributes
+    ----------
+    unit_start : array of int64, shape (layers + 1,)
+        First unit of every layer.
+    hyperplane : array of bool
+    tie, tie_sign : arrays
+        As :func:`ties` has them.
+    """
+
+    unit_start: NDArray[np.int64]
+    hyperplane: NDArray[np.bool_]
+    tie: NDArray[np.int64]
+    tie_sign: NDArray[np.int8]
+
+
+def units_of(layers: tuple[Layer, ...], first: fmpq_mat) -> Units:
+    """The units of some layers; ``first`` are the exact rows of layer 1, as for :func:`ties`."""
+    start = np.cumsum([0, *(layer.units for layer in layers)], dtype=np.int64)
+    plane = np.concatenate([layer.has_hyperplane for layer in layers])
+    return Units(start, plane, *ties(layers, first))
 
 
 def ties(layers: tuple[Layer, ...], first: fmpq_mat | NDArray[np.float64] | None) -> Multiples:

@@ -14,6 +14,7 @@ from polyrank.posed.arrays import NetArrays, net_arrays
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, IntRow, cube_map, cube_rows, wall_rows
+from polyrank.posed.dependence import Units, units_of
 from polyrank.posed.ranks import ExactRanks
 from polyrank.posed.section import chart_for
 
@@ -84,6 +85,11 @@ class Problem:
     def walls(self) -> tuple[IntRow, ...]:
         """Walls in cube coordinates, in integers: :func:`polyrank.posed.cube.wall_rows`."""
         return self._shared.walls
+
+    @cached_property
+    def units(self) -> Units:
+        """What is known of the units beforehand, of networks of any range."""
+        return units_of(self.network.layers[: self.layers], self.first_rows)
 
     @property
     def arrays(self) -> NetArrays:

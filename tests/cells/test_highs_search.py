@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import polyrank as pr
-from polyrank.cells import highs_points, highs_search
+from polyrank.cells import exact_cells, highs_search
 from polyrank.cells.search import search
 from polyrank.cells.task import POSITIVE, TIED, UNDECIDED, Batch, SearchProgress, SearchResult, Task
-from polyrank.errors import RunError, UncertifiedError
-from polyrank.lp.highs import HighsModel, Proposal
+from polyrank.errors import RunError, UncertifiedError, UnsupportedError
+from polyrank.lp.highs import HighsModel
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart, chart
@@ -203,8 +203,11 @@ def test_beyond_the_largest_float() -> None:
 # a HiGHS that lies
 
 
+Basis = tuple[int, ...] | None
+
+
 class Lying(HighsModel):
-    """Proposals tampered with; ``tamper(honest, rows, rng)`` says how."""
+    """Proposals tampered with; ``tamper(model, honest, rows)`` says how."""
 
     tamper: Any = None
 
@@ -213,68 +216,61 @@ class Lying(HighsModel):
         self.rng = random.Random(dimension)
         self.d = dimension
 
-    def minimise(self, rows: Any, objective: Any) -> Proposal | None:
+    def minimise(self, rows: Any, objective: Any) -> Basis:
         honest = super().minimise(rows, objective)
-        answer: Proposal | None = Lying.tamper(self, honest, rows)
+        answer: Basis = Lying.tamper(self, honest, rows)
         return answer
 
 
-def _none(model: Lying, honest: Proposal | None, rows: Any) -> None:
+def _none(model: Lying, honest: Basis, rows: Any) -> None:
     model.failures += 1
 
 
-def _random_basis(model: Lying, honest: Proposal | None, rows: Any) -> Proposal:
-    basis = model.rng.sample(range(len(rows)), min(model.d, len(rows)))
-    return Proposal(tuple(basis), (0.0,) * model.d)
+def _random(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return tuple(model.rng.sample(range(len(rows)), min(model.d, len(rows))))
 
 
-def _honest_basis(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    return honest and Proposal(honest.basis, (0.0,) * model.d)
+def _empty(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return ()
 
 
-def _honest_point(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    return honest and Proposal((), honest.point)
+def _all_rows(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return tuple(range(len(rows)))
 
 
-def _empty(model: Lying, honest: Proposal | None, rows: Any) -> Proposal:
-    return Proposal((), (1e300,) * model.d)
+def _no_rows(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return (-1, len(rows), 10**9)
 
 
-def _all_rows(model: Lying, honest: Proposal | None, rows: Any) -> Proposal:
-    return Proposal(tuple(range(len(rows))), (-1e300,) * model.d)
+def _shortened(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return honest and honest[1:]
 
 
-def _random_point(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    return honest and Proposal(
-        honest.basis[1:], tuple(model.rng.uniform(-2, 2) for _ in range(model.d))
-    )
+def _doubled(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return honest and honest + honest[:1]
 
 
-def _opposite_point(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    return honest and Proposal(honest.basis[::-1], tuple(-v for v in honest.point))
+def _backwards(model: Lying, honest: Basis, rows: Any) -> Basis:
+    return honest and honest[::-1]
 
 
-def _now_and_then(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    lies: list[Any] = [_none, _random_basis, _empty, _all_rows, _random_point, _opposite_point]
+def _now_and_then(model: Lying, honest: Basis, rows: Any) -> Basis:
+    lies: list[Any] = [_none, _random, _empty, _all_rows, _no_rows, _shortened, _doubled]
     if model.rng.random() < 0.5:
         return honest
-    answer: Proposal | None = model.rng.choice(lies)(model, honest, rows)
+    answer: Basis = model.rng.choice(lies)(model, honest, rows)
     return answer
-
-
-def _rarely_none(model: Lying, honest: Proposal | None, rows: Any) -> Proposal | None:
-    return None if model.rng.random() < 0.05 else honest
 
 
 LIES = [
     _none,
-    _random_basis,
-    _honest_basis,
-    _honest_point,
+    _random,
     _empty,
     _all_rows,
-    _random_point,
-    _opposite_point,
+    _no_rows,
+    _shortened,
+    _doubled,
+    _backwards,
     _now_and_then,
 ]
 
@@ -303,79 +299,30 @@ def test_lies_on_examples(monkeypatch: pytest.MonkeyPatch, tamper: Any) -> None:
         assert (run.count, run.certified) == (example.count, True), example.name
 
 
-@pytest.mark.parametrize(
-    ("tamper", "rung", "never"),
-    [
-        (_none, "by_rationals", ["by_highs_basis", "by_highs_point", "by_highs_vertex"]),
-        (_honest_basis, "by_highs_vertex", []),
-        (_honest_point, "by_highs_point", ["by_highs_basis", "by_highs_vertex"]),
-    ],
-)
-def test_every_rung_of_the_ladder(
-    monkeypatch: pytest.MonkeyPatch, tamper: Any, rung: str, never: list[str]
-) -> None:
+def test_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     net = realistic_network("quantised", (2, 6, 6, 2), seed=12)
-    _lie(monkeypatch, tamper)
-    _, result = _searched(net, chart(pr.Box(-1, 1), 2))
-    assert result.ladder[rung] > 0
-    assert not any(result.ladder[name] for name in never)
-    decided = ("by_highs_basis", "by_highs_point", "by_highs_vertex", "by_rationals")
-    assert sum(result.ladder[name] for name in decided) == result.tests
-    assert set(result.ladder) == set(highs_search.LADDER)
-
-
-def test_the_honest_ladder() -> None:
-    net = realistic_network("quantised", (2, 6, 6, 2), seed=12)
-    _, result = _searched(net, chart(pr.Box(-1, 1), 2))
-    ladder = result.ladder
-    assert ladder["by_highs_basis"] + ladder["by_highs_point"] == result.tests
-    assert ladder["regions"] == ladder["cuts"] + 1 == result.regions
+    _, honest = _searched(net, chart(pr.Box(-1, 1), 2))
+    ladder = honest.ladder
+    assert ladder["regions"] == ladder["cuts"] + 1 == honest.regions
     assert ladder["cells"] == 2 * ladder["cuts"] + 1
-    assert ladder["by_points"] > 0
-    assert ladder["highs_failed"] == ladder["highs_misled"] == ladder["undecided"] == 0
-    assert result.pivots > 0
+    assert ladder["highs_failed"] == 0
+    assert honest.pivots > 0
+    _lie(monkeypatch, _none)
+    _, silent = _searched(net, chart(pr.Box(-1, 1), 2))
+    assert silent.ladder["highs_failed"] > 0
+    assert silent.regions == honest.regions
 
 
-# ---------------------------------------------------------------------------------------------
-# without the rational rung
-
-
-def test_without_rationals_an_honest_highs_decides_all() -> None:
+def test_leaving_cells_undecided_is_refused() -> None:
     net = realistic_network("integer", (2, 6, 6, 2), seed=12)
-    where = chart(pr.WholeSpace(), 2)
-    expected, _ = _searched(net, where)
-    found, result = _searched(net, where, rational=False)
-    assert sorted(found) == sorted(expected)
-    assert result.certified
-
-
-def test_without_rationals_a_silent_highs_leaves_cells_undecided(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    net = realistic_network("integer", (2, 6, 6, 2), seed=12)
-    where = chart(pr.WholeSpace(), 2)
-    expected, _ = _searched(net, where)
-    _lie(monkeypatch, _rarely_none)
-    found, result = _searched(net, where, rational=False)
-    assert not result.certified
-    assert len(result.undecided) == result.ladder["undecided"] > 0
-    assert 0 < len(found) < len(expected)
-    assert set(found) < set(expected)
-    covered = set(found)
-    for prefix in result.undecided:  # every missing region lies in an undecided cell
-        letters = prefix.replace("|", "")[: sum(net.bits)]
-        covered |= {
-            code
-            for code in expected
-            if all(c == "?" or int(c == "1") == b for c, b in zip(letters, code, strict=True))
-        }
-    assert covered == set(expected)
+    with pytest.raises(UnsupportedError, match="rational"):
+        _searched(net, chart(pr.WholeSpace(), 2), rational=False)
 
 
 def test_a_certificate_that_fails_its_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(highs_search, "verify_farkas", lambda *_: False)
+    monkeypatch.setattr(exact_cells, "verify_farkas", lambda *_: False)
     net = realistic_network("integer", (2, 6, 6, 2), seed=12)
-    with pytest.raises(UncertifiedError, match="fail their check"):
+    with pytest.raises(UncertifiedError, match="failed its own check"):
         _searched(net, chart(pr.Box(-1, 1), 2))
 
 
@@ -504,30 +451,17 @@ def test_a_sink_that_fails_is_not_called_again(monkeypatch: pytest.MonkeyPatch) 
 
 @given(st.lists(st.integers(-(2**300), 2**300), min_size=2, max_size=5))
 def test_scaled_rows_are_the_integers_up_to_a_power_of_two(row: list[int]) -> None:
-    approx = highs_points.scaled(tuple(row))
+    approx = highs_search._scaled(tuple(row))
     assert all(abs(v) <= 1 for v in approx)
     unit = Fraction(2) ** max(v.bit_length() for v in row)
     for v, f in zip(row, approx, strict=True):
         assert abs(Fraction(f) - v / unit) <= abs(v / unit) / 2**53
 
 
-def test_a_vertex_must_be_in_the_cell_and_negative() -> None:
-    sides = [highs_points.side_of(row) for row in [(1, 0, 1), (0, 1, 1), (-1, -1, 1), (2, 0, 2)]]
-    low = (1, 1, 1)  # x + y + 1
-    corner = highs_points.vertex_of(sides, (0, 1), low)
-    assert corner == fmpq_mat(2, 1, [-1, -1])
-    assert highs_points.vertex_of(sides, (1, 0), (1, 1, 2)) is None  # 0 at the corner
-    assert highs_points.vertex_of(sides, (0, 3), low) is None  # dependent
-    assert highs_points.vertex_of(sides, (0,), low) is None  # too few
-    assert highs_points.vertex_of(sides, (0, 9), low) is None  # no such row
-    outer = [*sides, highs_points.side_of((1, 0, 3))]
-    assert highs_points.vertex_of(outer, (4, 1), low) is None  # beyond x >= -1
-
-
 def test_the_second_engine_does_without_the_first() -> None:
     code = (
         "import sys, polyrank.cells.highs_search;"
-        "print([m for m in ('polyrank.cells.dictionary', 'polyrank.cells.exact_cells',"
+        "print([m for m in ('polyrank.cells.dictionary', 'polyrank.cells.vertices',"
         "'polyrank.lp.simplex', 'polyrank.lp.certify') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import polyrank as pr
-from polyrank.cells import dictionary_search, highs_search
+from polyrank.cells import dictionary_search
 from polyrank.cells.vertices import search as vertices
 from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.proof.format import MAGIC, segments
@@ -61,7 +61,7 @@ def write(
 ) -> pr.Run:
     """Enumerate with a proof, cut into segments of at most ``cells`` cells."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (dictionary_search, highs_search, vertices):
+        for module in (dictionary_search, vertices):
             patch.setattr(module, "_SEGMENT", cells)
         return pr.enumerate_regions(net, domain, out=path, proof=True, **options)
 

@@ -22,20 +22,19 @@ class ExactSigns:
     """Exact hyperplanes and vertices on the current path of the search."""
 
     def __init__(self, problem: Problem) -> None:
-        self.cells = ExactCells(problem)
+        self.cells = ExactCells(problem, problem.arrays)
         self.cube = problem.cube
         self._net = problem.arrays
         self._walls = problem.walls
         self._conic = problem.cube.kind != "bounded"
 
     def row(self, label: int, decision: NDArray[np.int8]) -> list[fmpq]:
-        """The exact row ``(a, b)`` of a label on the region that the decisions fix."""
+        """A positive multiple of a label's row ``(a, b)`` on the region that decisions fix."""
         if label < 0:
             return [fmpq(v) for v in self._walls[-1 - label]]
         layer = int(np.searchsorted(self._net.unit_start, label, side="right")) - 1
-        table = self.cells.rows(layer, decision)
         i = label - int(self._net.unit_start[layer])
-        return [table[i, l] for l in range(table.ncols())]
+        return [fmpq(v) for v in self.cells.rows(layer, decision)[i]]
 
     def vertex(
         self,
