@@ -70,10 +70,11 @@ def leave(status: str | int | None) -> NoReturn:
 
     After Ctrl-C a thread may be left inside one long call of the core
     (:func:`polyrank.cells.interrupt.answered`): if Python were taken down in good order, what that
-    call reads would be freed under it.
+    call reads would be freed under it. And where the signal came while an extension module ran a
+    string of Python, the interpreter would end with that signal, whatever the status.
     """
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
-    if others and not isinstance(status, str):
+    if (others or status == INTERRUPTED) and not isinstance(status, str):
         with suppress(OSError):  # the reader of our output may have gone
             sys.stdout.flush()
             sys.stderr.flush()

@@ -244,3 +244,23 @@ def test_a_thread_that_is_left_to_itself_does_not_hold_the_process(status):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (status, "said\n", "")
+
+
+def test_an_interrupt_inside_an_extension_module_ends_with_130(tmp_path):
+    """The interpreter remembers a KeyboardInterrupt that left a string of Python run from C."""
+    (tmp_path / "probe.py").write_text(
+        "import ctypes\n"
+        "from polyrank_cli.main import leave\n"
+        "ctypes.pythonapi.PyRun_SimpleString(b'raise KeyboardInterrupt')\n"
+        "leave(130)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "cli")])
+    done = subprocess.run(
+        [sys.executable, "-m", "probe"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert done.returncode == 130

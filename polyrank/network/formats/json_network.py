@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,22 +262,22 @@ def _exact(entries: list[Any], shape: tuple[int, ...], what: str) -> RationalArr
 
 def write(network: Network, path: Path) -> None:
     """Write any normal form exactly: float64 numbers as JSON numbers, others as ``"p/q"``."""
-    layers = [_layer_record(layer) for layer in network.layers]
     notes = [str(note) for note in network.source.get("notes", ())]
     head = {"name": network.name, "notes": notes}
-    text = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
-    body = ",\n".join(json.dumps(layer, ensure_ascii=False) for layer in layers)
-    path.write_text(f'{text},\n "layers": [\n{body}\n]}}\n', encoding="utf-8")
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(f'{json.dumps(head, ensure_ascii=False, indent=1)[:-2]},\n "layers": [')
+        for k, layer in enumerate(network.layers):
+            stream.write(",\n" if k else "\n")
+            stream.writelines(_layer_text(layer))
+        stream.write("\n]}\n")
 
 
-def _layer_record(layer: Layer) -> dict[str, Any]:
-    cols = layer.inputs
-    flat = _numbers(layer.weight)
-    record: dict[str, Any] = {
-        "name": layer.name,
-        "weight": [flat[i * cols : (i + 1) * cols] for i in range(layer.units)],
-        "bias": _numbers(layer.bias),
-    }
+def _layer_text(layer: Layer) -> Iterator[str]:
+    """One layer as JSON, row by row: a long text in one call would not hear Ctrl-C."""
+    yield f'{{"name": {json.dumps(layer.name, ensure_ascii=False)}, "weight": ['
+    for i, row in enumerate(_rows(layer.weight)):
+        yield (", " if i else "") + json.dumps(row)
+    record: dict[str, Any] = {"bias": _numbers(layer.bias)}
     slopes = set(layer.slopes_exact)
     one, zero = fmpq(1), fmpq(0)
     if len(slopes) == 1 and (pair := next(iter(slopes)))[1] == one:
@@ -287,7 +288,15 @@ def _layer_record(layer: Layer) -> dict[str, Any]:
     else:
         record["slope_neg"] = _numbers(layer.slope_neg)
         record["slope_pos"] = _numbers(layer.slope_pos)
-    return record
+    yield "], " + json.dumps(record)[1:]
+
+
+def _rows(matrix: RationalArray) -> Iterator[list[float | str]]:
+    if matrix.is_float:
+        yield from (row.tolist() for row in matrix.approx)
+        return
+    flat, cols = _numbers(matrix), matrix.shape[1]
+    yield from (flat[k : k + cols] for k in range(0, len(flat), cols))
 
 
 def _numbers(array: RationalArray) -> list[float | str]:
