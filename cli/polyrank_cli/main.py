@@ -6,7 +6,11 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
@@ -52,11 +56,31 @@ def _options(
     del version
 
 
+class _WithoutPandas(MetaPathFinder, Loader):
+    """A finder of modules whose pandas cannot be imported; no verb needs it.
+
+    Arrow looks for it whenever it is given an array: that is half a second, during which it takes
+    Ctrl-C for the answer that there is none, so that the signal is lost.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """A spec of pandas that leads here; None for all others."""
+        del path, target
+        return ModuleSpec(name, self) if name == "pandas" else None
+
+    def create_module(self, spec: ModuleSpec) -> NoReturn:
+        """Fail as if it were not installed."""
+        raise ModuleNotFoundError("the command line does without pandas", name=spec.name)
+
+
 def main() -> None:
     """Run the command line; leaves with the exit status."""
     # a batch system ends a job with SIGTERM: what was found is kept as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     keep_stdout_for_python()
+    sys.meta_path.insert(0, _WithoutPandas())
     try:
         app()
     except KeyboardInterrupt:  # before a verb began, or after its end

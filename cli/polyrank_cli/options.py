@@ -208,7 +208,7 @@ def _bytes(size: str | None, option: str) -> int | None:
     """A size in bytes: ``4GB``, ``500MB``, ``1e9``."""
     if size is None:
         return None
-    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?) ?([kKMGT]?B?)", size.strip())
+    found = re.fullmatch(r"(\d+\.?\d*(?:e\d\d?)?) ?([kKMGT]?B?)", size.strip(), re.ASCII)
     if found is None or found[2].upper() not in _BYTES:
         raise typer.BadParameter(f"{size!r} is no size such as 4GB or 500MB", param_hint=option)
     return int(float(found[1]) * _BYTES[found[2].upper()])

@@ -38,6 +38,10 @@ def test_limits(polyrank, tmp_path):
         assert "and at most" in shown.out
         assert "stopped at the limit of" in shown.out
         assert "certified" not in shown.out
+    for size in ("1.2.3GB", "1e999", "-5", ".", "٣GB"):
+        refused = polyrank("count", net, "--max-memory", size)
+        assert refused.status == 2
+        assert "is no size such as 4GB" in refused.err
     wrong = polyrank("count", net, "--max-memory", "much")
     assert wrong.status == 2
     assert "'much' is no size" in wrong.err

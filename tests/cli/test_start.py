@@ -63,6 +63,41 @@ def test_an_enumeration_loads_what_it_needs(plane, tmp_path, on_disk):
     assert printed.splitlines()[-1] == "[]"
 
 
+def test_arrow_does_not_load_pandas_for_a_verb(plane, tmp_path):
+    """It looks for pandas when it is given an array, and takes Ctrl-C there for its absence."""
+    calls = [["enumerate", str(plane), "--box", "-1", "1", "-o", str(tmp_path / "run"), "-q"]]
+    calls += [["graph", str(tmp_path / "run")], ["region", str(tmp_path / "run"), "0"]]
+    for call in calls:
+        printed = python(
+            "import sys\n"
+            "from polyrank_cli.main import main\n"
+            f"sys.argv = ['polyrank', *{call!r}]\n"
+            "try:\n"
+            "    main()\n"
+            "except SystemExit as left:\n"
+            "    assert not left.code\n"
+            "print('pandas' in sys.modules)\n"
+        )
+        assert printed.splitlines()[-1] == "False"
+
+
+def test_pandas_is_out_of_reach_for_a_verb():
+    printed = python(
+        "import sys\n"
+        "from polyrank_cli.main import main\n"
+        "sys.argv = ['polyrank', '--version']\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "try:\n"
+        "    import pandas\n"
+        "except ModuleNotFoundError as error:\n"
+        "    print(error.name, error)\n"
+    )
+    assert printed.splitlines()[-1] == "pandas the command line does without pandas"
+
+
 def test_the_list_of_verbs_loads_none_of_them():
     printed = python(
         "import sys\n"
