@@ -70,9 +70,9 @@ class _WithoutPandas(MetaPathFinder, Loader):
         del path, target
         return ModuleSpec(name, self) if name == "pandas" else None
 
-    def create_module(self, spec: ModuleSpec) -> NoReturn:
+    def exec_module(self, module: ModuleType) -> NoReturn:
         """Fail as if it were not installed."""
-        raise ModuleNotFoundError("the command line does without pandas", name=spec.name)
+        raise ModuleNotFoundError("the command line does without pandas", name=module.__name__)
 
 
 def main() -> None:

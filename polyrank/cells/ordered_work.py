@@ -159,7 +159,7 @@ class OrderedWork(Generic[T, R]):
         return out
 
     def _hand_on(self, sink: Callable[[R], None]) -> bool:
-        """Pass on what the first nodes found; False when all is done."""
+        """Pass on the first thing that was found; False when all is done."""
         with self.changed:
             while not self._first.found and self._first.done and self._first.next is not None:
                 self._first = self._first.next
@@ -167,10 +167,9 @@ class OrderedWork(Generic[T, R]):
                 if self._error is not None or (self._first.done and self._first.next is None):
                     return False
                 self.changed.wait(_LOOK_SECONDS)
-            results = list(self._first.found)
-            self._first.found.clear()
-        for result in results:
-            sink(result)
+                return True
+            result = self._first.found.popleft()
+        sink(result)
         return True
 
     def _next(self) -> tuple[Node[T, R], T] | None:

@@ -302,6 +302,28 @@ def test_a_thread_inside_a_long_call_is_left_to_itself() -> None:
     assert ended.wait(60)
 
 
+def test_an_interrupt_is_answered_between_two_results() -> None:
+    """However much was found at once: what was not handed on is kept, in order."""
+
+    class AtOnce:
+        def work(self, task: int, share: Share[int, int]) -> None:
+            share.found(range(task, task + 100))
+
+    handed: list[int] = []
+
+    def check() -> None:
+        if len(handed) == 3:
+            raise KeyboardInterrupt
+
+    work: OrderedWork[int, int] = OrderedWork([0, 100])
+    with pytest.raises(KeyboardInterrupt):
+        work.run([AtOnce()], handed.append, check)
+    assert handed == [0, 1, 2]
+    rest = work.rest()
+    assert rest == list(range(3, 3 + len(rest)))
+    assert len(rest) in {97, 197}  # the second task may have begun
+
+
 def test_each_keeps_the_order_of_the_pieces() -> None:
     def slow_where_early(v: int) -> int:
         time.sleep(0.002 * (20 - v))
