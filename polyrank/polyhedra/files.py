@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from polyrank.errors import DomainError, FormatError
 from polyrank.network.formats.npz import read_arrays
-from polyrank.network.formats.source import read_text
+from polyrank.network.formats.source import read_text, unique_keys
 from polyrank.polyhedra.domain import Box, Domain, Polytope, Slice
 
 __all__ = ["box_from_file", "polytope_from_file", "slice_from_file"]
@@ -139,7 +139,15 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise DomainError(f"cannot read {file}: {error.strerror or error}") from None
     try:
         # numbers stay text, so that 0.1 is 1/10 and not the float64 next to it
-        document = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        document = json.loads(
+            text,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=str,
+            object_pairs_hook=unique_keys,
+        )
+    except FormatError as error:
+        raise DomainError(f"{file.name}: {error}") from None
     except RecursionError:
         raise DomainError(f"{file.name}: the JSON is nested too deeply") from None
     except ValueError as error:

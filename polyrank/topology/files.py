@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import DomainError, FormatError
 from polyrank.network.formats.npz import read_arrays
-from polyrank.network.formats.source import read_text
+from polyrank.network.formats.source import plain_float, read_text, unique_keys
 from polyrank.network.rational import RationalArray
 from polyrank.topology.manifold import Manifold, build_manifold, with_note
 from polyrank.topology.merging import coincident_note
@@ -114,7 +114,8 @@ def _npz(file: Path) -> Manifold:
 
 def _json(file: Path) -> Manifold:
     try:
-        found = json.loads(read_text(file, max_bytes=_MAX_BYTES))
+        text = read_text(file, max_bytes=_MAX_BYTES)
+        found = json.loads(text, object_pairs_hook=unique_keys)
     except RecursionError:
         raise DomainError("the JSON is nested too deeply") from None
     except ValueError as error:
@@ -147,6 +148,8 @@ def _exact_points(rows: Any) -> RationalArray:
         raise DomainError("points must be a list of lists of numbers")
     if len({len(r) for r in rows}) != 1:
         raise DomainError("points must have equally many coordinates")
+    if any(isinstance(v, bool) for r in rows for v in r):
+        raise DomainError("points must be a list of lists of numbers, not of true and false")
     try:
         return RationalArray.from_rationals([v for r in rows for v in r], (len(rows), len(rows[0])))
     except ValueError as error:
@@ -216,7 +219,7 @@ class _Row(list[str]):
     def numbers(self, start: int, stop: int, what: str) -> list[float]:
         """Some words as numbers."""
         try:
-            return [float(v) for v in self[start:stop]]
+            return [plain_float(v) for v in self[start:stop]]
         except ValueError:
             self.fail(f"{what}: expected numbers")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from polyrank.errors import DomainError
-from polyrank.network.formats.source import checked_file
+from polyrank.network.formats.source import checked_file, plain_float
 
 __all__ = ["read_ply"]
 
@@ -148,7 +148,8 @@ def _ascii(data: bytes, header_lines: int, elements: list[_Element]) -> _Values:
 
 def _number(line: int, word: str, code: str, what: str) -> float:
     try:
-        return int(word) if code in _INTEGERS else float(word)
+        number = plain_float(word)
+        return int(word) if code in _INTEGERS else number
     except ValueError:
         kind = "an integer" if code in _INTEGERS else "a number"
         raise DomainError(f"line {line}: {what} is {word[:20]!r}, expected {kind}") from None

@@ -81,6 +81,8 @@ LAYER = {"weight": [[1.0]], "bias": [0.0]}
     [
         ("{", "not JSON"),
         ("[1]", 'expected a JSON object with "layers"'),
+        ('{"W0": [[1]], "W0": [[2]]}', "the key 'W0' comes twice in one JSON object"),
+        ('{"layers": [{"weight": [[1]], "weight": [[2]]}]}', "the key 'weight' comes twice"),
         ('{"a":' * 100_000, "nested too deeply"),
         ('{"layers": [{"weight": [[NaN]]}]}', r"layer 1, weight: entry \(0, 0\) is nan"),
         ('{"layers": [{"weight": [[1e999]]}]}', r"entry \(0, 0\) is inf"),

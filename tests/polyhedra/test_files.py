@@ -75,6 +75,7 @@ def test_a_slice(npz: Save) -> None:
         ("", "the file is empty"),
         ("{", "is not JSON"),
         ("[1]", "expected a JSON object"),
+        ('{"lower": 0, "upper": 1, "upper": 2}', "^domain.json: the key 'upper' comes twice"),
         ('{"lower": 0}', "lacks 'upper'; it has lower"),
         ("{}", "lacks 'lower'; it has no keys"),
         ('{"lower": 0, "upper": 1, "uper": 2}', "unknown key 'uper'; expected lower, upper"),

@@ -155,6 +155,10 @@ def test_npz(tmp_path):
         ("x.off", "OFF\n3 x 0\n", "line 2: the counts: expected integers, got '3 x 0'"),
         ("x.off", "OFF\n3 1 0\n0 0 0\n", "promises 3 vertices and 1 faces"),
         ("x.off", "OFF\n-3 1 0\n", "its counts are wrong"),
+        ("x.off", "OFF\n1 1 0\n1_0 0 0\n1 0\n", "a vertex: expected numbers, got '1_0 0 0'"),
+        ("x.off", "OFF\n1 1 0\n٣ 0 0\n1 0\n", "a vertex: expected numbers"),
+        ("x.json", '{"points": [[true]], "facets": [[0]]}', "not of true and false"),
+        ("x.json", '{"points": [[1]], "points": [[2]], "facets": [[0]]}', "'points' comes twice"),
         ("x.off", "OFF\n1 1 0\n0 a 0\n1 0\n", "line 3: a vertex: expected numbers, got '0 a 0'"),
         (
             "x.off",

@@ -42,7 +42,7 @@ from polyrank.network.formats.activations import (
 from polyrank.network.formats.dense import DenseStep, UnitSlopes, dense_network
 from polyrank.network.formats.layer_activations import hidden_activations, layer_activations
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.source import read_text
+from polyrank.network.formats.source import read_text, unique_keys
 from polyrank.network.formats.stated import Stated, speaks_of_activations, stated_activations
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
@@ -67,7 +67,7 @@ def read(path: Path, options: LoadOptions) -> Network:
     """
     text = read_text(path, max_bytes=_MAX_BYTES)
     try:
-        document = json.loads(text, parse_int=float)
+        document = json.loads(text, parse_int=float, object_pairs_hook=unique_keys)
     except RecursionError:
         raise FormatError("the JSON is nested too deeply") from None
     except ValueError as problem:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from polyrank.errors import FormatError
 
-__all__ = ["MAX_ENTRIES", "check_entries", "checked_file", "file_sha256", "read_text"]
+__all__ = [
+    "MAX_ENTRIES",
+    "check_entries",
+    "checked_file",
+    "file_sha256",
+    "plain_float",
+    "read_text",
+    "unique_keys",
+]
 
 MAX_ENTRIES = 2**27
 """Most numbers that are read from one file (1 GiB as float64)."""
@@ -69,3 +79,34 @@ def read_text(path: Path, *, max_bytes: int, encoding: str = "utf-8-sig") -> str
         raise FormatError(
             f"not a text file: byte {problem.start} is not UTF-8 (is the extension right?)"
         ) from None
+
+
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys are distinct; for ``object_pairs_hook``.
+
+    Readers of JSON differ in which of two entries of one name they take.
+
+    Raises
+    ------
+    FormatError
+        If a key comes twice.
+    """
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise FormatError(f"the key {key[:60]!r} comes twice in one JSON object")
+        found[key] = value
+    return found
+
+
+def plain_float(word: str) -> float:
+    """The float64 nearest to a decimal number; ``1_0``, which Python reads as 10, is none.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    if "_" in word or not word.isascii():
+        raise ValueError(f"{word!r} is no decimal number")
+    return float(word)
