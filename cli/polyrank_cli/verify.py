@@ -104,6 +104,13 @@ def verify_command(
         bool, typer.Option("--proof", help="Also the proof of it, for polyrank check.")
     ] = False,
     time: TimeOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with the same question in the directory that -o/--output made.",
+        ),
+    ] = None,
     jobs: JobsOption = None,
     reading: Reading,
     force: ForceOption = False,
@@ -115,7 +122,8 @@ def verify_command(
     PROPERTY is a VNN-LIB file, 1.0 or 2.0: what may not happen; --box and the other domains leave
     out inputs outside of them. --argmax, --lower and --upper state a property of the outputs on a
     domain instead; --monotone and --equal are proved on every region; --lipschitz and --difference
-    ask for a number. -o keeps the answer for polyrank check, with --proof what proves it.
+    ask for a number. -o keeps the answer for polyrank check, with --proof what proves it; a verdict
+    that is not reached goes on there with --resume, however the search ended.
 
     Exit status: 0 holds (or the number is proved), 5 violated, 3 unknown (the time limit, or
     exact linear programs in too many inputs), 1 error, 2 wrong usage, 130 interrupted.
@@ -145,7 +153,13 @@ def verify_command(
     whole = monotone is not None or equal or lipschitz or difference
     if whole and difference is None and time is not None:
         raise typer.BadParameter("--time does not go with what is proved on every region")
-    if proof and output is None:
+    if resume is not None and output is not None:
+        raise typer.BadParameter("--resume goes on in its own directory; leave out -o/--output")
+    if resume is not None and whole:
+        raise typer.BadParameter(
+            f"--resume goes on with PROPERTY, --argmax, --lower and --upper, not with {asked[0]}"
+        )
+    if proof and output is None and resume is None:
         raise typer.BadParameter("--proof writes beside the verdict; name a directory with -o")
     with sentences():
         loaded = reading.load(network)
@@ -179,9 +193,10 @@ def verify_command(
                     None if property_ is None or isinstance(where, WholeSpace) else where,
                     seconds=math.inf if time is None else time,
                     jobs=jobs,
-                    out=output,
+                    out=output if resume is None else resume,
                     proof=proof,
                     network_file=reading.record(network),
+                    resume=resume is not None,
                 )
         except VerificationInterrupted as interruption:
             interrupted, found = True, interruption.found
@@ -190,7 +205,9 @@ def verify_command(
         else:
             _show(found)
         if interrupted:
-            say("interrupted; what was decided until then is above")
+            kept = output if resume is None else resume
+            goes_on = "" if kept is None else f"; the same question goes on with --resume {kept}"
+            say(f"interrupted; what was decided until then is above{goes_on}")
             raise typer.Exit(INTERRUPTED)
         raise typer.Exit(_EXIT[found.verdict])
 

@@ -12,11 +12,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
 
 from polyrank.cells.threads import asked_threads
 
-__all__ = ["ALONE_SECONDS", "HAND_ON_SECONDS", "SHARE_SECONDS", "OrderedWork", "Worker", "each"]
+__all__ = [
+    "ALONE_SECONDS",
+    "HAND_ON_SECONDS",
+    "SHARE_SECONDS",
+    "Done",
+    "OrderedWork",
+    "Standing",
+    "Worker",
+    "each",
+]
 
 #: Work that takes less is not worth another thread.
 ALONE_SECONDS = 0.005
@@ -34,14 +44,44 @@ _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 0.5
 
 
+class Done(Generic[R]):
+    """What an earlier process found: a node of the work that is done."""
+
+    __slots__ = ("results",)
+
+    def __init__(self, results: Sequence[R]) -> None:
+        self.results = results
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(Generic[R]):
+    """How a node stands.
+
+    Attributes
+    ----------
+    found : list
+        What was found in it and not handed on.
+    latest : optional
+        What was found last, handed on or not.
+    state : "waits", "taken" or "done"
+        No worker had it yet, or one had it, or it never needed one.
+    """
+
+    found: list[R]
+    latest: R | None
+    state: Literal["waits", "taken", "done"]
+
+
 class Node(Generic[T, R]):
     """A task, and what was found in it so far."""
 
-    __slots__ = ("done", "found", "next", "task")
+    __slots__ = ("done", "found", "latest", "needless", "next", "task")
 
     def __init__(self, task: T | None) -> None:
         self.task = task  # None once a worker has it
+        self.needless = task is None  # no worker ever has it
         self.found: deque[R] = deque()
+        self.latest: R | None = None
         self.done = False
         self.next: Node[T, R] | None = None
 
@@ -49,11 +89,12 @@ class Node(Generic[T, R]):
 class Share(Generic[T, R]):
     """A worker's way to its node and to the others."""
 
-    __slots__ = ("_node", "_work")
+    __slots__ = ("_node", "_work", "left")
 
     def __init__(self, work: OrderedWork[T, R], node: Node[T, R]) -> None:
         self._work = work
         self._node = node
+        self.left = False  # the worker returns before its task is done: the work is to end
 
     @property
     def wanted(self) -> bool:
@@ -68,12 +109,21 @@ class Share(Generic[T, R]):
     def found(self, results: Iterable[R]) -> None:
         """Hand on what was found, in order."""
         with self._work.changed:
-            self._node.found.extend(results)
+            self._extend(results)
             self._work.changed.notify_all()
 
-    def give(self, tasks: Sequence[T]) -> None:
-        """Leave work to others: it follows all that is still found in this node."""
+    def _extend(self, results: Iterable[R]) -> None:
+        for result in results:
+            self._node.found.append(result)
+            self._node.latest = result
+
+    def give(self, tasks: Sequence[T], results: Iterable[R] = ()) -> None:
+        """Leave work to others: it follows all that is still found in this node.
+
+        ``results``: what was found here until then, handed on at the same moment.
+        """
         with self._work.changed:
+            self._extend(results)
             self._work.insert(self._node, tasks)
             self._work.changed.notify_all()
 
@@ -91,10 +141,10 @@ class OrderedWork(Generic[T, R]):
     Parameters
     ----------
     tasks : iterable
-        In the order in which their results are to come.
+        In the order in which their results are to come; :class:`Done` is a part that needs no work.
     """
 
-    def __init__(self, tasks: Iterable[T]) -> None:
+    def __init__(self, tasks: Iterable[T | Done[R]]) -> None:
         self.changed = threading.Condition()
         self.idle = 0
         self.stopped = False
@@ -104,10 +154,16 @@ class OrderedWork(Generic[T, R]):
         self._first.done = True
         self.insert(self._first, list(tasks))
 
-    def insert(self, node: Node[T, R], tasks: Sequence[T]) -> None:
+    def insert(self, node: Node[T, R], tasks: Sequence[T | Done[R]]) -> None:
         """Put tasks behind a node."""
         for task in reversed(tasks):
-            new: Node[T, R] = Node(task)
+            new: Node[T, R]
+            if isinstance(task, Done):
+                new = Node(None)
+                new.done = True
+                new.found.extend(task.results)
+            else:
+                new = Node(task)
             new.next, node.next = node.next, new
 
     def run(
@@ -146,6 +202,21 @@ class OrderedWork(Generic[T, R]):
         with self.changed:
             self.stopped = True
             self.changed.notify_all()
+
+    def standing(self) -> list[Standing[R]]:
+        """How all nodes stand at this moment, from the first that is not handed on on."""
+        out: list[Standing[R]] = []
+        with self.changed:
+            node: Node[T, R] | None = self._first
+            while node is not None:
+                state: Literal["waits", "taken", "done"] = "taken"
+                if node.needless:
+                    state = "done"
+                elif node.task is not None:
+                    state = "waits"
+                out.append(Standing(list(node.found), node.latest, state))
+                node = node.next
+        return out
 
     def rest(self) -> list[R]:
         """What was found and not handed on when the work was ended, in order."""
@@ -195,14 +266,15 @@ class OrderedWork(Generic[T, R]):
     def _thread(self, worker: Worker[T, R]) -> None:
         while (chosen := self._next()) is not None:
             node, task = chosen
+            share = Share(self, node)
             try:
-                worker.work(task, Share(self, node))
+                worker.work(task, share)
             except BaseException as error:  # noqa: BLE001  (raised again in the main thread)
                 with self.changed:
                     self._error = self._error or error
                     self.stopped = True
             with self.changed:
-                node.done = True
+                node.done = not share.left
                 self._active -= 1
                 self.changed.notify_all()
 

@@ -53,6 +53,7 @@ class KeptWork:
         self._seconds = seconds
         self._journal: Journal | None = None
         self._shards = 0
+        self._entries = 0
         self._last = time.perf_counter()
 
     @classmethod
@@ -155,6 +156,12 @@ class KeptWork:
             )
         self.done = entries[1:]
         self._shards = sum("shard" in entry for entry in self.done)
+        self._entries = len(self.done)
+
+    @property
+    def entries(self) -> int:
+        """Pieces that are kept, those that were done before among them: the number of the next."""
+        return self._entries
 
     @property
     def due(self) -> bool:
@@ -182,6 +189,7 @@ class KeptWork:
                 write_whole(self.directory / named["shard"], shard)
             self._journal.append(named)
         self._shards += bool(shard)
+        self._entries += 1
         self._last = time.perf_counter()
 
     def shard(self, entry: Mapping[str, Any]) -> bytes:

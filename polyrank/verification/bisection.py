@@ -100,6 +100,16 @@ class Bisection:
         call("polyrank_bisection_view", self._handle, ctypes.addressof(self._view))
 
     @property
+    def inputs(self) -> int:
+        """Number of inputs d."""
+        return self._dim
+
+    @property
+    def units(self) -> int:
+        """Number of units of which signs can be assumed."""
+        return self._units
+
+    @property
     def open_boxes(self) -> int:
         """Boxes on the stack."""
         return int(self._view.open)

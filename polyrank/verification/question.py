@@ -10,16 +10,17 @@ cell: exact linear programs from the start, which decide along the directions of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
 
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
-from polyrank.cells.ordered_work import OrderedWork, Share
+from polyrank.cells.ordered_work import Done, OrderedWork, Share, Standing
 from polyrank.errors import UncertifiedError
 from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
@@ -33,6 +34,7 @@ from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, 
 from polyrank.verification.counterexample import exact_violation
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
 from polyrank.verification.frame import Frame
+from polyrank.verification.kept import Hole, Stretch, TreeDiary, open_tasks
 
 __all__ = ["Answer", "Progress", "answer"]
 
@@ -89,16 +91,6 @@ class _FoundError(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class _Found:
-    """A stretch of the log with the exact proofs of its hard boxes."""
-
-    log: bytes
-    proofs: list[list[Any]]
-    boxes: int
-    share: float
-
-
-@dataclass(slots=True, eq=False)
 class _State:
     """What the threads of one question share."""
 
@@ -108,11 +100,16 @@ class _State:
     exact: ExactQuestion
     point: fmpq_mat | None = None
     out_of_time: bool = False
-    hard: int = 0
-    given_up: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """The search is to end, whatever is open."""
+        return self.point is not None or self.out_of_time
 
     def examine(self, taken: Taken, stopped: Callable[[], bool]) -> list[list[Any]]:
-        """Decide candidates and hard boxes exactly; the proofs of the latter, in order.
+        """Decide candidates and hard cells exactly; the proofs of the latter, in order.
+
+        There are none where there are too many inputs for exact linear programs.
 
         Raises
         ------
@@ -128,7 +125,6 @@ class _State:
                 raise _FoundError
         proofs = []
         if self.frame.k > _MOST_INPUTS:
-            self.given_up += len(taken.hard)
             return []
         for box, signs in zip(taken.hard, taken.signs, strict=True):
             decided = self.exact.decide(box[0], box[1], signs.tolist(), stopped)
@@ -138,7 +134,6 @@ class _State:
                     raise UncertifiedError("an exact counterexample failed its own check")
                 self.point = found
                 raise _FoundError
-            self.hard += 1
             proofs.append(decided.steps)
         return proofs
 
@@ -153,19 +148,22 @@ class _Thread:
         self._state = state
         self._context = copy_context()  # a thread of its own knows no time limit
 
-    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+    def work(self, task: Handle, share: Share[Handle, Stretch]) -> None:
         """Everything below a box that is not given away."""
         self._context.run(self._work, task, share)
 
-    def _work(self, task: Handle, share: Share[Handle, _Found]) -> None:
+    def _work(self, task: Handle, share: Share[Handle, Stretch]) -> None:
         core = self._core
         core.adopt(task)
         slices = Slices(seconds=_SLICE_SECONDS)
-        while not share.stopped and self._state.point is None and not self._state.out_of_time:
+        share.left = True
+        while not (share.stopped or self._state.ends):
             if share.wanted and core.open_boxes > 1:
-                share.give([core.take_last()])
+                last = core.take_last()
+                share.give([last], [Stretch(b"", open=core.open_boxes)])
             code = _step(core, self._state, slices, share.found, lambda: share.stopped)
-            if code == DONE:
+            if code == DONE and not self._state.ends:
+                share.left = False
                 return
 
 
@@ -173,7 +171,7 @@ def _step(
     core: Bisection,
     state: _State,
     slices: Slices,
-    found: Callable[[list[_Found]], None],
+    found: Callable[[list[Stretch]], None],
     stopped: Callable[[], bool],
 ) -> int:
     """One call of the core, and what comes of it; 0 when nothing is open."""
@@ -184,13 +182,23 @@ def _step(
     try:
         proofs = state.examine(taken := core.take(), stopped)
     except _FoundError:
-        found([_Found(b"", [], core.boxes - before, 0.0)])
+        found([Stretch(b"", boxes=core.boxes - before)])
         return DONE
-    except OutOfTimeError:
+    except OutOfTimeError:  # what the call found is open again
         state.out_of_time = True
-        found([_Found(b"", [], core.boxes - before, 0.0)])
         return DONE
-    found([_Found(taken.log, proofs, core.boxes - before, core.done_share - done)])
+    found(
+        [
+            Stretch(
+                taken.log,
+                proofs,
+                core.boxes - before,
+                core.done_share - done,
+                core.open_boxes,
+                len(taken.hard) - len(proofs),
+            )
+        ]
+    )
     return code if code in (DONE, CANDIDATE) else BUDGET
 
 
@@ -207,6 +215,7 @@ def answer(
     *,
     jobs: int,
     log: Callable[[bytes, list[list[Any]]], None] | None = None,
+    diary: TreeDiary | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Answer:
     """Answer a question in a frame of its domain.
@@ -220,19 +229,35 @@ def answer(
         is found does.
     log : callable, optional
         Receives the tree in preorder: codes of boxes, and the exact proofs of the hard ones.
+    diary : TreeDiary, optional
+        Keeps the tree now and then, and when the search ends before it is done; what it kept before
+        is where the search goes on.
     progress : callable, optional
         Called between steps; an exception from it ends the search.
     """
     state = _State(network, specification, frame, ExactQuestion(network, frame, question))
-    boxes = 0
+    boxes = hard = given_up = 0
     share = 0.0
+    latest = Stretch(b"", open=1)  # of the first thread, alone
+    work: OrderedWork[Handle, Stretch] | None = None
 
-    def accept(found: _Found) -> None:
-        nonlocal boxes, share
+    def accept(found: Stretch) -> None:
+        nonlocal boxes, hard, given_up, share, latest
+        latest = found
         boxes += found.boxes
+        hard += len(found.proofs)
+        given_up += found.given_up
         share += found.share
         if log is not None:
             log(found.log, found.proofs)
+        if diary is not None:
+            diary.handed_on(found)
+
+    def keep() -> None:
+        # before its nodes are there, what was kept before is all there is
+        if diary is not None and (work is not None or not diary.begun):
+            alone = [Standing([], latest, "taken")]
+            diary.keep(_rest(alone if work is None else work.standing()))
 
     tell("of the tree, 0 boxes", 0.0, 1.0)
     interrupt = DeferredInterrupt()
@@ -243,6 +268,8 @@ def answer(
         tell(f"of the tree, {boxes:,} boxes", min(1.0, share), 1.0)
         if progress is not None:
             progress(Progress(boxes, min(1.0, share)))
+        if diary is not None and diary.due:
+            keep()
         if seconds_left() <= 0.0:
             state.out_of_time = True
         elif sampled and not sampled[0].done:  # this thread has nothing else to do
@@ -252,39 +279,46 @@ def answer(
                 found = exact_violation(network, specification, frame, column)
                 if found is not None:  # nothing may overwrite what a thread found
                     state.point = found
-        if state.point is not None or state.out_of_time:
+        if state.ends:
             raise _FoundError
 
     def ended(*, complete: bool) -> Answer:
-        known = complete and (state.point is not None or not state.given_up)
+        nonlocal boxes, hard, given_up, share
+        if work is not None and not complete:  # what later nodes found is done as well
+            for each in _rest(work.standing()):
+                if isinstance(each, Stretch):
+                    boxes += each.boxes
+                    hard += len(each.proofs)
+                    given_up += each.given_up
+                    share += each.share
+        known = complete and (state.point is not None or not given_up)
         whole = known and state.point is None
         return Answer(
             state.point,
             known,
             boxes,
-            state.hard,
-            state.given_up,
+            hard,
+            given_up,
             1.0 if whole else min(1.0, share),
         )
 
     if not question.disjuncts:
-        if log is not None:
-            log(b"\0\0", [])  # a closed leaf
+        accept(Stretch(b"\0\0"))  # a closed leaf
         return ended(complete=True)
     if frame.lower is None:  # there is no box to halve: the domain is one exact leaf
-        boxes = 1
         none = np.zeros((1, 0), dtype=np.int8)
         taken = Taken(b"", np.stack(root)[None], none, np.zeros((0, frame.k)))
         try:
             with interrupt:
                 proofs = state.examine(taken, lambda: interrupt.pressed)
         except _FoundError:
+            boxes = 1
             return ended(complete=True)
         except OutOfTimeError:
+            boxes = 1
             interrupt.check()
             return ended(complete=False)
-        if log is not None and proofs:
-            log(b"\1\0", proofs)
+        accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
         return ended(complete=True)
     arrays = bound_arrays(network, frame, question.disjuncts)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
@@ -296,30 +330,78 @@ def answer(
         return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
 
     core = new_core()
-    core.start(*root)
     slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
     try:
         with interrupt:
-            while True:
-                code = _step(
-                    core, state, slices, lambda found: accept(found[0]), lambda: interrupt.pressed
-                )
-                if code == DONE and state.point is None and not state.out_of_time:
+            if diary is not None and diary.begun:
+                pieces = list(diary.restored())
+                sizes = [len(disjunct) for disjunct in question.disjuncts]
+                tasks = open_tasks(core, root, pieces, sizes, interrupt.check)
+                nodes = _nodes(pieces, tasks)
+                if isinstance(first := nodes[0], Done):
+                    nodes = nodes[1:]
+                    for piece in first.results:
+                        accept(piece)
+                if not nodes:
                     return ended(complete=True)
-                between()
-                if (
-                    jobs > 1
-                    and time.perf_counter() > begun + _ALONE_SECONDS
-                    and core.open_boxes > 1
-                ):
-                    break
-            tasks = [core.take_last() for _ in range(core.open_boxes)]
+            else:
+                core.start(*root)
+                while True:
+                    code = _step(
+                        core,
+                        state,
+                        slices,
+                        lambda found: accept(found[0]),
+                        lambda: interrupt.pressed,
+                    )
+                    if code == DONE and not state.ends:
+                        return ended(complete=True)
+                    between()
+                    if (
+                        jobs > 1
+                        and time.perf_counter() > begun + _ALONE_SECONDS
+                        and core.open_boxes > 1
+                    ):
+                        break
+                tasks = [core.take_last() for _ in range(core.open_boxes)]
+                nodes = list(reversed(tasks))
             if np.isfinite(root[1] - root[0]).all():
                 sampled.append(Attack(network, frame, question, root))
-            work: OrderedWork[Handle, _Found] = OrderedWork(reversed(tasks))
+            work = OrderedWork(nodes)
             cores = [core, *(new_core() for _ in range(jobs - 1))]
             work.run([_Thread(each, state) for each in cores], accept, between)
             between()
     except _FoundError:
+        if state.point is None:
+            keep()
         return ended(complete=state.point is not None)
+    except KeyboardInterrupt:
+        keep()
+        raise
     return ended(complete=True)
+
+
+def _nodes(
+    pieces: Sequence[Stretch | Hole], tasks: Sequence[Handle]
+) -> list[Handle | Done[Stretch]]:
+    """Nodes of work: what is kept is done, holes are tasks."""
+    waiting = iter(tasks)
+    out: list[Handle | Done[Stretch]] = []
+    for open_, group in groupby(pieces, lambda each: isinstance(each, Hole)):
+        if open_:
+            out += [next(waiting) for _ in group]
+        else:
+            out.append(Done([each for each in group if isinstance(each, Stretch)]))
+    return out
+
+
+def _rest(standing: Sequence[Standing[Stretch]]) -> list[Stretch | Hole]:
+    """What was not handed on: stretches, and a hole for every cell that is open."""
+    out: list[Stretch | Hole] = []
+    for node in standing:
+        out += node.found
+        if node.state == "waits" or (node.state == "taken" and node.latest is None):
+            out.append(Hole())
+        elif node.state == "taken" and node.latest is not None:
+            out += [Hole() for _ in range(node.latest.open)]
+    return out

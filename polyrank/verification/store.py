@@ -11,11 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from polyrank.errors import RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import Specification
 from polyrank.regions.directory import disk_errors, new_directory, write_whole
+from polyrank.regions.kept import KEEP_SECONDS, KeptWork
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME
 from polyrank.verification.arrays import Floats
@@ -25,6 +27,8 @@ __all__ = ["QuestionLog", "VerdictStore", "tree_of"]
 _MAGIC = b"polyrank boxes 1\n"
 _FORMAT = 1
 _TEXT = "property.vnnlib"
+_VERDICT = "verdict.json"
+_WORK = "unfinished"
 
 
 class QuestionLog:
@@ -85,11 +89,21 @@ class VerdictStore:
         The VNN-LIB text of the property.
     within : Domain, optional
         Where the property was restricted to.
+    resume : bool
+        Go on in a directory that was left.
+    keep_seconds : float
+        How much work may be lost.
+
+    Attributes
+    ----------
+    work : KeptWork
+        What is kept of the questions that are not answered.
 
     Raises
     ------
     RunError
-        If the directory exists or cannot be written.
+        If the directory exists or cannot be written, or the one that was left holds nothing to go
+        on with, or is about another question.
     """
 
     def __init__(
@@ -102,13 +116,29 @@ class VerdictStore:
         network_file: Mapping[str, Any] | None,
         text: str | None,
         within: Domain | None,
+        resume: bool = False,
+        keep_seconds: float = KEEP_SECONDS,
     ) -> None:
         self.directory, self.proof = directory, proof
-        with new_directory(directory):
-            if network_file is None:
-                save(network, directory / NETWORK_NAME)
-            if text is not None:
-                (directory / _TEXT).write_text(text, encoding="utf-8")
+        asked = {
+            "network": network.sha256,
+            "property": specification.describe(),
+            "within": None if within is None else within.describe(),
+            "proof": proof,
+        }
+        asked = json.loads(json.dumps(asked))
+        self._resumed = resume
+        if resume:
+            if (directory / _VERDICT).is_file() and not (directory / _WORK).exists():
+                raise RunError(f"{directory} has its verdict: there is nothing to resume")
+            self.work = KeptWork.resume(directory / _WORK, asked, seconds=keep_seconds)
+        else:
+            with new_directory(directory):
+                if network_file is None:
+                    save(network, directory / NETWORK_NAME)
+                if text is not None:
+                    (directory / _TEXT).write_text(text, encoding="utf-8")
+                self.work = KeptWork.begin(directory / _WORK, asked, seconds=keep_seconds)
         self._head = {
             "format": _FORMAT,
             "network": network_entry(network),
@@ -136,11 +166,16 @@ class VerdictStore:
         self._entries[number] = {"low": [], "high": [], "bounds": [], "empty": multipliers}
 
     def abandon(self) -> None:
-        """Remove the directory, which can have no verdict."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Remove the directory, which can have no verdict, unless something is kept in it."""
+        self.work.close()
+        if not (self._resumed or self.work.entries):
+            shutil.rmtree(self.directory, ignore_errors=True)
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Write the verdict. Trees of another verdict than "holds" prove nothing and go."""
+    def finish(self, summary: Mapping[str, Any], *, goes_on: bool = False) -> None:
+        """Write the verdict. Trees of another verdict than "holds" prove nothing and go.
+
+        ``goes_on``: what is kept of the questions stays, for who resumes.
+        """
         holds = summary["verdict"] == "holds"
         with disk_errors(self.directory):
             if not holds:
@@ -157,4 +192,8 @@ class VerdictStore:
                 "proof": self.proof and holds,
                 "questions": questions,
             }
-            write_whole(self.directory / "verdict.json", json.dumps(stated).encode())
+            write_whole(self.directory / _VERDICT, json.dumps(stated).encode())
+        if goes_on:
+            self.work.close()
+        else:
+            self.work.remove()

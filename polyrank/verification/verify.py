@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +18,11 @@ from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import Specification, violation_of, within
 from polyrank.polyhedra.vnnlib import parse_vnnlib, vnnlib_text
 from polyrank.posed.chart import emptiness_message
+from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.verification.arrays import float_box
 from polyrank.verification.counterexample import Counterexample, ambient, counterexample, robust
 from polyrank.verification.frame import Empty, frame, listed
+from polyrank.verification.kept import Stretch, TreeDiary
 from polyrank.verification.question import Progress, answer
 from polyrank.verification.store import VerdictStore, tree_of
 
@@ -130,6 +132,8 @@ def verify(
     out: str | PathLike[str] | None = None,
     proof: bool = False,
     network_file: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    keep_seconds: float = KEEP_SECONDS,
     progress: Callable[[Progress], None] | None = None,
 ) -> Verification:
     """Decide whether a network has a property.
@@ -147,7 +151,8 @@ def verify(
     jobs : int, optional
         Threads; default: as many as :func:`~polyrank.cells.threads.available_threads`.
     out : path, optional
-        A directory that does not exist yet, for the verdict.
+        A directory that does not exist yet, for the verdict. What is open when the search ends
+        before it, however that comes about, is kept there.
     proof : bool
         Also write the proof of ``holds`` to ``out``, for ``polyrank check``
         (:mod:`polyrank.proof.verdict`).
@@ -155,6 +160,11 @@ def verify(
         ``path`` and ``options`` with which :func:`polyrank.load` reads the network again. By
         default ``out`` holds the network. An ``.onnx`` file is also run through onnxruntime at a
         counterexample, if that is installed.
+    resume : bool
+        Go on with the same question in ``out``, which an earlier call left: another network,
+        property, domain or ``proof`` is refused. Threads and the time limit may be others.
+    keep_seconds : float
+        How many seconds of work may be lost when the process dies.
     progress : callable, optional
         Receives :class:`~polyrank.verification.question.Progress` now and then.
 
@@ -164,6 +174,9 @@ def verify(
         If the property or the domain is malformed, or does not fit the network.
     NetworkError
         If the network has another shape than the property.
+    RunError
+        If ``out`` is there already, or cannot be written; with ``resume``, if it holds nothing to
+        go on with, is about another question, or in use.
     VerificationInterrupted
         On Ctrl-C (it is a KeyboardInterrupt).
 
@@ -181,6 +194,8 @@ def verify(
     threads = asked_threads(jobs)
     if proof and out is None:
         raise RunError("a proof is written beside the verdict; name a directory with out=")
+    if resume and out is None:
+        raise RunError("there is nothing to resume without a directory")
     text = None
     if isinstance(property_, Specification):
         specification = property_
@@ -201,6 +216,8 @@ def verify(
             network_file=network_file,
             text=text,
             within=domain,
+            resume=resume,
+            keep_seconds=keep_seconds,
         )
     reports: list[QuestionReport] = []
     found: Counterexample | None = None
@@ -217,7 +234,8 @@ def verify(
             verdict, specification.name, found, tuple(reports), spent, interrupted
         )
         if store is not None:
-            store.finish(result.summary())
+            open_ = interrupted or any(report.note == _OUT_OF_TIME for report in reports)
+            store.finish(result.summary(), goes_on=verdict == "unknown" and open_)
         return result
 
     try:
@@ -240,7 +258,14 @@ def verify(
                 root = float_box(where)
                 if store is not None:
                     store.root(number, *root, where.bounds)
+                diary = None if store is None else TreeDiary(store.work, number)
                 with tree_of(store, number) as log:
+                    if diary is not None and diary.report is not None:
+                        for piece in diary.restored():
+                            if log is not None and isinstance(piece, Stretch):
+                                log(piece.log, piece.proofs)
+                        reports.append(QuestionReport(**diary.report))
+                        continue
                     got = answer(
                         network,
                         specification,
@@ -249,6 +274,7 @@ def verify(
                         root,
                         jobs=threads,
                         log=log,
+                        diary=diary,
                         progress=progress,
                     )
                 report = QuestionReport(
@@ -275,6 +301,9 @@ def verify(
                 reports.append(report)
                 if found is not None:
                     break
+                several = len(specification.questions) > 1
+                if several and diary is not None and report.note != _OUT_OF_TIME:
+                    diary.keep([], asdict(report))
         return ended()
     except KeyboardInterrupt:
         raise VerificationInterrupted(ended(interrupted=True)) from None
