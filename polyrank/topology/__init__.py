@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from polyrank.chains.chain import ChainComplex
     from polyrank.chains.groups import Homology, homology
     from polyrank.chains.pair import collapse_in_turn, collapsed_homology
+    from polyrank.topology.curves import curve_through
     from polyrank.topology.files import read_manifold
     from polyrank.topology.layers import homology_table
     from polyrank.topology.low_rank import LowRankPart, low_rank_part
@@ -38,6 +39,7 @@ __all__ = [
     "collapse_in_turn",
     "collapsed_homology",
     "complex_of_points",
+    "curve_through",
     "homology",
     "homology_table",
     "low_rank_part",
@@ -59,6 +61,7 @@ _HOME = {
     "collapse_in_turn": "chains.pair",
     "collapsed_homology": "chains.pair",
     "complex_of_points": "topology.point_cloud",
+    "curve_through": "topology.curves",
     "homology": "chains.groups",
     "homology_table": "topology.layers",
     "low_rank_part": "topology.low_rank",

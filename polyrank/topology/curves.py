@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from polyrank.errors import DomainError
+from polyrank.errors import DomainError, FormatError
 from polyrank.topology.grids import angles, at_least, cycle, positive, rounded
 from polyrank.topology.manifold import Manifold, build_manifold
 
 __all__ = [
     "circle",
+    "curve_through",
     "ellipse",
     "figure_eight",
     "interval",
+    "parametric_knot",
     "spirals",
     "torus_link",
     "two_curves",
@@ -135,3 +138,60 @@ def figure_eight(m: int = 96) -> Manifold:
     radius = 2 + np.cos(2 * t)
     points = np.stack([radius * np.cos(3 * t), radius * np.sin(3 * t), np.sin(4 * t)], 1)
     return build_manifold(rounded(points), [cycle(m)], "figure-eight knot")
+
+
+def parametric_knot(
+    m: int = 96, a: float = 2.0, b: float = 1.0, c: float = 2.0, d: float = 1.0
+) -> Manifold:
+    """The plane curve (cos at cos bt, cos ct sin dt), t from 0 to 2π.
+
+    Closed, with m vertices, if a, b, c and d are integers; else open, with m + 1. It may cross
+    itself: the abstract curve does not. By default a four-leaved rose.
+
+    Source: the curves of K. Beshkov's experiments ("A Quotient Homology Theory of Representation
+    in Neural Networks", TMLR 2026).
+    """
+    at_least("parametric knot", m, 8)
+    numbers = (a, b, c, d)
+    if not all(abs(v) <= 64 for v in numbers):
+        raise DomainError(f"parametric-knot: a, b, c and d must be -64 to 64, got {numbers}")
+    closed = all(float(v).is_integer() for v in numbers)
+    t = 2 * np.pi * np.arange(m + (not closed)) / m
+    points = np.stack([np.cos(a * t) * np.cos(b * t), np.cos(c * t) * np.sin(d * t)], 1)
+    return curve_through(rounded(points), closed=closed, name="parametric knot")
+
+
+def curve_through(
+    points: ArrayLike, *, closed: bool = False, name: str = "curve through points"
+) -> Manifold:
+    """The curve that joins data points by segments, in their order.
+
+    Parameters
+    ----------
+    points : array_like of float, shape (m, n)
+        Taken exactly; two at least, three for a closed curve.
+    closed : bool
+        Join the last one to the first one.
+    name : str
+
+    Raises
+    ------
+    FormatError
+        If they are not such points.
+
+    Examples
+    --------
+    >>> curve_through([[0, 0], [1, 0], [0, 1]], closed=True).complex.cells
+    (3, 3)
+    """
+    table = np.asarray(points, dtype=np.float64)
+    least = 3 if closed else 2
+    if table.ndim != 2 or len(table) < least or not np.isfinite(table).all():
+        kind = "a closed curve" if closed else "a curve"
+        raise FormatError(
+            f"{kind} goes through at least {least} finite points, given as a table (m, n); this "
+            f"one has shape {table.shape}"
+        )
+    i = np.arange(len(table) - 1)
+    edges = cycle(len(table)) if closed else np.stack([i, i + 1], 1)
+    return build_manifold(table, [edges], name)

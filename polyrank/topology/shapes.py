@@ -20,6 +20,7 @@ from polyrank.topology.curves import (
     ellipse,
     figure_eight,
     interval,
+    parametric_knot,
     spirals,
     torus_link,
     two_curves,
@@ -68,6 +69,7 @@ SHAPES: Mapping[str, Callable[..., Manifold]] = MappingProxyType(
         "klein": klein_bottle,
         "linked-tori": linked_tori,
         "moebius": moebius,
+        "parametric-knot": parametric_knot,
         "sphere": sphere,
         "sphere-and-circle": sphere_and_circle,
         "spirals": spirals,
@@ -80,8 +82,8 @@ SHAPES: Mapping[str, Callable[..., Manifold]] = MappingProxyType(
 )
 
 _CURVES = frozenset(
-    {circle, concentric_circles, ellipse, figure_eight, interval, spirals, torus_link, two_curves,
-     wedge}
+    {circle, concentric_circles, ellipse, figure_eight, interval, parametric_knot, spirals,
+     torus_link, two_curves, wedge}
 )  # fmt: skip
 _TWO_SIZES = frozenset(
     {annulus, disk, klein_bottle, linked_tori, moebius, swiss_roll, torus, wedge}

@@ -36,6 +36,7 @@ SMALL = {
     "klein": "klein:5",
     "linked-tori": "linked-tori:6x4",
     "moebius": "moebius:6",
+    "parametric-knot": "parametric-knot:12",
     "sphere": "sphere:2",
     "sphere-and-circle": "sphere-and-circle:2",
     "spirals": "spirals:20",

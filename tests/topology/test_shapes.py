@@ -7,10 +7,11 @@ import pytest
 from flint import fmpq
 
 from polyrank.chains.groups import homology
-from polyrank.errors import DomainError, NetworkError
+from polyrank.errors import DomainError, FormatError, NetworkError
 from polyrank.image.hyperplane import Points
 from polyrank.image.linking import linking_matrix
 from polyrank.network.modular import SMALL_PRIMES, ranks_mod
+from polyrank.topology.curves import curve_through
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.residues import edge_residues
 from polyrank.topology.shapes import SHAPES, shape
@@ -31,6 +32,7 @@ GROUPS = {
     "klein": ("Z, Z + Z/2, 0", ("klein:5", "klein:5x9", "klein:12")),
     "linked-tori": ("Z^2, Z^4, Z^2", ("linked-tori:3", "linked-tori:10x6")),
     "moebius": ("Z, Z, 0", ("moebius:5x1", "moebius:5", "moebius:30x4")),
+    "parametric-knot": ("Z, Z", ("parametric-knot:8", "parametric-knot:90,a=3,b=2,c=3,d=2")),
     "sphere": ("Z, 0, Z", ("sphere:1", "sphere:2", "sphere:7")),
     "sphere-and-circle": ("Z, Z, Z", ("sphere-and-circle:2", "sphere-and-circle:5")),
     "spirals": ("Z^2, 0", ("spirals:1", "spirals:90")),
@@ -186,6 +188,28 @@ def test_knots() -> None:
     assert np.unique(trefoil.labels[1]).tolist() == [0]
 
 
+def test_parametric_knots() -> None:
+    """a = c = 0, b = d = 1: the circle. Numbers that are no integers: an open curve."""
+    one = shape("parametric-knot:16,a=0,b=1,c=0,d=1")
+    assert np.allclose(one.points.approx, shape("circle:16").points.approx)
+    arc = shape("parametric-knot:16,a=1/2,b=-0.3,c=1/2,d=-0.3")
+    assert arc.complex.cells == (17, 16)
+    assert str(homology(arc.complex)) == "Z, 0"
+
+
+def test_curves_through_points() -> None:
+    points = [[0.1, 0.0, 2.0], [1.0, 0.3, 0.0], [0.5, 0.7, -1.0], [1e-300, 0.0, 3.0]]
+    path, loop = curve_through(points), curve_through(points, closed=True)
+    assert (path.points.approx == np.array(points)).all()
+    assert path.simplices[1].tolist() == [[0, 1], [1, 2], [2, 3]]
+    assert (str(homology(path.complex)), str(homology(loop.complex))) == ("Z, 0", "Z, Z")
+    for wrong in ([[0.0, 1.0]], [1.0, 2.0, 3.0], [[0.0], [np.nan]]):
+        with pytest.raises(FormatError, match="a curve goes through at least 2 finite points"):
+            curve_through(wrong)
+    with pytest.raises(FormatError, match="a closed curve goes through at least 3"):
+        curve_through(points[:2], closed=True)
+
+
 def test_spheres_are_manifolds() -> None:
     solid = shape("3-sphere:3")
     assert np.unique(np.diff(solid.complex.boundary[2].tocsr().indptr)).tolist() == [2]
@@ -227,6 +251,8 @@ def test_two_curves_are_apart() -> None:
         ("torus-link:40,p=1_0", "p: '1_0' is not an integer"),
         ("torus-link:11", "the resolution of a torus link T"),
         ("figure-eight-knot:9", "the resolution of a figure-eight knot must be 24"),
+        ("parametric-knot:7", "the resolution of a parametric knot must be 8"),
+        ("parametric-knot:9,a=65", "a, b, c and d must be -64 to 64"),
         ("two-curves:1", "the resolution of a pair of curves must be 2"),
         ("3-sphere:41", "more than a million tetrahedra; take a resolution of at most 40"),
         ("3-sphere:0", "the resolution of a sphere's facets must be 1"),
