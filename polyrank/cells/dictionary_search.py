@@ -354,8 +354,9 @@ class DictionarySearch:
         try:
             work.run([_Thread(core) for core in self.cores], accept, self._safe_point)
         except KeyboardInterrupt:
-            for found in work.rest():
-                accept(found)
+            if self.interrupt.defers:  # otherwise the caller throws all of it away
+                for found in work.rest():
+                    accept(found)
             raise
 
     def _accept(self, found: _Found, entry: _Entry, hard: list[_Entry]) -> None:

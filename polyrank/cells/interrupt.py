@@ -71,6 +71,11 @@ class DeferredInterrupt:
             raise KeyboardInterrupt
 
     @property
+    def defers(self) -> bool:
+        """Whether a signal waits for this context; if not, what is found is not its to keep."""
+        return bool(self._taken)
+
+    @property
     def pressed(self) -> bool:
         """Whether Ctrl-C was pressed since the context was entered."""
         return self._requested

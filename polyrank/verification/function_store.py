@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.errors import RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
@@ -94,7 +95,8 @@ class FunctionStore:
     def regions(self, network: Network, domain: Domain, jobs: int | None) -> Run:
         """The regions of a network, with their proof in the directory if that is kept."""
         if self.directory is None or not self.proof:
-            return enumerate_regions(network, domain, jobs=jobs)
+            with prompt_interrupts():  # nothing of it is kept
+                return enumerate_regions(network, domain, jobs=jobs)
         out = self.directory / _RUN
         return enumerate_regions(network, domain, jobs=jobs, out=out, proof=True)
 

@@ -167,3 +167,13 @@ def test_elsewhere_the_work_is_simply_done():
     thread.start()
     thread.join()
     assert found == [thread]
+
+
+def test_only_the_context_that_a_signal_waits_for_defers_it():
+    with DeferredInterrupt() as outer:
+        with DeferredInterrupt() as inner:
+            assert (outer.defers, inner.defers) == (True, False)
+        assert outer.defers
+    assert not outer.defers
+    with prompt_interrupts(), DeferredInterrupt() as thrown_away:
+        assert not thrown_away.defers

@@ -194,6 +194,9 @@ def test_verify_prints_what_is_decided(folder, begin, jobs):
         ),
         pytest.param(["count", "flat.npz", "--box", "-1", "1"], marks=SLOW),
         pytest.param(["complex", "solid.npz", "--box", "-1", "1"], marks=SLOW),
+        pytest.param(
+            ["verify", "n5.npz", "--box", "-1", "1", "--equal", "n5.npz", "--jobs", "2"], marks=SLOW
+        ),
         pytest.param(["slice", "wide.npz", "--points", "points.npy", "--extended"]),
         pytest.param(["separate", "n3.npz", "linked-tori:500"], marks=SLOW),
         pytest.param(["sample", "wide.npz", "--normal", "10000000"], marks=SLOW),

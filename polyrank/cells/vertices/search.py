@@ -200,8 +200,9 @@ class VertexSearch:
         try:
             work.run(self.workers, self._hand_on, self.interrupt.check)
         except KeyboardInterrupt:
-            for found in work.rest():
-                self._hand_on(found)
+            if self.interrupt.defers:  # otherwise the caller throws all of it away
+                for found in work.rest():
+                    self._hand_on(found)
             raise
         return True
 
