@@ -127,7 +127,8 @@ def enumerate_regions(
     made of tasks, which are the same on every machine (:mod:`polyrank.cells.subtree`): the finished
     table and the numbers of its rows depend on the question alone, on disk ``manifest["content"]``
     too. A run in memory is one search whose threads share a tree: the regions and their order are
-    the same as on disk, where the tree is divided into tasks; witnesses may be other points.
+    the same as on disk, where the tree is divided into tasks; witnesses may be other points, and
+    regions of cells that only rationals decide may have other places.
     Of a central arrangement (one layer with hyperplanes, no biases, R^n) the dictionaries search
     one of every two opposite regions; the opposite of row 2 i is row 2 i + 1 then.
 

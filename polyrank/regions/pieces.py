@@ -78,7 +78,7 @@ class PieceMaker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.problem = Problem(plan.network, plan.chart, plan.layers)  # one for each thread
-        self._found = self._nothing()
+        self._found: _Found | None = None
 
     def make(self, tree: Subtree, stopped: Callable[[], bool] = lambda: False) -> Piece:
         """Work on a task until it is done or its budget is spent.
@@ -103,7 +103,7 @@ class PieceMaker:
         piece = Piece(
             found.histogram.rows,
             found.histogram,
-            found.digest.text() if plan.keep == "shard" else "",
+            found.digest.text() if found.digest else "",
             shard,
             tuple(batches),
             packed,
@@ -112,13 +112,14 @@ class PieceMaker:
             explored,
             time.perf_counter() - begun,
         )
-        self._found = self._nothing()
+        self._found = None
         return piece
 
     @property
     def rows(self) -> int:
         """Regions found so far in the task that is worked on."""
-        return self._found.histogram.rows
+        found = self._found
+        return 0 if found is None else found.histogram.rows
 
     def _nothing(self) -> _Found:
         return _Found(self.plan, self.problem.ranks)
@@ -187,14 +188,14 @@ class _Found:
         self._ranks = ranks
         self._schema = plan.schema
         self.histogram = RankHistogram(plan.layers)
-        self.digest = _Digest()
+        self.digest = _Digest() if plan.keep == "shard" else None
         self.batches: list[pa.RecordBatch] = []
 
     def add(self, found: Batch) -> None:
         """Take in a batch of the search."""
         batch = settled(found, self._ranks)
         self.histogram.add(batch.rank)
-        if self._plan.keep == "shard":
+        if self.digest is not None:
             self.digest.add(batch)
         if self._plan.keep != "nothing":
             self.batches.append(record_batch(batch, self._schema))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, get_args
 
 import numpy as np
@@ -62,7 +63,7 @@ class Plan:
     def unit_start(self) -> NDArray[np.int64]:
         """First unit of each layer, then the number of units."""
         units = [layer.units for layer in self.network.layers[: self.layers]]
-        return np.concatenate([[0], np.cumsum(units)]).astype(np.int64)
+        return np.array([0, *accumulate(units)], dtype=np.int64)
 
     @property
     def hyperplane(self) -> list[bool]:

@@ -164,7 +164,7 @@ def record_batch(batch: RegionBatch, schema: pa.Schema) -> pa.RecordBatch:
     ]
     ranks = batch.rank.T.astype(np.int16, order="C")
     ranks.setflags(write=False)
-    columns.extend(_numbers(ranks[k]) for k in range(layers_of(schema)))
+    columns.extend(map(_numbers, ranks))
     columns.append(_witnesses(batch, schema.field("witness").type))
     exact: pa.Array = pa.nulls(rows, schema.field("witness_exact").type)
     if batch.witness_exact:

@@ -413,12 +413,13 @@ import sys
 from pathlib import Path
 import polyrank as pr
 from polyrank.regions import enumerate as module
-from tests.regions.test_journal import NET
+from tests.regions.test_journal import CASES
+_, NET = CASES[sys.argv[3]]
 module.TASK_WORK = (500.0, 1000.0, 3000.0)
 out, proof = Path(sys.argv[1]), sys.argv[2] == "proof"
-if len(sys.argv) > 3:
+if len(sys.argv) > 4:
     import resource
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), int(sys.argv[4])))
 print("at work", flush=True)
 run = pr.resume_run(out, NET) if (out / "manifest.json").exists() else pr.enumerate_regions(
     NET, out=out, proof=proof)
@@ -437,17 +438,19 @@ def _process(out: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize("name", ["dictionary", "opposite"])
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(tmp_path: Path, small_tasks: None, kills: int) -> None:
+def test_killed_at_random_moments(tmp_path: Path, small_tasks: None, name: str, kills: int) -> None:
     """kill -9, again and again: every time it goes on, to the same table."""
-    whole = pr.enumerate_regions(NET, out=tmp_path / "whole", proof=True)
+    _, net = CASES[name]
+    whole = pr.enumerate_regions(net, out=tmp_path / "whole", proof=True)
     dice, done = random.Random(kills), 0
     while done < kills:
         out = tmp_path / f"run{done}"
         for _ in range(4):
             if done >= kills:
                 break
-            process = _process(out, "proof")
+            process = _process(out, "proof", name)
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(dice.random() * 0.4)
@@ -467,9 +470,9 @@ def test_killed_at_random_moments(tmp_path: Path, small_tasks: None, kills: int)
             if partial.status == "finished":
                 break
         run = (
-            pr.resume_run(out, NET)
+            pr.resume_run(out, net)
             if out.exists()
-            else pr.enumerate_regions(NET, out=out, proof=True)
+            else pr.enumerate_regions(net, out=out, proof=True)
         )
         assert run.manifest["content"] == whole.manifest["content"]
         assert contents(out) == contents(tmp_path / "whole")
@@ -481,7 +484,7 @@ def test_a_disk_that_really_refuses(tmp_path: Path, small_tasks: None) -> None:
     """No file may be larger than so much: the run fails in one sentence, and goes on."""
     whole = pr.enumerate_regions(NET, limits=Limits())  # in tasks, as on disk
     out = tmp_path / "run"
-    process = _process(out, "plain", "12000")
+    process = _process(out, "plain", "dictionary", "12000")
     _, messages = process.communicate()
     assert process.returncode == 1
     assert "RunError" in messages
