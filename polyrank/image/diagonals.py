@@ -47,7 +47,7 @@ def add_diagonals(graph: PlaneGraph, inner: Callable[[int], bool]) -> list[Pair]
     """
     added: list[Pair] = []
     for v, name in enumerate(graph.name):
-        if not inner(name):
+        if _wide(graph, v) is None or not inner(name):
             continue
         while (gap := _wide(graph, v)) is not None:
             u = _seen_from(graph, v, gap)
@@ -102,7 +102,7 @@ def _sees(graph: PlaneGraph, v: int, u: int) -> bool:
     on_line = np.flatnonzero(side == 0).tolist()
     if any(w not in {u, v} and graph.between(v, w, u) for w in on_line):
         return False
-    ends = np.array(graph.edges, np.int64).reshape(-1, 2)
+    ends = graph.edges
     opposite = side[ends[:, 0]] * side[ends[:, 1]] < 0
     return not any(
         graph.turn(a, b, v) * graph.turn(a, b, u) < 0 for a, b in ends[opposite].tolist()

@@ -52,6 +52,7 @@ class PlaneGraph:
         The vertices that are used, which are numbered 0, 1, … in here.
     around : list of list of int
         The neighbours of every vertex, counterclockwise.
+    edges : int64 array, shape (E, 2)
     """
 
     def __init__(
@@ -70,14 +71,15 @@ class PlaneGraph:
         self.chart = chart
         self.xy = approx[np.ix_(self.name, list(chart))].reshape(-1, 2)
         self._near = [(x, y, max(abs(x), abs(y))) for x, y in self.xy.tolist()]
-        self.edges = [(number[a], number[b]) for a, b in pairs]
+        ends = [(number[a], number[b]) for a, b in pairs]
+        self.edges = np.array(ends, np.int64).reshape(-1, 2)
         self.around: list[list[int]] = [[] for _ in self.name]
-        for a, b in self.edges:
+        for a, b in ends:
             self.around[a].append(b)
             self.around[b].append(a)
-        for v, ends in enumerate(self.around):
-            if len(ends) > 1:
-                self._sort(v, ends)
+        for v, near in enumerate(self.around):
+            if len(near) > 1:
+                self._sort(v, near)
 
     def turn(self, p: int, q: int, r: int) -> int:
         """1 if three vertices turn left, −1 if they turn right, 0 if they lie on a line."""
@@ -139,7 +141,7 @@ class PlaneGraph:
             pairs = enumerate(zip(ends, [*ends[1:], *ends[:1]], strict=True), start=1)
             place = next((k for k, (a, b) in pairs if self.within(one, a, b, other)), 0)
             ends.insert(place, other)
-        self.edges.append((v, u))
+        self.edges = np.concatenate([self.edges, [[v, u]]])
 
     def faces(self) -> Faces:
         """The faces of the graph, which must be connected."""

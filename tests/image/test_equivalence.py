@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from polyrank.image.barcode import image
 from polyrank.image.equivalence import keeps_homology
 from polyrank.image.polygons import hull_of
+from polyrank.network.formats import load
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.polyhedra.domain import Box
 from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
+from tests.conftest import shared
 from tests.image.test_nerve import random_network, triangles_in_space
 from tests.image.test_overlay import curves_and_networks, linear
 
@@ -138,6 +141,33 @@ def test_a_collapsed_part_that_another_one_runs_through() -> None:
     cells = restrict(shifted, space)
     assert not keeps_homology(cells, 1)
     assert image(shifted, space).groups(1).betti[0] == 1, "it stands on the square"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "radius", "label", "layer", "groups"),
+    [
+        ("D-II", 0.08, 1, 2, "Z^9, Z^9, 0, 0"),
+        ("D-III", 0.15, 0, 1, "Z^9, 0, Z^9, 0"),
+    ],
+)
+def test_trained_networks_on_solids(
+    name: str, radius: float, label: int, layer: int, groups: str
+) -> None:
+    """Nine rings and nine shells (Beshkov 2026): the known homology, which no nerve reaches."""
+    pytest.importorskip("gudhi")
+    points = read_points(shared(f"beshkov_quotient/{name}-test.npy"))
+    labels = read_labels(shared(f"beshkov_quotient/{name}-test-labels.npy"))
+    if name == "D-II":
+        space = complex_of_points(points, radius, labels=labels).of_class(label)
+    else:
+        space = complex_of_points(points[labels == label], radius)
+    net = load(shared(f"beshkov_quotient/{name}_model_0.pth"))
+    found = image(net, space, layer=layer, most_simplices=1000)
+    assert found.layers == (None, *range(layer + 1))
+    assert {str(found.groups(k)) for k in found.layers} == {groups}
+    assert found.rank(0, None, layer) == 9
+    assert [x.count for x in found.components] == [9] * (layer + 1)
 
 
 @given(
