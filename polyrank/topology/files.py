@@ -65,8 +65,8 @@ def read_manifold(path: str | Path) -> Manifold:
     reader = _facet_list if plain else readers.get(file.suffix.lower())
     if reader is None:
         raise DomainError(
-            f"{file.name}: expected a manifold in {', '.join(readers)}, or a generated shape such "
-            "as torus:40"
+            f"{file.name}: expected a manifold in {', '.join(readers)}, a generated shape such as "
+            "torus:40, or with --alpha or --rips a cloud of points"
         )
     try:
         found = reader(file)
