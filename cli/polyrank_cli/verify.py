@@ -151,8 +151,6 @@ def verify_command(
     if of is not None and not bounds and monotone is None:
         raise typer.BadParameter("--of goes with --lower, --upper or --monotone")
     whole = monotone is not None or equal or lipschitz or difference
-    if whole and difference is None and time is not None:
-        raise typer.BadParameter("--time does not go with what is proved on every region")
     if resume is not None and output is not None:
         raise typer.BadParameter("--resume goes on in its own directory; leave out -o/--output")
     if resume is not None and whole:
@@ -170,11 +168,10 @@ def verify_command(
             vnnlib_text(property_)  # --force removes nothing for a file that is not there
         refuse_existing(output, force=force)
         if whole:
-            asked_of = Asked(network, loaded, where, reading, jobs, output, proof)
+            seconds = math.inf if time is None else time
+            asked_of = Asked(network, loaded, where, reading, seconds, jobs, output, proof)
             with stage_line(quiet=quiet or as_json):
-                said = _whole_function(
-                    asked_of, second, monotone, equal, lipschitz, difference, of, time
-                )
+                said = _whole_function(asked_of, second, monotone, equal, lipschitz, difference, of)
             typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
             raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
@@ -220,7 +217,6 @@ def _whole_function(
     lipschitz: Norm | None,
     difference: Path | None,
     of: int | None,
-    time: float | None,
 ) -> Said:
     if monotone is not None:
         return monotone_said(asked, monotone, of or 0)
@@ -230,7 +226,7 @@ def _whole_function(
         return lipschitz_said(asked, lipschitz.value)
     if difference is None or second is None:
         raise AssertionError("no property is named")
-    return difference_said(asked, difference, second, time)
+    return difference_said(asked, difference, second)
 
 
 def _own_property(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Said", "difference_said", "equal_said", "lipschitz_said", "monotone_said"]
 
+_VERDICTS = {True: "holds", False: "violated", None: "unknown"}
+_EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
+
 #: The object of ``--json``, the lines of text, the exit status.
 Said = tuple[dict[str, Any], list[str], int]
 
@@ -32,6 +35,7 @@ class Asked:
     network : Network
     domain : Domain
     reading : Reading
+    seconds : float
     jobs : int or None
     output : Path or None
     proof : bool
@@ -41,6 +45,7 @@ class Asked:
     network: Network
     domain: Domain
     reading: Reading
+    seconds: float
     jobs: int | None
     output: Path | None
     proof: bool
@@ -49,11 +54,16 @@ class Asked:
     def kept(self) -> dict[str, Any]:
         """Arguments of every function that answers."""
         return {
+            "seconds": self.seconds,
             "jobs": self.jobs,
             "out": self.output,
             "proof": self.proof,
             "network_file": self.reading.record(self.file),
         }
+
+
+def _late(regions: int) -> str:
+    return f"the time limit was reached after {regions:,} regions"
 
 
 def monotone_said(asked: Asked, input_: int, output: int) -> Said:
@@ -64,6 +74,8 @@ def monotone_said(asked: Asked, input_: int, output: int) -> Said:
     what = f"output {output} is non-decreasing in input {input_}"
     points = None
     lines = [f"holds: {what}, on all of the {found.regions:,} regions"]
+    if found.holds is None:
+        lines = [f"unknown: {what}; {_late(found.regions)}"]
     if found.points is not None:
         points = [[str(v) for v in point] for point in found.points]
         lines = [
@@ -71,11 +83,11 @@ def monotone_said(asked: Asked, input_: int, output: int) -> Said:
             f"at   {short_point(found.points[0])}",
             f"then {short_point(found.points[1])}, where it is less",
         ]
-    verdict = "holds" if found.holds else "violated"
+    verdict = _VERDICTS[found.holds]
     shown_object = {
         "verdict": verdict, "property": what, "points": points, "regions": found.regions,
     }  # fmt: skip
-    return shown_object, lines, 0 if found.holds else VIOLATED
+    return shown_object, lines, _EXIT[verdict]
 
 
 def lipschitz_said(asked: Asked, norm: str) -> Said:
@@ -85,18 +97,24 @@ def lipschitz_said(asked: Asked, norm: str) -> Said:
 
     found = lipschitz(asked.network, asked.domain, norm, **asked.kept)
     square = norm == "2"
-    if square:
+    if not found.complete:
+        lower, upper = ((root_text(v) if square else shown(v)) for v in (found.lower, found.upper))
+        value, near = f"at least {lower} and at most {upper}; {_late(found.regions)}", None
+    elif square:
         value = f"{root_text(found.lower)} (proved: its square is in [lower, upper] of --json)"
         near = root(found.upper)
     else:
         value = shown(found.lower)
         rounded = nearest_float(found.lower)
         near = rounded if math.isfinite(rounded) else None
-    lines = [
-        f"certified: the least Lipschitz constant, norm {norm}, is {value}",
-        f"attained in the region of {short_point(found.witness)}",
-        f"{found.regions:,} regions, {found.exact:,} of them exactly",
-    ]
+    state = "certified" if found.complete else "unknown"
+    lines = [f"{state}: the least Lipschitz constant, norm {norm}, is {value}"]
+    if found.witness:
+        lines.append(
+            f"{'' if found.complete else 'the lower one is '}attained in the region of "
+            f"{short_point(found.witness)}"
+        )
+    lines.append(f"{found.regions:,} regions, {found.exact:,} of them exactly")
     said = {
         "norm": norm,
         "squares": square,
@@ -105,8 +123,9 @@ def lipschitz_said(asked: Asked, norm: str) -> Said:
         "near": near,
         "witness": [str(v) for v in found.witness],
         "regions": found.regions,
+        "complete": found.complete,
     }
-    return said, lines, 0
+    return said, lines, 0 if found.complete else UNDECIDED
 
 
 def equal_said(asked: Asked, other: Path, second: Network) -> Said:
@@ -121,12 +140,15 @@ def equal_said(asked: Asked, other: Path, second: Network) -> Said:
         second_file=asked.reading.record(other),
     )
     said: dict[str, Any] = {
-        "verdict": "holds" if found.same else "violated",
+        "verdict": _VERDICTS[found.same],
         "property": f"the same function as {other.name}",
         "regions": found.regions,
         "point": None,
         "outputs": None,
     }
+    if found.same is None:
+        line = f"unknown: the same function; {_late(found.regions)}"
+        return said, [line], UNDECIDED
     if found.point is None or found.outputs is None:
         return said, [f"holds: the same function, on all of {found.regions:,} regions"], 0
     said["point"] = [str(v) for v in found.point]
@@ -140,7 +162,7 @@ def equal_said(asked: Asked, other: Path, second: Network) -> Said:
     return said, lines, VIOLATED
 
 
-def difference_said(asked: Asked, other: Path, second: Network, seconds: float | None) -> Said:
+def difference_said(asked: Asked, other: Path, second: Network) -> Said:
     """The greatest difference of an output of two networks."""
     from polyrank.verification.pair import greatest_difference  # noqa: PLC0415
 
@@ -148,7 +170,6 @@ def difference_said(asked: Asked, other: Path, second: Network, seconds: float |
         asked.network,
         second,
         asked.domain,
-        seconds=math.inf if seconds is None else seconds,
         **asked.kept,
         second_file=asked.reading.record(other),
     )

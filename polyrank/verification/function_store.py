@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from os import PathLike
@@ -17,6 +18,7 @@ from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
 from polyrank.regions.directory import disk_errors, new_directory, write_whole
 from polyrank.regions.enumerate import enumerate_regions
+from polyrank.regions.limits import Limits
 from polyrank.regions.manifest import network_entry, versions
 from polyrank.regions.proof_log import NETWORK_NAME
 from polyrank.regions.run import Run
@@ -26,6 +28,8 @@ __all__ = ["FunctionStore"]
 _FORMAT = 1
 _SECOND = "second.json"
 _RUN, _VERDICT = "regions", "verdict"
+#: A limit of no time at all is this.
+_SHORTEST = 1e-9
 
 
 class FunctionStore:
@@ -92,13 +96,19 @@ class FunctionStore:
             "versions": versions(),
         }
 
-    def regions(self, network: Network, domain: Domain, jobs: int | None) -> Run:
-        """The regions of a network, with their proof in the directory if that is kept."""
+    def regions(
+        self, network: Network, domain: Domain, jobs: int | None, seconds: float = math.inf
+    ) -> Run:
+        """The regions of a network, with their proof in the directory if that is kept.
+
+        Not all of them, where the time limit came first: the run is "stopped" then.
+        """
+        limits = Limits(seconds=max(seconds, _SHORTEST)) if math.isfinite(seconds) else None
         if self.directory is None or not self.proof:
             with prompt_interrupts():  # nothing of it is kept
-                return enumerate_regions(network, domain, jobs=jobs)
+                return enumerate_regions(network, domain, jobs=jobs, limits=limits)
         out = self.directory / _RUN
-        return enumerate_regions(network, domain, jobs=jobs, out=out, proof=True)
+        return enumerate_regions(network, domain, jobs=jobs, out=out, proof=True, limits=limits)
 
     @property
     def verdict(self) -> Path | None:

@@ -11,6 +11,7 @@ NeurIPS 2020, theorem 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -48,8 +49,10 @@ class Lipschitz:
     """The least Lipschitz constant of a network on a domain.
 
     **Proves**: it lies in ``[√lower, √upper]`` for the norm ``"2"``, in ``[lower, upper]`` for the
-    norms ``"1"`` and ``"inf"``, for which the two are equal; provided that the enumeration is
-    without fault. The linear part of the map at ``witness`` has at least the lower one.
+    norms ``"1"`` and ``"inf"``, for which the two are equal if ``complete``; provided that the
+    enumeration is without fault. The linear part of the map at ``witness`` has at least the lower
+    one. Where the time limit came before all regions were listed, the lower one is that of the
+    listed ones and the upper one the product of the norms of the layers.
 
     Attributes
     ----------
@@ -58,9 +61,12 @@ class Lipschitz:
     lower, upper : fmpq
         Squares for the norm ``"2"``.
     witness : tuple of fmpq
+        Empty if no region was listed in time.
     regions : int
     exact : int
         Regions whose norm was computed exactly.
+    complete : bool
+        All regions were listed.
     """
 
     norm: Literal["1", "2", "inf"]
@@ -69,31 +75,35 @@ class Lipschitz:
     witness: tuple[fmpq, ...]
     regions: int
     exact: int
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Monotone:
     """Whether an output is non-decreasing in an input.
 
-    **Proves**: ``holds``: on every region the derivative is ≥ 0. Otherwise the output at the second
-    point is less than at the first, exactly; they differ in the input alone, which grows.
+    **Proves**: ``holds``: on every region the derivative is ≥ 0. False: the output at the second
+    point is less than at the first, exactly; they differ in the input alone, which grows. None
+    proves nothing: the time limit came before all regions were listed.
     """
 
-    holds: bool
+    holds: bool | None
     output: int
     input: int
     points: tuple[tuple[fmpq, ...], tuple[fmpq, ...]] | None
     regions: int
 
 
-def _enumerated(network: Network, domain: Domain, jobs: int | None, store: FunctionStore) -> Run:
-    run = store.regions(network, domain, jobs)
+def _enumerated(
+    network: Network, domain: Domain, jobs: int | None, seconds: float, store: FunctionStore
+) -> Run:
+    run = store.regions(network, domain, jobs, seconds)
     if run.dimension != network.input_dim:
         raise UnsupportedError(
             f"the domain has dimension {run.dimension} in R^{network.input_dim}: gradients are "
             "those of domains with interior points; take a domain that is not flat"
         )
-    if not run.certified:
+    if not run.certified and run.status != "stopped":
         raise UncertifiedError(f"{run.undecided} cells are undecided, so regions may be missing")
     return run
 
@@ -143,6 +153,7 @@ def monotone(
     input_: int,
     output: int,
     increasing: bool = True,
+    seconds: float = math.inf,
     jobs: int | None = None,
     out: str | PathLike[str] | None = None,
     proof: bool = False,
@@ -152,6 +163,9 @@ def monotone(
 
     Parameters
     ----------
+    seconds : float
+        Time limit of the enumeration; a slope of the other sign on a region that was listed until
+        then still decides.
     out, proof, network_file
         As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
 
@@ -168,7 +182,7 @@ def monotone(
             f"{network.input_dim} and {network.widths[-1]}"
         )
     with FunctionStore(out, network, domain, proof=proof, network_file=network_file) as store:
-        run = _enumerated(network, domain, jobs, store)
+        run = _enumerated(network, domain, jobs, seconds, store)
         claim = {"kind": "monotone", "input": input_, "output": output, "increasing": increasing}
         branch = Branch(network, run.origin, run.basis)
         sign = 1 if increasing else -1
@@ -184,8 +198,9 @@ def monotone(
                     store.finish(claim, {"verdict": "violated", "points": shown})
                     return Monotone(False, output, input_, points, run.count)
             row += len(bits)
-        store.finish(claim, {"verdict": "holds", "points": None})
-        return Monotone(True, output, input_, None, run.count)
+        holds = True if run.certified else None
+        store.finish(claim, {"verdict": "holds" if holds else "unknown", "points": None})
+        return Monotone(holds, output, input_, None, run.count)
 
 
 def _witness(run: Run, row: int) -> list[fmpq]:
@@ -218,6 +233,7 @@ def lipschitz(
     domain: Domain,
     norm: Any = "2",
     *,
+    seconds: float = math.inf,
     jobs: int | None = None,
     out: str | PathLike[str] | None = None,
     proof: bool = False,
@@ -229,6 +245,8 @@ def lipschitz(
     ----------
     norm : "1", "2" or "inf"
         The same norm for inputs and outputs.
+    seconds : float
+        Time limit of the enumeration; the constant is then in an interval.
     out, proof, network_file
         As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
 
@@ -250,7 +268,7 @@ def lipschitz(
     if norm not in ("1", "2", "inf"):
         raise UnsupportedError(f"the norm is {norm!r}; it can be '1', '2' or 'inf'")
     with FunctionStore(out, network, domain, proof=proof, network_file=network_file) as store:
-        run = _enumerated(network, domain, jobs, store)
+        run = _enumerated(network, domain, jobs, seconds, store)
         branch = Branch(network, run.origin, run.basis)
         depth = len(network.layers)
         lower = upper = fmpq(-1)
@@ -269,15 +287,34 @@ def lipschitz(
                     # an infinite bound rules out nothing
                     best = min(nearest_float(lower), _GREATEST) * (1 - 2.0**-50)
             row += len(bits)
-        witness = tuple(_witness(run, at))
+        witness = tuple(_witness(run, at)) if exact else ()
+        lower, upper = max(lower, fmpq(0)), max(lower, upper)
+        if not run.certified:
+            upper = max(lower, _product_of_norms(network, norm))
         found = {
-            "verdict": "certified",
+            "verdict": "certified" if run.certified else "unknown",
             "lower": str(lower),
-            "upper": str(max(lower, upper)),
+            "upper": str(upper),
             "witness": [str(v) for v in witness],
         }
         store.finish({"kind": "lipschitz", "norm": norm}, found)
-        return Lipschitz(norm, lower, max(lower, upper), witness, run.count, exact)
+        return Lipschitz(norm, lower, upper, witness, run.count, exact, run.certified)
+
+
+def _product_of_norms(network: Network, norm: str) -> fmpq:
+    """A Lipschitz constant of the whole network: norms of layers and greatest slopes multiplied.
+
+    For the norm "2" its square, from ``‖W‖₂² ≤ ‖W‖₁ ‖W‖∞``.
+    """
+    out = fmpq(1)
+    for layer in network.layers:
+        steep = max(abs(v) for pair in layer.slopes_exact for v in pair)
+        norms = [_exact_norm(layer.weight_exact, n)[1] for n in ("1", "inf")]
+        if norm == "2":
+            out *= steep * steep * norms[0] * norms[1]
+        else:
+            out *= steep * norms[norm == "inf"]
+    return out
 
 
 def _norm_bounds(J: Floats, error: Floats, norm: str) -> Floats:

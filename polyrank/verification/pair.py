@@ -93,18 +93,19 @@ class Equivalence:
     """Whether two networks are one function on a domain.
 
     **Proves**: ``same``: their affine maps are equal on every region of both, which cover the
-    domain. Otherwise their outputs at ``point`` differ, exactly.
+    domain. False: their outputs at ``point`` differ, exactly. None proves nothing: the time limit
+    came before all regions were listed.
 
     Attributes
     ----------
-    same : bool
+    same : bool or None
     point : tuple of fmpq or None
     outputs : pair of tuples of fmpq, or None
     regions : int
         Regions on which both are affine; 0 if a point settled it.
     """
 
-    same: bool
+    same: bool | None
     point: tuple[fmpq, ...] | None
     outputs: tuple[tuple[fmpq, ...], tuple[fmpq, ...]] | None
     regions: int
@@ -115,6 +116,7 @@ def same_function(
     second: Network,
     domain: Domain,
     *,
+    seconds: float = math.inf,
     jobs: int | None = None,
     out: str | PathLike[str] | None = None,
     proof: bool = False,
@@ -125,6 +127,8 @@ def same_function(
 
     Parameters
     ----------
+    seconds : float
+        Time limit of the enumeration; a region that was listed until then still shows a difference.
     out, proof, network_file
         As those of :func:`~polyrank.verification.verify.verify`: ``check`` reads the directory.
     second_file : mapping, optional
@@ -155,7 +159,7 @@ def same_function(
         second=second,
         second_file=second_file,
     ) as store:
-        run = store.regions(pair, domain, jobs)
+        run = store.regions(pair, domain, jobs, seconds)
         claim = {"kind": "equal"}
         branch = Branch(pair, run.origin, run.basis)
         depth = len(pair.layers)
@@ -168,6 +172,9 @@ def same_function(
             outputs = forward_exact(first, x), forward_exact(second, x)
             store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
             return Equivalence(False, tuple(x), outputs, run.count)
+        if run.status == "stopped":
+            store.finish(claim, {"verdict": "unknown", "point": None})
+            return Equivalence(None, None, None, run.count)
         if not run.certified:
             raise UncertifiedError(
                 f"{run.undecided} cells are undecided, so regions may be missing"

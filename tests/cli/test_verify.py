@@ -10,6 +10,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.network.forward import forward
+from polyrank.network.initialise import random_network
 
 _HEAD = "".join(f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0"))
 _BOX = "(assert (and (>= X_0 -1) (<= X_0 1) (>= X_1 -1) (<= X_1 1)))"
@@ -104,8 +105,8 @@ def test_unbounded(polyrank, plane):
         (["--monotone", "0", "--lipschitz", "2"], "name one"),
         (["--lipschitz", "3"], "is not one of"),
         (["--lipschitz", "2", "--proof"], "name a directory"),
-        (["--lipschitz", "2", "--time", "5"], "--time does not go with"),
-        (["--monotone", "0", "--time", "5"], "--time does not go with"),
+        (["--lipschitz", "2", "--resume", "there"], "not with --lipschitz"),
+        (["--upper", "1", "-o", "here", "--resume", "there"], "leave out -o"),
         (["FILE", "--proof"], "name a directory"),
         (["FILE", "--of", "0"], "--of goes with"),
     ],
@@ -276,3 +277,34 @@ def test_an_accepted_proof_is_exported(polyrank, plane, tmp_path):
     run = tmp_path / "no"
     assert polyrank(*asked[:-2], run, "--upper", "2").status == 5
     assert polyrank("check", run, "--export", tmp_path / "no.alethe").status == 2
+
+
+def test_a_time_limit_of_what_is_proved_on_every_region(polyrank, tmp_path):
+    file = tmp_path / "net.npz"
+    pr.save(random_network([6, 30, 30, 1], seed=0), file)
+    box = ["--box", "-1", "1", "--time", "0", "--jobs", "1"]
+    found = polyrank("verify", file, "--lipschitz", "2", *box)
+    assert found.status == 3
+    assert "unknown: the least Lipschitz constant, norm 2, is at least" in found.out
+    assert "the time limit was reached after" in found.out
+    said = json.loads(polyrank("verify", file, "--lipschitz", "inf", *box, "--json").out)
+    assert said["complete"] is False
+    found = polyrank("verify", file, "--equal", file, *box)
+    assert found.status == 3
+    assert found.out.startswith("unknown: the same function; the time limit was reached after")
+    found = polyrank("verify", file, "--monotone", "0", *box)
+    assert (found.status, found.out.split(":")[0]) in {(3, "unknown"), (5, "violated")}
+
+
+def test_a_verdict_goes_on(polyrank, plane, tmp_path):
+    out = tmp_path / "run"
+    question = ["verify", plane, "--upper", "3", "--box", "-1", "1"]
+    left = polyrank(*question, "--time", "0", "-o", out)
+    if left.status == 3:
+        other = polyrank("verify", plane, "--upper", "4", "--box", "-1", "1", "--resume", out)
+        assert other.status == 1
+        assert "about another question" in other.err
+        assert polyrank(*question, "--resume", out).status in (0, 5)
+    found = polyrank(*question, "--resume", out)
+    assert found.status == 1
+    assert "nothing to resume" in found.err

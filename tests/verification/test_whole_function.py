@@ -12,7 +12,11 @@ from hypothesis import given, settings
 
 import polyrank as pr
 from polyrank.errors import EmptyDomainError, NetworkError, UnsupportedError
-from polyrank.network.forward import forward_exact
+from polyrank.network.forward import affine_map, codeword_exact, forward_exact
+from polyrank.network.initialise import random_network
+from polyrank.network.rational import fmpq_from_float
+from polyrank.proof.format import NotDecidedError
+from polyrank.proof.function import check_function
 from polyrank.verification.gradients import lipschitz, monotone
 from polyrank.verification.maximum import greatest
 from polyrank.verification.pair import difference_network, same_function
@@ -150,3 +154,42 @@ def test_refusals():
         greatest(network, pr.WholeSpace(), [1])
     with pytest.raises(EmptyDomainError):
         greatest(network, pr.Polytope([[1, 0], [-1, 0]], [0, -1]), [1])
+
+
+def test_a_time_limit_leaves_an_interval_or_unknown(tmp_path):
+    """Slopes at known points lie in the interval; what is open is neither proved nor refuted."""
+    net = random_network([6, 30, 30, 1], seed=0)
+    box = pr.Box(-1, 1)
+    points = np.random.default_rng(0).integers(-64, 65, (20, 6)) / 64
+    maps = [affine_map(net, codeword_exact(net, [fmpq_from_float(v) for v in x]).bits)[0]
+            for x in points]  # fmt: skip
+    slopes = [[abs(v) for v in J.entries()] for J in maps]
+    for number, (norm, value) in enumerate(
+        [
+            ("1", max(max(row) for row in slopes)),  # one output: the greatest column
+            ("inf", max(sum(row) for row in slopes)),
+            ("2", max(sum(v * v for v in row) for row in slopes)),
+        ]
+    ):
+        out = tmp_path / str(number)
+        found = lipschitz(net, box, norm, seconds=0, jobs=1, out=out, proof=True)
+        assert not found.complete
+        assert 0 <= found.lower <= found.upper
+        assert value <= found.upper
+        with pytest.raises(NotDecidedError, match="unknown"):
+            check_function(out)
+        J = affine_map(net, codeword_exact(net, found.witness).bits)[0]
+        there = [abs(v) for v in J.entries()]
+        of = {"1": max(there), "inf": sum(there), "2": sum(v * v for v in there)}[norm]
+        assert found.lower <= of
+    found = monotone(net, box, input_=0, output=0, seconds=0, jobs=1, out=tmp_path / "m")
+    if found.holds is None:
+        with pytest.raises(NotDecidedError, match="unknown"):
+            check_function(tmp_path / "m")
+    else:
+        assert not found.holds
+        assert check_function(tmp_path / "m").verdict == "violated"
+    same = same_function(net, net, box, seconds=0, jobs=1, out=tmp_path / "e")
+    assert same.same is None
+    with pytest.raises(NotDecidedError, match="unknown"):
+        check_function(tmp_path / "e")
