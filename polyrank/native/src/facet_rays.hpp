@@ -48,14 +48,13 @@ template <int D> bool load_witness(const Walk<D> &w, std::int64_t r, double *out
 
 // Values of the candidates at p; false unless all are proved to be positive.
 template <int D> bool measure_depths(Walk<D> &w) {
+  CellRows &cell = w.cell();
   const double factor = (w.d() + 1) * inflate;
-  cell_slacks(w, w.p.data(), w.cell().value.data());
-  for (int m = w.cell().always; m < w.cell().count; m++) {
-    const double z = w.cell().value[m];
-    if (!(z > w.cell().radius[m] * factor)) return false;
-    w.cell().depth[m] = z;
-  }
-  return true;
+  cell_slacks(w, w.p.data(), cell.depth.data());
+  const double *depth = cell.depth.data(), *radius = cell.radius.data();
+  int outside = 0;
+  for (int m = cell.always; m < cell.count; m++) outside += !(depth[m] > radius[m] * factor);
+  return outside == 0;
 }
 
 // The first two candidates met from p along a ray; -1 where there is none within reach.

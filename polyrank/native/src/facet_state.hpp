@@ -157,6 +157,7 @@ template <int D> struct Walk {
   std::vector<int> attached_count;        // its height after each layer's sieve
   std::vector<std::uint8_t> varying;      // OR of the differences to the regions that follow
   std::vector<std::int64_t> flips;        // scratch
+  Buffer<int> places;                     // scratch: places of candidates
   int level = -1;                         // layer whose cell is being settled
   bool valid = false;                     // the state belongs to the region before
 
@@ -195,6 +196,7 @@ template <int D> struct Walk {
     levels.resize(static_cast<std::size_t>(layers + 1));
     for (Level &each : levels) prepare(each, room, capacity);
     now = levels.data();
+    places = Buffer<int>(room, 0);
     lp.x = Buffer<double>(square, 0.0);
     lp.basis = Buffer<int>(dim.size(), -1);
     lp.inverse = Buffer<double>(dim.size() * square, 0.0);
@@ -279,9 +281,9 @@ template <int D> struct Walk {
     store.simple = Buffer<bool>(store.most, false);
     store.active.reserve(static_cast<std::size_t>(store.most + 1));
     ProofStore &proofs = level_rows.proofs;
-    const std::int64_t places = static_cast<std::int64_t>(rows) * ProofStore::most * words;
-    proofs.mask = Buffer<std::int64_t>(places, 0);
-    proofs.word = Buffer<std::int64_t>(places, 0);
+    const std::int64_t entries = static_cast<std::int64_t>(rows) * ProofStore::most * words;
+    proofs.mask = Buffer<std::int64_t>(entries, 0);
+    proofs.word = Buffer<std::int64_t>(entries, 0);
     proofs.count = Buffer<int>(rows, 0);
     proofs.turn = Buffer<int>(rows, 0);
     proofs.stamp = Buffer<std::int64_t>(rows, -1);

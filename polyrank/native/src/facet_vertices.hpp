@@ -28,19 +28,22 @@ template <int D> void select_vertices(Walk<D> &w) {
   VertexStore &store = w.vertices();
   const int words = (w.cell().count + 63) >> 6;
   store.active.clear();
-  for (int v = 0; v < store.size; v += lane_count) {
-    Mask apart{};
+  for (int v = 0; v < store.size; v += 2 * lane_count) {
+    Mask apart[2] = {};
     for (int c = 0; c < words; c++) {
       const auto sides = static_cast<std::int64_t>(w.cell().side_word[c]);
-      Mask word, mask;
-      std::memcpy(&word, &store.word[c * store.most + v], sizeof word);
-      std::memcpy(&mask, &store.mask[c * store.most + v], sizeof mask);
-      apart |= (word ^ sides) & mask;
+      for (int h = 0; h < 2; h++) {
+        const std::int64_t at = c * store.most + v + h * lane_count;
+        Mask word, mask;
+        std::memcpy(&word, &store.word[at], sizeof word);
+        std::memcpy(&mask, &store.mask[at], sizeof mask);
+        apart[h] |= (word ^ sides) & mask;
+      }
     }
-    const Mask here = apart == 0;
-    if ((here[0] | here[1] | here[2] | here[3]) == 0) continue;
-    for (int j = 0; j < lane_count && v + j < store.size; j++)
-      if (here[j]) store.active.push_back(v + j);
+    const Mask here[2] = {apart[0] == 0, apart[1] == 0}, some = here[0] | here[1];
+    if ((some[0] | some[1] | some[2] | some[3]) == 0) continue;
+    for (int j = 0; j < 2 * lane_count && v + j < store.size; j++)
+      if (here[j / lane_count][j % lane_count]) store.active.push_back(v + j);
   }
 }
 

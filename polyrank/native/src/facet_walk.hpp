@@ -174,8 +174,13 @@ template <int D> void keep_odd(Walk<D> &w, std::int64_t r, std::int64_t to, int 
 template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
   CellRows &cell = w.cell();
   Found &found = w.found;
+  int facets = 0;
   for (int m = cell.always; m < cell.count; m++) {
-    if (cell.status[m] != Status::facet || cell.to[m] == known) continue;
+    w.places[facets] = m;
+    facets += (cell.status[m] == Status::facet) & (cell.to[m] != known);
+  }
+  for (int i = 0; i < facets; i++) {
+    const int m = w.places[i];
     int row = cell.row[m];
     std::int64_t to = cell.to[m];
     bool linked = to != unknown;

@@ -40,20 +40,31 @@ template <int D> bool is_news(const Walk<D> &w, std::int64_t r, std::int64_t s) 
   return s > r || (s >= 0 && s < w.first);
 }
 
-// Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
-// in cell.to of the units across which no region is listed.
-template <int D> void look_ahead(Walk<D> &w, std::int64_t r) {
-  const CodeTable &codes = w.run.codes;
-  for (int m = w.cell().always; m < w.cell().count; m++) {
-    const int row = w.cell().row[m];
-    if (w.cell().status[m] != Status::open || !w.is_unit(row)) continue;
-    w.cell().to[m] = codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls)));
+// Lists the undecided candidates, without a branch for each. Returns how many there are.
+template <int D> int list_open(Walk<D> &w) {
+  const CellRows &cell = w.cell();
+  int open = 0;
+  for (int m = cell.always; m < cell.count; m++) {
+    w.places[open] = m;
+    open += cell.status[m] == Status::open;
   }
-  for (int m = w.cell().always; m < w.cell().count; m++) {
-    const int row = w.cell().row[m];
-    if (w.cell().status[m] != Status::open || !w.is_unit(row) || !is_news(w, r, w.cell().to[m])) continue;
-    __builtin_prefetch(codes.code.row(w.cell().to[m]));
-    if (w.layer_of(row) != w.layers - 1) __builtin_prefetch(w.run.witness.row(w.cell().to[m]));
+  return open;
+}
+
+// Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
+// in cell.to of the candidates in w.places across which no region is listed.
+template <int D> void look_ahead(Walk<D> &w, std::int64_t r, int open) {
+  const CodeTable &codes = w.run.codes;
+  CellRows &cell = w.cell();
+  for (int i = 0; i < open; i++) {
+    const int m = w.places[i], row = cell.row[m];
+    cell.to[m] = w.is_unit(row) ? codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls))) : -1;
+  }
+  for (int i = 0; i < open; i++) {
+    const int m = w.places[i];
+    if (!is_news(w, r, cell.to[m])) continue;
+    __builtin_prefetch(codes.code.row(cell.to[m]));
+    if (w.layer_of(cell.row[m]) != w.layers - 1) __builtin_prefetch(w.run.witness.row(cell.to[m]));
   }
 }
 
@@ -93,11 +104,11 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     mark_facet(w, m, known);
     w.stat.from_neighbours++;
   }
-  look_ahead(w, r);
-  for (int m = cell.always; m < cell.count; m++) {
-    const int row = cell.row[m];
-    if (cell.status[m] != Status::open) continue;
-    if (w.is_unit(row) && w.layer_of(row) >= zero_layer && cell.to[m] >= 0 && is_alone(w, row)) {
+  const int open = list_open(w);
+  look_ahead(w, r, open);
+  for (int i = 0; i < open; i++) {
+    const int m = w.places[i], row = cell.row[m];
+    if (cell.to[m] >= 0 && w.layer_of(row) >= zero_layer && is_alone(w, row)) {
       const std::int64_t g = row - w.walls;
       const std::int64_t s = run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
                                             run.flip_start(g + 1) - run.flip_start(g));
@@ -225,9 +236,9 @@ template <int D> bool settle_rows(Walk<D> &w, bool final) {
   if (!final)
     for (int m = cell.always; m < cell.count; m++)
       if (cell.status[m] == Status::open && recall(w, cell.row[m])) cell.status[m] = Status::out;
-  for (int m = cell.always; m < cell.count; m++) {
-    if (cell.status[m] != Status::open) continue;
-    const int row = cell.row[m];
+  const int open = list_open(w);
+  for (int i = 0; i < open; i++) {
+    const int m = w.places[i], row = cell.row[m];
     // among central rows every vertex lies on redundant ones as well
     bool alone = w.net.central(w.is_unit(row) ? w.layer_of(row) : 0);
     for (int rounds = 1; cell.status[m] == Status::open; rounds++) {
