@@ -76,7 +76,13 @@ def from_torch(
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "module.pt"
-        torch.save(chain, path)
+        try:
+            torch.save(chain, path)
+        except Exception as problem:  # noqa: BLE001  (what stands in its instances may raise anything)
+            raise UnsupportedError(
+                f"torch.save cannot write {kind} ({str(problem).splitlines()[0][:80]}), as where a "
+                f"lambda or a parametrisation is part of it; {_EXPORT}"
+            ) from None
         network = read(path, replace(LoadOptions(), cut_final=cut_final))
     notes = list(network.source.get("notes", ()))
     if module.training:

@@ -154,5 +154,9 @@ def test_a_torch_module_that_is_no_chain() -> None:
     hooked[0].register_forward_hook(lambda *_: None)
     with pytest.raises(UnsupportedError, match="'0' has forward hooks"):
         pr.from_torch(hooked)
+    replaced = nn.Sequential(nn.Linear(2, 2))
+    replaced[0].forward = lambda x: x
+    with pytest.raises(UnsupportedError, match="torch.save cannot write Sequential .*a lambda"):
+        pr.from_torch(replaced)
     cut = pr.from_torch(nn.Sequential(nn.Linear(2, 2), nn.Softmax(1)), cut_final=True)
     assert cut.widths == (2, 2)
