@@ -27,18 +27,20 @@ def python(code: str) -> str:
     return found.stdout
 
 
+def ended(call: str, *then: str) -> str:
+    """What a process prints that makes a call, by which it would leave, and goes on with lines."""
+    lines = ["import sys", "from polyrank_cli.main import app, main", "try:", f"    {call}"]
+    lines += ["except SystemExit as left:", "    assert not left.code", *then]
+    return python("\n".join(lines))
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["enumerate", "--help"], ["info", "--help"], ["summary", "--help"]]
 )
 def test_help_imports_nothing_heavy(arguments):
-    printed = python(
-        "import sys\n"
-        "from polyrank_cli.main import app\n"
-        "try:\n"
-        f"    app({arguments!r}, prog_name='polyrank')\n"
-        "except SystemExit as left:\n"
-        "    assert not left.code\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    printed = ended(
+        f"app({arguments!r}, prog_name='polyrank')",
+        f"print([name for name in {HEAVY!r} if name in sys.modules])",
     )
     assert "Usage: polyrank" in printed
     assert printed.splitlines()[-1] == "[]"
@@ -50,14 +52,9 @@ def test_an_enumeration_loads_what_it_needs(plane, tmp_path, on_disk):
     arguments = ["enumerate", str(plane), "--box", "-1", "1", *output]
     unneeded = ["scipy", "pandas", "networkx", "dask", "distributed", "highspy", "onnx", "rich"]
     unneeded += ["pyarrow.compute", "polyrank_cli.verify"]
-    printed = python(
-        "import sys\n"
-        "from polyrank_cli.main import app\n"
-        "try:\n"
-        f"    app({arguments!r}, prog_name='polyrank')\n"
-        "except SystemExit as left:\n"
-        "    assert not left.code\n"
-        f"print([name for name in {unneeded!r} if name in sys.modules])\n"
+    printed = ended(
+        f"app({arguments!r}, prog_name='polyrank')",
+        f"print([name for name in {unneeded!r} if name in sys.modules])",
     )
     assert "certified: exactly" in printed
     assert printed.splitlines()[-1] == "[]"
@@ -68,47 +65,29 @@ def test_arrow_does_not_load_pandas_for_a_verb(plane, tmp_path):
     calls = [["enumerate", str(plane), "--box", "-1", "1", "-o", str(tmp_path / "run"), "-q"]]
     calls += [["graph", str(tmp_path / "run")], ["region", str(tmp_path / "run"), "0"]]
     for call in calls:
-        printed = python(
-            "import sys\n"
-            "from polyrank_cli.main import main\n"
-            f"sys.argv = ['polyrank', *{call!r}]\n"
-            "try:\n"
-            "    main()\n"
-            "except SystemExit as left:\n"
-            "    assert not left.code\n"
-            "print('pandas' in sys.modules)\n"
+        printed = ended(
+            f"sys.argv = ['polyrank', *{call!r}]; main()", "print('pandas' in sys.modules)"
         )
         assert printed.splitlines()[-1] == "False"
 
 
 def test_pandas_is_out_of_reach_for_a_verb():
-    printed = python(
-        "import sys\n"
-        "from polyrank_cli.main import main\n"
-        "sys.argv = ['polyrank', '--version']\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit:\n"
-        "    pass\n"
-        "try:\n"
-        "    import pandas\n"
-        "except ModuleNotFoundError as error:\n"
-        "    print(error.name, error)\n"
+    printed = ended(
+        "sys.argv = ['polyrank', '--version']; main()",
+        "try:",
+        "    import pandas",
+        "except ModuleNotFoundError as error:",
+        "    print(error.name, error)",
     )
     assert printed.splitlines()[-1] == "pandas the command line does without pandas"
 
 
 def test_the_list_of_verbs_loads_none_of_them():
-    printed = python(
-        "import sys\n"
-        "from polyrank_cli.main import app\n"
-        "from polyrank_cli.verbs import VERBS\n"
-        "try:\n"
-        "    app(['--help'], prog_name='polyrank')\n"
-        "except SystemExit as left:\n"
-        "    assert not left.code\n"
-        "modules = {f\"polyrank_cli.{verb.replace('-', '_')}\" for verb in VERBS}\n"
-        "print(len(modules), sorted(modules & set(sys.modules)))\n"
+    printed = ended(
+        "app(['--help'], prog_name='polyrank')",
+        "from polyrank_cli.verbs import VERBS",
+        "modules = {f\"polyrank_cli.{verb.replace('-', '_')}\" for verb in VERBS}",
+        "print(len(modules), sorted(modules & set(sys.modules)))",
     )
     assert printed.splitlines()[-1] == "24 []"
 
