@@ -348,10 +348,12 @@ private:
     const std::int64_t c = here.inputs, n = here.units, k = problem.k;
     std::fill(region.values.begin(), region.values.end(), 0.0);
     std::fill(region.parts.begin(), region.parts.end(), 0.0);
-    double most = here.one;
-    for (const double value : handed_) most = std::max(most, std::fabs(value));
+    // all is whole if the integers that these numbers stand for are small
     bool whole = here.handed > 0.0;
-    for (std::int64_t j = 0; j < 2 * c; j++) whole = whole && below.parts[j] == 0.0;
+    for (std::int64_t j = 0; whole && j < 2 * c; j++) whole = below.parts[j] == 0.0;
+    double most = here.one;
+    if (whole)
+      for (const double value : handed_) most = std::max(most, std::fabs(value));
     double *first = region.parts.data(), *second = first + n;
     if (n < 8) {  // unit by unit
       weights_.resize(c);
@@ -365,6 +367,8 @@ private:
       }
     } else {  // input by input
       for (std::int64_t j = 0; j < c; j++) {
+        // a unit that hands on 0 exactly; sums of weights are at most 1
+        if (factor_[j] == 0.0 && handed_errors_[j] == kTiny && sums_[j] == kTiny) continue;
         const double *weights = here.weights + j * n;
         for (std::int64_t l = 0; l <= k; l++) {
           const double factor = handed_[l * c + j];
@@ -382,13 +386,12 @@ private:
     }
     const double *biases = here.weights + c * n;
     double *constants = &region.values[k * n];
-    const double lost = here.one * (static_cast<double>(c + 6) * kRounding) + kTiny;
+    const double lost = here.one * (static_cast<double>(c + 6) * kRounding) + 4 * kTiny;
     for (std::int64_t i = 0; i < n; i++) {
       constants[i] += biases[i] * here.one;
-      first[i] = first[i] * kMore + kTiny;
+      first[i] = first[i] * kMore + 4 * kTiny;
       second[i] = second[i] * kMore + lost;
     }
-    // all is whole if the integers that these numbers stand for are small
     if (whole && most * here.handed * here.norm < kWhole)
       std::fill(region.parts.begin(), region.parts.end(), 0.0);
     measure(region);
