@@ -6,6 +6,9 @@ is an estimate at 150,000 regions a second. The last column is HiGHS's branch an
 case with the same time (at least a second, at most a minute): the bounds that it claims for the
 number of live units, unproved; they say nothing about dependent units. minrank itself does not ask
 it here.
+
+``--deep``: two layers of torch's initialisation on [−5, 5]^m instead, beside the enumeration of all
+regions of both layers where these are few enough; processor times.
 """
 
 from __future__ import annotations
@@ -75,11 +78,41 @@ def cases(limit: float) -> list[Case]:
     return out + [Case(n, units, 0, True, limit) for n, units in further]
 
 
+DEEP = ("2-10-10", "5-10-10", "8-15-15", "2-25-25", "3-25-25", "5-15-15", "10-25-25", "5-25-25")
+
+
+def deep(limit: float, seeds: int) -> None:
+    """Two layers: the least rank, and what enumeration says and takes."""
+    print("| widths | seed | least rank | proved | s | prefixes | LPs | enumeration | s |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for widths in DEEP:
+        for seed in range(seeds):
+            net, box = pr.random_network(widths, seed=seed), pr.Box(-5, 5)
+            begun = time.process_time()
+            found = minimum_rank(net, box, layer=2, seconds=limit)
+            spent = time.process_time() - begun
+            shown = str(found.lower) if found.certified else f"[{found.lower}, {found.best.rank}]"
+            run = pr.enumerate_regions(net, box, limits=pr.Limits(regions=1_000_000), jobs=1)
+            least = f"{run.min_rank[1]} on {run.count:,}" if run.certified else "over 1,000,000"
+            print(
+                f"| {widths} | {seed} | {shown} | {'yes' if found.certified else 'no'} "
+                f"| {spent:.1f} | {found.pruned:,} | {found.programs:,} | {least} "
+                f"| {time.process_time() - begun - spent:.1f} |",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--time", type=float, default=300.0, help="limit per case, seconds")
-    limit = parser.parse_args().time
+    parser.add_argument("--deep", action="store_true", help="two layers")
+    parser.add_argument("--seeds", type=int, default=2, help="networks of each size of two layers")
+    asked = parser.parse_args()
+    limit = asked.time
     minimum_rank(random_layer(3, 8, 0))  # loads
+    if asked.deep:
+        deep(limit, asked.seeds)
+        return
     print(
         "| input, units | seed | domain | regions on R^n | enumeration, estimated | least rank "
         "| proved | s | nodes | LPs | HiGHS alone: live units |"
