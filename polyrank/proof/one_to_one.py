@@ -127,6 +127,7 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
             raise ProofRejectedError(
                 f"the certificate says {stated['verdict']}, its proofs {verdict}"
             )
+        _check_layers(stated, proved, refuted)
         first = refuted if known and refuted == proved + 1 else None
         if stated["first_layer"] != first:
             raise ProofRejectedError(
@@ -137,6 +138,27 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
     return OneToOneReport(
         layer, proved, refuted if known else None, len(facets), pieces, pairs, doubt, seconds
     )
+
+
+def _check_layers(stated: Mapping[str, Any], proved: int, refuted: int | None) -> None:
+    """What is said of every layer must follow from the layer proved and the layer refuted."""
+
+    def verdict(layer: int) -> str:
+        if refuted is not None and layer >= refuted:
+            return "not one-to-one"
+        return "one-to-one" if layer <= proved else "not decided"
+
+    by_layer = [verdict(k) for k in range(int(stated["layer"]) + 1)]
+    if stated["by_layer"] != by_layer:
+        raise ProofRejectedError(
+            f"the certificate says {stated['by_layer']} of the layers, its proofs {by_layer}"
+        )
+    for own in stated["decided"]:
+        if own["verdict"] not in (verdict(int(own["layer"])), "not decided"):
+            raise ProofRejectedError(
+                f"the certificate says {own['verdict']} of layer {own['layer']}, its proofs "
+                f"{verdict(int(own['layer']))}"
+            )
 
 
 def _check_collision(
