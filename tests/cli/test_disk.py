@@ -30,7 +30,7 @@ CALLS = {
     "homeomorphism": ["homeomorphism", "NET", "circle:20", "-o", "DISK/out"],
     "separate": ["separate", "NET", "concentric-circles:20", "-o", "DISK/out"],
     "image": ["image", "NET", "circle:40", "-o", "DISK/out"],
-    "minrank": ["minrank", "NET", "--layer", "2", "-o", "DISK/out"],
+    "minrank": ["minrank", "NET", "--layer", "2", "-q", "-o", "DISK/out"],
     "verify": ["verify", "NET", "--lower", "-9", "--box", "-1", "1", "--proof", "-o", "DISK/out"],
     "ensemble": ["ensemble", "--arch", "2-3-1", "--seeds", "4", "-q", "-o", "DISK/rows.parquet"],
     "report": ["report", "GRAPH", "-o", "DISK/page.html"],
