@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from polyrank_cli.options import (
 
 if TYPE_CHECKING:
     from polyrank.ensembles.ensemble import Ensemble
+    from polyrank.polyhedra.domain import Domain
 
 __all__ = ["ensemble_command"]
 
@@ -95,7 +96,6 @@ def ensemble_command(
         saved_networks,
     )
     from polyrank.ensembles.journal import remove_table  # noqa: PLC0415
-    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     if (arch is None) == (not networks):
@@ -113,8 +113,8 @@ def ensemble_command(
     if force and resume:
         raise typer.BadParameter("--resume goes on with the file that --force would replace")
     with sentences():
-        where = chosen_domain(domain)
         members = arch if arch is not None else saved_networks(networks or [])
+        where = _one_domain(domain, members, reading)
         if force and output is not None:
             remove_table(output)
         interrupted = False
@@ -148,6 +148,24 @@ def ensemble_command(
             raise typer.Exit(INTERRUPTED)
         if not found.certified:
             raise typer.Exit(UNDECIDED)
+
+
+def _one_domain(choice: DomainChoice, members: str | Sequence[Path], reading: Reading) -> Domain:
+    """The domain of all members; with --input-range, that which the headers of all files state."""
+    from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
+
+    if not choice.input_range:
+        return chosen_domain(choice)
+    if isinstance(members, str):
+        raise typer.BadParameter("--input-range is read from headers of saved networks, not --arch")
+    first, *others = [chosen_domain(choice, reading.load(path)) for path in members]
+    for path, other in zip(members[1:], others, strict=True):
+        if other.describe() != first.describe():
+            raise typer.BadParameter(
+                f"--input-range: {path.name} states another range than {members[0].name}; give "
+                "the box with --box or --box-file"
+            )
+    return first
 
 
 def _show(found: Ensemble) -> None:

@@ -23,7 +23,7 @@ from polyrank.lp.farkas import integer_row, value_at, values_at
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
-from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.domain import Domain, Polytope, WholeSpace
 from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
@@ -171,7 +171,7 @@ def region_at(
         If the point does not have n coordinates.
     """
     exact = codeword_exact(network, point)
-    chart = chart_of(domain, network.input_dim)
+    chart = _chart_of_inputs(domain, network.input_dim)
     _check_inside(chart, point)
     bits = exact.bits
     crossing = _hyperplanes_through(network, bits, exact.signs)
@@ -202,11 +202,24 @@ def region_at(
     )
 
 
-def _check_inside(chart: Chart, point: list[fmpq]) -> None:
-    if chart.k != chart.n:
+def _chart_of_inputs(domain: Domain, n: int) -> Chart:
+    """The chart of a full-dimensional domain whose coordinates are the inputs."""
+    chart = chart_of(domain, n)
+    if chart.k != n:
         raise DomainError(
-            f"the domain is flat (dimension {chart.k} of {chart.n}); polyrank slice enumerates it"
+            f"the domain is flat (dimension {chart.k} of {n}); polyrank slice enumerates it"
         )
+    if chart.is_plain:
+        return chart
+    # a slice or a simplex that is all of R^n: A y ≤ b with x = origin + basis y, in x
+    if not chart.inequalities.m:
+        return chart_of(WholeSpace(), n)
+    A = chart.A * chart.basis.inv()
+    b = chart.inequalities.b + A * chart.origin
+    return chart_of(Polytope(A, b.entries()), n)
+
+
+def _check_inside(chart: Chart, point: list[fmpq]) -> None:
     x = fmpq_mat(chart.n, 1, point)
     for i, (value, bound) in enumerate(
         zip(chart.inequalities.values(x), chart.inequalities.bounds, strict=True)

@@ -174,3 +174,46 @@ def test_the_search_for_lower_rank_ends_in_time(monkeypatch):
         assert full.found
         assert not cut.found
         assert cut.distance_squared <= full.distance_squared
+
+
+def _sheared() -> Network:
+    first, second = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]]
+    return Network.from_arrays([first, second], [[0.0, 0.0, -0.5], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("point", [[fmpq(1, 4), fmpq(1, 8)], [fmpq(6, 5), fmpq(6, 5)]])
+def test_a_slice_that_is_all_of_the_space_is_asked_in_its_inputs(point):
+    """x = (1/4, 1/8) + (y0, y0 + y1), |y| ≤ 1, and the same parallelogram by hand; |x| passes 1."""
+    net = _sheared()
+    slanted = pr.Slice(["1/4", "1/8"], [[1, 0], [1, 1]], pr.Box(-1, 1))
+    by_hand = pr.Polytope([[1, 0], [-1, 0], [-1, 1], [1, -1]], ["5/4", "3/4", "7/8", "9/8"])
+    found, expected = (region_at(net, point, domain) for domain in (slanted, by_hand))
+    assert found.bits.tolist() == expected.bits.tolist()
+    assert found.ranks == expected.ranks
+    assert {(f.crossing, f.distance_squared) for f in found.facets} == {
+        (f.crossing, f.distance_squared) for f in expected.facets
+    }
+    assert [(at.layer, at.distance_squared) for at in found.lower] == [
+        (at.layer, at.distance_squared) for at in expected.lower
+    ]
+
+
+def test_a_slice_without_bounds_is_the_whole_space():
+    net, point = _sheared(), [fmpq(1, 4), fmpq(1, 8)]
+    found = region_at(net, point, pr.Slice([3, 4], [[0, 1], [2, 0]]))
+    whole = region_at(net, point, WholeSpace())
+    assert [(f.crossing, f.distance_squared) for f in found.facets] == [
+        (f.crossing, f.distance_squared) for f in whole.facets
+    ]
+
+
+def test_a_simplex_is_asked_in_its_inputs():
+    net, point = _sheared(), [fmpq(1, 4), fmpq(1, 8)]
+    corners = [[-1, -1], [3, 0], [0, 3]]
+    by_hand = pr.Polytope([[1, -4], [-4, 1], [1, 1]], [3, 3, 3])
+    found, expected = (region_at(net, point, d) for d in (pr.Simplex(corners), by_hand))
+    assert {(f.crossing, f.distance_squared) for f in found.facets} == {
+        (f.crossing, f.distance_squared) for f in expected.facets
+    }
+    with pytest.raises(DomainError, match="not strictly inside the domain"):
+        region_at(net, [fmpq(2), fmpq(2)], pr.Simplex(corners))
