@@ -104,6 +104,8 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     mark_facet(w, m, known);
     w.stat.from_neighbours++;
   }
+  for (int i = 0, open = list_open(w); i < open; i++)
+    if (const int m = w.places[i]; recall(w, cell.row[m])) cell.status[m] = Status::out;
   const int open = list_open(w);
   look_ahead(w, r, open);
   for (int i = 0; i < open; i++) {
@@ -118,7 +120,6 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
         continue;
       }
     }
-    if (recall(w, row)) cell.status[m] = Status::out;
   }
   return true;
 }
