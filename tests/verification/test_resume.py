@@ -269,7 +269,7 @@ def test_killed_at_random_moments(name, tmp_path):
     network, property_ = asked(name)
     pr.verify(network, property_, out=tmp_path / "whole", proof=True, jobs=1)
     out = tmp_path / "run"
-    met = killed_again_and_again(KILLED, [out, name], kills=25, ready="ready", longest=0.2)
+    met = killed_again_and_again(KILLED, [out, name], kills=25, ready="ready", longest=0.03)
     assert met > 3
     assert json.loads((out / "verdict.json").read_text())["verdict"] == "holds"
     assert check_verdict(out).verdict == "holds"
