@@ -10,7 +10,7 @@ from polyrank.polyhedra.dnf import Inequality
 from polyrank.polyhedra.domain import Box, Domain, Polytope, WholeSpace
 from polyrank.polyhedra.vnnlib_reader import case_domain
 
-__all__ = ["in_domain", "inequalities", "intersection"]
+__all__ = ["in_domain", "inequalities", "intersection", "on_inputs"]
 
 
 def inequalities(domain: Domain, n: int) -> list[Inequality]:
@@ -75,6 +75,17 @@ def in_domain(domain: Domain, n: int) -> Condition:
     """The condition that an input lies in the domain."""
     rows = inequalities(domain, n)
     return Junction("and", tuple(Comparison(row.terms, (), "<=", row.bound) for row in rows))
+
+
+def on_inputs(domain: Domain, n: int) -> Domain:
+    """The domain as a box or a polytope of the inputs of R^n, in whatever coordinates it is given.
+
+    Raises
+    ------
+    DomainError
+        As :func:`inequalities`.
+    """
+    return case_domain(tuple(inequalities(domain, n)), n)
 
 
 def intersection(first: Domain, second: Domain, n: int) -> Domain:

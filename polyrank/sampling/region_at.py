@@ -23,7 +23,8 @@ from polyrank.lp.farkas import integer_row, value_at, values_at
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
-from polyrank.polyhedra.domain import Domain, Polytope, WholeSpace
+from polyrank.polyhedra.domain import Domain
+from polyrank.polyhedra.inputs import on_inputs
 from polyrank.posed.branch import unit_row
 from polyrank.posed.chart import Chart
 from polyrank.posed.chart import chart as chart_of
@@ -209,14 +210,8 @@ def _chart_of_inputs(domain: Domain, n: int) -> Chart:
         raise DomainError(
             f"the domain is flat (dimension {chart.k} of {n}); polyrank slice enumerates it"
         )
-    if chart.is_plain:
-        return chart
-    # a slice or a simplex that is all of R^n: A y ≤ b with x = origin + basis y, in x
-    if not chart.inequalities.m:
-        return chart_of(WholeSpace(), n)
-    A = chart.A * chart.basis.inv()
-    b = chart.inequalities.b + A * chart.origin
-    return chart_of(Polytope(A, b.entries()), n)
+    # else a slice or a simplex, in coordinates of its own
+    return chart if chart.is_plain else chart_of(on_inputs(domain, n), n)
 
 
 def _check_inside(chart: Chart, point: list[fmpq]) -> None:
