@@ -188,7 +188,7 @@ class DictionarySearch:
             exact = [_Entry(task, 0.0, None)]
         for entry in exact:
             outcome = self.exact.step(entry.task, entry.questions)
-            regions += 0 if outcome.leaf is None else 1 + task.paired
+            regions += len(outcome.leaves)
             rest += outcome.tasks
         return regions, rest
 
@@ -435,12 +435,9 @@ class DictionarySearch:
         self.exact_cells += 1
         if self.proof is not None:
             self.proof(self._segment_head(entry.task) + outcome.log + SEGMENT_END)
-        if outcome.leaf is not None:
-            self.leaves.append(outcome.leaf)
-            if entry.task.paired:
-                self.leaves.append(outcome.leaf.opposite(self.net.hyperplane))
-            if len(self.leaves) >= 1024:
-                self._flush_leaves()
+        self.leaves += outcome.leaves
+        if len(self.leaves) >= 1024:
+            self._flush_leaves()
         share = entry.share / max(1, len(outcome.tasks))
         if not outcome.tasks:
             self.share += entry.share

@@ -68,10 +68,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped:
-    """Outcome of one exact step: open children, or a finished region; tests; proof steps."""
+    """Outcome of one exact step: open children, or a finished region; tests; proof steps.
+
+    A finished region of a paired cell is followed by its opposite.
+    """
 
     tasks: tuple[Task, ...]
-    leaf: Leaf | None
+    leaves: tuple[Leaf, ...]
     tests: int
     log: bytes = b""
 
@@ -192,21 +195,19 @@ class ExactCells:
                     log += verdict.log(i)
                 elif cut is None:
                     cut = i, row
+            own = replace(task, layer=layer, decision=decision, splits=splits)
             if cut is not None:
                 log += unit_step(LOG_SPLIT, cut[0])
-                own = replace(task, layer=layer, decision=decision, splits=splits)
                 halves = self._halves(own, *cut, points)
-                return Stepped(halves, None, tests, bytes(log))
+                return Stepped(halves, (), tests, bytes(log))
             if questions is not None:
-                chart_points = tuple(self._chart(p) for p in points)
-                same = replace(
-                    task, layer=layer, decision=decision, splits=splits, points=chart_points
-                )
-                return Stepped((same,), None, tests, bytes(log))
+                same = replace(own, points=tuple(self._chart(p) for p in points))
+                return Stepped((same,), (), tests, bytes(log))
             if layer + 1 == len(self._layers):
                 log.append(LOG_LEAF)
                 leaf = Leaf(decision, self._witness(cell, points))
-                return Stepped((), leaf, tests, bytes(log))
+                both = (leaf, leaf.opposite(self._units.hyperplane)) if task.paired else (leaf,)
+                return Stepped((), both, tests, bytes(log))
             log.append(LOG_NEXT)
             layer += 1
             self._enter(layer, decision)

@@ -69,7 +69,6 @@ class HighsSearch:
         self.progress = options.progress
         self.model = HighsModel(problem.cube.dim)
         self.cells = ExactCells(problem, problem.units, self._guess)
-        self.planes = problem.units.hyperplane
         self.stack: list[tuple[Task, float]] = []
         self.leaves: list[Leaf] = []
         self.first_row = 0
@@ -177,14 +176,13 @@ class HighsSearch:
         if self.proof is not None:
             head = segment_head(task, self.regions - self.first_row)
             self.proof(head + outcome.log + SEGMENT_END)
-        if outcome.leaf is not None:
-            pair = [outcome.leaf.opposite(self.planes)] if task.paired else []
-            self.leaves += [outcome.leaf, *pair]
-            self.regions += 1 + len(pair)
-            self.share += share
-        else:
+        self.leaves += outcome.leaves
+        self.regions += len(outcome.leaves)
+        if outcome.tasks:
             self.cuts += 1
             self.stack += [(half, share / 2) for half in outcome.tasks]
+        else:
+            self.share += share
         self._tick()
 
     def _tick(self) -> None:

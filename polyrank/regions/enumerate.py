@@ -78,8 +78,9 @@ def enumerate_regions(
         Enumerate the decomposition by the first K layers only. Default: all layers.
     engine : {"auto", "dictionary", "vertices", "highs"}
         Compiled simplex dictionaries; cells carried with their vertices, for domains of dimension
-        1 to 3; or warm-started HiGHS: slower. All are independent of each other, with the same
-        rules of what counts as decided. ``auto`` takes the faster of the first two.
+        1 to 3; or, as a cross-check, the exact search with bases that HiGHS guesses: slower. The
+        dictionaries leave to that search the cells that floats and integers do not decide.
+        ``auto`` takes the faster of the first two.
     progress : callable, optional
         Called now and then with the state of the search.
     notes : mapping, optional
