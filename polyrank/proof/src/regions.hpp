@@ -17,7 +17,7 @@ inline void drop(Words &set, std::int64_t i) { set[i >> 6] &= ~(std::uint64_t{1}
 
 extern "C" {
 
-// One layer; made from exact numbers by polyrank/proof/filter.py, as all pointers here are.
+// One layer; made from exact numbers by polyrank/proof/rounding.py, as all pointers here are.
 struct CheckLayer {
   std::int64_t units, inputs;
   const double *weights;         // (inputs + 1, units): [W | b] 2^-shift, rows sum up to at most 1
@@ -300,6 +300,12 @@ private:
     }
   }
 
+  // Whether a unit of the layer below a region is not zero there by its slope or its decision.
+  bool hands_on(const Region &region, std::int64_t j) const {
+    const CheckLayer &under = problem.layers[region.layer - 1];
+    return under.live[(has(region.positive, j) ? under.units : 0) + j] && !has(region.zero, j);
+  }
+
   // The rank of the layers below a region, if it is proved: it is at most that of the region below, and
   // at most the number of rows that are not zero by their slope or their decision.
   void find_rank(Region &region) {
@@ -307,12 +313,7 @@ private:
     region.tried = true;
     if (!under.fits) return;
     std::int64_t live = 0;
-    for (std::int64_t j = 0; j < under.units; j++)
-      live += under.live[(has(region.positive, j) ? under.units : 0) + j];
-    if (region.vanishing)
-      for (std::int64_t j = 0; j < under.units; j++)
-        live -= has(region.zero, j) &&
-                under.live[(has(region.positive, j) ? under.units : 0) + j];
+    for (std::int64_t j = 0; j < under.units; j++) live += hands_on(region, j);
     const std::int64_t rank = std::min(region.below->rank, live);
     if (prover.has_rank(rank, handed_.data(), under.units, handed_errors_.data()))
       region.rank = rank;
@@ -328,7 +329,7 @@ private:
     reduced_.start(k);
     whole_row_.resize(k);
     for (std::int64_t j = 0; j < c && reduced_.rank() < below.rank; j++) {
-      if (!under.live[(has(region.positive, j) ? c : 0) + j] || has(region.zero, j)) continue;
+      if (!hands_on(region, j)) continue;
       if (!(below.units[j] > 0.0)) return;
       for (std::int64_t l = 0; l < k; l++) {
         const double value = below.values[l * c + j] * below.units[j];

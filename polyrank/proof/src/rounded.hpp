@@ -55,7 +55,7 @@ struct Row {
   double operator[](std::int64_t l) const { return values[l * stride]; }
 };
 
-// A row that a step names: 1, -1 or, where it must not be used, 0 times it counts.
+// A row that a step names: 1 or -1 times it counts.
 struct Used {
   Row row;
   double sign;
@@ -138,17 +138,14 @@ public:
                    const std::vector<std::int64_t> &columns, bool whole) {
     const std::int64_t lines = static_cast<std::int64_t>(columns.size());
     const double own = whole ? goal.unit : 1.0;
-    named_.clear();
-    for (const Used &used : rows)
-      if (used.sign != 0.0) named_.push_back(&used);
-    const std::int64_t d = static_cast<std::int64_t>(named_.size());
+    const std::int64_t d = static_cast<std::int64_t>(rows.size());
     double scale = 1.0;
     if (d) {
       table_.resize(lines * (d + 1));
       for (std::int64_t i = 0; i < lines; i++) {
         double *line = &table_[i * (d + 1)];
         for (std::int64_t q = 0; q < d; q++)
-          line[q] = named_[q]->row[columns[i]] * (whole ? named_[q]->row.unit : 1.0);
+          line[q] = rows[q].row[columns[i]] * (whole ? rows[q].row.unit : 1.0);
         line[d] = goal[columns[i]] * own;
       }
       const double determinant = solve(table_, lines, d, factors_, lead_);
@@ -168,8 +165,8 @@ public:
     }
     for (std::int64_t q = 0; q < d; q++) {
       const double factor = factors_[q];
-      if (!(factor * named_[q]->sign * side > 0.0)) continue;
-      const Row &row = named_[q]->row;
+      if (!(factor * rows[q].sign * side > 0.0)) continue;
+      const Row &row = rows[q].row;
       const double unit = whole ? row.unit : 1.0;
       for (std::int64_t l = 0; l <= k_; l++) rest_[l] -= factor * (row[l] * unit);
       size += std::fabs(factor) * (row.size * unit);
@@ -291,7 +288,6 @@ public:
 private:
   std::int64_t k_;
   bool bounded_;
-  std::vector<const Used *> named_;
   std::vector<double> table_, factors_, rest_, rays_, error_, length_, narrow_, minor_;
   std::vector<std::int64_t> lead_;
 
