@@ -33,7 +33,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 ================================  =====  ===========================================================
 :mod:`polyrank.proof.format`          76  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
-:mod:`polyrank.proof.layers`        164  exact rows and ranks on every region
+:mod:`polyrank.proof.layers`        167  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`          46  the claim of a step, of a leaf and its row of the table
 :mod:`polyrank.proof.replay`         315  the steps of a segment
 :mod:`polyrank.proof.tally`           46  all segments are one tree

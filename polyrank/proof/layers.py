@@ -69,6 +69,12 @@ class LayerRows:
             return 0
         return mask_of([units >> i & 1 for i in self.places])
 
+    def unpacked(self, bits: int) -> int:
+        """The set of units from bits of the codeword; those behind this layer's are left out."""
+        if self.bits == self.units:
+            return bits & (1 << self.units) - 1
+        return sum((bits >> j & 1) << unit for j, unit in enumerate(self.places))
+
 
 def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
     """(unit, earlier unit, same direction) wherever a row is a multiple of an earlier one."""
@@ -132,24 +138,20 @@ class Region:
     code, zeros, bits : int
         Bits of codeword and zero mask so far, and how many.
     rank : int
-        Exact rank of the linear part through the layers below, computed when it is needed, unless
-        ``proved_rank`` says it.
-    index : int
-        For the caller: its place in a table.
+        Exact rank of the linear part through the layers below, computed when it is needed.
     """
 
     __slots__ = (
-        "_exact", "_ranks", "below", "bits", "code", "index", "layer", "layers",
-        "positive", "proved_rank", "zero", "zeros",
+        "_exact", "_rank", "_ranks", "below", "bits", "code", "layer", "layers", "positive", "zero",
+        "zeros",
     )  # fmt: skip
 
     def __init__(self, layers: Layers, below: Region | None, positive: int, zero: int) -> None:
         self.layers, self.below = layers, below
         self.positive, self.zero = positive, zero
-        self.index = -1
         self._exact: list[list[int]] | None = None
         self._ranks: tuple[int, ...] | None = () if below is None else None
-        self.proved_rank: int | None = None
+        self._rank: int | None = None
         if below is None:
             self.layer = self.code = self.zeros = self.bits = 0
             return
@@ -193,15 +195,15 @@ class Region:
 
     @property
     def rank(self) -> int:
-        """The rank, exact in any case."""
+        """The rank, computed when it is needed."""
         if self.below is None:
             return self.layers.k
-        if self.proved_rank is None:
+        if self._rank is None:
             slopes = enumerate(self.below.here.slopes)
             live = [pair[self.positive >> i & 1] and not self.zero >> i & 1 for i, pair in slopes]
             rows = [row[:-1] for row, on in zip(self.below.exact, live, strict=True) if on]
-            self.proved_rank = int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
-        return self.proved_rank
+            self._rank = int(fmpz_mat(rows).rank()) if rows and rows[0] else 0
+        return self._rank
 
     def key(self) -> tuple[Any, ...]:
         """The decisions on the way to this region."""

@@ -54,8 +54,7 @@ class Maps:
             if not same:
                 del self._path[number:]
                 above = self._path[-1][1] if self._path else region
-                positive = sum(1 << i for k, i in enumerate(layer.places) if bits >> k & 1)
-                self._path.append((bits, Region(self._layers, above, positive, 0)))
+                self._path.append((bits, Region(self._layers, above, layer.unpacked(bits), 0)))
         whole = self._path[-1][1]
         below = whole.below
         if below is None:

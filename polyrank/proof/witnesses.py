@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polyrank.proof import claims
 from polyrank.proof.format import ProofRejectedError
-from polyrank.proof.layers import LayerRows, Problem, Region
+from polyrank.proof.layers import Problem, Region
 from polyrank.proof.replay import decide
 from polyrank.proof.rounding import Rounding, Status
 from polyrank.proof.rows import Listed, Rows
@@ -53,8 +53,8 @@ def _wrong(problem: Problem, line: list[Region], listed: Listed, i: int, row: in
         return f"row {row} has more bits than there are units"
     for k, here in enumerate(layers.layers):
         region = line[k]
-        positive = _unpacked(here, code >> region.bits)
-        zero = _unpacked(here, vanishing >> region.bits)
+        positive = here.unpacked(code >> region.bits)
+        zero = here.unpacked(vanishing >> region.bits)
         known = line[k + 1] if k + 1 < len(line) else None
         if known is not None and (known.positive, known.zero) == (positive, zero):
             continue
@@ -76,12 +76,3 @@ def _wrong(problem: Problem, line: list[Region], listed: Listed, i: int, row: in
                 if reason := claims.inside(problem, line[k], number, point, row):
                     return reason
     return ""
-
-
-def _unpacked(here: LayerRows, bits: int) -> int:
-    """The set of units of a layer from the bits of those with a hyperplane."""
-    if here.bits == here.units:
-        return bits & (1 << here.units) - 1
-    if not here.bits:
-        return 0
-    return sum((bits >> j & 1) << unit for j, unit in enumerate(here.places))
