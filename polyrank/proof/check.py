@@ -35,7 +35,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
 :mod:`polyrank.proof.layers`        167  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`          46  the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`         315  the steps of a segment
+:mod:`polyrank.proof.replay`         313  the steps of a segment
 :mod:`polyrank.proof.tally`           46  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
 :mod:`polyrank.proof.stated`         121  the manifest says what was found

@@ -294,10 +294,8 @@ class _Replay:
         goal = self.problem.number(cell.region.layer, unit, positive=positive)
         coordinates = _numbers(segment[end - 2 * columns : end], 2)
         if p >= self.known:
-            if any(self.problem.row(cell.region, goal)):
-                for column in coordinates:
-                    if column >= self.layers.k:
-                        raise self._bad(p, f"there is no coordinate {max(coordinates)}")
+            if max(coordinates, default=-1) >= self.layers.k:
+                raise self._bad(p, f"there is no coordinate {max(coordinates)}")
             numbers = [cell.rows[index] for index in places if index != none]
             self._claim(
                 p,
