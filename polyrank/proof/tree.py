@@ -39,15 +39,18 @@ class Node(NamedTuple):
     above: Node | None
     sign: int = 0
 
-    def signs(self) -> list[int]:
-        """The signs that are assumed, the first one first."""
+    def line(self) -> list[Node]:
+        """The nodes from the root to this one."""
         out = []
         node: Node | None = self
         while node is not None:
-            if node.sign:
-                out.append(node.sign)
+            out.append(node)
             node = node.above
         return out[::-1]
+
+    def signs(self) -> list[int]:
+        """The signs that are assumed, the first one first."""
+        return [node.sign for node in self.line() if node.sign]
 
     def assumed(self, units: int) -> NDArray[np.int8]:
         """Of every unit, the sign that is assumed, or 0."""

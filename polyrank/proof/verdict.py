@@ -314,17 +314,12 @@ class _Leaves:
 
     def _on_cell(self, leaf: Leaf) -> None:
         """Prove a leaf from what was found on the cells around it, which the next ones share."""
-        chain = []
-        node: Node | None = leaf.node
-        while node is not None:
-            chain.append(node)
-            node = node.above
-        chain.reverse()
+        line = leaf.node.line()
         common = 0
-        while common < min(len(self.path), len(chain)) and self.path[common][0] is chain[common]:
+        while common < min(len(self.path), len(line)) and self.path[common][0] is line[common]:
             common += 1
         del self.path[common:]
-        for each in chain[common:]:
+        for each in line[common:]:
             around = self.path[-1][1] if self.path else None
             self.path.append((each, self.bounds.cell(each.low, each.high, around, each.sign)))
         cell = self.path[-1][1]
@@ -336,19 +331,12 @@ class _Leaves:
 
     def _signs(self, nodes: list[Node]) -> NDArray[np.int8]:
         """Signs of units (b, units) that are proved on the boxes around some."""
-        chains = []
-        for node in nodes:
-            chain = []
-            above = node.above
-            while above is not None:
-                chain.append(above)
-                above = above.above
-            chains.append(chain[::-1])
+        around = [node.line()[:-1] for node in nodes]
         signs = np.zeros((len(nodes), self.bounds.units), dtype=np.int8)
-        for level in range(max(map(len, chains))):
-            at = [i for i, chain in enumerate(chains) if len(chain) > level]
-            low = np.array([chains[i][level].low for i in at])
-            high = np.array([chains[i][level].high for i in at])
+        for level in range(max(map(len, around))):
+            at = [i for i, line in enumerate(around) if len(line) > level]
+            low = np.array([around[i][level].low for i in at])
+            high = np.array([around[i][level].high for i in at])
             signs[at] = self.bounds.signs(low, high, signs[at])
         return signs
 
