@@ -82,6 +82,7 @@ def _unit(step: int, unit: int, *rows: int) -> bytes:
         (_unit(steps.NEGATIVE_BY, 0, 1, 0, 1, 0) + b"\0", "do not prove the sign of unit 0"),
         (_unit(steps.NEGATIVE, 0, 0, 2) + b"\0", "do not prove the sign of unit 0"),
         (_unit(steps.NEGATIVE, 0, 0, 255) + b"\0", "do not prove the sign of unit 0"),
+        (_unit(steps.NEGATIVE_BOX, 0, 1, 0, 0, 0, 9, 0), "there is no coordinate 9"),
         (bytes([steps.NEXT]), "unit 0 is not decided"),
         (bytes([steps.LEAF]), "a region before the last layer"),
         (bytes([steps.DEFER, steps.DEFER]), "no cell is open"),
