@@ -205,11 +205,10 @@ private:
       bounds_.assumed[static_cast<std::size_t>(sign / 2)] = sign % 2 == 1 ? 1 : -1;
     bounds_.take_box(box.low.data(), box.high.data(), box.known);
     bounds_.bound_rows();
+    const std::int64_t disjuncts = net_.disjunct_start.shape[0] - 1;
     const bool relaxed = by_units_ && (bounds_.unstable > 0 || !box.signs.empty());
     if (relaxed && box.multipliers.empty())
-      box.multipliers.assign(static_cast<std::size_t>(net_.disjunct_start.shape[0] - 1),
-                             ascent_.plain());
-    const std::int64_t disjuncts = net_.disjunct_start.shape[0] - 1;
+      box.multipliers.assign(static_cast<std::size_t>(disjuncts), ascent_.plain());
     std::vector<double> &score = score_;
     score.assign(static_cast<std::size_t>(d_), 0.0);
     std::vector<double> &lean = lean_;
@@ -225,7 +224,8 @@ private:
       }
       try_point(found);
     };
-    // combinations overwrite the forms of the rows: they come last, and the rows again before each
+    // bounds of combinations overwrite the forms of the rows: they come last, and the forms again
+    // before each combination that is made of them
     later_.clear();
     singles_.clear();
     for (std::int64_t c = 0; c < disjuncts; c++) {
@@ -244,20 +244,20 @@ private:
       open_form(bounds_.row_form(r));
       singles_.push_back(r);
     }
-    bool fresh = true;
+    bool rows_in_place = true;
     std::int64_t worst = -1;
     double worst_bound = HUGE_VAL;
     unit_score_.assign(static_cast<std::size_t>(net_.total()), 0.0);
     for (const std::int64_t c : later_) {
       const std::int64_t first = net_.disjunct_start(c), count = net_.disjunct_start(c + 1) - first;
-      if (!fresh) bounds_.bound_rows();
-      fresh = false;
       if (count > 1) {
+        if (!rows_in_place) bounds_.bound_rows();
         combine(first, count, box);
         try_point(found);
       } else {
         best_.assign(1, 1.0);
       }
+      rows_in_place = false;
       if (relaxed) {
         Multipliers &found_here = box.multipliers[static_cast<std::size_t>(c)];
         const double enough = bounds_.doubt(first, count, best_.data());
@@ -288,7 +288,6 @@ private:
       all_closed = false;
       open_form(bounds_.row_form(0));
       bounds_.influence(first, count, best_.data(), score.data());
-      fresh = false;
     }
     const double one = 1.0;
     for (const std::int64_t r : singles_) bounds_.influence(r, 1, &one, score.data());
@@ -416,20 +415,18 @@ private:
     proof_.insert(proof_.end(), bytes, bytes + 4);
   }
 
-  // The disjunct is refuted by a combination of its rows.
-  void note_combination(std::int64_t disjunct, std::int64_t count) {
+  // The disjunct is refuted by a combination of its rows (`how`: whether multipliers follow).
+  void note_combination(std::int64_t disjunct, std::int64_t count,
+                        std::int64_t how = combination) {
     note(disjunct);
-    note(combination);
+    note(how);
     for (std::int64_t r = 0; r < count; r++)
       note_float(static_cast<float>(best_[static_cast<std::size_t>(r)]));
   }
 
   // The same with multipliers of units.
   void note_multiplied(const OpenBox &box, std::int64_t disjunct, std::int64_t count) {
-    note(disjunct);
-    note(multiplied);
-    for (std::int64_t r = 0; r < count; r++)
-      note_float(static_cast<float>(best_[static_cast<std::size_t>(r)]));
+    note_combination(disjunct, count, multiplied);
     const Multipliers &with = box.multipliers[static_cast<std::size_t>(disjunct)];
     proof_.insert(proof_.end(), with.slope.begin(), with.slope.end());
     for (const std::int64_t sign : box.signs)
