@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from polyrank_cli.failures import INTERRUPTED, UNDECIDED, VIOLATED, refuse_existing, say, sentences
+from polyrank_cli.failures import INTERRUPTED, refuse_existing, say, sentences
 from polyrank_cli.options import (
     DomainChoice,
     ForceOption,
@@ -25,6 +25,7 @@ from polyrank_cli.options import (
 )
 from polyrank_cli.rationals import ROUNDED, short_point
 from polyrank_cli.verify_function import (
+    EXIT,
     Asked,
     Said,
     difference_said,
@@ -49,9 +50,6 @@ class Norm(StrEnum):
     one = "1"
     two = "2"
     inf = "inf"
-
-
-_EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
 
 
 def verify_command(
@@ -206,7 +204,7 @@ def verify_command(
             goes_on = "" if kept is None else f"; the same question goes on with --resume {kept}"
             say(f"interrupted; what was decided until then is above{goes_on}")
             raise typer.Exit(INTERRUPTED)
-        raise typer.Exit(_EXIT[found.verdict])
+        raise typer.Exit(EXIT[found.verdict])
 
 
 def _whole_function(

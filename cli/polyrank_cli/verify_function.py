@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from polyrank.polyhedra.domain import Domain
     from polyrank_cli.options import Reading
 
-__all__ = ["Asked", "Said", "difference_said", "equal_said", "lipschitz_said", "monotone_said"]
+__all__ = [
+    "EXIT",
+    "Asked",
+    "Said",
+    "difference_said",
+    "equal_said",
+    "lipschitz_said",
+    "monotone_said",
+]
 
 _VERDICTS = {True: "holds", False: "violated", None: "unknown"}
-_EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
+#: Exit status of a verdict.
+EXIT = {"holds": 0, "violated": VIOLATED, "unknown": UNDECIDED}
 
 #: The object of ``--json``, the lines of text, the exit status.
 Said = tuple[dict[str, Any], list[str], int]
@@ -87,7 +96,7 @@ def monotone_said(asked: Asked, input_: int, output: int) -> Said:
     shown_object = {
         "verdict": verdict, "property": what, "points": points, "regions": found.regions,
     }  # fmt: skip
-    return shown_object, lines, _EXIT[verdict]
+    return shown_object, lines, EXIT[verdict]
 
 
 def lipschitz_said(asked: Asked, norm: str) -> Said:
