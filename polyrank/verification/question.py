@@ -30,7 +30,7 @@ from polyrank.polyhedra.violation import Question, Specification
 from polyrank.stages import tell
 from polyrank.verification.arrays import Floats, bound_arrays
 from polyrank.verification.attack import Attack
-from polyrank.verification.bisection import BUDGET, CANDIDATE, DONE, Bisection, Taken
+from polyrank.verification.bisection import BUDGET, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
 from polyrank.verification.frame import Frame
@@ -161,8 +161,8 @@ class _Thread:
             if share.wanted and core.open_boxes > 1:
                 last = core.take_last()
                 share.give([last], [Stretch(b"", open=core.open_boxes)])
-            code = _step(core, self._state, slices, share.found, lambda: share.stopped)
-            if code == DONE and not self._state.ends:
+            ended = _step(core, self._state, slices, share.found, lambda: share.stopped)
+            if ended and not self._state.ends:
                 share.left = False
                 return
 
@@ -173,8 +173,8 @@ def _step(
     slices: Slices,
     found: Callable[[list[Stretch]], None],
     stopped: Callable[[], bool],
-) -> int:
-    """One call of the core, and what comes of it; 0 when nothing is open."""
+) -> bool:
+    """One call of the core, and what comes of it; whether it ended: by itself, or the search."""
     before, called, done = core.boxes, time.perf_counter(), core.done_share
     code = core.run(slices.steps)
     if code in (BUDGET, DONE):
@@ -183,10 +183,10 @@ def _step(
         proofs = state.examine(taken := core.take(), stopped)
     except _FoundError:
         found([Stretch(b"", boxes=core.boxes - before)])
-        return DONE
+        return True
     except OutOfTimeError:  # what the call found is open again
         state.out_of_time = True
-        return DONE
+        return True
     found(
         [
             Stretch(
@@ -199,7 +199,7 @@ def _step(
             )
         ]
     )
-    return code if code in (DONE, CANDIDATE) else BUDGET
+    return code == DONE
 
 
 def _column(row: Floats) -> fmpq_mat:
@@ -347,14 +347,14 @@ def answer(
             else:
                 core.start(*root)
                 while True:
-                    code = _step(
+                    done = _step(
                         core,
                         state,
                         slices,
                         lambda found: accept(found[0]),
                         lambda: interrupt.pressed,
                     )
-                    if code == DONE and not state.ends:
+                    if done and not state.ends:
                         return ended(complete=True)
                     between()
                     if (
