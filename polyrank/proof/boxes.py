@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from flint import fmpq, fmpq_mat
@@ -53,6 +54,15 @@ def bounded_layers(network: Network) -> tuple[Layer, ...]:
     layers = network.layers
     affine = all(a == 1 and b == 1 for a, b in layers[-1].slopes_exact)
     return layers[:-1] if affine else layers
+
+
+class _Layer(NamedTuple):
+    """A layer in float64: weights (n, m), biases and the slopes of both sides (n,)."""
+
+    weight: Floats
+    bias: Floats
+    neg: Floats
+    pos: Floats
 
 
 class BoxBounds:
@@ -83,25 +93,19 @@ class BoxBounds:
         if len(layers) < len(network.layers):
             last = network.layers[-1]
             G, g = G * last.weight_exact, G * last.bias_exact + g
-        self.weights: list[Floats] = []
-        self.biases: list[Floats] = []
-        self.neg: list[Floats] = []
-        self.pos: list[Floats] = []
+        self.layers: list[_Layer] = []
         for k, layer in enumerate(layers):
             weight, bias = layer.weight.approx, layer.bias.approx
             if k == 0 and origin is not None and basis is not None:
                 weight, bias = _moved(layer, origin, basis)
-            self.weights.append(weight)
-            self.biases.append(bias)
-            self.neg.append(layer.slope_neg.approx)
-            self.pos.append(layer.slope_pos.approx)
+            self.layers.append(_Layer(weight, bias, layer.slope_neg.approx, layer.slope_pos.approx))
         if not layers and origin is not None and basis is not None:
             G, g = G * basis, G * origin + g
         self.rows, self.constants = _nearest(G), _nearest(g).ravel()
         starts = np.cumsum([0, *map(len, disjuncts)]).tolist()
         self.spans = list(pairwise(starts))
-        widest = max([w.shape[0] for w in self.weights], default=1)
-        inputs = max([w.shape[1] for w in self.weights], default=self.rows.shape[1])
+        widest = max([layer.weight.shape[0] for layer in self.layers], default=1)
+        inputs = max([layer.weight.shape[1] for layer in self.layers], default=self.rows.shape[1])
         self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
 
     def refuted(
@@ -154,17 +158,16 @@ class BoxBounds:
             if sign:
                 known[0, abs(sign) - 1] = 1 if sign > 0 else -1
             start, same = 0, bool(sign)
-            layers = zip(self.weights, self.biases, self.neg, self.pos, strict=True)
-            for k, layer in enumerate(layers):
-                here = known[:, start : start + len(layer[1])]
-                start += len(layer[1])
+            for k, layer in enumerate(self.layers):
+                here = known[:, start : start + len(layer.bias)]
+                start += len(layer.bias)
                 if same and around is not None and start <= abs(sign) - 1:
                     out.share(around, k)
                 elif same and around is not None:  # the layer of the unit: its bounds stay
                     same = False
-                    out.line(*layer, here, around.layers[k][-1], *around.held[k])
+                    out.line(layer, here, around.layers[k][-1], *around.held[k])
                 else:
-                    out.enter(*layer, here, None if around is None else around.held[k])
+                    out.enter(layer, here, None if around is None else around.held[k])
         return out
 
     def refutes(
@@ -186,15 +189,13 @@ class BoxBounds:
     @property
     def units(self) -> int:
         """Units of all layers."""
-        return sum(map(len, self.biases))
+        return sum(len(layer.bias) for layer in self.layers)
 
     def _entered(self, low: Floats, high: Floats, known: Signs) -> _Box:
         box, start = _Box(low, high), 0
-        for weight, bias, neg, pos in zip(
-            self.weights, self.biases, self.neg, self.pos, strict=True
-        ):
-            box.enter(weight, bias, neg, pos, known[:, start : start + len(bias)])
-            start += len(bias)
+        for layer in self.layers:
+            box.enter(layer, known[:, start : start + len(layer.bias)])
+            start += len(layer.bias)
         return box
 
     def _refuted(
@@ -255,10 +256,7 @@ class _Box:
 
     def enter(
         self,
-        weight: Floats,
-        bias: Floats,
-        neg: Floats,
-        pos: Floats,
+        layer: _Layer,
         known: Signs,
         held: tuple[Floats, Floats] | None = None,
     ) -> None:
@@ -266,6 +264,7 @@ class _Box:
 
         ``held``: bounds that are taken over for units with a known sign.
         """
+        weight, bias = layer.weight, layer.bias
         b, n = len(self.low), len(bias)
         reach = self.output() @ np.abs(weight.T) + np.abs(bias) + _LEAST
         l, u = (np.zeros((b, n)), np.zeros((b, n))) if held is None else map(np.copy, held)
@@ -277,20 +276,18 @@ class _Box:
         slack = 4 * _ROUNDING * np.concatenate([reach[:, rows]] * 2, axis=1)
         found, _ = self.least(row, constant, slack)
         l[:, rows], u[:, rows] = found[:, :m], -found[:, m:]
-        self.line(weight, bias, neg, pos, known, reach, l, u)
+        self.line(layer, known, reach, l, u)
 
     def line(
         self,
-        weight: Floats,
-        bias: Floats,
-        neg: Floats,
-        pos: Floats,
+        layer: _Layer,
         known: Signs,
         reach: Floats,
         l: Floats,
         u: Floats,
     ) -> None:
         """The next layer, whose pre-activations lie in [l, u] and have the known signs."""
+        weight, bias, neg, pos = layer
         l, u = (
             np.where(known > 0, np.maximum(l, 0.0), l),
             np.where(known < 0, np.minimum(u, 0.0), u),
@@ -337,7 +334,7 @@ class _Box:
         """Proved lower bounds (b, m) of rows (b, m, n) of the last layer's outputs.
 
         And the forms (b, m, d) of the inputs by which they were found. ``multipliers``: shares and
-        pushes (b, m, units), see :meth:`BoxBounds.refuted`.
+        pushes (b, m, units), see :meth:`BoxBounds.refutes`.
         """
         end = sum(len(layer[1]) for layer in self.layers)
         for k in range(len(self.layers) - 1, -1, -1):
