@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["homology_command"]
 
-#: Of solids, images are looked for only if they have no more cells.
-_FEW = 2000
-
 
 def homology_command(
     network: NetworkArgument,

@@ -174,16 +174,6 @@ class CellComplex:
         """How many regions each cell of dimension k − 1 bounds: 2, or 1 on the domain's wall."""
         return np.asarray(abs(self.boundary[-1]).sum(axis=1)).ravel().astype(np.int64)
 
-    def vertices_of(self, d: int) -> csc_array:
-        """Which vertices the closure of each d-cell has, as a sparse (f_0, f_d) bool array."""
-        if d == 0:
-            count = self.f_vector[0]
-            return csc_array((np.ones(count, dtype=bool), (np.arange(count), np.arange(count))))
-        product = abs(self.boundary[0]).astype(np.int32)
-        for matrix in self.boundary[1:d]:
-            product = product @ abs(matrix).astype(np.int32)
-        return csc_array(product.astype(bool))
-
     @cached_property
     def vertex_region(self) -> NDArray[np.int64]:
         """A region whose closure has each vertex, (f_0,)."""
