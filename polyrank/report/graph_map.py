@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.network.rational import nearest_float
 from polyrank.report.colouring import rank_colour
 from polyrank.report.picture import (
@@ -70,7 +71,7 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
     lines = places[np.column_stack([graph.source, graph.target])]
     thin = 0.8 if len(lines) < 2000 else 0.25
     axes.add_collection(LineCollection(list(lines), colors=EDGE, linewidths=thin, alpha=0.6))
-    ranks = np.asarray(run.table.column(f"rank_{k}"))
+    ranks = ranks_of_run(run, k)
     size = 36 if run.count < 200 else (12 if run.count < 2000 else 3)
     handles = []
     for v in np.unique(ranks).tolist():

@@ -8,6 +8,7 @@ import numpy as np
 
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
@@ -95,7 +96,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
         "xs", "ys", source=source, fill_color="face", line_color="#5f6b76", line_width=0.4,
         line_alpha=0.7, hover_line_color=_OUTLINE,
     )  # fmt: skip
-    rank = np.asarray(run.table.column(f"rank_{layer}"))
+    rank = ranks_of_run(run, layer)
     border = shown_cells.border((rank < below).astype(np.int32), only=1)
     if border:
         plot.multi_line(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
 from polyrank.report.colouring import rank_colour
@@ -62,7 +61,7 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
     if chart.lower is None or chart.upper is None:
         reach = max(high - low, 1.0) / 4
         low, high = low - reach, high + reach
-    ranks = np.asarray(run.table.column(f"rank_{k}"))
+    ranks = ranks_of_run(run, k)
     units = min(run.network["widths"][k], _MOST_OUTPUTS)
     lines: list[list[tuple[float, float]]] = [[] for _ in range(units)]
     for r, mine in enumerate(ends):

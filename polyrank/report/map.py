@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
 from polyrank.graph.geometry import Regions
+from polyrank.graph.listing import ranks_of_run
 from polyrank.report.colouring import Colour, by_values, coloured
 from polyrank.report.picture import (
     EDGE,
@@ -103,7 +104,7 @@ def draw_map(
         from matplotlib.collections import LineCollection, PolyCollection  # noqa: PLC0415
         from matplotlib.lines import Line2D  # noqa: PLC0415
         from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
-    rank = np.asarray(run.table.column(f"rank_{k}"))
+    rank = ranks_of_run(run, k)
     colouring = (
         coloured(regions, cells, colour, rank, k)
         if values is None
