@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
+from polyrank.graph.region_graph import components_of
 from polyrank.lp.farkas import integer_row
 from polyrank.polyhedra.system import vector
 from polyrank.posed.polytope import Generators
@@ -186,8 +185,8 @@ def _contacts(
             if other != mine:
                 a.append(other)
                 b.append(mine)
-    joined = csr_array((np.ones(len(a)), (a, b)), shape=(count, count))
-    return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int32)
+    ends = np.asarray([a, b], dtype=np.int32)
+    return components_of(ends[0], ends[1], np.ones(count, dtype=np.bool_))[1]
 
 
 def _echelon(lines: Sequence[Sequence[int]]) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
