@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-import polyrank.network.formats.npz as module
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats import load, source
 from polyrank.network.normal_form import Network
@@ -252,5 +251,5 @@ def test_unknown_affinitree_layers_are_not_dropped(tmp_path):
 
 
 def test_names_of_broken_things_are_short():
-    assert module._brief(ValueError("x" * 500)) == "x" * 120
-    assert module._brief(EOFError()) == "EOFError"
+    assert source.brief(ValueError("x" * 500)) == "x" * 120
+    assert source.brief(EOFError()) == "EOFError"

@@ -23,7 +23,7 @@ from polyrank.network.formats.keras_hdf5 import Group, open_hdf5
 from polyrank.network.formats.keras_layers import EXPORT, LayerConfig, Recorder
 from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.source import checked_file
+from polyrank.network.formats.source import brief, checked_file
 from polyrank.network.lowering import Affine, Tape
 from polyrank.network.lowering.affine import check_size
 from polyrank.network.normal_form import Network
@@ -73,8 +73,7 @@ def read(path: Path, options: LoadOptions) -> Network:
     except NetworkError:
         raise
     except _BROKEN as error:
-        shown = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise FormatError(f"the Keras file is damaged: {shown}") from None
+        raise FormatError(f"the Keras file is damaged: {brief(error)}") from None
     old = version.partition(".")[0] in {"1", "2"}
     try:
         return _network(config, weights, options, path.stem, old=old)

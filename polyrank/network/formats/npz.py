@@ -27,7 +27,7 @@ from polyrank.network.formats.activations import LINEAR, RELU
 from polyrank.network.formats.dense import DenseStep, dense_network
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
-from polyrank.network.formats.source import check_entries, checked_file
+from polyrank.network.formats.source import brief, check_entries, checked_file
 from polyrank.network.formats.stated import left_out, stated_activations, without_slopes
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
@@ -127,13 +127,8 @@ def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
                 total += _read_member(archive, info, arrays, texts, total)
     except _BROKEN as problem:
         where = f" (at {member!r})" if member else ""
-        raise FormatError(f"not a readable .npz archive{where}: {_brief(problem)}") from None
+        raise FormatError(f"not a readable .npz archive{where}: {brief(problem)}") from None
     return arrays, texts
-
-
-def _brief(problem: BaseException) -> str:
-    text = " ".join(str(problem).split())
-    return text[:120] or type(problem).__name__
 
 
 def _read_member(

@@ -18,6 +18,7 @@ from typing import Any
 from polyrank.errors import NetworkError, UnsupportedError
 from polyrank.network.formats.dense import with_output_relu
 from polyrank.network.formats.options import LoadOptions
+from polyrank.network.formats.source import brief
 from polyrank.network.normal_form import Network
 
 __all__ = ["from_onnx", "from_torch"]
@@ -80,7 +81,7 @@ def from_torch(
             torch.save(chain, path)
         except Exception as problem:  # noqa: BLE001  (what stands in its instances may raise anything)
             raise UnsupportedError(
-                f"torch.save cannot write {kind} ({str(problem).splitlines()[0][:80]}), as where a "
+                f"torch.save cannot write {kind} ({brief(problem, most=80)}), as where a "
                 f"lambda or a parametrisation is part of it; {_EXPORT}"
             ) from None
         network = read(path, replace(LoadOptions(), cut_final=cut_final))
@@ -141,8 +142,7 @@ def _traced(torch: Any, module: Any) -> Iterator[Any]:
         graph = torch.fx.symbolic_trace(module).graph
     except Exception as problem:  # noqa: BLE001  (a stranger's forward may raise anything)
         raise UnsupportedError(
-            f"torch.fx cannot follow the forward of {kind} ({str(problem).splitlines()[0][:80]}); "
-            f"{_EXPORT}"
+            f"torch.fx cannot follow the forward of {kind} ({brief(problem, most=80)}); {_EXPORT}"
         ) from None
     parts = dict(module.named_modules())
     before = None

@@ -11,6 +11,7 @@ from polyrank.errors import FormatError
 
 __all__ = [
     "MAX_ENTRIES",
+    "brief",
     "check_entries",
     "checked_file",
     "file_sha256",
@@ -79,6 +80,12 @@ def read_text(path: Path, *, max_bytes: int, encoding: str = "utf-8-sig") -> str
         raise FormatError(
             f"not a text file: byte {problem.start} is not UTF-8 (is the extension right?)"
         ) from None
+
+
+def brief(problem: BaseException, *, most: int = 120) -> str:
+    """What a foreign reader says of a file, on one line; where it says nothing, what it raised."""
+    text = " ".join(str(problem).split())
+    return text[:most] or type(problem).__name__
 
 
 def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from polyrank.errors import FormatError, UnsupportedError
+from polyrank.network.formats.source import brief
 
 __all__ = ["Name", "Persistent", "Record", "read_pickle"]
 
@@ -113,8 +114,7 @@ def read_pickle(stream: BinaryIO) -> Any:
                     machine.step(opcode.name, argument)
             return machine.pop()
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError) as error:
-        shown = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise FormatError(f"the pickle is damaged: {shown}") from None
+        raise FormatError(f"the pickle is damaged: {brief(error, most=100)}") from None
 
 
 _MARK = object()

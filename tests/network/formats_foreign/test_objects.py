@@ -116,6 +116,16 @@ def test_a_torch_module_is_its_function_in_evaluation_mode(which: str) -> None:
     assert np.allclose(net(x.numpy()), module.eval()(x).detach().numpy(), atol=1e-12)
 
 
+class _NotSaved:
+    """Cannot be pickled, and does not say why."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _NotSaved:
+        return self
+
+    def __reduce__(self) -> str:
+        raise RuntimeError
+
+
 def test_a_torch_module_that_is_no_chain() -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
@@ -158,5 +168,9 @@ def test_a_torch_module_that_is_no_chain() -> None:
     replaced[0].forward = lambda x: x
     with pytest.raises(UnsupportedError, match="torch.save cannot write Sequential .*a lambda"):
         pr.from_torch(replaced)
+    silent = nn.Sequential(nn.Linear(2, 2))
+    silent[0].note = _NotSaved()
+    with pytest.raises(UnsupportedError, match=r"torch.save cannot write Sequential \(RuntimeErr"):
+        pr.from_torch(silent)
     cut = pr.from_torch(nn.Sequential(nn.Linear(2, 2), nn.Softmax(1)), cut_final=True)
     assert cut.widths == (2, 2)
