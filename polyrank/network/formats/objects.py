@@ -24,7 +24,6 @@ from polyrank.network.normal_form import Network
 __all__ = ["from_onnx", "from_torch"]
 
 _EXPORT = "export it with torch.onnx.export(model, example_input, 'model.onnx') and load the file"
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 def from_torch(
@@ -55,7 +54,8 @@ def from_torch(
     NetworkError
         If it is no module of torch, or shapes do not chain.
     UnsupportedError
-        If it branches, is not piecewise linear, or has hooks that may change what it computes.
+        If it branches, is not piecewise linear, or has hooks or a forward of its own, which may
+        change what it computes.
     """
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(module, torch.nn.Module):
@@ -63,18 +63,24 @@ def from_torch(
             f"expected a torch.nn.Module, got {type(module).__name__}; of a state dict give the "
             "file: polyrank.load('weights.pt')"
         )
+    from polyrank.network.formats.torch import read  # noqa: PLC0415  (half of the readers)
+    from polyrank.network.formats.torch_modules import CALLS, HOOKS  # noqa: PLC0415
+
     for part, inner in module.named_modules():
-        if any(getattr(inner, hooks, None) for hooks in _HOOKS):
+        if any(getattr(inner, hooks, None) for hooks in HOOKS):
             raise UnsupportedError(
                 f"the module {part or type(inner).__name__!r} has forward hooks, whose code may "
                 f"change what it computes; remove them, or {_EXPORT}"
             )
     kind = type(module).__name__
+    if any(vars(module).get(call) for call in CALLS):  # which torch.fx does not look at
+        raise UnsupportedError(
+            f"the module {kind} has a forward of its own instead of that of its class; remove it, "
+            f"or {_EXPORT}"
+        )
     chain = copy.deepcopy(module).eval()
     if not isinstance(chain, torch.nn.Sequential):
         chain = torch.nn.Sequential(*_traced(torch, chain))
-    from polyrank.network.formats.torch import read  # noqa: PLC0415  (half of the readers)
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "module.pt"
         try:

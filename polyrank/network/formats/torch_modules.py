@@ -22,15 +22,16 @@ from polyrank.network.lowering.sequence import Sequence
 from polyrank.network.normal_form import Layer
 from polyrank.network.rational import to_fmpq
 
-__all__ = ["EXPORT", "is_module", "module_class", "sequential_layers"]
+__all__ = ["CALLS", "EXPORT", "HOOKS", "is_module", "module_class", "sequential_layers"]
 
 EXPORT = (
     "in Python, where the model is at hand: torch.save(model.state_dict(), 'weights.pt') if it is "
     "a chain of Linear layers, otherwise torch.onnx.export(model, example_input, 'model.onnx')"
 )
 _PARALLEL = frozenset({"DataParallel", "DistributedDataParallel"})
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-_CALLS = ("forward", "_call_impl", "_wrapped_call_impl", "_slow_forward")
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+"""Code that runs beside a forward pass."""
+CALLS = ("forward", "_call_impl", "_wrapped_call_impl", "_slow_forward")
 """Methods that an instance may hide behind an attribute of its own."""
 _NOTHING = frozenset(
     {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
@@ -132,7 +133,7 @@ def _check_code(module: Record, where: str) -> None:
     UnsupportedError
         If it has hooks of the forward pass, or an attribute in place of a method.
     """
-    for keys, what in ((_HOOKS, "forward hooks"), (_CALLS, "a forward of its own")):
+    for keys, what in ((HOOKS, "forward hooks"), (CALLS, "a forward of its own")):
         if any(module.state.get(key) for key in keys):
             raise UnsupportedError(
                 f"the module {where} has {what}, code that may change what it computes and is not "

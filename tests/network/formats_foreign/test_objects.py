@@ -168,6 +168,10 @@ def test_a_torch_module_that_is_no_chain() -> None:
     replaced[0].forward = lambda x: x
     with pytest.raises(UnsupportedError, match="torch.save cannot write Sequential .*a lambda"):
         pr.from_torch(replaced)
+    renewed = Doubles()
+    renewed.forward = renewed.linear.forward
+    with pytest.raises(UnsupportedError, match="Doubles has a forward of its own"):
+        pr.from_torch(renewed)
     silent = nn.Sequential(nn.Linear(2, 2))
     silent[0].note = _NotSaved()
     with pytest.raises(UnsupportedError, match=r"torch.save cannot write Sequential \(RuntimeErr"):
