@@ -51,6 +51,12 @@ template <int D> int list_open(Walk<D> &w) {
   return open;
 }
 
+// Rules out the undecided candidates that a remembered proof shows redundant.
+template <int D> void recall_rows(Walk<D> &w) {
+  for (int i = 0, open = list_open(w); i < open; i++)
+    if (const int m = w.places[i]; recall(w, w.cell().row[m])) w.cell().status[m] = Status::out;
+}
+
 // Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
 // in cell.to of the candidates in w.places across which no region is listed.
 template <int D> void look_ahead(Walk<D> &w, std::int64_t r, int open) {
@@ -104,8 +110,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     mark_facet(w, m, known);
     w.stat.from_neighbours++;
   }
-  for (int i = 0, open = list_open(w); i < open; i++)
-    if (const int m = w.places[i]; recall(w, cell.row[m])) cell.status[m] = Status::out;
+  recall_rows(w);
   const int open = list_open(w);
   look_ahead(w, r, open);
   for (int i = 0; i < open; i++) {
@@ -234,9 +239,7 @@ template <int D> void take_apart(Walk<D> &w, int index, int other) {
 template <int D> bool settle_rows(Walk<D> &w, bool final) {
   CellRows &cell = w.cell();
   const bool certify = final && cell.always == 0;
-  if (!final)
-    for (int m = cell.always; m < cell.count; m++)
-      if (cell.status[m] == Status::open && recall(w, cell.row[m])) cell.status[m] = Status::out;
+  if (!final) recall_rows(w);  // of a region known_facets has done so
   const int open = list_open(w);
   for (int i = 0; i < open; i++) {
     const int m = w.places[i], row = cell.row[m];
