@@ -17,9 +17,10 @@ import typer
 from polyrank_cli.main import app
 from tests.cli.conftest import Outcome
 
+_HERE = Path(__file__).parent
 #: Used by a test of its own, in the file named: it takes other processes, or one that is stopped.
 _ELSEWHERE = {
-    ("verify", "--resume"): "tests/cli/test_verify.py",
+    ("verify", "--resume"): "test_verify.py",
 }
 
 _BOX = ["--box", "-1", "1"]
@@ -233,7 +234,7 @@ def test_every_option_stands_in_a_call() -> None:
         unused = {option for option in options if _short(option) not in used} - {"--help"}
         for option in sorted(unused):
             file = _ELSEWHERE.get((verb, option))
-            if file is None or f'"{option}"' not in Path(file).read_text(encoding="utf-8"):
+            if file is None or f'"{option}"' not in (_HERE / file).read_text(encoding="utf-8"):
                 missing.append((verb, option))
     assert missing == []
 
