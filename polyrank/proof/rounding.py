@@ -146,7 +146,8 @@ class Rounding:
         )  # fmt: skip
         self._alive = (table, layers)
         self._library = opened(Path(__file__).parent, "polyrank_check")
-        for name in ("open", "close", "begin", "steps", "rows"):
+        self._library.polyrank_check_close.restype = None
+        for name in ("begin", "steps", "rows"):
             getattr(self._library, f"polyrank_check_{name}").restype = _Long
         self._library.polyrank_check_open.restype = _Pointer
         handle = self._library.polyrank_check_open(ctypes.byref(self._given))

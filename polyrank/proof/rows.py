@@ -141,8 +141,8 @@ class Rows:
             first += table.num_rows
             count -= table.num_rows
         code, zero = (
-            np.concatenate([none, *(fixed_binary_rows(t.column(name)) for t in tables)])
-            for name, none in (("codeword", self._none), ("zero", self._none))
+            np.concatenate([self._none, *(fixed_binary_rows(t.column(name)) for t in tables)])
+            for name in ("codeword", "zero")
         )
         rounded = [_rounded(part, self.frame) for part in points] or [_rounded([], self.frame)]
         values, errors = (np.concatenate(parts, axis=-1) for parts in zip(*rounded, strict=True))
