@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.native.records import call
@@ -84,9 +83,7 @@ def linear_regions(
     RunError
         If the run has no such layer.
     """
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    k = run.chosen_layer(layer)
     values = map_residues(run, network, k)
     _, group = np.unique(values, axis=0, return_inverse=True)
     group = group.ravel()

@@ -9,7 +9,6 @@ import numpy as np
 from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import RunError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
 from polyrank.graph.region_graph import components_of
@@ -106,9 +105,7 @@ def low_rank_part(
         If the run has no such layer.
     """
     run, graph = regions.run, regions.graph
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    k = run.chosen_layer(layer)
     rank = ranks_of_run(run, k)
     low = rank < below
     count, labels = graph.components(low)

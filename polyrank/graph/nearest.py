@@ -90,9 +90,7 @@ def nearest_low_rank(
         If the run has no such layer.
     """
     run, chart = regions.run, regions.chart
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    k = run.chosen_layer(layer)
     if len(point) != chart.n:
         raise DomainError(f"the point has {len(point)} coordinates, expected {chart.n}")
     rank = ranks_of_run(run, k)

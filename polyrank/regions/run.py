@@ -245,7 +245,7 @@ class Run:
         RunError
             If there is no such layer.
         """
-        k = self.layers if layer is None else self._layer(layer)
+        k = self.chosen_layer(layer)
         return {int(rank): int(n) for rank, n in self.manifest["rank_histogram"][k - 1].items()}
 
     @property
@@ -253,12 +253,18 @@ class Run:
         """Least rank per layer over the listed regions; None where no region is listed."""
         return tuple(min(self.rank_histogram(k), default=None) for k in range(1, self.layers + 1))
 
-    def _layer(self, layer: int) -> int:
-        if not 1 <= layer <= self.layers:
-            raise RunError(
-                f"layer {layer} is not part of this run; it has layers 1 to {self.layers}"
-            )
-        return layer
+    def chosen_layer(self, layer: int | None) -> int:
+        """The layer that is asked for, 1-based; by default the last one that was enumerated.
+
+        Raises
+        ------
+        RunError
+            If there is no such layer.
+        """
+        k = self.layers if layer is None else layer
+        if not 1 <= k <= self.layers:
+            raise RunError(f"layer {k} is not part of this run; it has layers 1 to {self.layers}")
+        return k
 
     @property
     def schema(self) -> pa.Schema:
@@ -304,7 +310,7 @@ class Run:
         RunError
             If there is no such layer, or a shard is damaged.
         """
-        name = f"rank_{self._layer(layer)}"
+        name = f"rank_{self.chosen_layer(layer)}"
         if self.path is None:
             begin = 0
             for batch in self.batches([name]):
@@ -351,7 +357,7 @@ class Run:
         RunError
             If there is no such layer.
         """
-        k = self._layer(layer)
+        k = self.chosen_layer(layer)
         prefix_bits = sum(self.network["bits"][:k])
         ranks = [f"rank_{j}" for j in range(1, k + 1)]
         return decompose(self._told(["codeword", *ranks]), prefix_bits, ranks)
@@ -367,7 +373,7 @@ class Run:
         RunError
             If there is no such layer.
         """
-        k = self._layer(layer)
+        k = self.chosen_layer(layer)
         bits = sum(self.network["bits"][:k])
         if bits == self.bits:  # the prefix is the codeword
             return self.count, self.rank_histogram(k)

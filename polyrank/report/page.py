@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyrank.errors import RunError, UnsupportedError
+from polyrank.errors import UnsupportedError
 from polyrank.graph.low_rank import LowRankPart, low_rank_part
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.rational import nearest_float, to_fmpq
@@ -87,9 +87,7 @@ def report_page(
     """
     template = _template()
     bent = [k for k, n in enumerate(run.network["bits"][: run.layers], 1) if n]
-    k = (bent[-1] if bent else run.layers) if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise RunError(f"layer {k} is not part of this run; it has layers 1 to {run.layers}")
+    k = run.chosen_layer(bent[-1] if layer is None and bent else layer)
     bound = run.dimension if below is None else below
     rows = [_layer(row, bound) for row in layer_summary(run, below)]
     drawn, no_map = _map(run, regions, k, bound)
