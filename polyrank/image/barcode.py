@@ -362,7 +362,7 @@ def _overlays(
 def _nerves(cells: Restriction, last: int, most: int, kept: KeptLayers) -> tuple[Nerves, str]:
     """The nerves that are within the limits, and why there are no more."""
     found = nerves(cells, last, most=most, kept=kept)
-    if found.levels <= last:
+    if found.levels < last + 2:  # M itself is one of them
         return found, f"the nerve has more than {most:,} simplices, or the time limit has passed"
     return found, ""
 

@@ -172,6 +172,15 @@ def test_no_time_at_all():
     assert [k for k, _ in found.undecided] == [0, 1]
 
 
+def test_the_last_layer_alone_is_given_up_with_its_reason():
+    folded = Network.from_arrays([[[0.0, 1.0], [0.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [0]])
+    found = image(folded, shape("circle:8"), way="nerve", most_simplices=40)
+    assert found.layers == (None, 0, 1)
+    ((layer, reason),) = found.undecided
+    assert layer == 2
+    assert reason.startswith("nerve: the nerve has more than 40 simplices")
+
+
 def test_common_points():
     def points(*rows):
         return [from_rationals(map(fmpq, row)) for row in rows]
