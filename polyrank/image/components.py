@@ -89,8 +89,7 @@ def component_layers(restriction: Restriction, last: int) -> Iterator[LayerCompo
             names = _names(sets, lowest)
             if count > 1:
                 own = pieces(restriction, layer)
-                family = _families(own, of_vertex)
-                while (meeting := _meeting(own, family, sets)) is not None:
+                for meeting in _meetings(own, _families(own, of_vertex), sets):
                     pair = [int(of_vertex[min(x.weights)]) for x in (meeting.first, meeting.second)]
                     first, second = sorted(names[c] for c in pair)
                     sets.join(*pair)
@@ -120,19 +119,27 @@ def _families(own: Pieces, of_vertex: Numbers) -> Numbers:
     return out
 
 
-def _meeting(own: Pieces, family: Numbers, sets: DisjointSets) -> Meeting | None:
-    """A common point of two components that are not joined; None if there is none."""
-    block = np.array([sets.find(c) for c in range(int(family.max()) + 1)], np.int64)[family]
-    if (block == block[0]).all():
-        return None
-    for pairs in candidates(own, block):
-        apart, _ = separated(own, pairs)
-        for i, j in pairs[~apart].tolist():
-            look()
-            found = decide(own, i, j, share_face=False)
-            if isinstance(found, Meet):
-                return meeting_at(own, found.first, found.second, _image(own, found))
-    return None
+def _meetings(own: Pieces, family: Numbers, sets: DisjointSets) -> Iterator[Meeting]:
+    """Common points of components that are not joined; the caller joins them before the next one.
+
+    After a chunk with such points the search begins again, without the pairs of joined components.
+    """
+    met = True
+    while met:
+        met = False
+        block = np.array([sets.find(c) for c in range(int(family.max()) + 1)], np.int64)[family]
+        for pairs in candidates(own, block):
+            apart, _ = separated(own, pairs)
+            for i, j in pairs[~apart].tolist():
+                look()
+                if sets.find(int(block[i])) == sets.find(int(block[j])):
+                    continue
+                found = decide(own, i, j, share_face=False)
+                if isinstance(found, Meet):
+                    met = True
+                    yield meeting_at(own, found.first, found.second, _image(own, found))
+            if met:
+                break
 
 
 def _image(own: Pieces, meet: Meet) -> tuple[fmpq, ...]:
