@@ -46,6 +46,19 @@ class Faces:
 class PlaneGraph:
     """Segments in a plane that meet in common ends only, and further points; segments can be added.
 
+    Parameters
+    ----------
+    edges : iterable of pairs of int
+        The segments by their ends, each once.
+    alone : iterable of int
+        The further points.
+    points : sequence of Point
+        By number, exact; others may be among them.
+    approx : float64 array
+        The points as :func:`~polyrank.image.homogeneous.approximation` has them.
+    chart : pair of int
+        The two coordinates in which the graph is plane.
+
     Attributes
     ----------
     name : list of int
@@ -63,7 +76,6 @@ class PlaneGraph:
         approx: Floats,
         chart: tuple[int, int],
     ) -> None:
-        """See :func:`polyrank.image.diagonals.diagonals` for the parameters."""
         pairs = list(edges)
         self.name = sorted({v for pair in pairs for v in pair}.union(alone))
         number = {v: k for k, v in enumerate(self.name)}
