@@ -21,6 +21,7 @@ from polyrank.minrank.hitting import PRIMES, FlatSearch
 from polyrank.minrank.least import LeastRank
 from polyrank.minrank.lifted import Lifted
 from polyrank.minrank.prefix import Stage, chain_lower, stages, task_of
+from polyrank.network.forward import unpack_bits
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import Region
@@ -83,7 +84,7 @@ class LayersBelow:
 
         def take(batch: Batch) -> None:
             nonlocal number
-            words = np.unpackbits(batch.codeword, axis=1, count=stage.bits, bitorder="little") > 0
+            words = unpack_bits(batch.codeword, stage.bits)
             at = 0
             while at < len(words):
                 self.state.in_time()
