@@ -12,7 +12,7 @@ from polyrank.image.induced import Bar
 from polyrank.image.merges import Merge
 from polyrank.image.scale import persistent_betti
 
-__all__ = ["counted", "image_object", "map_entry"]
+__all__ = ["counted", "image_object"]
 
 
 def image_object(
@@ -111,10 +111,9 @@ def counted(bars: Sequence[Bar]) -> list[tuple[tuple[int, int, int | None], int]
 
 
 def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[str, Any]:
-    layer, homology = found.layers[level], found.homology
-    groups = homology.groups[level].below(found.manifold.degrees)
+    groups = found.groups(found.layers[level])
     entry: dict[str, Any] = {
-        "layer": "M" if layer is None else layer,
+        "layer": _named(found.layers, level),
         "betti": list(groups.betti),
         "torsion": [list(t) for t in groups.torsion],
         "groups": list(groups.groups),
@@ -133,11 +132,11 @@ def _level_object(found: LayerImages, level: int, shown: Sequence[int]) -> dict[
     before = shown[shown.index(level) - 1] if shown.index(level) else None
     if before is not None:
         entry["map_from"] = _named(found.layers, before)
-        entry["map"] = [map_entry(found, d, before, level) for d in range(found.degrees)]
+        entry["map"] = [_map_entry(found, d, before, level) for d in range(found.degrees)]
     return entry
 
 
-def map_entry(found: LayerImages, degree: int, source: int, target: int) -> dict[str, Any]:
+def _map_entry(found: LayerImages, degree: int, source: int, target: int) -> dict[str, Any]:
     """The induced map of one degree between two levels: rank, over ℤ kernel and cokernel."""
     homology = found.homology
     entry: dict[str, Any] = {
