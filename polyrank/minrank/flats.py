@@ -128,8 +128,8 @@ def flats_of_prefixes(
     nodes: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
     off, on = sides
     done = call(
-        "polyrank_flats_of_prefixes", positive, on, off, *shape, *clauses, rank, prime, 0, budget,
-        out, nodes,
+        "polyrank_flats_of_prefixes", positive, on, off, *shape, *clauses, rank, prime, budget, out,
+        nodes,
     )  # fmt: skip
     if done < 0:
         raise MemoryError("the native core could not allocate its arrays")

@@ -46,15 +46,15 @@ POLYRANK_API std::int64_t polyrank_flats_of_prefixes(
     Array<const std::int64_t, 2> off, std::int64_t units, std::int64_t always,
     Array<const std::uint8_t, 2> wants_on, Array<const std::uint8_t, 2> wants_off,
     Array<const std::int64_t, 2> elements, Array<const std::int64_t, 1> lengths, std::int64_t count,
-    std::int64_t rank, std::int64_t prime, std::int64_t first, std::int64_t budget,
+    std::int64_t rank, std::int64_t prime, std::int64_t budget,
     Array<std::uint8_t, 1> out, Array<std::int64_t, 1> nodes) {
   try {
     polyrank::FlatsOfPrefixes search;
-    const std::int64_t next =
+    const std::int64_t done =
         search.run({positive, on, off, units, always}, {wants_on, wants_off, {elements, lengths, count}},
-                   rank, prime, first, budget, out);
-    nodes(0) += search.nodes;
-    return next;
+                   rank, prime, budget, out);
+    nodes(0) = search.nodes;
+    return done;
   } catch (const std::bad_alloc &) {
     return -1;
   }

@@ -27,13 +27,12 @@ struct Clauses {
 
 class FlatsOfPrefixes {
  public:
-  // Answers for prefixes from `first` on, while the budget of flats lasts: 1 where every region has
-  // rank >= `rank` (modulo the clauses), 0 where that is not shown. The number of the next prefix.
+  // Answers for prefixes in turn, while the budget of flats lasts: 1 where every region has rank >=
+  // `rank` (modulo the clauses), 0 where that is not shown. The number of prefixes with an answer.
   std::int64_t run(const Prefixes &prefixes, const Clauses &clauses, std::int64_t rank,
-                   std::int64_t prime, std::int64_t first, std::int64_t budget,
-                   Array<std::uint8_t, 1> out) {
+                   std::int64_t prime, std::int64_t budget, Array<std::uint8_t, 1> out) {
     const std::int64_t last = prefixes.positive.shape[0];
-    for (std::int64_t b = first; b < last; b++) {
+    for (std::int64_t b = 0; b < last; b++) {
       if (nodes >= budget) return b;
       nodes++;
       const std::int64_t base = elements_of(prefixes, b, prime);
