@@ -363,10 +363,7 @@ def _row(task: _Task) -> dict[str, Any]:
         laws = {name: arch[name] for name in ("init", "bias", "flip")}
         network = random_network(arch["widths"], seed=member.seed, **laws)
     layer = len(network.layers) if task.layer is None else task.layer
-    if not 1 <= layer <= len(network.layers):
-        raise NetworkError(
-            f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
-        )
+    network.through(layer)  # refuses what is no layer
     row: dict[str, Any] = {
         "network": member.key,
         "seed": member.seed,

@@ -18,7 +18,6 @@ from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.search import search
 from polyrank.cells.task import Batch, SearchProgress
 from polyrank.cells.threads import check_jobs
-from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import chain_bound
@@ -119,13 +118,9 @@ def maximum_rank(
     >>> found.best.rank, found.upper, found.certified
     (1, 1, True)
     """
-    if not 1 <= layer <= len(network.layers):
-        raise NetworkError(
-            f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
-        )
+    through = network.through(layer)
     check_jobs(jobs)
     begun = time.perf_counter()
-    through = Network(network.layers[:layer], network.name)
     where = WholeSpace() if domain is None else domain
     chart = chart_for(network, where)
     asked = {"what": "greatest rank", "layer": layer}

@@ -13,7 +13,6 @@ from flint import fmpq_mat
 
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.threads import check_jobs
-from polyrank.errors import NetworkError
 from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import chain_bound
@@ -134,14 +133,10 @@ def minimum_rank(
     >>> found.lower, found.best.rank, found.best.witness, found.certified
     (0, 0, (0,), True)
     """
-    if not 1 <= layer <= len(network.layers):
-        raise NetworkError(
-            f"there is no layer {layer}: {network.name!r} has layers 1 to {len(network.layers)}"
-        )
+    through = network.through(layer)
     check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain
-    through = Network(network.layers[:layer], network.name)
     chart = chart_for(network, where)
     chain = chain_bound(through, chart)
     asked = {"what": "minrank", "layer": layer, "below": below, "limit": limit}

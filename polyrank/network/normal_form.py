@@ -272,6 +272,20 @@ class Network:
         )
         return cls(layers, name)
 
+    def through(self, layer: int) -> Network:
+        """The network of the first layers; its last one is the output.
+
+        Raises
+        ------
+        NetworkError
+            If ``layer`` is not one of 1, ..., L.
+        """
+        if not 1 <= layer <= len(self.layers):
+            raise NetworkError(
+                f"there is no layer {layer}: {self.name!r} has layers 1 to {len(self.layers)}"
+            )
+        return Network(self.layers[:layer], self.name)
+
     @property
     def input_dim(self) -> int:
         """Dimension n of the input space."""
