@@ -172,7 +172,8 @@ class RationalArray:
             wide = bool(array.size) and max(int(array.max()), -int(array.min())) > 2**53
         if wide:
             return cls.from_rationals([to_fmpq(v) for v in array.ravel()], array.shape)
-        approx = array.astype(np.float64)
+        # rows one after the other, as the core reads them: W.T is stored by columns
+        approx = np.array(array, dtype=np.float64, order="C")
         approx.setflags(write=False)
         return cls(approx)
 

@@ -48,6 +48,20 @@ def test_a_slice() -> None:
         pr.slice(_NET, [[1, 1], [1, 1]])
 
 
+def test_weights_that_are_stored_by_columns() -> None:
+    """``W.T`` of a matrix (in, out) is the same network, on slices and boxes."""
+    rng = np.random.default_rng(0)
+    turned = [rng.normal(size=(5, 7)), rng.normal(size=(7, 2))]
+    weights, biases = [W.T for W in turned], [rng.normal(size=7), rng.normal(size=2)]
+    by_columns = pr.Network.from_arrays(weights, biases)
+    by_rows = pr.Network.from_arrays([W.copy() for W in weights], biases)
+    corners = rng.normal(size=(3, 5))
+    box = pr.Box(-1, 1)
+    for ask in (lambda net: pr.slice(net, corners), lambda net: pr.enumerate_regions(net, box)):
+        assert ask(by_columns).count == ask(by_rows).count > 1
+    assert by_columns.sha256 == by_rows.sha256
+
+
 def test_homology_of_a_collapsed_circle() -> None:
     # no unit is active on the lower left quarter of the circle: one arc of rank 0 at layer 1
     for manifold in ("circle:24", shape("circle:24")):

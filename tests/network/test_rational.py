@@ -200,3 +200,13 @@ def test_pickling(entries, shape):
     assert again.is_float == array.is_float
     assert again.to_fmpq_mat() == array.to_fmpq_mat()
     assert not again.approx.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+def test_a_transposed_matrix_is_stored_by_rows(dtype):
+    """The core reads rows; ``W.T`` of scikit-learn's and Keras' matrices is stored by columns."""
+    columns = np.arange(6).reshape(2, 3).astype(dtype).T
+    assert not columns.flags.c_contiguous
+    found = RationalArray.from_floats(columns).approx
+    assert found.flags.c_contiguous
+    assert (found == columns).all()
