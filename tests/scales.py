@@ -38,6 +38,7 @@ ROOMS = {
     "sampling": "tests.sampling.test_scales",
     "topology": "tests.topology.test_scaled_meshes",
     "proof": "tests.proof.test_scales",
+    "verification": "tests.verification.test_scales",
     "degenerate": "tests.test_degenerate",
     "threads": "tests.cells.test_stress",
 }

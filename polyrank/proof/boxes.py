@@ -45,6 +45,8 @@ _ROUNDING = 2.0**-53
 _MORE = 1.0 + 2.0**-30
 _LEAST = 2.0**-1000
 _UNDERFLOW = 2.0**-1074
+#: Rows of outputs are scaled where an entry is 2^(this + 1) or more.
+_LARGEST_POWER = 500
 #: Entries of the rows of as many boxes as are taken at once.
 _CHUNK = 1 << 18
 
@@ -101,9 +103,20 @@ class BoxBounds:
             self.layers.append(_Layer(weight, bias, layer.slope_neg.approx, layer.slope_pos.approx))
         if not layers and origin is not None and basis is not None:
             G, g = G * basis, G * origin + g
-        self.rows, self.constants = _nearest(G), _nearest(g).ravel()
         starts = np.cumsum([0, *map(len, disjuncts)]).tolist()
         self.spans = list(pairwise(starts))
+        # a combination of a disjunct's rows has the sign of the same one of their multiples
+        for a, b in self.spans:
+            power = max(
+                (_power(v) for m in (G, g) for r in range(a, b) for v in m.tolist()[r]), default=0
+            )
+            if power > _LARGEST_POWER:
+                unit = fmpq(1, 1 << (power - _LARGEST_POWER))
+                for m in (G, g):
+                    for r in range(a, b):
+                        for c in range(m.ncols()):
+                            m[r, c] *= unit
+        self.rows, self.constants = _nearest(G), _nearest(g).ravel()
         widest = max([layer.weight.shape[0] for layer in self.layers], default=1)
         inputs = max([layer.weight.shape[1] for layer in self.layers], default=self.rows.shape[1])
         self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
@@ -369,6 +382,10 @@ class _Box:
 def _moved(layer: Layer, origin: fmpq_mat, basis: fmpq_mat) -> tuple[Floats, Floats]:
     weight = layer.weight_exact
     return _nearest(weight * basis), _nearest(weight * origin + layer.bias_exact).ravel()
+
+
+def _power(value: fmpq) -> int:
+    return int(value.p).bit_length() - int(value.q).bit_length()
 
 
 def _nearest(matrix: fmpq_mat) -> Floats:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.violation import OutputRow
 from polyrank.verification.frame import Frame
 
 __all__ = ["BoundArrays", "bound_arrays", "float_box"]
 
 Floats = NDArray[np.float64]
+
+#: Rows of outputs are scaled where an entry is 2^(this + 1) or more.
+_LARGEST_EXPONENT = 500
 
 
 class BoundArrays(NamedTuple):
@@ -30,7 +34,7 @@ class BoundArrays(NamedTuple):
     bias: Floats  # per unit
     slope_neg: Floats
     slope_pos: Floats
-    rows: Floats  # (R, units of the last layer, or inputs)
+    rows: Floats  # (R, units of the last layer, or inputs); a disjunct's times a power of two
     constant: Floats  # per row; a disjunct is refuted by a row > 0
     disjunct_start: NDArray[np.int64]  # first row of each disjunct, length D + 1
 
@@ -50,6 +54,8 @@ def bound_arrays(
     if not hidden and not frame.plain:
         g = G * frame.origin + g
         G = G * frame.basis
+    for first, end in pairwise(starts.tolist()):
+        _scale_rows(G, g, first, end)
     units = np.array([layer.units for layer in hidden], dtype=np.int64)
     weights, biases = [np.zeros(0)], [np.zeros(0)]
     for k, layer in enumerate(hidden):
@@ -114,5 +120,24 @@ def _output_matrix(rows: list[OutputRow], outputs: int) -> tuple[fmpq_mat, fmpq_
     return G, g
 
 
+def _scale_rows(G: fmpq_mat, g: fmpq_mat, first: int, end: int) -> None:
+    """Rows of a disjunct, divided by one power of two where float64 could not hold them."""
+    entries = [(m, r, c) for m in (G, g) for r in range(first, end) for c in range(m.ncols())]
+    most = max((_exponent(m[r, c]) for m, r, c in entries), default=0)
+    if most <= _LARGEST_EXPONENT:
+        return
+    for m, r, c in entries:
+        m[r, c] /= fmpq(1 << (most - _LARGEST_EXPONENT))
+
+
+def _exponent(value: fmpq) -> int:
+    return int(value.p).bit_length() - int(value.q).bit_length()
+
+
 def _floats(matrix: fmpq_mat) -> Floats:
-    return np.ascontiguousarray(RationalArray.from_fmpq_mat(matrix).approx)
+    flat = [nearest_float(v) for v in matrix.entries()]
+    if not all(map(math.isfinite, flat)):
+        raise UnsupportedError(
+            "layer 1 on the domain has numbers beyond 1.8e308; state the domain in other units"
+        )
+    return np.array(flat, dtype=np.float64).reshape(matrix.nrows(), matrix.ncols())
