@@ -15,7 +15,14 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.api.questions import at, homology, sample, slice  # noqa: A004
+    from polyrank.api.questions import (
+        at,
+        homeomorphism,
+        homology,
+        sample,
+        separate,
+        slice,  # noqa: A004
+    )
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
@@ -30,8 +37,7 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
-    from polyrank.image.homeomorphism import homeomorphism
-    from polyrank.image.separate import Separation, separate
+    from polyrank.image.separate import Separation
     from polyrank.minrank.maximum import maximum_rank
     from polyrank.minrank.minimum import minimum_rank
     from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
     from polyrank.network.normal_form import Layer, Network
     from polyrank.polyhedra.domain import Box, Polytope, Simplex, Slice, WholeSpace
     from polyrank.polyhedra.vnnlib import vnnlib_domain
+    from polyrank.proof.directory import check
     from polyrank.regions.count import RegionCount, count_regions
     from polyrank.regions.foresight import Foresight, estimate_run
     from polyrank.regions.limits import Limits
@@ -71,6 +78,7 @@ __all__ = [
     "__version__",
     "at",
     "bounds",
+    "check",
     "count_regions",
     "ensemble",
     "enumerate_regions",
@@ -124,6 +132,7 @@ _HOME = {
     "WholeSpace": "polyrank.polyhedra.domain",
     "at": "polyrank.api.questions",
     "bounds": "polyrank.counts.bounds",
+    "check": "polyrank.proof.directory",
     "count_regions": "polyrank.regions.count",
     "ensemble": "polyrank.ensembles.ensemble",
     "enumerate_regions": "polyrank.api.run",
@@ -131,7 +140,7 @@ _HOME = {
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
-    "homeomorphism": "polyrank.image.homeomorphism",
+    "homeomorphism": "polyrank.api.questions",
     "homology": "polyrank.api.questions",
     "load": "polyrank.network.formats",
     "maximum_rank": "polyrank.minrank.maximum",
@@ -141,7 +150,7 @@ _HOME = {
     "resume_run": "polyrank.api.run",
     "sample": "polyrank.api.questions",
     "save": "polyrank.network.formats",
-    "separate": "polyrank.image.separate",
+    "separate": "polyrank.api.questions",
     "slice": "polyrank.api.questions",
     "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",

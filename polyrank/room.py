@@ -1,17 +1,47 @@
-"""Rooms that can be called: ``polyrank.image(…)`` is a question, ``polyrank.image`` a package.
+"""What a room shows: its public names, loaded on first use, and a question that it answers itself.
 
 A function of the facade with the name of a room would be replaced by the room as soon as that is
-imported. So the room itself can be called, and hands the question to the facade.
+imported. So the room itself can be called, and hands the question to the facade:
+``polyrank.image(…)`` is a question, ``polyrank.image`` a package.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-__all__ = ["call_by"]
+__all__ = ["call_by", "public"]
+
+
+def public(
+    room: str, names: Mapping[str, Sequence[str]]
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """``__all__``, ``__getattr__`` and ``__dir__`` of a package whose names load on first use.
+
+    Parameters
+    ----------
+    room : str
+        The package.
+    names : mapping of str to sequence of str
+        By module of the package. A name that a module of the package has is none: the module
+        would take its place as soon as it is imported.
+    """
+    home = {name: module for module, own in names.items() for name in own}
+
+    def load(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{room}.{home[name]}"), name)
+        setattr(sys.modules[room], name, value)
+        return value
+
+    def shown() -> list[str]:
+        return sorted(home)
+
+    return sorted(home), load, shown
 
 
 class _Room(ModuleType):

@@ -10,8 +10,10 @@ import typer
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import DomainChoice, JsonOption, NetworkArgument, QuietOption, Reading
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown, shown_point
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
+    from polyrank.network.normal_form import Network
     from polyrank.sampling.region_at import FacetAt, LowerRank, RegionAt
 
 __all__ = ["at_command"]
@@ -52,7 +54,6 @@ def at_command(
     rows that --time leaves undecided are counted; exit status 3 then.
     """
     # numpy and flint load here, which is more than --help may take
-    from polyrank.errors import NetworkError  # noqa: PLC0415
     from polyrank.sampling.points import exact_point  # noqa: PLC0415
     from polyrank.sampling.region_at import region_at  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
@@ -61,23 +62,19 @@ def at_command(
     with sentences():
         loaded = reading.load(network)
         where = chosen_domain(domain, loaded)
-        if layer is not None and layer > len(loaded.layers):
-            raise NetworkError(
-                f"there is no layer {layer}: the network has 1..{len(loaded.layers)}"
-            )
         with stage_line(quiet=quiet or as_json):
             found = region_at(
                 loaded,
                 exact_point(point, row),
                 where,
-                layers=None if layer is None else (layer,),
+                layers=None if layer is None else (loaded.chosen_layer(layer),),
                 budget=budget,
                 seconds=time,
             )
     if as_json:
         typer.echo(json.dumps(_object(found)))
     else:
-        _print(found)
+        _print(found, loaded)
     if found.undecided:
         raise typer.Exit(UNDECIDED)
 
@@ -135,18 +132,20 @@ def _object(found: RegionAt) -> dict[str, Any]:
     }
 
 
-def _print(found: RegionAt) -> None:
-    typer.echo(f"codeword {_bits(found.bits)}")
+def _print(found: RegionAt, network: Network) -> None:
+    from polyrank.report.tables import word_text  # noqa: PLC0415  (loads numpy)
+
+    tell(f"codeword {word_text(found.bits, network.bits)}")
     ranks = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in found.ranks)
-    typer.echo(f"rank through layers 1 to {len(found.ranks)}: {ranks}")
+    tell(f"rank through layers 1 to {len(found.ranks)}: {ranks}")
     if found.hyperplanes:
-        typer.echo(
+        tell(
             f"the point lies on the hyperplane of {', '.join(found.hyperplanes)}: it is in no open "
             "region, and the ranks are those of its codeword"
         )
         return
     if found.J is None or found.c is None:
-        typer.echo("the network is too large for its exact map and facets")
+        tell("the network is too large for its exact map and facets")
         return
     lines: list[str] = []
     if found.J.nrows() * found.J.ncols() <= 100:
@@ -174,9 +173,9 @@ def _print(found: RegionAt) -> None:
     if len(facets) > _SHOWN:
         lines.append(f"  … and {len(facets) - _SHOWN} more (--json has all)")
     lines += [_lower_text(v, found.visited) for v in found.lower]
-    typer.echo("\n".join(lines))
+    tell("\n".join(lines))
     if any("≈" in line for line in lines):
-        typer.echo(ROUNDED)
+        tell(ROUNDED)
 
 
 def _lower_text(lower: LowerRank, visited: int) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import JsonOption
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -48,28 +49,28 @@ def bounds_command(
 def _show(found: Bounds) -> None:
     m, first, *more = found.widths
     where = f"on R^{m}"
-    typer.echo(f"at most {_text(found.upper)} activation regions {where}")
+    tell(f"at most {_text(found.upper)} activation regions {where}")
     if more:
-        typer.echo(f"  Serra et al. 2018: {_text(found.serra)}")
-        typer.echo(f"  Montufar 2017: {_text(found.montufar)}")
-    typer.echo(f"  trivial, 2^{sum(found.widths[1:])}: {_text(found.trivial)}")
+        tell(f"  Serra et al. 2018: {_text(found.serra)}")
+        tell(f"  Montufar 2017: {_text(found.montufar)}")
+    tell(f"  trivial, 2^{sum(found.widths[1:])}: {_text(found.trivial)}")
     kind = "in general position" if found.bias else "through 0, else in general position"
-    typer.echo(
+    tell(
         f"the first layer, {first} hyperplanes {kind}: exactly {_text(found.zaslavsky)} (Zaslavsky)"
     )
     if more and found.attained is not None:
-        typer.echo(f"some network has at least {_text(found.attained)} (Montufar et al. 2014)")
-    typer.echo(
+        tell(f"some network has at least {_text(found.attained)} (Montufar et al. 2014)")
+    tell(
         "a first layer whose rows are in general position with a law that no change of signs "
         "changes (Cover, Wendel):"
     )
-    typer.echo(f"  a region of rank 0 exists with probability {float(found.rank_0):.6g}")
+    tell(f"  a region of rank 0 exists with probability {float(found.rank_0):.6g}")
     low = found.expected_by_rank[:m]
     shown = ", ".join(f"{r}: {_average(v)}" for r, v in enumerate(low[:12]))
     rest = "" if len(low) <= 12 else f", ... (all {len(low)} with --json)"
-    typer.echo(f"  expected regions by rank < {m}: {shown}{rest}")
+    tell(f"  expected regions by rank < {m}: {shown}{rest}")
     if found.naive_low_rank is not None:
-        typer.echo(
+        tell(
             f"  some region of rank < {m}, if codewords were drawn at random (they are not): "
             f"probability {found.naive_low_rank:.6g}"
         )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import polyrank as pr
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
 from polyrank_cli.options import JsonOption, ProcessesOption, QuietOption, RunArgument
 from polyrank_cli.rationals import shown
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.proof.check import Report
@@ -67,47 +69,20 @@ def check_command(
     1 the files cannot be read, 2 wrong usage, 130 interrupted.
     """
     # these load numpy, pyarrow and python-flint, which have no place in --help
-    from polyrank.proof.check import Report, check  # noqa: PLC0415
+    from polyrank.proof.check import Report  # noqa: PLC0415
     from polyrank.proof.format import NotDecidedError, ProofRejectedError  # noqa: PLC0415
-    from polyrank.proof.function import (  # noqa: PLC0415
-        FunctionReport,
-        check_function,
-        is_function,
-    )
-    from polyrank.proof.image import ImageReport, check_image, is_image  # noqa: PLC0415
-    from polyrank.proof.one_to_one import (  # noqa: PLC0415
-        OneToOneReport,
-        check_one_to_one,
-        is_certificate,
-    )
-    from polyrank.proof.separation import (  # noqa: PLC0415
-        SeparationReport,
-        check_separation,
-        is_separation,
-    )
-    from polyrank.proof.verdict import check_verdict, is_verdict  # noqa: PLC0415
+    from polyrank.proof.function import FunctionReport  # noqa: PLC0415
+    from polyrank.proof.image import ImageReport  # noqa: PLC0415
+    from polyrank.proof.one_to_one import OneToOneReport  # noqa: PLC0415
+    from polyrank.proof.separation import SeparationReport  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
-    report: (
-        Report | ImageReport | OneToOneReport | SeparationReport | VerdictReport | FunctionReport
-    )
     with sentences():
         try:
             with stage_line(quiet=quiet or as_json):
-                if is_separation(run):
-                    report = check_separation(run, network=network)
-                elif is_image(run):
-                    report = check_image(run, network=network)
-                elif is_certificate(run):
-                    report = check_one_to_one(run, network=network)
-                elif is_verdict(run):
-                    report = check_verdict(run, network=network)
-                elif is_function(run):
-                    report = check_function(run, network=network)
-                else:
-                    report = check(
-                        run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
-                    )
+                report = pr.check(
+                    run, network=network, sample=sample, seed=seed, jobs=jobs, exact=exact
+                )
         except ProofRejectedError as error:
             undecided = isinstance(error, NotDecidedError)
             if as_json:
@@ -138,9 +113,9 @@ def check_command(
             else:
                 lines = _lines_of_verdict(report)
             for line in lines:
-                typer.echo(line)
+                tell(line)
             for entry in exported:
-                typer.echo(f"wrote {entry.proof} ({entry.steps:,} steps) and {entry.problem}")
+                tell(f"wrote {entry.proof} ({entry.steps:,} steps) and {entry.problem}")
         if report.doubt:
             raise typer.Exit(UNDECIDED)
 

@@ -21,6 +21,7 @@ from polyrank_cli.options import (
     Reading,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from flint import fmpq
@@ -41,14 +42,14 @@ def complex_command(
     ] = None,
     of: Annotated[
         int | None,
-        typer.Option(metavar="I", help="Which output --level means, from 0 (default: 0)."),
+        typer.Option(metavar="J", help="Which output --level means, from 0 (default: 0)."),
     ] = None,
     boundary: Annotated[
         str | None,
         typer.Option(metavar="I,J", help="The set where outputs I and J are equal, from 0."),
     ] = None,
     coefficients: Annotated[
-        str, typer.Option(metavar="R", help="Of the level set's homology: Z, Q or a prime.")
+        str, typer.Option(metavar="Z|Q|P", help="Of the level set's homology: Z, Q or a prime.")
     ] = "Z",
     volumes: Annotated[
         bool, typer.Option("--volumes", help="Add up the exact volumes of all regions.")
@@ -144,7 +145,7 @@ def complex_command(
     _show(found, loaded.name)
     for what in (output, mesh, picture):
         if what is not None:
-            typer.echo(f"written to {what}")
+            tell(f"written to {what}")
 
 
 def _exact(text: str) -> fmpq:
@@ -177,8 +178,8 @@ def _object(cells: CellComplex) -> dict[str, Any]:
 
 def _show(found: dict[str, Any], name: str) -> None:
     counts = ", ".join(f"{n:,} of dimension {d}" for d, n in enumerate(found["f_vector"]))
-    typer.echo(f"{name}: cells: {counts}; certified")
-    typer.echo(
+    tell(f"{name}: cells: {counts}; certified")
+    tell(
         f"Euler characteristic {found['euler_characteristic']}; "
         f"{found['facets_inside']:,} facets between two regions, "
         f"{found['facets_on_wall']:,} on the domain's wall"
@@ -186,9 +187,9 @@ def _show(found: dict[str, Any], name: str) -> None:
     level = found.get("level_set")
     if level is not None:
         counts = ", ".join(f"{n:,} of dimension {d}" for d, n in enumerate(level["f_vector"]))
-        typer.echo(f"{level['of']}: cells: {counts}")
+        tell(f"{level['of']}: cells: {counts}")
         groups = ", ".join(f"H{d} = {g}" for d, g in enumerate(level["groups"]))
-        typer.echo(f"homology over {level['coefficients']}: {groups}")
+        tell(f"homology over {level['coefficients']}: {groups}")
     if "volume" in found:
-        typer.echo(f"volume of all regions together: {found['volume']}")
-    typer.echo(f"{found['seconds']:.2f} s")
+        tell(f"volume of all regions together: {found['volume']}")
+    tell(f"{found['seconds']:.2f} s")

@@ -22,6 +22,7 @@ from polyrank_cli.options import (
     Reading,
     ThroughLayerOption,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def count_command(
             typer.echo(json.dumps(asdict(found)))
         else:
             for line in _lines(found):
-                typer.echo(line)
+                tell(line)
         if found.status == "interrupted":
             say("interrupted; what was counted is above")
             raise typer.Exit(INTERRUPTED)

@@ -19,6 +19,7 @@ from polyrank_cli.options import (
     QuietOption,
     Reading,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.ensembles.ensemble import Ensemble
@@ -65,9 +66,9 @@ def ensemble_command(
         ),
     ] = "minrank",
     time: Annotated[
-        float, typer.Option(metavar="T", min=0.0, help="Seconds of each rank search.")
+        float, typer.Option(metavar="SECONDS", min=0.0, help="Time of each rank search.")
     ] = 60.0,
-    most: Annotated[
+    max_regions: Annotated[
         int, typer.Option(metavar="N", min=1, help="Do not count more regions than N.")
     ] = 1_000_000,
     jobs: ProcessesOption = 1,
@@ -130,7 +131,7 @@ def ensemble_command(
                     seeds=seeds,
                     layer=layer,
                     seconds=time,
-                    most_regions=most,
+                    most_regions=max_regions,
                     jobs=jobs,
                     output=output,
                     resume=resume,
@@ -170,15 +171,15 @@ def _one_domain(choice: DomainChoice, members: str | Sequence[Path], reading: Re
 
 def _show(found: Ensemble) -> None:
     facts = found.summary()
-    typer.echo(f"{facts['networks']} networks")
+    tell(f"{facts['networks']} networks")
     for name, count in facts["proved"].items():
-        typer.echo(f"{name}: {count} of {facts['networks']}")
+        tell(f"{name}: {count} of {facts['networks']}")
     for name, entry in facts["columns"].items():
         if name.endswith(("seconds", "_points", "_lower")) and name != "min_rank_lower":
             continue
         counted = entry.get("histogram")
         shown = "" if counted is None else "; " + ", ".join(f"{k}: {v}" for k, v in counted.items())
-        typer.echo(
+        tell(
             f"{name}: mean {entry['mean']:.6g}, sd {entry['standard_deviation']:.4g}, "
             f"from {entry['least']:.6g} to {entry['greatest']:.6g}{shown}"
         )

@@ -32,6 +32,7 @@ from polyrank_cli.options import (
     ThroughLayerOption,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,7 +256,7 @@ def _graph_and_show(
         typer.echo(json.dumps({**run_object(run), "graph": shown}))
     else:
         _show(run, as_json=False)
-        show_graph(graph, shown)
+        show_graph(graph, run, shown)
     leave(graph, run)
 
 
@@ -272,15 +273,15 @@ def _show(run: RegionRun, *, as_json: bool) -> None:
         typer.echo(json.dumps(run_object(run)))
         return
     widths = "-".join(map(str, run.network["widths"]))
-    typer.echo(f"{run.network['name']} {widths}")
-    typer.echo(verdict(run))
-    typer.echo(depth(run))
+    tell(f"{run.network['name']} {widths}")
+    tell(verdict(run))
+    tell(depth(run))
     listed = "" if run.certified else " of the listed regions"
     for line in rank_lines(run.manifest["rank_histogram"], listed):
-        typer.echo(line)
+        tell(line)
     elapsed = seconds(run)
     if elapsed is not None:
         tests = run.manifest["search"].get("tests")  # 0 where vertices decided everything
-        typer.echo(f"{elapsed:.2f} s" + (f"; {tests:,} tests" if tests else ""))
+        tell(f"{elapsed:.2f} s" + (f"; {tests:,} tests" if tests else ""))
     if run.path is not None:
-        typer.echo(f"written to {run.path}")
+        tell(f"written to {run.path}")

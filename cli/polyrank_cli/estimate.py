@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from polyrank_cli.failures import say
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.regions.foresight import Foresight
@@ -30,29 +31,27 @@ def show_estimate(found: Foresight, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found.summary()))
         return
-    typer.echo(
-        f"proved: at least {large(found.at_least)} and at most {large(found.at_most)} regions"
-    )
+    tell(f"proved: at least {large(found.at_least)} and at most {large(found.at_most)} regions")
     if found.regions is None or found.low is None or found.high is None:
-        typer.echo("no estimate: the proved bound says enough")
+        tell("no estimate: the proved bound says enough")
     elif not found.whole:
-        typer.echo(
+        tell(
             f"estimate, no proof: more than {found.low:.2g} regions; the probes of the tree did "
             "not come to its end"
         )
     elif found.low == found.high:
-        typer.echo(f"listed at once: {large(round(found.regions))} regions")
+        tell(f"listed at once: {large(round(found.regions))} regions")
     else:
-        typer.echo(
+        tell(
             f"estimate, no proof: about {found.regions:.2g} regions, between {found.low:.2g} and "
             f"{found.high:.2g} with 95 %, by random probes of the tree"
         )
     if found.seconds is not None:
         threads = f"{found.jobs} thread{'' if found.jobs == 1 else 's'}"
         disk = "" if found.disk is None else f", {_size(found.disk)} on disk"
-        typer.echo(f"about {spelled_time(found.seconds)} on {threads}{disk}")
+        tell(f"about {spelled_time(found.seconds)} on {threads}{disk}")
     if found.endless:
-        typer.echo(f"not expected to end; {_INSTEAD}")
+        tell(f"not expected to end; {_INSTEAD}")
 
 
 def warn_if_endless(found: Foresight, *, yes: bool) -> None:

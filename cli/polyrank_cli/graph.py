@@ -19,11 +19,12 @@ from polyrank_cli.options import (
     Reading,
     RunArgument,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
+    from polyrank.api.run import Run
     from polyrank.graph.region_graph import RegionGraph
     from polyrank.network.normal_form import Network
-    from polyrank.regions.run import Run
 
 __all__ = ["graph_command", "graph_object", "leave", "made_graph", "show_graph"]
 
@@ -96,7 +97,7 @@ def graph_command(
         if as_json:
             typer.echo(json.dumps(shown))
         else:
-            show_graph(graph, shown)
+            show_graph(graph, opened, shown)
     leave(graph, opened)
 
 
@@ -163,44 +164,47 @@ def graph_object(graph: RegionGraph, run: Run) -> dict[str, Any]:
     }
 
 
-def show_graph(graph: RegionGraph, shown: dict[str, Any]) -> None:
+def show_graph(graph: RegionGraph, run: Run, shown: dict[str, Any]) -> None:
     """Print what :func:`graph_object` says."""
+    from polyrank.report.tables import word_text  # noqa: PLC0415  (loads numpy)
+
     closure, regions = graph.closure, max(1, graph.regions)
     partial = not shown["certified_run"]
     if partial:
-        typer.echo(
+        tell(
             "the run is not certified: this is the graph of the regions that it lists, and all "
             "numbers are theirs alone"
         )
-    typer.echo(
+    tell(
         f"{graph.regions:,} {'listed ' if partial else ''}regions, {graph.edges:,} edges, mean "
         f"degree {2 * graph.edges / regions:.2f}"
     )
-    typer.echo(f"{closure.facets:,} facets, {closure.wall_facets:,} of them on the domain's wall")
+    tell(f"{closure.facets:,} facets, {closure.wall_facets:,} of them on the domain's wall")
     if closure.closed:
-        typer.echo("closed: every facet leads to a listed region or to the wall")
+        tell("closed: every facet leads to a listed region or to the wall")
     elif not closure.symmetric:
-        typer.echo("NOT CLOSED: a facet was found from one side only")
+        tell("NOT CLOSED: a facet was found from one side only")
     else:
         beyond = f"behind {closure.missing:,} facets no region is listed"
-        typer.echo(f"not closed, as expected: {beyond}" if partial else f"NOT CLOSED: {beyond}")
+        tell(f"not closed, as expected: {beyond}" if partial else f"NOT CLOSED: {beyond}")
         for gap in closure.gaps[: 3 if partial else 10]:
-            word = "".join(map(str, gap.codeword))
-            typer.echo(f"  beyond bit {gap.unit} of region {gap.region}: codeword {word}")
-    typer.echo(f"components: {closure.components}")
-    typer.echo(
+            word = word_text(gap.codeword, run.layer_bits)
+            behind = run.unit_names[gap.unit]
+            tell(f"  beyond {behind} of region {gap.region}: codeword {word}")
+    tell(f"components: {closure.components}")
+    tell(
         f"{shown['hamming_pairs']:,} pairs of codewords differ in one bit; "
         f"{shown['hamming_pairs_not_adjacent']:,} of them share no facet"
     )
     if "linear_regions" in shown:
         counts = shown["linear_regions"]
-        typer.echo(
+        tell(
             f"through layer {counts['layer']}: {counts['activation_regions']:,} activation "
             f"regions, {counts['linear_regions']:,} linear regions, "
             f"{counts['affine_maps']:,} distinct affine maps"
         )
     stat = shown["statistics"]
-    typer.echo(
+    tell(
         f"{stat['seconds']:.2f} s, {1e6 * stat['seconds'] / regions:.1f} µs and "
         f"{stat['lps'] / regions:.1f} linear programs per region, "
         f"{stat['open']:,} regions in rational arithmetic"

@@ -22,6 +22,7 @@ from polyrank_cli.options import (
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown, shown_point
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.image.collision import Collision
@@ -135,11 +136,11 @@ def _on_spaces(network: Network, layer: int | None, limit: float, *, as_json: bo
         typer.echo(json.dumps(found))
     else:
         rows = [[str(v["layer"]), v["verdict"], v["reason"]] for v in found["layers"]]
-        typer.echo(plain_table(["layer", "on R^n", "since"], rows))
+        tell(plain_table(["layer", "on R^n", "since"], rows))
         for own in found["layers"]:
             for name, point in zip(("x ", "x'"), own["points"] or (), strict=False):
                 place = short_point([fmpq_from_text(v) for v in point])
-                typer.echo(f"layer {own['layer']}: {name} = {place}")
+                tell(f"layer {own['layer']}: {name} = {place}")
     if any(v["verdict"] == "not decided" for v in found["layers"]):
         raise typer.Exit(UNDECIDED)
 
@@ -149,9 +150,9 @@ def _show(found: Homeomorphism, decomposition: Overlaps | None) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     space = found.restriction.manifold
-    typer.echo(f"M: {space.name} in R^{space.ambient}, {found.restriction.network.name}")
+    tell(f"M: {space.name} in R^{space.ambient}, {found.restriction.network.name}")
     if space.note:
-        typer.echo(space.note)
+        tell(space.note)
     rows = [
         [
             str(v.layer),
@@ -165,32 +166,30 @@ def _show(found: Homeomorphism, decomposition: Overlaps | None) -> None:
         for v in found.verdicts
     ]
     header = ["layer", "verdict", "pieces", "collapsed", "pairs", "by floats", "in rationals"]
-    typer.echo(plain_table(header, rows))
+    tell(plain_table(header, rows))
     pair = found.collision
     if pair is not None:
         _show_collision(pair)
     if found.one_to_one:
-        typer.echo(
-            f"certified: layers 0 to {found.layer} are homeomorphisms of M onto their images"
-        )
+        tell(f"certified: layers 0 to {found.layer} are homeomorphisms of M onto their images")
     elif found.one_to_one is None:
-        typer.echo(f"not decided: layer {found.layer}, at the time limit")
+        tell(f"not decided: layer {found.layer}, at the time limit")
     elif found.first_layer is not None:
-        typer.echo(
+        tell(
             f"certified: not one-to-one from layer {found.first_layer} on"
             + (", which is M itself in R^n" if found.first_layer == 0 else "")
             + ("; layer 0, M in R^n, is" if found.first_layer == 1 else "")
             + (f"; layers 0 to {found.first_layer - 1} are" if found.first_layer > 1 else "")
         )
     elif pair is not None:
-        typer.echo(
+        tell(
             f"certified: not one-to-one from layer {pair.layer} on; not decided: whether the "
             "layers before it are, at the time limit"
         )
     if decomposition is not None:
         _show_overlaps(decomposition)
     for sentence in not_decided():
-        typer.echo(f"Not decided: {sentence}")
+        tell(f"Not decided: {sentence}")
 
 
 def _show_collision(pair: Collision) -> None:
@@ -201,9 +200,9 @@ def _show_collision(pair: Collision) -> None:
     ]
     lines.append(f"one image at layer {pair.layer}: {short_point(pair.image)}")
     for line in lines:
-        typer.echo(line)
+        tell(line)
     if any("≈" in line for line in lines):
-        typer.echo(ROUNDED)
+        tell(ROUNDED)
 
 
 def _show_overlaps(found: Overlaps) -> None:
@@ -211,20 +210,20 @@ def _show_overlaps(found: Overlaps) -> None:
 
     own = found.pieces
     count = f"{len(found.pairs):,}" if found.complete else f"at least {len(found.pairs):,}"
-    typer.echo(
+    tell(
         f"layer {own.layer}: {count} pairs of {own.count:,} pieces overlap; "
         f"{found.collapsed:,} pieces are collapsed"
     )
     for d, share in found.share.items():
-        typer.echo(
+        tell(
             f"share of the {d}-dimensional part of M with another point of the same image: "
             f"{share.by_volume:.6g} by volume; {shown(share.by_simplex)} of its simplices, exactly"
         )
     if not found.complete:
-        typer.echo("not decided: whether there are more pairs, at the limit")
+        tell("not decided: whether there are more pairs, at the limit")
     rows = [
         [str(i), str(j), str(own.simplex(i)), str(own.simplex(j)), str(d)]
         for (i, j), d in zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
     ]
     header = ["piece", "piece", "simplex", "simplex", "dimension of the overlap"]
-    typer.echo(plain_table(header, rows))
+    tell(plain_table(header, rows))

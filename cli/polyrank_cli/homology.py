@@ -20,6 +20,7 @@ from polyrank_cli.options import (
     QuietOption,
     Reading,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.chains.groups import Homology
@@ -45,18 +46,16 @@ def homology_command(
         bool,
         typer.Option("--in-turn", help="Also collapse one component after another."),
     ] = False,
-    points: Annotated[
+    cells: Annotated[
         bool,
-        typer.Option(
-            "--points", help="With --json: list the cells of A, a rational point in each."
-        ),
+        typer.Option("--cells", help="With --json: list the cells of A, a rational point in each."),
     ] = False,
     image_time: Annotated[
         float,
         typer.Option(
-            metavar="T",
+            metavar="SECONDS",
             min=0.0,
-            help="Beside the quotients, look for the homology of the image itself for T seconds.",
+            help="Beside the quotients, look for the homology of the image itself so long.",
         ),
     ] = 10.0,
     picture: PictureOption = None,
@@ -80,8 +79,8 @@ def homology_command(
     from polyrank.topology.restriction import restrict  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
-    if points and not as_json:
-        raise typer.BadParameter("--points lists the cells of A in the object of --json; give both")
+    if cells and not as_json:
+        raise typer.BadParameter("--cells lists the cells of A in the object of --json; give both")
     with sentences():
         if picture is not None:
             picture_file(picture)
@@ -109,7 +108,7 @@ def homology_command(
             true.groups(row.part.layer) if row.part.layer in true.layers else None for row in rows
         ]
         if as_json:
-            shown = homology_object(found, rows, coefficients, points=points)
+            shown = homology_object(found, rows, coefficients, points=cells)
             for entry, own in zip(shown["layers"], images, strict=True):
                 entry["H(image)"] = None if own is None else groups(own)
             typer.echo(json.dumps(shown))
@@ -125,15 +124,15 @@ def _show(
     from polyrank.topology.low_rank import READINGS  # noqa: PLC0415
 
     space = found.manifold
-    typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
+    tell(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
     if space.note:
-        typer.echo(space.note)
+        tell(space.note)
     whole = "" if space.degrees is None else f", those below {space.degrees} only"
-    typer.echo(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...{whole})")
+    tell(f"H(M): {rows[0].homology.manifold}   (degrees 0, 1, ...{whole})")
     part = rows[0].part
     of = "J_K on R^n" if part.ambient else "the map through layer K on the cell"
-    typer.echo(f"A ({part.reading}): closure of {READINGS[part.reading]}")
-    typer.echo(f"rank: that of {of}, at most r = {rank}")
+    tell(f"A ({part.reading}): closure of {READINGS[part.reading]}")
+    tell(f"rank: that of {of}, at most r = {rank}")
     table = []
     for row, true in zip(rows, images, strict=True):
         part, homology = row.part, row.homology
@@ -156,25 +155,25 @@ def _show(
         )
     # two tables, each of which fits 100 columns
     of_part = ["maximal cells of A by dim", "samples in A", "components", "images"]
-    typer.echo(
+    tell(
         plain_table(
             ["layer", *of_part, "deficient outside"], [[*row[:5], row[10]] for row in table]
         )
     )
     of_groups = ["H(A)", "H(M,A)", "H(M/A)", "H(M/~) per component", "per image", "H(image)"]
-    typer.echo(plain_table(["layer", *of_groups], [[row[0], *row[5:10], row[11]] for row in table]))
+    tell(plain_table(["layer", *of_groups], [[row[0], *row[5:10], row[11]] for row in table]))
     for row in rows:
         if row.in_turn is not None and row.part.components:
             runs = [(str(h), len(list(same))) for h, same in groupby(row.in_turn)]
             steps = " -> ".join(f"[{h}]" + (f" x{n}" if n > 1 else "") for h, n in runs)
-            typer.echo(f"layer {row.part.layer}, components collapsed in turn: {steps}")
+            tell(f"layer {row.part.layer}, components collapsed in turn: {steps}")
     ways = {
         f"{s.checked_over}, by {'subgroups' if s.by_subgroups else 'ranks'}"
         for s in (row.homology.sequence for row in rows)
     }
     checked = "; ".join(sorted(ways))
-    typer.echo(f"the long exact sequence of (M, A) is exact at every place (over {checked})")
+    tell(f"the long exact sequence of (M, A) is exact at every place (over {checked})")
     if any(true is not None for true in images):
-        typer.echo("H(image) is the homology of Phi_K(M) itself, decided: see polyrank image")
+        tell("H(image) is the homology of Phi_K(M) itself, decided: see polyrank image")
     for sentence in not_decided(rank):
-        typer.echo(f"Not decided: {sentence}")
+        tell(f"Not decided: {sentence}")

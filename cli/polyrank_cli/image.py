@@ -23,6 +23,7 @@ from polyrank_cli.options import (
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.image.barcode import LayerImages
@@ -142,9 +143,9 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     space = found.manifold
-    typer.echo(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
+    tell(f"M: {space.name} in R^{space.ambient}, {found.network.name}")
     if space.note:
-        typer.echo(space.note)
+        tell(space.note)
     rows = []
     for level in shown["levels"]:
         maps = level.get("map", [])
@@ -161,45 +162,45 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
     what = "cells of the image by dim" if "overlay" in shown["ways"] else "simplices of the nerve"
     header = ["layer", what, "H(image), degrees 0, 1, ..."]
     header += ["map: rank", "kernel", "cokernel"]
-    typer.echo(plain_table(header, rows))
-    typer.echo("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
-    typer.echo("map: from the row above, in every degree")
+    tell(plain_table(header, rows))
+    tell("layer M: the complex itself; layer 0: its position in R^n; layer K: Phi_K(M)")
+    tell("map: from the row above, in every degree")
     if any(level.get("by_contours") for level in shown["levels"]):
-        typer.echo("the last image lies in a plane: its cells are its components and its holes")
+        tell("the last image lies in a plane: its cells are its components and its holes")
         for level in shown["levels"]:
             sizes = sorted(level.get("hole_diameters", []), reverse=True)
             if sizes:
                 text = " ".join(f"{100 * v:.3g} %" for v in sizes[:_SHOWN])
-                typer.echo(f"diameters of its holes, of the image's: {text}")
+                tell(f"diameters of its holes, of the image's: {text}")
     if barcode:
         _show_barcode(shown)
     _show_loops(shown)
     _show_merges(shown)
     for level in shown["levels"]:
         if level.get("persistent_betti") is not None:
-            typer.echo(
+            tell(
                 f"approximate: layer {level['layer']}: points of the image at the scale of "
                 f"{shown['scale']:g} of its diameter have the persistent Betti numbers "
                 f"{', '.join(map(str, level['persistent_betti']))} (gudhi, floats)"
             )
-    typer.echo(f"certified: {shown['theorem']}")
+    tell(f"certified: {shown['theorem']}")
     for k, reason in found.undecided:
-        typer.echo(f"not decided: layer {k}: {reason}")
-    typer.echo("Not decided: M is the given complex; what it was sampled from is not known.")
-    typer.echo(f"{found.seconds:.2f} s")
+        tell(f"not decided: layer {k}: {reason}")
+    tell("Not decided: M is the given complex; what it was sampled from is not known.")
+    tell(f"{found.seconds:.2f} s")
 
 
 def _show_loops(shown: dict[str, Any]) -> None:
     for name, what in (("born", "born at"), ("dying", "dies at")):
         loops = sorted(shown[name], key=lambda loop: (loop["layer"], -loop["diameter"]))
         for loop in loops[:_SHOWN]:
-            typer.echo(
+            tell(
                 f"H_1 class {what} layer {loop['layer']}: a loop of {loop['segments']:,} segments, "
                 f"length {loop['length']:.4g}, diameter {100 * loop['share']:.3g} % of the image, "
                 f"from {len(loop['edges_of_M']):,} edges of M"
             )
         if len(loops) > _SHOWN:
-            typer.echo(f"... and {len(loops) - _SHOWN:,} more; --json has them all")
+            tell(f"... and {len(loops) - _SHOWN:,} more; --json has them all")
 
 
 def _show_merges(shown: dict[str, Any]) -> None:
@@ -221,7 +222,7 @@ def _show_merges(shown: dict[str, Any]) -> None:
     if any("≈" in line for line in lines):
         lines.append(ROUNDED)
     for line in lines:
-        typer.echo(line)
+        tell(line)
 
 
 def _entries(maps: list[dict[str, Any]], name: str) -> str:
@@ -233,7 +234,7 @@ def _show_barcode(shown: dict[str, Any]) -> None:
     from polyrank.report.tables import plain_table  # noqa: PLC0415
 
     barcode, ranks = shown["barcode"], shown["ranks"]
-    typer.echo(f"barcode over {barcode['over']}, its axis is the layer:")
+    tell(f"barcode over {barcode['over']}, its axis is the layer:")
     rows = [
         [
             f"H_{bar['degree']}",
@@ -243,12 +244,12 @@ def _show_barcode(shown: dict[str, Any]) -> None:
         ]
         for bar in barcode["bars"]
     ]
-    typer.echo(plain_table(["degree", "born at", "until", "classes"], rows))
+    tell(plain_table(["degree", "born at", "until", "classes"], rows))
     names = [str(n) for n in ranks["levels"]]
     for degree, table in enumerate(ranks["by_degree"]):
-        typer.echo(f"ranks of H_{degree}(row) -> H_{degree}(column):")
+        tell(f"ranks of H_{degree}(row) -> H_{degree}(column):")
         lines = [
             [names[j], *("" if k < j else str(v) for k, v in enumerate(row))]
             for j, row in enumerate(table)
         ]
-        typer.echo(plain_table(["", *names], lines))
+        tell(plain_table(["", *names], lines))

@@ -11,6 +11,7 @@ import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import JsonOption, NetworkArgument, Reading
 from polyrank_cli.rationals import ROUNDED, shown
+from polyrank_cli.streams import tell
 
 __all__ = ["info_command"]
 
@@ -36,14 +37,14 @@ def info_command(
         if as_json:
             typer.echo(json.dumps(network_object(loaded)))
             return
-        typer.echo(f"{loaded.name} {'-'.join(map(str, loaded.widths))}")
-        typer.echo(f"{sum(loaded.bits):,} hyperplanes, hash {loaded.sha256}")
+        tell(f"{loaded.name} {'-'.join(map(str, loaded.widths))}")
+        tell(f"{sum(loaded.bits):,} hyperplanes, hash {loaded.sha256}")
         table = network_table(loaded, shown)
-        typer.echo(table)
+        tell(table)
         if "≈" in table:
-            typer.echo(ROUNDED)
+            tell(ROUNDED)
         for note in loaded.source.get("notes", ()):
-            typer.echo(f"note: {note}")
+            tell(f"note: {note}")
 
 
 def _show_run(path: Path, *, as_json: bool) -> None:
@@ -53,10 +54,10 @@ def _show_run(path: Path, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(run_object(run)))
         return
-    typer.echo(f"a run of {run.network['name']} {'-'.join(map(str, run.network['widths']))}")
-    typer.echo(verdict(run))
-    typer.echo(depth(run))
-    typer.echo(f"network hash {run.network['hash']}")
+    tell(f"a run of {run.network['name']} {'-'.join(map(str, run.network['widths']))}")
+    tell(verdict(run))
+    tell(depth(run))
+    tell(f"network hash {run.network['hash']}")
     kind, engine = run.manifest["domain"]["kind"], run.manifest.get("engine")
-    typer.echo(f"domain: {kind}, of dimension {run.dimension}; engine {engine}")
-    typer.echo("this is what the run says; polyrank check proves it")
+    tell(f"domain: {kind}, of dimension {run.dimension}; engine {engine}")
+    tell("this is what the run says; polyrank check proves it")

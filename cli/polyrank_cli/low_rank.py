@@ -11,6 +11,7 @@ import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import JsonOption, QuietOption, RunArgument
 from polyrank_cli.rationals import ROUNDED, root, root_text, shown_point
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.graph.nearest import NearestPoint
@@ -32,7 +33,7 @@ def low_rank_command(
     nearest: Annotated[
         str | None,
         typer.Option(
-            metavar="POINT", help="Also the nearest low-rank point to an input: x1,x2,... exact."
+            metavar="POINT", help="Also the nearest low-rank point to an input: x0,x1,... exact."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -95,12 +96,12 @@ def low_rank_command(
             typer.echo(json.dumps(shown))
         else:
             if not opened.certified:
-                typer.echo(
+                tell(
                     "the run is not certified: at least these regions are of low rank; others may "
                     "join components, and extend them to infinity or to the wall"
                 )
             through = part.contact_components
-            typer.echo(
+            tell(
                 f"rank below {part.below} through layer {part.layer}: {part.regions:,} regions, "
                 f"{len(part.components):,} components through facets, "
                 f"{'not computed' if through is None else f'{through:,}'} through any contact"
@@ -121,12 +122,12 @@ def low_rank_command(
             header = ["component", "regions", "ranks", "bounded", "wall", "contact", "image"]
             if table:
                 text = plain_table(header, table)
-                typer.echo(text)
+                tell(text)
                 if "≈" in text:
-                    typer.echo(ROUNDED)
+                    tell(ROUNDED)
             if nearest is not None:
                 none = "there is none" if opened.certified else "no listed region is of low rank"
-                typer.echo(f"nearest: {none}" if near is None else _nearest_text(near))
+                tell(f"nearest: {none}" if near is None else _nearest_text(near))
     if not opened.certified:
         raise typer.Exit(UNDECIDED)
 

@@ -27,14 +27,13 @@ ManifoldArgument = Annotated[
 def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
     """The manifold of the command line."""
     # these load numpy, which have no place in --help
-    from polyrank.topology.files import read_manifold  # noqa: PLC0415
     from polyrank.topology.merging import merged_points  # noqa: PLC0415
+    from polyrank.topology.named import named_manifold  # noqa: PLC0415
     from polyrank.topology.point_cloud import (  # noqa: PLC0415
         complex_of_points,
         read_labels,
         read_points,
     )
-    from polyrank.topology.shapes import SHAPES, shape  # noqa: PLC0415
 
     alpha, rips, labels = cloud.alpha, cloud.rips, cloud.labels
     if alpha is not None and rips is not None:
@@ -54,10 +53,8 @@ def chosen_manifold(text: str, cloud: ManifoldChoice) -> Manifold:
             labels=None if labels is None else read_labels(labels),
             name=Path(text).stem,
         )
-    elif text.partition(":")[0] in SHAPES and not Path(text).exists():
-        found = shape(text)
     else:
-        found = read_manifold(text)
+        found = named_manifold(text)
     if cloud.merge_points:
         found = merged_points(found)
     return found if cloud.label is None else found.of_class(cloud.label)

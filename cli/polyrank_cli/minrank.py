@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from polyrank_cli.options import (
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point, shown
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.minrank.deep import Depth
@@ -137,7 +139,7 @@ def minrank_command(
         if as_json:
             typer.echo(json.dumps({**found.summary(), "interrupted": interrupted}))
         else:
-            _show(found, deep=deep)
+            _show(found, loaded.bits, deep=deep)
         if interrupted:
             kept = shared["keep"]
             goes_on = (
@@ -149,21 +151,23 @@ def minrank_command(
             raise typer.Exit(UNDECIDED)
 
 
-def _show(found: MinimumRank | MaximumRank, *, deep: bool) -> None:
+def _show(found: MinimumRank | MaximumRank, bits: Sequence[int], *, deep: bool) -> None:
     from polyrank.minrank.result import MinimumRank  # noqa: PLC0415  (numpy)
+    from polyrank.report.tables import word_text  # noqa: PLC0415
 
     which = "least" if isinstance(found, MinimumRank) else "greatest"
     through = f"{which} rank through layer {found.layer}"
     upper = found.best.rank if isinstance(found, MinimumRank) else found.upper
     if found.lower == upper:
-        typer.echo(f"certified: the {through} is exactly {upper}")
+        tell(f"certified: the {through} is exactly {upper}")
     else:
-        typer.echo(f"not settled: the {through} is at least {found.lower} and at most {upper}")
+        tell(f"not settled: the {through} is at least {found.lower} and at most {upper}")
     if isinstance(found, MinimumRank) and found.solver_bound is not None:
-        typer.echo(
+        tell(
             f"HiGHS's own bound, not proved and not used: at least {found.solver_bound} live units"
         )
-    typer.echo(f"best region: rank {found.best.rank}, codeword {found.best.word}")
+    word = word_text(found.best.codeword, bits[: found.layer])
+    tell(f"best region: rank {found.best.rank}, codeword {word}")
     lines = [f"witness: {short_point(found.best.witness)}{_depth_text(found.depth)}"]
     if deep and found.deep is None:
         lines.append("deep witness: none was found in time")
@@ -171,18 +175,19 @@ def _show(found: MinimumRank | MaximumRank, *, deep: bool) -> None:
         end = "; the region has points of any depth" if found.deep.unbounded else ""
         depth = _depth_text(found.deep.depth)
         lines.append(f"deep witness: {short_point(found.deep.point)}{depth}{end}")
-    typer.echo("\n".join(lines))
+    tell("\n".join(lines))
     if isinstance(found, MinimumRank) and found.below is not None:
         which = "all of them" if found.complete else "more may exist"
-        typer.echo(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
+        tell(f"{len(found.regions):,} regions of rank < {found.below} listed, {which}")
         for region in found.regions:
-            typer.echo(f"  rank {region.rank}: {region.word}")
-    typer.echo(
+            word = word_text(region.codeword, bits[: found.layer])
+            tell(f"  rank {region.rank}: {word}")
+    tell(
         f"{found.seconds:.2f} s; {found.cells:,} cells of the layers below, {found.pruned:,} "
         f"prefixes pruned, {found.nodes:,} nodes, {found.programs:,} linear programs"
     )
     if any("≈" in line for line in lines):
-        typer.echo(ROUNDED)
+        tell(ROUNDED)
 
 
 def _depth_text(depth: Depth) -> str:

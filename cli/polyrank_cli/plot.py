@@ -11,6 +11,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import QuietOption, RunArgument
+from polyrank_cli.streams import tell
 
 __all__ = ["plot_command"]
 
@@ -84,7 +85,7 @@ def plot_command(
                 raise typer.BadParameter("--colour, --below, --points and --window are for maps")
             draw = draw_graph if graph else draw_line_map
             save_picture(draw(access, layer=layer), output)
-            typer.echo(f"written to {output}")
+            tell(f"written to {output}")
             return
         data = labels = None
         if points is not None and points.suffix == ".npz":
@@ -109,4 +110,4 @@ def plot_command(
                 window=frame,
             )
         save_picture(figure, output)
-        typer.echo(f"written to {output}")
+        tell(f"written to {output}")

@@ -11,6 +11,7 @@ import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import JsonOption, RunArgument
 from polyrank_cli.rationals import ROUNDED, root_text, shown, shown_point
+from polyrank_cli.streams import tell
 
 __all__ = ["region_command"]
 
@@ -27,6 +28,7 @@ def region_command(
     # these load pyarrow and flint, which have no place in --help
     from polyrank.graph.geometry import Regions  # noqa: PLC0415
     from polyrank.graph.store import load_graph, stored_network  # noqa: PLC0415
+    from polyrank.report.tables import word_text  # noqa: PLC0415
 
     with sentences():
         opened = pr.open_run(run)
@@ -72,7 +74,7 @@ def region_command(
             typer.echo(json.dumps(found))
             return
         lines = [
-            f"region {number}: codeword {found['codeword']}",
+            f"region {number}: codeword {word_text(word, opened.layer_bits)}",
             "ranks by layer: " + " ".join(map(str, found["ranks"])),
             "affine map: x -> A x + c",
         ]
@@ -81,7 +83,7 @@ def region_command(
         lines.append(f"facets: {len(shape.rows)}")
         for facet in found["facets"]:
             unit, to = facet["unit"], facet["neighbour"]
-            where = f"bit {unit}" if unit >= 0 else f"wall {access.chart.names[-1 - unit]}"
+            where = opened.unit_names[unit] if unit >= 0 else access.chart.names[-1 - unit]
             behind = {-1: "the wall", -2: "NO LISTED REGION"}.get(to, f"region {to}")
             lines.append(f"  {where}: {behind}")
         kind = "bounded" if found["bounded"] else "unbounded"
@@ -100,6 +102,6 @@ def region_command(
         if ball is not None:
             radius = root_text(ball.radius_squared)
             lines.append(f"inscribed ball: radius {radius} at {shown_point(ball.centre)}")
-        typer.echo("\n".join(lines))
+        tell("\n".join(lines))
         if any("≈" in line for line in lines):
-            typer.echo(ROUNDED)
+            tell(ROUNDED)

@@ -29,7 +29,8 @@ RENAMED: dict[str, dict[str, tuple[str, Callable[[str], str], str]]] = {
         "--workers": ("--jobs", _same, "N"),
         "--through": ("--points", _same, "FILE"),
     },
-    "homology": {"--rank": ("--below", _one_more, "R+1")},
+    "homology": {"--rank": ("--below", _one_more, "R+1"), "--points": ("--cells", _same, "")},
+    "ensemble": {"--most": ("--max-regions", _same, "N")},
     "restrict": {"--rank": ("--below", _one_more, "R+1")},
 }
 
@@ -48,7 +49,8 @@ def current_names(args: Sequence[str]) -> list[str]:
             return [*out, *args[at:]]
         elif name in known:
             new, turned, spelled = known[name]
-            say(f"{name} is {new} {spelled} now; the old name goes with the next version")
+            today = f"{new} {spelled}".rstrip()
+            say(f"{name} is {today} now; the old name goes with the next version")
             if equals:
                 out.append(f"{new}={turned(value)}")
             else:

@@ -10,6 +10,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import sentences
 from polyrank_cli.options import QuietOption, Reading, RunArgument
+from polyrank_cli.streams import tell
 
 __all__ = ["report_command"]
 
@@ -49,23 +50,13 @@ def report_command(
     Needs jinja2 and, for the map of a two-dimensional run, bokeh (polyrank[report]).
     """
     # these load numpy and pyarrow, which have no place in --help
-    from polyrank.errors import RunError  # noqa: PLC0415
-    from polyrank.regions.directory import new_file  # noqa: PLC0415
-    from polyrank.report.page import page_file, report_page  # noqa: PLC0415
+    from polyrank.report.page import page_file  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
     with sentences():
-        target = page_file(output)
+        page_file(output)  # before any work is done
         opened = pr.open_run(run)
-        if network is not None:
-            access = opened.regions(opened.source(reading.load(network)))
-        else:
-            try:
-                access = opened.regions(opened.source())
-            except RunError:
-                access = None  # the page says what is missing for that
+        given = None if network is None else reading.load(network)
         with stage_line(quiet=quiet):
-            page = report_page(opened, access, layer=layer, below=below, images=images)
-        with new_file(target) as draft:
-            draft.write_text(page, encoding="utf-8")
-        typer.echo(f"written to {target}")
+            target = opened.report(output, given, layer=layer, below=below, images=images)
+        tell(f"written to {target}")

@@ -23,6 +23,7 @@ from polyrank_cli.options import (
     ThroughLayerOption,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 __all__ = ["restrict_command"]
 
@@ -85,38 +86,36 @@ def restrict_command(
         if as_json:
             typer.echo(json.dumps(shown))
             return
-        typer.echo(f"{space.name} in R^{space.ambient}, {loaded.name}")
+        tell(f"{space.name} in R^{space.ambient}, {loaded.name}")
         if space.note:
-            typer.echo(space.note)
+            tell(space.note)
         rows = [
             [str(d), f"{simplices:,}", f"{cells:,}", f"{maximal:,}"]
             for d, (simplices, cells, maximal) in enumerate(
                 zip(space.complex.cells, shown["cells"], shown["maximal_cells"], strict=True)
             )
         ]
-        typer.echo(plain_table(["dimension", "simplices", "cells", "maximal"], rows))
+        tell(plain_table(["dimension", "simplices", "cells", "maximal"], rows))
         for k, histogram in enumerate(shown["tangent_rank_histogram"], start=1):
             text = " ".join(f"{rank}:{count:,}" for rank, count in histogram.items())
-            typer.echo(f"rank on the maximal cells through layer {k}: {text}")
+            tell(f"rank on the maximal cells through layer {k}: {text}")
         if below is not None:
             part = shown["low_rank"]
-            typer.echo(
-                f"A ({part['low_rank_cells']}), r = {below - 1}: {part['low_rank_cells_are']}"
-            )
+            tell(f"A ({part['low_rank_cells']}), r = {below - 1}: {part['low_rank_cells_are']}")
             lines = [
                 [str(k), " ".join(f"{c:,}" for c in row["cells"]), f"{row['components']:,}"]
                 for k, row in enumerate(part["layers"], start=1)
             ]
             head = ["layer", "maximal cells of A by dim", "components of A"]
-            typer.echo(plain_table(head, lines))
-        typer.echo(
+            tell(plain_table(head, lines))
+        tell(
             f"certified: no cell is missing, none is invented; Euler characteristic "
             f"{shown['euler_characteristic']}, of the manifold "
             f"{shown['euler_characteristic_of_manifold']}"
         )
-        typer.echo(
+        tell(
             f"{shown['seconds']:.2f} s, {shown['vertices_decided_in_rationals']:,} vertices "
             "decided in rational arithmetic"
         )
         if output is not None:
-            typer.echo(f"written to {output}")
+            tell(f"written to {output}")

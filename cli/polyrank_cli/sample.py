@@ -25,6 +25,7 @@ from polyrank_cli.options import (
     Reading,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.sampling.crosscheck import CrossCheck
@@ -106,6 +107,7 @@ def sample_command(
     from polyrank.posed.chart import chart  # noqa: PLC0415
     from polyrank.report.histogram import draw_histograms  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
+    from polyrank.report.tables import word_text  # noqa: PLC0415
     from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
     from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
     from polyrank.sampling.estimate import sample  # noqa: PLC0415
@@ -193,8 +195,9 @@ def sample_command(
             _show(estimate, extra, compared)
         if compared is not None and compared.contradictions:
             for found in compared.contradictions[:10]:
+                word = word_text([bit == "1" for bit in found.codeword], loaded.bits)
                 say(
-                    f"contradiction: {found.reason}: codeword {found.codeword} at the exact point "
+                    f"contradiction: {found.reason}: codeword {word} at the exact point "
                     f"({', '.join(found.point)})"
                 )
             raise typer.Exit(REJECTED)
@@ -216,7 +219,7 @@ def _nothing_left(estimate: Estimate) -> str:
 
 def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None) -> None:
     facts = estimate.summary()
-    typer.echo(
+    tell(
         f"{facts['points']:,} points, {facts['distinct_codewords']:,} distinct codewords, "
         f"{facts['on_hyperplane']:,} points on a hyperplane "
         f"{'set aside' if estimate.ties == 'strict' else 'taken with the bit 1 iff z > 0'}, "
@@ -224,11 +227,11 @@ def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None
     )
     alone = facts["codewords_of_points_on_hyperplanes_only"]
     if alone:
-        typer.echo(
+        tell(
             f"{alone:,} of the codewords have points on hyperplanes only: theirs need not be the "
             "codeword of a region"
         )
-    typer.echo(
+    tell(
         f"{facts['exact_points']:,} points decided in exact arithmetic, "
         f"{facts['corrected_bits']:,} bits of the float pass corrected"
     )
@@ -236,31 +239,31 @@ def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None
         shown = ", ".join(f"{r}: {n:,}" for r, n in entry["by_samples"].items())
         left = entry["open_codewords"]
         note = f" ({left} codewords open)" if left else ""
-        typer.echo(f"rank through layer {entry['layer']} by samples: {shown}{note}")
+        tell(f"rank through layer {entry['layer']} by samples: {shown}{note}")
     numerical = extra["numerical_rank"]
     if numerical is not None:
-        typer.echo(
+        tell(
             f"numerical rank (SVD) differs from the exact one in {len(numerical['disagreements'])} "
             f"places of {numerical['compared']:,} codewords"
         )
     if compared is not None:
         listed = "" if compared.certified_run else " listed; the run is not certified"
-        typer.echo(f"regions hit: {compared.hit:,} of {compared.regions:,}{listed}")
+        tell(f"regions hit: {compared.hit:,} of {compared.regions:,}{listed}")
         if compared.volume_missed is not None:
             share = compared.summary()["volume_missed"]
             of = "volume" if compared.certified_run else "the listed regions' volume"
-            typer.echo(f"share of {of} missed: {share:.6g}")
+            tell(f"share of {of} missed: {share:.6g}")
         if not compared.certified_run and compared.unlisted:
-            typer.echo(
+            tell(
                 f"{compared.unlisted:,} codewords are not listed; the run is not certified, so "
                 "that this is no contradiction"
             )
         for entry in compared.layers:
-            typer.echo(
+            tell(
                 f"layer {entry['layer']}: {'' if compared.certified_run else 'listed '}low-rank "
                 f"regions missed {entry['low_rank_regions_missed']:,} of "
                 f"{entry['low_rank_regions']:,}; minimum rank sampled {entry['sampled_min_rank']}, "
                 f"listed {entry['listed_min_rank']}"
             )
     seconds = estimate.seconds
-    typer.echo(f"{seconds['forward']:.2f} s forward, {seconds['ranks']:.2f} s ranks")
+    tell(f"{seconds['forward']:.2f} s forward, {seconds['ranks']:.2f} s ranks")

@@ -24,6 +24,7 @@ from polyrank_cli.options import (
     Reading,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.image.class_pair import LayerPair
@@ -71,7 +72,7 @@ def separate_command(
     time: Annotated[
         float | None,
         typer.Option(
-            metavar="T", min=0.0, help="Leave a question undecided after T seconds (each one)."
+            metavar="SECONDS", min=0.0, help="Time of every question; what it ends is undecided."
         ),
     ] = None,
     output: Annotated[
@@ -152,7 +153,7 @@ def _show(found: Separation) -> None:
     lines.append(SCOPE)
     if any("≈" in line for line in lines):
         lines.append(ROUNDED)
-    typer.echo("\n".join(lines))
+    tell("\n".join(lines))
 
 
 def _cells(found: Separation, row: LayerPair) -> list[str]:

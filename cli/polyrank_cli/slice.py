@@ -29,6 +29,7 @@ from polyrank_cli.options import (
     ThroughLayerOption,
     directory_output,
 )
+from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
@@ -147,18 +148,18 @@ def _show(run: Run, around: AmbientRanks | None, *, as_json: bool) -> None:
             shown["in_hyperplane"] = int(around.in_hyperplane.sum())
         typer.echo(json.dumps(shown))
         return
-    typer.echo(verdict(run))
-    typer.echo(depth(run))
+    tell(verdict(run))
+    tell(depth(run))
     listed = "" if run.certified else ", listed regions"
     lines = rank_lines(run.manifest["rank_histogram"], f" along the slice{listed}")
     if around is not None:
         whole = [around.histogram(k) for k in layers]
         lines += rank_lines(whole, f" on the input space{listed}")
-    typer.echo("\n".join(lines))
+    tell("\n".join(lines))
     if around is not None and around.in_hyperplane.any():
-        typer.echo(
+        tell(
             f"{int(around.in_hyperplane.sum())} regions lie in a hyperplane of the input space: "
             "their ranks there are those of the codeword with the bit 0"
         )
     if run.path is not None:
-        typer.echo(f"written to {run.path}")
+        tell(f"written to {run.path}")

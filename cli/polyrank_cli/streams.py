@@ -10,7 +10,20 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["keep_stdout_for_python"]
+import typer
+
+__all__ = ["keep_stdout_for_python", "tell"]
+
+_WIDTH = 100
+
+
+def tell(text: str) -> None:
+    """Print lines for people, broken as :func:`polyrank.report.tables.fitted` breaks them."""
+    if any(len(line) > _WIDTH for line in text.split("\n")):
+        from polyrank.report.tables import fitted  # noqa: PLC0415  (loads numpy)
+
+        text = fitted(text)
+    typer.echo(text)
 
 
 def keep_stdout_for_python() -> None:

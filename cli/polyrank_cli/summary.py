@@ -10,6 +10,7 @@ import typer
 import polyrank as pr
 from polyrank_cli.failures import UNDECIDED, sentences
 from polyrank_cli.options import JsonOption, QuietOption, RunArgument
+from polyrank_cli.streams import tell
 
 __all__ = ["summary_command"]
 
@@ -50,11 +51,11 @@ def summary_command(
             typer.echo(json.dumps({**run_object(opened), "layers": layers}))
         else:
             network = opened.network
-            typer.echo(f"{network['name']} {'-'.join(map(str, network['widths']))}")
-            typer.echo(verdict(opened))
-            typer.echo(depth(opened))
+            tell(f"{network['name']} {'-'.join(map(str, network['widths']))}")
+            tell(verdict(opened))
+            tell(depth(opened))
             if seen(opened):
-                typer.echo(seen(opened))
-            typer.echo(layers_table(layers, certified=opened.certified))
+                tell(seen(opened))
+            tell(layers_table(layers, certified=opened.certified))
     if not opened.certified:
         raise typer.Exit(UNDECIDED)

@@ -24,6 +24,7 @@ from polyrank_cli.options import (
     directory_output,
 )
 from polyrank_cli.rationals import ROUNDED, short_point
+from polyrank_cli.streams import tell
 from polyrank_cli.verify_function import (
     EXIT,
     Asked,
@@ -170,7 +171,10 @@ def verify_command(
             asked_of = Asked(network, loaded, where, reading, seconds, jobs, output, proof)
             with stage_line(quiet=quiet or as_json):
                 said = _whole_function(asked_of, second, monotone, equal, lipschitz, difference, of)
-            typer.echo(json.dumps(said[0]) if as_json else "\n".join(said[1]))
+            if as_json:
+                typer.echo(json.dumps(said[0]))
+            else:
+                tell("\n".join(said[1]))
             raise typer.Exit(said[2])
         if property_ is not None and needs_convention(loaded, reading):
             first = read_vnnlib(property_).cases[0]
@@ -267,7 +271,7 @@ def _show(found: Verification) -> None:
     )
     if any("≈" in line for line in lines):
         lines.append(ROUNDED)
-    typer.echo("\n".join(lines))
+    tell("\n".join(lines))
 
 
 def _counterexample_lines(found: Counterexample) -> list[str]:

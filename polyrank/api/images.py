@@ -15,8 +15,8 @@ from polyrank.image.barcode_object import counted
 from polyrank.report.manifold_map import draw_manifold
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
-from polyrank.topology.shapes import shape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +101,6 @@ class Images(LayerImages):
 
 @wraps(_image)
 def image(network: Network, manifold: Manifold | str, **options: Any) -> Images:
-    """The true images of a manifold; a text such as ``"torus:24"`` is a shape."""
-    space = shape(manifold) if isinstance(manifold, str) else manifold
-    found = _image(network, space, **options)
+    """The true images of a manifold; ``"torus:24"`` is a shape, another text a file."""
+    found = _image(network, named_manifold(manifold), **options)
     return Images(**{field.name: getattr(found, field.name) for field in fields(found)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ import numpy as np
 from polyrank.api.run import Run, enumerate_regions
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
+from polyrank.image.homeomorphism import Homeomorphism
+from polyrank.image.homeomorphism import homeomorphism as _homeomorphism
+from polyrank.image.separate import Separation
+from polyrank.image.separate import separate as _separate
 from polyrank.minrank.maximum import maximum_rank
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
-from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.polyhedra.domain import Box, Domain, WholeSpace
 from polyrank.sampling.estimate import Estimate
 from polyrank.sampling.estimate import sample as sample_blocks
 from polyrank.sampling.points import array_blocks
@@ -23,10 +28,10 @@ from polyrank.sampling.region_at import RegionAt, region_at
 from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
 from polyrank.topology.layers import LayerHomology, homology_table
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
-from polyrank.topology.shapes import shape
 
-__all__ = ["at", "homology", "minrank", "sample", "slice"]
+__all__ = ["at", "homeomorphism", "homology", "minrank", "sample", "separate", "slice"]
 
 
 def at(
@@ -176,7 +181,7 @@ def homology(
     ----------
     network : Network
     manifold : Manifold or str
-        A text such as ``"torus:24"`` is a shape.
+        A text such as ``"torus:24"`` is a shape, another one a file.
     below : int
         Cells of rank < ``below`` are collapsed.
     layers : sequence of int, optional
@@ -190,8 +195,23 @@ def homology(
     DomainError
         If the manifold lies in another space, a layer does not exist or ``below`` is less than 1.
     """
-    space = shape(manifold) if isinstance(manifold, str) else manifold
+    space = named_manifold(manifold)
     cells = restrict(network, space, through_layer=max(layers) if layers else None, jobs=jobs)
     return homology_table(
         cells, rank=below - 1, layers=layers, coefficients=coefficients, jobs=jobs
     )
+
+
+@wraps(_homeomorphism)
+def homeomorphism(
+    network: Network, manifold: Manifold | Box | str, **options: Any
+) -> Homeomorphism:
+    """Decide whether a layer is one-to-one; ``"torus:24"`` is a shape."""
+    space = manifold if isinstance(manifold, Box) else named_manifold(manifold)
+    return _homeomorphism(network, space, **options)
+
+
+@wraps(_separate)
+def separate(network: Network, manifold: Manifold | str, **options: Any) -> Separation:
+    """Decide where classes are apart; ``"linked-tori:24"`` is a shape."""
+    return _separate(network, named_manifold(manifold), **options)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, overload
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from polyrank.network.forward import codeword_exact, pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
+from polyrank.regions.directory import new_file
 from polyrank.regions.enumerate import enumerate_regions as _enumerate_regions
 from polyrank.regions.enumerate import resume_run as _resume_run
 from polyrank.regions.run import Run as RegionRun
@@ -55,9 +56,9 @@ class Run(RegionRun):
     """The activation regions of a network on a domain, with their graph and their picture.
 
     A run is a sequence of :class:`~polyrank.api.region.Region`: ``len(run)``, ``run[3]``,
-    ``for region in run``. See :class:`polyrank.regions.run.Run` for what it proves. The network is
-    the one that was enumerated; of a run directory it is the one kept with its graph or its proof,
-    else it has to be given.
+    ``run[:9]``, ``for region in run``. See :class:`polyrank.regions.run.Run` for what it proves.
+    The network is the one that was enumerated; of a run directory it is the one kept with its graph
+    or its proof, else it has to be given.
     """
 
     _source: Network | None = field(default=None, repr=False)
@@ -83,7 +84,13 @@ class Run(RegionRun):
     def __iter__(self) -> Iterator[Region]:
         return (Region(self, r) for r in range(self.count))
 
-    def __getitem__(self, index: int) -> Region:
+    @overload
+    def __getitem__(self, index: int) -> Region: ...
+    @overload
+    def __getitem__(self, index: slice) -> Selection: ...
+    def __getitem__(self, index: int | slice) -> Region | Selection:
+        if isinstance(index, slice):
+            return Selection(self, np.arange(self.count)[index])
         number = operator.index(index)
         if not -self.count <= number < self.count:
             raise IndexError(f"there is no region {number}: the run lists {self.count:,}")
@@ -313,6 +320,38 @@ class Run(RegionRun):
         if self.dimension == 1 and not self.lineality:
             return draw_line_map(self.regions(network), **options)
         return draw_map(self.regions(network), **options)
+
+    def report(self, path: str | Path, network: Network | None = None, **options: Any) -> Path:
+        """Write one self-contained page about the run, ``.html``, and return its path.
+
+        Parameters
+        ----------
+        path : path
+        network : Network, optional
+            The network of the run; where it is not known the page says what is missing for that.
+        **options
+            Those of :func:`polyrank.report.page.report_page` (``layer``, ``below``, ``images``).
+
+        Raises
+        ------
+        UnsupportedError
+            If the suffix is not .html, there is no such folder, or jinja2 or bokeh is missing.
+        RunError
+            If the given network is another one, or the disk is full or cannot be written.
+        """
+        from polyrank.report.page import page_file, report_page  # noqa: PLC0415  (loads bokeh)
+
+        target = page_file(path)
+        try:
+            access = self.regions(network)
+        except RunError:
+            if network is not None:
+                raise
+            access = None
+        page = report_page(self, access, **options)
+        with new_file(target) as draft:
+            draft.write_text(page, encoding="utf-8")
+        return target
 
     def complex(self, network: Network | None = None) -> CellComplex:
         """All cells of the domain with their incidences, for bounded domains of dimension 1 to 3.

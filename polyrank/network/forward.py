@@ -93,7 +93,7 @@ def forward(
     >>> forward(net, [[-2.0], [3.0]]).ravel().tolist()
     [2.0, 3.0]
     """
-    depth = _depth(network, layer)
+    depth = network.chosen_layer(layer)
     points, single = _points(network, X, dtype)
     empty = np.empty((0, network.widths[depth]), points.dtype)
     result = np.concatenate([empty, *(h for _, h in _run(network, points, depth, dtype))])
@@ -129,7 +129,7 @@ def codewords(
     Does not prove that a point has this codeword: rounding can turn a sign near a hyperplane.
     :func:`codeword_exact` does.
     """
-    depth = _depth(network, layer)
+    depth = network.chosen_layer(layer)
     points, single = _points(network, X, dtype)
     packed = [pack_bits(bits) for bits, _ in _run(network, points, depth, dtype)]
     empty = np.empty((0, (sum(network.bits[:depth]) + 7) // 8), np.uint8)
@@ -161,7 +161,7 @@ def forward_exact(network: Network, x: Any, *, layer: int | None = None) -> tupl
     (1/3,)
     """
     h = _column(network, x)
-    for step in network.layers[: _depth(network, layer)]:
+    for step in network.layers[: network.chosen_layer(layer)]:
         h = exact_step(step, h)[1]
     return tuple(h.entries())
 
@@ -220,7 +220,7 @@ def codeword_exact(network: Network, x: Any, *, layer: int | None = None) -> Exa
     h = _column(network, x)
     signs: list[NDArray[np.int8]] = []
     vector: list[NDArray[np.int8]] = []
-    for step in network.layers[: _depth(network, layer)]:
+    for step in network.layers[: network.chosen_layer(layer)]:
         z, h = exact_step(step, h)
         sign = np.array([(v > 0) - (v < 0) for v in z], dtype=np.int8)
         signs.append(sign)
@@ -275,7 +275,7 @@ def affine_map(
     >>> affine_map(net, np.array([False, True]))
     ([-1], [0])
     """
-    depth = _depth(network, layer)
+    depth = network.chosen_layer(layer)
     used = depth - 1 if before_activation else depth
     flags = _unpacked(bits, sum(network.bits[:used]))
     n = network.input_dim
@@ -295,13 +295,6 @@ def affine_map(
             image = activation(step, image, active_units(step, flags[start:end]).tolist())
             start = end
     return split_map(image)
-
-
-def _depth(network: Network, layer: int | None) -> int:
-    depth = len(network.layers) if layer is None else layer
-    if not 1 <= depth <= len(network.layers):
-        raise NetworkError(f"there is no layer {depth}: the network has 1..{len(network.layers)}")
-    return depth
 
 
 def _unpacked(bits: Any, count: int) -> NDArray[np.bool_]:

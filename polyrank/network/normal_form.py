@@ -280,11 +280,21 @@ class Network:
         NetworkError
             If ``layer`` is not one of 1, ..., L.
         """
-        if not 1 <= layer <= len(self.layers):
-            raise NetworkError(
-                f"there is no layer {layer}: {self.name!r} has layers 1 to {len(self.layers)}"
-            )
-        return Network(self.layers[:layer], self.name)
+        return Network(self.layers[: self.chosen_layer(layer)], self.name)
+
+    def chosen_layer(self, layer: int | None) -> int:
+        """The layer that is asked for, 1-based; by default the last one.
+
+        Raises
+        ------
+        NetworkError
+            If ``layer`` is not one of 1, ..., L.
+        """
+        last = len(self.layers)
+        k = last if layer is None else layer
+        if not 1 <= k <= last:
+            raise NetworkError(f"there is no layer {k}: {self.name!r} has layers 1 to {last}")
+        return k
 
     @property
     def input_dim(self) -> int:

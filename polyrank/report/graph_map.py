@@ -19,7 +19,6 @@ from polyrank.report.picture import (
     legend_of,
     needs_matplotlib,
     principal_axes,
-    shown_layer,
 )
 from polyrank.report.summary import counted
 
@@ -50,10 +49,12 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
     Raises
     ------
     UnsupportedError
-        If there are more than 20,000 regions, no such layer, or matplotlib is not installed.
+        If there are more than 20,000 regions, or matplotlib is not installed.
+    RunError
+        If there is no such layer.
     """
     run, graph = regions.run, regions.graph
-    k = shown_layer(run, layer)
+    k = run.chosen_layer(layer)
     if run.count > _MOST:
         raise UnsupportedError(
             f"the graph has {run.count:,} regions; {_MOST:,} can be drawn: plot the map of a "

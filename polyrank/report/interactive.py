@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
+from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
@@ -20,8 +23,12 @@ __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
 
 #: Most regions that are drawn on a page.
 MOST_DRAWN = 100_000
-#: Above this the affine map of a region is not shown under the pointer: it would fill the file.
-_MOST_MAPS = 5_000
+#: Above this the affine maps under the pointer are composed in floats, which takes less time.
+_MOST_EXACT = 5_000
+#: Most outputs of which the map is shown.
+_MOST_OUTPUTS = 4
+#: Regions whose maps are composed at a time.
+_BLOCK = 4096
 _OUTLINE = "#d1495b"
 _GREY = "#8a939b"
 
@@ -91,7 +98,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
         axis.axis_label = name
         axis.axis_label_text_color = axis.major_label_text_color = _GREY
         axis.axis_line_color = axis.major_tick_line_color = axis.minor_tick_line_color = _GREY
-    source, shown = _columns(regions, shown_cells, layer)
+    source, shown, formatted = _columns(regions, shown_cells, layer)
     patches = plot.patches(
         "xs", "ys", source=source, fill_color="face", line_color="#5f6b76", line_width=0.4,
         line_alpha=0.7, hover_line_color=_OUTLINE,
@@ -103,7 +110,14 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
             [piece[:, 0].tolist() for piece in border], [piece[:, 1].tolist() for piece in border],
             line_color=_OUTLINE, line_width=1.6,
         )  # fmt: skip
-    plot.add_tools(HoverTool(renderers=[patches], tooltips=shown, point_policy="follow_mouse"))
+    plot.add_tools(
+        HoverTool(
+            renderers=[patches],
+            tooltips=shown,
+            formatters={f"@{name}": "printf" for name in formatted},
+            point_policy="follow_mouse",
+        )
+    )
     wheel = WheelZoomTool()
     plot.add_tools(wheel, BoxZoomTool(match_aspect=False))
     plot.toolbar.active_scroll = wheel
@@ -120,19 +134,20 @@ def _names(chart: Chart) -> list[str]:
 
 def _columns(
     regions: Regions, cells: PlaneCells, layer: int
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+) -> tuple[dict[str, Any], list[tuple[str, str]], list[str]]:
+    """The columns of the figure, the lines under the pointer, and the columns that are numbers."""
     run = regions.run
     largest = min(2, regions.chart.k)
     seen = np.flatnonzero(cells.seen).tolist()
     table = run.table
-    words = unpack_bits(table.column("codeword"), run.bits)
+    words = unpack_bits(table.column("codeword"), run.bits).astype(bool)[seen]
     ranks = [table.column(f"rank_{k}").to_pylist() for k in range(1, run.layers + 1)]
     source: dict[str, Any] = {
         "xs": [cells.polygons[r][:, 0].tolist() for r in seen],
         "ys": [cells.polygons[r][:, 1].tolist() for r in seen],
         "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
         "region": seen,
-        "codeword": [word_text(words[r], run.network["bits"][: run.layers]) for r in seen],
+        "codeword": [word_text(word, run.network["bits"][: run.layers]) for word in words],
         "ranks": [" ".join(str(column[r]) for column in ranks) for r in seen],
     }
     shown = [
@@ -140,18 +155,55 @@ def _columns(
         ("codeword", "@codeword"),
         ("rank through layers 1, 2, …", "@ranks"),
     ]
-    if len(seen) <= _MOST_MAPS and run.network["widths"][run.layers] <= 4:
-        source["map"] = [_map_text(regions, r) for r in seen]
-        shown.append(("x ↦", "@map"))
-    return source, shown
+    names, formatted = _names(regions.chart), []
+    maps = _exact_maps(regions, seen) if len(seen) <= _MOST_EXACT else _float_maps(regions, words)
+    whole = run.layers == run.network_layers
+    outputs, about = maps.shape[1], "" if len(seen) <= _MOST_EXACT else ", in floats"
+    for u in range(min(outputs, _MOST_OUTPUTS)):
+        own = [f"map_{u}_{j}" for j in range(maps.shape[2])]
+        source |= {name: maps[:, u, j] for j, name in enumerate(own)}
+        formatted += own
+        terms = [f"@{name}{{%+.3g}}" for name in own]
+        line = " ".join(f"{t} {n}".rstrip() for t, n in zip(terms, [*names, ""], strict=True))
+        name = f"output {u}" if whole else f"layer {run.layers} unit {u + 1}"
+        shown.append((f"{name}{about}", line))
+    if outputs > _MOST_OUTPUTS:
+        shown.append(("", f"and {outputs - _MOST_OUTPUTS:,} outputs more"))
+    return source, shown, formatted
 
 
-def _map_text(regions: Regions, region: int) -> str:
-    slope, constant = regions.affine_map(region)
-    if slope.ncols() > 4:
-        return f"{slope.nrows()} × {slope.ncols()} matrix"
-    rows = []
-    for row, c in zip(slope.tolist(), constant.entries(), strict=True):
-        terms = [f"{nearest_float(v):+.3g} x{j + 1}" for j, v in enumerate(row) if v != 0]
-        rows.append(" ".join([*terms, f"{nearest_float(c):+.3g}"]))
-    return "; ".join(rows)
+def _exact_maps(regions: Regions, seen: Sequence[int]) -> NDArray[np.float64]:
+    """The maps u ↦ A u + c of regions in chart coordinates, (R, units, k + 1), nearest floats."""
+    chart, layer = regions.chart, regions.run.layers
+    found = []
+    for r in seen:
+        word = regions.codeword(r).astype(bool)
+        slope, constant = affine_map(
+            regions.network, word, layer=layer, origin=chart.origin, basis=chart.basis
+        )
+        rows = zip(slope.tolist(), constant.entries(), strict=True)
+        found.append([[nearest_float(v) for v in (*row, c)] for row, c in rows])
+    return np.array(found).reshape(len(found), -1, chart.k + 1)
+
+
+def _float_maps(regions: Regions, words: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The same, composed in floats: to be looked at, it proves nothing."""
+    chart, layers = regions.chart, regions.network.layers[: regions.run.layers]
+    columns = [[nearest_float(chart.basis[i, j]) for j in range(chart.k)] for i in range(chart.n)]
+    start = np.column_stack([np.array(columns), [nearest_float(v) for v in chart.origin.entries()]])
+    found = []
+    for begin in range(0, len(words), _BLOCK):
+        block = words[begin : begin + _BLOCK]
+        image, bit = np.broadcast_to(start, (len(block), *start.shape)), 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for layer in layers:
+                z = layer.weight.approx @ image
+                z[:, :, -1] += layer.bias.approx
+                bent = layer.has_hyperplane
+                active = np.ones((len(block), layer.units), bool)
+                active[:, bent] = block[:, bit : bit + int(bent.sum())]
+                bit += int(bent.sum())
+                slope = np.where(active, layer.slope_pos.approx, layer.slope_neg.approx)
+                image = z * slope[:, :, None]
+        found.append(image)
+    return np.concatenate(found)

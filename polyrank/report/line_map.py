@@ -16,7 +16,6 @@ from polyrank.report.picture import (
     axis_names,
     legend_of,
     needs_matplotlib,
-    shown_layer,
 )
 from polyrank.report.summary import counted
 
@@ -45,10 +44,12 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
     Raises
     ------
     UnsupportedError
-        If the domain has another dimension, there is no such layer, or matplotlib is missing.
+        If the domain has another dimension, or matplotlib is missing.
+    RunError
+        If there is no such layer.
     """
     run, chart = regions.run, regions.chart
-    k = shown_layer(run, layer)
+    k = run.chosen_layer(layer)
     if chart.k != 1 or chart.lineality:
         raise UnsupportedError(f"the domain has dimension {chart.dimension}, expected 1")
     with needs_matplotlib():
@@ -77,10 +78,11 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
         for u in range(units):
             m, c = nearest_float(slope[u, 0]), nearest_float(constant[u, 0])
             lines[u] += [(a, m * a + c), (b, m * b + c)]
-    what = "output" if k == len(regions.network.layers) else f"layer {k} unit"
+    last = k == len(regions.network.layers)
     for u, points in enumerate(lines):
         x, y = zip(*sorted(points), strict=True)
-        axes.plot(x, y, linewidth=1.6, label=f"{what} {u + 1}")
+        name = f"output {u}" if last else f"layer {k} unit {u + 1}"
+        axes.plot(x, y, linewidth=1.6, label=name)
     axes.set_xlim(low, high)
     axes.set_xlabel(axis_names(chart)[0])
     shades = [

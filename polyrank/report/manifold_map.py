@@ -99,9 +99,10 @@ def _panel(
         axes.autoscale_view()
         for spine in axes.spines.values():
             spine.set_color(EDGE)
-    what = "x" if place == 0 else "h"
+    # inputs are counted from 0, units from 1
+    what, first = ("x", 0) if place == 0 else ("h", 1)
     for n, name in enumerate("xyz"[: points.shape[1]]):
-        index = f"${what}_{n + 1}$" if not note else f"axis {n + 1}"
+        index = f"${what}_{n + first}$" if not note else f"axis {n + 1}"
         getattr(axes, f"set_{name}label")(index)
     axes.tick_params(labelsize=8)
     title = "M" if place == 0 else f"image at layer {place}"

@@ -18,7 +18,6 @@ from polyrank.report.picture import (
     finish_axes,
     legend_of,
     needs_matplotlib,
-    shown_layer,
 )
 from polyrank.report.plane_cells import plane_cells
 from polyrank.report.summary import counted
@@ -81,14 +80,16 @@ def draw_map(
     Raises
     ------
     UnsupportedError
-        If the domain is not two-dimensional, there is no such layer or colour, the window is none
-        or misses the domain, or matplotlib is not installed.
+        If the domain is not two-dimensional, there is no such colour, the window is none or misses
+        the domain, or matplotlib is not installed.
+    RunError
+        If there is no such layer.
     FormatError
         If the points are not finite numbers ``(m, 2)``, or the labels are not one per point, or the
         values not one per region.
     """
     run = regions.run
-    k = shown_layer(run, layer)
+    k = run.chosen_layer(layer)
     if colour not in get_args(Colour):
         raise UnsupportedError(f"colour {colour!r} is not one of {', '.join(get_args(Colour))}")
     dots = None if points is None else np.asarray(points)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from polyrank.regions.run import Run
 
 __all__ = [
     "EDGE",
@@ -32,7 +31,6 @@ __all__ = [
     "picture_file",
     "principal_axes",
     "save_picture",
-    "shown_layer",
 ]
 
 _MISSING = "matplotlib is not installed: pip install 'polyrank[plot]'"
@@ -88,20 +86,6 @@ def needs_matplotlib() -> Iterator[None]:
         raise UnsupportedError(_MISSING) from None
 
 
-def shown_layer(run: Run, layer: int | None) -> int:
-    """The layer whose ranks a picture shows: the one that was asked for, else the last.
-
-    Raises
-    ------
-    UnsupportedError
-        If the run has no such layer.
-    """
-    k = run.layers if layer is None else layer
-    if not 1 <= k <= run.layers:
-        raise UnsupportedError(f"the run has no layer {k}; it has layers 1 to {run.layers}")
-    return k
-
-
 def axes_for(ax: Axes | None, aspect: float) -> Any:
     """The given axes, or those of a figure of its own with that width over height.
 
@@ -152,10 +136,10 @@ def principal_axes(points: NDArray[np.float64], most: int) -> NDArray[np.float64
 
 
 def axis_names(chart: Chart) -> list[str]:
-    """``x_1, x_2, ...`` where the chart's coordinates are those of the inputs, else ``u_i``."""
+    """``x_0, x_1, ...`` where the chart's coordinates are those of the inputs, else ``u_i``."""
     unit = all(chart.basis[i, j] == int(i == j) for i in range(chart.n) for j in range(chart.k))
     plain = chart.n == chart.k and unit and not any(chart.origin.entries())
-    return [f"${'x' if plain else 'u'}_{j + 1}$" for j in range(chart.k)]
+    return [f"${'x' if plain else 'u'}_{j}$" for j in range(chart.k)]
 
 
 def finish_axes(axes: Any, chart: Chart, frame: tuple[float, float, float, float]) -> None:

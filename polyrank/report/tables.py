@@ -2,31 +2,107 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, zip_longest
+from textwrap import wrap
 from typing import Any
 
 from numpy.typing import NDArray
 
 from polyrank.report.summary import format_histogram
 
-__all__ = ["layers_table", "plain_table", "word_text"]
+__all__ = ["fitted", "layers_table", "plain_table", "word_text"]
+
+_WIDTH = 100
+#: A column of words is not made narrower than this.
+_LEAST = 16
+
+
+def _width() -> int:
+    """How wide lines may be: 100 columns, or more where the variable COLUMNS says so."""
+    asked = os.environ.get("COLUMNS", "")
+    return max(_WIDTH, int(asked)) if asked.isdecimal() else _WIDTH
+
+
+def fitted(text: str) -> str:
+    """Lines of words that are too wide, broken between words; what follows is set in.
+
+    Examples
+    --------
+    >>> print(fitted("  " + 30 * "word " + "end"))
+      word word word word word word word word word word word word word word word word word word word
+        word word word word word word word word word word word end
+    """
+    lines = []
+    for line in text.split("\n"):
+        inset = (len(line) - len(line.lstrip()) + 2) * " "
+        lines += wrap(
+            line,
+            _width(),
+            subsequent_indent=inset,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        ) or [""]
+    return "\n".join(lines)
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns padded to the widest entry; the numbers of a column stand right-aligned."""
-    columns = list(zip(header, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
+    """Columns padded to the widest entry; the numbers of a column stand right-aligned.
+
+    Nothing is left out of a table that is wider than 100 columns (or the variable COLUMNS): entries
+    of words go on in the next line, and columns that still do not fit stand in a table below, with
+    the first column again.
+    """
+    columns = [[str(entry) for entry in column] for column in zip(header, *rows, strict=True)]
     right = [all(_is_number(entry) for entry in column[1:]) for column in columns]
-    lines = [
-        "  ".join(
-            entry.rjust(width) if flush else entry.ljust(width)
-            for entry, width, flush in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in [header, *rows]
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    widths = _fitting(columns, right)
+    blocks: list[list[int]] = [[]]
+    for j in range(len(columns)):
+        own = [*blocks[-1], j]
+        if blocks[-1] and sum(widths[i] + 2 for i in own) - 2 > _width():
+            blocks.append([0, j] if j else [j])
+        else:
+            blocks[-1].append(j)
+    return "\n\n".join(
+        _block([columns[j] for j in own], [widths[j] for j in own], [right[j] for j in own])
+        for own in blocks
+    )
+
+
+def _fitting(columns: Sequence[Sequence[str]], right: Sequence[bool]) -> list[int]:
+    """Widths of the columns, those of words narrower where the table would be too wide."""
+    widths = [max(map(len, column)) for column in columns]
+    while (over := sum(widths) + 2 * len(widths) - 2 - _width()) > 0:
+        flexible = [j for j, flush in enumerate(right) if not flush and widths[j] > _LEAST]
+        if not flexible:
+            break
+        widest = max(flexible, key=lambda j: widths[j])
+        widths[widest] = max(_LEAST, widths[widest] - over)
+    return widths
+
+
+def _block(columns: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]) -> str:
+    lines = []
+    for n, row in enumerate(zip(*columns, strict=True)):
+        cells = [_broken(entry, width) for entry, width in zip(row, widths, strict=True)]
+        for part in zip_longest(*cells, fillvalue=""):
+            entries = [
+                entry.rjust(width) if flush else entry.ljust(width)
+                for entry, width, flush in zip(part, widths, right, strict=True)
+            ]
+            lines.append("  ".join(entries).rstrip())
+        if n == 0:
+            lines.append("  ".join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def _broken(entry: str, width: int) -> list[str]:
+    """An entry in lines of a width, broken between words where that is possible."""
+    if len(entry) <= width:
+        return [entry]
+    return wrap(entry, width, break_on_hyphens=False)
 
 
 def _is_number(entry: str) -> bool:

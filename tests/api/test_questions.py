@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import polyrank as pr
 from polyrank.errors import DomainError, NetworkError
+from polyrank.image import save_certificate, save_images, save_separation
+from polyrank.proof import ProofRejectedError
 from polyrank.topology import shape
 from tests.examples import LINEAR, layer, network
 
@@ -91,3 +95,42 @@ def test_a_network_answers_for_itself() -> None:
     assert _NET.region_at(["1/3", "1/5"]).bits.tolist() == pr.at(_NET, ["1/3", "1/5"]).bits.tolist()
     shown = _NET._repr_html_()
     assert shown.count("<tr>") == 1 + len(_NET.layers)
+
+
+def test_manifolds_by_name(tmp_path: Path) -> None:
+    """A shape, a file or the manifold itself: the same answers."""
+    square = tmp_path / "square.off"
+    square.write_text("OFF\n4 2 0\n0 0 0\n1 0 0\n1 1 0\n0 1 0\n3 0 1 2\n3 0 2 3\n", "utf-8")
+    flat = network(layer([[1, 0, 0], [0, 1, 0]], [0, 0], LINEAR))
+    assert pr.homeomorphism(flat, square).one_to_one
+    assert pr.homeomorphism(flat, str(square)).one_to_one
+    assert pr.homeomorphism(_NET, pr.Box(1, 2), layer=1).one_to_one
+    # on the lower left quarter of the circle no unit is active
+    for manifold in ("circle:24", shape("circle:24")):
+        assert pr.homeomorphism(_NET, manifold).one_to_one is False
+    assert str(pr.image(flat, square).groups(1)) == "Z, 0, 0"
+    apart = pr.separate(_NET, "concentric-circles:8", layers=[0])
+    assert [row.disjoint for row in apart.pair(0, 1)] == [True]
+    for wrong, message in (("circel:8", "no shape is called 'circel'"), ("no.off", "no such file")):
+        with pytest.raises(DomainError, match=message):
+            pr.homology(_NET, wrong)
+
+
+def test_what_a_directory_claims_is_checked(tmp_path: Path) -> None:
+    pr.enumerate_regions(_NET, pr.Box(-2, 2), out=tmp_path / "run", proof=True)
+    report = pr.check(tmp_path / "run")
+    assert (report.regions, report.complete, report.doubt) == (7, True, "")
+    pr.save(_NET, tmp_path / "net.json")
+    file = {"path": str(tmp_path / "net.json"), "options": {}}
+    one = pr.homeomorphism(_NET, "circle:8", layer=1)
+    save_certificate(one, tmp_path / "one", network_file=file)
+    assert pr.check(tmp_path / "one").refuted_from == 1
+    save_images(pr.image(_NET, "circle:8"), tmp_path / "image", network_file=file)
+    assert pr.check(tmp_path / "image").doubt == ""
+    apart = pr.separate(_NET, "concentric-circles:8")
+    save_separation(apart, tmp_path / "apart", network_file=file)
+    assert len(pr.check(tmp_path / "apart").classes) == 2
+    manifest = tmp_path / "run" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"regions": 7', '"regions": 8'))
+    with pytest.raises(ProofRejectedError):
+        pr.check(tmp_path / "run")

@@ -104,3 +104,23 @@ def test_a_network_is_needed() -> None:
         pr.enumerate_regions("net.npz")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="domain is tuple, expected a Box, "):
         pr.enumerate_regions(_NET, (-1, 1))  # type: ignore[arg-type]
+
+
+def test_a_part_of_a_run() -> None:
+    run = pr.enumerate_regions(_NET, pr.Box(-2, 2))
+    assert run[2:4].ids.tolist() == [2, 3]
+    assert [region.index for region in run[::-3]] == [6, 3, 0]
+    assert len(run[9:]) == 0
+
+
+def test_a_page_about_a_run(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    pytest.importorskip("bokeh")
+    run = pr.enumerate_regions(_NET, pr.Box(-2, 2))
+    page = run.report(tmp_path / "page.html", layer=1)
+    assert page == tmp_path / "page.html"
+    text = page.read_text("utf-8")
+    assert "certified: exactly 7 regions" in text
+    assert "edges (pairs that share a facet)" in text
+    with pytest.raises(RunError, match="not that of the run"):
+        run.report(page, pr.random_network([2, 2]))

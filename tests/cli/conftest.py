@@ -20,6 +20,11 @@ class Outcome:
     out: str
     err: str
 
+    @property
+    def said(self) -> str:
+        """Standard output without its line breaks: sentences go on in the next line."""
+        return " ".join(self.out.split())
+
 
 @pytest.fixture
 def polyrank(capsys) -> Callable[..., Outcome]:

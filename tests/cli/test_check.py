@@ -33,7 +33,7 @@ def test_a_sample_of_all_is_no_sample(polyrank: Any, run: Path) -> None:
     done = polyrank("check", run, "--sample", 5)
     assert done.status == 0
     assert "accepted: exactly 7 regions" in done.out
-    assert "a random sample of 1 of 1 subtrees is all of them" in done.out
+    assert "a random sample of 1 of 1 subtrees is all of them" in done.said
     assert "was not checked" not in done.out
 
 
@@ -52,7 +52,7 @@ def test_without_a_proof(polyrank: Any, plane: Path, tmp_path: Path) -> None:
     done = polyrank("check", tmp_path / "run")
     assert done.status == 3
     assert "not decided: 7 regions, each with its witness" in done.out
-    assert "the absence of others was not re-derived" in done.out
+    assert "the absence of others was not re-derived" in done.said
     assert json.loads(polyrank("check", tmp_path / "run", "--json").out)["verdict"] == "undecided"
 
 

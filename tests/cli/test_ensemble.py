@@ -33,7 +33,7 @@ def test_saved_networks(polyrank, plane):
 
 def test_not_settled(polyrank):
     asked = ("ensemble", "--arch", "6-30", "--seeds", "1", "--box", "-5", "5")
-    found = polyrank(*asked, "--measure", "regions", "--most", "10")
+    found = polyrank(*asked, "--measure", "regions", "--max-regions", "10")
     assert found.status == 3
 
 

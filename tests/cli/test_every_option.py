@@ -86,7 +86,7 @@ _OWN: dict[str, list[list[str]]] = {
     "ensemble": [
         [
             *("--arch", "2-3-1", "--init", "he", "--bias", "zero", "--flip", "1", "--seeds", "2"),
-            *("--layer", "1", "--measure", "minrank,regions", "--time", "9", "--most", "99"),
+            *("--layer", "1", "--measure", "minrank,regions", "--time", "9", "--max-regions", "99"),
             *("--jobs", "1", "-o", "OUT.parquet", "--force", *_QUIET, *_BOX),
         ],
         ["--arch", "2-3-1", "--seeds", "2", "-o", "NEW.parquet"],
@@ -142,7 +142,7 @@ _OWN: dict[str, list[list[str]]] = {
     ],
     "homology": [
         ["NET", "circle:8", "--layer", "1", "--below", "1", "--coefficients", "2", "--in-turn"],
-        ["NET", "circle:8", "--points", *_QUIET, "--image-time", "9", "--jobs", "1"],
+        ["NET", "circle:8", "--cells", *_QUIET, "--image-time", "9", "--jobs", "1"],
         ["NET", "circle:8", "--picture", "OUT.svg", "--low-rank", "collapsing", "--ambient"],
     ],
     "homeomorphism": [
@@ -373,11 +373,17 @@ def test_every_option_is_answered(
             pytest.importorskip("gudhi")
         if {"--picture", "plot"} & {verb, *call}:
             pytest.importorskip("matplotlib")
+        if verb == "report":
+            pytest.importorskip("jinja2")
+            pytest.importorskip("bokeh")
         if "--cluster" in call:
             pytest.importorskip("distributed")
         ran = polyrank(verb, *map(place, call))
         assert ran.status in {0, 3, 5}, (call, ran.err)
         assert "Traceback" not in ran.err
+        if "--json" not in call:  # one object, in one line
+            wide = [line for line in ran.out.split("\n") if len(line) > 100 and "/" not in line]
+            assert wide == [], call
 
 
 def test_an_input_range_is_that_of_all_members(

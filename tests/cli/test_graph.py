@@ -207,7 +207,7 @@ def test_a_nearest_point_is_not_the_least_one_of_a_partial_run(polyrank: Any, ru
     (run / "manifest.json").write_text(json.dumps(manifest))
     found = polyrank("low-rank", run, "--below", "1", "--nearest", "3/4,1")
     assert found.status == 3
-    assert "proved upper bound, a nearer may exist" in found.out
+    assert "proved upper bound, a nearer may exist" in found.said
 
 
 def test_an_image_is_printed_where_the_map_is_constant(

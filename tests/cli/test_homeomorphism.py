@@ -47,7 +47,7 @@ def test_all_overlaps(polyrank, fold):
     assert shown["share_of_m"]["1"] == {"by_simplex": "1", "by_volume": 1.0}
     assert shown["pairs_by_dimension"]["1"] == 8
     assert len(shown["list"]) == shown["pairs"]
-    text = polyrank("homeomorphism", fold, "circle:16", "--all").out
+    text = polyrank("homeomorphism", fold, "circle:16", "--all").said
     assert "1 of its simplices, exactly" in text
 
 

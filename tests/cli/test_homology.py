@@ -73,7 +73,7 @@ def test_table(polyrank, clip):
 
 def test_points_of_the_low_rank_part(polyrank, clip):
     """Every listed point lies on the circle's polygon and goes to the image of its component."""
-    ran = polyrank("homology", clip, "circle:24", "--layer", "2", "--json", "--points")
+    ran = polyrank("homology", clip, "circle:24", "--layer", "2", "--json", "--cells")
     (out,) = json.loads(ran.out)["layers"]
     assert len(out["cells_of_A"]) == sum(out["cells"])
     net = pr.load(clip)
@@ -88,7 +88,7 @@ def test_points_of_the_low_rank_part(polyrank, clip):
 def test_what_is_not_decided_is_said(polyrank, clip):
     ran = polyrank("homology", clip, "disk:8", "--below", "2")
     assert "is a convention" in ran.out
-    assert "a map of full rank everywhere may fold M" in ran.out
+    assert "a map of full rank everywhere may fold M" in ran.said
     ambient = polyrank("homology", clip, "circle:8", "--below", "2", "--ambient", "--layer", "1")
     assert "rank: that of J_K on R^n, at most r = 1" in ambient.out
     assert "A (all): closure of all maximal cells of rank at most r" in ambient.out
@@ -122,9 +122,9 @@ def test_refused(polyrank, clip, arguments, message):
 
 
 def test_points_are_for_json(polyrank, clip):
-    ran = polyrank("homology", clip, "circle:8", "--points")
+    ran = polyrank("homology", clip, "circle:8", "--cells")
     assert ran.status == 2
-    assert "--points lists the cells of A in the object of --json" in ran.err
+    assert "--cells lists the cells of A in the object of --json" in ran.err
 
 
 def test_a_layer_named_twice_is_one_row(polyrank, clip):
@@ -139,7 +139,7 @@ def test_both_readings_of_the_low_rank_part(polyrank, clip):
         ran = polyrank("homology", clip, "circle:24", "--below", "2", "--low-rank", name, "--json")
         shown[name] = json.loads(ran.out)["layers"][1]
         assert shown[name]["low_rank_cells"] == name
-        text = polyrank("homology", clip, "circle:24", "--below", "2", "--low-rank", name).out
+        text = polyrank("homology", clip, "circle:24", "--below", "2", "--low-rank", name).said
         assert f"A ({name}): closure of {shown[name]['low_rank_cells_are']}" in text
     assert shown["collapsing"]["H(M/A), one point"]["betti"] == [1, 4]
     assert shown["all"]["H(M/A), one point"]["betti"] == [1, 0]

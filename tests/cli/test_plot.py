@@ -86,7 +86,8 @@ def test_data_without_points(polyrank: Any, drawn: Path, tmp_path: Path) -> None
 def test_what_is_refused(polyrank: Any, drawn: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.png"
     assert "written as .png, .svg or .pdf" in polyrank("plot", drawn, "-o", tmp_path / "a.gif").err
-    assert "the run has no layer 3" in polyrank("plot", drawn, "-o", out, "--layer", "3").err
+    ran = polyrank("plot", drawn, "-o", out, "--layer", "3")
+    assert "layer 3 is not part of this run" in ran.err
     done = polyrank("plot", drawn, "-o", out, "--window", "0", "one", "0", "1")
     assert done.status == 2
     assert "'one'" in done.err

@@ -2,7 +2,8 @@
 
 A page's ``python`` blocks share one namespace; a ``text`` block after one is what it printed; lines
 of a ``console`` block that begin with ``$`` are given to the command line, the lines below are what
-it printed. ``...`` stands for anything. ``python notest`` is not executed.
+it printed, where anything stands below. ``...`` stands for anything. ``python torch`` is executed
+where torch is installed. The two ``sh`` blocks of the README are run by ``.ci/run``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import doctest
 import io
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from polyrank_cli.main import app
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"^```(\w+)( notest)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w+)( \w+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def _same(expected: str, got: str) -> bool:
@@ -32,29 +34,30 @@ def _same(expected: str, got: str) -> bool:
 def _console(block: str, capsys: pytest.CaptureFixture[str]) -> None:
     for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
-        program, *arguments = shlex.split(command)
+        program, *arguments = shlex.split(command, comments=True)
         assert program == "polyrank"
         capsys.readouterr()
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit) as left:
             app(arguments, prog_name="polyrank")
         out, err = capsys.readouterr()
-        assert _same(expected, out + err), f"$ {command}\n{out}{err}"
+        assert left.value.code not in {1, 2}, f"$ {command}\n{out}{err}"
+        assert not expected.strip() or _same(expected, out + err), f"$ {command}\n{out}{err}"
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "README.md"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_a_page(
     page: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for package in ("matplotlib", "networkx", "pandas"):
+    for package in ("bokeh", "jinja2", "matplotlib", "pandas"):
         pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": page.stem}
     printed = None
-    for kind, notest, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        if kind == "python" and not notest:
+    for kind, needed, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python" and (not needed or find_spec(needed.strip()) is not None):
             out = io.StringIO()
             with contextlib.redirect_stdout(out):
                 exec(compile(text, page.name, "exec"), names)
@@ -64,6 +67,10 @@ def test_a_page(
             printed = None
         elif kind == "console":
             _console(text, capsys)
+    pictures = {picture.name for picture in tmp_path.glob("*.png")}
+    shown = re.findall(r"\]\((?:\.\./)?pictures/(\S+?)\)", page.read_text(encoding="utf-8"))
+    # docs/make_pictures.py keeps what the page draws
+    assert set(shown) - pictures - {"rooms.png"} == set()
 
 
 def test_every_public_name_is_in_the_reference() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.errors import FormatError, NetworkError, RunError, UnsupportedError
 from polyrank.report.line_map import draw_line_map
 from tests.examples import LINEAR, layer, network
 
@@ -88,7 +88,7 @@ def test_a_segment() -> None:
     assert "rank 1: 2" in _labels(figure)
     axes = _axes()
     assert run.plot(ax=axes, layer=1) is axes.figure
-    with pytest.raises(UnsupportedError, match="no layer 9"):
+    with pytest.raises(RunError, match="layer 9 is not part of this run"):
         run.plot(layer=9)
 
 

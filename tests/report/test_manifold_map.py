@@ -125,7 +125,7 @@ def test_graphs() -> None:
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [
         "rank 0: 1 region", "rank 1: 3 regions", "rank 2: 3 regions", "rank 3: 1 region",
     ]  # fmt: skip
-    with pytest.raises(UnsupportedError, match="the run has no layer 2"):
+    with pytest.raises(RunError, match="layer 2 is not part of this run"):
         graph.plot(layer=2)
     with pytest.raises(RunError, match="a copy or a part"):
         graph.subgraph([0, 1]).plot()
@@ -140,7 +140,7 @@ def test_graphs_of_plane_domains_keep_their_coordinates() -> None:
     assert run.graph().plot(ax=axes) is axes.figure
     dots = np.concatenate([c.get_offsets() for c in axes.collections[1:]])
     assert sorted(map(tuple, dots.tolist())) == sorted(tuple(r.witness.tolist()) for r in run)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_1$", "$x_2$")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_0$", "$x_1$")
 
 
 def test_graphs_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.errors import UnsupportedError
+from polyrank.errors import RunError, UnsupportedError
 from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.network.normal_form import Network
@@ -51,7 +51,7 @@ def test_pictures_are_written(suffix: str, tmp_path: Path) -> None:
     save_picture(draw_map(regions, colour="linear-region", points=points), tmp_path / f"b{suffix}")
     with pytest.raises(UnsupportedError, match="a picture is written as"):
         save_picture(figure, tmp_path / "map.bmp")
-    with pytest.raises(UnsupportedError, match="no layer 9"):
+    with pytest.raises(RunError, match="layer 9 is not part of this run"):
         draw_map(regions, layer=9)
 
 
@@ -62,10 +62,10 @@ def test_three_dimensions_are_refused() -> None:
 
 def test_axes_are_named_after_the_coordinates_they_show() -> None:
     pytest.importorskip("matplotlib")
-    assert draw_map(_regions(_NET, pr.Box(-2, 2))).axes[0].get_xlabel() == "$x_1$"
-    # u is no x: here x = (u_2, u_1)
+    assert draw_map(_regions(_NET, pr.Box(-2, 2))).axes[0].get_xlabel() == "$x_0$"
+    # u is no x: here x = (u_1, u_0)
     turned = pr.Slice([0, 0], [[0, 1], [1, 0]], pr.Box(-2, 2))
-    assert draw_map(_regions(_NET, turned)).axes[0].get_xlabel() == "$u_1$"
+    assert draw_map(_regions(_NET, turned)).axes[0].get_xlabel() == "$u_0$"
 
 
 def test_no_picture_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
