@@ -39,6 +39,7 @@ ROOMS = {
     "topology": "tests.topology.test_scaled_meshes",
     "proof": "tests.proof.test_scales",
     "verification": "tests.verification.test_scales",
+    "image": "tests.image.test_scales",
     "degenerate": "tests.test_degenerate",
     "threads": "tests.cells.test_stress",
 }
