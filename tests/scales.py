@@ -40,6 +40,7 @@ ROOMS = {
     "proof": "tests.proof.test_scales",
     "verification": "tests.verification.test_scales",
     "image": "tests.image.test_scales",
+    "regions": "tests.api.test_scales",
     "degenerate": "tests.test_degenerate",
     "threads": "tests.cells.test_stress",
 }

@@ -27,7 +27,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network
 from polyrank.network.formats import load
-from polyrank.network.forward import codeword_exact, pack_bits
+from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
@@ -37,6 +37,7 @@ from polyrank.regions.enumerate import resume_run as _resume_run
 from polyrank.regions.run import Run as RegionRun
 from polyrank.regions.run import open_run as _open_run
 from polyrank.regions.saving import save_run
+from polyrank.regions.schema import packed_rows
 from polyrank.report.summary import depth, layer_summary, seen, verdict
 from polyrank.report.tables import layers_table
 
@@ -158,7 +159,7 @@ class Run(RegionRun):
         at = codeword_exact(network, x, layer=self.layers)
         if not _holds(self.domain, x, network.input_dim):
             return None
-        word, zero = at.packed.tobytes(), pack_bits(at.sign_vector == 0).tobytes()
+        word, zero = (row.tobytes() for row in packed_rows(np.array([at.bits, at.sign_vector == 0])))
         begin = 0
         for batch in self.batches(["codeword", "zero"]):
             same = pc.equal(batch.column("codeword"), pa.scalar(word, self.schema[0].type))

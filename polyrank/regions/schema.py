@@ -30,6 +30,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.network.forward import pack_bits
+
 if TYPE_CHECKING:
     from flint import fmpq
 
@@ -39,7 +41,7 @@ __all__ = [
     "fixed_binary_rows",
     "layers_of",
     "numbers",
-    "pack_bits",
+    "packed_rows",
     "record_batch",
     "region_schema",
     "unpack_bits",
@@ -119,9 +121,10 @@ def layers_of(schema: pa.Schema) -> int:
     return sum(1 for name in schema.names if name.startswith("rank_"))
 
 
-def pack_bits(bits: NDArray[Any]) -> NDArray[np.uint8]:
-    """Pack 0/1 rows ``(r, N)`` into ``(r, ceil(N / 8))`` bytes, least significant bit first."""
-    return np.packbits(np.asarray(bits, dtype=np.uint8), axis=1, bitorder="little")
+def packed_rows(bits: NDArray[Any]) -> NDArray[np.uint8]:
+    """Rows ``(r, N)`` of bits as the bytes ``(r, codeword_bytes(N))`` of a column."""
+    packed = pack_bits(bits)
+    return packed if packed.shape[1] else np.zeros((len(packed), codeword_bytes(0)), np.uint8)
 
 
 def unpack_bits(column: pa.Array | pa.ChunkedArray, bits: int) -> NDArray[np.uint8]:

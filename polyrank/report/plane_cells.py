@@ -20,9 +20,8 @@ from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.mesh import cycles
 from polyrank.errors import PolyrankError
 from polyrank.graph.geometry import Regions
-from polyrank.network.forward import pack_bits
 from polyrank.network.rational import nearest_float
-from polyrank.regions.schema import fixed_binary_rows
+from polyrank.regions.schema import fixed_binary_rows, packed_rows
 from polyrank.report.polygons import Point, check_plane, group_border, polygons
 
 __all__ = ["Corners", "PlaneCells", "floats", "plane_cells"]
@@ -124,8 +123,7 @@ def _of_complex(
         (w.tobytes(), z.tobytes()): r for r, (w, z) in enumerate(zip(listed, zero, strict=True))
     }
     signs = cells.signs.of_units(2)
-    width = listed.shape[1]
-    keys = (_bytes(signs > 0, width), _bytes(signs == 0, width))
+    keys = (packed_rows(signs > 0), packed_rows(signs == 0))
     row_of = np.array(
         [rows.get((w.tobytes(), z.tobytes()), -1) for w, z in zip(*keys, strict=True)], np.int64
     )
@@ -143,8 +141,3 @@ def _of_complex(
     sides = np.column_stack([row_of[first], np.where(first == last, -1, row_of[last])])
     (x0, y0), (x1, y1) = ([nearest_float(v) for v in side] for side in box)
     return PlaneCells(corners, (x0, x1, y0, y1), None, regions, cells.vertices[ends], sides)
-
-
-def _bytes(bits: NDArray[np.bool_], width: int) -> NDArray[np.uint8]:
-    packed = pack_bits(bits)
-    return packed if packed.shape[1] == width else np.zeros((len(bits), width), np.uint8)

@@ -124,3 +124,12 @@ def test_a_page_about_a_run(tmp_path: Path) -> None:
     assert "edges (pairs that share a facet)" in text
     with pytest.raises(RunError, match="not that of the run"):
         run.report(page, pr.random_network([2, 2]))
+
+
+def test_a_network_without_hyperplanes_has_one_region_that_holds_every_point() -> None:
+    net = pr.Network.from_arrays([[[2.0, 1.0]]], [[0.5]])
+    run = pr.enumerate_regions(net, pr.Box(-1, 1))
+    found = run.find([0.25, "1/3"])
+    assert found is not None
+    assert found.index == 0
+    assert run.find([2, 0]) is None

@@ -25,7 +25,7 @@ from polyrank.posed.chart import chart
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.pieces import Piece, encoded
 from polyrank.regions.plan import Keep, Plan
-from polyrank.regions.schema import layers_of, pack_bits, record_batch, region_schema
+from polyrank.regions.schema import layers_of, packed_rows, record_batch, region_schema
 from polyrank.regions.writer import RunWriter
 
 BITS = 3
@@ -55,7 +55,7 @@ class FakeBatch:
 
 
 def batch(rows: list[Any] = REGIONS) -> FakeBatch:
-    codeword = pack_bits(np.array([r[0] for r in rows]).reshape(len(rows), BITS))
+    codeword = packed_rows(np.array([r[0] for r in rows]).reshape(len(rows), BITS))
     return FakeBatch(
         codeword,
         np.zeros_like(codeword),
