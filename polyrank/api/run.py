@@ -159,7 +159,8 @@ class Run(RegionRun):
         at = codeword_exact(network, x, layer=self.layers)
         if not _holds(self.domain, x, network.input_dim):
             return None
-        word, zero = (row.tobytes() for row in packed_rows(np.array([at.bits, at.sign_vector == 0])))
+        packed = packed_rows(np.array([at.bits, at.sign_vector == 0]))
+        word, zero = packed[0].tobytes(), packed[1].tobytes()
         begin = 0
         for batch in self.batches(["codeword", "zero"]):
             same = pc.equal(batch.column("codeword"), pa.scalar(word, self.schema[0].type))
