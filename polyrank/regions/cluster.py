@@ -1,9 +1,10 @@
 """Workers on other machines: tasks as futures of Dask distributed.
 
 A task is a pure function of the question and a subtree (:mod:`polyrank.regions.pieces`), so Dask
-may run it anywhere, and again where a worker has died: what it gives is the same. What comes back
-is the shard itself, a few megabytes; the process that began the run writes it. Scheduling, and
-noticing workers that come and go, is Dask's own business.
+may run it anywhere, and again where a worker has died: what it gives is the same. Where a worker
+sees the directory of the run (:mod:`polyrank.regions.incoming`) it writes the shard there, and only
+what is said of it comes back; else the shard itself does, a few megabytes, and the process that
+began the run writes it. Scheduling, and noticing workers that come and go, is Dask's own business.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from polyrank.polyhedra.domain import domain_from_dict
 from polyrank.posed.section import chart_for
 from polyrank.regions.crew import Ticket
 from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.incoming import Incoming
 from polyrank.regions.pieces import Piece, PieceMaker
 from polyrank.regions.plan import Plan
 
@@ -54,9 +56,12 @@ class Question:
     keep: Any
     work: tuple[float, ...]
     core: str
+    incoming: Incoming | None = None
 
     @classmethod
-    def of(cls, plan: Plan, domain: Mapping[str, Any]) -> Question:
+    def of(
+        cls, plan: Plan, domain: Mapping[str, Any], incoming: Incoming | None = None
+    ) -> Question:
         """The question of a plan; the chart is made from the domain again, by whoever works."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.json"
@@ -73,6 +78,7 @@ class Question:
             plan.keep,
             plan.work,
             built_from(),
+            incoming,
         )
 
     def plan(self) -> Plan:
@@ -118,9 +124,8 @@ def work_on(question: Question, tree: str) -> dict[str, Any]:
         "rows": piece.rows,
         "ranks": piece.histogram.as_json(),
         "digest": piece.digest,
-        "shard": piece.shard,
+        **_left(question.incoming, piece),
         "batches": piece.batches,
-        "log": piece.log,
         "segments": piece.segments,
         "log_bytes": piece.log_bytes,
         "undecided": explored.undecided,
@@ -130,7 +135,30 @@ def work_on(question: Question, tree: str) -> dict[str, Any]:
     }
 
 
-def _piece(given: Mapping[str, Any]) -> Piece:
+def _left(incoming: Incoming | None, piece: Piece) -> dict[str, Any]:
+    """The shard and the part of the proof: names of files in the run's folder, or their bytes."""
+    here = {"shard": piece.shard, "log": piece.log}
+    if incoming is None or not incoming.reached:
+        return here
+    names = {}
+    try:
+        for what, content in here.items():
+            if content:
+                names[f"{what}_file"] = incoming.write(content)
+    except OSError:  # seen, but not writable from here, or no longer there
+        return here
+    return {"shard": b"", "log": b"", **names}
+
+
+def _piece(given: Mapping[str, Any], incoming: Incoming | None) -> Piece:
+    def written(what: str) -> Path | None:
+        name = given.get(what)
+        if name is None:
+            return None
+        if incoming is None:
+            raise RunError("a worker of the cluster wrote to a folder that the run has not")
+        return incoming.file(str(name))
+
     rest = tuple(subtree_from_json(json.loads(tree)) for tree in given["rest"])
     return Piece(
         given["rows"],
@@ -143,6 +171,8 @@ def _piece(given: Mapping[str, Any]) -> Piece:
         given["log_bytes"],
         Explored(tuple(given["undecided"]), rest, True, given["counts"]),
         given["seconds"],
+        written("shard_file"),
+        written("log_file"),
     )
 
 
@@ -194,11 +224,20 @@ class DaskCrew:
     plan : Plan
     domain : mapping
         The domain as it describes itself.
+    incoming : Incoming, optional
+        The folder of the run for workers that reach it.
     """
 
-    def __init__(self, client: Any, plan: Plan, domain: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        client: Any,
+        plan: Plan,
+        domain: Mapping[str, Any],
+        incoming: Incoming | None = None,
+    ) -> None:
         self._client = client
-        self._question = Question.of(plan, domain)
+        self._incoming = incoming
+        self._question = Question.of(plan, domain, incoming)
         # a task of its own, which Dask does again when the worker that holds it dies
         self._sent = client.submit(
             itself, self._question, key=f"polyrank-{self._question.key}", pure=False
@@ -243,7 +282,7 @@ class DaskCrew:
     def _result(self, future: Any) -> tuple[Ticket, Piece | BaseException]:
         ticket, _ = self._flying.pop(future.key)
         try:
-            return ticket, _piece(future.result())
+            return ticket, _piece(future.result(), self._incoming)
         except Exception as error:  # noqa: BLE001  (whatever happened on a worker)
             reason = f"{type(error).__name__}: {error}"
             return ticket, RunError(

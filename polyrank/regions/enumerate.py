@@ -24,6 +24,7 @@ from polyrank.posed.section import chart_for
 from polyrank.regions.cluster import DaskCrew, cluster_client
 from polyrank.regions.crew import Crew, conduct, crew_of
 from polyrank.regions.foresight import Foresight, InBackground, foresee
+from polyrank.regions.incoming import incoming
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.manifest import chart_entry, network_entry, read_manifest, versions
 from polyrank.regions.pieces import PieceMaker
@@ -102,7 +103,8 @@ def enumerate_regions(
         :class:`~polyrank.regions.limits.LimitReached` to stop it.
     cluster : str, optional
         Work on a cluster of Dask distributed instead of threads: the address of its scheduler, or
-        ``local:N`` for N processes on this machine. The run does not depend on it.
+        ``local:N`` for N processes on this machine. Workers that see ``out`` at the same path write
+        there what they find, the others send it back. The run does not depend on it.
 
     Returns
     -------
@@ -332,8 +334,11 @@ class _Work:
                 if self.cluster is None:
                     crew: Crew = crew_of(self.plan, self.maker, asked_threads(self.jobs))
                 else:
+                    folder = None
+                    if writer.directory is not None:
+                        folder = stack.enter_context(incoming(writer.directory))
                     client = stack.enter_context(cluster_client(self.cluster))
-                    crew = DaskCrew(client, self.plan, writer.domain)
+                    crew = DaskCrew(client, self.plan, writer.domain, folder)
                 try:
                     conduct(
                         crew,

@@ -53,6 +53,9 @@ class Piece:
     explored : Explored
         What is undecided or open.
     seconds : float
+    shard_file, log_file : Path, optional
+        Where the two were written on the disk of the run already, instead of being here
+        (:mod:`polyrank.regions.incoming`).
     """
 
     rows: int
@@ -65,6 +68,8 @@ class Piece:
     log_bytes: int
     explored: Explored
     seconds: float
+    shard_file: Path | None = None
+    log_file: Path | None = None
 
 
 class PieceMaker:

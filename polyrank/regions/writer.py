@@ -5,7 +5,8 @@ name and renamed, then the journal says that the task is done (:mod:`polyrank.re
 While a run goes on its shards are ``regions/task-000012.parquet``, numbered as tasks come up. When
 no task is left they become ``regions/part-000000.parquet`` and so on, in the order of the tree of
 tasks: the finished run does not depend on who worked on what, in which order, or how often he died.
-The manifest says ``running`` until then.
+The manifest says ``running`` until then. What workers of a cluster have written on the same disk is
+only renamed (:mod:`polyrank.regions.incoming`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from polyrank.errors import RunError
 from polyrank.regions.crew import Ticket
 from polyrank.regions.directory import disk_errors, new_directory, sync_folder, write_whole
 from polyrank.regions.histogram import RankHistogram
+from polyrank.regions.incoming import remove_incoming
 from polyrank.regions.journal import JOURNAL_NAME, Journal
 from polyrank.regions.manifest import (
     FORMAT_VERSION,
@@ -154,6 +156,7 @@ class RunWriter:
                     *directory.glob(f"{REGIONS_NAME}/open-*"),
                 ):
                     file.unlink()
+                remove_incoming(directory)
                 (directory / OPEN_NAME).unlink(missing_ok=True)
                 write_manifest(directory, self._entry("running"))
             except BaseException:
@@ -189,6 +192,11 @@ class RunWriter:
                 file = self._shard(done.number)
                 if done.rows and not file.exists():
                     raise RunError(f"{file} is missing, which {path} says is done")
+
+    @property
+    def directory(self) -> Path | None:
+        """Where it is written; None: in memory."""
+        return self._directory
 
     @property
     def domain(self) -> Mapping[str, Any]:
@@ -262,11 +270,15 @@ class RunWriter:
     def _store(self, journal: Journal, number: int, piece: Piece) -> None:
         """Write a shard and a part of the proof, then what the journal says of them."""
         written, before = 0, journal.size
-        for file, content in (
-            (self._shard(number), piece.shard),
-            (self._part(number), piece.log),
+        for file, content, elsewhere in (
+            (self._shard(number), piece.shard, piece.shard_file),
+            (self._part(number), piece.log, piece.log_file),
         ):
-            if content:
+            if elsewhere is not None:
+                written += elsewhere.stat().st_size
+                elsewhere.replace(file)
+                sync_folder(file.parent)
+            elif content:
                 self._write(file, content)
                 written += len(content)
         journal.append(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +20,8 @@ import polyrank as pr
 from polyrank.errors import RunError
 from polyrank.regions import cluster as cluster_module
 from polyrank.regions import enumerate as enumerate_module
+from polyrank.regions import incoming as incoming_module
+from polyrank.regions.cluster import DaskCrew
 from polyrank.regions.plan import Plan
 from tests.conftest import ROOT
 from tests.regions.test_journal import FLAT, NET, contents
@@ -64,8 +68,27 @@ def scheduler() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
         process.wait()
 
 
+def _watch(monkeypatch: pytest.MonkeyPatch) -> list[bytes | Path]:
+    """What comes back for every shard and part of a proof that is not empty."""
+    left: list[bytes | Path] = []
+    piece = cluster_module._piece
+
+    def watched(*given: Any) -> Any:
+        out = piece(*given)
+        left.extend(
+            content for content in (out.shard_file or out.shard, out.log_file or out.log) if content
+        )
+        return out
+
+    monkeypatch.setattr(cluster_module, "_piece", watched)
+    return left
+
+
 def test_a_scheduler_and_a_worker_that_is_killed(
-    scheduler: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path, small_tasks: None
+    scheduler: tuple[str, list[subprocess.Popen[bytes]]],
+    tmp_path: Path,
+    small_tasks: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     address, workers = scheduler
     whole = pr.enumerate_regions(NET, out=tmp_path / "alone", proof=True, jobs=1)
@@ -77,10 +100,15 @@ def test_a_scheduler_and_a_worker_that_is_killed(
             killed = True
             workers[0].send_signal(signal.SIGKILL)
 
+    left = _watch(monkeypatch)
     run = pr.enumerate_regions(
         NET, out=tmp_path / "cluster", proof=True, cluster=address, progress=kill
     )
     assert killed
+    # every shard was written by a worker into the run's directory, which both see
+    assert len(left) > 2
+    assert all(isinstance(content, Path) for content in left)
+    assert not list((tmp_path / "cluster").glob("incoming-*"))
     assert run.certified
     assert run.manifest["content"] == whole.manifest["content"]
     assert contents(tmp_path / "cluster") == contents(tmp_path / "alone")
@@ -132,11 +160,78 @@ class _Future:
         pass
 
 
+def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client())
+    )
+
+
+@pytest.mark.parametrize("why", ["another disk", "another run's folder", "not writable", "gone"])
+def test_what_a_worker_cannot_write_it_sends(
+    why: str, tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same run, whoever wrote the shards; a worker that lacks the token writes nothing."""
+    whole = pr.enumerate_regions(NET, out=tmp_path / "alone", proof=True, jobs=1)
+    _fake(monkeypatch)
+    left = _watch(monkeypatch)
+    begin = DaskCrew.start
+    begun = 0
+
+    def start(crew: DaskCrew, ticket: Any) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            (folder,) = (tmp_path / "run").glob("incoming-*")
+            if why == "another disk":
+                (folder / "token").unlink()
+            elif why == "another run's folder":
+                (folder / "token").write_text("0" * 32)
+            elif why == "gone":
+                shutil.rmtree(folder)
+        begin(crew, ticket)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    if why == "not writable":
+        monkeypatch.setattr(incoming_module.Incoming, "write", refuse)
+    monkeypatch.setattr(DaskCrew, "start", start)
+    run = pr.enumerate_regions(NET, out=tmp_path / "run", proof=True, cluster="fake")
+    assert run.manifest["content"] == whole.manifest["content"]
+    assert contents(tmp_path / "run") == contents(tmp_path / "alone")
+    sent = [isinstance(content, bytes) for content in left]
+    assert all(sent[8:])
+    assert any(sent)
+    assert all(sent) or why != "not writable"
+    assert not list((tmp_path / "run").glob("incoming-*"))
+
+
+def test_only_names_of_files_of_the_folder_are_renamed(tmp_path: Path) -> None:
+    with incoming_module.incoming(tmp_path) as folder:
+        name = folder.write(b"rows")
+        assert folder.file(name).read_bytes() == b"rows"
+        for other in ("../manifest.json", "/etc/hostname", "token", "", name.upper() + "0"):
+            with pytest.raises(RunError, match="is none of a run"):
+                folder.file(other)
+    assert not Path(folder.folder).exists()
+    assert not folder.reached
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path, small_tasks: None) -> None:
+    out = tmp_path / "run"
+    pr.enumerate_regions(NET, out=out, limits=pr.Limits(regions=100))
+    stale = out / "incoming-0123456789abcdef"
+    stale.mkdir()
+    (stale / "token").write_text("0" * 32)
+    (stale / ("0" * 32)).write_bytes(b"PAR1")
+    run = pr.resume_run(out, NET)
+    assert run.count == pr.enumerate_regions(NET).count
+    assert not stale.exists()
+
+
 def test_a_task_that_fails_everywhere_is_reported(
     tmp_path: Path, small_tasks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import contextlib
-
     monkeypatch.setattr(
         enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client(fails=1))
     )
@@ -144,9 +239,7 @@ def test_a_task_that_fails_everywhere_is_reported(
         pr.enumerate_regions(NET, out=tmp_path / "run", cluster="fake")
     run = pr.open_run(tmp_path / "run")
     assert (run.status, run.count) == ("failed", 0)
-    monkeypatch.setattr(
-        enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client())
-    )
+    _fake(monkeypatch)
     assert (
         pr.resume_run(tmp_path / "run", NET, cluster="fake").count
         == pr.enumerate_regions(NET).count
