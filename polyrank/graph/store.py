@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +55,10 @@ NETWORKX_LIMIT = 200_000
 
 
 _ROW_GROUP = 1 << 18
+#: Facets that are looked at at once.
+_BLOCK = 1 << 22
+#: Bytes of the head of a member of a zip file, before its name.
+_LOCAL_HEADER = 30
 
 
 def _edges_schema(k: int) -> pa.Schema:
@@ -182,12 +188,8 @@ def load_graph(run: Run) -> RegionGraph:
     folder = _folder(run)
     try:
         entry = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
-        with (
-            (folder / "facets.npz").open("rb") as file,
-            np.load(file, allow_pickle=False) as arrays,
-        ):
-            start, unit, to = arrays["start"], arrays["unit"], arrays["to"]
-        edges = pq.read_table(folder / "edges.parquet", columns=["source", "target", "unit"])
+        start, unit, to = _mapped(folder / "facets.npz", ("start", "unit", "to"))
+        source, target, crossed = _read_ends(folder / "edges.parquet")
         if entry["polyrank_graph"] != _FORMAT:
             raise RunError(
                 f"{folder} has graph format {entry['polyrank_graph']!r}, expected {_FORMAT}"
@@ -203,11 +205,10 @@ def load_graph(run: Run) -> RegionGraph:
             for gap in closure["gaps"]
         )
         checked = Closure(
-            closure["facets"], closure["wall_facets"], int((to == MISSING).sum()), gaps,
+            closure["facets"], closure["wall_facets"], _missing(to), gaps,
             closure["symmetric"], closure["components"],
         )  # fmt: skip
         k = int(entry["dimension"])
-        source, target, crossed = (edges.column(n).to_numpy() for n in ("source", "target", "unit"))
         at, points, spelled = _read_points(folder / "edges.parquet", k)
         statistics = entry["statistics"]
     except (
@@ -219,6 +220,64 @@ def load_graph(run: Run) -> RegionGraph:
     return RegionGraph(
         k, start, unit, to, source, target, crossed, at, points, spelled, checked, statistics
     )
+
+
+def _mapped(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+    """Arrays of an ``.npz`` that is not compressed, mapped: they are read where they are asked for.
+
+    Raises
+    ------
+    BadZipFile, KeyError, ValueError, OSError
+        If it is no such file.
+    """
+    out: list[NDArray[Any]] = []
+    with path.open("rb") as file, ZipFile(file) as members:
+        for name in names:
+            entry = members.getinfo(f"{name}.npy")
+            if entry.compress_type != ZIP_STORED:
+                raise ValueError(f"{name} is compressed")
+            file.seek(entry.header_offset)
+            header = file.read(_LOCAL_HEADER)
+            lengths = (int.from_bytes(header[i : i + 2], "little") for i in (26, 28))
+            file.seek(entry.header_offset + _LOCAL_HEADER + sum(lengths))
+            begin, checksum, left = file.tell(), 0, entry.file_size
+            while left and (block := file.read(min(left, _BLOCK))):
+                checksum, left = zlib.crc32(block, checksum), left - len(block)
+            if left or checksum != entry.CRC:
+                raise ValueError(f"{name} is damaged")
+            file.seek(begin)
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError(f"{name} is no array")
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            size = int(np.prod(shape)) * dtype.itemsize
+            if fortran or dtype.hasobject or file.tell() - begin + size != entry.file_size:
+                raise ValueError(f"{name} has another size than its file says")
+            if not size:
+                out.append(np.zeros(shape, dtype))
+                continue
+            out.append(np.memmap(file, dtype, "r", file.tell(), shape))
+    return out
+
+
+def _missing(to: NDArray[np.int32]) -> int:
+    """How many facets lead to no listed region, block by block."""
+    blocks = range(0, len(to), _BLOCK)
+    return sum(int((to[i : i + _BLOCK] == MISSING).sum()) for i in blocks)
+
+
+def _read_ends(path: Path) -> list[NDArray[np.int32]]:
+    """Source, target and unit of the edges, row group by row group."""
+    names = ["source", "target", "unit"]
+    with pq.ParquetFile(path) as file:
+        out = [np.empty(file.metadata.num_rows, np.int32) for _ in names]
+        row = 0
+        for batch in file.iter_batches(_ROW_GROUP, columns=names):
+            for column, name in zip(out, names, strict=True):
+                column[row : row + len(batch)] = batch.column(name).to_numpy()
+            row += len(batch)
+    if row != len(out[0]):
+        raise ValueError("the file of edges has another number of rows than it says")
+    return out
 
 
 def _read_points(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_damaged_files_are_refused(kept: tuple[Any, Path], name: str) -> None:
     run, folder = kept
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(RunError, match="cannot be read"):
+        load_graph(run)
+
+
+@pytest.mark.parametrize("name", ["start", "unit", "to"])
+def test_every_byte_of_the_mapped_arrays_counts(kept: tuple[Any, Path], name: str) -> None:
+    run, folder = kept
+    file = folder / "facets.npz"
+    whole = file.read_bytes()
+    first = whole.index(f"{name}.npy".encode())
+    end = whole.find(b"PK", first)
+    graph = load_graph(run)
+    assert not getattr(graph, f"facet_{name}").flags.writeable
+    for place in (first + len(name) + 4 + 128, end - 1):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        file.write_bytes(bytes(changed))
+        with pytest.raises(RunError, match="cannot be read"):
+            load_graph(run)
+    arrays = dict(np.load(io.BytesIO(whole)))
+    np.savez_compressed(file, **arrays)
+    with pytest.raises(RunError, match="is compressed"):
         load_graph(run)
 
 
