@@ -3,8 +3,9 @@
 A pair of files for each question: the question as a problem of SMT-LIB
 (:mod:`polyrank.verification.smt_problem`) and a proof that it is unsatisfiable, with the rules
 ``la_generic`` (linear combinations with their multipliers), ``or``, ``and_pos``, ``resolution``,
-``subproof`` and ``false`` only. The tree of boxes becomes cases ``X ≤ m or X ≥ m``, splitting units
-``Z ≥ 0 or Z ≤ 0``; on every leaf the bounds of the units are derived again in rationals.
+``subproof`` and ``false`` only. The tree of boxes becomes cases ``X ≤ m or X ≥ m``, units by which
+cells are divided ``Z ≥ 0 or Z ≤ 0``; on every leaf the bounds of the units are derived again in
+rationals, and the multipliers of units that it keeps are those of the facts about these units.
 
 Sources: the Alethe specification (H. Barbosa et al.); B. Andreotti, H. Lachnitt, H. Barbosa,
 "Carcara: an efficient proof checker and elaborator for SMT proofs in the Alethe format", 2023.
@@ -31,10 +32,10 @@ from polyrank.proof.boxes import bounded_layers
 from polyrank.proof.format import NotDecidedError
 from polyrank.proof.network_file import named_network
 from polyrank.proof.stated import check_hash
-from polyrank.proof.tree import CLOSED, Node, exact_steps, leaves_of
+from polyrank.proof.tree import CLOSED, Leaf, Node, exact_steps, leaves_of
 from polyrank.proof.verdict import stated_property
 from polyrank.regions.directory import disk_errors
-from polyrank.verification.alethe_cell import Cell, Function, Steps, Used
+from polyrank.verification.alethe_cell import BITS, Cell, Function, Multipliers, Steps, Used
 from polyrank.verification.alethe_exact import SPLIT, GivenRows, Split, scale_of
 from polyrank.verification.smt_problem import Fact, SmtProblem, number, relation
 
@@ -43,6 +44,11 @@ __all__ = ["Exported", "export_alethe"]
 #: How often a leaf whose bounds come out too wide here is halved further.
 _FURTHER = 16
 
+#: Bits of the bounds of units, where fewer do not refute a leaf.
+_MORE_BITS = 60
+
+#: A unit, by layer and number, with the sign that is assumed.
+_Assumed = tuple[int, int, int]
 #: A case with the name of the clause that its assumptions contradict each other.
 _Refuted = tuple[str, list[str]]
 
@@ -95,7 +101,8 @@ def export_alethe(path: Path, target: Path, *, network: Path | None = None) -> l
         with disk_errors(proof.parent):
             problem.write_text("\n".join([*writer.problem.text(), ""]), encoding="utf-8")
             proof.write_text("\n".join([*writer.steps.lines, ""]), encoding="utf-8")
-        out.append(Exported(proof, problem, writer.steps.count))
+        steps = sum(line.startswith("(step ") for line in writer.steps.lines)
+        out.append(Exported(proof, problem, steps))
     return out
 
 
@@ -138,15 +145,34 @@ class _Question:
                 if other is None:
                     waiting[id(at.above)] = (done, at)
                     break
-                lower, upper = sorted(
-                    [other, (done, at)], key=lambda half: tuple(half[1].low.tolist())
-                )
-                across, middle = _halved(at.above, lower[1])
-                x = self.problem.inputs[across]
-                done = self._joined(
-                    [relation(s, x, number(middle)) for s in ("<=", ">=")], [lower[0], upper[0]]
-                )
+                done = self._both(at.above, other, (done, at))
                 at = at.above
+
+    def _both(
+        self, above: Node, one: tuple[_Refuted, Node], other: tuple[_Refuted, Node]
+    ) -> _Refuted:
+        """What the two parts of a node make of it."""
+        if other[1].sign:
+            positive, negative = sorted([one, other], key=lambda part: -part[1].sign)
+            terms = [self._sign_term(self._unit(part[1].sign)) for part in (positive, negative)]
+            return self._joined(terms, [positive[0], negative[0]])
+        lower, upper = sorted([one, other], key=lambda half: tuple(half[1].low.tolist()))
+        across, middle = _halved(above, lower[1])
+        x = self.problem.inputs[across]
+        terms = [relation(s, x, number(middle)) for s in ("<=", ">=")]
+        return self._joined(terms, [lower[0], upper[0]])
+
+    def _unit(self, sign: int) -> _Assumed:
+        """The unit of a tree's sign, ± (number of all units + 1)."""
+        place, k = abs(sign) - 1, 0
+        while place >= self.network.layers[k].units:
+            place -= self.network.layers[k].units
+            k += 1
+        return k, place, 1 if sign > 0 else -1
+
+    def _sign_term(self, assumed: _Assumed) -> str:
+        k, i, s = assumed
+        return relation(">=" if s > 0 else "<=", self.problem.z(k, i), "0.0")
 
     def _bound_root(self, low: Sequence[float], high: Sequence[float]) -> None:
         proofs = self.stated["bounds"]
@@ -187,17 +213,45 @@ class _Question:
         for leaf in leaves_of(
             self.path / f"tree-{self.q}.bin.zst", self.question, units, *root, where
         ):
-            if leaf.node.sign or leaf.shares is not None:
-                raise UnsupportedError(
-                    "the proof divides a box by signs of units, or has multipliers of units, which "
-                    "are not exported; polyrank check reads it"
-                )
             known = self._of_box(leaf.node)
+            assumed = [self._unit(sign) for sign in leaf.node.signs()]
             if leaf.code == CLOSED:
-                factors = [fmpq_from_float(v) for v in leaf.factors.tolist()]
-                yield leaf.node, self._closed(known, factors, 0)
+                yield leaf.node, self._refuted(known, assumed, leaf)
             else:
-                yield leaf.node, self._exact(known, next(lines))
+                yield leaf.node, self._cells(known, assumed, [], iter(next(lines)))
+
+    def _refuted(
+        self, known: list[tuple[str, fmpq] | None], assumed: Sequence[_Assumed], leaf: Leaf
+    ) -> _Refuted:
+        """A closed leaf: as it stands, with sharper bounds of units, or halved further."""
+        factors = [fmpq_from_float(v) for v in leaf.factors.tolist()]
+        multipliers = self._multipliers(leaf)
+        for bits in (BITS, _MORE_BITS):
+            found = self._closed(known, assumed, factors, multipliers, bits)
+            if found is not None:
+                return found
+        return self._halves(known, assumed, factors, multipliers, 0)
+
+    def _multipliers(self, leaf: Leaf) -> list[Multipliers | None]:
+        """Those of every disjunct."""
+        shares, pushes = leaf.shares, leaf.pushes
+        if shares is None or pushes is None:
+            return [None] * len(self.question.disjuncts)
+        return [
+            Multipliers(
+                {
+                    self._unit(g + 1)[:2]: fmpq_from_float(v)
+                    for g, v in enumerate(own.tolist())
+                    if not math.isnan(v)
+                },
+                {
+                    self._unit(g + 1)[:2]: fmpq_from_float(abs(v))
+                    for g, v in enumerate(push.tolist())
+                    if v != 0
+                },
+            )
+            for own, push in zip(shares, pushes, strict=True)
+        ]
 
     def _of_box(self, node: Node) -> list[tuple[str, fmpq] | None]:
         """Bounds of a box that are not those of the root, as terms to assume."""
@@ -213,7 +267,10 @@ class _Question:
         return out
 
     def _opened(
-        self, box: Sequence[tuple[str, fmpq] | None], signs: Sequence[str] = ()
+        self,
+        box: Sequence[tuple[str, fmpq] | None],
+        signs: Sequence[str] = (),
+        bits: int = BITS,
     ) -> tuple[str, list[Fact], Cell]:
         """Begin a case: a box, and signs of units."""
         terms = [side[0] for side in box if side is not None]
@@ -225,25 +282,33 @@ class _Question:
             else:
                 sides.append((facts[number_], side[1]))
                 number_ += 1
-        return name, facts, Cell(self.problem, self.steps, sides[::2], sides[1::2])
+        return name, facts, Cell(self.problem, self.steps, sides[::2], sides[1::2], bits)
 
     def _closed(
-        self, box: list[tuple[str, fmpq] | None], factors: Sequence[fmpq], depth: int
-    ) -> _Refuted:
-        """A box on which bounds refute all disjuncts; halved where they do not do so here."""
+        self,
+        box: list[tuple[str, fmpq] | None],
+        assumed: Sequence[_Assumed],
+        factors: Sequence[fmpq],
+        multipliers: Sequence[Multipliers | None],
+        bits: int,
+    ) -> _Refuted | None:
+        """A cell on which bounds refute all disjuncts; None where they do not do so here."""
         mark = len(self.steps.lines)
-        name, facts, cell = self._opened(box)
+        terms = [self._sign_term(unit) for unit in assumed]
+        name, facts, cell = self._opened(box, terms, bits)
+        for (k, i, s), fact in zip(assumed, facts[len(facts) - len(terms) :], strict=True):
+            cell.assume(k, i, s, fact)
         for k in range(len(self.network.layers)):
             cell.enclose(k)
         start, clauses = 0, []
-        for d, disjunct in enumerate(self.question.disjuncts):
+        for d, (disjunct, own) in enumerate(zip(self.question.disjuncts, multipliers, strict=True)):
             mine = factors[start : start + len(disjunct)]
             start += len(disjunct)
-            used, least = cell.bound(self._violation(disjunct, mine))
+            used, least = cell.bound(self._violation(disjunct, mine), own)
             strict = any(r.strict for r, v in zip(disjunct, mine, strict=True) if v != 0)
             if least < 0 or (least == 0 and not strict):
                 self.steps.abandon(mark)
-                return self._halves(box, factors, depth)
+                return None
             clauses.append(
                 self._no_disjunct(d, used, list(zip(range(len(mine)), mine, strict=True)))
             )
@@ -251,8 +316,14 @@ class _Question:
         return self.steps.close(name, facts), [f.term for f in facts]
 
     def _halves(
-        self, box: list[tuple[str, fmpq] | None], factors: Sequence[fmpq], depth: int
+        self,
+        box: list[tuple[str, fmpq] | None],
+        assumed: Sequence[_Assumed],
+        factors: Sequence[fmpq],
+        multipliers: Sequence[Multipliers | None],
+        depth: int,
     ) -> _Refuted:
+        """A cell that bounds do not refute in one piece."""
         if depth == _FURTHER:
             raise UnsupportedError("bounds in rationals do not refute the violation on a leaf")
         ends = [
@@ -272,7 +343,10 @@ class _Question:
         for side, term in ((1, terms[0]), (0, terms[1])):
             half = list(box)
             half[2 * across + side] = (term, middle)
-            halves.append(self._closed(half, factors, depth + 1))
+            found = self._closed(half, assumed, factors, multipliers, BITS)
+            if found is None:
+                found = self._halves(half, assumed, factors, multipliers, depth + 1)
+            halves.append(found)
         return self._joined(terms, halves)
 
     def _joined(self, cases: Sequence[str], halves: Sequence[_Refuted]) -> _Refuted:
@@ -321,14 +395,10 @@ class _Question:
         either = self.steps.step(self.problem.disjuncts, "or", [self.problem.violation[0].name])
         self.steps.step([], "resolution", [either, *clauses])
 
-    def _exact(self, box: list[tuple[str, fmpq] | None], steps: Sequence[Any]) -> _Refuted:
-        """The cells of an exact leaf, in the order of its steps."""
-        todo = iter(steps)
-        return self._cells(box, [], todo)
-
     def _cells(
         self,
         box: list[tuple[str, fmpq] | None],
+        assumed: Sequence[_Assumed],
         splits: list[Split],
         todo: Iterator[Any],
         before: Sequence[tuple[int, int, Any]] = (),
@@ -340,6 +410,10 @@ class _Question:
             match step:
                 case ["sign", i, s, proof]:
                     read.append((i, s, proof))
+                case ["assumed", i]:
+                    s = next(s for k, unit, s in assumed if (k, unit) == (layer, i))
+                    splits = [*splits, (layer, i, s, [s * v for v in table.tolist()[i]])]
+                    read.append((i, s, SPLIT))
                 case ["next"]:
                     layer, table = self._table(read)
                 case ["split", i]:
@@ -349,12 +423,12 @@ class _Question:
                     halves = []
                     for s in (1, -1):
                         mine = [*splits, (layer, i, s, [s * v for v in row])]
-                        halves.append(self._cells(box, mine, todo, [*read, (i, s, SPLIT)]))
+                        halves.append(self._cells(box, assumed, mine, todo, [*read, (i, s, SPLIT)]))
                     return self._joined(terms, halves)
                 case ["empty", proof]:
-                    return self._end(box, splits, read, proof, None)
+                    return self._end(box, assumed, splits, read, proof, None)
                 case ["leaf", proofs]:
-                    return self._end(box, splits, read, None, proofs)
+                    return self._end(box, assumed, splits, read, None, proofs)
         raise NotDecidedError("the steps of an exact leaf end early")
 
     def _table(self, read: Sequence[tuple[int, int, Any]]) -> tuple[int, fmpq_mat]:
@@ -376,15 +450,17 @@ class _Question:
     def _end(
         self,
         box: list[tuple[str, fmpq] | None],
+        assumed: Sequence[_Assumed],
         splits: Sequence[Split],
         read: Sequence[tuple[int, int, Any]],
         empty: Any,
         proofs: Any,
     ) -> _Refuted:
         """A cell without further splits: the signs of its units, then the contradiction."""
-        terms = [
-            relation(">=" if s > 0 else "<=", self.problem.z(k, i), "0.0") for k, i, s, _ in splits
-        ]
+        terms = [self._sign_term((k, i, s)) for k, i, s, _ in splits]
+        # every half of a node names its case, also where it does not need it
+        others = [self._sign_term(unit) for unit in assumed]
+        terms = [*(term for term in others if term not in terms), *terms]
         name, facts, cell = self._opened(box, terms)
         given = GivenRows(self.problem, cell, facts[len(facts) - len(splits) :], splits)
         outputs = given.decided(read) if empty is None else None

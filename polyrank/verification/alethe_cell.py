@@ -8,7 +8,7 @@ subtracted on the way are the multipliers, and all of it is exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,13 +16,13 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.verification.smt_problem import Fact, SmtProblem, linear, number, relation
 
-__all__ = ["Cell", "Function", "Steps", "Used"]
+__all__ = ["BITS", "Cell", "Function", "Multipliers", "Steps", "Used"]
 
 #: Facts with multipliers.
 Used = list[tuple[Fact, fmpq]]
 
-#: Bits of the bounds of units; what is rounded is proved.
-_BITS = 24
+#: Bits of the bounds of units.
+BITS = 24
 
 
 class Steps:
@@ -97,6 +97,22 @@ class Function:
     constant: fmpq
 
 
+class Multipliers(NamedTuple):
+    """Multipliers of units, by layer and unit.
+
+    Attributes
+    ----------
+    shares : mapping
+        The slope of an open unit's free line, as a share of the way from that of the negative side
+        to that of the positive one.
+    pushes : mapping
+        How often ``s Z ≥ 0`` is added, for units with an assumed sign s; ≥ 0.
+    """
+
+    shares: Mapping[tuple[int, int], fmpq]
+    pushes: Mapping[tuple[int, int], fmpq]
+
+
 class _Line(NamedTuple):
     """``H`` compared with ``slope · Z + offset``."""
 
@@ -114,6 +130,8 @@ class Cell:
     steps : Steps
     low, high : lists of (Fact, fmpq)
         ``X_l ≥ low`` and ``X_l ≤ high`` with the facts that say so; None where there is none.
+    bits : int
+        Of the bounds of units; what is rounded is proved.
     """
 
     def __init__(
@@ -122,20 +140,27 @@ class Cell:
         steps: Steps,
         low: Sequence[tuple[Fact, fmpq] | None],
         high: Sequence[tuple[Fact, fmpq] | None],
+        bits: int = BITS,
     ) -> None:
         self.problem, self.steps = problem, steps
-        self.low, self.high = low, high
+        self.low, self.high, self.bits = low, high, bits
+        self._signs: dict[tuple[int, int], tuple[int, Fact]] = {}
+        self._open: set[tuple[int, int]] = set()
         self._below: list[list[_Line | None]] = []
         self._above: list[list[_Line | None]] = []
         for layer in problem.network.layers:
             self._below.append([None] * layer.units)
             self._above.append([None] * layer.units)
 
-    def bound(self, function: Function) -> tuple[list[tuple[Fact, fmpq]], fmpq]:
+    def bound(
+        self, function: Function, multipliers: Multipliers | None = None
+    ) -> tuple[list[tuple[Fact, fmpq]], fmpq]:
         """Facts with multipliers ≥ 0 (of equalities: any), and the constant that they leave.
 
         The function is their sum and the constant, so that it is at least the constant.
         """
+        shares = {} if multipliers is None else multipliers.shares
+        pushes = {} if multipliers is None else multipliers.pushes
         layers = self.problem.network.layers
         used: dict[str, tuple[Fact, fmpq]] = {}
         constant = function.constant
@@ -151,12 +176,25 @@ class Cell:
             for i, factor in enumerate(h):
                 if factor == 0:
                     continue
+                if (k, i) in shares and (k, i) in self._open and self._is_free(k, i, factor):
+                    # both asserted lines, each with its share
+                    share = shares[k, i]
+                    sides = (self.problem.low if factor > 0 else self.problem.high)[k][i]
+                    for (fact, slope), part in zip(sides, (1 - share, share), strict=True):
+                        take(fact, abs(factor) * part)
+                        z[i] += factor * part * slope
+                    continue
                 line = (self._below if factor > 0 else self._above)[k][i]
                 if line is None:
                     raise ValueError(f"nothing is known of unit {i} of layer {k + 1}")
                 take(line.fact, abs(factor))
                 z[i] += factor * line.slope
                 constant += factor * line.offset
+            for (layer, i), push in pushes.items():
+                if layer == k and push != 0:
+                    s, fact = self._signs[k, i]
+                    take(fact, push)
+                    z[i] -= push * s
             for i, factor in enumerate(z):
                 if factor != 0:
                     take(self.problem.definitions[k][i], factor)
@@ -175,6 +213,15 @@ class Cell:
             constant += factor * side[1]
         return list(used.values()), constant
 
+    def _is_free(self, k: int, i: int, factor: fmpq) -> bool:
+        """Whether a unit's line on the side that a factor needs is not the chord."""
+        neg, pos = self.problem.network.layers[k].slopes_exact[i]
+        return bool((factor > 0) == (neg < pos))
+
+    def assume(self, k: int, i: int, sign: int, fact: Fact) -> None:
+        """Note a fact that says ``Z ≥ 0`` (1) or ``Z ≤ 0`` (−1), before its layer is enclosed."""
+        self._signs[k, i] = sign, fact
+
     def of_unit(self, k: int, i: int, sign: int) -> Function:
         """``± Z``."""
         row = [fmpq(0)] * self.problem.network.layers[k].units
@@ -188,14 +235,17 @@ class Cell:
             if neg == pos:
                 self._flat(k, i)
                 continue
+            if (k, i) in self._signs:
+                self.know_sign(k, i, *self._signs[k, i])
+                continue
             used, least = self.bound(self.of_unit(k, i, 1))
-            least = least if least == 0 else _down(least)
+            least = least if least == 0 else _down(least, self.bits)
             low = (self._at(k, i, ">=", least, used), least)
             if least >= 0:
                 self._lines(k, i, low, None)
                 continue
             used, most = self.bound(self.of_unit(k, i, -1))
-            most = -most if most == 0 else -_down(most)
+            most = -most if most == 0 else -_down(most, self.bits)
             high = (self._at(k, i, "<=", most, used), most)
             self._lines(k, i, None if most <= 0 else low, high)
 
@@ -244,7 +294,8 @@ class Cell:
             slope, offset, near = n, zero, 0
         else:
             a, b = low[1], high[1]
-            slope = min(p, max(n, _down((p * b - n * a) / (b - a))))
+            self._open.add((k, i))
+            slope = min(p, max(n, _down((p * b - n * a) / (b - a), self.bits)))
             offset = max((p - slope) * b, (n - slope) * a)
             near = int(b > -a)
         base = _Line(asserted[near][0], asserted[near][1], zero)
@@ -277,12 +328,12 @@ class Cell:
         self._below[k][i], self._above[k][i] = (base, line) if turned > 0 else (line, base)
 
 
-def _down(value: fmpq) -> fmpq:
+def _down(value: fmpq, bits: int) -> fmpq:
     """A short dyadic number that is at most the value, close to it."""
     if value == 0:
         return value
     size = int(abs(value.p)).bit_length() - int(value.q).bit_length()
-    shift = _BITS - size
+    shift = bits - size
     scaled = value * fmpq(1 << shift) if shift >= 0 else value / fmpq(1 << -shift)
     floor = int(scaled.p) // int(scaled.q)
     return fmpq(floor, 1 << shift) if shift >= 0 else fmpq(floor << -shift)
