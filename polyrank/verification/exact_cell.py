@@ -31,7 +31,8 @@ from typing import Any
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import UncertifiedError
-from polyrank.lp.certificates import Infeasible, Minimum
+from polyrank.lp.boxed import BoxedCell
+from polyrank.lp.certificates import Infeasible, Minimum, Unbounded, Violation
 from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.lp.exact import minimise, nonnegative
 from polyrank.lp.exact_simplex import Cell
@@ -47,6 +48,8 @@ from polyrank.verification.frame import Frame, listed
 __all__ = ["ExactQuestion", "Refuted", "output_function"]
 
 Rows = list[tuple[int, ...]]
+#: With more coordinates bounds of coordinates are no rows of a basis, if all are bounded.
+_MOST_ROWS = 60
 #: Bounds of a coordinate; None: there is none.
 _Side = tuple[fmpq | None, fmpq | None]
 
@@ -58,6 +61,39 @@ class Refuted:
     steps: list[Any]
 
 
+class _Programs:
+    """Exact linear programs over a cell, by the method that suits its coordinates."""
+
+    def __init__(self, rows: Rows, d: int, *, boxed: bool, cell: BoxedCell | None = None) -> None:
+        self.rows, self.d, self.boxed = rows, d, boxed
+        self._cell: BoxedCell | Cell
+        if boxed:
+            self._cell = BoxedCell(rows, d) if cell is None else cell
+        else:
+            self._cell = Cell.from_rows(rows, d)
+
+    def extended(self, row: tuple[int, ...]) -> _Programs:
+        """The cell with one row more."""
+        cell = self._cell.extended(row) if isinstance(self._cell, BoxedCell) else None
+        return _Programs([*self.rows, row], self.d, boxed=self.boxed, cell=cell)
+
+    def lifted(self, rows: Rows) -> _Programs:
+        """Another cell with one coordinate more, which only an objective bounds below."""
+        return _Programs(rows, self.d + 1, boxed=self.boxed)
+
+    def minimise(self, objective: Row, *, vertex: bool = True) -> Minimum | Unbounded | Infeasible:
+        """See :func:`polyrank.lp.exact.minimise`."""
+        if isinstance(self._cell, BoxedCell):
+            return self._cell.minimise(objective)
+        return minimise(self._cell, objective, vertex=vertex)
+
+    def nonnegative(self, objective: Row, inside: fmpq_mat) -> Multipliers | Violation | Infeasible:
+        """See :func:`polyrank.lp.exact.nonnegative`."""
+        if isinstance(self._cell, BoxedCell):
+            return self._cell.nonnegative(objective)
+        return nonnegative(self._cell, objective, inside)
+
+
 @dataclass(slots=True, eq=False)
 class _Open:
     """A cell: the layer whose units are being decided, and the exact forms on it."""
@@ -66,7 +102,7 @@ class _Open:
     table: fmpq_mat  # (units, d + 1) pre-activations of the layer
     unit: int
     signs: list[int]
-    rows: Rows
+    programs: _Programs
     point: fmpq_mat
 
 
@@ -77,6 +113,7 @@ class ExactQuestion:
         self._layers = network.layers
         self._frame = frame
         self._d = frame.k
+        self._boxed = frame.k > _MOST_ROWS and frame.lower is not None
         self._disjuncts = question.disjuncts
         self._strict = [_input_row(row, frame) for row in question.strict]
 
@@ -105,12 +142,13 @@ class ExactQuestion:
         box = [(_finite(a), _finite(b)) for a, b in zip(low, high, strict=True)]
         rows = [*self._walls, *_box_rows(box)]
         steps: list[Any] = []
-        found = minimise(Cell.from_rows(rows, self._d), (0,) * (self._d + 1), vertex=False)
+        programs = _Programs(rows, self._d, boxed=self._boxed)
+        found = programs.minimise((0,) * (self._d + 1), vertex=False)
         if isinstance(found, Infeasible):
             steps.append(["empty", listed(found.multipliers)])
             return Refuted(steps)
         first = preactivation(self._layers[0], self._inputs)
-        stack = [_Open(0, first, 0, [], rows, found.point)]
+        stack = [_Open(0, first, 0, [], programs, found.point)]
         while stack:
             look()
             if stopped():
@@ -134,7 +172,6 @@ class ExactQuestion:
         stack: list[_Open],
     ) -> fmpq_mat | None:
         """Decide units until the cell splits or is a leaf; a point if a disjunct meets the leaf."""
-        prepared = Cell.from_rows(cell.rows, self._d)
         while True:
             layer = self._layers[cell.layer]
             first = sum(below.units for below in self._layers[: cell.layer])
@@ -151,9 +188,11 @@ class ExactQuestion:
                 halves = []
                 for s in (1, -1):
                     oriented = tuple(s * v for v in row)
-                    verdict = nonnegative(prepared, oriented, cell.point)
+                    verdict = cell.programs.nonnegative(oriented, cell.point)
+                    if isinstance(verdict, Infeasible):
+                        raise UncertifiedError("a cell that has a point was called empty")
                     if isinstance(verdict, Multipliers):
-                        _verified(cell.rows, oriented, verdict)
+                        _verified(cell.programs.rows, oriented, verdict)
                         steps.append(["sign", i, s, listed(verdict)])
                         sign = s
                         break
@@ -166,23 +205,22 @@ class ExactQuestion:
                     s = assumed[first + i]
                     steps.append(["assumed", i])
                     cell.signs.append(s)
-                    cell.rows.append(row if s > 0 else minus)
+                    cell.programs = cell.programs.extended(row if s > 0 else minus)
                     cell.point = halves[s > 0]
-                    prepared = Cell.from_rows(cell.rows, self._d)
                     continue
                 steps.append(["split", i])
                 for s, bound, point in ((-1, minus, halves[0]), (1, row, halves[1])):
-                    signs, rows = [*cell.signs, s], [*cell.rows, bound]
-                    stack.append(_Open(cell.layer, cell.table, i + 1, signs, rows, point))
+                    signs, programs = [*cell.signs, s], cell.programs.extended(bound)
+                    stack.append(_Open(cell.layer, cell.table, i + 1, signs, programs, point))
                 return None
             outputs = activation(layer, cell.table, [sign > 0 for sign in cell.signs])
             cell.layer, cell.unit, cell.signs = cell.layer + 1, 0, []
             if cell.layer == len(self._layers):
-                return self._leaf(cell.rows, outputs, steps)
+                return self._leaf(cell.programs, outputs, steps)
             steps.append(["next"])
             cell.table = preactivation(self._layers[cell.layer], outputs)
 
-    def _leaf(self, rows: Rows, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
+    def _leaf(self, programs: _Programs, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
         proofs = []
         for disjunct in self._disjuncts:
             loose, strict = (
@@ -190,7 +228,7 @@ class ExactQuestion:
                 for want in (False, True)
             )
             strict += self._strict
-            found = _meets(rows, loose, strict, self._d)
+            found = _meets(programs, loose, strict)
             if isinstance(found, fmpq_mat):
                 return found
             proofs.append(listed(found))
@@ -219,26 +257,28 @@ def _input_row(row: Inequality, frame: Frame) -> tuple[int, ...]:
     return integer_row(total)
 
 
-def _meets(rows: Rows, loose: Rows, strict: Rows, d: int) -> fmpq_mat | Multipliers:
+def _meets(programs: _Programs, loose: Rows, strict: Rows) -> fmpq_mat | Multipliers:
     """A point of the cell where ``loose`` are ≥ 0 and ``strict`` > 0, or multipliers.
 
     Without strict rows these add up to a negative constant; else, over the rows in (u, t) with
     ``strict − t ≥ 0`` and ``1 − t ≥ 0``, to ``−t``, which is therefore ≥ 0.
     """
+    d = programs.d
     if not strict:
-        system = [*rows, *loose]
-        found = minimise(Cell.from_rows(system, d), (0,) * (d + 1), vertex=False)
+        for row in loose:
+            programs = programs.extended(row)
+        found = programs.minimise((0,) * (d + 1), vertex=False)
         if isinstance(found, Infeasible):
-            _verified(system, (0,) * (d + 1), found.multipliers)
+            _verified(programs.rows, (0,) * (d + 1), found.multipliers)
             return found.multipliers
         return found.point
     system = [
-        *((*row[:-1], 0, row[-1]) for row in (*rows, *loose)),
+        *((*row[:-1], 0, row[-1]) for row in (*programs.rows, *loose)),
         *((*row[:-1], -1, row[-1]) for row in strict),
         (*(0,) * d, -1, 1),
     ]
     objective = (*(0,) * d, -1, 0)
-    best = minimise(Cell.from_rows(system, d + 1), objective)
+    best = programs.lifted(system).minimise(objective)
     if isinstance(best, Infeasible):
         # the rows that do not know t contradict each other: t may have any sign
         return best.multipliers

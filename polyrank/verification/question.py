@@ -41,7 +41,7 @@ __all__ = ["Answer", "Progress", "answer"]
 #: A task that takes less is not worth another thread.
 _ALONE_SECONDS = 0.02
 _SLICE_SECONDS = 0.05
-#: With more inputs exact linear programs take too long.
+#: With more inputs exact linear programs take too long on an unbounded domain.
 _MOST_INPUTS = 60
 #: With more inputs that are not fixed, cells are divided by signs of units while any is open: the
 #: halves of a box differ in one input of many, which the bounds hardly feel.
@@ -72,8 +72,8 @@ class Answer:
     complete : bool
         Every box was decided; without a point, the answer is no.
     boxes, hard, given_up : int
-        Boxes of the tree, how many of them were decided in rationals, and how many were left open
-        because they would have to be, with too many inputs for exact linear programs.
+        Boxes of the tree, how many of them were decided in rationals, and whether an unbounded
+        domain was left open because it has too many inputs for exact linear programs.
     share : float
         Share of the volume of the domain's bounding box that was decided.
     """
@@ -109,7 +109,7 @@ class _State:
     def examine(self, taken: Taken, stopped: Callable[[], bool]) -> list[list[Any]]:
         """Decide candidates and hard cells exactly; the proofs of the latter, in order.
 
-        There are none where there are too many inputs for exact linear programs.
+        There are none where an unbounded domain has too many inputs for exact linear programs.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class _State:
                 self.point = found
                 raise _FoundError
         proofs = []
-        if self.frame.k > _MOST_INPUTS:
+        if self.frame.k > _MOST_INPUTS and self.frame.lower is None:
             return []
         for box, signs in zip(taken.hard, taken.signs, strict=True):
             decided = self.exact.decide(box[0], box[1], signs.tolist(), stopped)
@@ -322,8 +322,6 @@ def answer(
         return ended(complete=True)
     arrays = bound_arrays(network, frame, question.disjuncts)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
-    if frame.k > _MOST_INPUTS:
-        soft = _DEEPEST
     by_units = int((root[1] > root[0]).sum()) > _MOST_HALVED
 
     def new_core() -> Bisection:

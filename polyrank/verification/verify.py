@@ -287,15 +287,10 @@ def verify(
                     found = counterexample(network, specification, x, file)
                 elif not got.complete:
                     note = _OUT_OF_TIME
-                    if got.given_up and where.lower is None:
+                    if got.given_up:
                         note = (
                             "the domain is unbounded, which needs exact linear programs, which are "
                             f"not tried with {where.k} inputs"
-                        )
-                    elif got.given_up:
-                        note = (
-                            f"{got.given_up} boxes are open that need exact linear programs, which "
-                            f"are not tried with {where.k} inputs"
                         )
                     report = replace(report, answer="open", note=note)
                 reports.append(report)

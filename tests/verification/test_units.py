@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from flint import fmpq
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import polyrank as pr
-from polyrank.errors import UnsupportedError
 from polyrank.network.forward import forward_exact
 from polyrank.polyhedra.violation import satisfied
 from polyrank.proof.format import ProofRejectedError
@@ -23,6 +23,7 @@ from polyrank.verification.alethe import export_alethe
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
 from polyrank.verification.frame import frame
 from polyrank.verification.properties import argmax_constant, output_bounds
+from tests.verification.alethe_checker import Checker, NotProvedError
 from tests.verification.test_hidden import DEPTH, _drawn, hidden
 from tests.verification.test_proofs import _read, _restate, _write
 
@@ -107,12 +108,10 @@ def greatest_by_milp(network: pr.Network, j: int) -> float:
 
 @pytest.mark.parametrize(("shape", "seed"), [*((s, 0) for s in SHAPES), (SHAPES[-1], 1)], ids=str)
 def test_the_greatest_output_is_that_of_a_milp(shape, seed, tmp_path):
-    network, d = wide(*shape, seed), shape[0]
+    network = wide(*shape, seed)
     most = greatest_by_milp(network, 1)
     box = pr.Box(-1, 1)
-    # exact linear programs decide what is close, up to 60 inputs
-    near = 1e-3 if d <= 60 else most / 64
-    for gap, verdict in ((near, "holds"), (-near, "violated")):
+    for gap, verdict in ((1e-3, "holds"), (-1e-3, "violated")):
         asked = output_bounds(network, box, upper=str(Fraction(most + gap)), output=1)
         out = tmp_path / verdict
         found = pr.verify(network, asked, out=out, proof=True, jobs=1 + seed)
@@ -123,7 +122,7 @@ def test_the_greatest_output_is_that_of_a_milp(shape, seed, tmp_path):
             assert satisfied(asked.violation, x, forward_exact(network, x))
         else:
             leaves = list(_leaves(out, network))
-            assert any(leaf.node.sign for leaf in leaves) or d > 60 or len(leaves) == 1
+            assert any(leaf.node.sign for leaf in leaves) or len(leaves) == 1
 
 
 def _leaves(run: Path, network: pr.Network):
@@ -262,6 +261,37 @@ def test_changed_steps_of_units_are_rejected(run, network):
             check_verdict(run)
 
 
+@pytest.mark.parametrize("d", [61, 100])
+def test_a_bound_that_is_touched_among_many_inputs(d, tmp_path):
+    """Σ over pairs of |x_l + x_m| and |x_l − x_m| is at most 2 each, which corners attain."""
+    rng = np.random.default_rng(d)
+    rows = []
+    for _ in range(3):
+        l, m = rng.choice(d, 2, replace=False)
+        row = np.zeros(d)
+        row[l], row[m] = 1.0, rng.choice([-1.0, 1.0])
+        rows += [row, -row]
+    network = pr.Network.from_arrays([np.array(rows), np.ones((1, 6))], [np.zeros(6), np.zeros(1)])
+    most = max(  # a convex function is greatest at a corner, and only these inputs matter
+        sum(abs(np.dot(row, corner)) for row in rows[::2])
+        for corner in _corners(np.abs(rows).sum(axis=0) > 0)
+    )
+    for bound, verdict in ((most, "holds"), (Fraction(most) - Fraction(1, 10**30), "violated")):
+        safe = output_bounds(network, pr.Box(-1, 1), upper=str(bound))
+        out = tmp_path / verdict
+        found = pr.verify(network, safe, out=out, proof=True, jobs=1)
+        assert found.verdict == verdict
+        assert check_verdict(out).verdict == verdict
+
+
+def _corners(there: np.ndarray):
+    used = np.flatnonzero(there)
+    for signs in product((-1.0, 1.0), repeat=len(used)):
+        corner = np.zeros(len(there))
+        corner[used] = signs
+        yield corner
+
+
 def test_exact_steps_where_signs_are_assumed(tmp_path):
     """|Σ a_l x_l| ≤ Σ |a_l|, which is attained at two corners."""
     a = [(-1) ** l * (l + 1) for l in range(18)]
@@ -307,9 +337,33 @@ def test_an_assumed_sign_halves_what_is_decided():
     assert ["assumed", 0] in proved.steps
 
 
-def test_export_refuses_signs_by_name(run, tmp_path):
-    with pytest.raises(UnsupportedError, match="signs of units"):
-        export_alethe(run, tmp_path / "proof.alethe")
+def test_export_of_signs_and_multipliers(run, tmp_path):
+    """Cases ``Z ≥ 0 or Z ≤ 0``; the slopes and multipliers of leaves are those of facts."""
+    (entry,) = export_alethe(run, tmp_path / "proof.alethe")
+    proof = entry.proof.read_text()
+    checker = Checker(entry.problem.read_text())
+    checker.check(proof)
+    assert sum(checker.steps.values()) == entry.steps
+    lines = proof.splitlines()
+    either = re.compile(r"\(step \S+ \(cl \(>= Z_\S+ 0.0\) \(<=")
+    cases = [n for n, line in enumerate(lines) if either.match(line)]
+    assert cases
+    # without one of the two cases nothing is proved
+    for n in cases:
+        one = re.sub(r"\(cl (\(>= \S+ 0.0\)) .*?\) :rule", r"(cl \1) :rule", lines[n])
+        assert one != lines[n]
+        with pytest.raises(NotProvedError):
+            Checker(entry.problem.read_text()).check("\n".join([*lines[:n], one, *lines[n + 1 :]]))
+
+
+def test_export_of_exact_leaves_with_assumed_signs(tmp_path):
+    """|Σ a_l x_l| ≤ Σ |a_l| is touched on both sides."""
+    a = [(-1) ** l * (l + 1) for l in range(18)]
+    network = pr.Network.from_arrays([[a, [-v for v in a]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    safe = output_bounds(network, pr.Box(-1, 1), upper=sum(map(abs, a)))
+    assert pr.verify(network, safe, out=tmp_path / "run", proof=True, jobs=1).verdict == "holds"
+    (entry,) = export_alethe(tmp_path / "run", tmp_path / "proof.alethe")
+    Checker(entry.problem.read_text()).check(entry.proof.read_text())
 
 
 def test_several_rows_and_disjuncts(tmp_path):

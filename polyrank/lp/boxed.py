@@ -1,0 +1,335 @@
+"""Exact linear programs over a box and a few further rows, in hundreds of dimensions.
+
+A basis of the general simplex method (:mod:`polyrank.lp.exact_simplex`) has as many rows as there
+are coordinates. Here a bound of a coordinate is no row: a basis is as many columns as there are
+*general* rows that are tight, and every other coordinate is at one of its bounds. The corner of the
+box at which the objective is least is dual feasible, so the dual method starts there; it takes
+about as many steps as general rows matter. By Bland's rule (the least index leaves, the least index
+among ties enters) it ends. All of it is rational, and the answers carry their certificates.
+
+Source: A. Koberstein, "The dual simplex method, techniques for a fast and stable implementation",
+2005, chapter 3 (the method with bounds); R. G. Bland, Math. Oper. Res. 2, 1977.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import lcm
+from typing import Self
+
+from flint import fmpq, fmpq_mat
+
+from polyrank.lp.certificates import Infeasible, Minimum, Violation
+from polyrank.lp.deadline import look
+from polyrank.lp.farkas import Multipliers, Row
+
+__all__ = ["BoxedCell"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A bound of a coordinate, the row that states it, and the modulus of its coefficient."""
+
+    value: fmpq
+    row: int
+    size: int
+
+
+class BoxedCell:
+    """A cell ``{u : a_i·u + b_i ≥ 0}`` in which coordinates have bounds.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those with one coefficient bound a coordinate.
+    d : int
+
+    Notes
+    -----
+    A coordinate may lack a bound on the side at which no objective holds it: lower, where the
+    objective's coefficient is negative, upper, where it is positive; both are needed where it is 0
+    and in every other case.
+    """
+
+    def __init__(self, rows: Sequence[Row], d: int) -> None:
+        self.d = d
+        self.rows: list[Row] = []
+        self.general: list[int] = []
+        self.low: list[_Bound | None] = [None] * d
+        self.high: list[_Bound | None] = [None] * d
+        for row in rows:
+            self._add(row)
+
+    def extended(self, row: Row) -> Self:
+        """The cell with one row more."""
+        out = object.__new__(type(self))
+        out.d, out.rows, out.general = self.d, list(self.rows), list(self.general)
+        out.low, out.high = list(self.low), list(self.high)
+        out._add(row)
+        return out
+
+    def _add(self, row: Row) -> None:
+        number = len(self.rows)
+        self.rows.append(row)
+        support = [l for l in range(self.d) if row[l]]
+        if len(support) != 1:
+            self.general.append(number)
+            return
+        (l,) = support
+        a = int(row[l])
+        side = self.low if a > 0 else self.high
+        bound = _Bound(fmpq(-int(row[-1]), a), number, abs(a))
+        known = side[l]
+        if known is None or (bound.value > known.value if a > 0 else bound.value < known.value):
+            side[l] = bound
+
+    def minimise(self, objective: Row) -> Minimum | Infeasible:
+        """The exact minimum of ``g·u + h``.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate has no bound where the method starts.
+        OutOfTimeError
+            See :func:`polyrank.lp.deadline.time_limit`.
+        """
+        return _Program(self, objective).optimum()
+
+    def nonnegative(self, objective: Row) -> Multipliers | Violation | Infeasible:
+        """Whether ``g·u + h ≥ 0`` on the cell, and no more than that.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate has no bound where the method starts.
+        OutOfTimeError
+            See :func:`polyrank.lp.deadline.time_limit`.
+        """
+        found = _Program(self, objective).until(fmpq(0))
+        if isinstance(found, Minimum):
+            if found.value >= 0:
+                return found.multipliers
+            return Violation(found.point, found.value, found.pivots)
+        return found
+
+
+class _Program:
+    """One run of the dual method."""
+
+    def __init__(self, cell: BoxedCell, objective: Row) -> None:
+        self.cell, self.objective = cell, objective
+        self.g = [fmpq(int(v)) for v in objective[:-1]]
+        #: Places in ``cell.general`` of the tight rows, basic columns, who is at its upper bound.
+        self.tight: list[int] = []
+        self.basic: list[int] = []
+        self.above = [v < 0 for v in self.g]
+        for l, above in enumerate(self.above):
+            if (cell.high if above else cell.low)[l] is None:
+                raise ValueError(f"coordinate {l} has no {'upper' if above else 'lower'} bound")
+        d = cell.d
+        self.table = fmpq_mat(
+            len(cell.general), d, [int(v) for i in cell.general for v in cell.rows[i][:d]]
+        )
+        self.constants = fmpq_mat(
+            len(cell.general), 1, [int(cell.rows[i][d]) for i in cell.general]
+        )
+        self.steps = 0
+
+    def optimum(self) -> Minimum | Infeasible:
+        """The minimum, or the proof that there is no point."""
+        while True:
+            found = self.until(None)
+            if not isinstance(found, Multipliers):  # nothing is enough
+                return found
+
+    def until(self, enough: fmpq | None) -> Minimum | Infeasible | Multipliers:
+        """The minimum, or a proof that it is at least ``enough``."""
+        crossed = self._crossed()
+        if crossed is not None:
+            return Infeasible(crossed, 0)
+        while True:
+            look()
+            inverse, part = self._inverse()
+            prices = self._combined(self.g, inverse)
+            reduced = self._rest(self.g, prices, part)
+            point = self._point(inverse, part)
+            value = sum((a * b for a, b in zip(self.g, point, strict=True)), self._h)
+            if enough is not None and value >= enough:
+                return self._multipliers(dict(zip(self.tight, prices, strict=True)), self.objective)
+            leaving = self._leaving(point)
+            if leaving is None:
+                proof = self._multipliers(
+                    dict(zip(self.tight, prices, strict=True)), self.objective
+                )
+                where = fmpq_mat(self.cell.d, 1, point)
+                return Minimum(value, where, self._basis(), proof, self.steps)
+            ended = self._step(leaving, inverse, part, prices, reduced)
+            if ended is not None:
+                return ended
+            self.steps += 1
+
+    @property
+    def _h(self) -> fmpq:
+        return fmpq(int(self.objective[-1]))
+
+    def _crossed(self) -> Multipliers | None:
+        """The proof that a coordinate has bounds without a number between them."""
+        for low, high in zip(self.cell.low, self.cell.high, strict=True):
+            if low is not None and high is not None and low.value > high.value:
+                weights = {low.row: fmpq(1, low.size), high.row: fmpq(1, high.size)}
+                return _identity(weights, low.value - high.value, fmpq(1))
+        return None
+
+    def _inverse(self) -> tuple[fmpq_mat, fmpq_mat]:
+        """The inverse of the tight rows in the basic columns, and these rows."""
+        p, d = len(self.tight), self.cell.d
+        rows = [self.cell.rows[self.cell.general[i]] for i in self.tight]
+        square = fmpq_mat(p, p, [int(row[l]) for row in rows for l in self.basic])
+        part = fmpq_mat(p, d, [int(v) for row in rows for v in row[:d]])
+        return (square.inv() if p else square), part
+
+    def _combined(self, costs: Sequence[fmpq], inverse: fmpq_mat) -> list[fmpq]:
+        """Multipliers of the tight rows that leave nothing of costs in the basic columns."""
+        if not self.tight:
+            return []
+        own = fmpq_mat(1, len(self.basic), [costs[l] for l in self.basic])
+        out: list[fmpq] = (own * inverse).entries()
+        return out
+
+    def _rest(self, costs: Sequence[fmpq], prices: Sequence[fmpq], part: fmpq_mat) -> list[fmpq]:
+        """What multipliers of the tight rows leave of costs."""
+        if not self.tight:
+            return list(costs)
+        taken = (fmpq_mat(1, len(prices), list(prices)) * part).entries()
+        return [a - b for a, b in zip(costs, taken, strict=True)]
+
+    def _bound(self, l: int, *, above: bool) -> _Bound:
+        bound = (self.cell.high if above else self.cell.low)[l]
+        if bound is None:
+            raise AssertionError("a coordinate was to be at a bound that it has not")
+        return bound
+
+    def _point(self, inverse: fmpq_mat, part: fmpq_mat) -> list[fmpq]:
+        """The basic solution."""
+        held = set(self.basic)
+        x = [
+            fmpq(0) if l in held else self._bound(l, above=self.above[l]).value
+            for l in range(self.cell.d)
+        ]
+        if self.tight:
+            ends = fmpq_mat(len(self.tight), 1, [self.constants[i, 0] for i in self.tight])
+            moved = inverse * (part * fmpq_mat(len(x), 1, x) + ends)
+            for l, v in zip(self.basic, moved.entries(), strict=True):
+                x[l] = -v
+        return x
+
+    def _leaving(self, point: Sequence[fmpq]) -> tuple[int, int] | None:
+        """What is beyond its bound, least index first: ``(column, ±1)`` or ``(d + row, 1)``.
+
+        The sign says in which direction it has to go.
+        """
+        for l in sorted(self.basic):
+            low, high = self.cell.low[l], self.cell.high[l]
+            if low is not None and point[l] < low.value:
+                return l, 1
+            if high is not None and point[l] > high.value:
+                return l, -1
+        if not self.cell.general:
+            return None
+        slack = (self.table * fmpq_mat(len(point), 1, list(point)) + self.constants).entries()
+        tight = set(self.tight)
+        for i, v in enumerate(slack):
+            if v < 0 and i not in tight:
+                return self.cell.d + i, 1
+        return None
+
+    def _step(
+        self,
+        leaving: tuple[int, int],
+        inverse: fmpq_mat,
+        part: fmpq_mat,
+        prices: Sequence[fmpq],
+        reduced: Sequence[fmpq],
+    ) -> Infeasible | None:
+        """One pivot, or the proof that what is beyond its bound stays there."""
+        d = self.cell.d
+        place, sign = leaving
+        own = [fmpq(0)] * d
+        if place >= d:
+            row = self.cell.rows[self.cell.general[place - d]]
+            own = [fmpq(int(v)) for v in row[:d]]
+        else:
+            own[place] = fmpq(sign)
+        # what leaves is Σ mixed · (tight slacks) + Σ along · (coordinates at bounds) + constant
+        mixed = self._combined(own, inverse)
+        along = self._rest(own, mixed, part)
+        held = set(self.basic)
+        best: tuple[fmpq, int] | None = None
+        for l in range(d):
+            a = along[l]
+            if a == 0 or l in held or (a < 0) != self.above[l]:
+                continue
+            low, high = self.cell.low[l], self.cell.high[l]
+            if low is not None and high is not None and low.value == high.value:
+                continue
+            ratio = reduced[l] / a  # of one sign by dual feasibility
+            if best is None or ratio < best[0]:
+                best = ratio, l
+        for i, price, a in sorted(zip(self.tight, prices, mixed, strict=True)):
+            if a > 0 and (best is None or price / a < best[0]):
+                best = price / a, d + i
+        if best is None:
+            weights = {i: -a for i, a in zip(self.tight, mixed, strict=True)}
+            if place >= d:
+                weights[place - d] = fmpq(1)
+            zero = (0,) * (d + 1)
+            return Infeasible(self._multipliers(weights, zero), self.steps)
+        entering = best[1]
+        if place >= d:
+            self.tight.append(place - d)
+        else:
+            self.basic.remove(place)
+            self.above[place] = sign < 0
+        if entering >= d:
+            self.tight.remove(entering - d)
+        else:
+            self.basic.append(entering)
+        return None
+
+    def _multipliers(self, weights: Mapping[int, fmpq], objective: Row) -> Multipliers:
+        """The identity with these multipliers of general rows; the bounds take what they leave."""
+        d = self.cell.d
+        used = [(i, v) for i, v in weights.items() if v != 0]
+        rest = [fmpq(int(v)) for v in objective]
+        if used:
+            rows = fmpq_mat(
+                len(used), d + 1,
+                [int(v) for i, _ in used for v in self.cell.rows[self.cell.general[i]]],
+            )  # fmt: skip
+            taken = (fmpq_mat(1, len(used), [v for _, v in used]) * rows).entries()
+            rest = [a - b for a, b in zip(rest, taken, strict=True)]
+        by_row = {self.cell.general[i]: v for i, v in used}
+        constant = rest[d]
+        for l, v in enumerate(rest[:d]):
+            if v != 0:
+                bound = self._bound(l, above=v < 0)
+                by_row[bound.row] = abs(v) / bound.size
+                constant += v * bound.value
+        return _identity(by_row, constant, fmpq(1))
+
+    def _basis(self) -> tuple[int, ...]:
+        held = set(self.basic)
+        bounds = [
+            self._bound(l, above=self.above[l]).row for l in range(self.cell.d) if l not in held
+        ]
+        return tuple(sorted([*bounds, *(self.cell.general[i] for i in self.tight)]))
+
+
+def _identity(weights: Mapping[int, fmpq], constant: fmpq, scale: fmpq) -> Multipliers:
+    """Multipliers of rows in integers without a common factor."""
+    places = sorted(weights)
+    values = [scale, constant, *(weights[i] for i in places)]
+    common = lcm(*(int(v.q) for v in values))
+    whole = [int(v.p) * (common // int(v.q)) for v in values]
+    return Multipliers(whole[0], whole[1], tuple(places), tuple(whole[2:])).reduced()
