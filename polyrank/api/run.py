@@ -26,7 +26,7 @@ from polyrank.graph.build import region_graph
 from polyrank.graph.geometry import Regions
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network
-from polyrank.network.formats import load
+from polyrank.network.formats import load_as_stated
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
@@ -407,7 +407,7 @@ class Run(RegionRun):
         if entry is not None and self.path is not None:
             file = self.path / str(entry["path"])  # an absolute path stays what it is
             if file.is_file():
-                return load(file, **dict(entry["options"]))
+                return load_as_stated(file, entry.get("options"))
         raise RunError(
             "the run does not know its network's file; give the network: network=polyrank.load(…)"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import NetworkError, RunError
-from polyrank.network.formats import load
+from polyrank.network.formats import load_as_stated
 from polyrank.network.normal_form import Network
 
 __all__ = ["named_network"]
@@ -40,7 +40,4 @@ def named_network(path: Path, stated: Mapping[str, Any], given: Path | None) -> 
     file = given if given is not None else path / str(named)  # an absolute path stays itself
     if not (file.is_file() or file.is_dir()):  # nor a pipe, which never ends
         raise NetworkError(f"{file} is missing; name the network's file with --network")
-    try:
-        return load(file, **(options or {}))
-    except TypeError:
-        raise RunError(f"{path} states reading options that do not exist: {options!r}") from None
+    return load_as_stated(file, options)

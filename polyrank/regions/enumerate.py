@@ -16,7 +16,7 @@ from polyrank.cells.task import SearchProgress
 from polyrank.cells.threads import asked_threads, check_jobs
 from polyrank.errors import RunError
 from polyrank.native.library import built_from
-from polyrank.network.formats import load
+from polyrank.network.formats import load_as_stated
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace, domain_from_dict
@@ -291,10 +291,10 @@ def _network_of(directory: Path, manifest: Mapping[str, Any]) -> Network:
     entry = manifest.get("network_file")
     if not isinstance(entry, dict):
         raise RunError(f"{directory} does not say where its network is; name its file")
-    file = directory / str(entry["path"])  # an absolute path stays what it is
+    file = directory / str(entry.get("path"))  # an absolute path stays what it is
     if not file.is_file():
         raise RunError(f"{file}, the run's network, is missing; name the network's file")
-    return load(file, **dict(entry["options"]))
+    return load_as_stated(file, entry.get("options"))
 
 
 @dataclass(slots=True, eq=False)

@@ -234,6 +234,13 @@ def _inconsistent(manifest: Mapping[str, Any]) -> str | None:
         return "network"
     if manifest["status"] not in get_args(Status):
         return "status"
+    named = manifest.get("network_file")
+    if named is not None and not (
+        isinstance(named, dict)
+        and isinstance(named.get("path"), str)
+        and isinstance(named.get("options"), (dict, type(None)))
+    ):
+        return "network_file"
     if not all(0 <= b <= w <= _MOST for b, w in _sizes(network)):
         return "network"
     if not 0 <= manifest["bits"] <= _MOST_BITS:

@@ -425,10 +425,24 @@ def test_a_manifest_with_anything_in_it(name: str, step: int, source: Path, tmp_
     }  # fmt: skip
 
 
-def test_reading_options_that_do_not_exist(copy: Copy) -> None:
-    copy.edit(lambda m: m["network_file"].update(options={"colour": "red"}))
-    with pytest.raises(RunError, match="states reading options that do not exist"):
-        check(copy.path)
+@pytest.mark.parametrize(
+    "options", [{"colour": "red"}, {"activation": 5}, {"slope": [1]}, {"output_relu": "yes"}]
+)
+def test_reading_options_that_do_not_exist(copy: Copy, options: dict[str, Any]) -> None:
+    copy.edit(lambda m: m["network_file"].update(options=options))
+    message = "states reading options that do not exist"
+    for read in (check, pr.resume_run, lambda path: pr.open_run(path).graph()):
+        copy.edit(lambda m: m.update(status="stopped"))
+        with pytest.raises(RunError, match=message):
+            read(copy.path)
+
+
+@pytest.mark.parametrize("named", [5, [], {}, {"path": 3}, {"path": "network.json", "options": 5}])
+def test_a_damaged_name_of_the_network(copy: Copy, named: Any) -> None:
+    copy.edit(lambda m: m.update(network_file=named))
+    for read in (check, pr.resume_run, pr.open_run):
+        with pytest.raises(RunError, match="network_file"):
+            read(copy.path)
 
 
 # ---------------------------------------------------------------------------------------------

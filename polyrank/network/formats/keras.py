@@ -20,10 +20,10 @@ from typing import Any
 
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.keras_hdf5 import Group, open_hdf5
-from polyrank.network.formats.keras_layers import EXPORT, LayerConfig, Recorder
+from polyrank.network.formats.keras_layers import EXPORT, PACKAGES, LayerConfig, Recorder
 from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.source import brief, checked_file
+from polyrank.network.formats.source import brief, check_shape, checked_file, unique_keys
 from polyrank.network.lowering import Affine, Tape
 from polyrank.network.lowering.affine import check_size
 from polyrank.network.normal_form import Network
@@ -31,10 +31,12 @@ from polyrank.network.normal_form import Network
 __all__ = ["read"]
 
 _MAX_BYTES, _MAX_CONFIG = 2**31, 2**26
+_DEEPEST = 32
 _BROKEN = (
     OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, EOFError,
     IndexError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+_DAMAGED = (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError)
 
 
 def read(path: Path, options: LoadOptions) -> Network:
@@ -57,6 +59,7 @@ def read(path: Path, options: LoadOptions) -> Network:
     try:
         if zipfile.is_zipfile(path):
             config, version, data = _unzipped(path)
+            _check_depth(config)
             weights = weights_by_place(open_hdf5(data), _layer_list(config))
         else:
             root = open_hdf5(path.read_bytes())
@@ -68,6 +71,7 @@ def read(path: Path, options: LoadOptions) -> Network:
                     "model.save('model.keras')"
                 )
             config = _parsed(text)
+            _check_depth(config)
             version = str(root.attributes.get("keras_version", "2"))
             weights = weights_by_name(arrays)
     except NetworkError:
@@ -77,8 +81,8 @@ def read(path: Path, options: LoadOptions) -> Network:
     old = version.partition(".")[0] in {"1", "2"}
     try:
         return _network(config, weights, options, path.stem, old=old)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"the configuration of the model is damaged: {error}") from None
+    except _DAMAGED as error:
+        raise FormatError(f"the configuration of the model is damaged: {brief(error)}") from None
 
 
 def _unzipped(path: Path) -> tuple[Mapping[str, Any], str, bytes]:
@@ -105,12 +109,44 @@ def _unzipped(path: Path) -> tuple[Mapping[str, Any], str, bytes]:
 
 def _parsed(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the configuration is not JSON: {str(error)[:100]}") from None
     if not isinstance(found, Mapping):
         raise FormatError("the configuration is not a JSON object")
     return found
+
+
+def _check_depth(config: Any) -> None:
+    """Refuse models inside of models without end, before anything walks through them."""
+    waiting = [(config, 0)]
+    while waiting:
+        entry, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise FormatError(f"models are nested deeper than {_DEEPEST}")
+        body = entry.get("config") if isinstance(entry, Mapping) else None
+        inner = body.get("layers") if isinstance(body, Mapping) else body
+        if isinstance(inner, list):
+            waiting += [(layer, depth + 1) for layer in inner]
+
+
+def _check_origin(entry: Mapping[str, Any]) -> None:
+    """Refuse a class of somebody else's that has the name of one of Keras.
+
+    Raises
+    ------
+    UnsupportedError
+        If the file says that its Python code lies outside of Keras, or that it is an operation of
+        ``keras.ops``, whose arguments are others than those of the layer of its name.
+    """
+    kind, module, known = (entry.get(k) for k in ("class_name", "module", "registered_name"))
+    parts = str(module).split(".")
+    outside = module is not None and (parts[0] not in PACKAGES or "ops" in parts)
+    if outside or known not in (None, kind):
+        raise UnsupportedError(
+            f"the {kind} of {module if outside else known!r} is not the layer of Keras that is "
+            f"called so; {EXPORT}"
+        )
 
 
 def _layer_list(config: Mapping[str, Any]) -> list[Any]:
@@ -119,6 +155,7 @@ def _layer_list(config: Mapping[str, Any]) -> list[Any]:
         raise UnsupportedError(
             f"the model is a {kind}, whose Python code decides what it computes; {EXPORT}"
         )
+    _check_origin(config)
     body = config["config"]
     layers = body if isinstance(body, list) else body["layers"]  # a plain list before Keras 2.2
     if not isinstance(layers, list) or not layers:
@@ -135,6 +172,7 @@ def _network(
     old: bool,
 ) -> Network:
     shape = _input_shape(config, weights)
+    check_shape(shape, "the input")
     size = math.prod(shape)
     check_size(size, "the input")
     if size == 0:
@@ -192,6 +230,7 @@ def _layer(
         if len(inputs) != 1:
             raise UnsupportedError(f"the inner model {config.get('name')!r} has several inputs")
         return _model(recorder, layer, inputs[0], cut=cut)
+    _check_origin(layer)
     step = LayerConfig(str(layer["class_name"]), str(config["name"]), config)
     return recorder.apply(step, inputs, cut=cut)
 
@@ -199,7 +238,12 @@ def _layer(
 def _functional(
     recorder: Recorder, config: Mapping[str, Any], start: Affine, *, cut: bool
 ) -> Affine:
-    layers = {str(layer["config"]["name"]): layer for layer in config["layers"]}
+    layers: dict[str, Mapping[str, Any]] = {}
+    for layer in config["layers"]:
+        name = str(layer["config"]["name"])
+        if name in layers:
+            raise FormatError(f"two layers of one model are called {name!r}")
+        layers[name] = layer
     (first,) = _ends(config["input_layers"], "inputs")
     (last,) = _ends(config["output_layers"], "outputs")
     known = {first: start}
@@ -238,20 +282,47 @@ def _ends(given: Any, what: str) -> list[str]:
 
 
 def _sources(layer: Mapping[str, Any]) -> list[str]:
+    """The layers whose outputs a layer is called with, in order."""
     nodes = layer.get("inbound_nodes") or []
+    name = layer["config"]["name"]
     if len(nodes) != 1:
         raise UnsupportedError(
-            f"layer {layer['config']['name']!r} is used {len(nodes)} times; expected once; {EXPORT}"
+            f"layer {name!r} is used {len(nodes)} times; expected once; {EXPORT}"
         )
     if isinstance(nodes[0], Mapping):
-        return list(_histories(nodes[0]["args"]))
-    return [str(entry[0]) for entry in nodes[0]]  # Keras 2: [[name, node, tensor, kwargs], …]
+        return _called(name, nodes[0]["args"], nodes[0].get("kwargs") or {})
+    found = []
+    for entry in nodes[0]:  # Keras 2: [[name, node, tensor, kwargs], …]
+        _check_arguments(name, entry[3] if len(entry) > 3 else {}, entry[2] if entry[2:] else 0)
+        found.append(str(entry[0]))
+    return found
 
 
-def _histories(value: Any) -> Iterator[str]:
-    """The layers whose outputs the arguments of a call are, in order."""
-    if isinstance(value, list):
-        for entry in value:
-            yield from _histories(entry)
-    elif isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
-        yield str(value["config"]["keras_history"][0])
+def _called(name: str, args: Any, kwargs: Mapping[str, Any]) -> list[str]:
+    """The layers whose outputs are the one argument of a call of Keras 3: a tensor, or a list."""
+    given = args[0] if len(args) == 1 and isinstance(args[0], list) else args
+    if len(args) != 1 or not all(map(_is_tensor, given)):
+        raise UnsupportedError(
+            f"layer {name!r} is called with other arguments than tensors of layers; {EXPORT}"
+        )
+    histories = [entry["config"]["keras_history"] for entry in given]
+    for history in histories:
+        _check_arguments(name, kwargs, history[2] if history[2:] else 0)
+    return [str(history[0]) for history in histories]
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+
+
+def _check_arguments(name: str, kwargs: Mapping[str, Any], output: Any) -> None:
+    """Refuse a call that changes what a layer computes, and outputs after the first one.
+
+    Raises
+    ------
+    UnsupportedError
+    """
+    said = [key for key, value in kwargs.items() if value is not None and value is not False]
+    if said or output != 0:
+        what = f"{said[0]} = {kwargs[said[0]]!r}" if said else f"output {output} of a layer"
+        raise UnsupportedError(f"layer {name!r} is called with {what[:80]}; {EXPORT}")

@@ -26,6 +26,8 @@ __all__ = ["Dataset", "Group", "open_hdf5"]
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNDEFINED = 2**64 - 1
 _MOST_MESSAGES = 100_000
+_MOST_TEXTS = 1_000_000  # that are looked at, of a whole file
+_LONGEST_NAME = 1 << 16
 _DEEPEST = 32
 _NEWER = (
     "it uses a layout of newer HDF5 versions that Keras does not write; save the model again with "
@@ -131,6 +133,15 @@ def open_hdf5(data: bytes) -> Group:
 class _File:
     def __init__(self, data: memoryview) -> None:
         self.data = data
+        self.looked_at = 0
+        self.heaps: dict[int, dict[int, memoryview]] = {}
+        self.said: dict[int, set[tuple[int, int]]] = {}  # where a group lies, where it is listed
+
+    def look(self) -> None:
+        """Count names and texts: those of a hostile file may lie in one another without end."""
+        self.looked_at += 1
+        if self.looked_at > _MOST_TEXTS:
+            raise FormatError(f"the HDF5 file names more than {_MOST_TEXTS:,} things")
 
     def bytes(self, start: int, length: int) -> memoryview:
         if start < 0 or length < 0 or start + length > len(self.data):
@@ -150,7 +161,9 @@ class _File:
         if version > 1 or (offsets, lengths) != (8, 8):
             raise UnsupportedError(f"the HDF5 file is not read: {_NEWER}")
         start = 24 + 4 * version
-        base, _, _, _, _, address = self.numbers("6Q", start)
+        base, _, _, _, _, address, cache, _, *places = self.numbers("6QII2Q", start)
+        if cache == 1:
+            self.said.setdefault(address, set()).add((places[0], places[1]))
         if base != 0:
             raise UnsupportedError(f"the HDF5 file starts at byte {base}: {_NEWER}")
         return int(address)
@@ -173,7 +186,14 @@ class _File:
                 found[kind] = content
         if 0x11 in found:
             tree, heap = struct.unpack("<QQ", _part(found[0x11], 0, 16))
-            return Group(attributes, dict(self.members(tree, heap)), self, depth)
+            if self.said.get(address, set()) - {(tree, heap)}:
+                raise FormatError(f"the HDF5 file says of {name!r} twice where its members lie")
+            members: dict[str, int] = {}
+            for member, place in self.members(tree, heap):
+                if member in members:
+                    raise FormatError(f"the group {name!r} has two members called {member!r}")
+                members[member] = place
+            return Group(attributes, members, self, depth)
         if not {0x01, 0x03, 0x08} <= set(found):
             raise FormatError(f"the object {name!r} is neither a group nor an array")
         raw = self.storage(found[0x08], name)
@@ -192,6 +212,8 @@ class _File:
             end = at + left
             while at + 8 <= end and taken < min(count, _MOST_MESSAGES):
                 kind, length, flags = self.numbers("HHB", at)
+                if length % 8:
+                    raise FormatError("a message of the HDF5 file is not aligned")
                 content = self.bytes(at + 8, length)
                 if kind == 0x10:
                     blocks.append(struct.unpack("<QQ", _part(content, 0, 16)))
@@ -203,7 +225,7 @@ class _File:
         if bytes(self.bytes(heap, 4)) != b"HEAP":
             raise FormatError("the names of a group are damaged")
         size, _, place = self.numbers("QQQ", heap + 8)
-        names = self.bytes(place, size)
+        names = bytes(self.bytes(place, size))
         seen: set[int] = set()
         waiting = [tree]
         while waiting:
@@ -216,16 +238,23 @@ class _File:
                 kind, _, used = self.numbers("BBH", node + 4)
                 if kind != 0:
                     raise FormatError("the index of a group is damaged")
-                pairs = self.numbers(f"{2 * used}Q", node + 24)
+                pairs = self.numbers(f"{2 * used + 1}Q", node + 24)  # names stand between the nodes
+                if any(name >= size for name in pairs[::2]):
+                    raise FormatError("the index of a group is damaged")
                 waiting.extend(pairs[1::2])
             elif mark == b"SNOD":
                 (count,) = self.numbers("H", node + 6)
                 for k in range(count):
-                    name, address, cache = self.numbers("QQI", node + 8 + 40 * k)
+                    self.look()
+                    name, address, cache, _, *places = self.numbers("QQII2Q", node + 8 + 40 * k)
+                    if cache == 1:
+                        self.said.setdefault(address, set()).add((places[0], places[1]))
                     if cache == 2:
                         raise UnsupportedError("the HDF5 file holds a link; it is not followed")
-                    text = bytes(_part(names, name, 0)).partition(b"\0")[0]
-                    yield text.decode("utf-8", "replace"), address
+                    end = names.find(b"\0", name, name + _LONGEST_NAME)
+                    if end < 0:
+                        raise FormatError("the name of a member has no end")
+                    yield names[name:end].decode("utf-8", "replace"), address
             else:
                 raise FormatError("the index of a group is damaged")
 
@@ -256,12 +285,15 @@ class _File:
         if kind.kind in {"text", "heap"}:
             shape = _shape(parts[2])
             values = list(self.texts(kind, math.prod(shape), content[at:]))
+            if name in into:
+                raise FormatError(f"an object has two attributes called {name!r}")
             into[name] = values if shape else "".join(values[:1])
 
     def texts(self, kind: _Type, count: int, raw: memoryview) -> Iterator[str]:
         if kind.size * count > len(raw):
             raise FormatError("an attribute is shorter than its shape says")
         for k in range(count):
+            self.look()
             entry = raw[k * kind.size : (k + 1) * kind.size]
             if kind.kind == "heap":
                 length, heap, index = struct.unpack("<IQI", _part(entry, 0, 16))
@@ -269,18 +301,29 @@ class _File:
             yield bytes(entry).partition(b"\0")[0].decode("utf-8", "replace")
 
     def heap_object(self, heap: int, wanted: int) -> memoryview:
+        if heap not in self.heaps:
+            self.heaps[heap] = dict(self.heap_objects(heap))
+        if wanted not in self.heaps[heap]:
+            raise FormatError("a text of the HDF5 file is missing")
+        return self.heaps[heap][wanted]
+
+    def heap_objects(self, heap: int) -> Iterator[tuple[int, memoryview]]:
+        """The texts of a collection by their numbers, which are not 0."""
         if bytes(self.bytes(heap, 4)) != b"GCOL":
             raise FormatError("a text of the HDF5 file is damaged")
         (total,) = self.numbers("Q", heap + 8)
         at, end = heap + 16, heap + total
+        seen: set[int] = set()
         while at + 16 <= end:
+            self.look()
             index, _, _, size = self.numbers("HHIQ", at)
-            if index == wanted:
-                return self.bytes(at + 16, size)
             if index == 0:
-                break
+                return
+            if index in seen:
+                raise FormatError("two texts of the HDF5 file have one number")
+            seen.add(index)
+            yield index, self.bytes(at + 16, size)
             at += 16 + -(-size // 8) * 8
-        raise FormatError("a text of the HDF5 file is missing")
 
 
 def _part(data: memoryview, start: int, length: int) -> memoryview:
@@ -299,20 +342,33 @@ def _shape(message: memoryview) -> tuple[int, ...]:
     )
 
 
+#: Bits, place and size of the exponent, size of the mantissa, place of the sign, bias.
+_FLOATS = {
+    (16, 10, 5, 10, 15, 15): "f2",
+    (32, 23, 8, 23, 31, 127): "f4",
+    (64, 52, 11, 52, 63, 1023): "f8",
+    (16, 7, 8, 7, 15, 127): "bf",
+}
+
+
 def _datatype(message: memoryview) -> _Type:
-    head, bits, size = struct.unpack("<BB2xI", _part(message, 0, 8))
+    """Numbers whose bits are those of IEEE 754 or of two's complement, and texts; or neither."""
+    head, bits, sign, size = struct.unpack("<BBBxI", _part(message, 0, 8))
     kind = head & 0x0F
     order = ">" if bits & 1 else "<"
     if kind == 0 and size in {1, 2, 4, 8}:
-        return _Type(f"{order}{'i' if bits & 8 else 'u'}{size}", size)
-    if kind == 1:
-        precision, exponent, mantissa = struct.unpack("<2xHxBxB", _part(message, 8, 8))
-        layouts = {(16, 5, 10): "f2", (32, 8, 23): "f4", (64, 11, 52): "f8", (16, 8, 7): "bf"}
-        name = layouts.get((precision, exponent, mantissa))
-        if name is not None and size * 8 == precision:
+        if struct.unpack("<HH", _part(message, 8, 4)) == (0, 8 * size):
+            return _Type(f"{order}{'i' if bits & 8 else 'u'}{size}", size)
+    elif kind == 1:
+        start, precision, place, exponent, low, mantissa, bias = struct.unpack(
+            "<HHBBBBI", _part(message, 8, 12)
+        )
+        name = _FLOATS.get((precision, place, exponent, mantissa, sign, bias))
+        implied = (bits & 0x70) == 0x20  # the leading 1 is not stored, the byte order one of two
+        if name is not None and implied and not start and not low and size * 8 == precision:
             return _Type(order + name, size)
-    if kind == 3:
+    elif kind == 3:
         return _Type("text", size)
-    if kind == 9 and bits & 0x0F == 1 and size == 16:
+    elif kind == 9 and bits & 0x0F == 1 and size == 16:
         return _Type("heap", size)
     return _Type(None, size)

@@ -26,9 +26,12 @@ from polyrank.network.lowering.piecewise import clip
 from polyrank.network.lowering.values import Values, as_values
 from polyrank.network.rational import to_fmpq
 
-__all__ = ["EXPORT", "LayerConfig", "Recorder"]
+__all__ = ["EXPORT", "PACKAGES", "LayerConfig", "Recorder"]
 
 EXPORT = "in Python: model.export('model.onnx', format='onnx'), and load that file"
+PACKAGES = frozenset({"keras", "tf_keras", "tensorflow"})
+"""Where the classes of Keras are, in the words of the files that say so."""
+
 _NOTHING = frozenset(
     {"Dropout", "GaussianDropout", "GaussianNoise", "AlphaDropout", "SpatialDropout1D",
      "SpatialDropout2D", "ActivityRegularization", "InputLayer"}
@@ -78,6 +81,7 @@ class Recorder:
         self.weights = weights
         self.old = old
         self.notes: list[str] = []
+        self._taken: set[str] = set()
 
     def apply(self, layer: LayerConfig, inputs: Sequence[Affine], *, cut: bool) -> Affine:
         """The layer's output; ``cut`` leaves out a final Softmax, Sigmoid or Tanh.
@@ -103,6 +107,12 @@ class Recorder:
     def arrays(self, layer: LayerConfig, count: int) -> list[Values]:
         """The arrays of a layer, exactly."""
         found = self.weights.get(layer.name, [])
+        if layer.name in self._taken:
+            raise FormatError(
+                f"two layers are called {layer.name!r}: their weights cannot be told apart; give "
+                "them names of their own and save the model again"
+            )
+        self._taken.add(layer.name)
         if len(found) != count:
             raise FormatError(f"{layer.where} has {len(found)} arrays; expected {count}")
         return [as_values(array, f"{layer.where}: array {k}") for k, array in enumerate(found)]
@@ -159,6 +169,8 @@ class Recorder:
             raise UnsupportedError(f"{layer.where} has a threshold, where it is not continuous")
         slope = layer.number("negative_slope", 0.0)
         top = None if layer.config.get("max_value") is None else layer.number("max_value", 0.0)
+        if top is not None and top < 0:
+            raise FormatError(f"{layer.where}: max_value is {top}, below 0")
         if slope == 0 and top is not None:
             return clip(self.tape, tensor, fmpq(0), top, layer.name)
         ones = np.ones(tensor.size)
@@ -188,7 +200,9 @@ def _activation_name(given: Any, layer: LayerConfig) -> tuple[str | None, Mappin
         if isinstance(config, str):  # a function, serialised by its name
             return config, {}
         name = given.get("class_name")
-        if isinstance(name, str) and given.get("registered_name") in (None, "relu", name):
+        own = given.get("registered_name") in (None, "relu", name)
+        module = given.get("module")
+        if isinstance(name, str) and own and str(module or "keras").split(".")[0] in PACKAGES:
             return name, config if isinstance(config, Mapping) else {}
     raise UnsupportedError(f"{layer.where} has an activation of its own; {EXPORT}")
 
@@ -259,7 +273,11 @@ def _rescaling(recorder: Recorder, layer: LayerConfig, tensor: Affine) -> Affine
     return recorder.scaled(tensor, parts[0], parts[1], layer.name)
 
 
-def _flatten(_: Recorder, __: LayerConfig, tensor: Affine) -> Affine:
+def _flatten(_: Recorder, layer: LayerConfig, tensor: Affine) -> Affine:
+    if layer.config.get("data_format") not in (None, "channels_last") and len(tensor.shape) > 1:
+        raise UnsupportedError(
+            f"{layer.where} has the channels first, and moves them to the end; {EXPORT}"
+        )
     return tensor.reshaped((tensor.size,))
 
 
@@ -291,9 +309,10 @@ def _concatenated(recorder: Recorder, layer: LayerConfig, inputs: Sequence[Affin
     starts = np.cumsum([0, *(tensor.size for tensor in tensors)])
     rank = len(tensors[0].shape)
     axis = layer.config.get("axis", -1)
-    axis = axis - 1 if isinstance(axis, int) and axis > 0 else axis  # axis 0 is the batch
+    whole = type(axis) is int and axis != 0  # axis 0 is the batch
+    axis = axis - 1 if whole and axis > 0 else axis
     parts = [t.numbering() + start for t, start in zip(tensors, starts[:-1], strict=True)]
-    fits = isinstance(axis, int) and -rank <= axis < rank
+    fits = whole and -rank <= axis < rank
     lengths = {tuple(np.delete(part.shape, axis)) if fits else part.shape for part in parts}
     if not fits or len(lengths) != 1:
         shapes = [tensor.shape for tensor in inputs]

@@ -56,8 +56,15 @@ def weights_by_place(root: Group, layers: list[Any]) -> dict[str, list[NDArray[A
     FormatError
         If the groups do not fit the configuration.
     """
-    counter = _Counter()
-    return dict(_placed(root, layers, counter))
+    found: dict[str, list[NDArray[Any]]] = {}
+    for name, arrays in _placed(root, layers, _Counter()):
+        if name in found:
+            raise FormatError(
+                f"two layers are called {name!r}: give them names of their own and save the model "
+                "again"
+            )
+        found[name] = arrays
+    return found
 
 
 def _placed(

@@ -10,7 +10,7 @@ that holds all this is read as the file would be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,24 @@ from numpy.typing import NDArray
 from polyrank.errors import FormatError, NetworkError, UnsupportedError
 from polyrank.network.formats.activations import LINEAR
 from polyrank.network.formats.layer_activations import layer_activations
-from polyrank.network.formats.matlab_reader import MatObject, read_mat
+from polyrank.network.formats.matlab_reader import MatObject, MatUnread, read_mat
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.pairs import ArrayPair, network_from_arrays, network_from_pairs
+from polyrank.network.formats.pairs import (
+    ArrayPair,
+    names_a_role,
+    network_from_arrays,
+    network_from_pairs,
+)
 from polyrank.network.formats.recording import record_activation
-from polyrank.network.formats.stated import Stated, left_out, stated_activations, without_slopes
+from polyrank.network.formats.stated import (
+    Stated,
+    left_out,
+    speaks_of_activations,
+    speaks_of_others,
+    stated_activations,
+    without_slopes,
+    words_of,
+)
 from polyrank.network.lowering.sequence import Sequence as Chain
 from polyrank.network.lowering.values import Values, as_rationals, as_values, multiply, settle
 from polyrank.network.normal_form import Network
@@ -63,7 +76,7 @@ def read(path: Path, options: LoadOptions) -> Network:
         if _numeric(value) or (key in cells and isinstance(value, list))
     }
     words = {key: value for key, value in variables.items() if key not in numeric}
-    _check_objects(words, weights=bool(numeric))
+    _check_words(words, weights=bool(numeric))
     matrices = {key: value for key, value in numeric.items() if isinstance(value, np.ndarray)}
     slopes = without_slopes(matrices)[1]
     numeric = {key: value for key, value in numeric.items() if key not in slopes}
@@ -102,16 +115,32 @@ def read(path: Path, options: LoadOptions) -> Network:
 def _numeric(value: Any) -> bool:
     """True for a matrix, or a cell that does not consist of words."""
     if isinstance(value, list):
-        return not value or not all(v is None or isinstance(v, str) for v in value)
+        return not value or not all(
+            v is None or isinstance(v, (str, MatObject, MatUnread)) for v in value
+        )
     return isinstance(value, np.ndarray)
 
 
 def _has_weights(value: Any) -> bool:
+    """Whether a value is a struct of matrices that are no normalisation."""
     return isinstance(value, Mapping) and any(
-        (isinstance(v, list) and any(isinstance(w, np.ndarray) and w.size > 1 for w in v))
-        or (isinstance(v, np.ndarray) and v.size > 1)
-        for v in value.values()
+        _is_matrix(v) for key, v in value.items() if key not in _NORMALISATION
     )
+
+
+def _is_matrix(value: Any) -> bool:
+    """Whether a value is an array of several numbers, or a cell that holds one."""
+    each = value if isinstance(value, list) else [value]
+    return any(isinstance(v, np.ndarray) and v.size > 1 for v in each)
+
+
+def _leaves(words: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What structs hold, by dotted names."""
+    for key, value in words.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _scope(
@@ -134,16 +163,47 @@ def _scope(
     return {**words, **structs[name]}, own, [f"read the struct {name}"]
 
 
-def _check_objects(words: Mapping[str, Any], *, weights: bool) -> None:
-    """Refuse objects of MATLAB that are the network, or may say what its activations are."""
-    for key, value in words.items():
-        if not isinstance(value, MatObject) or (weights and value.kind != "string"):
-            continue
-        raise UnsupportedError(
-            f"{f'the variable {key!r}' if key else 'the file'} is an object of the MATLAB class "
-            f"{value.kind}, which only MATLAB can read; there: exportONNXNetwork(net, 'net.onnx'), "
-            "or save matrices and character arrays: save('net.mat', 'W', 'b', 'act_fcns', '-v7')"
-        )
+def _check_words(words: Mapping[str, Any], *, weights: bool) -> None:
+    """Refuse what may be a part of the network, and is not read.
+
+    Raises
+    ------
+    UnsupportedError
+        For objects of MATLAB that are the network or may be its activations, function handles,
+        logical and sparse arrays in the place of numbers, and numbers of a network in a struct
+        beside the weights.
+    """
+    for key, value in _leaves(words):
+        last = key.rpartition(".")[2]
+        part = last in _NORMALISATION or last in {n for names in _CELLS for n in names}
+        part = part or (names_a_role(last) and words_of(last)[0] not in {"use", "has", "with"})
+        said = f"the variable {key!r}" if key else "the file"
+        if "." in key and weights and (last in _NORMALISATION or (part and _is_matrix(value))):
+            raise UnsupportedError(
+                f"{said} lies in a struct beside the weights, and may be a part of the network or "
+                "of another one; save one network, or choose a struct with --part"
+            )
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, MatObject):
+                passed = each.kind != "string" and not speaks_of_activations(last)
+                if weights and passed:
+                    continue
+                raise UnsupportedError(
+                    f"{said} is an object of the MATLAB class {each.kind}, which only MATLAB can "
+                    "read; there: exportONNXNetwork(net, 'net.onnx'), or save matrices and "
+                    "character arrays: save('net.mat', 'W', 'b', 'act_fcns', '-v7')"
+                )
+            if isinstance(each, MatUnread) and each.what == "a function handle":
+                if not speaks_of_others(last):
+                    raise UnsupportedError(
+                        f"{said} is a function handle, which may be an activation; save its name "
+                        "as a character array: act_fcns = 'relu'"
+                    )
+            elif isinstance(each, (MatUnread, bool)) and part:
+                what = each.what if isinstance(each, MatUnread) else "a logical value"
+                raise UnsupportedError(
+                    f"{said} is {what}; expected numbers: save it as {last} = full(double({last}))"
+                )
 
 
 def _pairs(weights: Any, biases: Any, first: str, second: str) -> list[ArrayPair]:

@@ -19,23 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
-from polyrank.network.formats.source import check_entries, checked_file
+from polyrank.network.formats.source import check_entries, check_shape, checked_file
 
-__all__ = ["MatObject", "MatValue", "read_mat"]
+__all__ = ["MatObject", "MatUnread", "MatValue", "read_mat"]
 
 MatValue = Any
 """A 2-D array of numbers, a flat list of values (a cell), a string (rows are joined by newlines), a
-dict (a struct), or None for anything else."""
+dict (a struct), a bool (one logical value), a :class:`MatObject` or a :class:`MatUnread`; None for
+an empty entry of a cell."""
 
 _MATRIX, _COMPRESSED = 14, 15
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8",
            13: "u8"}  # fmt: skip
 _NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8",
             15: "u8"}  # fmt: skip
-_CELL, _STRUCT, _OBJECT, _CHAR, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 16, 17
+_CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE, _FUNCTION, _OPAQUE = 1, 2, 3, 4, 5, 16, 17
+_UNREAD = {_SPARSE: "a sparse matrix", _FUNCTION: "a function handle"}
 _COMPLEX, _LOGICAL = 0x0800, 0x0200
 _MOST_FIELDS = 10_000
-_UTF8 = 16
+_INT8, _INT32, _UINT32, _UTF8 = 1, 5, 6, 16
 _MAX_BYTES = 2**31
 _BOMB_BYTES, _BOMB_RATIO = 1 << 24, 200
 _DEEPEST = 8
@@ -48,8 +50,7 @@ def read_mat(path: Path) -> dict[str, MatValue]:
     -------
     dict
         Arrays keep their class (single is float32) and MATLAB's shape; cells are flattened in
-        column-major order; a struct is a dict, with lists in it if it has several elements; an
-        object is a :class:`MatObject`; sparse matrices and function handles are None.
+        column-major order; a struct is a dict, with lists in it if it has several elements.
 
     Raises
     ------
@@ -82,6 +83,13 @@ class MatObject:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class MatUnread:
+    """A value that is there and is not read, in words: ``a sparse matrix``."""
+
+    what: str
+
+
 class _Reader:
     """Reads elements in one byte order and counts the numbers that it has read."""
 
@@ -95,10 +103,13 @@ class _Reader:
             kind, content, data = self.element(data)
             if kind == _COMPRESSED:
                 kind, content, _ = self.element(memoryview(_inflated(content)))
-            if kind == _MATRIX:
-                name, value = self.matrix(content, 0)
-                if name:
-                    found[name] = value
+            if kind != _MATRIX or len(content) % 8:
+                raise ValueError(f"it holds {len(content)} bytes of type {kind}, no variable")
+            name, value = self.matrix(content, 0)
+            if name in found:
+                raise ValueError(f"it holds the variable {name!r} twice")
+            if name:
+                found[name] = value
         return found
 
     def element(self, data: memoryview) -> tuple[int, memoryview, memoryview]:
@@ -117,17 +128,22 @@ class _Reader:
     def matrix(self, data: memoryview, depth: int) -> tuple[str, MatValue]:
         if depth > _DEEPEST:
             raise ValueError(f"cells are nested deeper than {_DEEPEST}")
-        _, flags, data = self.element(data)
+        stored, flags, data = self.element(data)
+        if stored != _UINT32:
+            raise ValueError(f"the flags of an array are stored as type {stored}")
         (flag,) = struct.unpack(f"{self.order}I", flags[:4])
         if flag & 0xFF == _OPAQUE:
             name, class_name = self.names(data)
             return name, MatObject(class_name)
-        _, sizes, data = self.element(data)
+        stored, sizes, data = self.element(data)
         shape = tuple(int(n) for n in np.frombuffer(sizes, dtype=f"{self.order}i4"))
-        _, letters, data = self.element(data)
+        named, letters, data = self.element(data)
         name = bytes(letters).decode("ascii")
+        if (stored, named) != (_INT32, _INT8):
+            raise ValueError(f"shape and name of {name!r} are stored as types {stored} and {named}")
         if min(shape, default=-1) < 0:
             raise ValueError(f"the variable {name!r} has the shape {shape}")
+        check_shape(shape, f"the variable {name!r}")
         kind = flag & 0xFF
         if kind == _CELL:
             return name, self.cell(shape, data, depth)
@@ -137,8 +153,13 @@ class _Reader:
             return name, self.struct(shape, data, depth)
         if kind == _CHAR:
             return name, self.text(name, shape, data)
-        if kind not in _NUMERIC or flag & _LOGICAL:
-            return name, None
+        if kind not in _NUMERIC:
+            return name, MatUnread(_UNREAD.get(kind, f"an array of class {kind}"))
+        if flag & _LOGICAL:
+            value = self.numbers(name, shape, _NUMERIC[kind], data)
+            if value.size != 1:
+                return name, MatUnread("an array of logical values")
+            return name, bool(value.ravel()[0])
         if flag & _COMPLEX:
             raise UnsupportedError(f"the variable {name!r} is complex; expected real numbers")
         return name, self.numbers(name, shape, _NUMERIC[kind], data)
@@ -172,6 +193,8 @@ class _Reader:
             raw[k : k + length].split(b"\0")[0].decode("ascii", "replace")
             for k in range(0, len(raw), length)
         ]
+        if len(set(names)) != len(names):
+            raise ValueError("a struct has two fields of one name")
         count = math.prod(shape)
         values = self.cell((len(names) * count,), data, depth)
         if count == 1:
@@ -205,7 +228,27 @@ class _Reader:
         stored = np.frombuffer(content, dtype=self.order + _STORED[kind])
         if stored.size != math.prod(shape):
             raise ValueError(f"the variable {name!r} of shape {shape} has {stored.size} numbers")
-        return stored.astype(dtype).reshape(shape, order="F")
+        return _of_class(stored, np.dtype(dtype), name).reshape(shape, order="F")
+
+
+def _of_class(
+    stored: NDArray[Any], dtype: np.dtype[Any], name: str
+) -> NDArray[np.floating[Any] | np.integer[Any]]:
+    """Numbers in the type of their class, which holds them exactly; MATLAB stores small ones short.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no number of the class.
+    """
+    if np.can_cast(stored.dtype, dtype):
+        return stored.astype(dtype)
+    if stored.dtype.kind != "f" or dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            found = stored.astype(dtype)
+        if bool((found.astype(object) == stored.astype(object)).all()):
+            return found
+    raise ValueError(f"the variable {name!r} of class {dtype} is stored as {stored.dtype}")
 
 
 def _inflated(content: memoryview) -> bytes:

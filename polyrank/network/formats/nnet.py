@@ -38,6 +38,7 @@ __all__ = ["read", "write"]
 
 _MAX_BYTES = 1 << 28
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LINE_END = re.compile(r"\r\n|\n|\r")  # str.splitlines knows eight more
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -106,7 +107,7 @@ def read(path: Path, options: LoadOptions) -> Network:
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """Number and tokens of every line that is neither empty nor a comment."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("//"):
             continue
@@ -118,8 +119,8 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _check_last_line(text: str) -> None:
     """A last number without the comma and the line end of those before it has lost digits."""
-    before, last = [line.strip() for line in text.splitlines()[-2:]]
     ended = text.endswith(("\n", "\r"))
+    before, last = [line.strip() for line in _LINE_END.split(text)[-2:]]
     if not ended and before.endswith(",") and not last.startswith("//") and not last.endswith(","):
         raise FormatError(f"the last line {last[:30]!r} has no comma, as others have (truncated)")
 

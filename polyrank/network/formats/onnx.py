@@ -39,7 +39,7 @@ from polyrank.network.formats.gunzip import MAGIC, gunzip
 from polyrank.network.formats.onnx_call import Call, Operator, Value
 from polyrank.network.formats.onnx_graph import GraphModel, Node
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.source import checked_file
+from polyrank.network.formats.source import check_shape, checked_file
 from polyrank.network.lowering import Affine, Tape
 from polyrank.network.lowering.affine import check_size, stack
 from polyrank.network.lowering.values import is_float
@@ -210,6 +210,7 @@ def _inputs(model: GraphModel, notes: list[str]) -> tuple[Tape, dict[str, Value]
                 f"the input {name!r} has the shape {list(stated)}; only the first dimension may "
                 "be symbolic: export the model with a fixed input shape"
             )
+        check_shape(lengths, f"the input {name!r}")
         shapes.append((name, tuple(lengths)))
     sizes = [math.prod(shape) for _, shape in shapes]
     check_size(sum(sizes), "the input")

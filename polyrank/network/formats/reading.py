@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from polyrank.errors import FormatError, NetworkError, UnsupportedError
+from polyrank.errors import FormatError, NetworkError, RunError, UnsupportedError
 from polyrank.network.formats.dense import with_output_relu
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.registry import Format, format_of
-from polyrank.network.formats.source import file_sha256
+from polyrank.network.formats.source import file_sha256, printable
 from polyrank.network.normal_form import Network
 
-__all__ = ["load"]
+__all__ = ["load", "load_as_stated"]
+
+_TEXT, _FLAG = (str, type(None)), (bool, type(None))
+_STATED = {
+    "output_relu": _FLAG, "activation": _TEXT, "slope": (int, float, str, type(None)),
+    "raw": _FLAG, "cut_final": _FLAG, "part": _TEXT, "name": _TEXT,
+}  # fmt: skip
 
 _REASONS = {
     "raw": "only .nnet files state a normalisation",
@@ -96,13 +104,15 @@ def load(
             "format": form.name,
             "file": where.name,
             "sha256": file_sha256(where),
-            "notes": [],
             **network.source,
+            "notes": [printable(note) for note in network.source.get("notes", ())],
         }
     except NetworkError as problem:
-        if where.name in str(problem):
+        said = printable(str(problem))
+        if said == str(problem) and where.name in said:
             raise
-        raise type(problem)(f"{where.name}: {problem}") from problem
+        named = said if where.name in said else f"{where.name}: {said}"
+        raise type(problem)(named) from problem
     except OSError as problem:
         raise FormatError(f"{where}: cannot be read: {problem.strerror or problem}") from problem
     except ImportError as problem:
@@ -112,7 +122,27 @@ def load(
         ) from problem
     except MemoryError as problem:
         raise FormatError(f"{where.name}: not enough memory to read the file") from problem
-    return Network(network.layers, name or network.name, source)
+    return Network(network.layers, name or printable(network.name), source)
+
+
+def load_as_stated(path: Path, options: Any) -> Network:
+    """Read a network with the options that a run, a verdict or a certificate states.
+
+    Raises
+    ------
+    RunError
+        If they are not options of :func:`load`.
+    NetworkError
+        As :func:`load`.
+    """
+    given = {} if options is None else options
+    known = isinstance(given, Mapping) and all(
+        isinstance(value, _STATED.get(key, ())) for key, value in given.items()
+    )
+    if not known:
+        said = printable(repr(options), most=200)
+        raise RunError(f"what names {path.name} states reading options that do not exist: {said}")
+    return load(path, **given)
 
 
 def _check_options(form: Format, options: LoadOptions) -> None:

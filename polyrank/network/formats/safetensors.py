@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from polyrank.errors import FormatError
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
-from polyrank.network.formats.source import check_entries, checked_file
+from polyrank.network.formats.source import check_entries, check_shape, checked_file, unique_keys
 from polyrank.network.formats.stated import stated_activations, without_slopes
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
@@ -107,7 +107,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 def _header(raw: bytes) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
     """Per tensor: element type, shape, first and last byte."""
     try:
-        header = json.loads(raw.decode("utf-8"))
+        header = json.loads(raw.decode("utf-8"), object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as problem:
         raise FormatError(f"the .safetensors header is not JSON: {str(problem)[:100]}") from None
     if not isinstance(header, dict):
@@ -115,28 +115,37 @@ def _header(raw: bytes) -> dict[str, tuple[str, tuple[int, ...], int, int]]:
     entries = {}
     for name, entry in header.items():
         if name == "__metadata__":
+            if entry is not None and not _is_metadata(entry):
+                raise FormatError("the metadata of the .safetensors header are not texts by name")
             continue
         match entry:
             case {
                 "dtype": str(dtype),
                 "shape": list(shape),
                 "data_offsets": [int(lo), int(hi)],
-            } if all(type(n) is int and n >= 0 for n in shape):
+            } if all(type(n) is int and n >= 0 for n in (*shape, lo, hi)):
                 pass
             case _:
                 raise FormatError(f"the tensor {name!r} has no dtype, shape and data_offsets")
+        check_shape(shape, f"the tensor {name!r}")
         if dtype not in _DTYPES:
             raise FormatError(
-                f"the tensor {name!r} has type {dtype}: expected one of {', '.join(_DTYPES)}"
+                f"the tensor {name!r} has type {dtype[:20]}: expected one of {', '.join(_DTYPES)}"
             )
         needed = math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
-        if not 0 <= lo <= hi or hi - lo != needed:
+        if max(lo, hi) >= 2**63:
+            raise FormatError(f"the tensor {name!r} ends beyond any file")
+        if lo > hi or hi - lo != needed:
             raise FormatError(
                 f"the tensor {name!r} of shape {tuple(shape)} and type {dtype} needs {needed} "
                 f"bytes, but has bytes {lo} to {hi}"
             )
         entries[name] = (dtype, tuple(shape), lo, hi)
     return entries
+
+
+def _is_metadata(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(isinstance(text, str) for text in entry.values())
 
 
 def _check_layout(entries: dict[str, tuple[str, tuple[int, ...], int, int]], size: int) -> None:

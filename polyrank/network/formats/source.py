@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ __all__ = [
     "MAX_ENTRIES",
     "brief",
     "check_entries",
+    "check_shape",
     "checked_file",
     "file_sha256",
     "plain_float",
+    "printable",
     "read_text",
     "unique_keys",
 ]
@@ -57,6 +60,38 @@ def check_entries(count: int, what: str) -> None:
     """
     if count > MAX_ENTRIES:
         raise FormatError(f"{what} has {count} entries; at most {MAX_ENTRIES} are read")
+
+
+def check_shape(shape: Sequence[int], what: str) -> None:
+    """Refuse, before it is printed or given to numpy, a shape that no array has.
+
+    Raises
+    ------
+    FormatError
+        If it has more than 32 dimensions, one is negative or beyond 64 bits, or all but those that
+        are 0 make more than ``MAX_ENTRIES`` entries.
+    """
+    if len(shape) > 32:
+        raise FormatError(f"{what} has {len(shape)} dimensions; at most 32 are read")
+    if not all(0 <= n < 2**63 for n in shape):
+        raise FormatError(f"{what} has a dimension that is negative or beyond 64 bits")
+    if 0 in shape and math.prod(filter(None, shape)) > MAX_ENTRIES:
+        raise FormatError(f"{what} is empty, but has the shape {tuple(shape)}")
+
+
+def printable(text: str, *, most: int = 2000) -> str:
+    r"""Words of a file on one line: what a terminal would obey or cannot show is spelled out.
+
+    Examples
+    --------
+    >>> printable("fc1\x1b[2J\n")
+    'fc1\\x1b[2J\\n'
+    """
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+        )
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
 def file_sha256(path: Path) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "left_out",
     "name_and_slope",
     "speaks_of_activations",
+    "speaks_of_others",
     "stated_activations",
     "without_slopes",
     "words_of",
@@ -110,10 +111,15 @@ def words_of(name: str) -> list[str]:
 def speaks_of_activations(key: str) -> bool:
     """Whether a key is one under which activations, or the slope of one, are named."""
     words = set(words_of(key))
-    if words & _OF_OTHERS:
+    if speaks_of_others(key):
         return False
     named = words & _SPEAKING or (words & _MAYBE and words & _FUNCTION)
     return bool(named) or normalised(key) in _SLOPE
+
+
+def speaks_of_others(key: str) -> bool:
+    """Whether a key names a loss, a regulariser and the like, whose words are no activations."""
+    return bool(set(words_of(key)) & _OF_OTHERS)
 
 
 def _flat_words(entries: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
@@ -248,7 +254,7 @@ def _unmistakable(key: str, text: tuple[str, ...]) -> bool:
     So is a name that is put together with one that is not piecewise linear: ``mlp_tanh``.
     """
     names = _names(text)
-    if set(words_of(key)) & _OF_OTHERS:
+    if speaks_of_others(key):
         return False
     if len(text) == 1 and not re.search(r"\s", text[0]) and _CURVED & set(words_of(text[0])):
         return True

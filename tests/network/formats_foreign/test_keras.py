@@ -539,6 +539,9 @@ def test_circular_groups():
     # the member points back to the root
     place = data.index(struct.pack("<Q", root.members["group"]), 96)
     looped = bytes(data[:place] + struct.pack("<Q", start) + data[place + 8 :])
+    with pytest.raises(FormatError, match="says of 'group' twice where its members lie"):
+        open_hdf5(looped).child("group")
+    looped = looped[: place + 16] + bytes(data[80:96]) + looped[place + 32 :]
     group = open_hdf5(looped)
     with pytest.raises(FormatError, match="nested deeper than 32"):
         while True:
