@@ -85,10 +85,12 @@ class _Thread:
     def __init__(self, core: Dictionary) -> None:
         self._core = core
 
-    def work(self, task: Handle, share: Share[Handle, _Found]) -> None:
-        """Everything below a cell that is not given away."""
-        core, slices, done, code = self._core, Slices(seconds=SHARE_SECONDS), 0.0, BUDGET
-        core.adopt(task)
+    def work(self, task: Handle | None, share: Share[Handle | None, _Found]) -> None:
+        """Everything below a cell that is not given away; None: below the cells open here."""
+        core, slices, code = self._core, Slices(seconds=SHARE_SECONDS), BUDGET
+        if task is not None:
+            core.adopt(task)
+        done = core.done_share
         handed_on = time.perf_counter()
         while code != DONE and not share.stopped:
             if share.wanted and core.open_cells > 1:
@@ -347,8 +349,8 @@ class DictionarySearch:
 
     def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
         """The open cells of the core on several threads; nothing of the entry is left open."""
-        cells = [self.core.take_last() for _ in range(self.core.open_cells)]
-        work: OrderedWork[Handle, _Found] = OrderedWork(reversed(cells))
+        given = [self.core.take_last() for _ in range(min(self.jobs, self.core.open_cells) - 1)]
+        work: OrderedWork[Handle | None, _Found] = OrderedWork(given[::-1], (None,))
         self.cores += [self._new_core() for _ in range(self.jobs - len(self.cores))]
         accept = partial(self._accept, entry=entry, hard=hard)
         try:

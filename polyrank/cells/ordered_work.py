@@ -35,6 +35,7 @@ SHARE_SECONDS = 0.002
 #: How long it collects what it finds: handing on costs the same for one region as for thousands.
 HAND_ON_SECONDS = 0.1
 
+State = Literal["waits", "taken", "done"]
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -69,20 +70,20 @@ class Standing(Generic[R]):
 
     found: list[R]
     latest: R | None
-    state: Literal["waits", "taken", "done"]
+    state: State
 
 
 class Node(Generic[T, R]):
     """A task, and what was found in it so far."""
 
-    __slots__ = ("done", "found", "latest", "needless", "next", "task")
+    __slots__ = ("done", "found", "latest", "next", "state", "task")
 
-    def __init__(self, task: T | None) -> None:
-        self.task = task  # None once a worker has it
-        self.needless = task is None  # no worker ever has it
-        self.found: deque[R] = deque()
+    def __init__(self, *task: T, found: Iterable[R] = ()) -> None:
+        self.task = task  # empty once a worker has it, or where none ever does
+        self.state: State = "waits" if task else "done"
+        self.done = not task
+        self.found: deque[R] = deque(found)
         self.latest: R | None = None
-        self.done = False
         self.next: Node[T, R] | None = None
 
 
@@ -142,28 +143,27 @@ class OrderedWork(Generic[T, R]):
     ----------
     tasks : iterable
         In the order in which their results are to come; :class:`Done` is a part that needs no work.
+    held : sequence of one task, or none
+        It comes before these, and is for the first worker, which holds its state already.
     """
 
-    def __init__(self, tasks: Iterable[T | Done[R]]) -> None:
+    def __init__(self, tasks: Iterable[T | Done[R]], held: Sequence[T] = ()) -> None:
         self.changed = threading.Condition()
         self.idle = 0
         self.stopped = False
         self._active = 0
         self._error: BaseException | None = None
-        self._first: Node[T, R] = Node(None)  # done, so that every node has one before it
-        self._first.done = True
+        self._first: Node[T, R] = Node()  # done, so that every node has one before it
         self.insert(self._first, list(tasks))
+        self._held: tuple[Node[T, R], T] | None = None
+        if held:
+            self.insert(self._first, held)
+            self._held = self._taken()
 
     def insert(self, node: Node[T, R], tasks: Sequence[T | Done[R]]) -> None:
         """Put tasks behind a node."""
         for task in reversed(tasks):
-            new: Node[T, R]
-            if isinstance(task, Done):
-                new = Node(None)
-                new.done = True
-                new.found.extend(task.results)
-            else:
-                new = Node(task)
+            new: Node[T, R] = Node(found=task.results) if isinstance(task, Done) else Node(task)
             new.next, node.next = node.next, new
 
     def run(
@@ -180,7 +180,10 @@ class OrderedWork(Generic[T, R]):
             Called between; an exception from it, or from the sink, ends the work. A thread that is
             then inside a long call of the core is left to itself after a moment.
         """
-        threads = [threading.Thread(target=self._thread, args=(w,), daemon=True) for w in workers]
+        threads = [
+            threading.Thread(target=self._thread, args=(w, None if i else self._held), daemon=True)
+            for i, w in enumerate(workers)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -209,12 +212,7 @@ class OrderedWork(Generic[T, R]):
         with self.changed:
             node: Node[T, R] | None = self._first
             while node is not None:
-                state: Literal["waits", "taken", "done"] = "taken"
-                if node.needless:
-                    state = "done"
-                elif node.task is not None:
-                    state = "waits"
-                out.append(Standing(list(node.found), node.latest, state))
+                out.append(Standing(list(node.found), node.latest, node.state))
                 node = node.next
         return out
 
@@ -249,13 +247,8 @@ class OrderedWork(Generic[T, R]):
             self.idle += 1
             try:
                 while not self.stopped:
-                    node: Node[T, R] | None = self._first
-                    while node is not None and node.task is None:
-                        node = node.next
-                    if node is not None and node.task is not None:
-                        self._active += 1
-                        task, node.task = node.task, None
-                        return node, task
+                    if (taken := self._taken()) is not None:
+                        return taken
                     if self._active == 0:
                         return None
                     self.changed.wait()
@@ -263,8 +256,20 @@ class OrderedWork(Generic[T, R]):
                 self.idle -= 1
             return None
 
-    def _thread(self, worker: Worker[T, R]) -> None:
-        while (chosen := self._next()) is not None:
+    def _taken(self) -> tuple[Node[T, R], T] | None:
+        """The first node that waits, taken; None where none does."""
+        node: Node[T, R] | None = self._first
+        while node is not None and node.state != "waits":
+            node = node.next
+        if node is None:
+            return None
+        (task,), node.task, node.state = node.task, (), "taken"
+        self._active += 1
+        return node, task
+
+    def _thread(self, worker: Worker[T, R], held: tuple[Node[T, R], T] | None) -> None:
+        chosen = held or self._next()
+        while chosen is not None:
             node, task = chosen
             share = Share(self, node)
             try:
@@ -277,6 +282,7 @@ class OrderedWork(Generic[T, R]):
                 node.done = not share.left
                 self._active -= 1
                 self.changed.notify_all()
+            chosen = self._next()
 
 
 class _Calls(Generic[T, R]):

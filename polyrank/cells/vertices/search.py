@@ -193,8 +193,10 @@ class VertexSearch:
         jobs = self.options.threads
         if jobs == 1:
             return False
-        cells = range(core.status.open_cells)
-        work: OrderedWork[Handle, Found] = OrderedWork([core.take_cell(0) for _ in cells][::-1])
+        # the cells of the bottom are the largest; a proof has a segment for every cell
+        log, cells = self.setting.log, core.status.open_cells
+        given = [core.take_cell(0) for _ in range(cells if log else min(jobs, cells) - 1)][::-1]
+        work: OrderedWork[Handle | None, Found] = OrderedWork(given, () if log else (None,))
         self.worker.at_once = nullcontext  # interrupts come to the main thread
         self.workers += [VertexWorker(self.setting, _SEGMENT) for _ in range(jobs - 1)]
         try:

@@ -212,10 +212,11 @@ class VertexWorker:
             self._exact_points = {}
         return Found(log=found.log.tobytes(), kept=kept, batch=batch, share=share)
 
-    def work(self, task: Handle, share: Share[Handle, Found]) -> None:
-        """Work on a task as one of several workers."""
+    def work(self, task: Handle | None, share: Share[Handle | None, Found]) -> None:
+        """Work on a task as one of several workers; None: on the cells that are open here."""
         core = self.core
-        core.load_cell(task)
+        if task is not None:
+            core.load_cell(task)
         if self.setting.log:
             share.found([Found(head=self.head())])
         last = self.cells + (self.segment if self.setting.log else _TASK_CELLS)
