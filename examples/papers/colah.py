@@ -11,8 +11,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from gallery import COLOURS, asked, write
-from training import forward, trained
+from gallery import COLOURS, asked, plane, write
+from training import exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import shape
@@ -41,12 +41,13 @@ def main():
         if seed >= 4 and not options.full:
             continue
         right = ((forward(p, x)[-1][:, 0] > 0) == label).mean()
-        found = pr.separate(pr.Network.from_arrays(p[::2], p[1::2]), space)
+        found = pr.separate(exact(p, "relu"), space)
         hidden, worst = found.pair(0, 1)[1], found.classification.worst
         margin = float(worst.margin)
         at = "" if hidden.disjoint else " ".join(f"{float(v):.4g}" for v in hidden.images.image)
-        exact = [hidden.verdict, hidden.separable, f"{margin:.4g}", found.classification.certified]
-        rows.append([k, seed, right, *exact, at])
+        right_all = found.classification.certified
+        decided = [hidden.verdict, hidden.separable, f"{margin:.4g}", right_all]
+        rows.append([k, seed, right, *decided, at])
         if k not in best or right > best[k][0]:
             best[k] = right, p
     write(options, "disk_in_annulus", HEADER, rows, draw(best, x, label))
@@ -55,18 +56,15 @@ def main():
 def draw(best, x, label):
     """The plane with the boundary f = 0, and the hidden image, of the best networks of 2 and 3."""
     figure = plt.figure(figsize=(13, 3.6), layout="constrained")
-    u = np.linspace(-3.2, 3.2, 161)
-    grid = np.stack(np.meshgrid(u, u), -1).reshape(-1, 2)
     for n, k in enumerate((2, 3)):
         p = best[k][1]
-        ax = figure.add_subplot(1, 4, 2 * n + 1, aspect="equal", xlabel="x₁", ylabel="x₂")
-        ax.contour(u, u, forward(p, grid)[-1].reshape(161, 161), [0], colors="black")
+        ax = figure.add_subplot(1, 4, 2 * n + 1)
+        plane(ax, lambda v, p=p: forward(p, v)[-1], x, label, ("disk", "annulus"))
         ax.set_title(f"{k} units: data and boundary")
         deep = figure.add_subplot(1, 4, 2 * n + 2, projection="3d" if k == 3 else None)
         deep.set(title=f"{k} units: hidden image", xlabel="h₁", ylabel="h₂")
-        for which, name in enumerate(("disk", "annulus")):
+        for which in (0, 1):
             mine = x[label == which]
-            ax.plot(*mine.T, ".", color=COLOURS[which], ms=2, label=name)
             deep.plot(*np.maximum(forward(p, mine)[0], 0).T, ".", color=COLOURS[which], ms=2)
         ax.legend(loc="upper right", fontsize=7, markerscale=4)
     return figure

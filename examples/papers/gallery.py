@@ -6,9 +6,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"]  # Okabe and Ito
-__all__ = ["COLOURS", "asked", "sampled_and_proved", "write"]
+__all__ = ["COLOURS", "asked", "plane", "sampled_and_proved", "write"]
 
 
 def asked(script, documentation):
@@ -36,3 +37,13 @@ def sampled_and_proved(ax, x, sampled, low, high, colour, label, *, greatest=Fal
     ax.plot(x, low if greatest else high, "s-", color=colour, label=label)
     ax.plot(x, sampled, "o--", color=colour, mfc="white")
     ax.vlines(x, low, high, color=colour, alpha=0.4, lw=5)
+
+
+def plane(ax, f, x, label, names, *, reach=3.2):
+    """Points of two classes in the plane, and the line f = 0 in black."""
+    u = np.linspace(-reach, reach, 201)
+    values = f(np.stack(np.meshgrid(u, u), -1).reshape(-1, 2)).reshape(201, 201)
+    ax.contour(u, u, values, [0], colors="black")
+    for which, name in enumerate(names):
+        ax.plot(*x[label == which].T, ".", color=COLOURS[which], ms=2, label=name)
+    ax.set(xlabel="x₁", ylabel="x₂", aspect="equal")

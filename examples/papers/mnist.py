@@ -17,7 +17,6 @@ from gallery import COLOURS, asked, write
 import polyrank as pr
 
 HEADER = "network,data,layer,points,accuracy,regions,least_rank,mean_rank,greatest_rank,proved"
-SHAPE = "784-32-32-10"
 FILE = Path(__file__).with_name("mnist") / "weights.npz"
 
 
@@ -42,28 +41,29 @@ def train():
     np.savez_compressed(FILE, **found)
 
 
+def networks():
+    """{name: network}: new, trained on the digits, and on shuffled labels."""
+    if not FILE.exists():
+        train()
+    kept, found = np.load(FILE), {"new": pr.random_network("784-32-32-10", affine_output=True)}
+    for name in ("digits", "shuffled"):
+        weights, biases = ([kept[f"{name}/{p}{i}"] for i in range(3)] for p in "Wb")
+        found[name] = pr.Network.from_arrays(weights, biases, name=name)
+    return found
+
+
 def main():
     """Ranks at images and noise, table and picture."""
     options, rows = asked(__file__, __doc__), []
-    if not FILE.exists():
-        train()
-    kept = np.load(FILE)
-    networks = {"new": pr.random_network(SHAPE, affine_output=True)}
-    for name in ("digits", "shuffled"):
-        weights, biases = ([kept[f"{name}/{p}{i}"] for i in range(3)] for p in "Wb")
-        networks[name] = pr.Network.from_arrays(weights, biases, name=name)
     number = 10_000 if options.full else 300
     x = idx("t10k-images-idx3-ubyte", 16).reshape(-1, 784)[:number] / 255
     label = idx("t10k-labels-idx1-ubyte", 8)[:number]
     noise = np.random.default_rng(0).normal(size=x.shape)
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
-    for colour, (name, net) in zip(COLOURS, networks.items(), strict=False):
+    for colour, (name, net) in zip(COLOURS, networks().items(), strict=False):
         for data, cloud, line in (("images", x, axes[0]), ("noise", noise, axes[1])):
-            found, h = pr.sample(net, cloud), cloud
-            for layer in net.layers:
-                z = h @ layer.weight.approx.T + layer.bias.approx
-                h = np.maximum(z, 0)
-            right = round((z.argmax(1) == label).mean(), 4) if data == "images" else ""
+            found = pr.sample(net, cloud)
+            right = round((net(cloud).argmax(1) == label).mean(), 4) if data == "images" else ""
             for k, ax in enumerate(line):
                 low, high = found.ranks.lower[:, k], found.ranks.upper[:, k]
                 mean = round(float(np.average(high, weights=found.counts)), 3)

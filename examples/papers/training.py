@@ -4,10 +4,20 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["forward", "train", "trained"]
+import polyrank as pr
 
-ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "abs": np.abs}
+__all__ = ["ACTIVATIONS", "exact", "forward", "train", "trained"]
+
+ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "abs": np.abs, "tanh": np.tanh}
+ACTIVATIONS["leaky"] = lambda z: np.maximum(z, z / 8)
 SLOPES = {"relu": lambda z: (z > 0).astype(float), "abs": np.sign}
+SLOPES |= {"tanh": lambda z: 1 - np.tanh(z) ** 2, "leaky": lambda z: np.where(z > 0, 1, 1 / 8)}
+BELOW = {"relu": 0, "abs": -1, "leaky": 1 / 8}  # the slopes where z <= 0
+
+
+def exact(p, kind):
+    """The exact network of p = [W1, b1, W2, b2, ...], its output affine."""
+    return pr.Network.from_arrays(p[::2], p[1::2], slope=BELOW[kind])
 
 
 def forward(p, x, kind="relu"):
@@ -43,17 +53,17 @@ def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02, *, square=
     return [a.astype(np.float32) for a in p]
 
 
-def trained(path, wanted, data, *, square=False):
+def trained(path, wanted, data, **options):
     """{name: weights}: read from an .npz file, or trained as ``wanted`` says and written to it.
 
     ``wanted`` is {name: (widths, seed, activation)}; ``data`` is (points, labels); the loss is
-    logistic or the mean square.
+    logistic or the mean square; ``options`` are those of :func:`train`.
     """
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         found = {}
         for name, (widths, seed, kind) in wanted.items():
-            for i, a in enumerate(train(widths, *data, seed, kind, square=square)):
+            for i, a in enumerate(train(widths, *data, seed, kind, **options)):
                 found[f"{name}/{i}"] = a
         np.savez_compressed(path, **found)
     with np.load(path) as kept:
