@@ -7,6 +7,10 @@ case with the same time (at least a second, at most a minute): the bounds that i
 number of live units, unproved; they say nothing about dependent units. minrank itself does not ask
 it here.
 
+``--panels``: one layer as in the panels of K. Beshkov's and G. T. Einevoll's figure 2 that are the
+hardest, on [−5, 5]^m: torch's initialisation, and positive weights of which R rows are negated.
+Processor times; HiGHS is asked for a point as minrank does it.
+
 ``--deep``: two layers of torch's initialisation on [−5, 5]^m instead, beside the enumeration of all
 regions of both layers where these are few enough; processor times.
 """
@@ -17,6 +21,7 @@ import argparse
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,16 +107,45 @@ def deep(limit: float, seeds: int) -> None:
             )
 
 
+PANELS: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    *(("10-100", seed, {}) for seed in range(3)),
+    *(("25-100", seed, {}) for seed in range(2)),
+    *(("25-100", 0, {"init": "uniform:0,1", "flip": flip}) for flip in (17, 33, 49, 65, 81)),
+)
+
+
+def panels(limit: float) -> None:
+    """One layer: the proved interval, and what it took."""
+    print("| widths | negated rows | seed | least rank | proved | s | nodes | LPs |")
+    print("|---|---|---|---|---|---|---|---|")
+    for widths, seed, law in PANELS:
+        net = pr.random_network(widths, seed=seed, **law)
+        begun = time.process_time()
+        found = minimum_rank(net, pr.Box(-5, 5), seconds=limit)
+        spent = time.process_time() - begun
+        shown = str(found.lower) if found.certified else f"[{found.lower}, {found.best.rank}]"
+        print(
+            f"| {widths} | {law.get('flip', '–')} | {seed} | {shown} "
+            f"| {'yes' if found.certified else 'no'} | {spent:.1f} | {found.nodes:,} "
+            f"| {found.programs:,} |",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--time", type=float, default=300.0, help="limit per case, seconds")
     parser.add_argument("--deep", action="store_true", help="two layers")
+    parser.add_argument("--panels", action="store_true", help="one layer of a published figure")
     parser.add_argument("--seeds", type=int, default=2, help="networks of each size of two layers")
     asked = parser.parse_args()
     limit = asked.time
     minimum_rank(random_layer(3, 8, 0))  # loads
     if asked.deep:
         deep(limit, asked.seeds)
+        return
+    if asked.panels:
+        panels(limit)
         return
     print(
         "| input, units | seed | domain | regions on R^n | enumeration, estimated | least rank "

@@ -182,6 +182,8 @@ def _show(found: MinimumRank | MaximumRank, bits: Sequence[int], *, deep: bool) 
         for region in found.regions:
             word = word_text(region.codeword, bits[: found.layer])
             tell(f"  rank {region.rank}: {word}")
+    if isinstance(found, MinimumRank) and found.enumerated is not None:
+        tell(f"all {found.enumerated:,} regions were enumerated, which is faster for so few")
     tell(
         f"{found.seconds:.2f} s; {found.cells:,} cells of the layers below, {found.pruned:,} "
         f"prefixes pruned, {found.nodes:,} nodes, {found.programs:,} linear programs"

@@ -18,7 +18,7 @@ from polyrank.cells.interrupt import Slices
 from polyrank.lp.deadline import SLICE, look
 from polyrank.minrank.flats import DONE, NEEDED, Flats
 
-__all__ = ["Covers", "contracted", "new_slices", "walk"]
+__all__ = ["Covers", "contracted", "new_slices", "truncated", "walk"]
 
 _BUDGET = 1 << 15
 Found = TypeVar("Found")
@@ -79,6 +79,23 @@ def contracted(table: NDArray[np.int64], always: int, prime: int) -> tuple[int, 
     return rank, table[always:]
 
 
+def truncated(table: NDArray[np.int64], rank: int, prime: int) -> NDArray[np.int64]:
+    """Rows in ``rank`` coordinates, of which the sets of smaller rank keep their flats.
+
+    A linear map never raises a rank, so that every lower bound stays proved. A generic one is a
+    truncation of the matroid; this one is drawn, with a fixed seed, and each flat is kept but for
+    about one in ``prime``: then a set may seem to have a smaller rank than it has.
+    """
+    k = table.shape[1]
+    if k <= rank:
+        return table
+    onto = np.random.default_rng(0).integers(0, prime, (k, rank))
+    out = np.zeros((len(table), rank), dtype=np.int64)
+    for j in range(k):
+        out = (out + table[:, j, None] * onto[j]) % prime
+    return out
+
+
 def new_slices() -> Slices:
     """How many flats a walk may enter at a time; to be shared by many walks."""
     return Slices(seconds=SLICE, most=_BUDGET)
@@ -121,7 +138,7 @@ def walk(
     OutOfTimeError
         If the time limit passes.
     """
-    flats = Flats(elements, last + 1)
+    flats = Flats(truncated(elements, last + 1, prime), last + 1)
     slices = slices or new_slices()
     while True:
         look()

@@ -70,7 +70,8 @@ class Flats:
         Parameters
         ----------
         covers : ndarray of int64, shape (c, w)
-            Row i lists ``lengths[i]`` elements; ``count`` rows are in use.
+            Row i lists ``lengths[i]`` elements; ``count`` rows are in use: those of the call
+            before, and new ones after them.
         last : int
             Greatest rank over the root that a flat may have.
         prime : int
@@ -85,11 +86,12 @@ class Flats:
             has rank > ``last`` over the root. ``NEEDED``: the current flat meets every cover.
             ``PAUSED``.
         """
-        return int(
-            call(
-                "polyrank_flats_advance", self._handle, covers, lengths, count, last, prime, budget
-            )
+        status = call(
+            "polyrank_flats_advance", self._handle, covers, lengths, count, last, prime, budget
         )
+        if status < 0:
+            raise MemoryError("the native core could not allocate its arrays")
+        return int(status)
 
 
 def flats_of_prefixes(

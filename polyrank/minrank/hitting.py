@@ -4,6 +4,8 @@ A set of live units of rank < r lies in a flat of rank < r (of the matroid of th
 parts). Conversely, if all units *outside* a flat F can be off at one point, the region there has
 rank ≤ rank F. If they cannot, Farkas multipliers name a few units outside F of which one is live
 on every region of the cell, a *cover*: the search branches on it (:mod:`polyrank.minrank.flats`).
+The multipliers are floats with a bound of their rounding errors where there is a box
+(:mod:`polyrank.minrank.box_covers`), integers elsewhere.
 In R^k a cover has at most k + 1 units, so that the search ends after about (k + 1)^(r − 1) flats,
 however many regions there are; most of them are refuted by covers that are known already.
 """
@@ -15,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.lp.deadline import look
-from polyrank.lp.farkas import Multipliers
+from polyrank.lp.farkas import Multipliers, value_at
+from polyrank.minrank.box_covers import BoxCovers
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.covers import Covers, contracted, walk
@@ -54,6 +57,8 @@ class FlatSearch:
         Below 2**31.
     highs : optional
         A solver to be used again (:class:`polyrank.minrank.programs.SlackProgram`).
+    box : pair of k rationals each, optional
+        A box around the cell: floats are then tried first (:mod:`polyrank.minrank.box_covers`).
 
     Attributes
     ----------
@@ -76,12 +81,14 @@ class FlatSearch:
     cell: LiveCell
     prime: int
     highs: Any = None
+    box: tuple[Sequence[fmpq], Sequence[fmpq]] | None = None
     base: int = field(default=0, init=False)
     nodes: int = field(default=0, init=False)
     programs: int = field(default=0, init=False)
     _elements: NDArray[np.int64] = field(init=False)
     rows: list[IntRow] = field(init=False)
     between: Callable[[], None] = field(default=nothing, init=False)
+    _floats: BoxCovers | None = field(default=None, init=False)
     _program: SlackProgram | None = field(default=None, init=False)
     _covers: Covers = field(init=False)
 
@@ -89,6 +96,9 @@ class FlatSearch:
         cell = self.cell
         self.rows = [*cell.walls, *(tuple(-v for v in row) for row in cell.switching)]
         self._covers = Covers(cell.k + 2)
+        if self.box is not None:
+            floats = BoxCovers(self.rows, cell.k, self.box)
+            self._floats = floats if floats.usable else None
         self._reduce()
 
     def reprime(self, prime: int) -> None:
@@ -130,10 +140,19 @@ class FlatSearch:
         walls = len(self.cell.walls)
         if not outside.any():
             return self.cell.inside
-        if self._program is None:
-            self._program = SlackProgram(self.rows, self.cell.k, self.highs)
         self.programs += 1
         used = np.concatenate([np.ones(walls, dtype=bool), outside])
+        if self._floats is not None:
+            proposal = self._floats.solve(used)
+            if proposal.support:
+                self._covers.add([i - walls for i in proposal.support if i >= walls])
+                return None
+            if proposal.point is not None:
+                point = fmpq_mat(self.cell.k, 1, [fmpq_from_float(v) for v in proposal.point])
+                if all(value_at(self.rows[i], point) > 0 for i in np.flatnonzero(used).tolist()):
+                    return point
+        if self._program is None:
+            self._program = SlackProgram(self.rows, self.cell.k, self.highs)
         proposal = self._program.solve(used)
         found = decide(self.rows, np.flatnonzero(used).tolist(), proposal, self.cell.k)
         if isinstance(found, Multipliers):

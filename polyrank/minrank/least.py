@@ -48,13 +48,15 @@ class LeastRank(RankSearch):
         Regions of the leg's first stage below which all is done.
     stack : list or None
         Of the list of the one cell's regions, when it was last kept.
+    enumerated : int or None
+        The number of all regions of layers 1..K, if these were enumerated instead.
     listed : dict
         Regions by codeword.
     """
 
     kept: ClassVar[tuple[str, ...]] = (
         "lower", "full", "undecided", "solver_bound", "solver_asked", "cells", "pruned", "nodes",
-        "programs", "done", "leg", "stack",
+        "programs", "done", "leg", "stack", "enumerated",
     )  # fmt: skip
 
     chain: ChainBound
@@ -67,6 +69,7 @@ class LeastRank(RankSearch):
     leg: list[Any] = field(default_factory=list)
     done: int = 0
     stack: list[Any] | None = None
+    enumerated: int | None = None
     listed: dict[bytes, LowRegion] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,6 +135,14 @@ class LeastRank(RankSearch):
         # every prime divides some minor: not decided
         raise Unfinished
 
+    def list_region(self, region: LowRegion) -> None:
+        """Add a region to the list, if there is room."""
+        key = region.codeword.tobytes()
+        if key not in self.listed and len(self.listed) == self.limit:
+            self.full = True
+        else:
+            self.listed[key] = region
+
     def list_cell(self, cell: LiveCell) -> None:
         """Add the cell's regions of rank < ``below`` to the list."""
         below = self.wanted()
@@ -145,10 +156,9 @@ class LeastRank(RankSearch):
                 region = region_at(self.network, self.chart, point, cell.walls)
                 self.consider(region)
                 if region.rank < below:
-                    if len(self.listed) == self.limit:
-                        self.full = True
+                    self.list_region(region)
+                    if self.full:
                         return
-                    self.listed[region.codeword.tobytes()] = region
         finally:
             self.nodes += patterns.nodes
             self.programs += patterns.programs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
 import numpy as np
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.threads import check_jobs
@@ -19,6 +19,7 @@ from polyrank.minrank.bound import chain_bound
 from polyrank.minrank.cell import LiveCell, live_cell, region_at
 from polyrank.minrank.certain import points_with_all_off
 from polyrank.minrank.deep import deep_in_time, depth_at
+from polyrank.minrank.enumeration import enumerated
 from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
 from polyrank.minrank.kept import Diary, opened
@@ -69,9 +70,10 @@ def minimum_rank(
 ) -> MinimumRank:
     """The least rank of the map through layer K over all regions of a domain.
 
-    Layer K is never enumerated. For K = 1, :mod:`polyrank.minrank.hitting` searches its units on
-    the whole domain; for K > 1, :mod:`polyrank.minrank.layers_below` refutes one rank after the
-    other on prefixes of layers 1..K−1.
+    For K = 1, :mod:`polyrank.minrank.hitting` searches the units on the whole domain; nothing is
+    enumerated. For K > 1, all regions are enumerated if that ends within seconds
+    (:mod:`polyrank.minrank.enumeration`); else :mod:`polyrank.minrank.layers_below` refutes one
+    rank after the other on prefixes of layers 1..K−1.
 
     Parameters
     ----------
@@ -192,12 +194,16 @@ class _Minimum(LeastRank):
                 self._look_around(seed, attempts)
             if len(self.network.layers) == 1:
                 self._single(self._first_cell(), seed)
-            else:
+            elif not self.finished() and not self._enumerated():
                 LayersBelow(self).search()
             self.complete = self.below is not None and not (self.undecided or self.full)
         except (Unfinished, OutOfTimeError):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
+
+    def _enumerated(self) -> bool:
+        """K > 1: whether all regions were enumerated, now or before, or else the search goes on."""
+        return self.enumerated is not None or (not self.leg and enumerated(self))
 
     def _found(self) -> MinimumRank:
         through, chart, best = self.network, self.chart, self.best
@@ -211,6 +217,7 @@ class _Minimum(LeastRank):
             tuple(order),
             self.complete,
             self.solver_bound,
+            self.enumerated,
             self.cells,
             self.pruned,
             self.nodes,
@@ -254,7 +261,7 @@ class _Minimum(LeastRank):
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
         exchanged = False
-        flats = FlatSearch(cell, PRIMES[0], self.highs)
+        flats = FlatSearch(cell, PRIMES[0], self.highs, self._box())
         flats.recall(fact[1] for fact in self.facts if fact[0] == COVER)
 
         def between() -> None:
@@ -292,13 +299,16 @@ class _Minimum(LeastRank):
             if self.best.rank <= self.lower:
                 return
 
+    def _box(self) -> tuple[Sequence[fmpq], Sequence[fmpq]] | None:
+        """A box around the domain, if it is bounded."""
+        if self.chart.lower is None or self.chart.upper is None:
+            return None
+        return self.chart.lower, self.chart.upper
+
     def _ask_solver(self, cell: LiveCell) -> None:
         self.solver_asked = True
-        box = None
-        if self.chart.lower is not None and self.chart.upper is not None:
-            box = self.chart.lower, self.chart.upper
         seconds = min(_SOLVER_SECONDS, seconds_left() / 4)
-        found = fewest_live_units(cell, box, seconds, self.interrupt)
+        found = fewest_live_units(cell, self._box(), seconds, self.interrupt)
         self.solver_bound = found.bound
         if found.point is not None:
             point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])

@@ -75,6 +75,8 @@ class MinimumRank:
     solver_bound : int or None
         The MILP solver's lower bound of the number of live units, if it was asked. Not proved, and
         not a bound of the rank: dependent units have a smaller rank than number.
+    enumerated : int or None
+        The number of all regions of layers 1..K, if there were few and they were enumerated.
     cells, pruned, nodes, programs : int
         Cells of the layers below whose units were searched; prefixes that the chain bound ended;
         nodes and linear programs of the searches.
@@ -91,6 +93,7 @@ class MinimumRank:
     regions: tuple[LowRegion, ...]
     complete: bool
     solver_bound: int | None
+    enumerated: int | None
     cells: int
     pruned: int
     nodes: int
@@ -121,6 +124,7 @@ class MinimumRank:
             "regions": [region.summary() for region in self.regions],
             "complete": self.complete if self.below is not None else None,
             "solver_bound_not_proved": self.solver_bound,
+            "enumerated": self.enumerated,
             "cells": self.cells,
             "pruned": self.pruned,
             "nodes": self.nodes,

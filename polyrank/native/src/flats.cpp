@@ -1,6 +1,5 @@
 #include "flats.hpp"
 
-#include <algorithm>
 #include <new>
 
 #include "flats_of_prefixes.hpp"
@@ -19,12 +18,17 @@ POLYRANK_API void *polyrank_flats_new(Array<const std::int64_t, 2> elements, std
 
 POLYRANK_API void polyrank_flats_free(void *search) { delete static_cast<FlatSearch *>(search); }
 
+// -1 without memory.
 POLYRANK_API std::int64_t polyrank_flats_advance(void *search,
                                                  Array<const std::int64_t, 2> elements,
                                                  Array<const std::int64_t, 1> lengths,
                                                  std::int64_t count, std::int64_t last,
                                                  std::int64_t prime, std::int64_t budget) {
-  return static_cast<FlatSearch *>(search)->advance({elements, lengths, count}, last, prime, budget);
+  try {
+    return static_cast<FlatSearch *>(search)->advance({elements, lengths, count}, last, prime, budget);
+  } catch (const std::bad_alloc &) {
+    return FlatSearch::failed;
+  }
 }
 
 POLYRANK_API std::int64_t polyrank_flats_depth(const void *search) {
@@ -36,8 +40,8 @@ POLYRANK_API std::int64_t polyrank_flats_nodes(const void *search) {
 }
 
 POLYRANK_API void polyrank_flats_flat(const void *search, Array<std::uint8_t, 1> out) {
-  const auto &flat = static_cast<const FlatSearch *>(search)->flat();
-  std::copy(flat.begin(), flat.end(), out.data);
+  const auto *flats = static_cast<const FlatSearch *>(search);
+  for (std::int64_t e = 0; e < flats->units(); e++) out(e) = flats->in_flat(e);
 }
 
 // Sums of residues of at most 2^31 units stay below 2^63. -1 without memory.

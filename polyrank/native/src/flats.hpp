@@ -11,7 +11,10 @@
 // chapter 7 (covers of irreducible infeasible subsystems); here on flats instead of sets.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "array.hpp"
@@ -28,42 +31,49 @@ struct Covers {
 
 class FlatSearch {
  public:
-  enum Status { done = 0, needed = 1, paused = 2 };
+  enum Status { failed = -1, done = 0, needed = 1, paused = 2 };
 
   // Starts at the flat of the elements that are zero; levels is one more than the greatest rank.
   FlatSearch(Array<const std::int64_t, 2> elements, std::int64_t levels)
-      : units_(elements.shape[0]), width_(elements.shape[1]), path_(static_cast<std::size_t>(levels)) {
-    for (Level &level : path_) {
-      level.reduced.assign(static_cast<std::size_t>(units_ * width_), 0);
-      level.flat.assign(static_cast<std::size_t>(units_), 0);
-      level.banned.assign(static_cast<std::size_t>(units_), 0);
-      level.cover.reserve(static_cast<std::size_t>(units_));  // nothing is allocated later
+      : units_(elements.shape[0]),
+        words_((elements.shape[0] + 63) / 64),
+        factors_(static_cast<std::size_t>(elements.shape[1])),
+        path_(static_cast<std::size_t>(levels)) {
+    for (std::int64_t d = 0; d < levels; d++) {
+      Level &level = path_[static_cast<std::size_t>(d)];
+      level.width = std::max<std::int64_t>(0, elements.shape[1] - d);
+      if (d == 0 || d + 1 < levels)  // nothing is added to a flat of the last level
+        level.reduced.assign(static_cast<std::size_t>(units_ * level.width), 0);
+      level.flat.assign(static_cast<std::size_t>(words_), 0);
+      level.banned.assign(static_cast<std::size_t>(words_), 0);
+      level.cover.reserve(static_cast<std::size_t>(units_));
     }
+    Level &root = path_[0];
     for (std::int64_t i = 0; i < units_; i++) {
       bool zero = true;
-      for (std::int64_t j = 0; j < width_; j++) {
+      for (std::int64_t j = 0; j < root.width; j++) {
         const std::int64_t v = elements(i, j);
-        path_[0].reduced[static_cast<std::size_t>(i * width_ + j)] = v;
+        root.reduced[static_cast<std::size_t>(i * root.width + j)] = v;
         zero = zero && v == 0;
       }
-      path_[0].flat[static_cast<std::size_t>(i)] = zero;
+      if (zero) add(root.flat, i);
     }
   }
 
   // done: modulo the covers, every flat with the live units of a region has rank > last.
-  // needed: the flat at the current depth meets every cover. paused: the budget of flats is used up.
+  // needed: the flat at the current depth meets every cover. paused: the budget of flats is used
+  // up. `covers` are those of the last call and perhaps more.
   Status advance(const Covers &covers, std::int64_t last, std::int64_t prime, std::int64_t budget) {
+    learn(covers);
     for (std::int64_t entered = 0;;) {
       Level &here = path_[static_cast<std::size_t>(depth)];
       if (!here.chosen) {
-        const std::int64_t cover = choose(here, covers, depth == last);
-        if (cover < 0) return needed;
+        const std::uint64_t *cover = choose(here, last - depth);
+        if (cover == nullptr) return needed;
         here.cover.clear();
         if (depth < last)
-          for (std::int64_t q = 0; q < covers.lengths(cover); q++) {
-            const std::int64_t e = covers.elements(cover, q);
-            if (!here.banned[static_cast<std::size_t>(e)]) here.cover.push_back(e);
-          }
+          for (std::int64_t e = 0; e < units_; e++)
+            if (has(cover, e) && !has(here.banned.data(), e)) here.cover.push_back(e);
         here.chosen = true;
         here.turn = 0;
       }
@@ -76,119 +86,177 @@ class FlatSearch {
       const std::int64_t element = here.cover[here.turn++];
       entered++;
       nodes++;
-      const bool open = depth + 1 < last || !leaf_is_refuted(here, element, covers, prime);
-      const bool entered_child = open && enter(element, last, prime);
-      here.banned[static_cast<std::size_t>(element)] = 1;
-      if (entered_child) depth++;
+      bool inside = false;
+      if (depth + 1 < last)
+        inside = enter(element, prime);
+      else if (!leaf_is_refuted(here, element, prime))
+        inside = enter_leaf(element, prime);
+      add(here.banned, element);
+      if (inside) depth++;
     }
   }
 
-  const std::vector<std::uint8_t> &flat() const { return path_[static_cast<std::size_t>(depth)].flat; }
+  // Whether an element is in the current flat.
+  bool in_flat(std::int64_t element) const {
+    return has(path_[static_cast<std::size_t>(depth)].flat.data(), element);
+  }
+
+  std::int64_t units() const { return units_; }
 
   std::int64_t depth = 0;  // level of the current flat
   std::int64_t nodes = 0;  // flats entered so far
 
  private:
+  using Mask = std::vector<std::uint64_t>;  // one bit per element
+
   // One flat on the path, of rank equal to its level over the root.
   struct Level {
-    std::vector<std::int64_t> reduced;  // the elements modulo the flat and the prime, unit by unit
-    std::vector<std::uint8_t> flat, banned;
+    std::int64_t width = 0;
+    std::vector<std::int64_t> reduced;  // multiples of the elements modulo the flat and the prime
+    Mask flat, banned;
     std::vector<std::int64_t> cover;  // elements to be added in turn
     std::size_t turn = 0;
     bool chosen = false;
 
-    const std::int64_t *row(std::int64_t unit, std::int64_t width) const {
-      return reduced.data() + unit * width;
-    }
+    const std::int64_t *row(std::int64_t unit) const { return reduced.data() + unit * width; }
   };
 
+  static void add(Mask &mask, std::int64_t e) {
+    mask[static_cast<std::size_t>(e >> 6)] |= std::uint64_t{1} << (e & 63);
+  }
+  static bool has(const std::uint64_t *mask, std::int64_t e) { return mask[e >> 6] >> (e & 63) & 1; }
+
+  bool disjoint(const std::uint64_t *a, const Mask &b) const {
+    std::uint64_t common = 0;
+    for (std::int64_t w = 0; w < words_; w++) common |= a[w] & b[static_cast<std::size_t>(w)];
+    return common == 0;
+  }
+
+  const std::uint64_t *mask(std::int64_t cover) const { return masks_.data() + cover * words_; }
+
+  // Takes in covers as masks; the latest are tried first.
+  void learn(const Covers &covers) {
+    masks_.resize(static_cast<std::size_t>(covers.count * words_), 0);
+    for (std::int64_t c = static_cast<std::int64_t>(order_.size()); c < covers.count; c++) {
+      for (std::int64_t q = 0; q < covers.lengths(c); q++) {
+        const std::int64_t e = covers.elements(c, q);
+        masks_[static_cast<std::size_t>(c * words_ + (e >> 6))] |= std::uint64_t{1} << (e & 63);
+      }
+      order_.push_back(c);
+      std::swap(order_.front(), order_.back());
+    }
+  }
+
   // Closes the flat with one more element at the next level; false if that takes in a banned one.
-  // On the last level nothing is added any more, so its elements are not reduced.
-  bool enter(std::int64_t element, std::int64_t last, std::int64_t prime) {
+  bool enter(std::int64_t element, std::int64_t prime) {
+    return prime == mersenne31 ? enter_modulo<true>(element, prime)
+                               : enter_modulo<false>(element, prime);
+  }
+
+  // Rows become from * head[pivot] - from[pivot] * head, without the column of the pivot.
+  template <bool mersenne>
+  bool enter_modulo(std::int64_t element, std::int64_t prime) {
+    if (mersenne) prime = mersenne31;
     const Level &here = path_[static_cast<std::size_t>(depth)];
     Level &child = path_[static_cast<std::size_t>(depth + 1)];
-    const bool inner = depth + 1 < last;
-    const std::int64_t *head = here.row(element, width_);
-    std::int64_t pivot = 0;
-    while (head[pivot] == 0) pivot++;
-    const std::int64_t scale = inverse_residue(head[pivot], prime);
+    const std::int64_t *head = here.row(element), width = child.width;
+    const std::int64_t pivot = pivot_of(head), lead = head[pivot];
+    for (std::int64_t j = 0; j < width; j++)
+      factors_[static_cast<std::size_t>(j)] = prime - head[j + (j >= pivot)];
+    const std::int64_t *factors = factors_.data();
+    child.flat = here.flat;
+    child.banned = here.banned;
     for (std::int64_t i = 0; i < units_; i++) {
-      const auto at = static_cast<std::size_t>(i);
-      const std::int64_t *from = here.row(i, width_);
-      std::int64_t *to = child.reduced.data() + i * width_;
-      child.banned[at] = here.banned[at];
-      if (here.flat[at]) {
-        child.flat[at] = 1;
-        if (inner)
-          for (std::int64_t j = 0; j < width_; j++) to[j] = 0;
-        continue;
-      }
-      const std::int64_t f = prime - residue(from[pivot] * scale, prime);
-      bool zero = true;
-      if (inner) {
-        std::int64_t total = 0;
-        for (std::int64_t j = 0; j < width_; j++) {
-          to[j] = residue(from[j] + f * head[j], prime);
-          total |= to[j];
-        }
-        zero = total == 0;
-      } else {
-        for (std::int64_t j = 0; j < width_ && zero; j++)
-          zero = residue(from[j] + f * head[j], prime) == 0;
-      }
-      if (zero && here.banned[at]) return false;
-      child.flat[at] = zero;
+      const std::int64_t *from = here.row(i), f = from[pivot];
+      std::int64_t *to = child.reduced.data() + i * width, total = 0;
+      for (std::int64_t j = 0; j < pivot; j++)
+        total |= to[j] = residue(from[j] * lead + f * factors[j], prime);
+      for (std::int64_t j = pivot; j < width; j++)
+        total |= to[j] = residue(from[j + 1] * lead + f * factors[j], prime);
+      if (total != 0) continue;
+      if (has(child.banned.data(), i)) return false;
+      add(child.flat, i);
     }
     child.chosen = false;
     return true;
   }
 
-  // Whether a known cover misses the flat with one more element; only the cover is reduced.
-  bool leaf_is_refuted(const Level &here, std::int64_t element, const Covers &covers,
-                       std::int64_t prime) const {
-    const std::int64_t *head = here.row(element, width_);
-    std::int64_t pivot = 0;
-    while (head[pivot] == 0) pivot++;
-    for (std::int64_t c = covers.count - 1; c >= 0; c--) {
+  // The same on the last level, to which nothing is added any more: no rows.
+  bool enter_leaf(std::int64_t element, std::int64_t prime) {
+    const Level &here = path_[static_cast<std::size_t>(depth)];
+    Level &child = path_[static_cast<std::size_t>(depth + 1)];
+    const std::int64_t *head = here.row(element), pivot = pivot_of(head);
+    child.flat = here.flat;
+    child.banned = here.banned;
+    for (std::int64_t i = 0; i < units_; i++) {
+      if (has(here.flat.data(), i) || !parallel(here.row(i), head, pivot, here.width, prime)) continue;
+      if (has(child.banned.data(), i)) return false;
+      add(child.flat, i);
+    }
+    child.chosen = false;
+    return true;
+  }
+
+  // Whether a known cover has no allowed element in the flat with one more element. Only its own
+  // elements are looked at: which of them are parallel to the new one modulo the flat.
+  bool leaf_is_refuted(const Level &here, std::int64_t element, std::int64_t prime) {
+    const std::int64_t *head = here.row(element), pivot = pivot_of(head);
+    for (std::size_t i = 0; i < order_.size(); i++) {
+      const std::uint64_t *cover = mask(order_[i]);
+      if (has(cover, element) || !disjoint(cover, here.flat)) continue;
       bool missed = true;
-      for (std::int64_t q = 0; q < covers.lengths(c) && missed; q++) {
-        const std::int64_t e = covers.elements(c, q);
-        missed = !here.flat[static_cast<std::size_t>(e)] && e != element &&
-                 !parallel(here.row(e, width_), head, pivot, prime);
+      for (std::int64_t w = 0; w < words_ && missed; w++) {
+        std::uint64_t left = cover[w] & ~here.banned[static_cast<std::size_t>(w)];
+        for (; left && missed; left &= left - 1)
+          missed = !parallel(here.row(64 * w + std::countr_zero(left)), head, pivot, here.width, prime);
       }
-      if (missed) return true;
+      if (!missed) continue;
+      std::swap(order_[i], order_[i / 2]);  // what refutes often is tried early
+      return true;
     }
     return false;
   }
 
-  bool parallel(const std::int64_t *row, const std::int64_t *head, std::int64_t pivot,
-                std::int64_t prime) const {
-    for (std::int64_t j = 0; j < width_; j++)
+  static std::int64_t pivot_of(const std::int64_t *row) {
+    std::int64_t pivot = 0;
+    while (row[pivot] == 0) pivot++;
+    return pivot;
+  }
+
+  static bool parallel(const std::int64_t *row, const std::int64_t *head, std::int64_t pivot,
+                       std::int64_t width, std::int64_t prime) {
+    for (std::int64_t j = 0; j < width; j++)
       if (residue(row[j] * head[pivot], prime) != residue(row[pivot] * head[j], prime)) return false;
     return true;
   }
 
-  // A known cover that the flat misses, with the fewest elements that are not banned; -1 if none.
-  static std::int64_t choose(const Level &here, const Covers &covers, bool any) {
-    std::int64_t best = -1, fewest = covers.elements.shape[1] + 1;
-    for (std::int64_t c = covers.count - 1; c >= 0; c--) {
+  // A known cover that the flat misses, of few elements that are not banned; null if none. Where
+  // only leaves are below, a few of those that refute often are compared.
+  const std::uint64_t *choose(const Level &here, std::int64_t levels_left) const {
+    const std::uint64_t *best = nullptr;
+    std::int64_t fewest = 0, compared = 0;
+    const std::int64_t most = levels_left > 1 ? static_cast<std::int64_t>(order_.size())
+                                              : levels_left > 0 ? compared_above_leaves : 1;
+    for (const std::int64_t c : order_) {
+      const std::uint64_t *cover = mask(c);
+      if (!disjoint(cover, here.flat)) continue;
       std::int64_t allowed = 0;
-      bool missed = true;
-      for (std::int64_t q = 0; q < covers.lengths(c) && missed; q++) {
-        const auto e = static_cast<std::size_t>(covers.elements(c, q));
-        missed = !here.flat[e];
-        allowed += !here.banned[e];
-      }
-      if (missed && allowed < fewest) {
-        best = c;
+      for (std::int64_t w = 0; w < words_; w++)
+        allowed += std::popcount(cover[w] & ~here.banned[static_cast<std::size_t>(w)]);
+      if (best == nullptr || allowed < fewest) {
+        best = cover;
         fewest = allowed;
-        if (allowed == 0 || any) break;
       }
+      if (allowed == 0 || ++compared == most) break;
     }
     return best;
   }
 
-  std::int64_t units_, width_;
+  static constexpr std::int64_t compared_above_leaves = 32;
+
+  std::int64_t units_, words_;
+  Mask masks_;  // of the covers, words_ each
+  std::vector<std::int64_t> order_, factors_;
   std::vector<Level> path_;
 };
 

@@ -1,0 +1,77 @@
+"""K > 1 and few regions: all of them are enumerated, which is faster than to refute every rank.
+
+Whether there are few shows when it is tried: the enumeration goes on while its share of the tree
+promises an end within seconds, and is given up otherwise, or where a cell is not decided. Which of
+the two ways is taken changes no answer.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from polyrank.cells.search import search
+from polyrank.cells.task import Batch, SearchProgress, settled
+from polyrank.minrank.least import LeastRank
+from polyrank.posed.problem import Problem
+
+__all__ = ["enumerated"]
+
+_MOST = 1_000_000
+"""Regions that are enumerated at most."""
+_TRIAL = 0.3
+"""Processor seconds that are spent on it in any case."""
+_PROMISED = 5.0
+"""Processor seconds that it may take in all, by its own estimate."""
+
+
+class _TooMany(Exception):  # noqa: N818
+    """There are too many regions."""
+
+
+def enumerated(state: LeastRank) -> bool:
+    """Enumerate all regions of layers 1..K if they are few: the least rank, and the list.
+
+    Returns
+    -------
+    bool
+        Whether it is settled; the state's ``enumerated`` is then the number of the regions. What
+        was found before it was given up stays found.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time limit passes.
+    """
+    problem = Problem.of(state.network, state.chart)
+    began, met, least = time.process_time(), 0, state.chart.k
+
+    def take(batch: Batch) -> None:
+        nonlocal least, met
+        ranks = settled(batch, problem.ranks).rank[:, -1]
+        met += len(ranks)
+        if met > _MOST:
+            raise _TooMany
+        least = min(least, int(ranks.min(initial=least)))
+        for row in np.flatnonzero(ranks < max(state.best.rank, state.wanted())).tolist():
+            if int(ranks[row]) < max(state.best.rank, state.wanted()):
+                region = state.at(batch.point(row), state.chart.rows)
+                if region is not None and region.rank < state.wanted():
+                    state.list_region(region)
+
+    def watch(progress: SearchProgress) -> None:
+        state.in_time()
+        spent = time.process_time() - began
+        if spent > max(_TRIAL, _PROMISED * progress.share):
+            raise _TooMany
+
+    try:
+        found = search(problem, take, progress=watch, jobs=state.jobs)
+    except _TooMany:
+        return False
+    if not found.certified or state.best.rank != least:
+        return False
+    state.enumerated = found.regions
+    state.prove(least)
+    return True
