@@ -52,6 +52,9 @@ class Graph(nx.Graph):  # type: ignore[misc]  # (networkx has no types)
             raise RunError("a copy or a part of a region graph has no picture: plot run.graph()")
         return draw_graph(self.regions, **options)
 
+    def __repr__(self) -> str:
+        return f"Graph({len(self):,} regions, {self.number_of_edges():,} shared facets)"
+
     def _repr_html_(self) -> str:
         facets = self.number_of_edges()
         return f"<div>region graph: {len(self):,} regions, {facets:,} shared facets</div>"

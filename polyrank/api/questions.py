@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyrank.api.run import Run, enumerate_regions
+from polyrank.api.tables import HomologyTable
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
 from polyrank.image.homeomorphism import Homeomorphism
@@ -26,7 +27,7 @@ from polyrank.sampling.estimate import sample as sample_blocks
 from polyrank.sampling.points import array_blocks
 from polyrank.sampling.region_at import RegionAt, region_at
 from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
-from polyrank.topology.layers import LayerHomology, homology_table
+from polyrank.topology.layers import homology_table
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
@@ -172,7 +173,7 @@ def homology(
     layers: Sequence[int] | None = None,
     coefficients: str | int = "Z",
     jobs: int | None = None,
-) -> list[LayerHomology]:
+) -> HomologyTable:
     """What collapsing the part of rank below a bound would do to a manifold, layer by layer.
 
     For the homology of the image itself see :func:`polyrank.image`.
@@ -197,8 +198,8 @@ def homology(
     """
     space = named_manifold(manifold)
     cells = restrict(network, space, through_layer=max(layers) if layers else None, jobs=jobs)
-    return homology_table(
-        cells, rank=below - 1, layers=layers, coefficients=coefficients, jobs=jobs
+    return HomologyTable(
+        homology_table(cells, rank=below - 1, layers=layers, coefficients=coefficients, jobs=jobs)
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from polyrank.brief import brief
 from polyrank.errors import DomainError
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
 Mask = tuple[NDArray[np.bool_], ...]
 
 
+@brief("cells")
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainComplex:
     """The cellular chain complex ``0 → C_k → … → C_1 → C_0 → 0`` over ℤ.

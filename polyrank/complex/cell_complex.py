@@ -11,6 +11,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from polyrank.brief import brief
 from polyrank.errors import UncertifiedError
 from polyrank.network.normal_form import Network
 from polyrank.posed.branch import WALL, RowName
@@ -117,6 +118,7 @@ def _column(
     return up - down
 
 
+@brief("f_vector")
 @dataclass(frozen=True, eq=False)
 class CellComplex:
     """The cells of the closures of all activation regions of a network on a bounded domain.

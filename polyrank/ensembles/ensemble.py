@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from polyrank.brief import brief
 from polyrank.counts.bounds import parse_widths
 from polyrank.counts.symmetric import codeword_probability
 from polyrank.ensembles.journal import Journal
@@ -49,6 +50,7 @@ class EnsembleInterrupted(KeyboardInterrupt):
         self.found = found
 
 
+@brief("certified", networks=lambda found: len(found.rows))
 @dataclass(frozen=True, slots=True, eq=False)
 class Ensemble:
     """Rows of an ensemble, one per network, in the order of the seeds or files.

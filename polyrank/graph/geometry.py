@@ -11,6 +11,7 @@ import pyarrow as pa
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run
 from polyrank.graph.region_graph import RegionGraph
@@ -41,6 +42,7 @@ class Ball:
     radius_squared: fmpq
 
 
+@brief("bounded", vertices=lambda found: len(found.generators.vertices))
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionGeometry:
     """A closed region in chart coordinates y.
@@ -105,6 +107,7 @@ class RegionGeometry:
         return None if best is None else Ball(centre, best)
 
 
+@brief("run")
 class Regions:
     """Random access to the regions of a run that has a graph.
 

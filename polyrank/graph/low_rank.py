@@ -9,6 +9,7 @@ import numpy as np
 from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
 from polyrank.graph.region_graph import components_of
@@ -54,6 +55,7 @@ class LowRankComponent:
         return self.images[0] if set(self.ranks) == {0} and len(self.images) == 1 else None
 
 
+@brief("layer", "below", "regions", components=lambda part: len(part.components))
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRankPart:
     """The closure of the part of the domain with rank below a bound at a layer.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.native.records import call
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Closure:
         return self.components == 1
 
 
+@brief("dimension", "regions", "edges")
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionGraph:
     """Facets of every region and the edges between regions.

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from polyrank.brief import brief
 from polyrank.image.candidates import candidates
 from polyrank.image.collision import Collision, collision, fold
 from polyrank.image.meeting import Meet, decide, separated
@@ -95,6 +96,7 @@ class LayerVerdict:
     collision: Collision | None = None
 
 
+@brief("layer", "one_to_one", "first_layer")
 @dataclass(frozen=True, slots=True, eq=False)
 class Homeomorphism:
     """The answer for the layers 0..K.

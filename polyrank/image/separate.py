@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from polyrank.brief import brief
 from polyrank.errors import DomainError
 from polyrank.image.apart import Meeting
 from polyrank.image.class_layer import (
@@ -43,6 +44,7 @@ OneToOne = Literal[
 ]
 
 
+@brief("by", "classes", "layers", "decided")
 @dataclass(frozen=True, slots=True, eq=False)
 class Separation:
     """What :func:`separate` found.

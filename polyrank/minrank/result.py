@@ -9,6 +9,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.minrank.deep import DeepWitness, Depth
 
 __all__ = ["LowRegion", "MaximumRank", "MinimumRank"]
@@ -50,6 +51,7 @@ class LowRegion:
         }
 
 
+@brief("layer", "lower", "certified", upper=lambda found: found.best.rank)
 @dataclass(frozen=True, slots=True, eq=False)
 class MinimumRank:
     """Bounds of the least rank through a layer over all regions of a domain.
@@ -133,6 +135,7 @@ class MinimumRank:
         }
 
 
+@brief("layer", "lower", "upper", "certified")
 @dataclass(frozen=True, slots=True, eq=False)
 class MaximumRank:
     """Bounds of the greatest rank through a layer over all regions of a domain.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from polyrank.brief import brief
 from polyrank.cells.characteristic import applies, arrangement_regions, first_layer_planes
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.opposite import is_central
@@ -30,6 +31,7 @@ __all__ = ["RegionCount", "count_regions"]
 CROSS_CHECK_SECONDS = 10.0
 
 
+@brief("regions", "at_most", "certified", "status")
 @dataclass(frozen=True, slots=True)
 class RegionCount:
     """How many activation regions there are.

@@ -113,7 +113,7 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
     plot.add_tools(
         HoverTool(
             renderers=[patches],
-            tooltips=shown,
+            tooltips=_template(shown),
             formatters={f"@{name}": "printf" for name in formatted},
             point_policy="follow_mouse",
         )
@@ -124,6 +124,16 @@ def interactive_map(regions: Regions, *, layer: int, below: int) -> MapOfPage:
     script, element = components(plot)
     library = Resources(mode="inline", components=["bokeh"]).render()
     return MapOfPage(script, element, library, int(shown_cells.seen.sum()))
+
+
+def _template(shown: Sequence[tuple[str, str]]) -> str:
+    """The lines under the pointer; a long codeword goes on in the next line."""
+    rows = "".join(
+        f'<div><span style="color: {_GREY}">{name}</span> '
+        f'<span class="bk-tooltip-row-value">{value}</span></div>'
+        for name, value in shown
+    )
+    return f'<div style="max-width: 21rem; overflow-wrap: anywhere">{rows}</div>'
 
 
 def _names(chart: Chart) -> list[str]:

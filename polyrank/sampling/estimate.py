@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
+from polyrank.brief import brief
 from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.regions.directory import new_directory
@@ -31,6 +32,7 @@ Keep = Callable[[NDArray[np.float64]], NDArray[np.bool_]]
 _CHUNK = 4096
 
 
+@brief("points", "on_hyperplane", codewords=lambda found: len(found.packed))
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
     """What a sample of points saw.

@@ -17,6 +17,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.errors import DomainError
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_row, value_at, values_at
@@ -97,6 +98,7 @@ class LowerRank:
     distance_squared: fmpq | None
 
 
+@brief("ranks", facets=lambda found: None if found.facets is None else len(found.facets))
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionAt:
     """What is known at one point.

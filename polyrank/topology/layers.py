@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.cells.ordered_work import each
 from polyrank.chains.elimination import parse_coefficients
 from polyrank.chains.groups import Homology, coefficients_name
@@ -29,6 +30,7 @@ __all__ = ["LayerHomology", "groups", "homology_object", "homology_table", "not_
 MOST_STEPS = 64
 
 
+@brief(layer=lambda row: row.part.layer, manifold=lambda row: row.homology.manifold)
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerHomology:
     """One row: the low-rank part at one layer and what collapsing it does.

@@ -18,6 +18,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.chains.chain import Mask, closure, components, vertex_incidence
 from polyrank.errors import DomainError
 from polyrank.topology.restriction import Restriction
@@ -43,6 +44,7 @@ READINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
+@brief("layer", "rank", "components")
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRankPart:
     """``A_r^K`` and its components.

@@ -14,6 +14,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
+from polyrank.brief import brief
 from polyrank.chains.chain import ChainComplex, closure, simplicial_complex
 from polyrank.errors import DomainError, NetworkError
 from polyrank.network.rational import RationalArray
@@ -21,6 +22,7 @@ from polyrank.network.rational import RationalArray
 __all__ = ["Manifold", "build_manifold", "maximal_cells", "with_note"]
 
 
+@brief("name", "ambient", cells=lambda m: m.complex.cells)
 @dataclass(frozen=True, slots=True, eq=False)
 class Manifold:
     """A finite simplicial complex with a vertex in R^n for each of its 0-simplices.

@@ -11,6 +11,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.brief import brief
 from polyrank.cells.threads import check_jobs
 from polyrank.chains.chain import ChainComplex
 from polyrank.errors import DomainError
@@ -25,6 +26,7 @@ from polyrank.topology.witness import Witnesses, witnesses
 __all__ = ["Restriction", "restrict"]
 
 
+@brief(manifold=lambda cells: cells.manifold.name, cells=lambda cells: cells.complex.cells)
 @dataclass(frozen=True, eq=False)
 class Restriction:
     """The regular cell complex into which a network divides a manifold M.

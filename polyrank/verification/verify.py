@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from polyrank.brief import brief
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import RunError
 from polyrank.lp.deadline import OutOfTimeError, time_limit
@@ -59,6 +60,7 @@ class QuestionReport:
     note: str = ""
 
 
+@brief("verdict", "name")
 @dataclass(frozen=True, slots=True)
 class Verification:
     """A verdict.

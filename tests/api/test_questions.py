@@ -134,3 +134,41 @@ def test_what_a_directory_claims_is_checked(tmp_path: Path) -> None:
     manifest.write_text(manifest.read_text().replace('"regions": 7', '"regions": 8'))
     with pytest.raises(ProofRejectedError):
         pr.check(tmp_path / "run")
+
+
+def test_every_answer_is_short() -> None:
+    """Nothing writes its arrays out: one line that says what was found."""
+    run = pr.enumerate_regions(_NET, pr.Box(-2, 2))
+    answers = {
+        "Region(0, ": run[0],
+        "Selection(7 of 7 ": run[:],
+        "Graph(7 regions, 9 shared facets)": run.graph(),
+        "Regions(run=Run(": run.access,
+        "RegionGraph(dimension=2, regions=7, edges=9)": run.access.graph,
+        "RegionGeometry(bounded=True, vertices=": run[0].geometry,
+        "CellComplex(f_vector=(13, 19, 7))": run.complex(),
+        "RegionAt(ranks=((2, 2), (1, 1)), facets=3)": pr.at(_NET, ["1/4", "1/4"]),
+        "Estimate(points=2, on_hyperplane=0, codewords=2)": pr.sample(_NET, [[1, 1], [-1, -1]]),
+        "MinimumRank(layer=1, lower=0, certified=True, upper=0)": pr.minrank(_NET),
+        "MaximumRank(layer=1, lower=2, upper=2, ": pr.minrank(_NET, greatest=True),
+        "HomologyTable(layers 1, 2)": pr.homology(_NET, "circle:8"),
+        "Images('circle' under ": pr.image(_NET, "circle:8"),
+        "Homeomorphism(layer=2, one_to_one=False, first_layer=1)": pr.homeomorphism(
+            _NET, "circle:8"
+        ),
+        "Separation(by='labels', classes=(0, 1), layers=(0, 1, 2), ": pr.separate(
+            _NET, "concentric-circles:8"
+        ),
+        "Manifold(name='circle', ambient=2, cells=(8, 8))": shape("circle:8"),
+        "RegionCount(regions=7, at_most=7, certified=True, ": pr.count_regions(_NET, pr.Box(-2, 2)),
+        "Ensemble(certified=True, networks=1)": pr.ensemble(
+            [_NET], pr.Box(-2, 2), measure="minrank"
+        ),
+    }
+    for begins, answer in answers.items():
+        assert repr(answer).startswith(begins), repr(answer)
+        assert len(repr(answer)) < 250
+    for answer in answers.values():
+        if hasattr(answer, "_repr_html_"):
+            assert "<" in answer._repr_html_()
+    assert answers["HomologyTable(layers 1, 2)"]._repr_html_().count("<tr>") == 3
