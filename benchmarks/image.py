@@ -25,6 +25,7 @@ from polyrank.image.certificate import save_certificate
 from polyrank.image.image_certificate import save_images
 from polyrank.image.separate import separate
 from polyrank.image.separation_certificate import save_separation
+from polyrank.image.union import LayerUnion, unions
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.proof.image import check_image
 from polyrank.proof.one_to_one import check_one_to_one
@@ -35,10 +36,30 @@ from polyrank.topology.shapes import shape
 
 BESHKOV = Path(os.environ.get("POLYRANK_SHARED_DATA", ".")) / "beshkov_quotient"
 WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
+
+
+def layer_unions(network: Network, manifold: Manifold) -> list[LayerUnion]:
+    """The groups of all layers without the maps, each printed when it is found."""
+    start = time.process_time()
+    found = []
+    for own in unions(network, manifold, len(network.layers)):
+        found.append(own)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        spent = time.process_time() - start
+        print(
+            f"H at layer {own.layer}: {own.groups}; cells {own.cells}; {spent:.1f} s, "
+            f"{memory:.0f} MB",
+            file=sys.stderr,
+            flush=True,
+        )
+    return found
+
+
 VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[..., object]]] = {
     "homeomorphism": (pr.homeomorphism, save_certificate, check_one_to_one),
     "image": (image, save_images, check_image),
     "separate": (separate, save_separation, check_separation),
+    "union": (layer_unions, save_images, check_image),
 }
 
 
@@ -93,6 +114,8 @@ ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "circle-image": ("image", circle, True),
     "rings-image": ("image", rings, False),
     "shells-image": ("image", shells, False),
+    "rings-union": ("union", rings, False),
+    "shells-union": ("union", shells, False),
 }
 
 

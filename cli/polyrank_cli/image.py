@@ -64,8 +64,8 @@ def image_command(
     way: Annotated[
         WayName | None,
         typer.Option(
-            help="overlay: the exact common refinement of the images of the cells (curves and "
-            "surfaces); nerve: which of these images meet (any dimension, small cases); both: "
+            help="overlay: the exact common refinement of the images of the cells (up to dimension "
+            "3); nerve: which of these images meet (any dimension, small cases); both: "
             "compared (default: overlay where it can be had).",
         ),
     ] = None,
@@ -74,7 +74,8 @@ def image_command(
         typer.Option(
             metavar="S",
             help="Also show the persistent Betti numbers of points of the image at this part of "
-            "its diameter, such as 0.02: approximate, by gudhi, in at most three dimensions.",
+            "its diameter, such as 0.02: approximate, by gudhi, in at most three dimensions, "
+            "without solids.",
         ),
     ] = None,
     time: TimeOption = None,

@@ -35,7 +35,9 @@ from polyrank.image.kept import KeptLayers, kept_layers
 from polyrank.image.merges import Merge, merges
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
 from polyrank.image.overlay import ImageComplex, images
-from polyrank.lp.deadline import OutOfTimeError, time_limit
+from polyrank.image.solids import TooManyPartsError
+from polyrank.image.union import LayerUnion, unions
+from polyrank.lp.deadline import OutOfTimeError, seconds_left, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
@@ -46,8 +48,9 @@ __all__ = ["MOST_CELLS", "LayerImages", "image", "level_name", "theorem"]
 
 Way: TypeAlias = Literal["overlay", "nerve", "both"]
 
-#: The overlay of a layer is given up when it has more cells.
+#: The overlay of a layer is given up when it has more cells; that of a solid earlier.
 MOST_CELLS = 2_000_000
+MOST_CELLS_OF_SOLIDS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,9 @@ class LayerImages:
         The filtration of nerves, if it was computed.
     components : tuple of LayerComponents
         Of solids: the components of Φ_0(M), Φ_1(M), …, also of layers that are not decided.
+    unions : tuple of LayerUnion
+        Of solids, if a layer is not decided otherwise or ``way`` is "both": the groups of Φ_0(M),
+        Φ_1(M), …, without the maps; the layers that are decided otherwise agree.
     ways : tuple of str
         "overlay", "nerve", "equivalence"; the layers that two of them decide agree in all groups
         and bars.
@@ -90,6 +96,7 @@ class LayerImages:
     complexes: tuple[ImageComplex, ...]
     nerve: Nerves | None
     components: tuple[LayerComponents, ...]
+    unions: tuple[LayerUnion, ...]
     ways: tuple[str, ...]
     reached: tuple[int, ...]
     undecided: tuple[tuple[int, str], ...]
@@ -232,15 +239,16 @@ def image(
     coefficients : "Z", "Q" or a prime
         Over ℤ, groups come with torsion and maps with kernels and cokernels; the barcode is over ℚ.
     way : "overlay", "nerve" or "both", optional
-        The common refinement of the images of the cells, which needs a curve or a surface; the
-        nerves of these images; or both, compared. Default: the first where it can be had. Of solids
-        also the layers that keep the homology (:mod:`polyrank.image.equivalence`) and the
-        components of all layers are decided, which need much less.
+        The common refinement of the images of the cells, up to dimension 3; the nerves of these
+        images; or both, compared. Default: the first where it can be had. Of solids also the layers
+        that keep the homology (:mod:`polyrank.image.equivalence`) and the components of all layers
+        are decided, and, where the overlay ends early, the groups without the maps
+        (:mod:`polyrank.image.union`), which all need less, unless the overlay alone is asked for.
     seconds : float, optional
         Give up the layers that are not decided after that time.
     most_cells, most_simplices : int
-        Give up a layer whose overlay has more cells, or whose nerve has more simplices, and the
-        layers after it.
+        Give up a layer whose overlay has more cells (of solids at most ``MOST_CELLS_OF_SOLIDS``),
+        or whose nerve has more simplices, and the layers after it.
     keep : path, optional
         A folder in which the images of layers are kept when they are done; if it is there already,
         those in it are taken, and the work goes on with the next layer.
@@ -253,7 +261,7 @@ def image(
         If the manifold lies in another space than the network's inputs, there is no such layer, or
         the coefficients are unknown.
     UnsupportedError
-        If an overlay is asked for and M has tetrahedra.
+        If an overlay is asked for and M has simplices of dimension 4.
     RunError
         If ``keep`` cannot be written, is damaged, in use, or about another question.
     RefutedError
@@ -278,10 +286,12 @@ def image(
         )
     parse_coefficients(coefficients)
     begun = time.perf_counter()
-    chosen = way or ("overlay" if manifold.dimension <= 2 else "nerve")
+    chosen = way or ("overlay" if manifold.dimension <= 3 else "nerve")
+    solid = manifold.dimension > 2 and way != "overlay"
     ways: tuple[str, ...] = ("overlay", "nerve") if chosen == "both" else (chosen,)
     complexes: tuple[ImageComplex, ...] = ()
     glued: tuple[LayerComponents, ...] = ()
+    alone: tuple[LayerUnion, ...] = ()
     nerve = None
     reasons: dict[str, str] = {}
     results: dict[str, SequenceHomology] = {}
@@ -291,20 +301,28 @@ def image(
         if keep is not None:
             work = kept_layers(Path(keep), network, manifold, last, seconds=keep_seconds)
             kept = KeptLayers(stack.enter_context(work))
+        if solid:
+            cells = restrict(network, manifold, through_layer=max(1, last))
+            glued = tuple(component_layers(cells, last))
+            ways = (*ways, "equivalence")
+            through = kept_through(cells, last)
+            results["equivalence"] = _constant(manifold, through + 2, coefficients)
+            if through < last:
+                reasons["equivalence"] = f"layer {through + 1} is not shown to keep H(M)"
         if "overlay" in ways:
-            complexes, reasons["overlay"] = _overlays(network, manifold, last, most_cells, kept)
+            # of solids a part of the time is left for what needs less
+            share = 0.5 if solid else 1.0
+            most = min(most_cells, MOST_CELLS_OF_SOLIDS) if manifold.dimension > 2 else most_cells
+            with time_limit(share * seconds_left()):
+                complexes, reasons["overlay"] = _overlays(network, manifold, last, most, kept)
             results["overlay"] = sequence_homology(
                 [x.complex for x in complexes], [x.origin for x in complexes[1:]], coefficients
             )
+            if solid and (reasons["overlay"] or chosen == "both"):
+                alone = _unions(network, manifold, last, coefficients)
         if "nerve" in ways:
-            cells = restrict(network, manifold, through_layer=max(1, last))
-            if manifold.dimension > 2:
-                glued = tuple(component_layers(cells, last))
-                ways = (*ways, "equivalence")
-                through = kept_through(cells, last)
-                results["equivalence"] = _constant(manifold, through + 2, coefficients)
-                if through < last:
-                    reasons["equivalence"] = f"layer {through + 1} is not shown to keep H(M)"
+            if not solid:
+                cells = restrict(network, manifold, through_layer=max(1, last))
             nerve, reasons["nerve"] = _nerves(cells, last, most_simplices, kept)
             results["nerve"] = (
                 filtration_homology(
@@ -321,19 +339,33 @@ def image(
     for one, other in combinations(results, 2):
         _compare(one, results[one], other, results[other])
     _compare_components(found, glued)
+    _compare_unions(found, glued, alone)
     layers = (None, *range(last + 1))[: found.levels]
     reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
     undecided = tuple(
-        (k, f"{reason}{_known(glued, k)}") for k in range(last + 1) if k not in layers
+        (k, f"{reason}{_known(glued, alone, k)}") for k in range(last + 1) if k not in layers
     )
     spent = time.perf_counter() - begun
     return LayerImages(
-        network, manifold, layers, found, complexes, nerve, glued, ways, reached, undecided, spent
+        network,
+        manifold,
+        layers,
+        found,
+        complexes,
+        nerve,
+        glued,
+        alone,
+        ways,
+        reached,
+        undecided,
+        spent,
     )
 
 
-def _known(glued: Sequence[LayerComponents], layer: int) -> str:
-    """What is certified about a layer whose homology is not decided."""
+def _known(glued: Sequence[LayerComponents], alone: Sequence[LayerUnion], layer: int) -> str:
+    """What is certified about a layer whose maps are not decided."""
+    if layer < len(alone):
+        return f"; certified: without the maps, its homology is {alone[layer].groups}"
     if layer >= len(glued):
         return ""
     count = glued[layer].count
@@ -356,7 +388,22 @@ def _overlays(
             levels.append(one)
     except OutOfTimeError:
         return tuple(levels), "the time limit has passed"
+    except TooManyPartsError as error:
+        return tuple(levels), str(error)
     return tuple(levels), ""
+
+
+def _unions(
+    network: Network, manifold: Manifold, last: int, coefficients: str | int
+) -> tuple[LayerUnion, ...]:
+    """The unions that are within the limits."""
+    found: list[LayerUnion] = []
+    try:
+        for own in unions(network, manifold, last, coefficients):
+            found.append(own)  # noqa: PERF402 - what is found before the time limit is kept
+    except (OutOfTimeError, TooManyPartsError):
+        pass
+    return tuple(found)
 
 
 def _nerves(cells: Restriction, last: int, most: int, kept: KeptLayers) -> tuple[Nerves, str]:
@@ -374,6 +421,23 @@ def _compare_components(found: SequenceHomology, glued: Sequence[LayerComponents
             raise RefutedError(
                 f"at layer {own.layer} the nerve has {groups.betti[0]} components, and {own.count} "
                 "were found by common points: please report this network and this manifold"
+            )
+
+
+def _compare_unions(
+    found: SequenceHomology, glued: Sequence[LayerComponents], alone: Sequence[LayerUnion]
+) -> None:
+    for own, groups in zip(alone, found.groups[1:], strict=False):
+        if groups.betti != own.groups.betti or groups.torsion != own.groups.torsion:
+            raise RefutedError(
+                f"at layer {own.layer} the homology {groups} was found with the maps, and "
+                f"{own.groups} without: please report this network and this manifold"
+            )
+    for own, parts in zip(alone, glued, strict=False):
+        if own.groups.betti[0] != parts.count:
+            raise RefutedError(
+                f"at layer {own.layer} the union has {own.groups.betti[0]} components, and "
+                f"{parts.count} were found by common points: please report this network"
             )
 
 

@@ -65,15 +65,19 @@ def image_object(
         "dying": [_loop_object(loop) for loop in found.dying_loops()],
         "merging": [_merge_object(merge) for merge in found.merges()],
         "components": [{"layer": own.layer, "count": own.count} for own in found.components],
+        "unions": [
+            {"layer": own.layer, "groups": list(own.groups.groups), "cells": list(own.cells)}
+            for own in found.unions
+        ],
         "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],
         "seconds": found.seconds,
     }
 
 
 def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | None:
-    """Persistent Betti numbers, where the image lies in at most three dimensions."""
+    """Persistent Betti numbers, of images without solids in at most three dimensions."""
     one = found.complexes[level] if 0 < level < len(found.complexes) else None
-    if one is None or one.by_contours or len(one.points[0]) - 1 > 3:
+    if one is None or one.by_contours or one.solids or len(one.points[0]) - 1 > 3:
         return None
     return list(persistent_betti(one, scale))
 

@@ -1,9 +1,10 @@
-"""The exact common refinement of points, segments and convex polygons of R^m: their union as cells.
+"""The exact common refinement of points, segments, polygons and solids of R^m: cells of the union.
 
-Polygons with a common area are subdivided together, by all their sides and by the segments in which
-others meet them. Where that leaves an angle of more than 180° inside a polygon, a diagonal between
-two vertices divides it (:mod:`polyrank.image.diagonals`), so that faces are convex and no point is
-a vertex that no intersection makes one.
+Solids are cut where others run into them (:mod:`polyrank.image.solids`). Polygons with a common
+area are subdivided together, by all their sides and by the segments in which others meet them.
+Where that leaves an angle of more than 180° inside a polygon, a diagonal between two vertices
+divides it (:mod:`polyrank.image.diagonals`), so that faces are convex and no point is a vertex that
+no intersection makes one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.errors import RefutedError
 from polyrank.image.cut import Parts
 from polyrank.image.diagonals import add_diagonals
 from polyrank.image.disjoint_sets import DisjointSets
@@ -24,9 +26,10 @@ from polyrank.image.open_pairs import open_pairs
 from polyrank.image.planar import PlaneGraph, inside
 from polyrank.image.polygons import Plane, common, orientation, plane_of, value
 from polyrank.image.segments import Refinement, refine
+from polyrank.image.solids import Settled, settle
 from polyrank.lp.deadline import look
 
-__all__ = ["Glued", "glue"]
+__all__ = ["Glued", "glue", "refinement"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -54,6 +57,10 @@ class Glued:
         Per polygon of the parts, its faces with ±1; empty where the polygon has no area.
     crossings : int
         Vertices that are no vertex of a part.
+    solids : list of list of (int, int)
+        Convex polytopes of dimension 3: the faces around them with ±1.
+    volumes : list of list of (int, int)
+        Per solid of the parts, its solids with ±1; empty where it has no volume.
     """
 
     points: list[Point]
@@ -63,6 +70,8 @@ class Glued:
     paths: list[list[Pair]]
     areas: list[list[Pair]]
     crossings: int
+    solids: list[list[Pair]]
+    volumes: list[list[Pair]]
 
 
 @dataclass(slots=True)
@@ -149,6 +158,15 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
         **Proves**: the union of the moved parts is the union of its cells, whose interiors are
         disjoint; every decision is exact.
     """
+    return refinement(places, parts, settle(places, parts), all_points=all_points)
+
+
+def refinement(
+    places: Sequence[Point], parts: Parts, settled: Settled, *, all_points: bool = False
+) -> Glued:
+    """The same of parts whose solids are settled."""
+    given = len(places), len(parts.polygons)
+    places, parts = _with_sides(places, parts, settled)
     union = _Union(places, parts)
     leader = _meet(union)
     groups = _groups(leader)
@@ -178,11 +196,39 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
         [refined.points[v] for v in kept],
         np.array([[number_of[a], number_of[b]] for a, b in edges], np.int64).reshape(-1, 2),
         [[number_of[v] for v in face] for face in faces],
-        [number_of[refined.vertex[v]] for v in union.at],
+        [number_of[refined.vertex[v]] for v in union.at[: given[0]]],
         paths,
-        areas,
+        areas[: given[1]],
         len(refined.points) - union.given,
+        [_around(own, areas) for own in settled.cells],
+        settled.volumes,
     )
+
+
+def _with_sides(
+    places: Sequence[Point], parts: Parts, settled: Settled
+) -> tuple[Sequence[Point], Parts]:
+    """The parts with the polygons along which solids are cut."""
+    if not settled.polygons:
+        return places, parts
+    table = list(places)
+    polygons = list(parts.polygons)
+    for ring in settled.polygons:
+        polygons.append((-1, list(range(len(table), len(table) + len(ring)))))
+        table += ring
+    charts = [*parts.charts, *([-1] * len(settled.polygons))]
+    return table, Parts(parts.rows, parts.chains, polygons, charts)
+
+
+def _around(own: Sequence[Pair], areas: Sequence[list[Pair]]) -> list[Pair]:
+    """The faces around a solid, from its sides."""
+    found: dict[int, int] = {}
+    for p, sign in own:
+        for f, turned in areas[p]:
+            found[f] = found.get(f, 0) + sign * turned
+    if any(abs(v) != 1 for v in found.values()):
+        raise RefutedError("the sides of a solid overlap: please report this network")
+    return list(found.items())
 
 
 def _meet(union: _Union) -> list[int]:

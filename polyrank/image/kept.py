@@ -55,6 +55,8 @@ class KeptLayers:
             [_tuples(own) for own in text["paths"]],
             [_tuples(own) for own in text["areas"]],
             text["crossings"],
+            [_tuples(own) for own in text["solids"]],
+            [_tuples(own) for own in text["volumes"]],
         )
 
     def shadow(self, layer: int, make: Callable[[], Shadow]) -> Shadow:
@@ -127,7 +129,7 @@ def kept_layers(
 
 def _fields(made: Glued | Shadow) -> dict[str, Any]:
     if isinstance(made, Glued):
-        names = ("points", "faces", "vertex", "paths", "areas", "crossings")
+        names = ("points", "faces", "vertex", "paths", "areas", "crossings", "solids", "volumes")
         return {name: getattr(made, name) for name in names}
     return asdict(made)
 

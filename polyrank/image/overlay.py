@@ -1,16 +1,16 @@
-"""The images of a curve or a surface under a network, as cell complexes with the maps between.
+"""The images of a curve, a surface or a solid under a network, as complexes with the maps between.
 
 ``X_K = Φ_K(M)`` is made from ``X_{K−1}``: its cells are cut where a unit of layer K vanishes, the
 layer is affine on the parts, and the images of the parts are cut where they meet. So X_K is a set
-of points, segments and convex polygons, exact, and ``X_{K−1} → X_K`` is cellular: it sends a cell
-to a union of cells of its dimension, or to lower ones. M itself comes first, as the abstract
-complex that it is, then its position ``X_0 = Φ_0(M)`` in R^n.
+of points, segments, convex polygons and polytopes of dimension 3, exact, and ``X_{K−1} → X_K`` is
+cellular: it sends a cell to a union of cells of its dimension, or to lower ones. M itself comes
+first, as the abstract complex that it is, then its position ``X_0 = Φ_0(M)`` in R^n.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
@@ -32,6 +32,7 @@ from polyrank.topology.manifold import Manifold
 __all__ = ["ImageComplex", "Step", "cell_complex", "images", "steps"]
 
 Indices = NDArray[np.int64]
+Pair = tuple[int, int]
 
 #: Images in the plane of more parts are found by their contours.
 _MANY = 64
@@ -58,10 +59,12 @@ class ImageComplex:
     crossings : int
         Vertices that no vertex of the complex before, and no point where a unit vanishes, goes to.
     by_contours : bool
-        The image of a surface in the plane is given by its contours: ``complex`` has a 0-cell per
+        An image in the plane is given by its contours: ``complex`` has a 0-cell per
         component, a 1-cell per hole, and no boundary; ``points`` and ``edges`` are the contours.
     hole_diameters : tuple of float
         Then, for every hole, the longest side of its box divided by that of the image.
+    solids : list of list of (int, int)
+        Convex polytopes of dimension 3 with disjoint interiors: the faces around them with ±1.
     """
 
     layer: int | None
@@ -73,6 +76,7 @@ class ImageComplex:
     crossings: int
     by_contours: bool = False
     hole_diameters: tuple[float, ...] = ()
+    solids: list[list[Pair]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,11 +111,11 @@ def images(
     ----------
     network : Network
     manifold : Manifold
-        Of dimension at most 2.
+        Of dimension at most 3.
     layers : int, optional
         L; default: all layers.
     contours : bool, optional
-        Whether the last image, if it is that of a surface in the plane, is found by its contours
+        Whether the last image, if it is one in the plane, is found by its contours
         (default: if it has many parts).
     kept : KeptLayers, optional
         Layers that are done are taken from there, and kept there.
@@ -125,7 +129,7 @@ def images(
     Raises
     ------
     UnsupportedError
-        If M has tetrahedra.
+        If M has simplices of dimension 4.
     """
     for step in steps(network, manifold, layers, contours=contours, kept=kept):
         yield step.image
@@ -153,25 +157,25 @@ def steps(
     Raises
     ------
     UnsupportedError
-        If M has tetrahedra.
+        If M has simplices of dimension 4.
     """
-    if manifold.dimension > 2:
+    if manifold.dimension > 3:
         raise UnsupportedError(
-            f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves and "
-            "surfaces"
+            f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves, "
+            "surfaces and solids"
         )
     done = KeptLayers() if kept is None else kept
     found = _itself(manifold)
     yield Step(found, None, None)
-    parts = whole(found.points, found.edges, found.faces)
+    parts = whole(found.points, found.edges, found.faces, found.solids)
     glued = done.glued(0, partial(glue, found.points, parts, all_points=all_points))
     found = _next(found, parts, glued, 0)
     yield Step(found, parts, glued)
     last = len(network.layers) if layers is None else layers
     for k, layer in enumerate(network.layers[:last], start=1):
-        parts = cut(found.points, found.edges, found.faces, layer)
+        parts = cut(found.points, found.edges, found.faces, layer, found.solids)
         places = activations(parts.rows, layer)
-        flat = k == last and layer.units == 2 and manifold.dimension == 2
+        flat = k == last and layer.units == 2 and manifold.dimension > 1
         if flat and (len(parts.polygons) > _MANY if contours is None else contours):
             made = done.shadow(k, partial(shadow, places, parts, len(found.points)))
             yield Step(_by_contours(found, made, k), parts, None)
@@ -183,20 +187,33 @@ def steps(
 
 def _itself(manifold: Manifold) -> ImageComplex:
     edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
-    faces = manifold.simplices[2].tolist() if manifold.dimension == 2 else []
-    complex_ = cell_complex(manifold.points.shape[0], edges, faces, manifold.dimension)
+    faces = manifold.simplices[2].tolist() if manifold.dimension > 1 else []
+    solids: list[list[Pair]] = []
+    if manifold.dimension > 2:
+        table = manifold.complex.boundary[2].tocsc()
+        solids = [
+            list(zip(table.indices[a:b].tolist(), table.data[a:b].tolist(), strict=True))
+            for a, b in pairwise(table.indptr.tolist())
+        ]
+    complex_ = cell_complex(manifold.points.shape[0], edges, faces, manifold.dimension, solids)
     identity = tuple(
         sparse.csc_array(sparse.eye_array(f, dtype=np.int64, format="csc")) for f in complex_.cells
     )
-    return ImageComplex(None, manifold_points(manifold), edges, faces, complex_, identity, 0)
+    points = manifold_points(manifold)
+    return ImageComplex(None, points, edges, faces, complex_, identity, 0, solids=solids)
 
 
 def cell_complex(
-    vertices: int, edges: Indices, faces: Sequence[Sequence[int]], dimension: int
+    vertices: int,
+    edges: Indices,
+    faces: Sequence[Sequence[int]],
+    dimension: int,
+    solids: Sequence[Sequence[Pair]] = (),
 ) -> ChainComplex:
-    """The chain complex of points, segments and polygons, with that many dimensions.
+    """The chain complex of points, segments, polygons and polytopes, with that many dimensions.
 
-    A segment is oriented from its first end to its second, a polygon by its cyclic order.
+    A segment is oriented from its first end to its second, a polygon by its cyclic order, a
+    polytope by the signs of its faces.
     """
     count = len(edges)
     ends = (edges.ravel(), np.repeat(np.arange(count), 2))
@@ -210,8 +227,9 @@ def cell_complex(
             column.append(f)
             data.append(1 if a < b else -1)
     upper = _matrix(data, row, column, (count, len(faces)))
-    cells = (vertices, count, len(faces))[: dimension + 1]
-    return ChainComplex(cells, (lower, upper)[:dimension])
+    top = _matrix(*_columns(enumerate(map(list, solids))), (len(faces), len(solids)))
+    cells = (vertices, count, len(faces), len(solids))[: dimension + 1]
+    return ChainComplex(cells, (lower, upper, top)[:dimension])
 
 
 def _matrix(
@@ -227,12 +245,14 @@ def _matrix(
 def _next(before: ImageComplex, parts: Parts, glued: Glued, layer: int) -> ImageComplex:
     """The image complex of a layer with the chain map from the one before."""
     sources = before.complex.cells
-    complex_ = cell_complex(len(glued.points), glued.edges, glued.faces, len(sources) - 1)
+    cells = glued.edges, glued.faces
+    complex_ = cell_complex(len(glued.points), *cells, len(sources) - 1, glued.solids)
     points = np.arange(sources[0])
     on_points = np.ones(sources[0], np.int64), glued.vertex[: sources[0]], points
     on_edges = _columns(enumerate(glued.paths))
-    faces = ((f, own) for (f, _), own in zip(parts.polygons, glued.areas, strict=True))
-    entries = (on_points, on_edges, _columns(faces))[: len(sources)]
+    faces = ((f, own) for (f, _), own in zip(parts.polygons, glued.areas, strict=True) if f >= 0)
+    solids = ((s, own) for (s, _), own in zip(parts.solids, glued.volumes, strict=True))
+    entries = (on_points, on_edges, _columns(faces), _columns(solids))[: len(sources)]
     origin = tuple(
         _matrix(data, row, column, (target, source))
         for (data, row, column), target, source in zip(
@@ -241,21 +261,24 @@ def _next(before: ImageComplex, parts: Parts, glued: Glued, layer: int) -> Image
     )
     check_chain_map(before.complex, complex_, origin)
     return ImageComplex(
-        layer, glued.points, glued.edges, glued.faces, complex_, origin, glued.crossings
+        layer, glued.points, *cells, complex_, origin, glued.crossings, solids=glued.solids
     )
 
 
 def _by_contours(before: ImageComplex, found: Shadow, layer: int) -> ImageComplex:
-    """The components and holes of an image in the plane, as a complex without boundary."""
+    """The components and holes of an image in the plane, as a complex without boundary.
+
+    Solids add nothing: a polytope that is mapped to the plane goes where its faces go.
+    """
     sources = before.complex.cells
-    targets = (found.components, len(found.holes), 0)
+    targets = (found.components, len(found.holes), 0, 0)[: len(sources)]
     boundary = tuple(_matrix([], [], [], shape) for shape in pairwise(targets))
     complex_ = ChainComplex(targets, boundary)
     points = np.ones(sources[0], np.int64), found.component, np.arange(sources[0])
     origin = (
         _matrix(*points, (targets[0], sources[0])),
         _matrix(*_columns(enumerate(found.winding)), (targets[1], sources[1])),
-        _matrix([], [], [], (0, sources[2])),
+        *(_matrix([], [], [], (0, f)) for f in sources[2:]),
     )
     check_chain_map(before.complex, complex_, origin)
     edges = np.array(found.edges, np.int64).reshape(-1, 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from flint import fmpq
 
@@ -37,7 +38,7 @@ def value(functional: Functional, point: Point) -> int:
     return sum(c * point[i] for i, c in functional)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plane:
     """A strictly convex polygon with its plane.
 
@@ -49,17 +50,26 @@ class Plane:
         Two coordinates (i, j) that determine the points of the plane.
     flipped : bool
         Whether the corners that were given ran clockwise in the chart.
-    equations : tuple of Functional
-        They vanish together exactly on the plane; one per coordinate that is not in the chart.
-    sides : tuple of Functional
-        Side e is ≥ 0 on the polygon and 0 on the line through corners e and e + 1.
     """
 
     corners: tuple[Point, ...]
     chart: tuple[int, int]
     flipped: bool
-    equations: tuple[Functional, ...]
-    sides: tuple[Functional, ...]
+
+    @cached_property
+    def equations(self) -> tuple[Functional, ...]:
+        """They vanish together exactly on the plane; one per coordinate not in the chart."""
+        a, b, c = self.corners[:3]
+        u, v = difference(a, b), difference(a, c)
+        others = (k for k in range(len(u)) if k not in self.chart)
+        return tuple(_equation(a, u, v, *self.chart, k) for k in others)
+
+    @cached_property
+    def sides(self) -> tuple[Functional, ...]:
+        """Side e is ≥ 0 on the polygon and 0 on the line through corners e and e + 1."""
+        after = (*self.corners[1:], self.corners[0])
+        pairs = zip(self.corners, after, strict=True)
+        return tuple(_line(p, q, *self.chart) for p, q in pairs)
 
 
 def plane_of(points: Sequence[Point]) -> Plane | None:
@@ -76,7 +86,7 @@ def plane_of(points: Sequence[Point]) -> Plane | None:
         return None
     a = points[0]
     m = len(a) - 1
-    found: tuple[int, int, list[int], list[int]] | None = None
+    found: tuple[int, int] | None = None
     u = difference(a, points[1])
     first = next(k for k in range(m) if u[k])
     for other in points[2:]:
@@ -85,11 +95,11 @@ def plane_of(points: Sequence[Point]) -> Plane | None:
             (k for k in range(m) if k != first and u[first] * v[k] != u[k] * v[first]), None
         )
         if second is not None:
-            found = first, second, u, v
+            found = first, second
             break
     if found is None:
         return None
-    i, j = sorted(found[:2])
+    i, j = sorted(found)
     corners = [
         p
         for k, p in enumerate(points)
@@ -98,9 +108,7 @@ def plane_of(points: Sequence[Point]) -> Plane | None:
     flipped = turn(corners[0], corners[1], corners[2], i, j) < 0
     if flipped:
         corners.reverse()
-    equations = tuple(_equation(a, u, found[3], i, j, k) for k in range(m) if k not in {i, j})
-    sides = tuple(_line(p, corners[(e + 1) % len(corners)], i, j) for e, p in enumerate(corners))
-    return Plane(tuple(corners), (i, j), flipped, equations, sides)
+    return Plane(tuple(corners), (i, j), flipped)
 
 
 def orientation(points: Sequence[Point], chart: tuple[int, int]) -> int:

@@ -81,7 +81,7 @@ def test_a_name_is_the_lowest_vertex_of_what_was_joined_before() -> None:
 
 def test_a_layer_that_is_not_decided_says_its_components() -> None:
     space = tetrahedra(20, 1)
-    found = image(linear([1, 0, 0]), space, most_simplices=20)
+    found = image(linear([1, 0, 0]), space, most_simplices=20, way="nerve")
     assert found.layers == (None, 0)
     assert [k for k, _ in found.undecided] == [1]
     counts = [x.count for x in found.components]

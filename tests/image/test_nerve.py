@@ -32,9 +32,9 @@ def random_network(widths, seed, slope=0):
     )
 
 
-def compare(net, space, *, coefficients="Z", programs=False):
+def compare(net, space, *, coefficients="Z", programs=False, way=None):
     """The nerve against the overlay, in all groups, bars and maps; returns the nerve."""
-    found = image(net, space, coefficients=coefficients)
+    found = image(net, space, coefficients=coefficients, way=way)
     nerve = nerves(restrict(net, space), programs=programs)
     assert nerve.levels == len(found.complexes)
     own = filtration_homology(

@@ -293,11 +293,11 @@ def test_identified_vertices(data):
     assert not any(betti[len(expected.betti) :])
 
 
-def test_solids_are_not_for_the_overlay():
-    solid = build_manifold(np.eye(4)[:, :3], [[[0, 1, 2, 3]]])
-    with pytest.raises(UnsupportedError, match="dimension 3"):
-        image(flat(3), solid, way="overlay")
-    assert str(image(flat(3), solid).groups(1)) == "Z, 0, 0, 0"
+def test_dimension_four_is_not_for_the_overlay():
+    simplex = build_manifold(np.eye(5)[:, :4], [[[0, 1, 2, 3, 4]]])
+    with pytest.raises(UnsupportedError, match="dimension 4"):
+        image(flat(4), simplex, way="overlay")
+    assert str(image(flat(4), simplex).groups(1)) == "Z, 0, 0, 0, 0"
 
 
 def summary(net, space, *, contours):
