@@ -14,7 +14,7 @@ from polyrank.network.rational import nearest_float
 from polyrank.regions.manifest import shard_files
 from polyrank.regions.run import Run, witness_point
 from polyrank.regions.schema import unpack_bits
-from polyrank.report.tables import word_text
+from polyrank.report.tables import word_texts
 
 __all__ = ["Rows", "readable_table"]
 
@@ -74,7 +74,7 @@ def readable_table(run: Run, layer_bits: Sequence[int]) -> pa.Table:
             ]
             witness = pa.array(points, pa.list_(pa.float64(), run.coordinates))
         ranks = {f"rank_{k}": batch.column(f"rank_{k}") for k in range(1, run.layers + 1)}
-        words = pa.array([word_text(word, layer_bits) for word in bits], pa.string())
+        words = pa.array(word_texts(bits, layer_bits), pa.string())
         blocks.append(pa.table({"codeword": words, **ranks, "witness": witness}))
     if blocks:
         return pa.concat_tables(blocks)

@@ -17,7 +17,7 @@ from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
 from polyrank.report.colouring import rank_colour
 from polyrank.report.plane_cells import PlaneCells, plane_cells
-from polyrank.report.tables import word_text
+from polyrank.report.tables import word_texts
 
 __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
 
@@ -157,7 +157,7 @@ def _columns(
         "ys": [cells.polygons[r][:, 1].tolist() for r in seen],
         "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
         "region": seen,
-        "codeword": [word_text(word, run.network["bits"][: run.layers]) for word in words],
+        "codeword": word_texts(words, run.network["bits"][: run.layers]),
         "ranks": [" ".join(str(column[r]) for column in ranks) for r in seen],
     }
     shown = [

@@ -8,11 +8,12 @@ from itertools import accumulate, zip_longest
 from textwrap import wrap
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.report.summary import format_histogram
 
-__all__ = ["fitted", "layers_table", "plain_table", "word_text"]
+__all__ = ["fitted", "layers_table", "plain_table", "word_text", "word_texts"]
 
 _WIDTH = 100
 #: A column of words is not made narrower than this.
@@ -143,6 +144,18 @@ def word_text(word: Sequence[Any] | NDArray[Any], layer_bits: Sequence[int]) -> 
     >>> word_text([True, False, True], [2, 0, 1])
     '10|1'
     """
-    text = "".join("1" if bit else "0" for bit in word)
+    (text,) = word_texts(np.asarray(word, dtype=bool)[None], layer_bits)
+    return text
+
+
+def word_texts(words: NDArray[Any], layer_bits: Sequence[int]) -> list[str]:
+    """The same of many codewords, one per row."""
+    rows = len(words)
+    signs = np.where(words, np.uint8(ord("1")), np.uint8(ord("0")))
+    bar = np.full((rows, 1), ord("|"), np.uint8)
     ends = accumulate(layer_bits)
-    return "|".join(text[end - n : end] for n, end in zip(layer_bits, ends, strict=True) if n)
+    layers = [signs[:, end - n : end] for n, end in zip(layer_bits, ends, strict=True) if n]
+    parts = [part for layer in layers for part in (bar, layer)][1:]
+    text = np.concatenate([bar[:, :0], *parts], axis=1).tobytes().decode("ascii")
+    width = len(text) // max(1, rows)
+    return [text[r * width : (r + 1) * width] for r in range(rows)]
