@@ -28,7 +28,13 @@ _CONCEPTS = {
     "to a .png, .svg or .pdf": "--picture",
 }
 #: One metavar for one kind of value.
-_METAVARS = {"--jobs": "N", "--below": "M", "--layer": "K", "--through-layer": "K", "--seed": "S"}
+_METAVARS = {
+    "--jobs": "N", "--below": "M", "--layer": "K", "--through-layer": "K", "--seed": "S",
+    "--time": "SECONDS", "--image-time": "SECONDS", "--coefficients": "Z|Q|P", "--class": "N",
+    "--of": "J", "--max-regions": "N", "--points": "FILE", "--picture": "FILE", "--network": "FILE",
+}  # fmt: skip
+#: Switches of these verbs alone: -o names the table already; networks have biases or not.
+_SWITCHES = {("ensemble", "--resume"), ("bounds", "--bias")}
 
 
 def _options() -> list[tuple[str, list[str], str, str | None]]:
@@ -56,6 +62,23 @@ def test_an_option_has_one_kind_of_value() -> None:
         if name in _METAVARS and metavar != _METAVARS[name]
     ]
     assert wrong == []
+
+
+def test_one_help_text_has_one_name() -> None:
+    names: dict[str, set[tuple[str, ...]]] = {}
+    for _, spelled, text, _ in _options():
+        names.setdefault(text, set()).add(tuple(spelled))
+    assert {text: found for text, found in names.items() if len(found) > 1} == {}
+
+
+def test_a_name_is_a_switch_everywhere_or_nowhere() -> None:
+    group = typer.main.get_command(app)
+    kinds: dict[str, set[bool]] = {}
+    for verb, command in group.commands.items():  # type: ignore[attr-defined]
+        for option in command.params:
+            if option.param_type_name == "option" and (verb, option.opts[-1]) not in _SWITCHES:
+                kinds.setdefault(option.opts[-1], set()).add(option.is_flag)
+    assert {name for name, found in kinds.items() if len(found) > 1} == set()
 
 
 def test_what_is_written_goes_by_one_name() -> None:
