@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import platform
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,10 +12,28 @@ from pathlib import Path
 
 from polyrank.errors import PolyrankError
 
-__all__ = ["opened", "sources_hash"]
+__all__ = ["fastest", "opened", "sources_hash"]
 
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _REBUILD = "build it again with: pip install -e . (or cmake -P polyrank/native/in_place.cmake)"
+
+
+def fastest(folder: Path, name: str) -> ctypes.CDLL:
+    """The library of a package for this processor: for AVX2 where the processor has it.
+
+    Both builds compute the same bits: nothing is contracted or reassociated.
+
+    Raises
+    ------
+    PolyrankError
+        As :func:`opened`.
+    """
+    baseline = opened(folder, name)
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        baseline.polyrank_has_avx2.restype = ctypes.c_int
+        if baseline.polyrank_has_avx2():
+            return opened(folder, f"{name}_avx2")
+    return baseline
 
 
 def opened(folder: Path, name: str) -> ctypes.CDLL:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import platform
 from functools import cache
 from pathlib import Path
 
-from polyrank.compiled import opened
+from polyrank.compiled import fastest
 
 __all__ = ["built_from", "core"]
 
@@ -16,21 +15,14 @@ _HERE = Path(__file__).resolve().parent
 
 @cache
 def core() -> ctypes.CDLL:
-    """The core for this processor: compiled for AVX2 where the processor has it.
-
-    Both builds compute the same bits: nothing is contracted or reassociated.
+    """The core for this processor.
 
     Raises
     ------
     PolyrankError
         If the library is missing, or was built from other sources than those beside it.
     """
-    baseline = opened(_HERE, "polyrank_core")
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        baseline.polyrank_has_avx2.restype = ctypes.c_int
-        if baseline.polyrank_has_avx2():
-            return opened(_HERE, "polyrank_core_avx2")
-    return baseline
+    return fastest(_HERE, "polyrank_core")
 
 
 def built_from() -> str:

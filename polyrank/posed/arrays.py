@@ -218,6 +218,7 @@ class NetArrays(NamedTuple):
     exact_arithmetic: NDArray[np.bool_]  # per layer: composite rows are exact
     lsb: NDArray[np.int64]  # per layer: rows are integers times 2**-lsb, −1 where unknown
     central: NDArray[np.bool_]  # per layer: constants vanish structurally (exactly 0)
+    linear: NDArray[np.bool_]  # per layer: so do the coefficients of the constant column
     hyperplane: NDArray[np.bool_]  # per unit
     tie: NDArray[np.int64]  # per unit: unit of the layer it is proportional to, or −1
     tie_sign: NDArray[np.int8]
@@ -269,7 +270,8 @@ def net_arrays(problem: Posed) -> NetArrays:
     first = float_rows(problem.first_rows) if plain is None else plain
     wall_floats = constraint_rows(problem.walls, cube.dim + 1)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
-    central = _central_layers(chosen, first, problem)
+    linear = _linear_layers(chosen, first, problem)
+    central = linear if cube.kind == "bounded" else [True] * len(chosen)
     if not first.error.any():
         tie, tie_sign = ties(chosen, first.rows)
     else:
@@ -286,6 +288,7 @@ def net_arrays(problem: Posed) -> NetArrays:
         exact_arithmetic=np.array(exact),
         lsb=np.array(lsb, dtype=np.int64),
         central=np.array(central),
+        linear=np.array(linear),
         hyperplane=np.concatenate([layer.has_hyperplane for layer in chosen]),
         tie=tie,
         tie_sign=tie_sign,
@@ -398,17 +401,15 @@ def _exact_layers(
     return exact, lsb
 
 
-def _central_layers(layers: tuple[Layer, ...], first: FloatRows, problem: Posed) -> list[bool]:
-    """Which layers have rows whose constant column is exactly zero on every region."""
-    if problem.cube.kind != "bounded":
-        return [True] * len(layers)
-    d = problem.cube.dim
-    central = not first.rows[:, d].any()
-    if central and first.error.any():  # a number that is not 0 may have been rounded to it
+def _linear_layers(layers: tuple[Layer, ...], first: FloatRows, problem: Posed) -> list[bool]:
+    """Which layers have rows that are exactly zero in the constant column on every region."""
+    column = problem.cube.constant_column
+    linear = not first.rows[:, column].any()
+    if linear and first.error.any():  # a number that is not 0 may have been rounded to it
         exact = problem.first_rows
-        central = all(exact[i, d] == 0 for i in range(exact.nrows()))
-    out = [central]
+        linear = all(exact[i, column] == 0 for i in range(exact.nrows()))
+    out = [linear]
     for layer in layers[1:]:
-        central = central and is_zero(layer.bias)
-        out.append(central)
+        linear = linear and is_zero(layer.bias)
+        out.append(linear)
     return out

@@ -60,10 +60,13 @@ def inside(problem: Problem, region: Region, number: int, point: Sequence[int], 
     """
     if problem.is_artificial(number):
         return ""
-    own = problem.row(region, number)
-    if sum(own[l] * point[l] for l in compress(range(len(own)), own)) > 0:
-        return ""
-    return f"the witness of row {row} is not inside"
+    if number >> 1 < len(problem.walls):
+        terms = problem.terms[number >> 1]
+        value = sum([a * point[l] for l, a in terms]) * (-1 if number & 1 else 1)
+    else:
+        own = problem.row(region, number)
+        value = sum([own[l] * point[l] for l in compress(range(len(own)), own)])
+    return "" if value > 0 else f"the witness of row {row} is not inside"
 
 
 def ranked(region: Region, rank: int, row: int) -> str:

@@ -112,13 +112,13 @@ def problem_of(manifest: Mapping[str, Any], network: Network, layers: int) -> tu
         if central and not any(wall[-1] for wall in walls):
             cube = cube[: 2 * k]
         else:
-            dim, cube, central = k + 1, cube[:-1], False
+            dim, cube = k + 1, cube[:-1]
             walls.append(_axis(k, k, 1))
     stretch = fmpq_mat(k, k)
     for l, factor in enumerate(half):
         stretch[l, l] = factor
     composed = Layers(network, layers, origin, stretch if is_identity(basis) else basis * stretch)
-    problem = Problem(composed, (*walls, *cube), len(walls), dim, bounded, central)
+    problem = Problem(composed, (*walls, *cube), len(walls), dim, bounded)
     return problem, Frame(tuple(centre), tuple(half))
 
 

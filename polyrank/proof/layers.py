@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -228,7 +229,7 @@ class Region:
         return self._ranks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """What a run is about, exactly, in coordinates u: network and domain.
 
@@ -246,8 +247,6 @@ class Problem:
         Rows per MISS step.
     bounded : bool
         The domain lies in the cube |u_l| ≤ 1.
-    central : bool
-        Origin and all biases are 0: no unit has a constant.
     """
 
     layers: Layers
@@ -255,7 +254,11 @@ class Problem:
     artificial: int
     dim: int
     bounded: bool
-    central: bool
+
+    @cached_property
+    def terms(self) -> list[list[tuple[int, int]]]:
+        """Of every wall, the places and values of the entries that are not 0."""
+        return [[(l, wall[l]) for l in compress(range(len(wall)), wall)] for wall in self.walls]
 
     @property
     def symmetric(self) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.compiled import opened
+from polyrank.compiled import fastest
 from polyrank.network.rational import nearest_float
 from polyrank.proof.layers import Layers, Problem, Region
 from polyrank.proof.rows import Listed
@@ -94,14 +94,14 @@ class _Layer(_Record):
         ("units", _Long), ("inputs", _Long),
         *((name, _Pointer) for name in ("weights", "slopes", "live", "plane", "leaders", "same")),
         *((name, ctypes.c_double) for name in ("one", "unit", "handed", "norm")),
-        ("fits", _Long),
+        ("fits", _Long), ("linear", _Long),
     ]  # fmt: skip
 
 
 class _Problem(_Record):
     _fields_: ClassVar = [
         *((name, _Long) for name in
-          ("k", "depth", "walls", "artificial", "dim", "bounded", "central")),
+          ("k", "depth", "walls", "artificial", "dim", "bounded")),
         *((name, _Pointer) for name in
           ("wall_values", "wall_errors", "wall_sizes", "wall_units", "wall_axes", "layers")),
     ]  # fmt: skip
@@ -141,11 +141,11 @@ class Rounding:
         table = (_Layer * len(layers))(*layers)
         self._given = _Problem(
             problem.layers.k, problem.layers.depth, len(problem.walls), problem.artificial,
-            problem.dim, problem.bounded, problem.central, *self._rounded_walls(problem.walls),
+            problem.dim, problem.bounded, *self._rounded_walls(problem.walls),
             ctypes.addressof(table),
         )  # fmt: skip
         self._alive = (table, layers)
-        self._library = opened(Path(__file__).parent, "polyrank_check")
+        self._library = fastest(Path(__file__).parent, "polyrank_check")
         self._library.polyrank_check_close.restype = None
         for name in ("begin", "steps", "rows"):
             getattr(self._library, f"polyrank_check_{name}").restype = _Long
@@ -163,12 +163,14 @@ class Rounding:
         """The layers as ``[W | b] · 2^-shift`` with sums of absolute values up to 1 per row."""
         out = []
         t, one, fits = 0, 1.0, True  # rows are integers times 2^-t; what stands for 1
+        linear = True
         for number, (here, scale) in enumerate(zip(layers.layers, layers.scales, strict=True)):
             table = [[int(v) for v in row] for row in here.affine.tolist()]
             norm = max((sum(map(abs, row)) for row in table), default=0)
             shift = norm.bit_length()
             slope_shift = max((abs(v) for p in here.slopes for v in p), default=0).bit_length()
             fits = fits and _fit(table, shift) and _fit(here.slopes, slope_shift)
+            linear = linear and not any(row[-1] for row in table)
             # quotients of integers are rounded correctly
             weights = np.array([[v / (1 << shift) for v in row] for row in table])
             weights = weights.reshape(here.units, here.affine.ncols())
@@ -196,6 +198,7 @@ class Rounding:
                     handed,
                     nearest_float(fmpq(norm)),
                     fits,
+                    linear,
                 )
             )
             t += slope_shift

@@ -80,7 +80,7 @@ def test_rounded_rows_of_ordinary_networks_leave_nothing(number: int) -> None:
     n = net.input_dim
     layers = Layers(net, len(net.layers), fmpq_mat(n, 1, [fmpq(1, 3)] * n), identity(n))
     walls = (tuple([0] * n + [1 << 60]), tuple([(1 << 60) + 1] + [0] * n))
-    problem = Problem(layers, walls, 2, n, bounded=True, central=False)
+    problem = Problem(layers, walls, 2, n, bounded=True)
     rounding = Rounding(problem)
     dice = np.random.default_rng(number)
     frame = Frame((fmpq(0),) * n, (fmpq(1),) * n)
@@ -172,7 +172,7 @@ def test_rounded_rows_at_every_scale(seed: int, bounded: bool) -> None:
     d = n if bounded else n + 1
     axes = [tuple(int(l == j) for j in range(n + 1)) for l in range(d)]
     walls = (*axes, tuple([1] * n + [int(fmpq(2) ** int(dice.integers(0, 1200)))]))
-    problem = Problem(layers, walls, len(walls), d, bounded, central=False)
+    problem = Problem(layers, walls, len(walls), d, bounded)
     rounding = Rounding(problem)
     line = _line(layers, dice)
     points = [
@@ -241,7 +241,7 @@ def test_cones_and_identities_prove_only_what_is_true(
     net = Network((relu_layer(A, b),))
     layers = Layers(net, 1, fmpq_mat(d, 1), identity(d))
     dim = d if bounded or central else d + 1
-    problem = Problem(layers, (), 0, dim, bounded, central)
+    problem = Problem(layers, (), 0, dim, bounded)
     rounding, region = Rounding(problem), Region(layers, None, 0, 0)
     for _ in range(20):
         units = dice.choice(2 * d + 2, size=dim + 1, replace=False).tolist()
@@ -269,9 +269,9 @@ def test_multipliers_that_prove_nothing() -> None:
 def test_sums_of_rows_are_found() -> None:
     """Cones, integers that touch, and bounding boxes: what is plainly so is proved with bounds."""
     rows = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.3, 0.7], [1.0, -1.0]]
-    for bounded, central, bias in ((True, True, 0.0), (False, True, 0.0), (True, False, 0.25)):
+    for bounded, bias in ((True, 0.0), (False, 0.0), (True, 0.25)):
         layers = Layers(Network((relu_layer(rows, [bias] * 5),)), 1, fmpq_mat(2, 1), identity(2))
-        problem = Problem(layers, (), 0, 2, bounded, central)
+        problem = Problem(layers, (), 0, 2, bounded)
         rounding, region = Rounding(problem), Region(layers, None, 0, 0)
         up = [problem.number(0, unit, positive=True) for unit in range(5)]
         held = [up[0], up[1]]
@@ -282,7 +282,7 @@ def test_sums_of_rows_are_found() -> None:
         box = (log.CUBE_NEGATIVE, log.CUBE_POSITIVE)
         assert not _is_proved(rounding, region, up[0], [], box)
     layers = Layers(Network((relu_layer(rows, [3] * 5),)), 1, fmpq_mat(2, 1), identity(2))
-    rounding = Rounding(Problem(layers, (), 0, 2, bounded=True, central=False))
+    rounding = Rounding(Problem(layers, (), 0, 2, bounded=True))
     assert _is_proved(rounding, Region(layers, None, 0, 0), 0, [], box)
     assert not _is_proved(rounding, Region(layers, None, 0, 0), 1, [], box)
 
@@ -296,7 +296,7 @@ def test_what_is_too_large_proves_nothing() -> None:
         large = Layer(weight, one, RationalArray.from_rationals([fmpq(0)] * 2, (2,)), one)
         for net, k in ((Network((large, first_of(2))), 1), (Network((first, large_of(size))), 1)):
             layers = Layers(net, 2, fmpq_mat(1, 1), identity(1))
-            problem = Problem(layers, (), 0, 1, bounded=True, central=False)
+            problem = Problem(layers, (), 0, 1, bounded=True)
             rounding, region = Rounding(problem), Region(layers, None, 0, 0)
             above = Region(layers, region, 3, 0)
             goal = problem.number(k, 0, positive=True)

@@ -139,6 +139,10 @@ public:
     find_products(static_cast<int>(m));
   }
 
+  void mark(const Path<0> &path, std::int64_t k, std::int64_t rows) {
+    if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
+  }
+
   bool strictly_inside(std::int64_t rows, const double *u) const {
     const double doubt = gamma(n_ + 4) * (n_ + 1);  // as for any other row
     for (int l = 0; l < n_; l++)

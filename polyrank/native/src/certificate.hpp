@@ -15,9 +15,9 @@
 // * by_residual: the identity holds up to a residual that the cube bounds, and c exceeds it.
 // * by_integers: rows are exact integers; with D = |det| the multipliers D lambda are integers, and
 //   the identity is verified in integers. Decides every touching case that fits into 64 bits.
-// * by_residues: the same for larger integers, by determinants modulo enough primes.
 // * by_enclosure: all constants vanish structurally (central rows), the basis matrix is proved
 //   regular and every exact lambda_q is enclosed away from zero. Decides sup = 0.
+// * by_residues: as by_integers for larger integers, by determinants modulo enough primes.
 //
 // Every comparison is written so that a NaN proves nothing.
 #pragma once

@@ -96,6 +96,12 @@ public:
     push_row(cell, path, m, g, side);
   }
 
+  // Before the units of layer k are decided on a cell of so many rows.
+  void mark(const Path<D> &path, std::int64_t k, std::int64_t rows) {
+    marked_ = rows;
+    if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
+  }
+
   bool strictly_inside(std::int64_t rows, const double *u) const {
     return polyrank::strictly_inside(cell, rows, u);
   }
@@ -131,6 +137,7 @@ private:
   Dimension<D> dim_;
   ThinSimplex<D> thin_;
   bool in_two_ = false;  // the last program was solved in sums of two doubles
+  std::int64_t marked_ = 0;  // rows of the cell that are marked
   // A point, its basis and the inverse of the basis matrix.
   struct State {
     Buffer<double> x, inverse;
@@ -150,6 +157,7 @@ private:
   template <class Found> Verdict test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
                                              std::int64_t g, InteriorPoint base, Found &&found);
   bool proved(Path<D> &path, std::int64_t k, std::int64_t g);
+  bool by_enclosures(Path<D> &path, std::int64_t k, std::int64_t g);
   static void write(const State &state, OpenCells &open, std::int64_t f) {
     std::copy_n(state.basis.data(), state.basis.size(), open.basis(f));
     std::copy_n(state.x.data(), state.x.size(), open.x(f));
@@ -170,21 +178,32 @@ bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t 
     path.stat.by_integers++;
     return true;
   }
-  if (by_residues(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), objective_.data(),
-                  path.exponent[g], integers_.data())) {
-    path.stat.by_integers++;
+  if (path.net.central(k) && by_enclosures(path, k, g)) {
+    path.stat.by_enclosure++;
     return true;
   }
-  if (!path.net.central(k)) return false;
-  int dimension = dim_.size();
-  if (k > 0)
-    dimension = path.bound[static_cast<std::size_t>(k - 1)] + (path.net.homogeneous ? 1 : 0);
-  if (!by_enclosure(dim_, cell.rows(), now_.basis.data(), now_.inverse.data(), rates_.data(),
-                    objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
-                    dimension))
+  if (!by_residues(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), objective_.data(),
+                   path.exponent[g], integers_.data()))
     return false;
-  path.stat.by_enclosure++;
+  path.stat.by_integers++;
   return true;
+}
+
+// The same by enclosed multipliers, in the row space of the layer below and, where other rows share in the
+// proof, of those below that one.
+template <int Dim>
+bool DictionaryProgram<Dim>::by_enclosures(Path<D> &path, std::int64_t k, std::int64_t g) {
+  bool found = false;
+  std::int64_t j = k - 1;
+  for (;; j--) {
+    if (j < k - 1) mark_rows(cell, path, k, j, marked_);
+    found = by_enclosure(dim_, cell.rows(), now_.basis.data(), now_.inverse.data(), rates_.data(),
+                         objective_.data(), path.radius[g], cell.central.data(), cell.member.data(),
+                         row_space(path, k, j));
+    if (found || j < 0 || row_space(path, k, j - 1) >= dim_.size()) break;
+  }
+  if (j < k - 1) mark_rows(cell, path, k, k - 1, marked_);
+  return found;
 }
 
 template <int Dim> template <class Found>
@@ -272,11 +291,11 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
     }
     if (pivots >= most_pivots) return Verdict::open;
     if (!slack_valid)
-      slacks(dim_, cell.columns.data(), cell.capacity, count, now_.x.data(), slack_.data());
+      slacks(dim_, cell.by_column(), count, now_.x.data(), slack_.data());
     slack_valid = true;
     const Step step =
-        ratio_test(dim_, cell.columns.data(), cell.capacity, count, slack_.data(), now_.inverse.data(),
-                   now_.basis.data(), edge, bland, rate_.data(), reach_.data());
+        ratio_test(dim_, cell.by_column(), count, slack_.data(), now_.inverse.data(), now_.basis.data(),
+                   edge, bland, rate_.data(), reach_.data());
     if (step.row < 0 || !(step.length < 1e18)) {
       if (refreshed) return Verdict::open;
       refreshed = true;

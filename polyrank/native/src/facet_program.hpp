@@ -43,8 +43,9 @@ template <int D> bool enclosed(Walk<D> &w, int row, int dimension) {
 
 // Whether the current basis proves the objective, a row, redundant.
 //
-// In the space that the live rows of layer k - 1 span, with t, lie the rows of layer k and those live
-// rows themselves; where it has fewer dimensions than the cell, multipliers of rows outside it vanish.
+// In the space that the live rows of a layer below span, with t where the row's own layer has constants, lie
+// the row, and other rows above them; where it has fewer dimensions than the cell, multipliers of rows
+// outside it vanish.
 template <int D> Outcome prove(Walk<D> &w, int row) {
   Program &lp = w.lp;
   const int d = w.d();
@@ -74,30 +75,30 @@ template <int D> Outcome prove(Walk<D> &w, int row) {
   }
   const int k = w.layer_of(row);
   if (!w.net.central(k)) return {Verdict::undecided};
-  for (int turn = 0; turn < 3; turn++) {
-    int dimension = d;
-    if (turn > 0) {  // the row space of its own layer's rows, then that of the next layer's
-      const int j = k + turn - 1;
-      if (j == 0 || j > w.level) continue;
-      if (turn == 2 && w.path.slope_of(row - w.walls) == 0.0) continue;
-      dimension = static_cast<int>(w.bound[j - 1]) + (w.net.homogeneous ? 1 : 0);
-      if (dimension >= d) continue;
-      mark_members(w, j);
-    }
-    if (!enclosed(w, row, dimension)) continue;
+  const auto found = [&](int dimension) {
     w.stat.by_enclosure++;
-    if (dimension >= 2) return {Verdict::redundant};
+    if (dimension >= 2) return Outcome{Verdict::redundant};
     // one row spans the space: the objective is its multiple
     int best = 0;
     for (int q = 1; q < d; q++)
       if (lp.rates[q] > lp.rates[best]) best = q;
     return multiple_of(w, best);
+  };
+  if (enclosed(w, row, d)) return found(d);
+  // the row spaces of layers j - 1, from the highest that holds the row
+  const bool live = k < w.level && w.path.slope_of(row - w.walls) != 0.0;
+  for (int j = live ? k + 1 : k; j >= 0; j--) {
+    const int below = static_cast<int>(j > 0 ? w.bound[j - 1] : w.net.linear_columns);
+    const int dimension = below + (w.net.homogeneous && !w.net.linear(k));
+    if (dimension >= d) break;
+    mark_members(w, j, k);
+    if (enclosed(w, row, dimension)) return found(dimension);
   }
   return {Verdict::undecided};
 }
 
 template <int D> void cell_slacks(Walk<D> &w, const double *x, double *out) {
-  slacks(w.dim, w.cell().columns.data(), w.cell().capacity, w.cell().count, x, out);
+  slacks(w.dim, w.cell().by_column(), w.cell().count, x, out);
 }
 
 template <int D> bool feasible(Walk<D> &w) {
@@ -205,8 +206,8 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
     }
     Step step{-1, 0.0};
     if (pivots < most_graph_pivots)
-      step = ratio_test(w.dim, cell.columns.data(), cell.capacity, cell.count, lp.slack.data(), lp.inverse.data(),
-                        lp.basis.data(), edge, bland, lp.rate.data(), lp.reach.data());
+      step = ratio_test(w.dim, cell.by_column(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(),
+                        edge, bland, lp.rate.data(), lp.reach.data());
     if (step.row < 0 || !(step.length < 1e18)) {
       w.stat.lps++;
       double slope = 0.0;

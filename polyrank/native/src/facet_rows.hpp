@@ -87,12 +87,15 @@ template <int D> void put_back(Walk<D> &w, int m) {
   w.cell().side[m] = w.orient[w.cell().row[m]];
 }
 
-// Which of the cell's rows lie in the row space that layer k's rows live in.
-template <int D> void mark_members(Walk<D> &w, int k) {
-  const std::int64_t below = k > 0 ? w.net.unit_start(k - 1) : 0, here = w.net.unit_start(k);
+// Which of the cell's rows lie in the space of the live rows of layer j - 1, with t where layer k has constants.
+template <int D> void mark_members(Walk<D> &w, int j, int k) {
+  const std::int64_t below = j > 0 ? w.net.unit_start(j - 1) : 0, here = w.net.unit_start(j);
+  const bool linear = w.net.linear(k);
+  for (int m = 0; m < w.cell().always; m++) w.cell().member[m] = w.cell().constant[m] && !linear;
   for (int m = w.cell().always; m < w.cell().count; m++) {
     const std::int64_t g = w.cell().row[m] - w.walls;
-    w.cell().member[m] = g >= 0 && (g >= here || (k > 0 && g >= below && w.path.slope_of(g) != 0.0));
+    w.cell().member[m] = g >= 0 && (g >= here || (j > 0 && g >= below && w.path.slope_of(g) != 0.0)) &&
+                         (!linear || w.net.linear(w.layer_of(w.cell().row[m])));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "dimension.hpp"
 #include "network.hpp"
 #include "path.hpp"
+#include "simplex.hpp"
 
 namespace polyrank {
 
@@ -72,7 +73,7 @@ struct CellRows {
   Buffer<double> form;             // (capacity, stride)
   Buffer<double> radius;           // error of a coefficient or of an evaluation
   Buffer<std::int64_t> exponent;   // integers times 2^-exponent, -1 unknown
-  Buffer<bool> central, member;
+  Buffer<bool> central, member, constant;  // constant: a multiple of the homogenising coordinate
   Buffer<double> depth;            // values at the witness, positive
   Buffer<double> value;            // scratch: values at another point, or steps along a ray
   Buffer<std::int64_t> to;         // neighbour across a facet
@@ -80,6 +81,8 @@ struct CellRows {
   Buffer<double> point;            // (capacity, k) those points
   Buffer<std::uint64_t> side_word; // the sides of the rows, one bit each
   Buffer<std::uint64_t> wall_word; // the walls of the domain among the candidates
+
+  Columns by_column() const { return {columns.data(), capacity}; }
 };
 
 // The linear program over the cell's rows; see simplex.hpp.
@@ -246,6 +249,7 @@ template <int D> struct Walk {
     cell.exponent = Buffer<std::int64_t>(room, -1);
     cell.central = Buffer<bool>(room, false);
     cell.member = Buffer<bool>(room, false);
+    cell.constant = Buffer<bool>(guards, false);
     cell.depth = Buffer<double>(room, 0.0);
     cell.value = Buffer<double>(room, 0.0);
     cell.to = Buffer<std::int64_t>(room, 0);
@@ -266,7 +270,7 @@ template <int D> struct Walk {
       cell.radius[m] = wall_radius[wall];
       cell.exponent[m] = net.wall_exponent(wall);
       cell.central[m] = is_central_wall(wall);
-      cell.member[m] = net.homogeneous && flat && cell.central[m];
+      cell.constant[m] = net.homogeneous && flat && cell.central[m];
     }
     VertexStore &store = level_rows.vertices;
     // a vertex has an inverse matrix, of which a few millions of entries are kept

@@ -212,7 +212,7 @@ template <int D> bool is_simple(Walk<D> &w) {
     size = std::fabs(lp.x[l]) > size ? std::fabs(lp.x[l]) : size;
   }
   const double factor = (d + 1) * inflate * size;
-  slacks(w.dim, cell.columns.data(), cell.capacity, cell.count, lp.x.data(), cell.value.data());
+  slacks(w.dim, cell.by_column(), cell.count, lp.x.data(), cell.value.data());
   for (int q = 0; q < d; q++) {
     lp.rates[q] = std::fabs(cell.value[lp.basis[q]]);
     cell.value[lp.basis[q]] = infinity;

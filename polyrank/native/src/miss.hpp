@@ -24,8 +24,8 @@
 
 namespace polyrank::vertices {
 
-// Whether the rows `basis` have multipliers that prove side z_g >= 0 on the cell.
-template <class S> bool accepted(S &s, Label g, int side, const int *basis) {
+// Whether the rows `basis` have multipliers that prove side z_g >= 0 on the cell, whose rows are marked.
+template <class S> bool accepted(S &s, int layer, Label g, int side, const int *basis) {
   constexpr int D = S::D;
   constexpr Dimension<D> dim(D);
   // the row t >= 0, last in the basis, is a unit vector: the others are solved for first
@@ -61,7 +61,8 @@ template <class S> bool accepted(S &s, Label g, int side, const int *basis) {
   const Rows rows{s.rows.table.data(), s.rows.radius.data()};
   if (s.conic) {
     if (by_enclosure(dim, rows, basis, inverse, rates, objective, radius, s.rows.central.data(),
-                     s.rows.member.data(), D + 1)) return true;
+                     s.rows.member.data(), row_space(s.path, layer, layer - 1)))
+      return true;
   } else if (by_residual(dim, rows, basis, rates, objective, radius)) {
     // the checker solves for the multipliers: they have to be provably >= 0 themselves
     for (int q = 0; q < D; q++)
@@ -252,11 +253,15 @@ bool certified(S &s, int layer, const OpenPolytope &cell, int lead, int i, int s
       tight.push_back(m);
     }
   }
+  if (s.conic) {
+    s.write_path(layer);
+    mark_rows(s.rows, s.path, layer, layer - 1, cell.rows);
+  }
   int basis[D];
   const int n = lead >= 0 ? D - 1 : D;
   if (lead >= 0) basis[n] = lead;
   const auto works = [&] {
-    if (!accepted(s, g, side, basis)) return false;
+    if (!accepted(s, layer, g, side, basis)) return false;
     s.path.log.miss(i, side, basis, D);
     return true;
   };

@@ -17,6 +17,7 @@ struct Network {
   Array<const bool, 1> exact_arithmetic;  // per layer: composite rows are exact
   Array<const std::int64_t, 1> lsb;  // per layer: rows are integers times 2^-lsb, -1 where unknown
   Array<const bool, 1> central;      // per layer: constants vanish structurally (exactly 0)
+  Array<const bool, 1> linear;       // per layer: so do the coefficients of the constant column
   Array<const bool, 1> hyperplane;   // per unit
   Array<const std::int64_t, 1> tie;  // per unit: unit of the layer it is proportional to, or -1
   Array<const std::int8_t, 1> tie_sign;

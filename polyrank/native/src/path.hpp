@@ -181,6 +181,15 @@ template <int D> inline void next_layer(Path<D> &path, std::int64_t k) {
   path.sets[static_cast<std::size_t>(k)].next = 0;
 }
 
+// Dimension, at most, of a linear space in which the rows of layer k lie: that which the rows of layer
+// j < k span on the path's region, or all of it for j = -1, with the constant column where layer k has
+// constants. With j the dimension falls, and fewer other rows lie in the space.
+template <int D> inline int row_space(const Path<D> &path, std::int64_t k, std::int64_t j) {
+  const int below = j >= 0 ? path.bound[static_cast<std::size_t>(j)]
+                           : static_cast<int>(path.net.linear_columns);
+  return below + (path.net.homogeneous && !path.net.linear(k));
+}
+
 // What needs no LP about unit i of layer k: no hyperplane, tied, constant rows, the cube's bound.
 template <int D> inline Decision decide_unit(Path<D> &path, std::int64_t k, std::int64_t i) {
   const Network &net = path.net;

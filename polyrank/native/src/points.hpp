@@ -126,13 +126,19 @@ template <int D> inline bool strictly_inside(const Constraints<D> &cell, std::in
   const double factor = (d + 1) * inflate;
   for (int l = 0; l < d; l++)
     if (!(std::fabs(u[l]) <= 1.0)) return false;
+  const Columns columns = cell.by_column();
   for (std::int64_t m = 0; m < rows; m += lane_count) {
-    const double *at = cell.columns.data() + m;
+    const double *at = columns.entries + m;
     Lanes z, a, limit;
     load(z, at + d * cell.capacity);
-    for (int l = 0; l < d; l++) {
-      load(a, at + l * cell.capacity);
-      z += a * u[l];
+    if (m < columns.axes) {
+      detail::combine_axes(columns, static_cast<int>(m), u, a);
+      z += a;
+    } else {
+      for (int l = 0; l < d; l++) {
+        load(a, at + l * cell.capacity);
+        z += a * u[l];
+      }
     }
     load(limit, cell.radius.data() + m);
     const Mask inside = z > limit * factor;

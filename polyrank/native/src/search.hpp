@@ -450,7 +450,7 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
     if (has_vertex) program.restore(open, f);
     for (;;) {
       if (undecided_units) {
-        if (net.central(k)) mark_rows(program.cell, path, k, rows);
+        program.mark(path, k, rows);
         const Settled settled = settle(k, rows, now.first, last, has_vertex);
         has_vertex = settled.has_vertex;
         if (settled.hard) {

@@ -1,6 +1,7 @@
 // The layers of a network on the regions of the layers below, in rounded rows.
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <memory>
 
@@ -31,10 +32,11 @@ struct CheckLayer {
   double handed;                 // 2^t for what the layer below hands on; 0: it is never whole
   double norm;                   // the greatest sum of absolute values of a row, as integers
   std::int64_t fits;             // whether rows of the layer can be rounded
+  std::int64_t linear;           // whether no unit has a constant, on any region
 };
 
 struct CheckProblem {
-  std::int64_t k, depth, walls, artificial, dim, bounded, central;
+  std::int64_t k, depth, walls, artificial, dim, bounded;
   const double *wall_values;  // (walls, k + 1)
   const double *wall_errors, *wall_sizes, *wall_units;
   const std::int64_t *wall_axes;  // the one coordinate that a wall reads, or -1
@@ -55,6 +57,12 @@ struct Region {
   std::vector<double> errors, sizes, units;
   std::vector<double> doubts;             // errors, and what a sum of products rounds off
   bool tried = false;                     // the rank was looked for, with that of the region below
+};
+
+// The terms of some units of a layer in the rows of the next one, summed in the order in which they came.
+struct Sums {
+  std::vector<double> values;  // (k + 1, units) without constants, then (2, units) errors as in Region::parts
+  Words done;                  // the units whose terms these are; empty where nothing is kept
 };
 
 class Regions {
@@ -128,7 +136,8 @@ public:
     return region;
   }
 
-  Region *part(Region *below, const Words &positive, const Words &zero) {
+  // `sums`: of the units of the layer, on a cell that holds the part.
+  Region *part(Region *below, const Words &positive, const Words &zero, const Sums *sums = nullptr) {
     const std::int64_t layer = below->layer + 1;
     Region *region = fresh(layer);
     region->below = below;
@@ -142,10 +151,50 @@ public:
     region->zeros = below->zeros;
     pack(region->code, layer - 1, positive);
     if (region->vanishing) pack(region->zeros, layer - 1, zero);
-    hand_on(*region);
+    hand_on(*below, positive, zero, region->vanishing);
     if (below->rank >= 0) find_rank(*region);
-    if (layer < problem.depth) enter(*region);
+    if (layer < problem.depth) enter(*region, sums);
     return region;
+  }
+
+  // Adds the terms of units of a region's layer, which have these decisions on a part of it.
+  void add_terms(const Region &below, const Words &units, const Words &positive, const Words &zero,
+                 Sums &sums) {
+    if (below.layer + 1 >= problem.depth) return;
+    const std::int64_t n = problem.layers[below.layer + 1].units;
+    if (n < kLanes) return;
+    if (sums.done.empty()) {
+      sums.values.assign((problem.k + 3) * n, 0.0);
+      sums.done.assign(units.size(), 0);
+    }
+    list_.clear();
+    for (std::size_t w = 0; w < units.size(); w++) {
+      for (std::uint64_t rest = units[w] & ~sums.done[w]; rest; rest &= rest - 1)
+        list_.push_back(static_cast<std::int64_t>(64 * w) + std::countr_zero(rest));
+      sums.done[w] |= units[w];
+    }
+    if (list_.empty()) return;
+    hand_on(below, positive, zero,
+            std::any_of(zero.begin(), zero.end(), [](std::uint64_t word) { return word; }));
+    double *parts = &sums.values[(problem.k + 1) * n];
+    add_listed(below.layer + 1, sums.values.data(), parts, parts + n);
+  }
+
+  // All units of a layer.
+  Words units(std::int64_t layer) const {
+    Words out(words(layer), 0);
+    for (std::int64_t i = 0; i < problem.layers[layer].units; i++) add(out, i);
+    return out;
+  }
+
+  // The units of a layer whose bits are set.
+  void unpack(const std::uint8_t *from, std::int64_t layer, std::uint64_t *set) const {
+    const std::int64_t at = bits[layer], own = bits[layer + 1] - at;
+    for (std::int64_t b = 0; b < own; b++) {
+      const std::uint64_t bit = from[(at + b) >> 3] >> ((at + b) & 7) & 1;
+      const std::int64_t unit = places[layer][b];
+      set[unit >> 6] |= bit << (unit & 63);
+    }
   }
 
   void keep(Region *region) { region->uses++; }
@@ -161,14 +210,16 @@ public:
   // Row `place` among the walls and then all units, on a region.
   Row row(const Region *region, std::int64_t place) const {
     const CheckProblem &p = problem;
-    if (place < p.walls)
-      return {p.wall_values + place * (p.k + 1), 1, p.wall_errors[place], p.wall_sizes[place],
-              p.wall_units[place]};
+    if (place < p.walls) {
+      const double *values = p.wall_values + place * (p.k + 1), unit = p.wall_units[place];
+      return {values, 1, p.wall_errors[place], p.wall_sizes[place], unit,
+              unit > 0.0 && values[p.k] == 0.0};
+    }
     place -= p.walls;
     while (place < starts[region->layer]) region = region->below;
     const std::int64_t i = place - starts[region->layer];
     return {region->values.data() + i, p.layers[region->layer].units, region->errors[i],
-            region->sizes[i], region->units[i]};
+            region->sizes[i], region->units[i], p.layers[region->layer].linear != 0};
   }
 
   // Whether side * row is proved positive at a point (u, 1), whose entries may be wrong by `error`.
@@ -189,15 +240,17 @@ public:
   // Looks for the rank of the layers below a region, once that of the region below is known.
   void look_for_rank(Region &region) {
     if (region.rank >= 0 || region.tried) return;
-    hand_on(region);
+    hand_on(*region.below, region.positive, region.zero, region.vanishing);
     find_rank(region);
   }
 
 private:
+  static constexpr std::int64_t kLanes = 8;  // fewer units are not worth a loop of their own
+
   std::vector<std::unique_ptr<Region>> all_;
   std::vector<std::vector<Region *>> free_;
   std::vector<double> factor_, handed_, handed_errors_, sums_, weights_;
-  std::vector<std::int64_t> whole_row_;
+  std::vector<std::int64_t> whole_row_, list_;
   Reduced reduced_;
 
   Region *fresh(std::int64_t layer) {
@@ -273,16 +326,15 @@ private:
 
   // Rows (k + 1, c) times the slopes, and the errors (2, c) of coefficients and constants: slopes,
   // products and then the weights and a sum of c + 1 of them are rounded.
-  void hand_on(const Region &region) {
-    const Region &below = *region.below;
-    const CheckLayer &under = problem.layers[region.layer - 1];
+  void hand_on(const Region &below, const Words &positive, const Words &zero, bool vanishing) {
+    const CheckLayer &under = problem.layers[below.layer];
     const std::int64_t c = under.units, k = problem.k;
     factor_.resize(c);
     for (std::int64_t j = 0; j < c; j++)
-      factor_[j] = under.slopes[(has(region.positive, j) ? c : 0) + j];
-    if (region.vanishing)
+      factor_[j] = under.slopes[(has(positive, j) ? c : 0) + j];
+    if (vanishing)
       for (std::int64_t j = 0; j < c; j++)
-        if (has(region.zero, j)) factor_[j] = 0.0;
+        if (has(zero, j)) factor_[j] = 0.0;
     handed_.resize((k + 1) * c);
     handed_errors_.assign(c, 0.0);
     sums_.resize(c);
@@ -342,13 +394,63 @@ private:
     region.rank = reduced_.rank();
   }
 
-  // The rows of a region's layer, from what the layer below hands on.
-  void enter(Region &region) {
+  // Adds the terms of the units that are listed: what they hand on times their weights.
+  void add_listed(std::int64_t layer, double *values, double *first, double *second) {
+    const CheckLayer &here = problem.layers[layer];
+    const std::int64_t c = here.inputs, n = here.units, k = problem.k;
+    // a unit that hands on 0 exactly; sums of weights are at most 1
+    std::erase_if(list_, [this](std::int64_t j) {
+      return factor_[j] == 0.0 && handed_errors_[j] == kTiny && sums_[j] == kTiny;
+    });
+    std::size_t at = 0;
+    for (; at + 4 <= list_.size(); at += 4) {
+      const std::int64_t *j = &list_[at];
+      const double *a = here.weights + j[0] * n, *b = here.weights + j[1] * n,
+                   *e = here.weights + j[2] * n, *f = here.weights + j[3] * n;
+      const auto add = [&](double *__restrict to, const double *by) {
+        const double p = by[j[0]], q = by[j[1]], r = by[j[2]], s = by[j[3]];
+        for (std::int64_t i = 0; i < n; i++) to[i] += (p * a[i] + q * b[i]) + (r * e[i] + s * f[i]);
+      };
+      const auto add_sizes = [&](double *__restrict to, const double *by) {
+        const double p = by[j[0]], q = by[j[1]], r = by[j[2]], s = by[j[3]];
+        for (std::int64_t i = 0; i < n; i++)
+          to[i] += (p * std::fabs(a[i]) + q * std::fabs(b[i])) + (r * std::fabs(e[i]) + s * std::fabs(f[i]));
+      };
+      for (std::int64_t l = 0; l <= k; l++) add(values + l * n, &handed_[l * c]);
+      add_sizes(first, handed_errors_.data());
+      add_sizes(second, sums_.data());
+    }
+    for (; at < list_.size(); at++) {
+      const std::int64_t j = list_[at];
+      const double *weights = here.weights + j * n;
+      for (std::int64_t l = 0; l <= k; l++) {
+        const double factor = handed_[l * c + j];
+        double *to = values + l * n;
+        for (std::int64_t i = 0; i < n; i++) to[i] += factor * weights[i];
+      }
+      const double e = handed_errors_[j], f = sums_[j];
+      for (std::int64_t i = 0; i < n; i++) {
+        const double size = std::fabs(weights[i]);
+        first[i] += e * size;
+        second[i] += f * size;
+      }
+    }
+  }
+
+  // The rows of a region's layer, from what the layer below hands on and the sums of some of it.
+  void enter(Region &region, const Sums *sums) {
     const CheckLayer &here = problem.layers[region.layer];
     const Region &below = *region.below;
     const std::int64_t c = here.inputs, n = here.units, k = problem.k;
-    std::fill(region.values.begin(), region.values.end(), 0.0);
-    std::fill(region.parts.begin(), region.parts.end(), 0.0);
+    const bool kept = sums && !sums->done.empty();
+    if (kept) {
+      const auto parts = sums->values.begin() + (k + 1) * n;
+      std::copy(sums->values.begin(), parts, region.values.begin());
+      std::copy(parts, sums->values.end(), region.parts.begin());
+    } else {
+      std::fill(region.values.begin(), region.values.end(), 0.0);
+      std::fill(region.parts.begin(), region.parts.end(), 0.0);
+    }
     // all is whole if the integers that these numbers stand for are small
     bool whole = here.handed > 0.0;
     for (std::int64_t j = 0; whole && j < 2 * c; j++) whole = below.parts[j] == 0.0;
@@ -356,7 +458,7 @@ private:
     if (whole)
       for (const double value : handed_) most = std::max(most, std::fabs(value));
     double *first = region.parts.data(), *second = first + n;
-    if (n < 8) {  // unit by unit
+    if (n < kLanes) {  // unit by unit
       weights_.resize(c);
       for (std::int64_t i = 0; i < n; i++) {
         for (std::int64_t j = 0; j < c; j++) weights_[j] = here.weights[j * n + i];
@@ -367,23 +469,10 @@ private:
         second[i] = dot(sums_.data(), weights_.data(), c);
       }
     } else {  // input by input
-      for (std::int64_t j = 0; j < c; j++) {
-        // a unit that hands on 0 exactly; sums of weights are at most 1
-        if (factor_[j] == 0.0 && handed_errors_[j] == kTiny && sums_[j] == kTiny) continue;
-        const double *weights = here.weights + j * n;
-        for (std::int64_t l = 0; l <= k; l++) {
-          const double factor = handed_[l * c + j];
-          if (factor == 0.0) continue;  // adds zeros of either sign
-          double *values = &region.values[l * n];
-          for (std::int64_t i = 0; i < n; i++) values[i] += factor * weights[i];
-        }
-        const double e = handed_errors_[j], f = sums_[j];
-        for (std::int64_t i = 0; i < n; i++) {
-          const double size = std::fabs(weights[i]);
-          first[i] += e * size;
-          second[i] += f * size;
-        }
-      }
+      list_.clear();
+      for (std::int64_t j = 0; j < c; j++)
+        if (!kept || !has(sums->done, j)) list_.push_back(j);
+      add_listed(region.layer, region.values.data(), first, second);
     }
     const double *biases = here.weights + c * n;
     double *constants = &region.values[k * n];

@@ -53,6 +53,7 @@ struct Cell {
   Region *region;
   Words open, positive, zero;
   std::vector<std::int64_t> rows;  // numbers of the rows that are >= 0: twice a place, + 1 for its negative
+  Sums sums;                       // of units that are decided
 };
 
 class Replay {
@@ -109,6 +110,7 @@ public:
         const std::int64_t number = 2 * (problem_.walls + regions_.starts[layer] + unit);
         drop(cell.open, unit);
         if (step == kSplit) {
+          add_decided(cell, unit);
           Cell up = cell;
           regions_.keep(up.region);
           add(up.positive, unit);
@@ -155,14 +157,8 @@ public:
   Status rows(std::int64_t first, const CheckTable &table) {
     left_.clear();
     leaves_ = 0;
-    for (std::int64_t i = 0; i < table.count; i++, leaves_++) {
-      if (!row(first, table, i)) {
-        forget();
-        return kStopped;
-      }
-    }
-    forget();
-    return kDone;
+    const std::int64_t good = read(table);
+    return visit(whole_, first, table, 0, good) && good == table.count ? kDone : kStopped;
   }
 
   CheckState state() const {
@@ -179,8 +175,9 @@ private:
   std::int64_t size_ = 0, p_ = 0, width_ = 1, leaves_ = 0, steps_ = 0, tests_ = 0;
   std::vector<Cell> stack_;
   std::vector<std::int64_t> left_, deferred_, assumed_, all_, forms_, columns_, numbers_;
-  std::vector<Used> used_;
-  std::vector<Region *> line_;  // of the last row that was checked by its witness
+  std::vector<Used> used_, linear_;
+  Words decided_;  // scratch
+  std::vector<Words> stated_;   // per layer: of every row of the table, the units that are positive, then zero
 
   static std::int64_t two(const std::uint8_t *at) { return at[0] | at[1] << 8; }
 
@@ -201,10 +198,21 @@ private:
   // Goes on to the region that a cell is, all of whose units are decided.
   void enter(Cell &cell) {
     regions_.resolve(cell.region->layer, cell.positive, cell.zero);
-    Region *region = regions_.part(cell.region, cell.positive, cell.zero);
+    Region *region = regions_.part(cell.region, cell.positive, cell.zero, &cell.sums);
     regions_.keep(region);
     regions_.leave(cell.region);
     cell.region = region;
+    cell.sums = {};
+  }
+
+  // Before a cell is cut by a unit: what is decided goes to the sums that both halves share.
+  void add_decided(Cell &cell, std::int64_t unit) {
+    const std::int64_t layer = cell.region->layer;
+    if (layer + 1 >= problem_.depth) return;
+    decided_ = regions_.opens[layer];
+    for (std::size_t w = 0; w < decided_.size(); w++) decided_[w] &= ~cell.open[w];
+    drop(decided_, unit);
+    regions_.add_terms(*cell.region, decided_, cell.positive, cell.zero, cell.sums);
   }
 
   // ---- claims
@@ -231,7 +239,7 @@ private:
     used_.clear();
     numbers_.clear();
     columns_.clear();
-    bool all = true, walls = false, units = true;
+    bool all = true, units = true;
     for (std::int64_t q = 0; q < count; q++, at += width) {
       const std::int64_t index = width == 1 ? segment_[at] : two(segment_ + at);
       if (index == none) {
@@ -245,7 +253,6 @@ private:
         all = false;
         continue;
       }
-      walls = walls || wall;
       numbers_.push_back(number);
       used_.push_back({regions_.row(cell.region, own), number & 1 ? -1.0 : 1.0});
       units = units && used_.back().row.unit > 0.0;
@@ -256,7 +263,7 @@ private:
     }
     const Row goal = regions_.row(cell.region, place);
     const double side = positive ? 1.0 : -1.0;
-    if (!proved(goal, side, columns ? columns_ : problem_.bounded ? all_ : forms_, all, walls,
+    if (!proved(goal, side, columns ? columns_ : problem_.bounded ? all_ : forms_, all,
                 units && goal.unit > 0.0, columns > 0)) {
       left_.push_back(kSign);
       left_.push_back(p_);
@@ -274,16 +281,25 @@ private:
     return true;
   }
 
-  // `all`: no row is missing; `walls`: some are of the domain; `units`: all are integers.
+  // `all`: no row is missing; `units`: all are integers.
   bool proved(const Row &goal, double side, const std::vector<std::int64_t> &columns, bool all,
-              bool walls, bool units, bool box) {
+              bool units, bool box) {
     Prover &prover = regions_.prover;
     if (problem_.bounded && prover.by_identity(goal, side, used_, columns, false)) return true;
     if (units && prover.by_identity(goal, side, used_, columns, true)) return true;
-    const auto d = static_cast<std::int64_t>(used_.size());
-    if (box || !d || !all || d != problem_.dim) return false;
-    if (problem_.bounded && (walls || !problem_.central)) return false;
+    if (box || used_.empty()) return false;
+    if (goal.linear) {  // so are the rows that count, as linear forms on R^k
+      linear_.clear();
+      for (const Used &used : used_)
+        if (used.row.linear) linear_.push_back(used);
+      if (counts(linear_, problem_.k) && prover.by_cone(goal, side, linear_)) return true;
+    }
+    if (problem_.bounded || !all || !counts(used_, problem_.dim)) return false;
     return prover.by_cone(goal, side, used_);
+  }
+
+  static bool counts(const std::vector<Used> &rows, std::int64_t dimension) {
+    return dimension > 0 && static_cast<std::int64_t>(rows.size()) == dimension;
   }
 
   // The row of a unit is identically zero: proved by integers, or left.
@@ -399,51 +415,87 @@ private:
 
   // ---- rows by their witnesses
 
-  void forget() {
-    for (Region *region : line_) regions_.leave(region);
-    line_.clear();
+  // The decisions that rows of the table state, layer by layer; how many rows state any.
+  std::int64_t read(const CheckTable &table) {
+    const std::int64_t bytes = regions_.bytes;
+    stated_.assign(problem_.depth, {});
+    for (std::int64_t layer = 0; layer < problem_.depth; layer++)
+      stated_[layer].assign(table.count * 2 * regions_.words(layer), 0);
+    for (std::int64_t i = 0; i < table.count; i++) {
+      const std::uint8_t *code = table.code + i * bytes, *zeros = table.zero + i * bytes;
+      for (std::int64_t b = 0; b < bytes; b++)
+        if (code[b] & zeros[b]) return i;
+      for (std::int64_t at = regions_.bits.back(); at < 8 * bytes; at++)
+        if ((code[at >> 3] | zeros[at >> 3]) >> (at & 7) & 1) return i;
+      for (std::int64_t layer = 0; layer < problem_.depth; layer++) {
+        std::uint64_t *positive = stated(layer, i), *zero = positive + regions_.words(layer);
+        regions_.unpack(code, layer, positive);
+        regions_.unpack(zeros, layer, zero);
+      }
+    }
+    return table.count;
   }
 
-  bool row(std::int64_t first, const CheckTable &table, std::int64_t i) {
-    const std::int64_t bytes = regions_.bytes, k = problem_.k;
-    const std::uint8_t *code = table.code + i * bytes, *zeros = table.zero + i * bytes;
-    for (std::int64_t at = regions_.bits.back(); at < 8 * bytes; at++)
-      if ((code[at >> 3] | zeros[at >> 3]) >> (at & 7) & 1) return false;
-    if (line_.empty()) {
-      line_.push_back(whole_);
-      regions_.keep(whole_);
+  std::uint64_t *stated(std::int64_t layer, std::int64_t i) {
+    return &stated_[layer][i * 2 * regions_.words(layer)];
+  }
+
+  // Rows begin .. end - 1 of the table, which lie in a region.
+  bool visit(Region *region, std::int64_t first, const CheckTable &table, std::int64_t begin,
+             std::int64_t end) {
+    const std::int64_t layer = region->layer;
+    if (layer == problem_.depth) {
+      for (std::int64_t i = begin; i < end; i++, leaves_++)
+        if (!row(region, first, table, i)) return false;
+      return true;
     }
-    for (std::int64_t layer = 0; layer < problem_.depth; layer++) {
-      Words positive(regions_.words(layer), 0), zero(regions_.words(layer), 0);
-      std::int64_t at = regions_.bits[layer];
-      for (const std::int64_t unit : regions_.places[layer]) {
-        const bool on = code[at >> 3] >> (at & 7) & 1, none = zeros[at >> 3] >> (at & 7) & 1;
-        at++;
-        if (on && none) return false;
-        if (on) add(positive, unit);
-        if (none) add(zero, unit);
+    std::vector<std::int64_t> starts;  // of rows that follow one another with the same decisions
+    const std::int64_t words = 2 * regions_.words(layer);
+    for (std::int64_t i = begin; i < end; i++)
+      if (i == begin || !std::equal(stated(layer, i), stated(layer, i) + words, stated(layer, i - 1)))
+        starts.push_back(i);
+    if (starts.empty()) return true;
+    starts.push_back(end);
+    return divide(region, first, table, starts, 0, starts.size() - 1, {});
+  }
+
+  // Parts a .. b - 1 of a region. What the units hand on that have the same sign on all of them is
+  // added up once.
+  bool divide(Region *region, std::int64_t first, const CheckTable &table,
+              const std::vector<std::int64_t> &starts, std::size_t a, std::size_t b, Sums sums) {
+    const std::int64_t layer = region->layer, n = regions_.words(layer);
+    const std::uint64_t *own = stated(layer, starts[a]);
+    const Words positive(own, own + n), zero(own + n, own + 2 * n);
+    if (b - a > 1) {
+      Words same = regions_.units(layer);
+      for (std::size_t part = a + 1; part < b; part++) {
+        const std::uint64_t *other = stated(layer, starts[part]);
+        for (std::int64_t w = 0; w < n; w++)
+          same[w] &= ~((own[w] ^ other[w]) | (own[n + w] ^ other[n + w]));
       }
-      const auto next = static_cast<std::size_t>(layer) + 1;
-      if (next < line_.size() && line_[next]->positive == positive && line_[next]->zero == zero)
-        continue;
-      while (line_.size() > next) {
-        regions_.leave(line_.back());
-        line_.pop_back();
-      }
-      Region *region = regions_.part(line_[next - 1], positive, zero);
-      regions_.keep(region);
-      if (region->vanishing)
-        for (const std::int64_t unit : regions_.places[layer])
-          if (has(zero, unit)) nothing(*line_[next - 1], unit, first + i);
-      line_.push_back(region);
+      regions_.add_terms(*region, same, positive, zero, sums);
+      const std::size_t middle = a + (b - a) / 2;
+      return divide(region, first, table, starts, a, middle, sums) &&
+             divide(region, first, table, starts, middle, b, std::move(sums));
     }
-    if (!ranks(line_.back(), table.ranks + i * problem_.depth, first + i, i)) return false;
-    const double *point = table.points + i * (k + 1);
+    Region *part = regions_.part(region, positive, zero, &sums);
+    regions_.keep(part);
+    if (part->vanishing)
+      for (const std::int64_t unit : regions_.places[layer])
+        if (has(zero, unit)) nothing(*region, unit, first + starts[a]);
+    const bool good = visit(part, first, table, starts[a], starts[b]);
+    regions_.leave(part);
+    return good;
+  }
+
+  bool row(Region *region, std::int64_t first, const CheckTable &table, std::int64_t i) {
+    if (region->below && !ranks(region, table.ranks + i * problem_.depth, first + i, i)) return false;
+    const double *point = table.points + i * (problem_.k + 1);
     const double most = greatest(point);
     for (std::int64_t w = 0; w < problem_.walls; w++)
       inside(*whole_, 2 * w, point, most, table.errors[i], first + i, i);
-    for (std::int64_t layer = 0; layer < problem_.depth; layer++)
-      signs(*line_[layer], *line_[layer + 1], point, most, table.errors[i], first + i, i);
+    for (; region->below; region = region->below)
+      signs(*region->below, *region, point, most, table.errors[i], first + i, i);
     return true;
   }
 

@@ -51,6 +51,7 @@ struct Row {
   double error;  // the sum of the errors of all coefficients, on the cube
   double size;   // the sum of their absolute values
   double unit;   // 2^t if the error is 0 and 2^t times the row are integers; else 0
+  bool linear;   // the constant is exactly 0
 
   double operator[](std::int64_t l) const { return values[l * stride]; }
 };
