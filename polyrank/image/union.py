@@ -24,7 +24,7 @@ from polyrank.chains.groups import Homology, homology
 from polyrank.image.cut import Parts, cut, whole
 from polyrank.image.glue import refinement
 from polyrank.image.homogeneous import Point, activations, approximation, manifold_points
-from polyrank.image.lines import ordered
+from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs
 from polyrank.image.overlay import cell_complex
 from polyrank.image.polygons import Functional, clip, common, hull_of, plane_of, value
@@ -296,9 +296,10 @@ def _without(corners: list[Point], sides: Sequence[Functional]) -> list[list[Poi
 
 
 def _flat_cells(flats: list[list[Point]]) -> Iterator[list[Point]]:
-    """Polygons with disjoint interiors, the larger ones whole, then segments and points."""
+    """Points, the intervals of lines, and polygons with disjoint interiors, larger ones first."""
     polygons = [own for own in flats if len(own) > 2]
-    yield from (own for own in flats if len(own) < 3)
+    yield from (own for own in flats if len(own) == 1)
+    yield from _intervals([own for own in flats if len(own) == 2])
     if not polygons:
         return
     known: dict[Point, int] = {}
@@ -335,6 +336,15 @@ def _flat_cells(flats: list[list[Point]]) -> Iterator[list[Point]]:
                 ]
         done.add(i)
         yield from pieces
+
+
+def _intervals(segments: Sequence[Sequence[Point]]) -> Iterator[list[Point]]:
+    """The intervals of the union of segments, per line."""
+    known: dict[Point, int] = {}
+    pairs = [ordered(*(known.setdefault(p, len(known)) for p in own)) for own in segments]
+    table = list(known)
+    for line in lines_of(table, dict.fromkeys(pairs)):
+        yield from ([table[a], table[b]] for a, b in line.intervals())
 
 
 class _Collected:

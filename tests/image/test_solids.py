@@ -240,3 +240,14 @@ def test_groups_without_maps_where_the_overlay_ends_early() -> None:
     assert reason.endswith("; certified: without the maps, its homology is Z, 0, 0, 0")
     shown = image_object(found)
     assert [entry["groups"][0] for entry in shown["unions"]] == ["Z^2", "Z"]
+
+
+def test_segments_of_one_line_are_its_intervals() -> None:
+    """Tetrahedra that a layer lays on a line: two intervals are left of four."""
+    lows = (0, 1, 2, 7)
+    rows = np.array([[x, 0, 0] for x in lows for _ in range(4)], float)
+    rows += np.tile([[0.0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 1]], (4, 1))
+    facets = [[4 * k + v for v in range(4)] for k in range(4)]
+    own = list(unions(linear([1, 0, 0]), build_manifold(rows, [facets]), 1))[1]
+    assert own.groups.betti == (2, 0, 0, 0)
+    assert own.cells == (4, 2, 0, 0)
