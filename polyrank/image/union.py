@@ -42,6 +42,7 @@ MOST_PARTS = 200_000
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
+Flat = tuple[list[Point], list[list[Point]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,12 +123,11 @@ def unions(
         size = len(parts.polygons) + len(parts.solids)
         if size > most:
             raise TooManyPartsError(f"layer {k} cuts the images into more than {most:,} parts")
-        found = _least(places, parts, cells)
+        cells, found = _least(places, parts, cells)
         volumes = [[(s, 1)] for s in range(len(found.solids))]
         glued = refinement(found.points, found.parts(), Settled([], found.solids, volumes))
         complex_ = cell_complex(len(glued.points), glued.edges, glued.faces, top, glued.solids)
         yield LayerUnion(k, homology(complex_, coefficients), complex_.cells)
-        cells = found
 
 
 def _of_manifold(manifold: Manifold) -> _Cells:
@@ -142,8 +142,12 @@ def _of_manifold(manifold: Manifold) -> _Cells:
     return _Cells(manifold_points(manifold), np.asarray(edges, np.int64), faces, solids)
 
 
-def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> _Cells:
-    """Cells with disjoint interiors whose union is that of the parts in their places."""
+def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cells, _Cells]:
+    """Two sets of cells whose union is that of the parts in their places.
+
+    The first are the parts but for those that others hold together: they may overlap, but meet in
+    common faces where they did before. The second have disjoint interiors.
+    """
     given, flats = _maximal(places, parts, before)
     solids = Solids(given.points, given.parts())
     cuts: dict[int, list[list[Point]]] = {}
@@ -166,19 +170,22 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> _Cells:
         for solid in (i,) if flat else (i, j):
             if not _inside_a_side(found, solids.body(solid)):
                 cuts.setdefault(solid, []).append(found)
-    out = _Collected()
+    out, kept = _Collected(), _Collected()
     for solid in range(solids.count):
         if solid not in overlaps and solid not in cuts:
             out.add_solid(solids.facets(solid))
+            kept.add_solid(solids.facets(solid))
     for solid, own in _disjoint(solids, overlaps, set(cuts)):
         pieces = own
+        if pieces:
+            kept.add_solid(solids.facets(solid))
         for met in cuts.get(solid, ()):
             pieces = [part for piece in pieces for part in parted(piece, met)]
         for piece in pieces:
             out.add_solid(piece.facets)
     number = {hull: j for j, hull in enumerate(solids.hulls)}
     known = {p: v for v, p in enumerate(solids.table)}
-    left: list[list[Point]] = []
+    left: list[tuple[list[Point], list[list[Point]]]] = []
     for corners in flats:
         key = tuple(sorted(known[p] for p in corners))
         pieces_left = [corners]
@@ -186,10 +193,13 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> _Cells:
             pieces_left = [
                 rest for own in pieces_left for rest in _without(own, solids.body(i).sides)
             ]
-        left += pieces_left
-    for flat_cell in _flat_cells(left):
-        out.add_flat(flat_cell)
-    return out.cells()
+        if pieces_left:
+            left.append((corners, pieces_left))
+    for corners, pieces_left in _flat_cells(left):
+        kept.add_flat(corners)
+        for piece_left in pieces_left:
+            out.add_flat(piece_left)
+    return kept.cells(), out.cells()
 
 
 def _inside_a_side(corners: Sequence[Point], body: Polytope) -> bool:
@@ -295,18 +305,22 @@ def _without(corners: list[Point], sides: Sequence[Functional]) -> list[list[Poi
     return [own for own in out if len(span(own)) == len(span(corners))]
 
 
-def _flat_cells(flats: list[list[Point]]) -> Iterator[list[Point]]:
-    """Points, the intervals of lines, and polygons with disjoint interiors, larger ones first."""
-    polygons = [own for own in flats if len(own) > 2]
-    yield from (own for own in flats if len(own) == 1)
-    yield from _intervals([own for own in flats if len(own) == 2])
+def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
+    """Cells with what is left of them: points, the intervals of lines, and polygons.
+
+    What is left of polygons has disjoint interiors; of polygons that others hold nothing is given.
+    """
+    yield from (own for own in flats if len(own[0]) == 1)
+    segments = [piece for corners, own in flats if len(corners) == 2 for piece in own]
+    yield from ((own, [own]) for own in _intervals(segments))
+    polygons = [own for own in flats if len(own[0]) > 2]
     if not polygons:
         return
     known: dict[Point, int] = {}
-    hulls = [tuple(known.setdefault(p, len(known)) for p in own) for own in polygons]
+    hulls = [tuple(known.setdefault(p, len(known)) for p in own) for own, _ in polygons]
     approx = approximation(list(known))
     flags = np.ones(len(hulls), dtype=bool)
-    planes = [plane_of(own) for own in polygons]
+    planes = [plane_of(own) for own, _ in polygons]
     near: dict[int, list[int]] = {}
     for first, second in open_pairs(approx, hulls, flags, np.full(len(hulls), -1, np.int64)):
         look()
@@ -314,28 +328,27 @@ def _flat_cells(flats: list[list[Point]]) -> Iterator[list[Point]]:
             plane = planes[i]
             if plane is None:
                 continue
-            if len(common(plane.equations, plane.sides, polygons[j])) > 2:
+            if len(common(plane.equations, plane.sides, polygons[j][0])) > 2:
                 near.setdefault(i, []).append(j)
                 near.setdefault(j, []).append(i)
     size = [float((approx[list(h)].max(axis=0) - approx[list(h)].min(axis=0)).sum()) for h in hulls]
     done: set[int] = set()
     for i in sorted(range(len(polygons)), key=lambda s: (-size[s], s)):
         look()
-        pieces = [polygons[i]]
+        corners, pieces = polygons[i]
         for j in near.get(i, ()):
             plane = planes[j]
             if j in done and plane is not None:
-                pieces = [
-                    rest
-                    for own in pieces
-                    for rest in (
-                        _without(own, plane.sides)
-                        if len(common((), plane.sides, own)) > 2
-                        else [own]
-                    )
-                ]
+                sides = plane.sides
+                pieces = [rest for own in pieces for rest in _beside(own, sides)]
         done.add(i)
-        yield from pieces
+        if pieces:
+            yield corners, pieces
+
+
+def _beside(corners: list[Point], sides: Sequence[Functional]) -> list[list[Point]]:
+    """A polygon without another one of its plane."""
+    return _without(corners, sides) if len(common((), sides, corners)) > 2 else [corners]
 
 
 def _intervals(segments: Sequence[Sequence[Point]]) -> Iterator[list[Point]]:
