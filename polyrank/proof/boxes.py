@@ -14,6 +14,11 @@ is at least the row less ``β s z``, for every β ≥ 0. The line of an open uni
 may have any slope between those of its sides. Both are given for each disjunct, and need not be
 good.
 
+**Twins.** Let two units a, b of a layer have the same slopes of their activation f, and let
+``δ = z_a − z_b`` have proved bounds (:mod:`polyrank.proof.twins`): their difference
+``d = h_a − h_b`` lies between two lines of δ, and a row ``p h_a + q h_b`` is ``p d + (p + q) h_b``
+and ``(p + q) h_a − q d`` as well.
+
 All of it is rounded to nearest, in whatever order the products are summed. Let every output of a
 layer be at most H in magnitude on the box. A product of a row c with the layer's weights, with the
 lines of its units or with its biases is a sum of at most n terms and wrong by at most
@@ -35,8 +40,9 @@ from numpy.typing import NDArray
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import OutputRow
+from polyrank.proof.twins import Twins, pair_step, twin_lines
 
-__all__ = ["BoxBounds", "bounded_layers"]
+__all__ = ["BoxBounds", "bounded_layers", "has_twins"]
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
@@ -58,6 +64,16 @@ def bounded_layers(network: Network) -> tuple[Layer, ...]:
     return layers[:-1] if affine else layers
 
 
+def has_twins(network: Network) -> bool:
+    """Whether unit i and unit n + i of every bounded layer of 2 n units have the same slopes."""
+    layers = bounded_layers(network)
+    return bool(layers) and all(
+        layer.units % 2 == 0
+        and layer.slopes_exact[: layer.units // 2] == layer.slopes_exact[layer.units // 2 :]
+        for layer in layers
+    )
+
+
 class _Layer(NamedTuple):
     """A layer in float64: weights (n, m), biases and the slopes of both sides (n,)."""
 
@@ -76,6 +92,9 @@ class BoxBounds:
     origin, basis : fmpq_mat or None
         None: x = y.
     disjuncts : sequence of sequence of OutputRow
+    twins : bool
+        Unit i and unit n + i of every layer of 2 n units are twins (:func:`has_twins`); no sign of
+        a unit is assumed then.
     """
 
     def __init__(
@@ -84,7 +103,10 @@ class BoxBounds:
         origin: fmpq_mat | None,
         basis: fmpq_mat | None,
         disjuncts: Sequence[Sequence[OutputRow]],
+        *,
+        twins: bool = False,
     ) -> None:
+        self.twins = twins
         layers = bounded_layers(network)
         rows = [row for disjunct in disjuncts for row in disjunct]
         G, g = fmpq_mat(len(rows), network.widths[-1]), fmpq_mat(len(rows), 1)
@@ -205,7 +227,7 @@ class BoxBounds:
         return sum(len(layer.bias) for layer in self.layers)
 
     def _entered(self, low: Floats, high: Floats, known: Signs) -> _Box:
-        box, start = _Box(low, high), 0
+        box, start = _Box(low, high, twins=self.twins), 0
         for layer in self.layers:
             box.enter(layer, known[:, start : start + len(layer.bias)])
             start += len(layer.bias)
@@ -234,8 +256,9 @@ class BoxBounds:
 class _Box:
     """Boxes (b, d), and what is known of the layers entered so far."""
 
-    def __init__(self, low: Floats, high: Floats) -> None:
+    def __init__(self, low: Floats, high: Floats, *, twins: bool = False) -> None:
         self.low, self.high = low, high
+        self.pairs: list[Twins] | None = [] if twins else None
         self.inputs = np.maximum(np.abs(low), np.abs(high))
         self.layers: list[tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]] = []
         self.sides: list[tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]] = []
@@ -290,6 +313,29 @@ class _Box:
         found, _ = self.least(row, constant, slack)
         l[:, rows], u[:, rows] = found[:, :m], -found[:, m:]
         self.line(layer, known, reach, l, u)
+        if self.pairs is not None:
+            self.pairs.append(self._twins(layer, reach, l, u))
+
+    def _twins(self, layer: _Layer, reach: Floats, l: Floats, u: Floats) -> Twins:
+        """The differences of the twins of the last layer, by the bounds of the layers below.
+
+        A difference of two rounded rows is wrong by a rounding of each weight and its own.
+        """
+        weight, bias, neg, pos = layer
+        h = len(bias) // 2
+        apart, shift = weight[:h] - weight[h:], bias[:h] - bias[h:]
+        both = np.concatenate([apart, -apart])
+        row = np.broadcast_to(both, (len(l), *both.shape))
+        constant = np.broadcast_to(np.concatenate([shift, -shift]), (len(l), 2 * h))
+        slack = 8 * _ROUNDING * np.concatenate([reach[:, :h] + reach[:, h:]] * 2, axis=1)
+        last = self.layers.pop()  # the pre-activations are functions of the layer below
+        found, _ = self.least(row, constant, slack)
+        self.layers.append(last)
+        _, _, low_slope, high_slope, low_offset, high_offset, _ = last
+        return twin_lines(
+            (neg, pos), (l, u), self.proved[-1], (found[:, :h], -found[:, h:]),
+            (low_slope, low_offset), (high_slope, high_offset),
+        )  # fmt: skip
 
     def line(
         self,
@@ -363,7 +409,13 @@ class _Box:
             if multipliers is not None:
                 carried = carried - multipliers[1][:, :, end - n : end]
             end -= n
-            moved = (row * np.where(up, high_offset[:, None], low_offset[:, None])).sum(axis=2)
+            terms = row * np.where(up, high_offset[:, None], low_offset[:, None])
+            if self.pairs is not None:
+                carried, terms, more = pair_step(
+                    self.pairs[k], row, carried, terms, self.sizes[k], reach
+                )
+                error = error + more
+            moved = terms.sum(axis=2)
             error = error + (np.abs(carried) @ reach[:, :, None])[..., 0]
             spread = self.outputs[k - 1] if k else self.inputs
             total = 2.0 + spread.sum(axis=1) + self.sizes[k].sum(axis=1)

@@ -24,7 +24,8 @@ two programs rounding alike.
 Files of a verdict
 ------------------
 ========================  ======================================================================
-``verdict.json``          network, property, questions, verdict, counterexample
+``verdict.json``          network, property, questions, verdict, counterexample; of a question
+                          ``twins``: bounds of the differences of twins are used too
 ``property.vnnlib``       the property's text, if it was read from a file
 ``tree-0.bin.zst`` ...    for every question: a line of magic, then the tree in preorder, codes of
                           two bytes: 0 closed, 1 exact, 2 + 2 l + o halved across coordinate l at
@@ -67,7 +68,7 @@ from polyrank.polyhedra.violation import (
     within,
 )
 from polyrank.polyhedra.vnnlib import parse_vnnlib
-from polyrank.proof.boxes import BoxBounds
+from polyrank.proof.boxes import BoxBounds, has_twins
 from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.statement_file import StatementFile
@@ -234,12 +235,17 @@ def _check_question(
     if not around:
         raise ProofRejectedError(f"{where}: the first box does not contain the domain")
     origin, basis = (None, None) if plain else (system.origin, system.basis)
-    bounds = BoxBounds(network, origin, basis, question.disjuncts)
+    twins = stated.get("twins", False) is True
+    if twins and not has_twins(network):
+        raise ProofRejectedError(f"{where}: the layers of the network have no twins")
+    bounds = BoxBounds(network, origin, basis, question.disjuncts, twins=twins)
     leaves = _Leaves(bounds, where, counts, high - low)
     exact: ExactReplay | None = None
     lines = exact_steps(path / f"exact-{number}.jsonl.zst")
     tree = leaves_of(path / f"tree-{number}.bin.zst", question, bounds.units, low, high, where)
     for leaf in tree:
+        if twins and (leaf.shares is not None or leaf.node.sign):
+            raise ProofRejectedError(f"{where}: signs of units have no place beside twins")
         if whole and (leaf.code == CLOSED or leaf.node.above is not None):
             raise ProofRejectedError(f"{where}: only exact steps prove something without a box")
         if leaf.code == CLOSED:

@@ -16,7 +16,7 @@ from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.violation import OutputRow
 from polyrank.verification.frame import Frame
 
-__all__ = ["BoundArrays", "bound_arrays", "float_box"]
+__all__ = ["BoundArrays", "bound_arrays", "float_box", "has_twins"]
 
 Floats = NDArray[np.float64]
 
@@ -37,12 +37,20 @@ class BoundArrays(NamedTuple):
     rows: Floats  # (R, units of the last layer, or inputs); a disjunct's times a power of two
     constant: Floats  # per row; a disjunct is refuted by a row > 0
     disjunct_start: NDArray[np.int64]  # first row of each disjunct, length D + 1
+    twins: int  # 1: unit i and unit n + i of every layer of 2 n units are twins
 
 
 def bound_arrays(
-    network: Network, frame: Frame, disjuncts: tuple[tuple[OutputRow, ...], ...]
+    network: Network,
+    frame: Frame,
+    disjuncts: tuple[tuple[OutputRow, ...], ...],
+    *,
+    twins: bool = False,
 ) -> BoundArrays:
-    """The arrays of a question, in the coordinates of a frame."""
+    """The arrays of a question, in the coordinates of a frame.
+
+    ``twins``: the differences of twins are bounded too (see :func:`has_twins`).
+    """
     listed = [row for disjunct in disjuncts for row in disjunct]
     starts = np.cumsum([0, *(len(disjunct) for disjunct in disjuncts)]).astype(np.int64)
     last = network.layers[-1]
@@ -77,6 +85,21 @@ def bound_arrays(
         rows=_floats(G),
         constant=_floats(g).ravel(),
         disjunct_start=starts,
+        twins=int(twins),
+    )
+
+
+def has_twins(network: Network) -> bool:
+    """Whether unit i and unit n + i of every hidden layer of 2 n units have the same slopes.
+
+    Such units are *twins*. Those of a difference of two networks of one shape are nearly the same,
+    if the networks are (:func:`polyrank.verification.pair.difference_network`).
+    """
+    hidden = network.layers[:-1] if _is_affine(network.layers[-1]) else network.layers
+    return bool(hidden) and all(
+        layer.units % 2 == 0
+        and layer.slopes_exact[: layer.units // 2] == layer.slopes_exact[layer.units // 2 :]
+        for layer in hidden
     )
 
 

@@ -32,10 +32,18 @@ class Attack:
     network, frame, question
     root : pair of (d,) arrays
         The box to sample.
+    products : int
+        About how many products a round may take.
     """
 
     def __init__(
-        self, network: Network, frame: Frame, question: Question, root: tuple[Floats, Floats]
+        self,
+        network: Network,
+        frame: Frame,
+        question: Question,
+        root: tuple[Floats, Floats],
+        *,
+        products: int = _PRODUCTS,
     ) -> None:
         self._network, self._question = network, question
         self._low, self._high = root
@@ -56,7 +64,7 @@ class Attack:
             for disjunct in question.disjuncts
         ]  # fmt: skip
         weights = sum(layer.units * layer.inputs for layer in network.layers)
-        self._count = int(np.clip(_PRODUCTS // max(1, weights), 64, 4096))
+        self._count = int(np.clip(products // max(1, weights), 64, 4096))
         self._dice = np.random.default_rng(0)
         self._round = 0
         self._best = np.zeros((0, len(self._low)))
@@ -66,6 +74,12 @@ class Attack:
     def done(self) -> bool:
         """All rounds were made."""
         return self._round >= _ROUNDS
+
+    def cycle(self) -> Floats:
+        """One cycle of rounds; the points (b, d) with the least scores, the best one first."""
+        for _ in range(_SCATTER + _CYCLE):
+            self.step()
+        return self._best
 
     def step(self) -> Floats | None:
         """One round; a point at which floating point sees a violation."""

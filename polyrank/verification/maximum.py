@@ -16,23 +16,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.lp.certificates import Minimum
 from polyrank.lp.exact import minimise
 from polyrank.lp.exact_simplex import Cell
-from polyrank.lp.farkas import integer_row
+from polyrank.lp.farkas import integer_row, values_at
 from polyrank.network.forward import affine_map, codeword_exact, forward_exact
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import to_fmpq
+from polyrank.network.rational import fmpq_from_float, to_fmpq
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import OutputRow, Question, specification_of
+from polyrank.verification.arrays import float_box
+from polyrank.verification.attack import Attack
 from polyrank.verification.counterexample import ambient
 from polyrank.verification.frame import Empty, Frame, frame
 from polyrank.verification.verify import verify
 
 __all__ = ["Greatest", "greatest", "greatest_of"]
+
+#: Sampled points from which the maximum over a region is found, and products of each round.
+_STARTS, _PRODUCTS = 4, 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def greatest_of(
     jobs: int | None = None,
     out: Path | None = None,
     proof: bool = False,
+    twins: bool = False,
 ) -> Greatest:
     """The maximum of several linear functions of the outputs on a domain, as one question.
 
@@ -116,6 +123,8 @@ def greatest_of(
         As for :func:`greatest`.
     out, proof
         Where the verdict goes that nothing exceeds the maximum, and whether with its proof.
+    twins : bool
+        As that of :func:`~polyrank.verification.verify.verify`.
 
     Raises
     ------
@@ -132,8 +141,7 @@ def greatest_of(
         tuple((j, to_fmpq(w)) for j, w in enumerate(weights) if to_fmpq(w) != 0)
         for weights in functions
     ]
-    index, _ = _best(network, ambient(where, where.interior), factors)
-    point = _climbed(network, where, factors[index], where.interior)
+    point = _proposed(network, where, domain, factors)
     boxes = 0
     while True:
         x = ambient(where, point)
@@ -150,7 +158,9 @@ def greatest_of(
             (Question(domain, tuple(exceeded)),),
         )
         left = max(0.0, seconds - (time.perf_counter() - begun))
-        found = verify(network, specification, seconds=left, jobs=jobs, out=out, proof=proof)
+        found = verify(
+            network, specification, seconds=left, jobs=jobs, out=out, proof=proof, twins=twins
+        )
         boxes += found.boxes
         if found.counterexample is None:
             spent = time.perf_counter() - begun
@@ -161,6 +171,30 @@ def greatest_of(
         point = _climbed(
             network, where, factors[index], _coordinates(where, found.counterexample.x)
         )
+
+
+def _proposed(
+    network: Network,
+    where: Frame,
+    domain: Domain,
+    factors: Sequence[tuple[tuple[int, fmpq], ...]],
+) -> fmpq_mat:
+    """The best of a few maxima over closed regions: of the middle, and of sampled points."""
+    starts = [where.interior]
+    root = float_box(where)
+    if np.isfinite(root[1] - root[0]).all():
+        zero = tuple((OutputRow(tuple((j, -w) for j, w in each), fmpq(0)),) for each in factors)
+        found = Attack(network, where, Question(domain, zero), root, products=_PRODUCTS)
+        points = found.cycle()[:_STARTS].tolist()
+        inside = [fmpq_mat(where.k, 1, [fmpq_from_float(v) for v in x]) for x in points]
+        rows = where.rows()
+        starts += [x for x in inside if all(v >= 0 for v in values_at(rows, x))]
+    ends = []
+    for start in starts:
+        index, _ = _best(network, ambient(where, start), factors)
+        end = _climbed(network, where, factors[index], start)
+        ends.append((_best(network, ambient(where, end), factors)[1], end))
+    return max(ends, key=lambda end: end[0])[1]
 
 
 def _best(

@@ -20,6 +20,7 @@ from polyrank.polyhedra.inputs import in_domain
 from polyrank.polyhedra.violation import satisfied
 from polyrank.posed.branch import Branch
 from polyrank.regions.run import Run
+from polyrank.verification.arrays import has_twins
 from polyrank.verification.function_store import FunctionStore
 from polyrank.verification.maximum import Greatest, greatest_of
 
@@ -226,6 +227,11 @@ def greatest_difference(
     second_file : mapping, optional
         As ``network_file``, of the second network.
 
+    Notes
+    -----
+    Of two networks with layers of one shape the differences of their units are bounded with the
+    units, which is tight where the networks are nearly the same, as after pruning or rounding.
+
     Raises
     ------
     NetworkError
@@ -255,7 +261,14 @@ def greatest_difference(
         m = pair.widths[-1]
         functions = [[sign * (i == j) for i in range(m)] for j in range(m) for sign in (1, -1)]
         found = greatest_of(
-            pair, domain, functions, seconds=seconds, jobs=jobs, out=store.verdict, proof=proof
+            pair,
+            domain,
+            functions,
+            seconds=seconds,
+            jobs=jobs,
+            out=store.verdict,
+            proof=proof,
+            twins=has_twins(pair),
         )
         store.finish(
             {"kind": "difference"},

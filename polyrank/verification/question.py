@@ -36,7 +36,7 @@ from polyrank.verification.exact_cell import ExactQuestion, Refuted
 from polyrank.verification.frame import Frame
 from polyrank.verification.kept import Hole, Stretch, TreeDiary, open_tasks
 
-__all__ = ["Answer", "Progress", "answer"]
+__all__ = ["Answer", "Progress", "answer", "divided_by_units"]
 
 #: A task that takes less is not worth another thread.
 _ALONE_SECONDS = 0.02
@@ -206,6 +206,11 @@ def _column(row: Floats) -> fmpq_mat:
     return fmpq_mat(len(row), 1, [fmpq_from_float(v) for v in row.tolist()])
 
 
+def divided_by_units(root: tuple[Floats, Floats]) -> bool:
+    """Whether the cells of a box are divided by signs of units."""
+    return int((root[1] > root[0]).sum()) > _MOST_HALVED
+
+
 def answer(
     network: Network,
     specification: Specification,
@@ -214,6 +219,7 @@ def answer(
     root: tuple[Floats, Floats],
     *,
     jobs: int,
+    twins: bool = False,
     log: Callable[[bytes, list[list[Any]]], None] | None = None,
     diary: TreeDiary | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -227,6 +233,8 @@ def answer(
     jobs : int
         Threads. The tree, and so the proof, does not depend on them; which of several violations
         is found does.
+    twins : bool
+        Bound the differences of twins too; not where cells are divided by signs of units.
     log : callable, optional
         Receives the tree in preorder: codes of boxes, and the exact proofs of the hard ones.
     diary : TreeDiary, optional
@@ -320,9 +328,9 @@ def answer(
             return ended(complete=False)
         accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
         return ended(complete=True)
-    arrays = bound_arrays(network, frame, question.disjuncts)
+    arrays = bound_arrays(network, frame, question.disjuncts, twins=twins)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
-    by_units = int((root[1] > root[0]).sum()) > _MOST_HALVED
+    by_units = divided_by_units(root)
 
     def new_core() -> Bisection:
         return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)

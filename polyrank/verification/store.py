@@ -93,6 +93,8 @@ class VerdictStore:
         Go on in a directory that was left.
     keep_seconds : float
         How much work may be lost.
+    twins : bool
+        Whether the differences of twins are bounded too.
 
     Attributes
     ----------
@@ -118,6 +120,7 @@ class VerdictStore:
         within: Domain | None,
         resume: bool = False,
         keep_seconds: float = KEEP_SECONDS,
+        twins: bool = False,
     ) -> None:
         self.directory, self.proof = directory, proof
         asked = {
@@ -125,6 +128,7 @@ class VerdictStore:
             "property": specification.describe(),
             "within": None if within is None else within.describe(),
             "proof": proof,
+            **({"twins": True} if twins else {}),
         }
         asked = json.loads(json.dumps(asked))
         self._resumed = resume
@@ -152,13 +156,19 @@ class VerdictStore:
         }
         self._entries: dict[int, dict[str, Any]] = {}
 
-    def root(self, number: int, low: Floats, high: Floats, bounds: list[Any]) -> None:
-        """Note the first box of a question, and what proves that the domain lies in it."""
+    def root(
+        self, number: int, low: Floats, high: Floats, bounds: list[Any], *, twins: bool
+    ) -> None:
+        """Note the first box of a question, and what proves that the domain lies in it.
+
+        ``twins``: closed boxes rest on bounds of the differences of twins.
+        """
         self._entries[number] = {
             "low": [v.hex() for v in low.tolist()],
             "high": [v.hex() for v in high.tolist()],
             "bounds": bounds,
             "empty": None,
+            "twins": twins,
         }
 
     def empty(self, number: int, multipliers: list[Any]) -> None:

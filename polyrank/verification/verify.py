@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from polyrank.brief import brief
 from polyrank.cells.threads import asked_threads
-from polyrank.errors import RunError
+from polyrank.errors import NetworkError, RunError
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
@@ -20,11 +20,11 @@ from polyrank.polyhedra.violation import Specification, violation_of, within
 from polyrank.polyhedra.vnnlib import parse_vnnlib, vnnlib_text
 from polyrank.posed.chart import emptiness_message
 from polyrank.regions.kept import KEEP_SECONDS
-from polyrank.verification.arrays import float_box
+from polyrank.verification.arrays import float_box, has_twins
 from polyrank.verification.counterexample import Counterexample, ambient, counterexample, robust
 from polyrank.verification.frame import Empty, frame, listed
 from polyrank.verification.kept import Stretch, TreeDiary
-from polyrank.verification.question import Progress, answer
+from polyrank.verification.question import Progress, answer, divided_by_units
 from polyrank.verification.store import VerdictStore, tree_of
 
 __all__ = ["Verdict", "Verification", "VerificationInterrupted", "verify"]
@@ -136,6 +136,7 @@ def verify(
     network_file: Mapping[str, Any] | None = None,
     resume: bool = False,
     keep_seconds: float = KEEP_SECONDS,
+    twins: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Verification:
     """Decide whether a network has a property.
@@ -167,6 +168,10 @@ def verify(
         property, domain or ``proof`` is refused. Threads and the time limit may be others.
     keep_seconds : float
         How many seconds of work may be lost when the process dies.
+    twins : bool
+        Bound the differences of unit i and unit n + i of every hidden layer of 2 n units too, which
+        need the same slopes: the bounds are tight where these are nearly the same, as in a
+        difference of two networks. The verdict does not depend on it.
     progress : callable, optional
         Receives :class:`~polyrank.verification.question.Progress` now and then.
 
@@ -175,7 +180,7 @@ def verify(
     DomainError
         If the property or the domain is malformed, or does not fit the network.
     NetworkError
-        If the network has another shape than the property.
+        If the network has another shape than the property, or no twins.
     RunError
         If ``out`` is there already, or cannot be written; with ``resume``, if it holds nothing to
         go on with, is about another question, or in use.
@@ -205,6 +210,8 @@ def verify(
         text = vnnlib_text(Path(property_))
         specification = violation_of(parse_vnnlib(text, Path(property_).name))
     specification.check_shape(network)
+    if twins and not has_twins(network):
+        raise NetworkError(f"the halves of the layers of {network.name!r} are no twins")
     if domain is not None:
         specification = within(specification, domain)
     file = None if network_file is None else Path(str(network_file["path"]))
@@ -220,6 +227,7 @@ def verify(
             within=domain,
             resume=resume,
             keep_seconds=keep_seconds,
+            twins=twins,
         )
     reports: list[QuestionReport] = []
     found: Counterexample | None = None
@@ -258,8 +266,9 @@ def verify(
                         store.empty(number, listed(where.multipliers))
                     continue
                 root = float_box(where)
+                joint = twins and where.lower is not None and not divided_by_units(root)
                 if store is not None:
-                    store.root(number, *root, where.bounds)
+                    store.root(number, *root, where.bounds, twins=joint)
                 diary = None if store is None else TreeDiary(store.work, number)
                 with tree_of(store, number) as log:
                     if diary is not None and diary.report is not None:
@@ -275,6 +284,7 @@ def verify(
                         where,
                         root,
                         jobs=threads,
+                        twins=joint,
                         log=log,
                         diary=diary,
                         progress=progress,

@@ -17,6 +17,9 @@
 // of the dual of the linear relaxation; dual_ascent.hpp proposes them (S. Wang et al., "Beta-CROWN",
 // NeurIPS 2021).
 //
+// Units of the two halves of a layer may be twins (twin_lines.hpp): their difference has bounds and
+// lines of its own.
+//
 // Everything is computed to nearest. What rounding can have cost is bounded beside it: with every
 // value of a layer known to be at most H in magnitude, the true row differs from the computed one
 // by at most gamma · sum |c| (|W| H + |b|) at an affine step, whatever the input. Weights, biases
@@ -33,6 +36,7 @@
 #include "compose.hpp"
 #include "float_model.hpp"
 #include "lanes.hpp"
+#include "twin_lines.hpp"
 
 namespace polyrank {
 
@@ -48,6 +52,7 @@ struct BoundNetwork {
   Array<const double, 2> rows;      // functions of the last layer's outputs (or the inputs)
   Array<const double, 1> constant;  // per row
   Array<const std::int64_t, 1> disjunct_start;  // first row of each disjunct, length D + 1
+  std::int64_t twins;  // whether unit i and unit n + i of every layer of 2 n units are twins
 
   std::int64_t layers() const { return units.shape[0]; }
   std::int64_t total() const { return unit_start(layers()); }
@@ -107,6 +112,11 @@ public:
     spread_z_ = spread_;
     bound_ = Buffer<double>(net.rows.shape[0], 0.0);
     assumed.assign(static_cast<std::size_t>(total), 0);
+    if (net.twins != 0) {
+      difference_.assign(static_cast<std::size_t>(total), LinePair());
+      lines_ = difference_;
+      twin_open_.assign(static_cast<std::size_t>(total), 0);
+    }
     push_ = Buffer<double>(total, 0.0);
     coefficient_ = Buffer<double>(total, 0.0);
   }
@@ -307,6 +317,9 @@ private:
   // per unit: the two lines; what a line can be in magnitude; |h|; sum |W| H + |b|
   Buffer<double> low_slope_, low_offset_, high_slope_, high_offset_, size_, output_, reach_;
   std::vector<double> spread_, spread_z_;  // per layer below: sum of H; sum of |z|
+  // per unit of a first half: the lines of its difference from its twin, if one of them is open
+  std::vector<LinePair> difference_, lines_;  // and those of both
+  std::vector<std::int8_t> twin_open_;
   Buffer<double> bound_;
   // per unit: beta s; the coefficient of its output in the row that was carried down last, alone
   Buffer<double> push_, coefficient_;
@@ -364,6 +377,59 @@ private:
     }
     spread_[static_cast<std::size_t>(k) + 1] = sum;
     spread_z_[static_cast<std::size_t>(k) + 1] = sum_z;
+    if (net_.twins != 0) bound_differences(k);
+  }
+
+  // 1 (>= 0), -1 (<= 0) or 0: what the bounds say of a unit.
+  int sign_of(std::int64_t g) const { return lower[g] >= 0.0 ? 1 : upper[g] <= 0.0 ? -1 : 0; }
+
+  // Bounds of z_a - z_b of the twins of layer k one of which is open, and the lines of h_a - h_b.
+  // The difference of two rows is wrong by one rounding of each weight and one of the difference.
+  void bound_differences(std::int64_t k) {
+    const std::int64_t first = net_.unit_start(k), half = net_.units(k) / 2;
+    const PaddedMatrix &w = weight_[static_cast<std::size_t>(k)];
+    std::int64_t m = 0;
+    for (std::int64_t i = 0; i < half; i++) {
+      const std::int64_t a = first + i, b = a + half;
+      twin_open_[static_cast<std::size_t>(a)] = open(a) || open(b);
+      if (!(open(a) || open(b))) continue;
+      lines_[static_cast<std::size_t>(a)] = lines_of(a);
+      lines_[static_cast<std::size_t>(b)] = lines_of(b);
+      for (const double sign : {1.0, -1.0}) {
+        unit_[m] = a;
+        for (std::int64_t j = 0; j < w.stride; j++)
+          form_.row(m)[j] = sign * (w.row(i)[j] - w.row(i + half)[j]);
+        constant_[m] = sign * (net_.bias(a) - net_.bias(b));
+        slack_[m] = 4.0 * unit_roundoff * (reach_[a] + reach_[b]);
+        m++;
+      }
+    }
+    descend(k - 1, m);
+    for (std::int64_t r = 0; r < m; r += 2) {
+      const std::int64_t a = unit_[r], b = a + half;
+      const double l = value_on_box(r), u = -value_on_box(r + 1);
+      // bounds that overflowed say nothing
+      twin_open_[static_cast<std::size_t>(a)] = std::isfinite(l) && std::isfinite(u);
+      difference_[static_cast<std::size_t>(a)] =
+          twin_lines(net_.slope_neg(a), net_.slope_pos(a), l, u, sign_of(a), sign_of(b));
+    }
+  }
+
+  // The lines of a unit, and by how much they can be off.
+  LinePair lines_of(std::int64_t g) const {
+    LinePair out;
+    out.low_slope = low_slope_[g];
+    out.low_offset = low_offset_[g];
+    out.high_slope = high_slope_[g];
+    out.high_offset = high_offset_[g];
+    out.size = size_[g];
+    if (open(g))
+      for (const double z : {lower[g], 0.0, upper[g]}) {
+        const double h = z * (z > 0.0 ? net_.slope_pos(g) : net_.slope_neg(g));
+        out.low_gap = std::max(out.low_gap, h - (out.low_slope * z + out.low_offset));
+        out.high_gap = std::max(out.high_gap, out.high_slope * z + out.high_offset - h);
+      }
+    return out;
   }
 
   void set_lines(std::int64_t g) {
@@ -397,6 +463,12 @@ private:
     output_[g] += least_;
   }
 
+  // Unit j of layer k is one of twins that are carried down together.
+  bool taken_with_twin(std::int64_t k, std::int64_t j) const {
+    const std::int64_t half = net_.units(k) / 2, g = net_.unit_start(k) + (j < half ? j : j - half);
+    return twin_open_[static_cast<std::size_t>(g)] != 0;
+  }
+
   // Carries m rows of layer k's outputs down to the inputs; the multipliers of assumed units are
   // taken off where `Pushed`.
   template <bool Pushed = false>
@@ -404,7 +476,7 @@ private:
     for (; k >= 0; k--) {
       const std::int64_t a = net_.unit_start(k), n = net_.units(k);
       const PaddedMatrix &w = weight_[static_cast<std::size_t>(k)];
-      const double rounding = gamma(n + 16);
+      const double rounding = gamma(n + 32);
       const double lost = static_cast<double>(n + 16) * 16.0 * underflow *
                           (2.0 + spread_[static_cast<std::size_t>(k)] +
                            spread_z_[static_cast<std::size_t>(k) + 1]);
@@ -417,6 +489,7 @@ private:
           const double v = c[j];
           const std::int64_t g = a + j;
           if (v == 0.0 && !(Pushed && push_[g] != 0.0)) continue;
+          if (net_.twins != 0 && taken_with_twin(k, j)) continue;
           const bool up = v < 0.0;
           const double slope = up ? high_slope_[g] : low_slope_[g];
           const double offset = up ? high_offset_[g] : low_offset_[g];
@@ -428,6 +501,26 @@ private:
           value_[count++] = carried;
           bias += carried * net_.bias(g);
           error += std::fabs(carried) * reach_[g];
+        }
+        if (net_.twins != 0) {
+          const std::int64_t half = n / 2;
+          for (std::int64_t j = 0; j < half; j++) {
+            const std::int64_t g = a + j;
+            if (!taken_with_twin(k, j) || (c[j] == 0.0 && c[j + half] == 0.0)) continue;
+            const PairStep step = pair_step(c[j], c[j + half], lines_[static_cast<std::size_t>(g)],
+                                            lines_[static_cast<std::size_t>(g + half)],
+                                            difference_[static_cast<std::size_t>(g)], reach_[g],
+                                            reach_[g + half]);
+            add += step.constant;
+            error += step.error;
+            for (const std::int64_t i : {j, j + half}) {
+              const double carried = i == j ? step.of_a : step.of_b;
+              if (carried == 0.0) continue;
+              index_[count] = i;
+              value_[count++] = carried;
+              bias += carried * net_.bias(a + i);
+            }
+          }
         }
         slack_[r] += 2.0 * rounding * error + lost;
         constant_[r] += add + bias;
