@@ -20,6 +20,20 @@ def test_scripts_are_short(script: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("script", sorted(p.parent.name for p in PAPERS.glob("*/full")))
+def test_full_sizes(script: str, tmp_path: Path) -> None:
+    """Value by value, where the published size ends in minutes."""
+    kept = sorted((PAPERS / script / "full").glob("*.csv"))
+    assert kept
+    if script == "quotient_homology":
+        shared("beshkov_quotient")
+    run(f"{script}.py", tmp_path, "--full")
+    for table in kept:
+        same(rows(tmp_path / table.name), rows(table))
+
+
+@pytest.mark.slow
 def test_figure_2_of_beshkov_and_einevoll(tmp_path: Path) -> None:
     run("beshkov_einevoll.py", tmp_path)
     table = rows(tmp_path / "figure2.csv")

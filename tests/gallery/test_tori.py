@@ -48,3 +48,11 @@ def test_betti_numbers_of_shapes(tmp_path: Path) -> None:
         (name, field): numbers[field == "2"]
         for name, numbers in BETTI.items() for field in ("2", "Q")
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_persistence_beside_the_true_image(tmp_path: Path) -> None:
+    pytest.importorskip("gudhi")
+    for row in checked("tori_persistence", tmp_path, "persistence"):
+        if row["layer"] == "0":
+            assert [row[f"exact_b{d}"] for d in range(3)] == ["1", "2", "1"]
