@@ -26,6 +26,7 @@ import polyrank as pr
 from polyrank.cells.task import prefix_text
 from polyrank.errors import DomainError, NetworkError, PolyrankError
 from polyrank.network.rational import to_fmpq
+from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.check import Report, check
 from polyrank.proof.format import (
     CUBE_NEGATIVE,
@@ -553,6 +554,40 @@ def widen_domain(copy: Copy, dice: random.Random) -> None:
     copy.edit(change)
 
 
+@mutation(5)
+def alter_rows_of_domain(copy: Copy, dice: random.Random) -> None:
+    """A row of a polytope: an entry, the row itself, or the same row twice as long."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        domain = manifest["domain"]
+        rows, bounds, kind = domain["A"], domain["b"], dice.randrange(6)
+        at = dice.randrange(len(rows))
+        if kind == 0:
+            bounds[at] = _moved(dice, bounds[at])
+        elif kind == 1:
+            k = dice.randrange(len(rows[at]))
+            rows[at][k] = _moved(dice, rows[at][k])
+        elif kind == 2:
+            del rows[at], bounds[at]
+        elif kind == 3:
+            rows.append(rows[at])
+            bounds.append(_moved(dice, bounds[at]) if dice.random() < 0.5 else bounds[at])
+        elif kind == 4:
+            rows[at], bounds[at] = (
+                [str(2 * to_fmpq(v)) for v in rows[at]], str(2 * to_fmpq(bounds[at]))
+            )  # fmt: skip
+        else:
+            other = dice.randrange(len(rows))
+            rows[at], rows[other] = rows[other], rows[at]
+            if dice.random() < 0.5:
+                bounds[at], bounds[other] = bounds[other], bounds[at]
+
+    if copy.manifest["domain"]["kind"] != "polytope":
+        widen_domain(copy, dice)
+        return
+    copy.edit(change)
+
+
 @mutation(4)
 def alter_chart(copy: Copy, dice: random.Random) -> None:
     def change(manifest: dict[str, Any]) -> None:
@@ -696,7 +731,19 @@ def alter_undecided(copy: Copy, dice: random.Random) -> None:
 # ---------------------------------------------------------------------------------------------
 # the experiment
 
+PROPERTY = """
+(declare-const X_0 Real) (declare-const X_1 Real) (declare-const X_2 Real) (declare-const Y_0 Real)
+(assert (>= X_0 -1)) (assert (<= X_0 1.5)) (assert (>= X_1 -0.75)) (assert (<= X_1 1))
+(assert (>= X_2 -1)) (assert (<= X_2 0.3)) (assert (<= (+ X_0 X_1) 1.25)) (assert (>= X_2 X_1))
+(assert (<= Y_0 0))
+"""
+
 SUBJECTS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "VNN-LIB": (
+        random_network(23, 3, 5, 3, 1),
+        parse_vnnlib(PROPERTY).case(None),
+        {"cells": 7},
+    ),
     "box": (random_network(11, 2, 5, 4, 1), pr.Box(-1, 1), {"cells": 6}),
     "whole plane": (random_network(12, 2, 5, 4, 2), None, {"cells": 9}),
     "central": (random_network(13, 3, 5, 3, bias=False), None, {"cells": 8}),
