@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from polyrank.cells.subtree import undivided
 from polyrank.cells.task import SearchProgress
@@ -238,11 +239,8 @@ def resume_run(
     manifest = read_manifest(directory)
     if manifest["status"] == "finished":
         return open_run(directory)
-    tasks, options = manifest.get("tasks"), manifest.get("options", {})
-    core = manifest.get("versions", {}).get("core")
-    if not isinstance(tasks, dict):
-        raise RunError(f"{directory} was begun by a polyrank without tasks; enumerate again")
-    if core != built_from():
+    tasks = _tasks_of(directory, manifest)
+    if manifest["versions"].get("core") != built_from():
         raise RunError(
             f"{directory} was begun by another build of polyrank; resume it with that one, or "
             "enumerate again"
@@ -259,9 +257,9 @@ def resume_run(
     plan = Plan(
         own,
         chart,
-        asked_layers(own, options.get("through_layer")),
-        engine_for(own, chart, str(manifest.get("engine"))),
-        bool(tasks["proof"]),
+        asked_layers(own, manifest["options"].get("through_layer")),
+        engine_for(own, chart, manifest["engine"]),
+        tasks["proof"],
         "shard",
         tuple(float(v) for v in tasks["work"]),
     )
@@ -284,6 +282,33 @@ def _keep_network(network: Network, directory: Path) -> None:
     draft.unlink(missing_ok=True)
     save(network, draft)
     draft.replace(file)
+
+
+def _tasks_of(directory: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a run says of its tasks; what else it says of how it is to go on, is what a run writes.
+
+    Raises
+    ------
+    RunError
+        If it is not.
+    """
+    tasks = manifest.get("tasks")
+    if not isinstance(tasks, dict):
+        raise RunError(f"{directory} was begun by a polyrank without tasks; enumerate again")
+    work = tasks.get("work")
+    fits = {
+        "tasks": isinstance(tasks.get("proof"), bool)
+        and isinstance(work, list)
+        and len(work) == len(TASK_WORK)
+        and all(isinstance(v, (int, float)) and 0 < v < math.inf for v in work),
+        "engine": manifest.get("engine") in get_args(Engine),
+        "options": isinstance(manifest.get("options"), dict),
+        "versions": isinstance(manifest.get("versions"), dict),
+    }
+    for field, right in fits.items():
+        if not right:
+            raise RunError(f"{directory} is damaged: its {field!r} are not what a run writes")
+    return tasks
 
 
 def _network_of(directory: Path, manifest: Mapping[str, Any]) -> Network:

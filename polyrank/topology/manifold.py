@@ -15,6 +15,7 @@ from flint import fmpq
 from numpy.typing import ArrayLike, NDArray
 
 from polyrank.brief import brief
+from polyrank.cells.interrupt import answered
 from polyrank.chains.chain import ChainComplex, closure, simplicial_complex
 from polyrank.errors import DomainError, NetworkError
 from polyrank.network.rational import RationalArray
@@ -162,7 +163,8 @@ def build_manifold(
             f"{unused.size} of the points of {name} belong to no simplex, the first is point "
             f"{int(unused[0])}; remove it, or list it as a simplex of one vertex"
         )
-    complex_, simplices = simplicial_complex(arrays)
+    # of a million simplices one call of numpy takes a second
+    complex_, simplices = answered(lambda: simplicial_complex(arrays))
     return Manifold(
         name, exact, simplices, complex_, _labels(complex_, simplices, arrays, labels), note
     )

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import polyrank as pr
+from polyrank.errors import RunError
 from polyrank.network.formats import save
 from polyrank.network.initialise import random_network
 from polyrank.regions import enumerate as module
+from polyrank.regions.limits import Limits
 
 
 @pytest.fixture
@@ -47,6 +49,26 @@ def test_stopped_and_resumed(polyrank, net, tmp_path):
     assert polyrank("check", out).status == 0
     again = polyrank("enumerate", "--resume", out, net, "--json")
     assert (again.status, json.loads(again.out)["regions"]) == (0, 1471)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("engine", "vertice2"), ("engine", None), ("options", None), ("options", 5),
+        ("versions", []), ("tasks", None), ("tasks", {}), ("tasks", {"proof": 1, "work": [1, 2]}),
+        ("tasks", {"proof": True, "work": [1]}), ("tasks", {"proof": True, "work": ["1", 2]}),
+        ("tasks", {"proof": True, "work": [0, 2]}), ("tasks", {"proof": True, "work": 5}),
+        ("network_file", {"path": "../net.npz", "options": {"activation": 5}}),
+    ],
+)  # fmt: skip
+def test_a_run_whose_manifest_was_edited(net, tmp_path, field, value):
+    out = tmp_path / "run"
+    pr.enumerate_regions(pr.load(net), out=out, limits=Limits(regions=100))
+    file = out / "manifest.json"
+    manifest = json.loads(file.read_text())
+    file.write_text(json.dumps({**manifest, field: value}))
+    with pytest.raises(RunError, match=r"damaged|begun by|that do not exist"):
+        pr.resume_run(out)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from polyrank.lp.certificates import (
     verify_violation,
 )
 from polyrank.lp.exact import Cell, minimise, nonnegative, strictly_inside
+from polyrank.lp.exact_simplex import Start, solve_basis
 from polyrank.lp.farkas import Multipliers, value_at, verify_farkas
 from tests.lp.exact_cells import at, column, fractions, hints, objectives, rows_of_cells, vertices
 
@@ -313,3 +314,30 @@ def test_a_mutated_violation_is_rejected(change: dict[str, object]) -> None:
     assert verify_violation(UNIT_SQUARE, (1, 1, -1), found)
     mutated = replace(found, **change)  # type: ignore[arg-type]
     assert not verify_violation(UNIT_SQUARE, (1, 1, -1), mutated)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_basis_is_solved_as_its_matrix_is_inverted(data: st.DataObject) -> None:
+    """Rows of one coordinate, several of them, none of them, and coordinates that are held."""
+    d = data.draw(st.integers(1, 5))
+    small = st.integers(-3, 3)
+    axis = st.builds(
+        lambda j, v, b: (*(v if i == j else 0 for i in range(d)), b),
+        st.integers(0, d - 1), st.sampled_from([-3, -2, -1, 1, 2]), small,
+    )  # fmt: skip
+    rows = data.draw(st.lists(axis | st.tuples(*[small] * (d + 1)), min_size=d, max_size=d + 3))
+    start = Start(data.draw(st.tuples(*[small] * d)), data.draw(st.integers(1, 3)))
+    held = data.draw(st.lists(st.integers(-d, len(rows) - 1), min_size=d, max_size=d))
+    state = solve_basis(Cell.from_rows(rows, d), held, start)
+    lines = [rows[i] if i >= 0 else start.held_row(-1 - i, d) for i in held]
+    matrix = fmpq_mat(d, d, [fmpq(v) for line in lines for v in line[:d]])
+    if matrix.det() == 0:
+        assert state is None
+        return
+    assert state is not None
+    assert state.den > 0
+    inverse = matrix.inv()
+    assert fmpq_mat(state.inverse) == inverse * fmpq(state.den)
+    vertex = inverse * fmpq_mat(d, 1, [fmpq(-line[d]) for line in lines])
+    assert [fmpq(v) / state.den for v in state.vertex.entries()] == [*vertex.entries(), 1]
