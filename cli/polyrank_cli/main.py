@@ -13,12 +13,16 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Annotated, NoReturn
 
-import typer
+try:
+    import typer
 
-from polyrank import __version__
-from polyrank_cli.failures import INTERRUPTED
-from polyrank_cli.streams import keep_stdout_for_python
-from polyrank_cli.verbs import HELP_NAMES, Verbs
+    from polyrank import __version__
+    from polyrank_cli.failures import INTERRUPTED
+    from polyrank_cli.streams import keep_stdout_for_python
+    from polyrank_cli.verbs import HELP_NAMES, Verbs
+except KeyboardInterrupt:  # pressed before there is anything that could say so
+    sys.stderr.write("polyrank: interrupted; nothing was kept\n")
+    raise SystemExit(130) from None
 
 __all__ = ["app", "leave", "main"]
 

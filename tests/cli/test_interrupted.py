@@ -267,3 +267,19 @@ def test_an_interrupt_inside_an_extension_module_ends_with_130(tmp_path):
         check=False,
     )
     assert done.returncode == 130
+
+
+def test_an_interrupt_while_modules_are_loaded_is_no_traceback(tmp_path):
+    """A second of a busy machine; the first module of others is the longest to load."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    path = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "cli")])
+    done = subprocess.run(
+        [sys.executable, "-m", "polyrank", "--version"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "polyrank: interrupted; nothing was kept\n"
