@@ -16,13 +16,15 @@ from polyrank.report.plane_cells import Corners, PlaneCells, floats
 from polyrank.report.polygons import class_pieces
 from polyrank.sampling.slices import ambient_ranks
 
-__all__ = ["Colour", "Colouring", "by_values", "coloured", "rank_colour"]
+__all__ = ["Colour", "Colouring", "by_values", "coloured", "counted_as", "rank_colour"]
 
 Colour = Literal["rank", "ambient-rank", "linear-region", "class"]
 
 #: Rank 0, 1, ...: the lower, the darker; then the full rank and all above.
 _RANKS = ("#2f4b7c", "#6f93c3", "#a9c4e0", "#d3e1ee")
 _FULL = "#f4f1ea"
+#: Most ranks on the whole input space that have a shade and a count each.
+_MOST_SHADES = 10
 #: Soft colours: neighbours among linear regions never share one (greedily).
 _SOFT = (
     "#a6cee3", "#fdcf8f", "#b8dfa6", "#f5b5b0", "#cfbfe2", "#f6e99b", "#a5dcd3", "#e3cfc0",
@@ -63,13 +65,14 @@ def rank_colour(rank: int, largest: int) -> str:
     return _FULL if rank >= largest else _RANKS[min(rank, len(_RANKS) - 1)]
 
 
-def _patch(face: str, label: str) -> Any:
+def _patch(face: Any, label: str) -> Any:
     from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
 
     return Patch(facecolor=face, edgecolor=EDGE, linewidth=0.6, label=label)
 
 
-def _counted(count: int, what: str = "region") -> str:
+def counted_as(count: int, what: str = "region") -> str:
+    """``1 region``, ``1,375 regions``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
@@ -79,17 +82,19 @@ def coloured(
     """The colouring by rank, linear region or class; the legend counts what is seen."""
     seen, shapes = cells.seen, cells.polygons
     if colour == "ambient-rank":
-        # on R^n there may be many ranks: they have a colour bar
         table = ambient_ranks(regions.run, regions.network).ranks
         low, high = table.lower[:, layer - 1], table.upper[:, layer - 1]
         bound = "" if (low == high).all() else " (upper bounds)"
-        n = regions.chart.n
-        return by_values(cells, high, f"rank through layer {layer} on all of R^{n}{bound}")
+        what = f"rank through layer {layer} on all of R^{regions.chart.n}{bound}"
+        shades = np.unique(high[seen])
+        if len(shades) > _MOST_SHADES:  # on R^n there may be many ranks: they have a colour bar
+            return by_values(cells, high, what)
+        return _shaded(cells, high, shades, what)
     if colour == "rank":
         largest = min(2, regions.chart.k)
         faces = {v: rank_colour(v, largest) for v in sorted(set(rank[seen].tolist()))}
         handles = [
-            _patch(face, f"rank {v}: {_counted(int((rank[seen] == v).sum()))}")
+            _patch(face, f"rank {v}: {counted_as(int((rank[seen] == v).sum()))}")
             for v, face in faces.items()
         ]
         pieces = [
@@ -106,9 +111,23 @@ def coloured(
     count, group, _ = linear_regions(regions.run, regions.network, regions.graph, layer)
     tint = _tints(regions, group, count)
     pieces = [(_SOFT[tint[g]], shape) for g, shape in zip(group, shapes, strict=True) if len(shape)]
-    handles = [_patch(_SOFT[0], _counted(len(set(group[seen].tolist())), "linear region"))]
+    handles = [_patch(_SOFT[0], counted_as(len(set(group[seen].tolist())), "linear region"))]
     what = f"linear regions of the map through layer {layer}"
     return Colouring(pieces, handles, what, group)
+
+
+def _shaded(cells: PlaneCells, rank: NDArray[Any], present: NDArray[Any], what: str) -> Colouring:
+    """A few ranks: a shade for each, and a legend that counts their regions."""
+    from matplotlib import colormaps  # noqa: PLC0415  (optional; the caller said if missing)
+
+    shades = colormaps["cividis"](np.linspace(0.25, 1.0, len(present)))
+    faces = dict(zip(present.tolist(), map(tuple, shades.tolist()), strict=True))
+    handles = [
+        _patch(face, f"rank {v}: {counted_as(int((rank[cells.seen] == v).sum()))}")
+        for v, face in faces.items()
+    ]
+    pieces = [(faces[int(v)], s) for v, s in zip(rank, cells.polygons, strict=True) if len(s)]
+    return Colouring(pieces, handles, what)
 
 
 def by_values(cells: PlaneCells, values: ArrayLike, label: str) -> Colouring:

@@ -9,7 +9,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
-from polyrank.report.colouring import rank_colour
+from polyrank.report.colouring import counted_as, rank_colour
 from polyrank.report.picture import (
     EDGE,
     axes_for,
@@ -86,7 +86,11 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
     axes.set_xlim(low, high)
     axes.set_xlabel(axis_names(chart)[0])
     shades = [
-        Patch(facecolor=rank_colour(v, 1), alpha=0.55, label=f"rank {v}: {int((ranks == v).sum())}")
+        Patch(
+            facecolor=rank_colour(v, 1),
+            alpha=0.55,
+            label=f"rank {v}: {counted_as(int((ranks == v).sum()))}",
+        )
         for v in sorted(set(ranks.tolist()))
     ]
     handles = [*axes.get_legend_handles_labels()[0], *shades]

@@ -85,7 +85,7 @@ def test_a_segment() -> None:
     x, y = line.get_data()
     assert np.allclose(y, np.abs(x) - 1)
     assert (min(x), max(x)) == (-2, 3)
-    assert "rank 1: 2" in _labels(figure)
+    assert "rank 1: 2 regions" in _labels(figure)
     axes = _axes()
     assert run.plot(ax=axes, layer=1) is axes.figure
     with pytest.raises(RunError, match="layer 9 is not part of this run"):
@@ -136,9 +136,11 @@ def test_a_slice_names_its_corners_and_shows_the_rank_on_the_whole_space() -> No
     axes = _axes()
     figure = run.plot(ax=axes, color="ambient-rank")
     assert [t.get_text() for t in axes.texts] == ["point 0", "point 1", "point 2"]
-    bar = figure.axes[1]
-    assert bar.get_ylim() == (0.0, 2.0)  # z < 0 everywhere: at most x and y are live
-    assert bar.get_ylabel() == "rank through layer 1 on all of R^3"
+    # z < 0 everywhere: at most x and y are live
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels[:3] == ["rank 0: 1 region", "rank 1: 2 regions", "rank 2: 1 region"]
+    assert "rank through layer 1 on all of R^3" in axes.get_title(loc="left")
+    assert len(figure.axes) == 1
     inside = _axes()
     run.plot(ax=inside, window=["1/10", "1/5", "1/10", "1/5"])
     assert [t.get_text() for t in inside.texts] == []

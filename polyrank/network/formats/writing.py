@@ -38,7 +38,9 @@ def save(network: Network, path: str | os.PathLike[str], *, overwrite: bool = Fa
     where = Path(path)
     form = format_to_write(where)
     if where.exists() and not overwrite:
-        raise FormatError(f"{where}: the file exists; choose another name or allow overwriting")
+        raise FormatError(
+            f"{where}: the file exists; choose another name, or overwrite=True (--force)"
+        )
     partial = where.with_name(f".{where.name}.{os.getpid()}.partial")
     package = "polyrank.network.formats"
     try:
