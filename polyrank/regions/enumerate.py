@@ -299,7 +299,7 @@ def _tasks_of(directory: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]
     fits = {
         "tasks": isinstance(tasks.get("proof"), bool)
         and isinstance(work, list)
-        and len(work) == len(TASK_WORK)
+        and bool(work)
         and all(isinstance(v, (int, float)) and 0 < v < math.inf for v in work),
         "engine": manifest.get("engine") in get_args(Engine),
         "options": isinstance(manifest.get("options"), dict),

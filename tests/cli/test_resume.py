@@ -56,7 +56,7 @@ def test_stopped_and_resumed(polyrank, net, tmp_path):
     [
         ("engine", "vertice2"), ("engine", None), ("options", None), ("options", 5),
         ("versions", []), ("tasks", None), ("tasks", {}), ("tasks", {"proof": 1, "work": [1, 2]}),
-        ("tasks", {"proof": True, "work": [1]}), ("tasks", {"proof": True, "work": ["1", 2]}),
+        ("tasks", {"proof": True, "work": []}), ("tasks", {"proof": True, "work": ["1", 2]}),
         ("tasks", {"proof": True, "work": [0, 2]}), ("tasks", {"proof": True, "work": 5}),
         ("network_file", {"path": "../net.npz", "options": {"activation": 5}}),
     ],
