@@ -26,8 +26,8 @@ def test_full_sizes(script: str, tmp_path: Path) -> None:
     """Value by value, where the published size ends in minutes."""
     kept = sorted((PAPERS / script / "full").glob("*.csv"))
     assert kept
-    if script == "quotient_homology":
-        shared("beshkov_quotient")
+    if script == "quotient_homology" or script.startswith("mnist"):
+        shared("beshkov_quotient" if script == "quotient_homology" else "mnist")
     run(f"{script}.py", tmp_path, "--full")
     for table in kept:
         same(rows(tmp_path / table.name), rows(table))
