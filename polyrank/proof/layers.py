@@ -9,10 +9,11 @@ Sets of units are integers used as bit masks: bit i is unit i.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from itertools import compress
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
@@ -79,15 +80,26 @@ class LayerRows:
 
 def _ties(rows: fmpq_mat, plane: int) -> list[tuple[int, int, bool]]:
     """(unit, earlier unit, same direction) wherever a row is a multiple of an earlier one."""
+    table = rows.tolist()
+    # two entries in their ratio: rows that are multiples of each other have the same
+    sketches: dict[int, tuple[Any, ...]] = {}
+    for i, row in enumerate(table):
+        places = list(islice((j for j, v in enumerate(row) if v != 0), 2))
+        if places and plane >> i & 1:
+            ratio = row[places[-1]] / row[places[0]]
+            sketches[i] = (*places, int(ratio.p), int(ratio.q))
+    count = Counter(sketches.values())
     seen: dict[tuple[Any, ...], tuple[int, bool]] = {}
     out = []
-    for i, row in enumerate(rows.tolist()):
-        lead = next((v for v in row if v != 0), None)
-        if lead is not None and plane >> i & 1:
-            key = tuple((int(v.p), int(v.q)) for v in (entry / lead for entry in row))
-            first, up = seen.setdefault(key, (i, lead > 0))
-            if first != i:
-                out.append((i, first, up == (lead > 0)))
+    for i, sketch in sketches.items():
+        if count[sketch] == 1:
+            continue
+        row = table[i]
+        lead = row[sketch[0]]
+        key = tuple((int(v.p), int(v.q)) for v in (entry / lead for entry in row))
+        first, up = seen.setdefault(key, (i, lead > 0))
+        if first != i:
+            out.append((i, first, up == (lead > 0)))
     return out
 
 

@@ -124,7 +124,8 @@ class _State(ctypes.Structure):
 
 def _fit(table: Iterable[Sequence[int]], shift: int) -> bool:
     """Whether no number v / 2^shift but 0 is below 2^-1000."""
-    return not any(v and abs(v).bit_length() < shift - 999 for row in table for v in row)
+    least = shift - 999  # bits of a number that is not below
+    return least <= 1 or not any(v and abs(v).bit_length() < least for row in table for v in row)
 
 
 def _only_coordinate(wall: Sequence[int]) -> int:
