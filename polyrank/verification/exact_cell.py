@@ -45,11 +45,11 @@ from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.verification.arrays import Floats
 from polyrank.verification.frame import Frame, listed
 
-__all__ = ["ExactQuestion", "Refuted", "output_function"]
+__all__ = ["MOST_ROWS", "ExactQuestion", "Refuted", "output_function"]
 
 Rows = list[tuple[int, ...]]
 #: With more coordinates bounds of coordinates are no rows of a basis, if all are bounded.
-_MOST_ROWS = 60
+MOST_ROWS = 60
 #: Bounds of a coordinate; None: there is none.
 _Side = tuple[fmpq | None, fmpq | None]
 
@@ -113,7 +113,7 @@ class ExactQuestion:
         self._layers = network.layers
         self._frame = frame
         self._d = frame.k
-        self._boxed = frame.k > _MOST_ROWS and frame.lower is not None
+        self._boxed = frame.k > MOST_ROWS and frame.lower is not None
         self._disjuncts = question.disjuncts
         self._strict = [_input_row(row, frame) for row in question.strict]
 

@@ -15,6 +15,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import polyrank as pr
 from polyrank.network.forward import forward_exact
+from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import satisfied
 from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.tree import CLOSED, MAGIC, leaves_of
@@ -22,6 +23,7 @@ from polyrank.proof.verdict import check_verdict, stated_property
 from polyrank.verification.alethe import export_alethe
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
 from polyrank.verification.frame import frame
+from polyrank.verification.maximum import greatest
 from polyrank.verification.properties import argmax_constant, output_bounds
 from tests.verification.alethe_checker import Checker, NotProvedError
 from tests.verification.test_hidden import DEPTH, _drawn, hidden
@@ -123,6 +125,14 @@ def test_the_greatest_output_is_that_of_a_milp(shape, seed, tmp_path):
         else:
             leaves = list(_leaves(out, network))
             assert any(leaf.node.sign for leaf in leaves) or len(leaves) == 1
+
+
+def test_the_exact_maximum_with_many_inputs():
+    """Proposals come from exact programs over closed regions, whatever the number of inputs."""
+    network = wide(70, [6, 4], 0.0, 2)
+    found = greatest(network, pr.Box(-1, 1), [0, 1], jobs=1)
+    assert found.certified
+    assert nearest_float(found.value) == pytest.approx(greatest_by_milp(network, 1), abs=1e-6)
 
 
 def _leaves(run: Path, network: pr.Network):
