@@ -15,10 +15,13 @@ from polyrank.image.barcode_object import image_object
 from polyrank.image.homogeneous import rationals
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.union import unions
+from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Box
 from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
+from tests.conftest import shared
 from tests.image.test_nerve import compare
 from tests.image.test_overlay import linear
 
@@ -251,3 +254,19 @@ def test_segments_of_one_line_are_its_intervals() -> None:
     own = list(unions(linear([1, 0, 0]), build_manifold(rows, [facets]), 1))[1]
     assert own.groups.betti == (2, 0, 0, 0)
     assert own.cells == (4, 2, 0, 0)
+
+
+@pytest.mark.slow
+def test_nine_shells() -> None:
+    """D-III of Beshkov (2026): all classes live through layer 2, which collapses parts of them."""
+    pytest.importorskip("gudhi")
+    own = read_labels(shared("beshkov_quotient/D-III-test-labels.npy")) == 0
+    space = complex_of_points(read_points(shared("beshkov_quotient/D-III-test.npy"))[own], 0.15)
+    net = load(shared("beshkov_quotient/D-III_model_0.pth"))
+    found = image(net, space, layer=2, way="overlay")
+    assert {str(found.groups(k)) for k in (None, 0, 1, 2)} == {"Z^9, 0, Z^9, 0"}
+    for d in (0, 2):
+        induced = found.homology.integral_map(d, 0, 3)
+        assert (induced.rank, induced.kernel, induced.cokernel) == (9, "0", "0")
+    groups = [str(own.groups) for own in unions(net, space, 2)]
+    assert groups == ["Z^9, 0, Z^9, 0"] * 3
