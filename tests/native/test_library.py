@@ -14,6 +14,8 @@ from polyrank.errors import PolyrankError
 from polyrank.graph.build import region_graph
 from polyrank.native import library, records
 from polyrank.native.records import array
+from polyrank.proof import replay, rounding, witnesses
+from polyrank.proof.check import check
 
 NATIVE = Path(library.__file__).parent
 #: The core, and the checker of proofs, which shares no source with it.
@@ -86,3 +88,36 @@ def test_both_builds_compute_the_same_bits(monkeypatch):
             runs.append((run.table.to_pydict(), graph.source.tolist(), graph.beyond.tolist()))
         found.append(runs)
     assert found[0] == found[1]
+
+
+def test_both_builds_of_the_checker_leave_the_same_claims(tmp_path, monkeypatch):
+    """What bounds do not prove is the same, claim by claim: with a proof, and of rows alone."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip("there is one build of the checker on this machine")
+    dice = np.random.default_rng(5)
+    shapes = [(3, 9), (9, 9), (9, 1)]
+    net = pr.Network.from_arrays(
+        [np.round(dice.normal(size=(m, n)), 1) for n, m in shapes],
+        [np.round(dice.normal(size=m), 1) * (m != 9) for _, m in shapes],
+    )
+    pr.save(net, tmp_path / "net.json")
+    for proof in (True, False):
+        pr.enumerate_regions(net, out=tmp_path / f"{proof}", proof=proof)
+    found = []
+    decide = replay.decide
+    for name in ("polyrank_check", "polyrank_check_avx2"):
+        claims = []
+
+        def noted(left, *rest, claims=claims):
+            claims.append((left.where, left.kind, left.number, left.rows, left.listed))
+            return decide(left, *rest)
+
+        monkeypatch.setattr(
+            rounding, "fastest", lambda folder, _, name=name: compiled.opened(folder, name)
+        )
+        for module in (replay, witnesses):
+            monkeypatch.setattr(module, "decide", noted)
+        for proof in (True, False):
+            check(tmp_path / f"{proof}", network=tmp_path / "net.json")
+        found.append(claims)
+    assert found[0] == found[1] != []
