@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,6 +60,7 @@ VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[...,
     "homeomorphism": (pr.homeomorphism, save_certificate, check_one_to_one),
     "image": (image, save_images, check_image),
     "separate": (separate, save_separation, check_separation),
+    "nerve": (partial(image, way="nerve"), save_images, check_image),
     "union": (layer_unions, save_images, check_image),
 }
 
@@ -112,8 +114,8 @@ ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "torus-wide-homeomorphism": ("homeomorphism", wide, True),
     "circle-homeomorphism": ("homeomorphism", circle, True),
     "circle-image": ("image", circle, True),
-    "rings-image": ("image", rings, False),
-    "shells-image": ("image", shells, False),
+    "rings-image": ("nerve", rings, False),
+    "shells-image": ("nerve", shells, False),
     "rings-union": ("union", rings, False),
     "shells-union": ("union", shells, False),
 }
