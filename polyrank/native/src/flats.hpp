@@ -38,6 +38,7 @@ class FlatSearch {
       : units_(elements.shape[0]),
         words_((elements.shape[0] + 63) / 64),
         factors_(static_cast<std::size_t>(elements.shape[1])),
+        times_(static_cast<std::size_t>(elements.shape[0])),
         path_(static_cast<std::size_t>(levels)) {
     for (std::int64_t d = 0; d < levels; d++) {
       Level &level = path_[static_cast<std::size_t>(d)];
@@ -74,6 +75,7 @@ class FlatSearch {
         if (depth < last)
           for (std::int64_t e = 0; e < units_; e++)
             if (has(cover, e) && !has(here.banned.data(), e)) here.cover.push_back(e);
+        order(here.cover);
         here.chosen = true;
         here.turn = 0;
       }
@@ -141,10 +143,20 @@ class FlatSearch {
       for (std::int64_t q = 0; q < covers.lengths(c); q++) {
         const std::int64_t e = covers.elements(c, q);
         masks_[static_cast<std::size_t>(c * words_ + (e >> 6))] |= std::uint64_t{1} << (e & 63);
+        times_[static_cast<std::size_t>(e)]++;
       }
       order_.push_back(c);
       std::swap(order_.front(), order_.back());
     }
+  }
+
+  // Elements of many covers first: without them, their later siblings soon miss a cover.
+  void order(std::vector<std::int64_t> &cover) const {
+    std::sort(cover.begin(), cover.end(), [this](std::int64_t a, std::int64_t b) {
+      const std::int64_t m = times_[static_cast<std::size_t>(a)];
+      const std::int64_t n = times_[static_cast<std::size_t>(b)];
+      return m != n ? m > n : a < b;
+    });
   }
 
   // Closes the flat with one more element at the next level; false if that takes in a banned one.
@@ -257,6 +269,7 @@ class FlatSearch {
   std::int64_t units_, words_;
   Mask masks_;  // of the covers, words_ each
   std::vector<std::int64_t> order_, factors_;
+  std::vector<std::int64_t> times_;  // in how many covers an element is
   std::vector<Level> path_;
 };
 
