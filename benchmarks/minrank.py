@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,22 +87,23 @@ def cases(limit: float) -> list[Case]:
 DEEP = ("2-10-10", "5-10-10", "8-15-15", "2-25-25", "3-25-25", "5-15-15", "10-25-25", "5-25-25")
 
 
-def deep(limit: float, seeds: int) -> None:
+def deep(limit: float, seeds: int, sizes: Sequence[str]) -> None:
     """Two layers: the least rank, and what enumeration says and takes."""
-    print("| widths | seed | least rank | proved | s | prefixes | LPs | enumeration | s |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for widths in DEEP:
+    print("| widths | seed | least rank | proved | by | s | prefixes | LPs | enumeration | s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for widths in sizes:
         for seed in range(seeds):
             net, box = pr.random_network(widths, seed=seed), pr.Box(-5, 5)
             begun = time.process_time()
             found = minimum_rank(net, box, layer=2, seconds=limit)
             spent = time.process_time() - begun
             shown = str(found.lower) if found.certified else f"[{found.lower}, {found.best.rank}]"
+            way = "search" if found.enumerated is None else "regions"
             run = pr.enumerate_regions(net, box, limits=pr.Limits(regions=1_000_000), jobs=1)
             least = f"{run.min_rank[1]} on {run.count:,}" if run.certified else "over 1,000,000"
             print(
                 f"| {widths} | {seed} | {shown} | {'yes' if found.certified else 'no'} "
-                f"| {spent:.1f} | {found.pruned:,} | {found.programs:,} | {least} "
+                f"| {way} | {spent:.1f} | {found.pruned:,} | {found.programs:,} | {least} "
                 f"| {time.process_time() - begun - spent:.1f} |",
                 flush=True,
             )
@@ -136,13 +138,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--time", type=float, default=300.0, help="limit per case, seconds")
     parser.add_argument("--deep", action="store_true", help="two layers")
+    parser.add_argument("--widths", nargs="+", default=DEEP, help="the sizes of two layers")
     parser.add_argument("--panels", action="store_true", help="one layer of a published figure")
     parser.add_argument("--seeds", type=int, default=2, help="networks of each size of two layers")
     asked = parser.parse_args()
     limit = asked.time
     minimum_rank(random_layer(3, 8, 0))  # loads
     if asked.deep:
-        deep(limit, asked.seeds)
+        deep(limit, asked.seeds, asked.widths)
         return
     if asked.panels:
         panels(limit)
