@@ -144,7 +144,7 @@ class BoxBounds:
         self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
 
     def refuted(
-        self, low: Floats, high: Floats, factors: Floats, signs: Signs
+        self, low: Floats, high: Floats, factors: Floats, signs: Signs, lean: float = 0.0
     ) -> tuple[NDArray[np.bool_], Floats]:
         """On which boxes every disjunct is refuted: a combination of its rows is > 0 there.
 
@@ -157,12 +157,15 @@ class BoxBounds:
             How the rows of each disjunct are combined.
         signs : (b, units)
             What :meth:`signs` proved on boxes around these; 0 where nothing is known.
+        lean : float
+            How much units whose bounds are about equal lean to the line of their positive side; any
+            number is right, and nothing but rounding decides between the two lines of such a unit.
         """
         proved, slants = [np.zeros(0, dtype=bool)], [np.zeros((0, low.shape[1]))]
         with np.errstate(all="ignore"):
             for i in range(0, len(low), self.chunk):
                 s = slice(i, i + self.chunk)
-                box = self._entered(low[s], high[s], signs[s])
+                box = self._entered(low[s], high[s], signs[s], lean)
                 good, slant = self._refuted(box, factors[s], None)
                 proved.append(good)
                 slants.append(slant)
@@ -226,8 +229,8 @@ class BoxBounds:
         """Units of all layers."""
         return sum(len(layer.bias) for layer in self.layers)
 
-    def _entered(self, low: Floats, high: Floats, known: Signs) -> _Box:
-        box, start = _Box(low, high, twins=self.twins), 0
+    def _entered(self, low: Floats, high: Floats, known: Signs, lean: float = 0.0) -> _Box:
+        box, start = _Box(low, high, twins=self.twins, lean=lean), 0
         for layer in self.layers:
             box.enter(layer, known[:, start : start + len(layer.bias)])
             start += len(layer.bias)
@@ -256,7 +259,10 @@ class BoxBounds:
 class _Box:
     """Boxes (b, d), and what is known of the layers entered so far."""
 
-    def __init__(self, low: Floats, high: Floats, *, twins: bool = False) -> None:
+    def __init__(
+        self, low: Floats, high: Floats, *, twins: bool = False, lean: float = 0.0
+    ) -> None:
+        self.lean = lean
         self.low, self.high = low, high
         self.pairs: list[Twins] | None = [] if twins else None
         self.inputs = np.maximum(np.abs(low), np.abs(high))
@@ -358,7 +364,7 @@ class _Box:
         at_l, at_u = neg * l, pos * u
         chord = (at_u - at_l) / (u - l)
         first, second = at_l - chord * l, at_u - chord * u
-        support = np.where(u > -l, pos, neg)
+        support = np.where(u * (1.0 + self.lean) > -l, pos, neg)
         open_, convex = (proved == 0) & (neg != pos), pos > neg
         stable = np.where(proved > 0, pos, np.where(neg == pos, pos, neg))
         low_slope = np.where(open_, np.where(convex, support, chord), stable)

@@ -77,6 +77,8 @@ from polyrank.proof.tree import CLOSED, Leaf, Node, exact_steps, leaves_of
 __all__ = ["STATEMENT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
 
 STATEMENT = StatementFile("verdict.json", "format", 1, "verdict")
+#: How units whose bounds are about equal lean, where bounds of no other kind close a leaf.
+_LEANS = (2.0**-10, -(2.0**-10))
 #: How often a leaf that is not closed here is halved further.
 _FURTHER = 12
 _BATCH = 2048
@@ -361,15 +363,18 @@ class _Leaves:
         # signs that are proved on the boxes around a box hold on it
         self.counts.halved += len(left)
         signs = self._signs([waiting[i][0] for i in left.tolist()])
-        low, high, factors = low[left], high[left], factors[left]
+        low, high, factors, leaf = low[left], high[left], factors[left], np.arange(len(left))
+        whole, assigned, known = (low, high), factors, signs
         for turn in range(_FURTHER + 1):
             proved, slant = self.bounds.refuted(low, high, factors, signs)
             open_ = ~proved
             if not open_.any():
                 return
             if turn == _FURTHER:
+                low, high, leaf = low[open_], high[open_], np.unique(leaf[open_])
                 break
             low, high, factors, slant = low[open_], high[open_], factors[open_], slant[open_]
+            leaf = np.concatenate([leaf[open_]] * 2)
             signs = np.concatenate([signs[open_]] * 2)
             # by the bounds in one turn, by shape in the next
             score = slant if turn % 2 == 0 else (high - low) / self.width
@@ -380,6 +385,12 @@ class _Leaves:
             upper[at, across] = lower[at, across] = middle
             low, high = np.concatenate([low, lower]), np.concatenate([upper, high])
             factors = np.concatenate([factors, factors])
+        below, above = (each[leaf] for each in whole)
+        closed = np.zeros(len(leaf), dtype=bool)
+        for lean in _LEANS:
+            closed |= self.bounds.refuted(below, above, assigned[leaf], known[leaf], lean)[0]
+        if closed.all():
+            return
         sides = zip(low[0][:5].tolist(), high[0][:5].tolist(), strict=True)
         box = ", ".join(f"[{a!r}, {b!r}]" for a, b in sides)
         raise ProofRejectedError(f"{self.where}: bounds do not refute the violation on {box}")

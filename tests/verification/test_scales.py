@@ -197,6 +197,11 @@ def test_many_verdicts_of_any_magnitude(block: int) -> None:
     assert "DIFFERENT" not in count(agrees, 1000 + 300 * block, 300)
 
 
+def test_bounds_of_a_unit_that_only_rounding_tells_apart() -> None:
+    """What rounding may cost is all of a unit's bounds: its line is chosen by it, and matters."""
+    assert agrees(7132145) == "holds"
+
+
 def test_a_bound_beyond_float64() -> None:
     """2^800 x on [2^600, 2^601]: the greatest value is 2^1401."""
     network = pr.Network.from_arrays([[[2.0**400]], [[2.0**400]]], [[0.0], [0.0]])
