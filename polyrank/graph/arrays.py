@@ -25,7 +25,7 @@ CANDIDATE = -6
 STATISTICS = (
     "lps", "pivots", "by_residual", "by_integers", "by_enclosure", "by_interval", "by_structure",
     "by_vertex", "by_recall", "by_segment", "from_neighbours", "rays", "cells", "pending",
-    "missing",
+    "missing", "by_opposite",
 )  # fmt: skip
 
 

@@ -101,7 +101,9 @@ def _dyadic(widths: list[int], wall: int | None = None, at: int = 0) -> Network:
 
 
 @pytest.mark.parametrize(
-    "widths", [[2, 12, 12], [3, 9, 7, 5], [4, 9, 6], [5, 11], [7, 10], [9, 8]], ids=str
+    "widths",
+    [[2, 12, 12], [2, 40], [3, 9, 7, 5], [3, 20], [4, 9, 6], [5, 11], [7, 10], [9, 8]],
+    ids=str,
 )
 def test_facets_on_the_walls_of_a_box_are_the_regions_of_the_walls(widths: list[int]) -> None:
     net = _dyadic(widths)

@@ -46,15 +46,29 @@ template <int D> bool load_witness(const Walk<D> &w, std::int64_t r, double *out
   return true;
 }
 
-// Values of the candidates at p; false unless all are proved to be positive.
-template <int D> bool measure_depths(Walk<D> &w) {
+// The value at p, the witness of region r, of a row without error; 0 where it is not proved to be positive.
+template <int D> double exact_depth(const Walk<D> &w, int m, std::int64_t r) {
+  const int row = w.cell().row[m];
+  const double error = w.is_unit(row) ? w.path.error[row - w.walls] : w.net.wall_error(row);
+  if (error != 0.0 || !is_exact_point(w.net, w.p.data(), w.none.data(), w.run.witness.row(r), w.none.data())) return 0.0;
+  return std::max(0.0, proved_value(w.dim, w.cell().form.data() + m * w.dim.stride(), w.p.data(), w.none.data()));
+}
+
+// Values of the candidates at p, the witness of region r; false unless all are proved to be positive.
+template <int D> bool measure_depths(Walk<D> &w, std::int64_t r) {
   CellRows &cell = w.cell();
   const double factor = (w.d() + 1) * inflate;
   cell_slacks(w, w.p.data(), cell.depth.data());
   const double *depth = cell.depth.data(), *radius = cell.radius.data();
   int outside = 0;
   for (int m = cell.always; m < cell.count; m++) outside += !(depth[m] > radius[m] * factor);
-  return outside == 0;
+  if (outside == 0) return true;
+  for (int m = cell.always; m < cell.count; m++) {
+    if (depth[m] > radius[m] * factor) continue;
+    cell.depth[m] = exact_depth(w, m, r);
+    if (!(cell.depth[m] > 0.0)) return false;
+  }
+  return true;
 }
 
 // The first two candidates met from p along a ray; -1 where there is none within reach.

@@ -49,13 +49,11 @@ template <int D> void append_row(Walk<D> &w, int row) {
 
 // Starts the cell that the layers below k fix, with its rows.
 template <int D> void gather_kept(Walk<D> &w, int k) {
-  for (int row = 0; row < w.rows; row++) w.cell().position[row] = -1;
+  for (int m = w.cell().always; m < w.cell().count; m++) w.cell().position[w.cell().row[m]] = -1;
   w.cell().count = w.cell().always;
   for (std::int64_t c = 0; c < w.cell().wall_word.size(); c++) w.cell().wall_word[c] = 0;
   for (const int row : w.kept[static_cast<std::size_t>(k)]) append_row(w, row);
-  w.vertices().size = 0;
-  w.vertices().turn = 0;
-  w.vertices().active.clear();
+  w.vertices().clear();
 }
 
 // Appends the units of layer k that may cut the cell.

@@ -31,10 +31,14 @@ inline constexpr std::int32_t last_edge = -1;
 // multiple of another row.
 enum class Status : std::int8_t { open, facet, out, attached };
 
+// Where the hyperplane of a unit runs: it cuts the cell of the layers below; it does not even touch it, and
+// the current region is on the side of the cell; neither is proved.
+enum class Course : std::int8_t { unsure, beside, cutting };
+
 struct GraphStatistics {  // in the order of polyrank/graph/arrays.py, STATISTICS
   std::int64_t lps = 0, pivots = 0, by_residual = 0, by_integers = 0, by_enclosure = 0, by_interval = 0,
                by_structure = 0, by_vertex = 0, by_recall = 0, by_segment = 0, from_neighbours = 0, rays = 0,
-               cells = 0, pending = 0, missing = 0;
+               cells = 0, pending = 0, missing = 0, by_opposite = 0;
 };
 
 // What a walk finds in a block. Edges lead from a region to a later one. head[r - first] and edge_next
@@ -58,6 +62,13 @@ struct Found {
 
 struct Attached {
   int row, of;  // a row, and the row that it is a multiple of
+};
+
+// A facet that no earlier region of the block has told the current one of.
+struct NewFacet {
+  int place, row;   // the candidate, and the lowest row that is a multiple of it
+  bool linked;      // the neighbour need not find it again
+  std::int64_t to;  // the neighbour, domain_wall, missing or pending
 };
 
 // The rows of a cell, positive inside: first those that are always there (t >= 0 and the cube's walls,
@@ -89,6 +100,7 @@ struct CellRows {
 struct Program {
   Buffer<double> x, inverse, slack, rate, reach, rates, objective, square, direction, sizes, work;
   Buffer<int> basis;
+  double error = 0.0;  // of a vertex that was just proved simple: see VertexStore
 };
 
 // Vertices of the cell that earlier programs ended in.
@@ -102,12 +114,28 @@ struct VertexStore {
   Buffer<std::int64_t> word;   // (words, most): sides of the rows, those of its basis as turned
   Buffer<std::int64_t> mask;   // (words, most): the rows that do not meet in it
   Buffer<bool> simple;
+  Buffer<double> error;        // of a simple one: how far, in the 1-norm, the true vertex is from x
+  // (words, most): rows of a simple one such that the edge that leaves them, to the positive or to the
+  // negative side of the row, is known to end in a simple one that is kept
+  Buffer<std::uint64_t> linked_up, linked_down;
   std::vector<int> active;     // the vertices of the current region
 
   // Whether the row at place m is on the side where it was positive when the vertex was kept.
   bool is_above(int v, int m) const { return (word[(m >> 6) * most + v] >> (m & 63) & 1) != 0; }
   // Whether the row at place m is one of those that meet in the vertex.
   bool meets(int v, int m) const { return (mask[(m >> 6) * most + v] >> (m & 63) & 1) == 0; }
+  void clear() {
+    size = turn = 0;
+    active.clear();
+  }
+  void clear_links(int v) {
+    for (int c = 0; c < words; c++) linked_up[c * most + v] = linked_down[c * most + v] = 0;
+  }
+  // For when a simple vertex is given up, in which edges may be known to end.
+  void forget_links() {
+    std::fill_n(linked_up.data(), most * words, std::uint64_t{0});
+    std::fill_n(linked_down.data(), most * words, std::uint64_t{0});
+  }
 };
 
 // Farkas proofs of redundancy that earlier cells left, `most` per row, of the rows that a layer has on
@@ -124,6 +152,8 @@ struct ProofStore {
 // found out about them on the layer's cells there.
 struct Level {
   bool gathered = false;  // the rows are there
+  bool complete = false;  // the active vertices are all of the cell, and simple
+  bool uncut = false;     // the cell of the layers below, all of whose vertices are known, is the only one
   CellRows cell;
   VertexStore vertices;
   ProofStore proofs;
@@ -161,10 +191,16 @@ template <int D> struct Walk {
   std::vector<std::uint8_t> varying;      // OR of the differences to the regions that follow
   std::vector<std::int64_t> flips;        // scratch
   Buffer<int> places;                     // scratch: places of candidates
+  Buffer<Course> course;                  // scratch, of the units of a layer
   int level = -1;                         // layer whose cell is being settled
-  bool valid = false;                     // the state belongs to the region before
+  bool valid = false;                     // the state belongs to region `at`
+  std::int64_t at = -1;                   // the last region that was decoded
+  bool central;                           // -R is a region with R, with the opposite facets
+  std::int64_t listed = -1;               // the region whose facets `facets` and the cell hold, or -1
+  std::vector<NewFacet> facets;
 
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
+  Buffer<double> none;            // second doubles of points that have none
 
   Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own, std::int64_t depth,
        std::int64_t begin, std::int64_t end)
@@ -179,7 +215,8 @@ template <int D> struct Walk {
         chart(static_cast<int>(network.centre.shape[0])),
         first(begin),
         last(end),
-        path(network, d) {
+        path(network, d),
+        central(layers == 1 && own == 0 && !network.homogeneous && !network.bounded) {
     const std::int64_t units = network.total(), stride = dim.stride(), square = dim.square();
     const int guards = walls - own_walls;  // t >= 0 and the cube's walls, which bound cones
     const std::int64_t room = rows + guards, capacity = padded(room);
@@ -200,6 +237,8 @@ template <int D> struct Walk {
     for (Level &each : levels) prepare(each, room, capacity);
     now = levels.data();
     places = Buffer<int>(room, 0);
+    course = Buffer<Course>(network.widest(), Course::unsure);
+    facets.reserve(static_cast<std::size_t>(room));
     lp.x = Buffer<double>(square, 0.0);
     lp.basis = Buffer<int>(dim.size(), -1);
     lp.inverse = Buffer<double>(dim.size() * square, 0.0);
@@ -219,6 +258,7 @@ template <int D> struct Walk {
     varying.assign(static_cast<std::size_t>(listing.codes.bytes()), 0);
     flips.assign(static_cast<std::size_t>(units + 1), 0);
     p = Buffer<double>(square, 0.0);
+    none = Buffer<double>(square, 0.0);
     q = Buffer<double>(square, 0.0);
     inner = Buffer<double>(square, 0.0);
     y = Buffer<double>(chart, 0.0);
@@ -283,6 +323,9 @@ template <int D> struct Walk {
     store.word = Buffer<std::int64_t>(store.most * store.words, 0);
     store.mask = Buffer<std::int64_t>(store.most * store.words, 0);
     store.simple = Buffer<bool>(store.most, false);
+    store.error = Buffer<double>(store.most, 0.0);
+    store.linked_up = Buffer<std::uint64_t>(store.most * store.words, 0);
+    store.linked_down = Buffer<std::uint64_t>(store.most * store.words, 0);
     store.active.reserve(static_cast<std::size_t>(store.most + 1));
     ProofStore &proofs = level_rows.proofs;
     const std::int64_t entries = static_cast<std::int64_t>(rows) * ProofStore::most * words;

@@ -47,12 +47,16 @@ template <int D> void select_vertices(Walk<D> &w) {
   }
 }
 
-// Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new.
+// Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new. A simple
+// one stays so where it is proved to be off all of them.
 template <int D> void place_vertices(Walk<D> &w, int begin) {
   VertexStore &store = w.vertices();
   for (int v = 0; v < store.size; v++) {
     const double *x = &store.x[v * w.dim.square()];
-    store.simple[v] = false;
+    double size = 1.0;
+    for (int l = 0; l < w.d(); l++) size = std::max(size, std::fabs(x[l]));
+    const double factor = (w.d() + 1) * inflate * size, error = store.error[v] * inflate;
+    bool simple = store.simple[v];
     for (int m = begin; m < w.cell().count; m++) {
       double z = w.cell().columns[w.d() * w.cell().capacity + m];
       for (int l = 0; l < w.d(); l++) z += w.cell().columns[l * w.cell().capacity + m] * x[l];
@@ -61,7 +65,9 @@ template <int D> void place_vertices(Walk<D> &w, int begin) {
       std::int64_t &word = store.word[(m >> 6) * store.most + v];
       store.mask[(m >> 6) * store.most + v] |= bit;
       word = (z > 0.0) == inside ? word | bit : word & ~bit;
+      simple = simple && std::fabs(z) > w.cell().radius[m] * factor + error;
     }
+    store.simple[v] = simple;
   }
 }
 
@@ -109,7 +115,9 @@ template <int D> void inherit_vertices(Walk<D> &w, const Level &above) {
         store.inverse[(at * d + l) * s + q] = turned ? -edge : edge;
       }
     }
-    store.simple[at] = false;
+    store.simple[at] = from.simple[v];
+    store.error[at] = from.error[v];
+    store.clear_links(at);
     place_here(w, at);
     store.active.push_back(at);
   }
@@ -132,11 +140,26 @@ template <int D> double objective_at(const Walk<D> &w, int v) {
   return z;
 }
 
+// Puts the program to a kept vertex of the region.
+template <int D> void start_at_vertex(Walk<D> &w, int v) {
+  const VertexStore &store = w.vertices();
+  const int d = w.d(), s = w.dim.square();
+  for (int q = 0; q < d; q++) {
+    const int b = store.basis[v * d + q];
+    w.lp.basis[q] = b;
+    w.lp.x[q] = store.x[v * s + q];
+    const bool turned = is_turned(*w.now, v, b);
+    for (int l = 0; l < d; l++) {
+      const double edge = store.inverse[(v * d + l) * s + q];
+      w.lp.inverse[l * s + q] = turned ? -edge : edge;
+    }
+  }
+}
+
 // Puts the program to the region's vertex where the objective is least; vertices on the row `without`
 // are left out. Returns its place among the region's vertices, or -1 with the program at the witness.
 template <int D> int start_at_lowest(Walk<D> &w, int without) {
-  VertexStore &store = w.vertices();
-  const int d = w.d(), s = w.dim.square();
+  const VertexStore &store = w.vertices();
   int best = -1;
   double low = infinity;
   for (std::size_t i = 0; i < store.active.size(); i++) {
@@ -149,17 +172,7 @@ template <int D> int start_at_lowest(Walk<D> &w, int without) {
     start_at_witness(w);
     return -1;
   }
-  const int v = store.active[static_cast<std::size_t>(best)];
-  for (int q = 0; q < d; q++) {
-    const int b = store.basis[v * d + q];
-    w.lp.basis[q] = b;
-    w.lp.x[q] = store.x[v * s + q];
-    const bool turned = is_turned(*w.now, v, b);
-    for (int l = 0; l < d; l++) {
-      const double edge = store.inverse[(v * d + l) * s + q];
-      w.lp.inverse[l * s + q] = turned ? -edge : edge;
-    }
-  }
+  start_at_vertex(w, store.active[static_cast<std::size_t>(best)]);
   return best;
 }
 
@@ -187,6 +200,7 @@ inline int next_place(VertexStore &store) {
   } else {
     v = store.turn;
     store.turn = (v + 1) % store.most;
+    store.forget_links();
     for (const int listed : store.active)
       if (listed == v) return v;
   }
@@ -202,6 +216,9 @@ inline int next_place(VertexStore &store) {
 // change by at most d delta, half the least of them. A region on the same side of those has p strictly
 // inside every row; the segment from p to this point leaves it through row c alone, and with row b
 // turned around the same holds for -e_b.
+//
+// The true vertex is x + sum_q y_q e_q; of the largest |y_c|, row c says that it times (a_c.e_c -
+// sum_{q != c} |a_c.e_q|) is at most the value of row c at x. Leaves a bound of sum_q |y_q| in lp.error.
 template <int D> bool is_simple(Walk<D> &w) {
   const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
   CellRows &cell = w.cell();
@@ -224,6 +241,7 @@ template <int D> bool is_simple(Walk<D> &w) {
     if (cell.side[m] == 0.0) return false;
   }
   if (!(least > 0.0)) return false;
+  double apart = 0.0;
   const double delta = 0.5 * least / d;
   for (int q = 0; q < d; q++) {
     double length = 0.0;
@@ -246,7 +264,9 @@ template <int D> bool is_simple(Walk<D> &w) {
       if (q != c) left -= std::fabs(lp.work[q]);
     const double r = cell.radius[b];
     if (!(left > ((lp.rates[c] + r * factor) / delta + 4 * (d + 1) * r) * inflate)) return false;
+    apart = std::max(apart, (lp.rates[c] + r * factor) / (left - 4 * (d + 1) * r * inflate));
   }
+  lp.error = d * apart * inflate;
   return true;
 }
 
@@ -256,7 +276,13 @@ template <int D> void keep_vertex(Walk<D> &w, bool simple) {
   const int d = w.d(), s = w.dim.square();
   int v = listed_there(w);
   if (v >= 0 && !simple) return;
-  if (v < 0) v = next_place(store);
+  if (v < 0) {
+    v = next_place(store);
+  } else if (store.simple[v]) {
+    bool same = true;
+    for (int q = 0; q < d; q++) same = same && store.meets(v, w.lp.basis[q]);
+    if (!same) store.forget_links();
+  }
   for (int q = 0; q < d; q++) {
     store.basis[v * d + q] = w.lp.basis[q];
     store.x[v * s + q] = w.lp.x[q];
@@ -264,6 +290,8 @@ template <int D> void keep_vertex(Walk<D> &w, bool simple) {
   }
   place_here(w, v);
   store.simple[v] = simple;
+  store.error[v] = w.lp.error;
+  store.clear_links(v);
 }
 
 // The undecided walls among some places of the cell carry a facet: simple vertices show them.

@@ -15,7 +15,7 @@
 // looked up among the run's codewords.
 #pragma once
 
-#include "facets.hpp"
+#include "facets_found.hpp"
 
 namespace polyrank {
 
@@ -25,7 +25,7 @@ struct Change {
   int zero_layer;  // the last layer with a unit that vanishes identically, or -1
 };
 
-// Puts bits, zeros, orientations, words and hash to region r.
+// Puts bits, zeros, orientations, words and hash to region r; those of region w.at are there, unless `fresh`.
 template <int D> Change decode(Walk<D> &w, std::int64_t r, bool fresh) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bits = w.run.unit.shape[0];
@@ -40,7 +40,7 @@ template <int D> Change decode(Walk<D> &w, std::int64_t r, bool fresh) {
     for (std::int64_t v = 0; v < w.word.size(); v++) w.word[v] = 0;
   }
   for (std::int64_t c = 0; c < codes.bytes(); c++) {
-    const int now = codes.code(r, c), x = fresh ? 255 : now ^ codes.code(r - 1, c);
+    const int now = codes.code(r, c), x = fresh ? 255 : now ^ codes.code(w.at, c);
     if (x == 0) continue;
     for (int j = 0; j < 8; j++) {
       const std::int64_t b = 8 * c + j;
@@ -87,13 +87,31 @@ template <int D> void load_varying(Walk<D> &w, std::int64_t r, int k) {
   }
 }
 
-// Units of layer k on the cell of the layers below: those not proved redundant there.
-template <int D> void sieve(Walk<D> &w, int k) {
+// Units of layer k on the cell of the layers below, that of region r: those not proved redundant there.
+template <int D> void sieve(Walk<D> &w, std::int64_t r, int k) {
   const int d = w.d();
+  const Level &above = w.levels[static_cast<std::size_t>(k)];
+  const bool complete = above.complete && w.vertices().active.size() == above.vertices.active.size();
+  if (complete)
+    find_courses(w, k);
+  else
+    load_varying(w, r, k);
+  bool varying = !complete;  // which bits vary is known
   std::vector<int> &out = w.cutting[static_cast<std::size_t>(k)];
   out.clear();
   for (std::int64_t g = w.net.unit_start(k); g < w.net.unit_start(k + 1); g++) {
     if (!w.net.hyperplane(g) || w.net.tie(g) >= 0 || w.path.zero[g]) continue;
+    const Course course = complete ? w.course[g - w.net.unit_start(k)] : Course::unsure;
+    if (course == Course::beside) {
+      w.stat.by_vertex++;
+      continue;
+    }
+    if (course == Course::cutting) {
+      out.push_back(static_cast<int>(g));
+      continue;
+    }
+    if (!varying) load_varying(w, r, k);
+    varying = true;
     const std::int64_t bit = w.run.bit(g);
     if (!((w.varying[static_cast<std::size_t>(bit >> 3)] >> (bit & 7)) & 1)) {
       const int row = w.walls + static_cast<int>(g);
@@ -126,93 +144,7 @@ template <int D> void sieve(Walk<D> &w, int k) {
     }
     out.push_back(static_cast<int>(g));
   }
-}
-
-// What lies across a facet: domain_wall, a region, missing or pending; and the lowest row that carries it.
-struct Across {
-  std::int64_t to;
-  int lowest;
-};
-
-template <int D> Across cross(Walk<D> &w, int row, std::int64_t r, int zero_layer) {
-  const Listing &run = w.run;
-  int lowest = row, layer = -1;
-  bool mixed = false;
-  std::int64_t count = 0;
-  std::uint64_t value = w.hash;
-  for (int a = -1; a < w.height; a++) {
-    const int other = a < 0 ? row : w.attached[static_cast<std::size_t>(a)].row;
-    if (a >= 0 && root(w, other) != row) continue;
-    lowest = std::min(lowest, other);
-    if (!w.is_unit(other)) continue;
-    const std::int64_t g = other - w.walls;
-    mixed = mixed || zero_layer > w.layer[g] || (layer >= 0 && w.layer[g] != layer);
-    layer = w.layer[g];
-    for (std::int64_t f = run.flip_start(g); f < run.flip_start(g + 1); f++)
-      w.flips[static_cast<std::size_t>(count++)] = run.flip(f);
-    value ^= run.flip_key(g);
-  }
-  if (!w.is_unit(lowest)) return {domain_wall, lowest};
-  if (mixed) {  // a unit above another one vanishes on the facet: its row on the other side decides
-    w.stat.pending++;
-    return {pending, lowest};
-  }
-  return {run.codes.find(value, r, w.flips.data(), count), lowest};
-}
-
-template <int D> void keep_point(Walk<D> &w, std::int64_t owner, int m) {
-  w.found.owner.push_back(owner);
-  const double *point = w.cell().point.data() + static_cast<std::int64_t>(m) * w.chart;
-  w.found.point.insert(w.found.point.end(), point, point + w.chart);
-}
-
-template <int D> void keep_odd(Walk<D> &w, std::int64_t r, std::int64_t to, int row) {
-  w.found.odd.insert(w.found.odd.end(), {r, to, row});
-}
-
-// Writes the facets of region r.
-template <int D> void emit_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
-  CellRows &cell = w.cell();
-  Found &found = w.found;
-  int facets = 0;
-  for (int m = cell.always; m < cell.count; m++) {
-    w.places[facets] = m;
-    facets += (cell.status[m] == Status::facet) & (cell.to[m] != known);
-  }
-  for (int i = 0; i < facets; i++) {
-    const int m = w.places[i];
-    int row = cell.row[m];
-    std::int64_t to = cell.to[m];
-    bool linked = to != unknown;
-    if (!linked) {
-      const Across across = cross(w, row, r, zero_layer);
-      linked = across.lowest == row && across.to >= 0 && is_alone(w, row);
-      to = across.to;
-      row = across.lowest;
-    }
-    if (to == domain_wall) {
-      found.wall_region.push_back(static_cast<std::int32_t>(r));
-      found.wall_row.push_back(row);
-    } else if (to > r) {
-      const auto e = static_cast<std::int32_t>(found.edges());
-      linked = linked && w.in_block(to);
-      found.edge_source.push_back(static_cast<std::int32_t>(r));
-      found.edge_target.push_back(static_cast<std::int32_t>(to));
-      found.edge_row.push_back(row);
-      found.edge_next.push_back(last_edge);
-      found.alone.push_back(!linked);
-      if (linked) {
-        std::int32_t &head = found.head[static_cast<std::size_t>(to - w.first)];
-        found.edge_next.back() = head;
-        head = e;
-      }
-      if (cell.has_point[m]) keep_point(w, e, m);
-    } else {
-      if (to < 0) keep_point(w, -1 - found.odds(), m);
-      keep_odd(w, r, to, row);
-      w.stat.missing += to == missing;
-    }
-  }
+  w.now->uncut = complete && out.empty() && w.vertices().size == static_cast<int>(above.vertices.active.size());
 }
 
 // Every candidate is undecided again.
@@ -233,9 +165,12 @@ template <int D> void keep_rows(Walk<D> &w, int k) {
 template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
   std::int64_t opened = 0;
   for (std::int64_t r = begin; r < end; r++) {
+    if (w.listed >= 0 && w.listed == r - 1 && turn_facets(w)) continue;
     const bool fresh = !w.valid;
     const Change change = decode(w, r, fresh);
     w.valid = true;
+    w.at = r;
+    w.listed = -1;
     if (!load_witness(w, r, w.p.data())) {
       w.found.open[static_cast<std::size_t>(r - w.first)] = 1;
       opened++;
@@ -254,11 +189,10 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
         gather_kept(w, 0);
       } else if (k > change.layer || fresh) {
         load_layer(w, k);
-        load_varying(w, r, k);
         w.stat.cells++;
         gather_kept(w, k);
         inherit_vertices(w, w.levels[static_cast<std::size_t>(k)]);
-        sieve(w, k);
+        sieve(w, r, k);
         w.attached_count[static_cast<std::size_t>(k)] = w.height;
         gather_cutting(w, k);
       } else {
@@ -268,22 +202,26 @@ template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t 
         } else {
           gather_kept(w, k);
           gather_cutting(w, k);
+          w.now->uncut = false;
         }
       }
       w.now->gathered = true;
       renew(w);
       select_vertices(w);
       consistent = final;
-      done = measure_depths(w);
+      done = measure_depths(w, r);
+      const bool settled = done && settle_at_vertices(w, final);
       if (done && final) {
         done = known_facets(w, r, change.zero_layer);
         consistent = done;
       }
-      done = done && settle_rows(w, final);
+      done = done && ((settled && !final) || settle_rows(w, final));
       if (done && !final) keep_rows(w, k + 1);
     }
     if (done) {
-      emit_facets(w, r, change.zero_layer);
+      list_facets(w, r, change.zero_layer);
+      emit_facets(w, r, 1.0);
+      if (w.central) w.listed = r;
       continue;
     }
     const bool final = w.level == w.layers - 1;

@@ -102,7 +102,7 @@ template <int D> bool crosses_alone(Walk<D> &w, int m, std::int64_t s) {
 template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
   CellRows &cell = w.cell();
   const Listing &run = w.run;
-  known_walls(w);
+  if (!w.now->complete) known_walls(w);
   for (std::int32_t e = w.found.head[static_cast<std::size_t>(r - w.first)]; e != last_edge;
        e = w.found.edge_next[static_cast<std::size_t>(e)]) {
     const int m = cell.position[w.found.edge_row[static_cast<std::size_t>(e)]];
@@ -110,7 +110,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
     mark_facet(w, m, known);
     w.stat.from_neighbours++;
   }
-  recall_rows(w);
+  if (!w.now->complete) recall_rows(w);
   const int open = list_open(w);
   look_ahead(w, r, open);
   for (int i = 0; i < open; i++) {
@@ -192,12 +192,12 @@ template <int D> void facet_at_vertex(Walk<D> &w, int slot) {
 }
 
 // Places of a new facet (or -1), and of a candidate that is a multiple of it (or -1).
-struct NewFacet {
+struct FirstMet {
   int facet = -1, multiple = -1;
 };
 
 // A facet on the way from p to the point lp.x that violates a row and no other.
-template <int D> NewFacet new_facet(Walk<D> &w, int rounds) {
+template <int D> FirstMet new_facet(Walk<D> &w, int rounds) {
   CellRows &cell = w.cell();
   const int d = w.d();
   double size = 0.0;
@@ -229,8 +229,7 @@ template <int D> NewFacet new_facet(Walk<D> &w, int rounds) {
 template <int D> void take_apart(Walk<D> &w, int index, int other) {
   w.cell().status[index] = Status::attached;
   take_out(w, index);
-  w.vertices().size = 0;
-  w.vertices().active.clear();
+  w.vertices().clear();
   attach(w, w.cell().row[index], w.cell().row[other]);
 }
 
@@ -268,7 +267,7 @@ template <int D> bool settle_rows(Walk<D> &w, bool final) {
         }
         alone = true;
       } else if (outcome.verdict == Verdict::violated) {
-        const NewFacet hit = new_facet(w, rounds);
+        const FirstMet hit = new_facet(w, rounds);
         if (hit.multiple >= 0)
           take_apart(w, hit.multiple, hit.facet);
         else if (hit.facet < 0)
