@@ -25,6 +25,7 @@ __all__ = ["Dataset", "Group", "open_hdf5"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNDEFINED = 2**64 - 1
+_NO_FREE_BLOCK = 1
 _MOST_MESSAGES = 100_000
 _MOST_TEXTS = 1_000_000  # that are looked at, of a whole file
 _LONGEST_NAME = 1 << 16
@@ -222,10 +223,19 @@ class _File:
                 taken += 1
 
     def members(self, tree: int, heap: int) -> Iterator[tuple[str, int]]:
-        if bytes(self.bytes(heap, 4)) != b"HEAP":
+        if bytes(self.bytes(heap, 5)) != b"HEAP\0":  # and the version
             raise FormatError("the names of a group are damaged")
-        size, _, place = self.numbers("QQQ", heap + 8)
+        size, free, place = self.numbers("QQQ", heap + 8)
         names = bytes(self.bytes(place, size))
+        for _ in range(size // 16 + 1):  # free blocks are no smaller
+            if free in (_NO_FREE_BLOCK, _UNDEFINED):
+                break
+            following, length = struct.unpack("<QQ", _part(memoryview(names), free, 16))
+            if not 16 <= length <= size - free:
+                raise FormatError("the names of a group are damaged")
+            free = following
+        else:
+            raise FormatError("the names of a group are damaged")
         seen: set[int] = set()
         waiting = [tree]
         while waiting:
@@ -354,7 +364,9 @@ _FLOATS = {
 def _datatype(message: memoryview) -> _Type:
     """Numbers whose bits are those of IEEE 754 or of two's complement, and texts; or neither."""
     head, bits, sign, size = struct.unpack("<BBBxI", _part(message, 0, 8))
-    kind = head & 0x0F
+    kind, version = head & 0x0F, head >> 4
+    if not 1 <= version <= 4:
+        raise FormatError(f"a datatype of the HDF5 file has version {version}")
     order = ">" if bits & 1 else "<"
     if kind == 0 and size in {1, 2, 4, 8}:
         if struct.unpack("<HH", _part(message, 8, 4)) == (0, 8 * size):

@@ -185,8 +185,9 @@ class _Reader:
     def struct(self, shape: tuple[int, ...], data: memoryview, depth: int) -> MatValue:
         _, size, data = self.element(data)
         (length,) = struct.unpack(f"{self.order}i", size[:4])
-        _, letters, data = self.element(data)
-        if length < 1 or len(letters) % length or len(letters) // length > _MOST_FIELDS:
+        named, letters, data = self.element(data)
+        fits = named == _INT8 and length >= 1 and len(letters) % length == 0
+        if not fits or len(letters) // length > _MOST_FIELDS:
             raise ValueError("the names of a struct's fields are damaged")
         raw = bytes(letters)
         names = [
