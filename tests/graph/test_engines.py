@@ -76,7 +76,7 @@ def _agree(net: Network, domain: Any) -> None:
             assert mixed.statistics["open"] >= expected
         regions = Regions(mixed_run, net, mixed)
         for e in range(mixed.edges):
-            assert len(regions.crossing(e)) == run.dimension
+            assert len(regions.crossing(e)) == run.coordinates
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
