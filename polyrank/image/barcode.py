@@ -73,7 +73,7 @@ class LayerImages:
         Of solids: the components of Φ_0(M), Φ_1(M), …, also of layers that are not decided.
     unions : tuple of LayerUnion
         Of solids, if a layer is not decided otherwise or ``way`` is "both": the groups of Φ_0(M),
-        Φ_1(M), …, without the maps; the layers that are decided otherwise agree.
+        Φ_1(M), …, without the maps, in all degrees; the layers that are decided otherwise agree.
     ways : tuple of str
         "overlay", "nerve", "equivalence"; the layers that two of them decide agree in all groups
         and bars.
@@ -343,7 +343,9 @@ def image(
     layers = (None, *range(last + 1))[: found.levels]
     reason = "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
     undecided = tuple(
-        (k, f"{reason}{_known(glued, alone, k)}") for k in range(last + 1) if k not in layers
+        (k, f"{reason}{_known(glued, alone, k, manifold.degrees)}")
+        for k in range(last + 1)
+        if k not in layers
     )
     spent = time.perf_counter() - begun
     return LayerImages(
@@ -362,10 +364,16 @@ def image(
     )
 
 
-def _known(glued: Sequence[LayerComponents], alone: Sequence[LayerUnion], layer: int) -> str:
-    """What is certified about a layer whose maps are not decided."""
+def _known(
+    glued: Sequence[LayerComponents],
+    alone: Sequence[LayerUnion],
+    layer: int,
+    degrees: int | None,
+) -> str:
+    """What is certified about a layer whose maps are not decided, in the degrees of M."""
     if layer < len(alone):
-        return f"; certified: without the maps, its homology is {alone[layer].groups}"
+        groups = alone[layer].groups.below(degrees)
+        return f"; certified: without the maps, its homology is {groups}"
     if layer >= len(glued):
         return ""
     count = glued[layer].count

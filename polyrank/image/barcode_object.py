@@ -66,7 +66,11 @@ def image_object(
         "merging": [_merge_object(merge) for merge in found.merges()],
         "components": [{"layer": own.layer, "count": own.count} for own in found.components],
         "unions": [
-            {"layer": own.layer, "groups": list(own.groups.groups), "cells": list(own.cells)}
+            {
+                "layer": own.layer,
+                "groups": list(own.groups.below(found.manifold.degrees).groups),
+                "cells": list(own.cells),
+            }
             for own in found.unions
         ],
         "undecided": [{"layer": k, "reason": why} for k, why in found.undecided],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -243,6 +244,20 @@ def test_groups_without_maps_where_the_overlay_ends_early() -> None:
     assert reason.endswith("; certified: without the maps, its homology is Z, 0, 0, 0")
     shown = image_object(found)
     assert [entry["groups"][0] for entry in shown["unions"]] == ["Z^2", "Z"]
+
+
+def test_groups_without_maps_in_the_degrees_of_a_skeleton() -> None:
+    """The 3-skeleton of a simplex of dimension 4: H_3 = Z is that of what was left out."""
+    corners = np.concatenate([np.eye(4), np.zeros((1, 4))])
+    facets = [[v for v in range(5) if v != k] for k in range(5)]
+    space = replace(build_manifold(corners, [facets]), degrees=3)
+    found = image(linear(*np.eye(4)), space, most_cells=1)
+    assert len(found.unions) == 2
+    assert all(own.groups.betti == (1, 0, 0, 1) for own in found.unions)
+    assert [entry["groups"] for entry in image_object(found)["unions"]] == [["Z", "0", "0"]] * 2
+    told = "; certified: without the maps, its homology is Z, 0, 0"
+    assert all(reason.endswith(told) for _, reason in found.undecided)
+    assert str(found.groups(None)) == "Z, 0, 0"
 
 
 def test_segments_of_one_line_are_its_intervals() -> None:
