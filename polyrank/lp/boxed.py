@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
 from typing import Self
 
 from flint import fmpq, fmpq_mat
 
 from polyrank.lp.certificates import Infeasible, Minimum, Violation
 from polyrank.lp.deadline import look
-from polyrank.lp.farkas import Multipliers, Row
+from polyrank.lp.farkas import Multipliers, Row, integer_row
 
 __all__ = ["BoxedCell"]
 
@@ -178,7 +177,7 @@ class _Program:
         for low, high in zip(self.cell.low, self.cell.high, strict=True):
             if low is not None and high is not None and low.value > high.value:
                 weights = {low.row: fmpq(1, low.size), high.row: fmpq(1, high.size)}
-                return _identity(weights, low.value - high.value, fmpq(1))
+                return _identity(weights, low.value - high.value)
         return None
 
     def _inverse(self) -> tuple[fmpq_mat, fmpq_mat]:
@@ -316,7 +315,7 @@ class _Program:
                 bound = self._bound(l, above=v < 0)
                 by_row[bound.row] = abs(v) / bound.size
                 constant += v * bound.value
-        return _identity(by_row, constant, fmpq(1))
+        return _identity(by_row, constant)
 
     def _basis(self) -> tuple[int, ...]:
         held = set(self.basic)
@@ -326,10 +325,8 @@ class _Program:
         return tuple(sorted([*bounds, *(self.cell.general[i] for i in self.tight)]))
 
 
-def _identity(weights: Mapping[int, fmpq], constant: fmpq, scale: fmpq) -> Multipliers:
-    """Multipliers of rows in integers without a common factor."""
+def _identity(weights: Mapping[int, fmpq], constant: fmpq) -> Multipliers:
+    """Multipliers of rows, of scale 1, in integers without a common factor."""
     places = sorted(weights)
-    values = [scale, constant, *(weights[i] for i in places)]
-    common = lcm(*(int(v.q) for v in values))
-    whole = [int(v.p) * (common // int(v.q)) for v in values]
-    return Multipliers(whole[0], whole[1], tuple(places), tuple(whole[2:])).reduced()
+    scale, whole, *values = integer_row([fmpq(1), constant, *(weights[i] for i in places)])
+    return Multipliers(scale, whole, tuple(places), tuple(values))
