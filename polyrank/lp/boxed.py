@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, overload
 
 from flint import fmpq, fmpq_mat
 
@@ -93,7 +93,7 @@ class BoxedCell:
         OutOfTimeError
             See :func:`polyrank.lp.deadline.time_limit`.
         """
-        return _Program(self, objective).optimum()
+        return _Program(self, objective).until(None)
 
     def nonnegative(self, objective: Row) -> Multipliers | Violation | Infeasible:
         """Whether ``g·u + h ≥ 0`` on the cell, and no more than that.
@@ -106,9 +106,7 @@ class BoxedCell:
             See :func:`polyrank.lp.deadline.time_limit`.
         """
         found = _Program(self, objective).until(fmpq(0))
-        if isinstance(found, Minimum):
-            if found.value >= 0:
-                return found.multipliers
+        if isinstance(found, Minimum):  # below 0, which was not enough
             return Violation(found.point, found.value, found.pivots)
         return found
 
@@ -135,15 +133,13 @@ class _Program:
         )
         self.steps = 0
 
-    def optimum(self) -> Minimum | Infeasible:
-        """The minimum, or the proof that there is no point."""
-        while True:
-            found = self.until(None)
-            if not isinstance(found, Multipliers):  # nothing is enough
-                return found
+    @overload
+    def until(self, enough: None) -> Minimum | Infeasible: ...
+    @overload
+    def until(self, enough: fmpq) -> Minimum | Infeasible | Multipliers: ...
 
     def until(self, enough: fmpq | None) -> Minimum | Infeasible | Multipliers:
-        """The minimum, or a proof that it is at least ``enough``."""
+        """The minimum, or a proof that it is at least ``enough`` or that there is no point."""
         crossed = self._crossed()
         if crossed is not None:
             return Infeasible(crossed, 0)
@@ -154,13 +150,13 @@ class _Program:
             reduced = self._rest(self.g, prices, part)
             point = self._point(inverse, part)
             value = sum((a * b for a, b in zip(self.g, point, strict=True)), self._h)
-            if enough is not None and value >= enough:
-                return self._multipliers(dict(zip(self.tight, prices, strict=True)), self.objective)
-            leaving = self._leaving(point)
+            done = enough is not None and value >= enough
+            leaving = None if done else self._leaving(point)
             if leaving is None:
-                proof = self._multipliers(
-                    dict(zip(self.tight, prices, strict=True)), self.objective
-                )
+                weights = dict(zip(self.tight, prices, strict=True))
+                proof = self._multipliers(weights, self.objective)
+                if done:
+                    return proof
                 where = fmpq_mat(self.cell.d, 1, point)
                 return Minimum(value, where, self._basis(), proof, self.steps)
             ended = self._step(leaving, inverse, part, prices, reduced)
