@@ -80,14 +80,16 @@ def test_the_general_method_agrees(block):
 
 
 def test_a_cell_grows():
-    rows, objective = drawn(7)
-    d = len(objective) - 1
-    cell = BoxedCell(box_rows([-2] * d, [2] * d), d)
-    for row in rows:
-        before, cell = cell, cell.extended(row)
-        assert len(cell.rows) == len(before.rows) + 1
-    whole = BoxedCell([*box_rows([-2] * d, [2] * d), *rows], d)
-    assert type(cell.minimise(objective)) is type(whole.minimise(objective))
+    for seed in range(20):
+        rows, objective = drawn(seed)
+        d = len(objective) - 1
+        known = box_rows([-2] * d, [2] * d)
+        cell = BoxedCell(known, d)
+        for row in rows:
+            before, cell = cell, cell.extended(row)
+            assert before.minimise(objective) == BoxedCell(known, d).minimise(objective)
+            known.append(row)
+            assert cell.minimise(objective) == BoxedCell(known, d).minimise(objective)
 
 
 @pytest.mark.parametrize("d", [100, 784])
