@@ -20,7 +20,7 @@ what is added, lies in P, and meets Q in C only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -136,7 +136,7 @@ class Solids:
             if number % 256 == 0:
                 look()
             corners = tuple(sorted({self.at[v] for p, _ in facets for v in parts.polygons[p][1]}))
-            if not self._has_volume(corners):
+            if len(corners) < 4 or self._dimension(corners) < 3:
                 continue
             sides.update(p for p, _ in facets)
             place = hulls.setdefault(corners, len(hulls))
@@ -151,13 +151,6 @@ class Solids:
         if self.count:
             self._others(hulls, sides)
         self.hulls = list(hulls)
-
-    def _has_volume(self, corners: Sequence[int]) -> bool:
-        if len(corners) < 4:
-            return False
-        points = [self.table[v] for v in corners]
-        rows = [v for p in points[1:] for v in difference(points[0], p)]
-        return int(fmpz_mat(len(points) - 1, len(points[0]) - 1, rows).rank()) == 3
 
     def _others(self, hulls: dict[tuple[int, ...], int], sides: set[int]) -> None:
         """Add what is no side of a solid with a volume."""
@@ -247,7 +240,8 @@ class Solids:
             for a, b in chosen[~apart].tolist():
                 yield a, b
 
-    def _dimension(self, vertices: frozenset[int]) -> int:
+    def _dimension(self, vertices: Iterable[int]) -> int:
+        """Of the hull of two vertices or more."""
         points = [self.table[v] for v in vertices]
         rows = [v for p in points[1:] for v in difference(points[0], p)]
         return int(fmpz_mat(len(points) - 1, len(points[0]) - 1, rows).rank())

@@ -28,7 +28,7 @@ from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs
 from polyrank.image.overlay import cell_complex
 from polyrank.image.polygons import Functional, clip, common, hull_of, plane_of, value
-from polyrank.image.polytopes import Facet, Polytope, overlap, span
+from polyrank.image.polytopes import Facet, Polytope, overlap, span, within
 from polyrank.image.solids import Settled, Solids, TooManyPartsError, parted
 from polyrank.lp.deadline import look
 from polyrank.network.normal_form import Network
@@ -168,7 +168,7 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cell
             covered.setdefault(j, []).append(i)
             continue
         for solid in (i,) if flat else (i, j):
-            if not _inside_a_side(found, solids.body(solid)):
+            if not within(found, solids.body(solid).sides):
                 cuts.setdefault(solid, []).append(found)
     out, kept = _Collected(), _Collected()
     for solid in range(solids.count):
@@ -200,10 +200,6 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cell
         for piece_left in pieces_left:
             out.add_flat(piece_left)
     return kept.cells(), out.cells()
-
-
-def _inside_a_side(corners: Sequence[Point], body: Polytope) -> bool:
-    return any(all(value(side, p) == 0 for p in corners) for side in body.sides)
 
 
 def _maximal(
@@ -265,7 +261,7 @@ def _disjoint(
 
     Of the solids that overlap others, or are to be cut.
     """
-    size = _extents(solids)
+    size = _extents(approximation(solids.table), solids.hulls[: solids.count])
     done: dict[int, list[Polytope]] = {}
     for solid in sorted(cut.union(overlaps), key=lambda s: (-size[s], s)):
         look()
@@ -282,13 +278,10 @@ def _disjoint(
         yield solid, pieces
 
 
-def _extents(solids: Solids) -> list[float]:
-    approx = approximation(solids.table)
-    out = []
-    for hull in solids.hulls[: solids.count]:
-        own = approx[list(hull)]
-        out.append(float((own.max(axis=0) - own.min(axis=0)).sum()))
-    return out
+def _extents(approx: NDArray[np.float64], hulls: Iterable[Sequence[int]]) -> list[float]:
+    """The sums of the sides of boxes around hulls."""
+    boxes = (approx[list(hull)] for hull in hulls)
+    return [float((own.max(axis=0) - own.min(axis=0)).sum()) for own in boxes]
 
 
 def _without(corners: list[Point], sides: Sequence[Functional]) -> list[list[Point]]:
@@ -331,7 +324,7 @@ def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
             if len(common(plane.equations, plane.sides, polygons[j][0])) > 2:
                 near.setdefault(i, []).append(j)
                 near.setdefault(j, []).append(i)
-    size = [float((approx[list(h)].max(axis=0) - approx[list(h)].min(axis=0)).sum()) for h in hulls]
+    size = _extents(approx, hulls)
     done: set[int] = set()
     for i in sorted(range(len(polygons)), key=lambda s: (-size[s], s)):
         look()
