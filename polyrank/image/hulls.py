@@ -10,7 +10,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.image.hyperplane import rounding
-from polyrank.network.rational import nearest_float
+from polyrank.network.rational import exponent, nearest_float
 
 __all__ = ["Hulls"]
 
@@ -107,23 +107,23 @@ class Hulls:
 
 
 def _scaled(own: Hulls) -> tuple[Floats, Floats, Numbers]:
-    exponent = np.zeros(own.ambient, np.int64)
+    power = np.zeros(own.ambient, np.int64)
     largest = np.abs(own.image).max(axis=0, initial=0.0)
     slack = own.error.max(axis=0, initial=0.0)
     columns = np.flatnonzero((slack > 0) & ~(slack <= 2.0**-24 * largest))
     if not columns.size:
-        return own.image, own.error, exponent
+        return own.image, own.error, power
     image, error = own.image.copy(), own.error.copy()
     for k in columns.tolist():
         values = [own.exact(v)[k] for v in range(len(image))]
         most = max(map(abs, values), default=fmpq(0))
         if most != 0:
-            exponent[k] = int(most.p).bit_length() - int(most.q).bit_length()
-        step = fmpq(2) ** -int(exponent[k])
+            power[k] = exponent(most)
+        step = fmpq(2) ** -int(power[k])
         image[:, k] = [nearest_float(v * step) for v in values]
         zero = np.array([v == 0 for v in values], dtype=bool)
         error[:, k] = rounding(image[:, k], zero)
-    return image, error, exponent
+    return image, error, power
 
 
 def bounds(image: Floats, error: Floats) -> tuple[Floats, Floats]:

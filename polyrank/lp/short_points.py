@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from flint import fmpq, fmpq_mat
 
 from polyrank.lp.farkas import Row, values_at
+from polyrank.network.rational import exponent
 
 __all__ = ["leading_bits", "short_point"]
 
@@ -52,9 +53,9 @@ def _bits(value: fmpq) -> int:
 
 
 def leading_bits(value: fmpq, bits: int) -> fmpq:
-    """The first bits of a number of any magnitude."""
+    """The first bits of a number of any magnitude, rounded down."""
     p, q = int(value.p), int(value.q)
-    shift = bits - p.bit_length() + q.bit_length()
+    shift = bits - exponent(value)
     if shift < 0:
         return fmpq((p // (q << -shift)) << -shift)
     return fmpq((p << shift) // q, 1 << shift)

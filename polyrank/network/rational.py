@@ -24,6 +24,7 @@ from polyrank.errors import NetworkError
 __all__ = [
     "RationalArray",
     "as_float",
+    "exponent",
     "fmpq_from_float",
     "fmpq_from_text",
     "nearest_float",
@@ -117,6 +118,11 @@ def nearest_ratio(numerator: int, denominator: int) -> float:
         return numerator / denominator
     except OverflowError:
         return float("inf") if numerator > 0 else float("-inf")
+
+
+def exponent(value: fmpq) -> int:
+    """An e with ``2**(e - 1) < |value| < 2**(e + 1)``, from the lengths alone; −1 for 0."""
+    return int(value.p).bit_length() - int(value.q).bit_length()
 
 
 def as_float(value: fmpq) -> float | None:

@@ -22,7 +22,7 @@ from polyrank.errors import DomainError
 from polyrank.lp.farkas import coprime
 from polyrank.network.composition import split_map
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import RationalArray, fmpq_from_float, nearest_float
+from polyrank.network.rational import RationalArray, exponent, fmpq_from_float, nearest_float
 from polyrank.posed.chart import Chart
 
 __all__ = [
@@ -204,7 +204,7 @@ def _bounded_row(row: IntRow, cube: CubeMap) -> IntRow:
 
 def power_above(value: fmpq) -> int:
     """Smallest e with value ≤ 2**e."""
-    e = int(value.p).bit_length() - int(value.q).bit_length()
+    e = exponent(value)
     while value > (fmpq(2) ** e if e >= 0 else 1 / fmpq(2) ** (-e)):
         e += 1
     return e

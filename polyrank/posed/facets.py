@@ -17,6 +17,7 @@ from polyrank.lp.deadline import look
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, value_at, values_at
 from polyrank.lp.short_points import short_point
+from polyrank.network.rational import exponent
 
 __all__ = ["Crossing", "facets_of", "step_across"]
 
@@ -125,7 +126,6 @@ def step_across(rows: Sequence[Row], point: fmpq_mat, direction: fmpq_mat) -> fm
     reach = [v / -s for v, s in zip(values, slopes, strict=True) if s < 0]
     length = fmpq(1)
     if reach and (least := min(reach)) <= 1:
-        # p / q > 2 to the power bits(p) - bits(q) - 1
-        length = fmpq(1, 1 << (1 + int(least.q).bit_length() - int(least.p).bit_length()))
+        length = fmpq(1, 1 << (1 - exponent(least)))
     inside = point + direction * length
     return short_point(rows, inside)

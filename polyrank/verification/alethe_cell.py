@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from flint import fmpq, fmpq_mat
 
+from polyrank.lp.short_points import leading_bits
 from polyrank.verification.smt_problem import Fact, SmtProblem, linear, number, relation
 
 __all__ = ["BITS", "Cell", "Function", "Multipliers", "Steps", "Used"]
@@ -239,13 +240,13 @@ class Cell:
                 self.know_sign(k, i, *self._signs[k, i])
                 continue
             used, least = self.bound(self.of_unit(k, i, 1))
-            least = least if least == 0 else _down(least, self.bits)
+            least = least if least == 0 else leading_bits(least, self.bits)
             low = (self._at(k, i, ">=", least, used), least)
             if least >= 0:
                 self._lines(k, i, low, None)
                 continue
             used, most = self.bound(self.of_unit(k, i, -1))
-            most = -most if most == 0 else -_down(most, self.bits)
+            most = -most if most == 0 else -leading_bits(most, self.bits)
             high = (self._at(k, i, "<=", most, used), most)
             self._lines(k, i, None if most <= 0 else low, high)
 
@@ -295,7 +296,7 @@ class Cell:
         else:
             a, b = low[1], high[1]
             self._open.add((k, i))
-            slope = min(p, max(n, _down((p * b - n * a) / (b - a), self.bits)))
+            slope = min(p, max(n, leading_bits((p * b - n * a) / (b - a), self.bits)))
             offset = max((p - slope) * b, (n - slope) * a)
             near = int(b > -a)
         base = _Line(asserted[near][0], asserted[near][1], zero)
@@ -326,14 +327,3 @@ class Cell:
         name = self.steps.step([goal], "resolution", names) if len(names) > 1 else clause
         line = _Line(Fact(name, goal), turned * slope, turned * offset)
         self._below[k][i], self._above[k][i] = (base, line) if turned > 0 else (line, base)
-
-
-def _down(value: fmpq, bits: int) -> fmpq:
-    """A short dyadic number that is at most the value, close to it."""
-    if value == 0:
-        return value
-    size = int(abs(value.p)).bit_length() - int(value.q).bit_length()
-    shift = bits - size
-    scaled = value * fmpq(1 << shift) if shift >= 0 else value / fmpq(1 << -shift)
-    floor = int(scaled.p) // int(scaled.q)
-    return fmpq(floor, 1 << shift) if shift >= 0 else fmpq(floor << -shift)

@@ -11,8 +11,9 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import UnsupportedError
+from polyrank.network.composition import beside
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import fmpq_from_float, nearest_float
+from polyrank.network.rational import exponent, fmpq_from_float, nearest_float
 from polyrank.polyhedra.violation import OutputRow
 from polyrank.verification.frame import Frame
 
@@ -62,8 +63,7 @@ def bound_arrays(
     if not hidden and not frame.plain:
         g = G * frame.origin + g
         G = G * frame.basis
-    for first, end in pairwise(starts.tolist()):
-        _scale_rows(G, g, first, end)
+    rows = _floats(_scaled(beside(G, g), starts))
     units = np.array([layer.units for layer in hidden], dtype=np.int64)
     weights, biases = [np.zeros(0)], [np.zeros(0)]
     for k, layer in enumerate(hidden):
@@ -82,8 +82,8 @@ def bound_arrays(
         bias=np.concatenate(biases),
         slope_neg=np.concatenate([np.zeros(0), *(layer.slope_neg.approx for layer in hidden)]),
         slope_pos=np.concatenate([np.zeros(0), *(layer.slope_pos.approx for layer in hidden)]),
-        rows=_floats(G),
-        constant=_floats(g).ravel(),
+        rows=np.ascontiguousarray(rows[:, :-1]),
+        constant=np.ascontiguousarray(rows[:, -1]),
         disjunct_start=starts,
         twins=int(twins),
     )
@@ -143,18 +143,15 @@ def _output_matrix(rows: list[OutputRow], outputs: int) -> tuple[fmpq_mat, fmpq_
     return G, g
 
 
-def _scale_rows(G: fmpq_mat, g: fmpq_mat, first: int, end: int) -> None:
-    """Rows of a disjunct, divided by one power of two where float64 could not hold them."""
-    entries = [(m, r, c) for m in (G, g) for r in range(first, end) for c in range(m.ncols())]
-    most = max((_exponent(m[r, c]) for m, r, c in entries), default=0)
-    if most <= _LARGEST_EXPONENT:
-        return
-    for m, r, c in entries:
-        m[r, c] /= fmpq(1 << (most - _LARGEST_EXPONENT))
-
-
-def _exponent(value: fmpq) -> int:
-    return int(value.p).bit_length() - int(value.q).bit_length()
+def _scaled(rows: fmpq_mat, starts: NDArray[np.int64]) -> fmpq_mat:
+    """Those of a disjunct divided by one power of two where float64 could not hold them."""
+    entries: list[fmpq] = []
+    table = rows.tolist()
+    for first, end in pairwise(starts.tolist()):
+        own = [v for row in table[first:end] for v in row]
+        excess = max(map(exponent, own), default=0) - _LARGEST_EXPONENT
+        entries += own if excess <= 0 else [v / fmpq(1 << excess) for v in own]
+    return fmpq_mat(rows.nrows(), rows.ncols(), entries)
 
 
 def _floats(matrix: fmpq_mat) -> Floats:

@@ -13,6 +13,7 @@ from polyrank.errors import NetworkError
 from polyrank.network.rational import (
     MAX_DIGITS,
     RationalArray,
+    exponent,
     fmpq_from_float,
     fmpq_from_text,
     nearest_float,
@@ -31,6 +32,13 @@ def test_a_float_is_the_dyadic_rational_it_encodes(value):
     assert as_fraction(fmpq_from_float(value)) == Fraction(value)
     assert nearest_float(fmpq_from_float(value)) == value
     assert as_fraction(to_fmpq(repr(value))) == Fraction(repr(value))
+
+
+@given(st.fractions().filter(bool), st.integers(-2000, 2000))
+def test_an_exponent_is_off_by_less_than_one(value, power):
+    value *= Fraction(2) ** power
+    e = exponent(to_fmpq(value))
+    assert Fraction(2) ** (e - 1) < abs(value) < Fraction(2) ** (e + 1)
 
 
 @given(st.fractions(), st.sampled_from(["{}", " {} ", "+{}"]))
