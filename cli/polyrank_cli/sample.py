@@ -193,9 +193,9 @@ def sample_command(
             typer.echo(json.dumps({**estimate.summary(), **extra}))
         else:
             _show(estimate, extra, compared)
-        if compared is not None and compared.contradictions:
+        if compared is not None and compared.contradictions and opened is not None:
             for found in compared.contradictions[:10]:
-                word = word_text([bit == "1" for bit in found.codeword], loaded.bits)
+                word = word_text([bit == "1" for bit in found.codeword], opened.layer_bits)
                 say(
                     f"contradiction: {found.reason}: codeword {word} at the exact point "
                     f"({', '.join(found.point)})"

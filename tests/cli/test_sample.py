@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -34,18 +35,22 @@ def test_against_a_run(polyrank, plane, tmp_path):
     assert "is not that of the run" in relu.err
 
 
-def test_a_contradiction_has_status_4_and_the_point(polyrank, plane, tmp_path):
+@pytest.mark.parametrize("through", [[], ["--through-layer", "1"]])
+def test_a_contradiction_has_status_4_and_the_point(polyrank, plane, tmp_path, through):
     run = tmp_path / "run"
-    polyrank("enumerate", plane, "--box", "-3", "3", "-o", run, "-q")
+    polyrank("enumerate", plane, "--output-relu", "--box", "-3", "3", "-o", run, "-q", *through)
     (shard,) = (run / "regions").glob("part-*.parquet")
     table = pq.read_table(shard)
     pq.write_table(table.slice(1), shard)
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["counts"]["regions"] -= 1
     (run / "manifest.json").write_text(json.dumps(manifest))
-    found = polyrank("sample", plane, "--uniform", "5000", "--run", run)
+    found = polyrank("sample", plane, "--output-relu", "--uniform", "5000", "--run", run)
     assert found.status == 4
     assert "does not list this codeword" in found.err
+    # layer by layer, of the layers of the run
+    word = r"codeword [01]{3} at" if through else r"codeword [01]{3}\|[01] at"
+    assert re.search(word, " ".join(found.err.split()))
     assert "at the exact point (" in found.err
 
 
