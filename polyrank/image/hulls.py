@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.image.homogeneous import Point, approximation, rationals
 from polyrank.image.hyperplane import rounding
 from polyrank.network.rational import exponent, nearest_float
 
-__all__ = ["Hulls"]
+__all__ = ["Hulls", "hulls_of_points"]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -104,6 +105,22 @@ class Hulls:
             np.minimum.reduceat(low[self.vertex], self.start[:-1], axis=0),
             np.maximum.reduceat(high[self.vertex], self.start[:-1], axis=0),
         )
+
+
+def hulls_of_points(
+    points: Sequence[Point], cells: Sequence[Sequence[int]], dimension: Numbers
+) -> Hulls:
+    """Hulls of exact points, from the numbers of their vertices, ascending."""
+    near = approximation(points)
+    zero = np.array([[v == 0 for v in p[:-1]] for p in points]).reshape(near.shape)
+    return Hulls(
+        dimension=dimension,
+        start=np.concatenate([[0], np.cumsum([len(c) for c in cells])]),
+        vertex=np.array([v for c in cells for v in c], np.int64),
+        image=np.where(np.isfinite(near), near, 0.0),
+        error=rounding(near, zero),
+        source=lambda v: rationals(points[v]),
+    )
 
 
 def _scaled(own: Hulls) -> tuple[Floats, Floats, Numbers]:

@@ -23,9 +23,8 @@ from polyrank.image.barcode_object import counted
 from polyrank.image.candidates import candidates
 from polyrank.image.cut import Parts
 from polyrank.image.glue import Glued
-from polyrank.image.homogeneous import approximation, rationals
-from polyrank.image.hulls import Hulls
-from polyrank.image.hyperplane import rounding
+from polyrank.image.homogeneous import rationals
+from polyrank.image.hulls import Hulls, hulls_of_points
 from polyrank.image.manifold_file import planes_writer, write_manifold, write_statement
 from polyrank.image.meeting import Apart, separate_exactly, separated
 from polyrank.image.overlay import ImageComplex, steps
@@ -170,17 +169,8 @@ def _hulls(image: ImageComplex) -> Hulls:
     loose = [e for e in image.edges.tolist() if frozenset(e) not in sides]
     alone = np.setdiff1d(np.arange(len(image.points)), image.edges)
     cells = [*map(sorted, image.faces), *map(sorted, loose), *([v] for v in alone.tolist())]
-    near = approximation(image.points)
-    zero = np.array([[v == 0 for v in p[:-1]] for p in image.points]).reshape(near.shape)
     counts = [len(image.faces), len(loose), len(alone)]
-    return Hulls(
-        dimension=np.repeat(np.array([2, 1, 0], np.int64), counts),
-        start=np.concatenate([[0], np.cumsum([len(c) for c in cells])]),
-        vertex=np.array([v for c in cells for v in c], np.int64),
-        image=np.where(np.isfinite(near), near, 0.0),
-        error=rounding(near, zero),
-        source=lambda v: rationals(image.points[v]),
-    )
+    return hulls_of_points(image.points, cells, np.repeat(np.array([2, 1, 0], np.int64), counts))
 
 
 def _write_planes(image: ImageComplex, file: Path) -> None:

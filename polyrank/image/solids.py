@@ -32,9 +32,8 @@ from polyrank.errors import PolyrankError, RefutedError
 from polyrank.image.candidates import box_pairs
 from polyrank.image.cut import Parts
 from polyrank.image.disjoint_sets import DisjointSets
-from polyrank.image.homogeneous import Point, approximation, rationals
-from polyrank.image.hulls import Hulls
-from polyrank.image.hyperplane import rounding
+from polyrank.image.homogeneous import Point
+from polyrank.image.hulls import hulls_of_points
 from polyrank.image.lines import difference, ordered
 from polyrank.image.meeting import separated
 from polyrank.image.polygons import value
@@ -206,18 +205,10 @@ class Solids:
         """Pairs with a solid that floats do not prove to meet in a common face only."""
         if not self.count:
             return
-        approx = approximation(self.table)
-        zero = np.array([[v == 0 for v in p[:-1]] for p in self.table]).reshape(approx.shape)
         size = np.array([len(h) for h in self.hulls], np.int64)
-        own = Hulls(
-            dimension=np.where(np.arange(size.size) < self.count, 3, np.minimum(size - 1, 2)),
-            start=np.concatenate([[0], np.cumsum(size)]),
-            vertex=np.array([v for h in self.hulls for v in h], np.int64),
-            image=np.where(np.isfinite(approx), approx, 0.0),
-            error=np.where(np.isfinite(approx), rounding(approx, zero), np.inf),
-            source=lambda v: rationals(self.table[v]),
-        )
         solid = np.arange(size.size) < self.count
+        dimension = np.where(solid, 3, np.minimum(size - 1, 2))
+        own = hulls_of_points(self.table, self.hulls, dimension)
         chart = np.array(self.charts, np.int64)
         sets = [frozenset(h) for h in self.hulls]
         ranks: dict[frozenset[int], int] = {}
