@@ -26,15 +26,16 @@ def public(
     room : str
         The package.
     names : mapping of str to sequence of str
-        By module of the package. A name that a module of the package has is none: the module
-        would take its place as soon as it is imported.
+        By module of the package, or of the package beside it (``".chains.chain"``). A name that a
+        module of the package has is none: the module would take its place as soon as it is
+        imported.
     """
     home = {name: module for module, own in names.items() for name in own}
 
     def load(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{room}.{home[name]}"), name)
+        value = getattr(importlib.import_module(f".{home[name]}", room), name)
         setattr(sys.modules[room], name, value)
         return value
 

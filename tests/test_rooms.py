@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +26,16 @@ def test_a_room_shows_its_public_names(room: str) -> None:
     assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         module.nothing  # noqa: B018
+
+
+def test_names_are_shown_before_they_are_loaded() -> None:
+    """In an interpreter that has used none of them."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    room = importlib.import_module(f'polyrank.{name}')\n"
+        "    assert set(room.__all__) <= set(dir(room)), name\n"
+    )
+    rooms = [r for r in ROOMS if r != "native"]
+    done = subprocess.run([sys.executable, "-c", code, *rooms], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

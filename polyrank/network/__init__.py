@@ -6,8 +6,9 @@ forward pass has the name of its module: ``from polyrank.network.forward import 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from polyrank.room import public
 
 if TYPE_CHECKING:
     from polyrank.network.description import describe
@@ -49,38 +50,24 @@ __all__ = [
     "unpack_bits",
 ]
 
-_HOME = {
-    "ExactCodeword": "forward",
-    "Layer": "normal_form",
-    "LoadOptions": "formats.options",
-    "Network": "normal_form",
-    "RationalArray": "rational",
-    "affine_layer": "normal_form",
-    "affine_map": "forward",
-    "codeword_exact": "forward",
-    "codewords": "forward",
-    "describe": "description",
-    "fold_normalisation": "normalisation",
-    "forward_exact": "forward",
-    "load": "formats.reading",
-    "nearest_float": "rational",
-    "pack_bits": "forward",
-    "relu_layer": "normal_form",
-    "save": "formats.writing",
-    "to_fmpq": "rational",
-    "unpack_bits": "forward",
-}
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        home = _HOME[name]
-    except KeyError:
-        raise AttributeError(f"module 'polyrank.network' has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"polyrank.network.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+_, __getattr__, __dir__ = public(
+    __name__,
+    {
+        "description": ["describe"],
+        "formats.options": ["LoadOptions"],
+        "formats.reading": ["load"],
+        "formats.writing": ["save"],
+        "forward": [
+            "ExactCodeword",
+            "affine_map",
+            "codeword_exact",
+            "codewords",
+            "forward_exact",
+            "pack_bits",
+            "unpack_bits",
+        ],
+        "normal_form": ["Layer", "Network", "affine_layer", "relu_layer"],
+        "normalisation": ["fold_normalisation"],
+        "rational": ["RationalArray", "nearest_float", "to_fmpq"],
+    },
+)

@@ -10,8 +10,9 @@ The names below are loaded on first use::
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from polyrank.room import public
 
 if TYPE_CHECKING:
     from polyrank.chains.chain import ChainComplex
@@ -51,34 +52,22 @@ __all__ = [
     "shape",
 ]
 
-_HOME = {
-    "ChainComplex": "chains.chain",
-    "Homology": "chains.groups",
-    "LowRankPart": "topology.low_rank",
-    "Manifold": "topology.manifold",
-    "Restriction": "topology.restriction",
-    "build_manifold": "topology.manifold",
-    "collapse_in_turn": "chains.pair",
-    "collapsed_homology": "chains.pair",
-    "complex_of_points": "topology.point_cloud",
-    "curve_through": "topology.curves",
-    "homology": "chains.groups",
-    "homology_table": "topology.layers",
-    "low_rank_part": "topology.low_rank",
-    "merged_points": "topology.merging",
-    "open_cells": "topology.reading",
-    "read_manifold": "topology.files",
-    "restrict": "topology.restriction",
-    "save_cells": "topology.store",
-    "shape": "topology.shapes",
-}
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        home = _HOME[name]
-    except KeyError:
-        raise AttributeError(f"module 'polyrank.topology' has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"polyrank.{home}"), name)
-    globals()[name] = value
-    return value
+_, __getattr__, __dir__ = public(
+    __name__,
+    {
+        ".chains.chain": ["ChainComplex"],
+        ".chains.groups": ["Homology", "homology"],
+        ".chains.pair": ["collapse_in_turn", "collapsed_homology"],
+        "curves": ["curve_through"],
+        "files": ["read_manifold"],
+        "layers": ["homology_table"],
+        "low_rank": ["LowRankPart", "low_rank_part"],
+        "manifold": ["Manifold", "build_manifold"],
+        "merging": ["merged_points"],
+        "point_cloud": ["complex_of_points"],
+        "reading": ["open_cells"],
+        "restriction": ["Restriction", "restrict"],
+        "shapes": ["shape"],
+        "store": ["save_cells"],
+    },
+)
