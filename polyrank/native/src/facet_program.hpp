@@ -88,8 +88,7 @@ template <int D> Outcome prove(Walk<D> &w, int row) {
   // the row spaces of layers j - 1, from the highest that holds the row
   const bool live = k < w.level && w.path.slope_of(row - w.walls) != 0.0;
   for (int j = live ? k + 1 : k; j >= 0; j--) {
-    const int below = static_cast<int>(j > 0 ? w.bound[j - 1] : w.net.linear_columns);
-    const int dimension = below + (w.net.homogeneous && !w.net.linear(k));
+    const int dimension = row_space(w.path, k, j - 1);
     if (dimension >= d) break;
     mark_members(w, j, k);
     if (enclosed(w, row, dimension)) return found(dimension);

@@ -14,11 +14,11 @@ template <int D> void load_layer(Walk<D> &w, int k) {
     return;
   }
   const std::int64_t a = w.net.unit_start(k - 1);
-  std::int64_t live = 0;
+  int live = 0;
   for (std::int64_t g = a; g < w.net.unit_start(k); g++)
     live += w.path.slope_of(g) != 0.0 && !w.path.zero[g] && w.path.power[g] != zero_row;
-  const std::int64_t before = k == 1 ? w.net.linear_columns : w.bound[k - 2];
-  w.bound[k - 1] = live < before ? live : before;
+  const auto below = static_cast<std::size_t>(k - 1);
+  w.path.bound[below] = std::min(live, k == 1 ? static_cast<int>(w.net.linear_columns) : w.path.bound[below - 1]);
   next_layer(w.path, k);
 }
 

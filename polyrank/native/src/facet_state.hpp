@@ -174,7 +174,6 @@ template <int D> struct Walk {
   Buffer<int> layer;             // of each unit
   Buffer<std::uint64_t> word;    // (layers, words): the bits of each layer of the region
   Buffer<std::int64_t> loaded;   // per layer: how often its rows were composed
-  Buffer<std::int64_t> bound;    // per layer: a bound of the rank of its rows
   std::uint64_t hash = 0;        // of the codeword
 
   std::vector<Level> levels;  // the domain, then every layer
@@ -226,7 +225,6 @@ template <int D> struct Walk {
     layer = Buffer<int>(units, 0);
     word = Buffer<std::uint64_t>(network.layers() * words, 0);
     loaded = Buffer<std::int64_t>(network.layers(), 0);
-    bound = Buffer<std::int64_t>(network.layers(), 0);
     for (std::int64_t k = 0; k < network.layers(); k++)
       for (std::int64_t g = network.unit_start(k); g < network.unit_start(k + 1); g++) layer[g] = static_cast<int>(k);
     for (int m = 0; m < walls; m++) {
