@@ -1,4 +1,4 @@
-"""``polyrank minrank``: the least rank through a layer, without enumerating its regions."""
+"""``polyrank minrank``: the least or the greatest rank through a layer, proved."""
 
 from __future__ import annotations
 
@@ -81,10 +81,11 @@ def minrank_command(
 ) -> None:
     """The least rank of NETWORK through layer K on a domain (default: all of R^n), as an interval.
 
-    The lower bound is proved exactly, the upper one is a region with its rational witness. Layers
-    below K are enumerated where they can matter, layer K is not. With --greatest the two change
-    places: a region with the greatest rank, and a proof that none has more. What takes long is kept
-    in -o/--output: with --resume the same question goes on there, however it ended.
+    The lower bound is proved exactly, the upper one is a region with its rational witness. Through
+    layer 2 and deeper ones all regions are enumerated if that ends within seconds, which is then
+    said; else layers below K are where they can matter, and layer K is not. With --greatest the two
+    change places: a region with the greatest rank, and a proof that none has more. What takes long
+    is kept in -o/--output: with --resume the same question goes on there, however it ended.
 
     Exit status: 0 if the bounds meet and the list of --below is complete, 3 if not (the time limit
     or --limit), 1 error, 2 wrong usage, 130 interrupted.

@@ -1,4 +1,4 @@
-"""The least and the greatest rank through a layer, proved without enumerating that layer's regions.
+"""The least and the greatest rank of the map through a layer, by proofs and witnesses.
 
 The room is callable: ``polyrank.minrank(network)`` is :func:`polyrank.api.questions.minrank`.
 """

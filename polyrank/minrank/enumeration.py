@@ -1,8 +1,9 @@
 """K > 1 and few regions: all of them are enumerated, which is faster than to refute every rank.
 
 Whether there are few shows when it is tried: the enumeration goes on while its share of the tree
-promises an end within seconds, and is given up otherwise, or where a cell is not decided. Which of
-the two ways is taken changes no answer.
+promises an end within seconds of processor time, and is given up otherwise, or where a cell is not
+decided. Which of the two ways is taken changes neither the ranks nor a complete list; it may change
+which region of the least rank is shown, and what is in a list that is cut off. The result says it.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def minimum_rank(
     below : int, optional
         Also list every region of rank < ``below``.
     limit : int
-        Greatest length of that list; a list that is cut off is not ``complete``.
+        Greatest length of that list; a list that is cut off is not ``complete``, and which regions
+        it holds may differ from call to call.
     seconds : float
         Time limit; what is proved until then is returned.
     milp : bool, optional
@@ -106,8 +107,8 @@ def minimum_rank(
     keep_seconds : float
         How often something is kept.
     jobs : int, optional
-        Threads that enumerate the layers below K; what is proved does not depend on them. Default:
-        all that this process may use.
+        Threads that enumerate the layers below K, or all; what is proved does not depend on them.
+        Default: all that this process may use.
 
     Returns
     -------

@@ -48,6 +48,18 @@ def test_json(polyrank, plane):
     assert shown["complete"] is None
 
 
+def test_few_regions_are_enumerated_and_it_is_said(polyrank, tmp_path):
+    net, path = pr.random_network("2-9-8", seed=1), tmp_path / "net.npz"
+    pr.save(net, path)
+    asked = ("minrank", path, "--layer", "2", "--box", "-5", "5", "-q")
+    count = pr.enumerate_regions(pr.load(path), pr.Box(-5, 5)).count
+    found = polyrank(*asked, "--below", "2")
+    assert found.status == 0
+    said = f"all {count:,} regions were enumerated, which is faster for so few"
+    assert said in found.out.splitlines()
+    assert json.loads(polyrank(*asked, "--below", "2", "--json").out)["enumerated"] == count
+
+
 @pytest.mark.parametrize(
     "domain",
     [
