@@ -45,13 +45,13 @@ from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.verification.arrays import Floats
 from polyrank.verification.frame import Frame, listed
 
-__all__ = ["MOST_ROWS", "ExactQuestion", "Refuted", "output_function"]
+__all__ = ["ExactQuestion", "Programs", "Refuted", "box_rows", "in_bounds", "output_function"]
 
 Rows = list[tuple[int, ...]]
 #: With more coordinates bounds of coordinates are no rows of a basis, if all are bounded.
-MOST_ROWS = 60
+_MOST_ROWS = 60
 #: Bounds of a coordinate; None: there is none.
-_Side = tuple[fmpq | None, fmpq | None]
+Side = tuple[fmpq | None, fmpq | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +61,21 @@ class Refuted:
     steps: list[Any]
 
 
-class _Programs:
-    """Exact linear programs over a cell, by the method that suits its coordinates."""
+def in_bounds(frame: Frame) -> bool:
+    """Whether linear programs on a frame take bounds of coordinates as bounds, not as rows."""
+    return frame.k > _MOST_ROWS and frame.lower is not None
+
+
+class Programs:
+    """Exact linear programs over a cell, by the method that suits its coordinates.
+
+    Parameters
+    ----------
+    rows : list of Row
+    d : int
+    boxed : bool
+        By :class:`~polyrank.lp.boxed.BoxedCell`: rows bound every coordinate on both sides.
+    """
 
     def __init__(self, rows: Rows, d: int, *, boxed: bool, cell: BoxedCell | None = None) -> None:
         self.rows, self.d, self.boxed = rows, d, boxed
@@ -72,20 +85,22 @@ class _Programs:
         else:
             self._cell = Cell.from_rows(rows, d)
 
-    def extended(self, row: tuple[int, ...]) -> _Programs:
+    def extended(self, row: tuple[int, ...]) -> Programs:
         """The cell with one row more."""
         cell = self._cell.extended(row) if isinstance(self._cell, BoxedCell) else None
-        return _Programs([*self.rows, row], self.d, boxed=self.boxed, cell=cell)
+        return Programs([*self.rows, row], self.d, boxed=self.boxed, cell=cell)
 
-    def lifted(self, rows: Rows) -> _Programs:
+    def lifted(self, rows: Rows) -> Programs:
         """Another cell with one coordinate more, which only an objective bounds below."""
-        return _Programs(rows, self.d + 1, boxed=self.boxed)
+        return Programs(rows, self.d + 1, boxed=self.boxed)
 
-    def minimise(self, objective: Row, *, vertex: bool = True) -> Minimum | Unbounded | Infeasible:
+    def minimise(
+        self, objective: Row, interior: fmpq_mat | None = None, *, vertex: bool = True
+    ) -> Minimum | Unbounded | Infeasible:
         """See :func:`polyrank.lp.exact.minimise`."""
         if isinstance(self._cell, BoxedCell):
             return self._cell.minimise(objective)
-        return minimise(self._cell, objective, vertex=vertex)
+        return minimise(self._cell, objective, interior, vertex=vertex)
 
     def nonnegative(self, objective: Row, inside: fmpq_mat) -> Multipliers | Violation | Infeasible:
         """See :func:`polyrank.lp.exact.nonnegative`."""
@@ -102,7 +117,7 @@ class _Open:
     table: fmpq_mat  # (units, d + 1) pre-activations of the layer
     unit: int
     signs: list[int]
-    programs: _Programs
+    programs: Programs
     point: fmpq_mat
 
 
@@ -113,7 +128,7 @@ class ExactQuestion:
         self._layers = network.layers
         self._frame = frame
         self._d = frame.k
-        self._boxed = frame.k > MOST_ROWS and frame.lower is not None
+        self._boxed = in_bounds(frame)
         self._disjuncts = question.disjuncts
         self._strict = [_input_row(row, frame) for row in question.strict]
 
@@ -140,9 +155,9 @@ class ExactQuestion:
             See :func:`polyrank.lp.deadline.time_limit`; also once ``stopped``.
         """
         box = [(_finite(a), _finite(b)) for a, b in zip(low, high, strict=True)]
-        rows = [*self._walls, *_box_rows(box)]
+        rows = [*self._walls, *box_rows(box)]
         steps: list[Any] = []
-        programs = _Programs(rows, self._d, boxed=self._boxed)
+        programs = Programs(rows, self._d, boxed=self._boxed)
         found = programs.minimise((0,) * (self._d + 1), vertex=False)
         if isinstance(found, Infeasible):
             steps.append(["empty", listed(found.multipliers)])
@@ -166,7 +181,7 @@ class ExactQuestion:
     def _work(
         self,
         cell: _Open,
-        box: Sequence[_Side],
+        box: Sequence[Side],
         assumed: Sequence[int],
         steps: list[Any],
         stack: list[_Open],
@@ -220,7 +235,7 @@ class ExactQuestion:
             steps.append(["next"])
             cell.table = preactivation(self._layers[cell.layer], outputs)
 
-    def _leaf(self, programs: _Programs, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
+    def _leaf(self, programs: Programs, outputs: fmpq_mat, steps: list[Any]) -> fmpq_mat | None:
         proofs = []
         for disjunct in self._disjuncts:
             loose, strict = (
@@ -257,7 +272,7 @@ def _input_row(row: Inequality, frame: Frame) -> tuple[int, ...]:
     return integer_row(total)
 
 
-def _meets(programs: _Programs, loose: Rows, strict: Rows) -> fmpq_mat | Multipliers:
+def _meets(programs: Programs, loose: Rows, strict: Rows) -> fmpq_mat | Multipliers:
     """A point of the cell where ``loose`` are ≥ 0 and ``strict`` > 0, or multipliers.
 
     Without strict rows these add up to a negative constant; else, over the rows in (u, t) with
@@ -299,7 +314,8 @@ def _finite(value: float) -> fmpq | None:
     return fmpq_from_float(value) if math.isfinite(value) else None
 
 
-def _box_rows(box: Sequence[_Side]) -> Rows:
+def box_rows(box: Sequence[Side]) -> Rows:
+    """The rows of a box, by its lower and upper bounds."""
     d = len(box)
     rows: Rows = []
     for l, sides in enumerate(box):
@@ -311,7 +327,7 @@ def _box_rows(box: Sequence[_Side]) -> Rows:
     return rows
 
 
-def _sign_on_box(row: Row, box: Sequence[_Side]) -> int:
+def _sign_on_box(row: Row, box: Sequence[Side]) -> int:
     """1 or −1 if the function is ≥ 0 or ≤ 0 on the box, else 0."""
     least: fmpq | None = fmpq(row[-1])
     most = least

@@ -20,10 +20,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import EmptyDomainError, UnsupportedError
-from polyrank.lp.boxed import BoxedCell
-from polyrank.lp.certificates import Infeasible, Minimum, Unbounded
-from polyrank.lp.exact import minimise
-from polyrank.lp.exact_simplex import Cell
+from polyrank.lp.certificates import Minimum
 from polyrank.lp.farkas import integer_row, values_at
 from polyrank.network.forward import affine_map, codeword_exact, forward_exact
 from polyrank.network.normal_form import Network
@@ -33,7 +30,7 @@ from polyrank.polyhedra.violation import OutputRow, Question, specification_of
 from polyrank.verification.arrays import float_box
 from polyrank.verification.attack import Attack
 from polyrank.verification.counterexample import ambient
-from polyrank.verification.exact_cell import MOST_ROWS
+from polyrank.verification.exact_cell import Programs, box_rows, in_bounds
 from polyrank.verification.frame import Empty, Frame, frame
 from polyrank.verification.verify import verify
 
@@ -240,21 +237,8 @@ def _climbed(
     J, _ = affine_map(network, word, origin=origin, basis=basis)
     slope = [sum((w * J[j, l] for j, w in factors), fmpq(0)) for l in range(k)]
     objective = integer_row([*(-v for v in slope), fmpq(0)])
-    best: Minimum | Unbounded | Infeasible
-    if k > MOST_ROWS and where.lower is not None and where.upper is not None:
-        best = BoxedCell([*rows, *_sides(where.lower, where.upper)], k).minimise(objective)
-    else:
-        best = minimise(Cell.from_rows(rows, k), objective, point)
+    boxed = in_bounds(where)
+    if boxed and where.lower is not None and where.upper is not None:
+        rows += box_rows(list(zip(where.lower, where.upper, strict=True)))
+    best = Programs(rows, k, boxed=boxed).minimise(objective, point)
     return best.point if isinstance(best, Minimum) else point
-
-
-def _sides(lower: Sequence[fmpq], upper: Sequence[fmpq]) -> list[tuple[int, ...]]:
-    """The rows of a box."""
-    k = len(lower)
-    out = []
-    for sign, ends in ((1, lower), (-1, upper)):
-        for l, end in enumerate(ends):
-            row = [fmpq(0)] * k
-            row[l] = fmpq(sign)
-            out.append(integer_row([*row, -sign * end]))
-    return out
