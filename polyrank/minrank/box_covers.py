@@ -74,8 +74,7 @@ class BoxCovers:
         except OverflowError:
             table = np.full((len(rows), k + 1), np.inf)
         largest = np.abs(table).max(axis=1, initial=0.0)
-        self.usable = bool(np.isfinite(self._reach).all() and np.isfinite(table).all() and k)
-        self.usable = self.usable and bool((np.abs(table[:, :k]).max(axis=1) > 0.0).all())
+        self.usable = bool(k and np.isfinite(self._reach).all() and np.isfinite(table).all())
         if not self.usable:
             return
         # by powers of two: exact, but for what underflows
