@@ -7,6 +7,7 @@ import pytest
 from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import polyrank as pr
 from polyrank.lp.certificates import Infeasible
@@ -15,6 +16,7 @@ from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import value_at
 from polyrank.minrank import hitting, minimum
 from polyrank.minrank.box_covers import BoxCovers
+from polyrank.minrank.programs import Proposal
 from polyrank.posed.region import IntRow
 
 Rows = list[IntRow]
@@ -121,8 +123,16 @@ def test_numbers_that_do_not_fit_are_left_to_rationals(row: IntRow) -> None:
 def test_the_rank_is_that_of_rational_certificates(
     widths: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    net = pr.random_network(widths, seed=seed)
+    net, proved, solve = pr.random_network(widths, seed=seed), [], BoxCovers.solve
+
+    def watched(self: BoxCovers, used: NDArray[np.bool_]) -> Proposal:
+        out = solve(self, used)
+        proved.extend([out.support] if out.support else [])
+        return out
+
+    monkeypatch.setattr(BoxCovers, "solve", watched)
     found = minimum.minimum_rank(net, pr.Box(-5, 5), attempts=0)
+    assert proved
     monkeypatch.setattr(hitting, "BoxCovers", _Unusable)
     exactly = minimum.minimum_rank(net, pr.Box(-5, 5), attempts=0)
     assert found.certified

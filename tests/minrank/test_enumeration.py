@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,17 @@ from polyrank.minrank.kept import RESULT_NAME
 from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank
 from polyrank.network.initialise import random_network
 from tests.examples import EXAMPLES, Example
-from tests.minrank.agreement import agrees
+from tests.minrank.agreement import agrees, through, truth
 
 BOX = pr.Box(-5, 5)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def searched() -> None:
-    """What the room's other tests leave out is here."""
+def searched() -> Iterator[None]:
+    """What the room's other tests leave out is here, however slow the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(enumeration, "_TRIAL", math.inf)
+        yield
 
 
 def by_search(net: pr.Network, **options: Any) -> Any:
@@ -41,7 +46,9 @@ def answer(found: Any) -> Any:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
 def test_examples(example: Example) -> None:
     for k in range(2, len(example.network.layers) + 1):
-        agrees(example.network, example.space, k)
+        # the last list is of all regions: it is not settled before they are enumerated
+        regions = truth(through(example.network, k), example.space)
+        assert agrees(example.network, example.space, k).enumerated == len(regions)
 
 
 @pytest.mark.parametrize("widths", ["2-9-8", "4-8-8", "3-5-6-5", "2-25-25"])
