@@ -23,7 +23,13 @@ from polyrank.network.formats.keras_hdf5 import Group, open_hdf5
 from polyrank.network.formats.keras_layers import EXPORT, PACKAGES, LayerConfig, Recorder
 from polyrank.network.formats.keras_weights import weights_by_name, weights_by_place
 from polyrank.network.formats.options import LoadOptions
-from polyrank.network.formats.source import brief, check_shape, checked_file, unique_keys
+from polyrank.network.formats.source import (
+    brief,
+    check_shape,
+    checked_file,
+    unique_keys,
+    zip_members,
+)
 from polyrank.network.lowering import Affine, Tape
 from polyrank.network.lowering.affine import check_size
 from polyrank.network.normal_form import Network
@@ -87,7 +93,7 @@ def read(path: Path, options: LoadOptions) -> Network:
 
 def _unzipped(path: Path) -> tuple[Mapping[str, Any], str, bytes]:
     with zipfile.ZipFile(path) as archive:
-        entries = {info.filename: info for info in archive.infolist()}
+        entries = zip_members(archive)
         for name in ("config.json", "model.weights.h5"):
             if name not in entries:
                 raise FormatError(f"the archive has no {name}")

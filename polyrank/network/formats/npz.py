@@ -27,7 +27,7 @@ from polyrank.network.formats.activations import LINEAR, RELU
 from polyrank.network.formats.dense import DenseStep, dense_network
 from polyrank.network.formats.options import LoadOptions
 from polyrank.network.formats.pairs import network_from_arrays
-from polyrank.network.formats.source import brief, check_entries, checked_file
+from polyrank.network.formats.source import brief, check_entries, checked_file, zip_members
 from polyrank.network.formats.stated import left_out, stated_activations, without_slopes
 from polyrank.network.formats.weights_only import float64_arrays
 from polyrank.network.normal_form import Network
@@ -106,12 +106,8 @@ def _contents(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     member = ""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len({info.filename for info in members}) != len(members):
-                raise FormatError("the archive has two members of one name")
             total = 0
-            for info in members:
-                member = info.filename
+            for member, info in zip_members(archive).items():
                 if not member.endswith(".npy"):
                     raise FormatError(
                         f"the member {member!r} is not an array (.npy): this zip is not an .npz "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "printable",
     "read_text",
     "unique_keys",
+    "zip_members",
 ]
 
 MAX_ENTRIES = 2**27
@@ -138,6 +140,23 @@ def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         if key in found:
             raise FormatError(f"the key {key[:60]!r} comes twice in one JSON object")
         found[key] = value
+    return found
+
+
+def zip_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members of an archive by their names, which are distinct.
+
+    Readers of archives differ in which of two members of one name they take.
+
+    Raises
+    ------
+    FormatError
+        If a name comes twice.
+    """
+    members = archive.infolist()
+    found = {info.filename: info for info in members}
+    if len(found) != len(members):
+        raise FormatError("the archive has two members of one name")
     return found
 
 

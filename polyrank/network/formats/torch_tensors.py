@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import FormatError, UnsupportedError
-from polyrank.network.formats.source import MAX_ENTRIES, check_entries, checked_file
+from polyrank.network.formats.source import MAX_ENTRIES, check_entries, checked_file, zip_members
 from polyrank.network.formats.torch_pickle import Name, Persistent, Record, read_pickle
 
 __all__ = ["TorchFile", "open_torch"]
@@ -159,7 +159,7 @@ def open_torch(path: Path) -> TorchFile:
 def _zipped(path: Path, size: int) -> TorchFile:
     try:
         archive = zipfile.ZipFile(path)
-        entries = {info.filename: info for info in archive.infolist()}
+        entries = zip_members(archive)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise FormatError(f"the zip is damaged or cut off: {error}") from None
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ pytest.importorskip("safetensors")
 
 from tests.network.formats_foreign.damaged_files import FORMATS, experiment, sentence
 from tests.network.formats_foreign.test_keras import (
+    DATA,
     POINTS,
     B,
     W,
@@ -34,6 +36,7 @@ from tests.network.formats_foreign.test_keras import (
     outputs,
     saved,
 )
+from tests.network.formats_foreign.torch_files import state, zip_file
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -221,6 +224,24 @@ def test_a_key_that_comes_twice(tmp_path):
         text = str(file.attrs["model_config"])
         file.attrs["model_config"] = text.replace('"relu"', '"relu", "activation": "linear"')
     refused(path, "the key 'activation' comes twice")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_of_an_archive_that_comes_twice(tmp_path):
+    """Some readers take the first one, others the last one."""
+    for path, member in (
+        (DATA / "keras_dense.keras", "config.json"),
+        (zip_file(tmp_path / "net.pt", state(fc__weight=W)), "data.pkl"),
+    ):
+        assert pr.load(path)
+        with zipfile.ZipFile(path) as archive:
+            (name,) = (n for n in archive.namelist() if n.endswith(member))
+            entries = [(n, archive.read(n)) for n in archive.namelist()]
+        twice = tmp_path / f"twice{path.suffix}"
+        with zipfile.ZipFile(twice, "w") as archive:
+            for entry, content in [*entries, (name, dict(entries)[name])]:
+                archive.writestr(entry, content)
+        refused(twice, "the archive has two members of one name")
 
 
 # ---- HDF5: numbers that are not those of IEEE, names without end
