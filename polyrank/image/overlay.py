@@ -29,7 +29,7 @@ from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["ImageComplex", "Step", "cell_complex", "images", "steps"]
+__all__ = ["ImageComplex", "Step", "cell_complex", "images", "manifold_cells", "steps"]
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
@@ -185,7 +185,8 @@ def steps(
             yield Step(found, parts, glued)
 
 
-def _itself(manifold: Manifold) -> ImageComplex:
+def manifold_cells(manifold: Manifold) -> tuple[Indices, list[list[int]], list[list[Pair]]]:
+    """The edges and triangles of M by their vertices, the tetrahedra by their triangles with ±1."""
     edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
     faces = manifold.simplices[2].tolist() if manifold.dimension > 1 else []
     solids: list[list[Pair]] = []
@@ -195,6 +196,11 @@ def _itself(manifold: Manifold) -> ImageComplex:
             list(zip(table.indices[a:b].tolist(), table.data[a:b].tolist(), strict=True))
             for a, b in pairwise(table.indptr.tolist())
         ]
+    return edges, faces, solids
+
+
+def _itself(manifold: Manifold) -> ImageComplex:
+    edges, faces, solids = manifold_cells(manifold)
     complex_ = cell_complex(manifold.points.shape[0], edges, faces, manifold.dimension, solids)
     identity = tuple(
         sparse.csc_array(sparse.eye_array(f, dtype=np.int64, format="csc")) for f in complex_.cells

@@ -26,7 +26,7 @@ from polyrank.image.glue import refinement
 from polyrank.image.homogeneous import Point, activations, approximation, manifold_points
 from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs
-from polyrank.image.overlay import cell_complex
+from polyrank.image.overlay import cell_complex, manifold_cells
 from polyrank.image.polygons import Functional, clip, common, hull_of, plane_of, value
 from polyrank.image.polytopes import Facet, Polytope, overlap, span, within
 from polyrank.image.solids import Settled, Solids, TooManyPartsError, parted
@@ -110,7 +110,7 @@ def unions(
         If there are more parts.
     """
     top = manifold.dimension
-    cells = _of_manifold(manifold)
+    cells = _Cells(manifold_points(manifold), *manifold_cells(manifold))
     for k in range(last + 1):
         tell(f"the union of the images at layer {k} of {last}")
         args = cells.points, cells.edges, cells.faces
@@ -128,18 +128,6 @@ def unions(
         glued = refinement(found.points, found.parts(), Settled([], found.solids, volumes))
         complex_ = cell_complex(len(glued.points), glued.edges, glued.faces, top, glued.solids)
         yield LayerUnion(k, homology(complex_, coefficients), complex_.cells)
-
-
-def _of_manifold(manifold: Manifold) -> _Cells:
-    faces = manifold.simplices[2].tolist() if manifold.dimension > 1 else []
-    edges = manifold.simplices[1] if manifold.dimension else np.empty((0, 2), np.int64)
-    solids: list[list[Pair]] = []
-    if manifold.dimension > 2:
-        table = manifold.complex.boundary[2].tocsc()
-        rows = table.indices.reshape(-1, 4).tolist()
-        signs = table.data.reshape(-1, 4).tolist()
-        solids = [list(zip(*both, strict=True)) for both in zip(rows, signs, strict=True)]
-    return _Cells(manifold_points(manifold), np.asarray(edges, np.int64), faces, solids)
 
 
 def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cells, _Cells]:
