@@ -188,6 +188,9 @@ def test_verdicts_of_any_magnitude() -> None:
     outcomes = count(agrees, 0, 100)
     assert "DIFFERENT" not in outcomes
     assert {"holds", "violated", "maximum", "not the same"} <= set(outcomes)
+    assert {"gradients, 1", "gradients, 2", "gradients, inf", "the same"} <= set(outcomes)
+    assert outcomes["refused"] + outcomes["too large for the oracle"] <= 2
+    assert outcomes["maximum unknown"] <= 2
     assert outcomes["unknown"] <= 2  # sums of float64 overflow, and nothing but halving is left
 
 
