@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import re
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import polyrank as pr
+from benchmarks.cases import DATA
 from polyrank.polyhedra.vnnlib import read_vnnlib
 from polyrank.proof.verdict import check_verdict
 
@@ -75,8 +75,7 @@ def ranks(network: pr.Network, prop: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = Path(os.environ.get("POLYRANK_SHARED_DATA", "../shared/data")) / "acasxu_onnx"
-    parser.add_argument("folder", nargs="?", type=Path, default=default)
+    parser.add_argument("folder", nargs="?", type=Path, default=DATA / "acasxu_onnx")
     parser.add_argument("--properties", default="1,2,3,4,5,6,7,8,9,10")
     parser.add_argument("--seconds", type=float, default=116.0)
     parser.add_argument("--no-check", action="store_true")

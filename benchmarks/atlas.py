@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polyrank as pr
+from benchmarks.cases import DATA
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.vnnlib import read_vnnlib
-
-DEFAULT = Path(os.environ.get("POLYRANK_SHARED_DATA", "../shared/data")) / "acasxu_onnx"
 
 
 def networks(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -51,7 +49,7 @@ def boxes(folder: Path, wanted: list[str]) -> list[tuple[str, Domain]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT)
+    parser.add_argument("folder", nargs="?", type=Path, default=DATA / "acasxu_onnx")
     parser.add_argument("--properties", default="1,2,3,4")
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--known", type=Path)

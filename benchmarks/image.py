@@ -7,7 +7,6 @@ own, whose peak of memory is its own. The 3-3-3-3-2 networks on linked tori are 
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import polyrank as pr
+from benchmarks.cases import DATA
 from polyrank.image.barcode import LayerImages, image, level_name
 from polyrank.image.certificate import save_certificate
 from polyrank.image.image_certificate import save_images
@@ -35,7 +35,7 @@ from polyrank.topology.manifold import Manifold
 from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
 from polyrank.topology.shapes import shape
 
-BESHKOV = Path(os.environ.get("POLYRANK_SHARED_DATA", ".")) / "beshkov_quotient"
+BESHKOV = DATA / "beshkov_quotient"
 WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
 
 

@@ -100,6 +100,7 @@ def deep(limit: float, seeds: int, sizes: Sequence[str]) -> None:
             shown = str(found.lower) if found.certified else f"[{found.lower}, {found.best.rank}]"
             way = "search" if found.enumerated is None else "regions"
             run = pr.enumerate_regions(net, box, limits=pr.Limits(regions=1_000_000), jobs=1)
+            assert not (found.certified and run.certified) or found.lower == run.min_rank[1]
             least = f"{run.min_rank[1]} on {run.count:,}" if run.certified else "over 1,000,000"
             print(
                 f"| {widths} | {seed} | {shown} | {'yes' if found.certified else 'no'} "
