@@ -128,10 +128,12 @@ class BoxBounds:
         starts = np.cumsum([0, *map(len, disjuncts)]).tolist()
         self.spans = list(pairwise(starts))
         # a combination of a disjunct's rows has the sign of the same one of their multiples
+        powers = [
+            max(map(_power, (*row, *constant)))
+            for row, constant in zip(G.tolist(), g.tolist(), strict=True)
+        ]
         for a, b in self.spans:
-            power = max(
-                (_power(v) for m in (G, g) for r in range(a, b) for v in m.tolist()[r]), default=0
-            )
+            power = max(powers[a:b], default=0)
             if power > _LARGEST_POWER:
                 unit = fmpq(1, 1 << (power - _LARGEST_POWER))
                 for m in (G, g):
