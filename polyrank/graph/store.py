@@ -55,7 +55,7 @@ NETWORKX_LIMIT = 200_000
 
 
 _ROW_GROUP = 1 << 18
-#: Facets that are looked at at once.
+#: Facets, or bytes, that are looked at at once.
 _BLOCK = 1 << 22
 #: Bytes of the head of a member of a zip file, before its name.
 _LOCAL_HEADER = 30
