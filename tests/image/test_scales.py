@@ -7,18 +7,13 @@ by the two ways that compute them, the nerve and the common refinement.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from flint import fmpq
 
 from polyrank.errors import UnsupportedError
 from polyrank.image.pieces import pieces
 from polyrank.image.separate import separate
-from polyrank.network.normal_form import Network
-from polyrank.network.rational import RationalArray
-from polyrank.topology.manifold import Manifold, build_manifold
+from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import restrict
 from tests.image.brute_force import all_overlaps
 from tests.image.hulls import hulls_meet
@@ -26,8 +21,8 @@ from tests.image.test_homeomorphism import check_all_pairs, through
 from tests.image.test_nerve import compare
 from tests.image.test_separate import _images, brute_force
 from tests.image.test_separate import check as check_classes
-from tests.scales import count, exactly, scaled_box, scaled_network
-from tests.topology.test_scaled_meshes import SHAPES, scaled_mesh
+from tests.scales import count
+from tests.topology.test_scaled_meshes import SHAPES, network_on, scaled_corners, scaled_mesh
 
 _MOST_PIECES = 10
 _LABELLED: dict[str, tuple[list[list[int]], list[list[float]]]] = {
@@ -40,20 +35,10 @@ _LABELLED: dict[str, tuple[list[list[int]], list[list[float]]]] = {
 }
 
 
-def _network(rng: np.random.Generator, space: Manifold) -> Network:
-    facet = space.simplices[-1][int(rng.integers(len(space.simplices[-1])))].tolist()
-    chosen = facet[: int(rng.integers(1, len(facet) + 1))]
-    middle = [
-        sum(column, fmpq(0)) / len(chosen) for column in zip(*map(space.point, chosen), strict=True)
-    ]
-    near = [Fraction(float(Fraction(int(v.p), int(v.q)))) for v in middle]
-    return scaled_network(rng, space.ambient, near)
-
-
 def overlaps_of(rng: np.random.Generator, name: str) -> str:
     """All pairs of pieces at one layer, and what that says of the layer's map."""
     space = scaled_mesh(rng, name)
-    net = _network(rng, space)
+    net = network_on(rng, space)
     cells = restrict(net, space)
     layer = int(rng.integers(0, len(net.layers) + 1))
     full = layer == 0 or all(
@@ -75,7 +60,7 @@ def overlaps_of(rng: np.random.Generator, name: str) -> str:
 def groups_of(rng: np.random.Generator, name: str) -> str:
     """Groups, bars and maps of all layers in two ways."""
     space = scaled_mesh(rng, name)
-    net = _network(rng, space)
+    net = network_on(rng, space)
     if sum(map(len, restrict(net, space).carrier)) > 60:
         return "too large for the oracle"
     compare(net, space, coefficients=2)
@@ -85,15 +70,8 @@ def groups_of(rng: np.random.Generator, name: str) -> str:
 def classes_of(rng: np.random.Generator, name: str) -> str:
     """Whether the images of two classes meet, and whether a hyperplane separates them."""
     facets, corners = _LABELLED[name]
-    lower, upper = scaled_box(rng, len(corners[0]))
-    points = [
-        exactly(a + (b - a) * Fraction(c))
-        for corner in corners
-        for a, b, c in zip(lower, upper, corner, strict=True)
-    ]
-    array = RationalArray.from_rationals(points, (len(corners), len(lower)))
-    space = build_manifold(array, [facets], name, labels=[np.array([0, 1])])
-    net = _network(rng, space)
+    space = build_manifold(scaled_corners(rng, corners), [facets], name, labels=[np.array([0, 1])])
+    net = network_on(rng, space)
     if sum(map(len, restrict(net, space).carrier)) > 60:
         return "too large for the oracle"
     found = separate(net, space)

@@ -45,25 +45,25 @@ SHAPES: dict[str, tuple[list[list[list[int]]], list[list[float]]]] = {
 }
 
 
-def scaled_mesh(rng: np.random.Generator, name: str) -> Manifold:
-    """One of the shapes in a box of any widths and offsets."""
-    facets, corners = SHAPES[name]
+def scaled_corners(rng: np.random.Generator, corners: list[list[float]]) -> RationalArray:
+    """Points of the unit cube in a box of any widths and offsets."""
     lower, upper = scaled_box(rng, len(corners[0]))
     points = [
         exactly(a + (b - a) * Fraction(c))
         for corner in corners
         for a, b, c in zip(lower, upper, corner, strict=True)
     ]
-    return build_manifold(
-        RationalArray.from_rationals(points, (len(corners), len(lower))), facets, name
-    )
+    return RationalArray.from_rationals(points, (len(corners), len(lower)))
 
 
-def agrees(seed: int) -> str:
-    """Compare cells, tangent ranks, ``A_r^K``, H(M), H(A) and H(M/A) in all layers."""
-    rng = np.random.default_rng(seed)
-    name = list(SHAPES)[seed % len(SHAPES)]
-    manifold = scaled_mesh(rng, name)
+def scaled_mesh(rng: np.random.Generator, name: str) -> Manifold:
+    """One of the shapes in a box of any widths and offsets."""
+    facets, corners = SHAPES[name]
+    return build_manifold(scaled_corners(rng, corners), facets, name)
+
+
+def network_on(rng: np.random.Generator, manifold: Manifold) -> Network:
+    """A network with many hyperplanes through the middle of a face of the mesh."""
     facet = manifold.simplices[-1][int(rng.integers(len(manifold.simplices[-1])))].tolist()
     chosen = facet[: int(rng.integers(1, len(facet) + 1))]
     middle = [
@@ -71,7 +71,15 @@ def agrees(seed: int) -> str:
         for column in zip(*map(manifold.point, chosen), strict=True)
     ]
     near = [Fraction(float(Fraction(int(v.p), int(v.q)))) for v in middle]
-    network = scaled_network(rng, manifold.ambient, near)
+    return scaled_network(rng, manifold.ambient, near)
+
+
+def agrees(seed: int) -> str:
+    """Compare cells, tangent ranks, ``A_r^K``, H(M), H(A) and H(M/A) in all layers."""
+    rng = np.random.default_rng(seed)
+    name = list(SHAPES)[seed % len(SHAPES)]
+    manifold = scaled_mesh(rng, name)
+    network = network_on(rng, manifold)
     cells = glued_cells(network, manifold)
     if len(cells) > 150:
         return "too large for the oracle"
