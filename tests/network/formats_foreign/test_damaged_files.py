@@ -294,6 +294,54 @@ def test_texts_are_looked_at_a_bounded_number_of_times(monkeypatch):
         open_hdf5(data)
 
 
+def test_names_of_one_group_and_one_object_that_come_twice():
+    def groups(file: Any) -> None:
+        file.create_group("same_a")
+        file.create_group("same_b")
+
+    def texts(file: Any) -> None:
+        file.attrs["same_a"], file.attrs["same_b"] = "relu", "linear"
+
+    for make, message in (
+        (groups, "the group '/' has two members called 'same_a'"),
+        (texts, "an object has two attributes called 'same_a'"),
+    ):
+        data = bytes(hdf5(make))
+        open_hdf5(data)
+        with pytest.raises(FormatError, match=message):
+            open_hdf5(data.replace(b"same_b", b"same_a"))
+
+
+def test_free_blocks_among_names_that_follow_themselves():
+    data = hdf5(lambda file: file.create_group("group"))
+    assert "group" in open_hdf5(bytes(data))
+    free, place = struct.unpack_from("<QQ", data, data.index(b"HEAP") + 16)
+    struct.pack_into("<Q", data, place + free, free)
+    with pytest.raises(FormatError, match="the names of a group are damaged"):
+        open_hdf5(bytes(data))
+
+
+def test_attributes_and_datatypes_that_lie():
+    def make(file: Any) -> None:
+        file.attrs["names"] = np.array([b"ab", b"cd"])
+        file["x"] = np.array([1.5])
+
+    data = bytes(hdf5(make))
+    root = open_hdf5(data)
+    assert root.attributes["names"] == ["ab", "cd"]
+    assert root.child("x").array().tolist() == [1.5]
+    shape = struct.pack("<QQ", 2, 2) + b"abcd"
+    assert data.count(shape) == 1
+    with pytest.raises(FormatError, match="an attribute is shorter than its shape says"):
+        open_hdf5(data.replace(shape, struct.pack("<QQ", 2**40, 2**40) + b"abcd"))
+    double = struct.pack("<BBBxI", 0x11, 0x20, 63, 8)
+    assert data.count(double) == 1
+    for version in (0, 5):
+        changed = data.replace(double, bytes([16 * version + 1]) + double[1:])
+        with pytest.raises(FormatError, match=f"a datatype of the HDF5 file has version {version}"):
+            open_hdf5(changed).child("x").array()
+
+
 # ---- safetensors
 
 
@@ -421,6 +469,42 @@ def test_function_handles_may_be_activations(tmp_path):
     refused(path, "holds the variable 'W1' twice")
 
 
+def _stored(folder: Path, of_class: int, stored: int, numbers: np.ndarray) -> Path:
+    """A file with one matrix ``W1`` of some class, whose numbers are stored as another type."""
+    head = _element(6, struct.pack("<II", of_class, 0))
+    head += _element(5, struct.pack("<ii", *numbers.shape)) + _element(1, b"W1")
+    path = _saved(folder)
+    matrix = head + _element(stored, numbers.tobytes(order="F"))
+    path.write_bytes(path.read_bytes() + _element(14, matrix))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("of_class", "stored", "dtype", "good", "bad"),
+    [
+        (7, 9, "<f8", 1.5, 0.1),  # single, stored as double
+        (7, 5, "<i4", 2**24, 2**24 + 1),  # single, stored as int32
+        (8, 4, "<u2", 127, 128),  # int8, stored as uint16
+        (13, 5, "<i4", 7, -7),  # uint32, stored as int32
+        (12, 9, "<f8", None, 1.0),  # int32, stored as double
+    ],
+)
+def test_numbers_that_are_none_of_their_class(tmp_path, of_class, stored, dtype, good, bad):
+    if good is not None:
+        network = pr.load(_stored(tmp_path, of_class, stored, np.full((1, 2), good, dtype)))
+        assert network.layers[0].weight.approx.tolist() == [[good, good]]
+    refused(_stored(tmp_path, of_class, stored, np.full((1, 2), bad, dtype)), "'W1' of class .* is")
+
+
+def test_a_field_of_a_struct_that_comes_twice(tmp_path):
+    path = _saved(tmp_path, net={"W1": M0, "W2": M1})
+    assert pr.load(path).widths == (2, 2, 1)
+    data = path.read_bytes()
+    assert data.count(b"W2") == 1
+    path.write_bytes(data.replace(b"W2", b"W1"))
+    refused(path, "a struct has two fields of one name")
+
+
 # ---- ONNX
 
 
@@ -503,6 +587,9 @@ def test_names_that_come_twice_in_a_graph(tmp_path):
     leaky = helper.make_node("LeakyRelu", ["x"], ["y"], alpha=0.5)
     leaky.attribute.append(helper.make_attribute("alpha", 0.25))
     refused(written([leaky], []), "two attributes 'alpha'")
+    del leaky.attribute[1]
+    leaky.attribute[0].ref_attr_name = "beta"
+    refused(written([leaky], []), "its 'alpha' is that of a function around it")
     sets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx", 12)]
     refused(written([node], [one], opset_imports=sets), "several operator sets: ")
     own = helper.make_function(
