@@ -1,6 +1,7 @@
 """The convolutional networks of mnist_cnn.py: training with numpy and scipy."""
 
 import numpy as np
+from adam import adam
 from scipy import sparse
 
 __all__ = ["GEOMETRY", "new", "train"]
@@ -58,14 +59,9 @@ def gradient(p, x, label):
 
 def train(x, label, seed, epochs, rate=0.003, batch=50):
     """The parameters after Adam, as float16."""
-    rng, p, t = np.random.default_rng(seed), new(seed), 0
-    first, second = [np.zeros_like(a) for a in p], [np.zeros_like(a) for a in p]
+    rng, p = np.random.default_rng(seed), new(seed)
+    step = adam(p, rate)
     for _ in range(epochs):
         for rows in rng.permutation(len(x)).reshape(-1, batch):
-            t += 1
-            for i, g in enumerate(gradient(p, x[rows], label[rows])):
-                first[i] = 0.9 * first[i] + 0.1 * g
-                second[i] = 0.999 * second[i] + 0.001 * g * g
-                step = first[i] / (1 - 0.9**t) / (np.sqrt(second[i] / (1 - 0.999**t)) + 1e-8)
-                p[i] = p[i] - rate * step
+            step(gradient(p, x[rows], label[rows]))
     return [a.astype(np.float16) for a in p]

@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from gallery import COLOURS, asked, plane, write
-from training import exact, forward, trained
+from training import accuracy, exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import shape
@@ -40,7 +40,7 @@ def main():
         k, seed = map(int, name.split())
         if seed >= 4 and not options.full:
             continue
-        right = ((forward(p, x)[-1][:, 0] > 0) == label).mean()
+        right = accuracy(p, x, label)
         found = pr.separate(exact(p, "relu"), space)
         hidden, worst = found.pair(0, 1)[1], found.classification.worst
         margin = float(worst.margin)

@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from gallery import COLOURS, asked, write
-from training import ACTIVATIONS, exact, forward, trained
+from training import ACTIVATIONS, accuracy, exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import shape
@@ -47,7 +47,7 @@ def main():
     x, label = sample(2000)
     figure, axes = plt.subplots(3, 4, figsize=(12, 9), layout="constrained")
     for (kind, p), across in zip(networks().items(), axes, strict=True):
-        right = ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
+        right = accuracy(p, x, label, kind)
         net, kept = exact(p, "leaky" if kind == "tanh" else kind), True
         found = None if kind == "tanh" else pr.separate(net, space)
         for k, layer in enumerate(net.layers[:-1], 1):

@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from gallery import COLOURS, asked, write
-from training import ACTIVATIONS, exact, forward, trained
+from training import ACTIVATIONS, accuracy, exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import build_manifold
@@ -42,7 +42,7 @@ def main():
         kind = name.split()[1]
         if int(seed) and not options.full:
             continue
-        right = ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
+        right = accuracy(p, x, label, kind)
         monotone = SHAPES[name][1] == 1 and kind != "abs"
         if kind == "tanh":
             decided = ["disjoint" if any(w != 0 for w in p[0].flat) else "", "", "", ""]

@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from gallery import COLOURS, asked, write
-from training import ACTIVATIONS, forward, trained
+from training import ACTIVATIONS, accuracy, exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import shape
@@ -46,15 +46,14 @@ def main():
         kind = SHAPES[name][0]
         if int(seed) >= 2 and not options.full:
             continue
-        right = ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
-        net = pr.Network.from_arrays(p[::2], p[1::2], slope=-1 if kind == "abs" else 0)
-        found = pr.separate(net, space)
+        right = accuracy(p, x, label, kind)
+        found = pr.separate(exact(p, kind), space)
         pairs, worst = found.pair(0, 1), found.classification.worst
         meeting = found.first_meeting(0, 1)
         linking = [list(row.linking.divisors) if row.linking else "-" for row in pairs]
         linking = " ".join(str(d).replace(" ", "") for d in linking)
-        exact = [pairs[-2].separable, f"{float(worst.margin):.4g}", worst.margin > 0]
-        rows.append([name, seed, right, "none" if meeting is None else meeting, linking, *exact])
+        decided = [pairs[-2].separable, f"{float(worst.margin):.4g}", worst.margin > 0]
+        rows.append([name, seed, right, "none" if meeting is None else meeting, linking, *decided])
         if name not in drawn or right > drawn[name][0]:
             drawn[name] = right, p
     write(options, "linked_tori", HEADER, rows, draw(drawn, x, label))

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from gallery import COLOURS, asked, write
 from links import gauss, tori
-from training import ACTIVATIONS, exact, forward, trained
+from training import ACTIVATIONS, accuracy, exact, forward, trained
 
 import polyrank as pr
 from polyrank.topology import shape
@@ -42,7 +42,7 @@ def main():
         kind = name.split()[0]
         if seed in "12" and not options.full:
             continue
-        right = ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
+        right = accuracy(p, x, label, kind)
         found, monotone = pr.separate(exact(p, kind), space), kind != "abs" and p[0].shape == (3, 3)
         cores = tori(t, 0 * t, tube=0)
         images = [[c, *(ACTIVATIONS[kind](z) for z in forward(p, c, kind))] for c in cores]

@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import numpy as np
+from adam import adam
 
 import polyrank as pr
 
-__all__ = ["ACTIVATIONS", "exact", "forward", "train", "trained"]
+__all__ = ["ACTIVATIONS", "accuracy", "exact", "forward", "train", "trained"]
 
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "abs": np.abs, "tanh": np.tanh}
 ACTIVATIONS["leaky"] = lambda z: np.maximum(z, z / 8)
@@ -29,13 +30,18 @@ def forward(p, x, kind="relu"):
     return z
 
 
+def accuracy(p, x, label, kind="relu"):
+    """The share of points whose output is positive on class 1 and not on class 0."""
+    return ((forward(p, x, kind)[-1][:, 0] > 0) == label).mean()
+
+
 def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02, *, square=False):
     """float32 weights and biases: positive on class 1, negative on class 0; or near the labels."""
     rng, p = np.random.default_rng([seed, *widths]), []
     for m, n in pairwise(widths):
         p += [rng.normal(size=(n, m)) * np.sqrt(2 / m), rng.normal(size=n) * 0.5]
-    first, second = [np.zeros_like(a) for a in p], [np.zeros_like(a) for a in p]
-    for t in range(1, steps + 1):
+    step = adam(p, rate)
+    for _ in range(steps):
         z = forward(p, x, kind)
         found = z[-1] if square else 1 / (1 + np.exp(-np.clip(z[-1], -50, 50)))
         back = (found - label[:, None]) / len(x)
@@ -45,11 +51,7 @@ def train(widths, x, label, seed, kind="relu", steps=3000, rate=0.02, *, square=
             gradient[2 * k], gradient[2 * k + 1] = back.T @ h, back.sum(0)
             if k:
                 back = (back @ p[2 * k]) * SLOPES[kind](z[k - 1])
-        for i, g in enumerate(gradient):
-            first[i] = 0.9 * first[i] + 0.1 * g
-            second[i] = 0.999 * second[i] + 0.001 * g * g
-            step = first[i] / (1 - 0.9**t) / (np.sqrt(second[i] / (1 - 0.999**t)) + 1e-8)
-            p[i] = p[i] - rate * step
+        step(gradient)
     return [a.astype(np.float32) for a in p]
 
 
