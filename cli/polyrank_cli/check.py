@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import polyrank as pr
+from polyrank.report.summary import counted_as
 from polyrank_cli.failures import REJECTED, UNDECIDED, say, sentences
 from polyrank_cli.options import JsonOption, ProcessesOption, QuietOption, RunArgument
 from polyrank_cli.rationals import shown
@@ -128,7 +129,7 @@ def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
     else:
         yield f"accepted: {report.name} holds on all of its domain"
     yield (
-        f"{report.questions:,} question{'' if report.questions == 1 else 's'}, "
+        f"{counted_as(report.questions, 'question')}, "
         f"{report.leaves:,} boxes by bounds ({report.halved:,} with those around them), "
         f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
     )
@@ -216,7 +217,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _sentence(report: Report) -> str:
-    regions = f"{report.regions:,} region{'' if report.regions == 1 else 's'}"
+    regions = counted_as(report.regions)
     parts = f"{report.segments_checked} of {report.segments} subtrees"
     if report.doubt:
         held = "each with its witness and exact ranks"

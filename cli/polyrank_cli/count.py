@@ -101,9 +101,9 @@ def count_command(
 
 
 def _lines(found: RegionCount) -> Iterator[str]:
-    from polyrank.report.summary import large, rank_lines  # noqa: PLC0415
+    from polyrank.report.summary import counted_as, large, rank_lines  # noqa: PLC0415
 
-    regions = f"{found.regions:,} region{'' if found.regions == 1 else 's'}"
+    regions = counted_as(found.regions)
     if found.certified:
         yield f"certified: exactly {regions}"
     else:

@@ -14,9 +14,10 @@ from polyrank.graph.linear_regions import linear_regions
 from polyrank.report.picture import EDGE
 from polyrank.report.plane_cells import Corners, PlaneCells, floats
 from polyrank.report.polygons import class_pieces
+from polyrank.report.summary import counted_as
 from polyrank.sampling.slices import ambient_ranks
 
-__all__ = ["Colour", "Colouring", "by_values", "coloured", "counted_as", "rank_colour"]
+__all__ = ["Colour", "Colouring", "by_values", "coloured", "rank_colour"]
 
 Colour = Literal["rank", "ambient-rank", "linear-region", "class"]
 
@@ -69,11 +70,6 @@ def _patch(face: Any, label: str) -> Any:
     from matplotlib.patches import Patch  # noqa: PLC0415  (optional; the caller said if missing)
 
     return Patch(facecolor=face, edgecolor=EDGE, linewidth=0.6, label=label)
-
-
-def counted_as(count: int, what: str = "region") -> str:
-    """``1 region``, ``1,375 regions``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def coloured(

@@ -20,7 +20,7 @@ from polyrank.report.picture import (
     needs_matplotlib,
     principal_axes,
 )
-from polyrank.report.summary import counted
+from polyrank.report.summary import counted, counted_as
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def draw_graph(regions: Regions, *, layer: int | None = None, ax: Axes | None = 
         axes.scatter(
             mine[:, 0], mine[:, 1], s=size, color=colour, edgecolors=EDGE, linewidths=0.4, zorder=3
         )
-        label = f"rank {v}: {len(mine):,} region{'' if len(mine) == 1 else 's'}"
+        label = f"rank {v}: {counted_as(len(mine))}"
         handles.append(
             Line2D([], [], marker="o", linestyle="", color=colour, markeredgecolor=EDGE,
                    label=label)

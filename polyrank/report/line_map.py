@@ -9,7 +9,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
-from polyrank.report.colouring import counted_as, rank_colour
+from polyrank.report.colouring import rank_colour
 from polyrank.report.picture import (
     EDGE,
     axes_for,
@@ -17,7 +17,7 @@ from polyrank.report.picture import (
     legend_of,
     needs_matplotlib,
 )
-from polyrank.report.summary import counted
+from polyrank.report.summary import counted, counted_as
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

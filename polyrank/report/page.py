@@ -16,7 +16,7 @@ from polyrank.regions.proof_log import PROOF_NAME
 from polyrank.report.colouring import rank_colour
 from polyrank.report.image_section import image_section
 from polyrank.report.interactive import MapOfPage, interactive_map
-from polyrank.report.summary import depth, layer_summary, seconds, seen, verdict
+from polyrank.report.summary import counted_as, depth, layer_summary, seconds, seen, verdict
 
 if TYPE_CHECKING:
     from polyrank.graph.geometry import Regions
@@ -164,7 +164,7 @@ def _keys(run: Run, regions: Regions | None, layer: int) -> list[dict[str, str]]
     return [
         {
             "face": rank_colour(rank, largest),
-            "label": f"rank {rank}: {count:,} region{'' if count == 1 else 's'}",
+            "label": f"rank {rank}: {counted_as(count)}",
         }
         for rank, count in sorted(histogram.items())
     ]
@@ -243,8 +243,8 @@ def _part(part: LowRankPart) -> dict[str, Any]:
         return {"sentence": f"No listed region has rank below {part.below}.", "rows": []}
     parts = len(part.components)
     sentence = (
-        f"{part.regions:,} region{'' if part.regions == 1 else 's'} of rank below {part.below} in "
-        f"{parts:,} component{'' if parts == 1 else 's'} through facets"
+        f"{counted_as(part.regions)} of rank below {part.below} in "
+        f"{counted_as(parts, 'component')} through facets"
     )
     if part.contact_components is not None:
         sentence += f", {part.contact_components:,} if contact of any dimension counts"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "counted",
+    "counted_as",
     "depth",
     "format_histogram",
     "large",
@@ -25,7 +26,7 @@ __all__ = [
 
 def verdict(run: Run) -> str:
     """One sentence on what the run proves; it says "certified" only of a certified run."""
-    listed = _listed(run)
+    listed = counted_as(run.count)
     if run.certified:
         return f"certified: exactly {listed}"
     at_most = run.count_interval[1]
@@ -47,11 +48,13 @@ def verdict(run: Run) -> str:
 
 def counted(run: Run) -> str:
     """The number of regions in a title: ``at least``, unless it is proved."""
-    return _listed(run) if run.certified else f"at least {_listed(run)}"
+    listed = counted_as(run.count)
+    return listed if run.certified else f"at least {listed}"
 
 
-def _listed(run: Run) -> str:
-    return f"{run.count:,} region{'' if run.count == 1 else 's'}"
+def counted_as(count: int, what: str = "region") -> str:
+    """``1 region``, ``1,375 regions``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def seen(run: Run) -> str:
