@@ -98,11 +98,6 @@ class Run(RegionRun):
         return Region(self, number % self.count)
 
     @property
-    def layer_bits(self) -> tuple[int, ...]:
-        """Number of codeword bits of every layer that was enumerated."""
-        return tuple(self.network["bits"][: self.layers])
-
-    @property
     def unit_names(self) -> tuple[str, ...]:
         """``"layer K unit i"``, counted from 1, for every bit of a codeword."""
         return tuple(

@@ -159,6 +159,11 @@ class Run:
         return int(self.manifest["layers"])
 
     @property
+    def layer_bits(self) -> tuple[int, ...]:
+        """Number of codeword bits of every layer that was enumerated."""
+        return tuple(self.network["bits"][: self.layers])
+
+    @property
     def network_layers(self) -> int:
         """Number of layers of the network, the output among them: at least ``layers``."""
         return len(self.network["bits"])

@@ -157,7 +157,7 @@ def _columns(
         "ys": [cells.polygons[r][:, 1].tolist() for r in seen],
         "face": [rank_colour(int(ranks[layer - 1][r]), largest) for r in seen],
         "region": seen,
-        "codeword": word_texts(words, run.network["bits"][: run.layers]),
+        "codeword": word_texts(words, run.layer_bits),
         "ranks": [" ".join(str(column[r]) for column in ranks) for r in seen],
     }
     shown = [

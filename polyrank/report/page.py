@@ -86,7 +86,7 @@ def report_page(
         If jinja2 or bokeh is not installed.
     """
     template = _template()
-    bent = [k for k, n in enumerate(run.network["bits"][: run.layers], 1) if n]
+    bent = [k for k, n in enumerate(run.layer_bits, 1) if n]
     k = run.chosen_layer(bent[-1] if layer is None and bent else layer)
     bound = run.dimension if below is None else below
     rows = [_layer(row, bound) for row in layer_summary(run, below)]
@@ -172,7 +172,7 @@ def _keys(run: Run, regions: Regions | None, layer: int) -> list[dict[str, str]]
 
 def _question(run: Run) -> str:
     network = run.network
-    units = sum(network["bits"][: run.layers])
+    units = sum(run.layer_bits)
     return (
         f"Into which regions do the {units:,} hyperplanes of {network['name']} (inputs: "
         f"{network['widths'][0]:,}) divide {_domain(run.manifest['domain'])}, and of which rank "
