@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace polyrank {
 
@@ -41,29 +42,25 @@ inline LinePair twin_lines(double neg, double pos, double l, double u, int sign_
   LinePair out;
   out.low_slope = u <= 0.0 ? most : least;
   out.high_slope = u <= 0.0 ? least : most;
+  const double on_above = above > 0 ? pos : neg, on_below = below > 0 ? pos : neg;  // of known signs
+  const auto top = [&](double x) { return above != 0 ? on_above * x : std::max(neg * x, pos * x); };
+  const auto bottom = [&](double x) { return below != 0 ? on_below * x : std::min(neg * x, pos * x); };
+  // the slope of the chord of a side, and the offsets of the lines through its ends
+  const auto chord = [&](const auto &side, double &slope) {
+    slope = (side(u) - side(l)) / (u - l);
+    steep += std::fabs(slope);
+    const double at_l = side(l) - slope * l, at_u = side(u) - slope * u;
+    return std::pair(std::min(at_l, at_u), std::max(at_l, at_u));
+  };
   const bool crossed = l < 0.0 && u > 0.0;
-  if (above != 0) {
-    out.high_slope = above > 0 ? pos : neg;
-  } else if (crossed) {
-    const double at_l = least * l, at_u = most * u, chord = (at_u - at_l) / (u - l);
-    out.high_slope = chord;
-    out.high_offset = std::max(at_l - chord * l, at_u - chord * u);
-    steep += std::fabs(chord);
-  }
-  if (below != 0) {
-    out.low_slope = below > 0 ? pos : neg;
-  } else if (crossed) {
-    const double at_l = most * l, at_u = least * u, chord = (at_u - at_l) / (u - l);
-    out.low_slope = chord;
-    out.low_offset = std::min(at_l - chord * l, at_u - chord * u);
-    steep += std::fabs(chord);
-  }
-  const auto top = [&](double x) {
-    return above != 0 ? (above > 0 ? pos : neg) * x : std::max(neg * x, pos * x);
-  };
-  const auto bottom = [&](double x) {
-    return below != 0 ? (below > 0 ? pos : neg) * x : std::min(neg * x, pos * x);
-  };
+  if (above != 0)
+    out.high_slope = on_above;
+  else if (crossed)
+    out.high_offset = chord(top, out.high_slope).second;
+  if (below != 0)
+    out.low_slope = on_below;
+  else if (crossed)
+    out.low_offset = chord(bottom, out.low_slope).first;
   for (const double x : {l, u}) {
     out.low_gap = std::max(out.low_gap, top(x) - (out.low_slope * x + out.low_offset));
     out.high_gap = std::max(out.high_gap, out.high_slope * x + out.high_offset - bottom(x));
