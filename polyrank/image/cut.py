@@ -13,7 +13,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.image.homogeneous import Point, between, preactivations
+from polyrank.image.homogeneous import Point, between, preactivations, zero_between
 from polyrank.image.polytopes import Facet, halves
 from polyrank.lp.deadline import look
 from polyrank.network.normal_form import Layer
@@ -187,9 +187,8 @@ def _halves(
             b = part[(k + 1) % len(part)]
             key = (a, b) if a < b else (b, a)
             if key not in fresh:
-                share = _share(rows[a], rows[b], unit)
                 fresh[key] = len(rows)
-                rows.append(between(rows[a], rows[b], int(share.p), int(share.q)))
+                rows.append(zero_between(rows[a], rows[a][unit], rows[b], rows[b][unit]))
             above.append(fresh[key])
             below.append(fresh[key])
     return [above, below]
@@ -268,9 +267,8 @@ def _solid_halves(
     def cross(a: int, b: int) -> int:
         key = (a, b) if a < b else (b, a)
         if key not in fresh:
-            share = _share(rows[a], rows[b], unit)
             fresh[key] = len(rows)
-            rows.append(between(rows[a], rows[b], int(share.p), int(share.q)))
+            rows.append(zero_between(rows[a], rows[a][unit], rows[b], rows[b][unit]))
         return fresh[key]
 
     return halves(part, lambda v: rows[v][unit], cross)

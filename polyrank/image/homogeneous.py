@@ -27,6 +27,7 @@ __all__ = [
     "preactivations",
     "primitive",
     "rationals",
+    "zero_between",
 ]
 
 #: Numerators, then the common denominator d > 0.
@@ -64,6 +65,15 @@ def between(p: Sequence[int], q: Sequence[int], part: int, whole: int) -> Point:
     return primitive(
         [a * x + b * y for x, y in zip(p[:-1], q[:-1], strict=True)] + [whole * p[-1] * q[-1]]
     )
+
+
+def zero_between(p: Sequence[int], x: int, q: Sequence[int], y: int) -> Point:
+    """Where a functional vanishes whose values x at p and y at q have opposite signs.
+
+    The values are times the denominators of the points.
+    """
+    one, other = abs(x) * q[-1], abs(y) * p[-1]
+    return between(p, q, one, one + other)
 
 
 def preactivations(points: Sequence[Point], layer: Layer) -> list[list[int]]:

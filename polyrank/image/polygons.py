@@ -13,7 +13,7 @@ from functools import cached_property
 
 from flint import fmpq
 
-from polyrank.image.homogeneous import Point, between
+from polyrank.image.homogeneous import Point, zero_between
 from polyrank.image.lines import difference
 
 __all__ = [
@@ -184,8 +184,7 @@ def clip(corners: list[Point], functional: Functional, *, equal: bool) -> list[P
             break
         q, y = corners[(k + 1) % n], values[(k + 1) % n]
         if (x < 0 < y) or (y < 0 < x):
-            one, other = abs(x) * q[-1], abs(y) * p[-1]
-            out.append(between(p, q, one, one + other))
+            out.append(zero_between(p, x, q, y))
     return out
 
 

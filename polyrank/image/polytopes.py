@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from flint import fmpq_mat, fmpz_mat
 
 from polyrank.errors import RefutedError
-from polyrank.image.homogeneous import Point, between
+from polyrank.image.homogeneous import Point, zero_between
 from polyrank.image.lines import difference
 from polyrank.image.polygons import Functional, clip, common, hull_of, primitive_functional, value
 
@@ -176,9 +176,7 @@ def crossing(functional: Functional) -> Callable[[Point, Point], Point]:
     """Where a segment with ends on different sides meets the plane."""
 
     def found(p: Point, q: Point) -> Point:
-        x, y = value(functional, p), value(functional, q)
-        one, other = abs(x) * q[-1], abs(y) * p[-1]
-        return between(p, q, one, one + other)
+        return zero_between(p, value(functional, p), q, value(functional, q))
 
     return found
 
@@ -302,8 +300,7 @@ def _section(points: Sequence[Point], values: Sequence[int]) -> list[Point]:
             continue
         for q, y in zip(points, values, strict=True):
             if y < 0:
-                one, other = x * q[-1], -y * p[-1]
-                out.append(between(p, q, one, one + other))
+                out.append(zero_between(p, x, q, y))
     return out
 
 
