@@ -427,7 +427,7 @@ def _compare_components(found: SequenceHomology, glued: Sequence[LayerComponents
     for own, groups in zip(glued, found.groups[1:], strict=False):
         if groups.betti[0] != own.count:
             raise RefutedError(
-                f"at layer {own.layer} the nerve has {groups.betti[0]} components, and {own.count} "
+                f"at layer {own.layer} the image has {groups.betti[0]} components, and {own.count} "
                 "were found by common points: please report this network and this manifold"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,11 +12,15 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.chains.groups import Homology
+from polyrank.errors import RefutedError
+from polyrank.image import barcode
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
+from polyrank.image.components import LayerComponents
 from polyrank.image.homogeneous import rationals
 from polyrank.image.overlay import ImageComplex
-from polyrank.image.union import unions
+from polyrank.image.union import LayerUnion, unions
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Box
@@ -244,6 +249,28 @@ def test_groups_without_maps_where_the_overlay_ends_early() -> None:
     assert reason.endswith("; certified: without the maps, its homology is Z, 0, 0, 0")
     shown = image_object(found)
     assert [entry["groups"][0] for entry in shown["unions"]] == ["Z^2", "Z"]
+
+
+@pytest.mark.parametrize(
+    ("way", "wrong", "told"),
+    [
+        (
+            "component_layers",
+            LayerComponents(0, 7, ()),
+            "at layer 0 the image has 1 components, and 7 were found by common points",
+        ),
+        (
+            "unions",
+            LayerUnion(0, Homology("Z", (7, 0), ((), ())), (7, 0)),
+            "at layer 0 the homology Z, 0, 0, 0 was found with the maps, and Z^7, 0 without",
+        ),
+    ],
+)
+def test_ways_that_differ_are_refused(monkeypatch, way: str, wrong: object, told: str) -> None:
+    """What only a defect of the program can do: one of the ways says seven components."""
+    monkeypatch.setattr(barcode, way, lambda *_: [wrong])
+    with pytest.raises(RefutedError, match=re.escape(told)):
+        image(linear([1, 0, 0]), boxes([(0, 0, 0, 1, 1, 1)]), layer=0, way="both")
 
 
 def test_groups_without_maps_in_the_degrees_of_a_skeleton() -> None:
