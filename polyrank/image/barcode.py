@@ -34,7 +34,7 @@ from polyrank.image.induced import (
 from polyrank.image.kept import KeptLayers, kept_layers
 from polyrank.image.merges import Merge, merges
 from polyrank.image.nerve import MOST_SIMPLICES, Nerves, nerves
-from polyrank.image.overlay import ImageComplex, images
+from polyrank.image.overlay import ImageComplex, check_dimension, images
 from polyrank.image.solids import TooManyPartsError
 from polyrank.image.union import LayerUnion, unions
 from polyrank.lp.deadline import OutOfTimeError, seconds_left, time_limit
@@ -289,6 +289,8 @@ def image(
     chosen = way or ("overlay" if manifold.dimension <= 3 else "nerve")
     solid = manifold.dimension > 2 and way != "overlay"
     ways: tuple[str, ...] = ("overlay", "nerve") if chosen == "both" else (chosen,)
+    if "overlay" in ways:
+        check_dimension(manifold)
     complexes: tuple[ImageComplex, ...] = ()
     glued: tuple[LayerComponents, ...] = ()
     alone: tuple[LayerUnion, ...] = ()

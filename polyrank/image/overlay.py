@@ -29,7 +29,15 @@ from polyrank.image.shadow import Shadow, shadow
 from polyrank.network.normal_form import Network
 from polyrank.topology.manifold import Manifold
 
-__all__ = ["ImageComplex", "Step", "cell_complex", "images", "manifold_cells", "steps"]
+__all__ = [
+    "ImageComplex",
+    "Step",
+    "cell_complex",
+    "check_dimension",
+    "images",
+    "manifold_cells",
+    "steps",
+]
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
@@ -159,11 +167,7 @@ def steps(
     UnsupportedError
         If M has simplices of dimension 4.
     """
-    if manifold.dimension > 3:
-        raise UnsupportedError(
-            f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves, "
-            "surfaces and solids"
-        )
+    check_dimension(manifold)
     done = KeptLayers() if kept is None else kept
     found = _itself(manifold)
     yield Step(found, None, None)
@@ -183,6 +187,21 @@ def steps(
             glued = done.glued(k, partial(glue, places, parts, all_points=all_points))
             found = _next(found, parts, glued, k)
             yield Step(found, parts, glued)
+
+
+def check_dimension(manifold: Manifold) -> None:
+    """Whether M has images by overlay.
+
+    Raises
+    ------
+    UnsupportedError
+        If M has simplices of dimension 4.
+    """
+    if manifold.dimension > 3:
+        raise UnsupportedError(
+            f"{manifold.name} has dimension {manifold.dimension}: overlays are for curves, "
+            "surfaces and solids"
+        )
 
 
 def manifold_cells(manifold: Manifold) -> tuple[Indices, list[list[int]], list[list[Pair]]]:

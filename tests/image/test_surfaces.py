@@ -293,10 +293,13 @@ def test_identified_vertices(data):
     assert not any(betti[len(expected.betti) :])
 
 
-def test_dimension_four_is_not_for_the_overlay():
+def test_dimension_four_is_not_for_the_overlay(tmp_path):
     simplex = build_manifold(np.eye(5)[:, :4], [[[0, 1, 2, 3, 4]]])
     with pytest.raises(UnsupportedError, match="dimension 4"):
         image(flat(4), simplex, way="overlay")
+    with pytest.raises(UnsupportedError, match="dimension 4"):
+        image(flat(4), simplex, way="both", keep=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists(), "it is refused before anything is done"
     assert str(image(flat(4), simplex).groups(1)) == "Z, 0, 0, 0, 0"
 
 
