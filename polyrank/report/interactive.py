@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -168,8 +169,9 @@ def _columns(
     names, formatted = _names(regions.chart), []
     maps = _exact_maps(regions, seen) if len(seen) <= _MOST_EXACT else _float_maps(regions, words)
     whole = run.layers == run.network_layers
-    outputs, about = maps.shape[1], "" if len(seen) <= _MOST_EXACT else ", in floats"
-    for u in range(min(outputs, _MOST_OUTPUTS)):
+    outputs = run.network["widths"][run.layers]
+    about = "" if len(seen) <= _MOST_EXACT else ", in floats"
+    for u in range(maps.shape[1]):
         own = [f"map_{u}_{j}" for j in range(maps.shape[2])]
         source |= {name: maps[:, u, j] for j, name in enumerate(own)}
         formatted += own
@@ -183,7 +185,10 @@ def _columns(
 
 
 def _exact_maps(regions: Regions, seen: Sequence[int]) -> NDArray[np.float64]:
-    """The maps u ↦ A u + c of regions in chart coordinates, (R, units, k + 1), nearest floats."""
+    """The maps u ↦ A u + c of regions in chart coordinates, nearest floats.
+
+    Of shape (R, units, k + 1), for the first units alone.
+    """
     chart, layer = regions.chart, regions.run.layers
     found = []
     for r in seen:
@@ -192,7 +197,8 @@ def _exact_maps(regions: Regions, seen: Sequence[int]) -> NDArray[np.float64]:
             regions.network, word, layer=layer, origin=chart.origin, basis=chart.basis
         )
         rows = zip(slope.tolist(), constant.entries(), strict=True)
-        found.append([[nearest_float(v) for v in (*row, c)] for row, c in rows])
+        shown = islice(rows, _MOST_OUTPUTS)
+        found.append([[nearest_float(v) for v in (*row, c)] for row, c in shown])
     return np.array(found).reshape(len(found), -1, chart.k + 1)
 
 
@@ -215,5 +221,5 @@ def _float_maps(regions: Regions, words: NDArray[np.bool_]) -> NDArray[np.float6
                 bit += int(bent.sum())
                 slope = np.where(active, layer.slope_pos.approx, layer.slope_neg.approx)
                 image = z * slope[:, :, None]
-        found.append(image)
+        found.append(image[:, :_MOST_OUTPUTS].copy())  # of many outputs the others fill the memory
     return np.concatenate(found)
