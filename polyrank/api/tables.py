@@ -16,7 +16,8 @@ class HomologyTable(list[LayerHomology]):
         return f"HomologyTable(layers {layers})"
 
     def _repr_html_(self) -> str:
-        head = ("layer", "components of A", "H(M)", "H(A)", "H(M, A)", "H(M/A)", "H(M/~)")
+        head = ["layer", "components of A", "H(M)", "H(A)", "H(M,A)", "H(M/A)"]
+        head += ["H(M/~) per component", "per image"]
         rows = [
             (
                 row.part.layer,
@@ -26,6 +27,7 @@ class HomologyTable(list[LayerHomology]):
                 row.homology.relative,
                 row.homology.one_point,
                 row.homology.per_component,
+                "-" if row.homology.per_image is None else row.homology.per_image,
             )
             for row in self
         ]
