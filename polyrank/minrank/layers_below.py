@@ -161,11 +161,8 @@ class LayersBelow:
         if key not in self._around:
             below = Problem(network, chart, len(network.layers) - 2)
             z = below.branch.preactivation(below.layers + 1, word)
-            box = None
-            if chart.lower is not None and chart.upper is not None:
-                box = chart.lower, chart.upper
             walls, bounds = list(Region(below, word).rows), self.state.chain.bounds[below.layers]
-            self._around[key] = Lifted(network, z, walls, box, bounds, PRIMES[0])
+            self._around[key] = Lifted(network, z, walls, self.state.box, bounds, PRIMES[0])
             if len(self._around) > _LIFTED:
                 self._around.popitem(last=False)
         self._around.move_to_end(key)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from flint import fmpq_mat
+from flint import fmpq, fmpq_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import value_at
@@ -75,6 +75,13 @@ class LeastRank(RankSearch):
     def __post_init__(self) -> None:
         RankSearch.__post_init__(self)  # a class with slots is made twice: super() has the first
         self.listed = {r.codeword.tobytes(): r for r in self.diary.listed}
+
+    @property
+    def box(self) -> tuple[Sequence[fmpq], Sequence[fmpq]] | None:
+        """A box around the domain, if it is bounded."""
+        if self.chart.lower is None or self.chart.upper is None:
+            return None
+        return self.chart.lower, self.chart.upper
 
     def regions(self) -> list[LowRegion]:
         """Those that are listed, as they were found."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from os import PathLike
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 
 from polyrank.cells.interrupt import prompt_interrupts
 from polyrank.cells.threads import check_jobs
@@ -262,7 +262,7 @@ class _Minimum(LeastRank):
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
         exchanged = False
-        flats = FlatSearch(cell, PRIMES[0], self.highs, self._box())
+        flats = FlatSearch(cell, PRIMES[0], self.highs, self.box)
         flats.recall(fact[1] for fact in self.facts if fact[0] == COVER)
 
         def between() -> None:
@@ -300,16 +300,10 @@ class _Minimum(LeastRank):
             if self.best.rank <= self.lower:
                 return
 
-    def _box(self) -> tuple[Sequence[fmpq], Sequence[fmpq]] | None:
-        """A box around the domain, if it is bounded."""
-        if self.chart.lower is None or self.chart.upper is None:
-            return None
-        return self.chart.lower, self.chart.upper
-
     def _ask_solver(self, cell: LiveCell) -> None:
         self.solver_asked = True
         seconds = min(_SOLVER_SECONDS, seconds_left() / 4)
-        found = fewest_live_units(cell, self._box(), seconds, self.interrupt)
+        found = fewest_live_units(cell, self.box, seconds, self.interrupt)
         self.solver_bound = found.bound
         if found.point is not None:
             point = fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in found.point])
