@@ -325,6 +325,11 @@ class _Question:
     ) -> _Refuted:
         """A cell that bounds do not refute in one piece."""
         if depth == _FURTHER:
+            if self.stated.get("twins"):
+                raise UnsupportedError(
+                    "the bounds of units alone do not refute the violation on a leaf, and those of "
+                    "the differences of twins are not exported; polyrank check reads them"
+                )
             raise UnsupportedError("bounds in rationals do not refute the violation on a leaf")
         ends = [
             (root[1] if side is None else side[1])

@@ -12,7 +12,7 @@ import pytest
 from flint import fmpq
 
 import polyrank as pr
-from polyrank.errors import NetworkError
+from polyrank.errors import NetworkError, UnsupportedError
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Layer, Network, affine_layer
 from polyrank.network.rational import RationalArray, nearest_float
@@ -22,6 +22,7 @@ from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.function import check_function
 from polyrank.proof.twins import _differences
 from polyrank.proof.verdict import check_verdict
+from polyrank.verification.alethe import export_alethe
 from polyrank.verification.maximum import greatest_of
 from polyrank.verification.pair import difference_network, greatest_difference
 from polyrank.verification.properties import output_bounds
@@ -199,6 +200,11 @@ def test_changed_claims_of_twins_are_rejected(run):
     _restate(run, lowered)
     with pytest.raises(ProofRejectedError):
         check_verdict(run)
+
+
+def test_export_refuses_twins_by_name(run, tmp_path):
+    with pytest.raises(UnsupportedError, match="differences of twins are not exported"):
+        export_alethe(run, tmp_path / "proof.alethe")
 
 
 def test_twins_of_a_network_without_them(tmp_path):
