@@ -342,7 +342,7 @@ def _read_nnet(path: Path) -> Layers | None:
 def _folded(layers: Layers, means: list[float], ranges: list[float]) -> Layers:
     """The network of ``x ↦ r · net((x − m) / s) + n``, in fractions; its numbers rounded once."""
     exact = np.vectorize(Fraction, otypes=[object])
-    first, last = layers[0], layers[-1]
+    first = layers[0]
     n = first[0].shape[1]
     shift, scale = exact(means[:n]), exact(ranges[:n])
     weight = exact(first[0]) / scale

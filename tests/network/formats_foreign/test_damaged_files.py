@@ -51,6 +51,7 @@ def test_what_is_loaded_is_what_another_reader_finds(name: str, tmp_path: Path) 
 def test_ten_thousand_damaged_files(name: str, tmp_path: Path) -> None:
     outcome = experiment(name, 10_000, 1_000, tmp_path)
     assert outcome["refused by the other reader"] < 10
+    assert outcome["as the other reader has it"] > 10
 
 
 def refused(path: Path, message: str, **options: Any) -> None:
