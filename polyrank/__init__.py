@@ -15,14 +15,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.api.questions import (
-        at,
-        homeomorphism,
-        homology,
-        sample,
-        separate,
-        slice,  # noqa: A004
-    )
+    from polyrank.api.images import homeomorphism, separate
+    from polyrank.api.questions import at, homology, sample, slice  # noqa: A004
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
@@ -140,7 +134,7 @@ _HOME = {
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
-    "homeomorphism": "polyrank.api.questions",
+    "homeomorphism": "polyrank.api.images",
     "homology": "polyrank.api.questions",
     "load": "polyrank.network.formats",
     "maximum_rank": "polyrank.minrank.maximum",
@@ -150,7 +144,7 @@ _HOME = {
     "resume_run": "polyrank.api.run",
     "sample": "polyrank.api.questions",
     "save": "polyrank.network.formats",
-    "separate": "polyrank.api.questions",
+    "separate": "polyrank.api.images",
     "slice": "polyrank.api.questions",
     "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",

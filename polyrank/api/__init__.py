@@ -6,9 +6,9 @@ __all__, __getattr__, __dir__ = public(
     __name__,
     {
         "graph": ["Graph"],
-        "images": ["Images"],
+        "images": ["Images", "homeomorphism", "separate"],
         "region": ["Facet", "Region", "Selection"],
         "run": ["Run", "enumerate_regions", "open_run", "resume_run"],
-        "questions": ["at", "homeomorphism", "homology", "minrank", "sample", "separate", "slice"],
+        "questions": ["at", "homology", "minrank", "sample", "slice"],
     },
 )

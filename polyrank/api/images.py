@@ -1,4 +1,4 @@
-"""The images of a manifold with their pictures and what a notebook shows of them."""
+"""Questions about the images of a manifold; their pictures and what a notebook shows of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from polyrank.api.html import html_table
 from polyrank.image.barcode import LayerImages, level_name
 from polyrank.image.barcode import image as _image
 from polyrank.image.barcode_object import counted
+from polyrank.image.homeomorphism import Homeomorphism
+from polyrank.image.homeomorphism import homeomorphism as _homeomorphism
+from polyrank.image.separate import Separation
+from polyrank.image.separate import separate as _separate
+from polyrank.polyhedra.domain import Box
 from polyrank.report.manifold_map import draw_manifold
 from polyrank.topology.low_rank import low_rank_part
 from polyrank.topology.manifold import Manifold
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
     from polyrank.network.normal_form import Network
 
-__all__ = ["Images", "image"]
+__all__ = ["Images", "homeomorphism", "image", "separate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,3 +109,18 @@ def image(network: Network, manifold: Manifold | str, **options: Any) -> Images:
     """The true images of a manifold; ``"torus:24"`` is a shape, another text a file."""
     found = _image(network, named_manifold(manifold), **options)
     return Images(**{field.name: getattr(found, field.name) for field in fields(found)})
+
+
+@wraps(_homeomorphism)
+def homeomorphism(
+    network: Network, manifold: Manifold | Box | str, **options: Any
+) -> Homeomorphism:
+    """Decide whether a layer is one-to-one; ``"torus:24"`` is a shape."""
+    space = manifold if isinstance(manifold, Box) else named_manifold(manifold)
+    return _homeomorphism(network, space, **options)
+
+
+@wraps(_separate)
+def separate(network: Network, manifold: Manifold | str, **options: Any) -> Separation:
+    """Decide where classes are apart; ``"linked-tori:24"`` is a shape."""
+    return _separate(network, named_manifold(manifold), **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,12 @@ from polyrank.api.run import Run, enumerate_regions
 from polyrank.api.tables import HomologyTable
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
-from polyrank.image.homeomorphism import Homeomorphism
-from polyrank.image.homeomorphism import homeomorphism as _homeomorphism
-from polyrank.image.separate import Separation
-from polyrank.image.separate import separate as _separate
 from polyrank.minrank.maximum import maximum_rank
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
-from polyrank.polyhedra.domain import Box, Domain, WholeSpace
+from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.sampling.estimate import Estimate
 from polyrank.sampling.estimate import sample as sample_blocks
 from polyrank.sampling.points import array_blocks
@@ -32,7 +27,7 @@ from polyrank.topology.manifold import Manifold
 from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
 
-__all__ = ["at", "homeomorphism", "homology", "minrank", "sample", "separate", "slice"]
+__all__ = ["at", "homology", "minrank", "sample", "slice"]
 
 
 def at(
@@ -201,18 +196,3 @@ def homology(
     return HomologyTable(
         homology_table(cells, rank=below - 1, layers=layers, coefficients=coefficients, jobs=jobs)
     )
-
-
-@wraps(_homeomorphism)
-def homeomorphism(
-    network: Network, manifold: Manifold | Box | str, **options: Any
-) -> Homeomorphism:
-    """Decide whether a layer is one-to-one; ``"torus:24"`` is a shape."""
-    space = manifold if isinstance(manifold, Box) else named_manifold(manifold)
-    return _homeomorphism(network, space, **options)
-
-
-@wraps(_separate)
-def separate(network: Network, manifold: Manifold | str, **options: Any) -> Separation:
-    """Decide where classes are apart; ``"linked-tori:24"`` is a shape."""
-    return _separate(network, named_manifold(manifold), **options)
