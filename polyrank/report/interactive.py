@@ -18,6 +18,7 @@ from polyrank.posed.chart import Chart
 from polyrank.regions.schema import unpack_bits
 from polyrank.report.colouring import rank_colour
 from polyrank.report.plane_cells import PlaneCells, plane_cells
+from polyrank.report.summary import value_name
 from polyrank.report.tables import word_texts
 
 __all__ = ["MOST_DRAWN", "MapOfPage", "interactive_map"]
@@ -168,7 +169,6 @@ def _columns(
     ]
     names, formatted = _names(regions.chart), []
     maps = _exact_maps(regions, seen) if len(seen) <= _MOST_EXACT else _float_maps(regions, words)
-    whole = run.layers == run.network_layers
     outputs = run.network["widths"][run.layers]
     about = "" if len(seen) <= _MOST_EXACT else ", in floats"
     for u in range(maps.shape[1]):
@@ -177,8 +177,7 @@ def _columns(
         formatted += own
         terms = [f"@{name}{{%+.3g}}" for name in own]
         line = " ".join(f"{t} {n}".rstrip() for t, n in zip(terms, [*names, ""], strict=True))
-        name = f"output {u}" if whole else f"layer {run.layers} unit {u + 1}"
-        shown.append((f"{name}{about}", line))
+        shown.append((f"{value_name(run, run.layers, u)}{about}", line))
     if outputs > _MOST_OUTPUTS:
         shown.append(("", f"and {outputs - _MOST_OUTPUTS:,} outputs more"))
     return source, shown, formatted

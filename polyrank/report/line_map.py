@@ -17,7 +17,7 @@ from polyrank.report.picture import (
     legend_of,
     needs_matplotlib,
 )
-from polyrank.report.summary import counted, counted_as
+from polyrank.report.summary import counted, counted_as, value_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,11 +78,9 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
         for u in range(units):
             m, c = nearest_float(slope[u, 0]), nearest_float(constant[u, 0])
             lines[u] += [(a, m * a + c), (b, m * b + c)]
-    last = k == len(regions.network.layers)
     for u, points in enumerate(lines):
         x, y = zip(*sorted(points), strict=True)
-        name = f"output {u}" if last else f"layer {k} unit {u + 1}"
-        axes.plot(x, y, linewidth=1.6, label=name)
+        axes.plot(x, y, linewidth=1.6, label=value_name(run, k, u))
     axes.set_xlim(low, high)
     axes.set_xlabel(axis_names(chart)[0])
     shades = [

@@ -20,6 +20,7 @@ __all__ = [
     "rank_lines",
     "run_object",
     "seconds",
+    "value_name",
     "verdict",
 ]
 
@@ -55,6 +56,11 @@ def counted(run: Run) -> str:
 def counted_as(count: int, what: str = "region") -> str:
     """``1 region``, ``1,375 regions``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def value_name(run: Run, layer: int, unit: int) -> str:
+    """What a map through a layer has at a place from 0: ``output 0``, or ``layer 1 unit 1``."""
+    return f"output {unit}" if layer == run.network_layers else f"layer {layer} unit {unit + 1}"
 
 
 def seen(run: Run) -> str:
