@@ -194,6 +194,7 @@ class Solids:
             bodies = [cell.body]
             for solid in {self._places[s] for s, _ in cell.owners}:
                 for met in cuts.get(solid, ()):
+                    look()
                     bodies = [part for body in bodies for part in parted(body, met)]
             for body in bodies:
                 out.add([out.side(facet) for facet in body.facets], cell.owners)

@@ -168,6 +168,7 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cell
         if pieces:
             kept.add_solid(solids.facets(solid))
         for met in cuts.get(solid, ()):
+            look()
             pieces = [part for piece in pieces for part in parted(piece, met)]
         for piece in pieces:
             out.add_solid(piece.facets)
@@ -178,6 +179,7 @@ def _least(places: Sequence[Point], parts: Parts, before: _Cells) -> tuple[_Cell
         key = tuple(sorted(known[p] for p in corners))
         pieces_left = [corners]
         for i in covered.get(number.get(key, -1), ()):
+            look()
             pieces_left = [
                 rest for own in pieces_left for rest in _without(own, solids.body(i).sides)
             ]
@@ -256,6 +258,7 @@ def _disjoint(
         pieces = [solids.body(solid)]
         for other in overlaps.get(solid, ()):
             for cell in done.get(other, ()):
+                look()
                 after: list[Polytope] = []
                 for piece in pieces:
                     found = overlap(piece, cell)
@@ -318,6 +321,7 @@ def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
         look()
         corners, pieces = polygons[i]
         for j in near.get(i, ()):
+            look()
             plane = planes[j]
             if j in done and plane is not None:
                 sides = plane.sides

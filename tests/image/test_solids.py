@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 
 from polyrank.chains.groups import Homology
 from polyrank.errors import RefutedError
-from polyrank.image import barcode
+from polyrank.image import barcode, union
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
 from polyrank.image.components import LayerComponents
 from polyrank.image.homogeneous import rationals
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.union import LayerUnion, unions
+from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.formats import load
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Box
@@ -285,6 +287,34 @@ def test_groups_without_maps_in_the_degrees_of_a_skeleton() -> None:
     told = "; certified: without the maps, its homology is Z, 0, 0"
     assert all(reason.endswith(told) for _, reason in found.undecided)
     assert str(found.groups(None)) == "Z, 0, 0"
+
+
+def test_the_limit_is_looked_at_for_everything_that_a_solid_holds(monkeypatch) -> None:
+    """Ten triangles in a cube, and a limit that passes at the first one."""
+    cube = boxes([(0, 0, 0, 12, 12, 12)])
+    corners = [(x, *rest) for x in range(1, 11) for rest in ((1, 1), (2, 1), (1, 2))]
+    triangles = (np.arange(30).reshape(10, 3) + len(cube.points.approx)).tolist()
+    points = np.concatenate([cube.points.approx, np.array(corners, float)])
+    space = build_manifold(points, [cube.simplices[3].tolist(), triangles])
+    without, cut = union._without, []
+
+    def counted(*arguments: Any) -> Any:
+        cut.append(arguments)
+        return without(*arguments)
+
+    def look() -> None:
+        if cut:
+            raise OutOfTimeError
+
+    monkeypatch.setattr(union, "_without", counted)
+    (own,) = unions(linear([1, 0, 0]), space, 0)
+    assert own.cells == cube.complex.cells
+    assert len(cut) >= 10, "once per triangle and tetrahedron that it runs into"
+    cut.clear()
+    monkeypatch.setattr(union, "look", look)
+    with pytest.raises(OutOfTimeError):
+        list(unions(linear([1, 0, 0]), space, 0))
+    assert len(cut) == 1
 
 
 def test_segments_of_one_line_are_its_intervals() -> None:
