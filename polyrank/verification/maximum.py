@@ -21,6 +21,7 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.lp.certificates import Minimum
+from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_row, values_at
 from polyrank.network.forward import affine_map, codeword_exact, forward_exact
 from polyrank.network.normal_form import Network
@@ -140,7 +141,12 @@ def greatest_of(
         tuple((j, to_fmpq(w)) for j, w in enumerate(weights) if to_fmpq(w) != 0)
         for weights in functions
     ]
-    point = _proposed(network, where, domain, factors)
+
+    def left() -> float:
+        return max(0.0, seconds - (time.perf_counter() - begun))
+
+    with time_limit(left()):
+        point = _proposed(network, where, domain, factors)
     boxes = 0
     while True:
         x = ambient(where, point)
@@ -156,9 +162,8 @@ def greatest_of(
             network.widths[-1],
             (Question(domain, tuple(exceeded)),),
         )
-        left = max(0.0, seconds - (time.perf_counter() - begun))
         found = verify(
-            network, specification, seconds=left, jobs=jobs, out=out, proof=proof, twins=twins
+            network, specification, seconds=left(), jobs=jobs, out=out, proof=proof, twins=twins
         )
         boxes += found.boxes
         if found.counterexample is None:
@@ -167,9 +172,10 @@ def greatest_of(
         if out is not None:
             shutil.rmtree(out)  # the verdict on a value that is not the maximum
         index, _ = _best(network, found.counterexample.x, factors)
-        point = _climbed(
-            network, where, factors[index], _coordinates(where, found.counterexample.x)
-        )
+        with time_limit(left()):
+            point = _climbed(
+                network, where, factors[index], _coordinates(where, found.counterexample.x)
+            )
 
 
 def _proposed(
@@ -219,7 +225,17 @@ def _coordinates(where: Frame, x: Sequence[fmpq]) -> fmpq_mat:
 def _climbed(
     network: Network, where: Frame, factors: tuple[tuple[int, fmpq], ...], point: fmpq_mat
 ) -> fmpq_mat:
-    """A maximum over the closed region of a point."""
+    """A maximum over the closed region of a point; the point itself once the time is up."""
+    try:
+        return _greatest_of_region(network, where, factors, point)
+    except OutOfTimeError:
+        return point
+
+
+def _greatest_of_region(
+    network: Network, where: Frame, factors: tuple[tuple[int, fmpq], ...], point: fmpq_mat
+) -> fmpq_mat:
+    look()
     word = codeword_exact(network, ambient(where, point)).bits
     origin, basis, k = where.origin, where.basis, where.k
     rows = list(where.rows())

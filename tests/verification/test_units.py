@@ -21,7 +21,7 @@ from polyrank.proof.format import ProofRejectedError
 from polyrank.proof.tree import CLOSED, MAGIC, leaves_of
 from polyrank.proof.verdict import check_verdict, stated_property
 from polyrank.verification.alethe import export_alethe
-from polyrank.verification.exact_cell import ExactQuestion, Refuted
+from polyrank.verification.exact_cell import ExactQuestion, Programs, Refuted
 from polyrank.verification.frame import frame
 from polyrank.verification.maximum import greatest
 from polyrank.verification.properties import argmax_constant, output_bounds
@@ -133,6 +133,15 @@ def test_the_exact_maximum_with_many_inputs():
     found = greatest(network, pr.Box(-1, 1), [0, 1], jobs=1)
     assert found.certified
     assert nearest_float(found.value) == pytest.approx(greatest_by_milp(network, 1), abs=1e-6)
+
+
+def test_no_time_begins_no_linear_program(monkeypatch):
+    """With a hundred inputs and 64 units one takes minutes."""
+    monkeypatch.setattr(Programs, "minimise", lambda *_: pytest.fail("one was begun"))
+    network = pr.random_network("100-32-32-2", seed=0)
+    found = greatest(network, pr.Box(-1, 1), [0, 1], seconds=0.0, jobs=1)
+    assert not found.certified
+    assert found.value == forward_exact(network, found.x)[1]
 
 
 def _leaves(run: Path, network: pr.Network):
