@@ -24,6 +24,7 @@ from tests.killed import killed_again_and_again
 CASES: dict[str, tuple[list[int], int, str, Any]] = {
     "curve": ([2, 5, 4, 3, 2], 1, "circle:24", None),
     "surface with contours": ([3, 4, 3, 2], 1, "torus:8x5", None),
+    "solid": ([4, 3, 2], 1, "3-sphere:3", None),
     "nerves": ([2, 4, 3], 1, "circle:12", "nerve"),
     "both": ([2, 4, 3], 2, "circle:12", "both"),
 }
