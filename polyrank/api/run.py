@@ -28,7 +28,7 @@ from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network
 from polyrank.network.formats import load_as_stated
 from polyrank.network.forward import codeword_exact
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Network, unit_name
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.directory import new_file
@@ -101,7 +101,7 @@ class Run(RegionRun):
     def unit_names(self) -> tuple[str, ...]:
         """``"layer K unit i"``, counted from 1, for every bit of a codeword."""
         return tuple(
-            f"layer {k} unit {u + 1}"
+            unit_name(k, u)
             for k, layer in enumerate(self.source().layers[: self.layers], start=1)
             for u in layer.has_hyperplane.nonzero()[0].tolist()
         )

@@ -54,7 +54,7 @@ from polyrank.lp.deadline import look
 __all__ = ["Settled", "Solids", "TooManyPartsError", "parted", "settle"]
 
 #: Solids of one space that overlap are given up when they have more parts.
-MOST_PARTS = 5_000
+MOST_CELLS = 5_000
 
 Indices = NDArray[np.int64]
 Pair = tuple[int, int]
@@ -309,9 +309,9 @@ class Solids:
             cells: list[_Cell] = []
             for solid in own:
                 cells = _inserted(cells, self.body(solid), self._owned(solid))
-                if len(cells) > MOST_PARTS:
+                if len(cells) > MOST_CELLS:
                     count = f"{len(own):,} solids of one space"
-                    raise TooManyPartsError(f"{count} overlap in more than {MOST_PARTS:,} parts")
+                    raise TooManyPartsError(f"{count} overlap in more than {MOST_CELLS:,} parts")
             yield from cells
 
 

@@ -22,7 +22,12 @@ from numpy.typing import NDArray
 from polyrank.errors import NetworkError
 from polyrank.network.rational import RationalArray, to_fmpq
 
-__all__ = ["Layer", "Network", "affine_layer", "relu_layer"]
+__all__ = ["Layer", "Network", "affine_layer", "relu_layer", "unit_name"]
+
+
+def unit_name(layer: int, unit: int) -> str:
+    """``layer K unit i``, both counted from 1 as every page and table does; ``unit`` from 0."""
+    return f"layer {layer} unit {unit + 1}"
 
 
 @dataclass(frozen=True, eq=False)

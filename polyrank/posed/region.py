@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from polyrank.lp.farkas import integer_row, integer_table, value_at, values_at
 from polyrank.network.composition import activation, beside, preactivation
+from polyrank.network.normal_form import unit_name
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.double_description import vertices_and_rays
@@ -103,7 +104,7 @@ class Region:
         """What carries a row, in words: ``"layer K unit i"`` (from 1), or a wall's own name."""
         walls = self.problem.chart.names
         return tuple(
-            walls[number] if layer == WALL else f"layer {layer} unit {number + 1}"
+            walls[number] if layer == WALL else unit_name(layer, number)
             for layer, number in self.rows[row]
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from polyrank.errors import RunError
+from polyrank.network.normal_form import unit_name
 
 if TYPE_CHECKING:
     from polyrank.regions.run import Run
@@ -60,7 +61,7 @@ def counted_as(count: int, what: str = "region") -> str:
 
 def value_name(run: Run, layer: int, unit: int) -> str:
     """What a map through a layer has at a place from 0: ``output 0``, or ``layer 1 unit 1``."""
-    return f"output {unit}" if layer == run.network_layers else f"layer {layer} unit {unit + 1}"
+    return f"output {unit}" if layer == run.network_layers else unit_name(layer, unit)
 
 
 def seen(run: Run) -> str:

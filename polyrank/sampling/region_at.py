@@ -23,7 +23,7 @@ from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_row, value_at, values_at
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Network, unit_name
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.inputs import on_inputs
 from polyrank.posed.branch import unit_row
@@ -234,7 +234,7 @@ def _hyperplanes_through(
     """Units of the first layer that has any which vanish at the point but not around it."""
     for k, (layer, sign) in enumerate(zip(network.layers, signs, strict=True)):
         found = [
-            f"layer {k + 1} unit {u + 1}"
+            unit_name(k + 1, u)
             for u in np.flatnonzero((sign == 0) & layer.has_hyperplane).tolist()
             if any(v != 0 for v in unit_row(network, bits, k, u))
         ]
