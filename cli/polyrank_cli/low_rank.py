@@ -80,7 +80,7 @@ def low_rank_command(
                 "contact_components": part.contact_components,
                 "components": [
                     {
-                        "regions": list(c.regions),
+                        "regions": c.regions.tolist(),
                         "ranks": {str(k): v for k, v in c.ranks.items()},
                         "bounded": c.bounded,
                         "touches_wall": c.touches_wall,

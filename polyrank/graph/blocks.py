@@ -22,8 +22,8 @@ from polyrank.network.rational import to_fmpq
 
 __all__ = ["Block", "block_ends", "packed", "unpacked"]
 
-#: A block has at least so many regions, and a run at most about so many blocks.
-_LEAST, _MOST = 1 << 13, 64
+#: A block has at least and at most so many regions; between them a run has about so many blocks.
+_LEAST, _MOST, _BLOCKS = 1 << 13, 1 << 17, 64
 
 
 def block_ends(regions: int) -> Iterator[tuple[int, int]]:
@@ -34,7 +34,7 @@ def block_ends(regions: int) -> Iterator[tuple[int, int]]:
     >>> list(block_ends(20_000))
     [(0, 8192), (8192, 16384), (16384, 20000)]
     """
-    size = max(_LEAST, -(-regions // _MOST))
+    size = min(_MOST, max(_LEAST, -(-regions // _BLOCKS)))
     for begin in range(0, regions, size):
         yield begin, min(regions, begin + size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from os import PathLike
@@ -9,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import fmpq
-from numpy.typing import NDArray
 
 from polyrank.cells.ordered_work import OrderedWork, Share
 from polyrank.cells.threads import asked_threads
-from polyrank.graph.arrays import STATISTICS
-from polyrank.graph.assemble import Edges, Facets, assemble
+from polyrank.graph.assemble import Assembly
 from polyrank.graph.blocks import Block, block_ends, packed, unpacked
 from polyrank.graph.listed import ListedRegions
 from polyrank.graph.making import BlockMaker
-from polyrank.graph.region_graph import Gap, RegionGraph
+from polyrank.graph.region_graph import RegionGraph
 from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS, KeptWork
 from polyrank.regions.run import Run
@@ -29,6 +27,8 @@ __all__ = ["region_graph"]
 
 #: Facets that lead to no listed region are counted; so many are described, in rationals.
 _GAPS = 100
+#: How long a thread waits for room before it looks whether the work has ended.
+_LOOK_SECONDS = 0.05
 
 
 def region_graph(
@@ -99,7 +99,8 @@ class _Builder:
         listed = ListedRegions(run, network)
         self.regions = listed.count
         self.ends = list(block_ends(self.regions))
-        self.parts = _Parts(listed)
+        names = np.concatenate([-1 - np.arange(listed.walls), listed.codes.bit]).astype(np.int32)
+        self.parts = Assembly(listed.chart.k, self.ends, names)
         #: What the walks read; let go of before the parts are put together.
         self.listed: ListedRegions | None = listed
 
@@ -115,7 +116,7 @@ class _Builder:
                 self.parts.take_in(unpacked(entry, kept.shard(entry)))
         self._walk(progress, kept, threads)
         self.listed = None
-        graph, stat = self.parts.assembled(self.regions)
+        graph, stat = self.parts.graph(self.regions)
         stat["seconds"] = time.perf_counter() - self.started
         return graph
 
@@ -128,6 +129,7 @@ class _Builder:
         waiting: list[Block] = []
         rest = self.ends[self.parts.blocks :]
         done = rest[0][0] if rest else self.regions
+        room = _Room(done, 2 * threads * (self.ends[0][1] if self.ends else 0))
 
         def tell_done(more: int) -> None:
             nonlocal done
@@ -143,6 +145,7 @@ class _Builder:
             # rationals are for this thread, which an interrupt reaches at once
             block = result.settled(_GAPS - len(self.parts.gaps), tell_done)
             self.parts.take_in(block)
+            room.taken_until(block.end)
             if kept is not None:
                 waiting.append(block)
                 if kept.due and block.end < self.regions:
@@ -150,7 +153,7 @@ class _Builder:
 
         if self.listed is None:
             raise AssertionError("a construction walks once")
-        workers = [_Worker(self.listed) for _ in range(min(threads, len(rest)))]
+        workers = [_Worker(self.listed, room) for _ in range(min(threads, len(rest)))]
         try:
             OrderedWork[tuple[int, int], int | BlockMaker](rest).run(workers, take, lambda: None)
         except BaseException:
@@ -159,102 +162,37 @@ class _Builder:
             raise
 
 
-class _Parts:
-    """The columns of all blocks, side by side."""
+class _Room:
+    """How far threads may be ahead of the region up to which blocks were taken in."""
 
-    def __init__(self, listed: ListedRegions) -> None:
-        self.blocks = 0
-        self.gaps: list[Gap] = []
-        self._k = listed.chart.k
-        #: Bits and walls, by row of the walk.
-        self._names = np.concatenate([-1 - np.arange(listed.walls), listed.codes.bit]).astype(
-            np.int32
-        )
-        self._edges = 0
-        self._exact: dict[int, tuple[fmpq, ...]] = {}
-        self._statistics: dict[str, int | float] = dict.fromkeys(STATISTICS, 0)
-        self._columns: dict[str, list[NDArray[Any]]] = {
-            "source": [np.zeros(0, np.int32)],
-            "target": [np.zeros(0, np.int32)],
-            "unit": [np.zeros(0, np.int32)],
-            "alone": [np.zeros(0, np.bool_)],
-            "walls": [np.zeros((0, 2), np.int32)],
-            "back": [np.zeros((0, 3), np.int32)],
-            "nowhere": [np.zeros((0, 2), np.int32)],
-            "opened": [np.zeros(0, np.int64)],
-            "owner": [np.zeros(0, np.int64)],
-            "point": [np.zeros((0, self._k))],
-        }
+    def __init__(self, begin: int, regions: int) -> None:
+        self._changed = threading.Condition()
+        self._begin, self._regions = begin, regions
 
-    def take_in(self, block: Block) -> None:
-        """Go on behind a block."""
-        walls = np.column_stack([block.wall_region, self._names[block.wall_row]])
-        columns = {
-            "source": block.source,
-            "target": block.target,
-            "unit": self._names[block.row],
-            "alone": block.alone,
-            "walls": walls.astype(np.int32),
-            "back": self._named(block.back),
-            "nowhere": self._named(block.nowhere),
-            "opened": block.opened,
-            "owner": block.owner + self._edges,
-            "point": block.point,
-        }
-        for name, column in columns.items():
-            self._columns[name].append(column)
-        self._exact |= {e + self._edges: q for e, q in block.exact.items()}
-        for name in STATISTICS:
-            self._statistics[name] += int(block.statistics[name])
-        self.gaps += block.gaps
-        self._edges += len(block.source)
-        self.blocks += 1
+    def taken_until(self, end: int) -> None:
+        """A block was taken in."""
+        with self._changed:
+            self._begin = end
+            self._changed.notify_all()
 
-    def _named(self, rows: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The rows with the last column named after bits and walls."""
-        out = rows.astype(np.int32)
-        out[:, -1] = self._names[rows[:, -1]]
-        return out
-
-    def _joined(self, name: str) -> NDArray[Any]:
-        """A column of all blocks, whose parts are let go of."""
-        return np.concatenate(self._columns.pop(name))
-
-    def assembled(self, regions: int) -> tuple[RegionGraph, dict[str, int | float]]:
-        """The graph of all blocks; to be asked for once."""
-        opened, target, alone = (self._joined(name) for name in ("opened", "target", "alone"))
-        self._statistics["open"] = len(opened)
-        if len(opened):
-            is_open = np.zeros(regions, dtype=np.bool_)
-            is_open[opened] = True
-            alone |= is_open[target]
-        edges = Edges(
-            self._joined("source"),
-            target,
-            self._joined("unit"),
-            alone,
-            self._joined("owner"),
-            self._joined("point"),
-            self._exact,
-        )
-        graph = assemble(
-            dimension=self._k,
-            regions=regions,
-            edges=edges,
-            facets=Facets(self._joined("back"), self._joined("walls"), self._joined("nowhere")),
-            gaps=tuple(self.gaps),
-            statistics=self._statistics,
-        )
-        return graph, self._statistics
+    def wait_for(self, begin: int, stopped: Callable[[], bool]) -> bool:
+        """Wait until there is room for a block; False where the work is to end."""
+        with self._changed:
+            while begin >= self._begin + self._regions and not stopped():
+                self._changed.wait(_LOOK_SECONDS)
+        return not stopped()
 
 
 class _Worker:
     """Walks over blocks in a thread of its own."""
 
-    def __init__(self, listed: ListedRegions) -> None:
+    def __init__(self, listed: ListedRegions, room: _Room) -> None:
         self._listed = listed
+        self._room = room
 
     def work(self, task: tuple[int, int], share: Share[tuple[int, int], int | BlockMaker]) -> None:
+        if not self._room.wait_for(task[0], lambda: share.stopped):
+            return
         maker = BlockMaker(self._listed, *task)
         if maker.walk(lambda more: share.found([more]), lambda: share.stopped):
             share.found([maker])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyrank.brief import brief
 from polyrank.errors import RunError
-from polyrank.graph.listing import chart_of_run
+from polyrank.graph.listing import chart_of_run, words_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.lp.farkas import value_at
 from polyrank.network.forward import affine_map
@@ -25,7 +25,6 @@ from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
 from polyrank.posed.region import IntRow, Region
 from polyrank.regions.run import Run, witness_point
-from polyrank.regions.schema import fixed_binary_rows
 
 __all__ = ["Ball", "RegionGeometry", "Regions"]
 
@@ -125,8 +124,7 @@ class Regions:
 
     @cached_property
     def _packed(self) -> NDArray[np.uint8]:
-        words = [fixed_binary_rows(b.column("codeword")) for b in self.run.batches(["codeword"])]
-        return np.concatenate([np.zeros((0, max(1, (self.run.bits + 7) // 8)), np.uint8), *words])
+        return words_of_run(self.run)
 
     @cached_property
     def _points(self) -> tuple[Any, Any]:

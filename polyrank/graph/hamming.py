@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from polyrank.graph.arrays import CodeTable
+from polyrank.graph.listing import empty_table, words_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.native.records import Record, call
 from polyrank.regions.run import Run
-from polyrank.regions.schema import fixed_binary_rows
 
 __all__ = ["hamming_pairs"]
 
@@ -21,7 +21,7 @@ def hamming_pairs(run: Run, graph: RegionGraph) -> tuple[int, int]:
     """Number of pairs of regions at Hamming distance one, and how many of them share no facet."""
     if not run.bits or not graph.regions:
         return 0, 0
-    packed = np.concatenate([fixed_binary_rows(b.column(0)) for b in run.batches(["codeword"])])
+    packed = words_of_run(run)
     adjacent = 0
     for begin in range(0, graph.edges, 1 << 18):
         a, b = graph.source[begin : begin + (1 << 18)], graph.target[begin : begin + (1 << 18)]
@@ -30,7 +30,7 @@ def hamming_pairs(run: Run, graph: RegionGraph) -> tuple[int, int]:
     table = CodeTable(
         code=packed,
         key=np.random.default_rng(20).integers(0, 2**64, size=run.bits, dtype=np.uint64),
-        table=np.full(1 << max(4, (2 * len(packed)).bit_length()), -1, dtype=np.int32),
+        table=empty_table(len(packed)),
     )
     call("polyrank_codes_fill", Record(table), run.bits)
     pairs = int(call("polyrank_codes_pairs", Record(table), run.bits))

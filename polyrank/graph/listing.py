@@ -16,9 +16,17 @@ from polyrank.posed.chart import Chart
 from polyrank.posed.section import chart_for
 from polyrank.regions.manifest import chart_entry
 from polyrank.regions.run import Run
-from polyrank.regions.schema import fixed_binary_rows
+from polyrank.regions.schema import fixed_binary_rows, numbers
+from polyrank.regions.scratch import Column, scratch
 
-__all__ = ["chart_of_run", "codes_of_run", "find_row", "ranks_of_run"]
+__all__ = [
+    "chart_of_run",
+    "codes_of_run",
+    "empty_table",
+    "find_row",
+    "ranks_of_run",
+    "words_of_run",
+]
 
 
 def chart_of_run(run: Run, network: Network) -> Chart:
@@ -49,9 +57,9 @@ def codes_of_run(
     k = run.coordinates
     width = max(1, (run.bits + 7) // 8)
     regions = sum(batch.num_rows for batch in run.batches(["codeword"]))
-    code = np.zeros((regions, width), dtype=np.uint8)
+    code = scratch((regions, width), np.uint8)
     zero = np.zeros((0, width), dtype=np.uint8)
-    witness = np.full((regions, k), np.nan)
+    witness = scratch((regions, k), np.float64)
     spelled: dict[int, tuple[fmpq, ...]] = {}
     row = 0
     for batch in run.batches(["codeword", "zero", "witness", "witness_exact"]):
@@ -61,12 +69,13 @@ def codes_of_run(
             zeros = fixed_binary_rows(batch.column("zero"))
             if zeros.any():
                 if not len(zero):
-                    zero = np.zeros((regions, width), dtype=np.uint8)
+                    zero = scratch((regions, width), np.uint8)
                 zero[row : row + count] = zeros
         floats = batch.column("witness")
         valid = floats.is_valid().to_numpy(zero_copy_only=False)
         flat = floats.drop_null().flatten().to_numpy()
         witness[row : row + count][valid] = flat.reshape(int(valid.sum()), k)
+        witness[row : row + count][~valid] = np.nan
         exact = batch.column("witness_exact")
         if exact.null_count < len(exact):
             for i, text in enumerate(exact.to_pylist()):
@@ -83,8 +92,10 @@ def codes_of_run(
 def ranks_of_run(run: Run, layer: int) -> NDArray[np.int16]:
     """The rank through a layer of every region, read by itself: shape (R,)."""
     name = f"rank_{layer}"
-    columns = [np.asarray(batch.column(name)) for batch in run.batches([name])]
-    return np.concatenate([np.zeros(0, np.int16), *columns])
+    out = Column(np.int16)
+    for batch in run.batches([name]):
+        out.append(numbers(batch.column(name)))
+    return out.whole()
 
 
 def _codes(
@@ -117,7 +128,7 @@ def _codes(
         zero=zero,
         witness=witness,
         key=key,
-        table=np.full(1 << max(4, (2 * len(code)).bit_length()), -1, dtype=np.int32),
+        table=empty_table(len(code)),
         bit=bit,
         unit=unit[: len(unit)],
         mask=mask,
@@ -127,6 +138,21 @@ def _codes(
             [np.bitwise_xor.reduce(key[f]) if f else 0 for f in flips], dtype=np.uint64
         ),
     )
+
+
+def words_of_run(run: Run) -> NDArray[np.uint8]:
+    """The packed codewords of a run: shape (R, B)."""
+    out = Column(np.uint8, max(1, (run.bits + 7) // 8))
+    for batch in run.batches(["codeword"]):
+        out.append(fixed_binary_rows(batch.column("codeword")))
+    return out.whole()
+
+
+def empty_table(regions: int) -> NDArray[np.int32]:
+    """A table that finds so many codewords again, with no more than half of its places taken."""
+    out = scratch(1 << max(4, (2 * regions).bit_length()), np.int32)
+    out[:] = -1
+    return out
 
 
 def find_row(codes: Codes, bits: NDArray[np.uint8]) -> int:

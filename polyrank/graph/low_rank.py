@@ -16,12 +16,15 @@ from polyrank.graph.region_graph import components_of
 from polyrank.lp.farkas import integer_row
 from polyrank.polyhedra.system import vector
 from polyrank.posed.polytope import Generators
+from polyrank.regions.scratch import scratch
 from polyrank.stages import told
 
 __all__ = ["CONTACT_LIMIT", "LowRankComponent", "LowRankPart", "low_rank_part"]
 
 #: Most low-rank regions whose vertices are computed exactly.
 CONTACT_LIMIT = 5000
+#: Regions that are looked at at once.
+_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +33,8 @@ class LowRankComponent:
 
     Attributes
     ----------
-    regions : tuple of int
+    regions : ndarray of int32
+        Ascending.
     ranks : dict of int to int
         Number of regions by rank.
     bounded, touches_wall : bool or None
@@ -42,7 +46,7 @@ class LowRankComponent:
         Number of the component through contact of any dimension that it belongs to.
     """
 
-    regions: tuple[int, ...]
+    regions: NDArray[np.int32]
     ranks: dict[int, int]
     bounded: bool | None
     touches_wall: bool | None
@@ -109,49 +113,62 @@ def low_rank_part(
     run, graph = regions.run, regions.graph
     k = run.chosen_layer(layer)
     rank = ranks_of_run(run, k)
-    low = rank < below
+    low = scratch(len(rank), np.bool_)
+    np.less(rank, below, out=low)
     count, labels = graph.components(low)
-    members = (
-        [np.flatnonzero(labels == c) for c in range(count)]
-        if count <= 64
-        else _grouped(labels, count)
-    )
-    chosen = np.flatnonzero(low)
+    members = _grouped(labels, count)
+    total = int(np.count_nonzero(low))
     shapes: dict[int, Generators] | None = None
-    if len(chosen) <= limit:
-        rows = chosen.tolist()
+    if total <= limit:
+        rows = np.flatnonzero(low).tolist()
         shapes = {r: regions.geometry(r).generators for r in told("vertices of regions", rows)}
     contacts = None if shapes is None else _contacts(shapes, labels, count)
     order = sorted(range(count), key=lambda c: (-len(members[c]), int(members[c][0])))
     components = []
     for c in order:
-        mine = members[c].tolist()
         bounded = touches = None
         if shapes is not None:
+            mine = members[c].tolist()
             bounded = not regions.chart.lineality and all(shapes[r].bounded for r in mine)
             touches = any(_on_wall(regions, shapes[r]) for r in mine)
-        values, numbers = np.unique(rank[members[c]], return_counts=True)
+        numbers = np.zeros(max(0, below), np.int64)
         images: dict[tuple[fmpq, ...], None] = {}
-        for r in members[c][rank[members[c]] == 0].tolist():
-            images[_image(regions, r, k)] = None
+        for begin in range(0, len(members[c]), _ROWS):
+            some = members[c][begin : begin + _ROWS]
+            numbers += np.bincount(rank[some], minlength=below)
+            for r in some[rank[some] == 0].tolist():
+                images[_image(regions, r, k)] = None
         components.append(
             LowRankComponent(
-                tuple(mine),
-                dict(zip(values.tolist(), numbers.tolist(), strict=True)),
+                members[c],
+                {value: number for value, number in enumerate(numbers.tolist()) if number},
                 bounded,
                 touches,
                 tuple(images),
                 None if contacts is None else int(contacts[c]),
             )
         )
-    total = None if contacts is None else len(set(contacts.tolist()))
-    return LowRankPart(k, below, len(chosen), tuple(components), total)
+    touching = None if contacts is None else len(set(contacts.tolist()))
+    return LowRankPart(k, below, total, tuple(components), touching)
 
 
-def _grouped(labels: NDArray[np.int32], count: int) -> list[NDArray[np.int64]]:
-    order = np.argsort(labels, kind="stable")
-    order = order[labels[order] >= 0]
-    return np.split(order, np.searchsorted(labels[order], np.arange(1, count)))
+def _grouped(labels: NDArray[np.int32], count: int) -> list[NDArray[np.int32]]:
+    """The regions of every component, ascending, in memory that does not grow with them."""
+    blocks = [slice(begin, begin + _ROWS) for begin in range(0, len(labels), _ROWS)]
+    start = np.zeros(count + 1, np.int64)
+    for block in blocks:
+        start[1:] += np.bincount(labels[block] + 1, minlength=count + 1)[1:]
+    start = np.cumsum(start)
+    members = scratch(int(start[-1]), np.int32)
+    place = start.copy()
+    for block in blocks:
+        mine = labels[block]
+        order = np.argsort(mine, kind="stable")
+        order = order[np.searchsorted(mine[order], 0) :]  # those that are kept
+        found, first, size = np.unique(mine[order], return_index=True, return_counts=True)
+        members[np.repeat(place[found] - first, size) + np.arange(len(order))] = block.start + order
+        place[found] += size
+    return np.split(members, start[1:-1]) if count else []
 
 
 def _image(regions: Regions, region: int, layer: int) -> tuple[fmpq, ...]:

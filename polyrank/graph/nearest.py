@@ -7,6 +7,8 @@ half-spaces.
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ from polyrank.errors import DomainError, RunError
 from polyrank.graph.geometry import Regions
 from polyrank.graph.listing import ranks_of_run
 from polyrank.lp.farkas import value_at
+from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.polyhedra.system import identity
 from polyrank.posed.chart import chart as chart_of
 from polyrank.posed.nearest import nearest_point
@@ -94,19 +97,22 @@ def nearest_low_rank(
     if len(point) != chart.n:
         raise DomainError(f"the point has {len(point)} coordinates, expected {chart.n}")
     rank = ranks_of_run(run, k)
-    low = np.flatnonzero(rank < below).tolist()
-    if not low:
+    low = np.flatnonzero(rank < below)
+    if not len(low):
         return None
     problem = _Problem(regions, point)
-    rows = {r: regions.rows(r) for r in low}
-    bounds = {r: problem.bound(rows[r]) for r in low}
+    bounds = np.array([_at_most(problem.bound(regions.rows(r))) for r in map(int, low)])
     best: tuple[fmpq, int, tuple[fmpq, ...]] | None = None
     programs = 0
-    for r in sorted(low, key=lambda r: (bounds[r], r)):
-        if best is not None and bounds[r] >= best[0]:
+    for i in np.argsort(bounds, kind="stable").tolist():
+        r = int(low[i])
+        if best is not None and fmpq_from_float(bounds[i]) >= best[0]:
             break
+        rows = regions.rows(r)
+        if best is not None and problem.bound(rows) >= best[0]:
+            continue
         programs += 1
-        y = problem.nearest(rows[r])
+        y = problem.nearest(rows)
         distance = problem.distance_squared(y)
         if best is None or distance < best[0]:
             best = distance, r, y
@@ -123,6 +129,12 @@ def nearest_low_rank(
         proved=run.certified,
         programs=programs,
     )
+
+
+def _at_most(value: fmpq) -> float:
+    """A float that is not greater than a number that is not negative."""
+    near = min(nearest_float(value), sys.float_info.max)
+    return near if fmpq_from_float(near) <= value else math.nextafter(near, 0.0)
 
 
 class _Problem:

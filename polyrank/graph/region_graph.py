@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from polyrank.brief import brief
 from polyrank.native.records import call
+from polyrank.regions.scratch import scratch
 
 if TYPE_CHECKING:
     from flint import fmpq
@@ -28,19 +29,11 @@ def components_of(
     keep: NDArray[np.bool_],
     edge: NDArray[np.bool_] | None = None,
 ) -> tuple[int, NDArray[np.int32]]:
-    """Components among the kept regions of a graph; see :meth:`RegionGraph.components`.
-
-    Raises
-    ------
-    MemoryError
-        If they do not fit into memory.
-    """
+    """Components among the kept regions of a graph; see :meth:`RegionGraph.components`."""
     chosen = np.zeros(0, np.bool_) if edge is None else np.ascontiguousarray(edge, np.bool_)
-    labels = np.empty(len(keep), np.int32)
+    labels = scratch(len(keep), np.int32)
     kept = np.ascontiguousarray(keep, np.bool_)
     count = int(call("polyrank_graph_components", source, target, kept, chosen, labels))
-    if count < 0:
-        raise MemoryError(f"the components of {len(keep)} regions do not fit into memory")
     return count, labels
 
 

@@ -27,6 +27,7 @@ from polyrank.network.rational import to_fmpq
 from polyrank.regions.directory import disk_errors, new_directory, new_file
 from polyrank.regions.run import Run
 from polyrank.regions.schema import unpack_bits
+from polyrank.regions.scratch import Column, scratch
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -269,7 +270,7 @@ def _read_ends(path: Path) -> list[NDArray[np.int32]]:
     """Source, target and unit of the edges, row group by row group."""
     names = ["source", "target", "unit"]
     with pq.ParquetFile(path) as file:
-        out = [np.empty(file.metadata.num_rows, np.int32) for _ in names]
+        out = [scratch(file.metadata.num_rows, np.int32) for _ in names]
         row = 0
         for batch in file.iter_batches(_ROW_GROUP, columns=names):
             for column, name in zip(out, names, strict=True):
@@ -287,7 +288,7 @@ def _read_points(
 
     Most edges have none; they are read by row groups, since a missing point takes the room of one.
     """
-    at, points = [np.zeros(0, np.int64)], [np.zeros((0, k))]
+    at, points = Column(np.int64), Column(np.float64, k)
     spelled: dict[int, tuple[fmpq, ...]] = {}
     with pq.ParquetFile(path) as file:
         first = 0
@@ -303,7 +304,7 @@ def _read_points(
                     if text is not None
                 }
             first += len(batch)
-    return np.concatenate(at), np.concatenate(points), spelled
+    return at.whole(), points.whole(), spelled
 
 
 def stored_network(run: Run) -> Network:

@@ -85,25 +85,14 @@ POLYRANK_API void polyrank_graph_statistics(void *walk, Array<std::int64_t, 1> o
   std::memcpy(out.data, &static_cast<AnyWalk *>(walk)->statistics(), sizeof(GraphStatistics));
 }
 
-// 0 where memory ran out.
-POLYRANK_API std::int64_t polyrank_graph_group(Regions source, Regions target, Regions unit, Regions mirrored, Pairs walls,
-                                               Pairs nowhere, Array<std::int64_t, 1> start,
-                                               Array<std::int32_t, 1> facet_unit, Array<std::int32_t, 1> facet_to) {
-  try {
-    group_facets(source, target, unit, mirrored, walls, nowhere, start, facet_unit, facet_to);
-    return 1;
-  } catch (const std::bad_alloc &) {
-    return 0;
-  }
+POLYRANK_API void polyrank_graph_group(Regions source, Regions target, Regions unit, Regions mirrored, Pairs walls,
+                                       Pairs nowhere, Array<std::int64_t, 1> start,
+                                       Array<std::int32_t, 1> facet_unit, Array<std::int32_t, 1> facet_to) {
+  group_facets(source, target, unit, mirrored, walls, nowhere, start, facet_unit, facet_to);
 }
 
-// -1 where memory ran out.
 POLYRANK_API std::int64_t polyrank_graph_components(Regions source, Regions target, Array<const std::uint8_t, 1> keep,
                                                     Array<const std::uint8_t, 1> chosen,
                                                     Array<std::int32_t, 1> label) {
-  try {
-    return find_components(source, target, keep, chosen, label);
-  } catch (const std::bad_alloc &) {
-    return -1;
-  }
+  return find_components(source, target, keep, chosen, label);
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "array.hpp"
 #include "codewords.hpp"
@@ -26,9 +25,8 @@ inline void group_facets(Regions source, Regions target, Regions unit, Regions m
   for (std::int64_t i = 0; i < walls.shape[0]; i++) start(walls(i, 0) + 1)++;
   for (std::int64_t i = 0; i < nowhere.shape[0]; i++) start(nowhere(i, 0) + 1)++;
   for (std::int64_t r = 0; r < regions; r++) start(r + 1) += start(r);
-  std::vector<std::int64_t> place(start.data, start.data + regions);
   const auto put = [&](std::int32_t region, std::int32_t name, std::int32_t to) {
-    const std::int64_t f = place[static_cast<std::size_t>(region)]++;
+    const std::int64_t f = start(region)++;
     facet_unit(f) = name;
     facet_to(f) = to;
   };
@@ -37,34 +35,31 @@ inline void group_facets(Regions source, Regions target, Regions unit, Regions m
   for (std::int64_t i = 0; i < walls.shape[0]; i++) put(walls(i, 0), walls(i, 1), domain_wall);
   for (std::int64_t i = 0; i < nowhere.shape[0]; i++)
     put(nowhere(i, 0), nowhere(i, 1), static_cast<std::int32_t>(missing));
+  // each start is the end of its region now, which is the start of the next one
+  for (std::int64_t r = regions; r > 0; r--) start(r) = start(r - 1);
+  start(0) = 0;
 }
 
 // Components of the kept regions through the chosen edges (all, where none is named), by union-find with
-// path halving. label receives each region's component, numbered by their first regions, or -1. Returns
-// how many there are.
+// path halving. label receives each region's component, numbered by their first regions, or -1; until
+// then it holds parents, no region's later than itself. Returns how many there are.
 inline std::int64_t find_components(Regions source, Regions target, Array<const std::uint8_t, 1> keep,
                                     Array<const std::uint8_t, 1> chosen, Array<std::int32_t, 1> label) {
   const std::int64_t regions = label.shape[0];
-  std::vector<std::int32_t> parent(static_cast<std::size_t>(regions));
-  for (std::size_t r = 0; r < parent.size(); r++) parent[r] = static_cast<std::int32_t>(r);
+  for (std::int64_t r = 0; r < regions; r++) label(r) = static_cast<std::int32_t>(r);
   const auto leader = [&](std::int32_t r) {
-    for (auto at = static_cast<std::size_t>(r); parent[at] != r; at = static_cast<std::size_t>(r)) {
-      parent[at] = parent[static_cast<std::size_t>(parent[at])];
-      r = parent[at];
-    }
+    for (; label(r) != r; r = label(r)) label(r) = label(label(r));
     return r;
   };
   for (std::int64_t e = 0; e < source.shape[0]; e++) {
     if (!keep(source(e)) || !keep(target(e)) || (chosen.shape[0] > 0 && !chosen(e))) continue;
     const std::int32_t a = leader(source(e)), b = leader(target(e));
-    if (a != b) parent[static_cast<std::size_t>(std::max(a, b))] = std::min(a, b);
+    if (a != b) label(std::max(a, b)) = std::min(a, b);
   }
-  // a leader is the first region of its component
+  // a leader is the first region of its component, and an earlier parent has its number already
   std::int32_t components = 0;
-  for (std::int64_t r = 0; r < regions; r++) {
-    const std::int32_t first = leader(static_cast<std::int32_t>(r));
-    label(r) = !keep(r) ? -1 : first == r ? components++ : label(first);
-  }
+  for (std::int64_t r = 0; r < regions; r++)
+    label(r) = !keep(r) ? -1 : label(r) == r ? components++ : label(label(r));
   return components;
 }
 
