@@ -344,7 +344,7 @@ def _run(
     """Yield, block by block, the bits through layer ``depth`` and its outputs."""
     layers = [
         (
-            layer.weight.approx.astype(dtype).T,
+            layer.weight.transposed(dtype),
             layer.bias.approx.astype(dtype),
             layer.slope_neg.approx.astype(dtype),
             layer.slope_pos.approx.astype(dtype),

@@ -10,7 +10,7 @@ rows: the panel in a loop of the native core, the rest of the matrix in one prod
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from flint import fmpz
@@ -20,11 +20,15 @@ from polyrank.native.records import call
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 
+if TYPE_CHECKING:  # scipy.sparse takes time to load, and not all who count need it
+    from scipy.sparse import csr_array
+
 __all__ = [
     "SMALL_PRIMES",
     "LayerResidues",
     "Residues",
     "fitting_prime",
+    "float_residues",
     "inverse_mod",
     "layer_residues",
     "pivots_mod",
@@ -117,16 +121,30 @@ def residues(array: RationalArray, prime: int) -> Residues:
                 raise ValueError(f"{prime} divides the denominator of {v}")
             out.append(int(v.p) % prime * pow(q, -1, prime) % prime)
         return np.array(out, dtype=np.int64).reshape(array.shape)
+    return float_residues(array.approx, prime)
+
+
+def float_residues(values: Floats, prime: int) -> Residues:
+    """Finite float64 numbers, of any shape, modulo an odd prime below 2**31."""
     # mantissa · 2^exponent with a 53-bit integer mantissa; 2 is invertible
-    mantissa, exponent = np.frexp(array.approx)
+    mantissa, exponent = np.frexp(values)
     integers = (mantissa * 2.0**53).astype(np.int64) % prime
     needed = np.unique(exponent)
     powers = np.array([pow(2, int(e) - 53, prime) for e in needed], dtype=np.int64)
     return np.asarray(integers * powers[np.searchsorted(needed, exponent)] % prime)
 
 
-def product_mod(A: Floats, B: Floats, prime: int) -> Floats:
-    """``A B`` modulo a prime below 2**21; residues in, residues out, all of them float64."""
+def product_mod(A: Floats | csr_array, B: Floats, prime: int) -> Floats:
+    """``A B`` modulo a prime below 2**21; residues in, residues out, all of them float64.
+
+    A may be sparse; B is not.
+    """
+    if not isinstance(A, np.ndarray):
+        if A.nnz and int(np.diff(A.indptr).max()) > _TERMS:
+            return product_mod(A.toarray(), B, prime)
+        few: Floats = A @ B
+        _reduce(few, float(prime))
+        return few
     out = np.zeros((A.shape[0], B.shape[1]))
     for first in range(0, A.shape[1], _TERMS):
         part = A[:, first : first + _TERMS] @ B[first : first + _TERMS]

@@ -327,10 +327,6 @@ class Network:
         for layer in self.layers:
             digest.update(f"{layer.units} {layer.inputs}\n".encode())
             for part in (layer.weight, layer.bias, layer.slope_neg, layer.slope_pos):
-                if part.exact is None:
-                    values = part.approx + 0.0  # −0.0 is 0.0
-                    kind, data = "f", values.astype("<f8", copy=False).tobytes()
-                else:
-                    kind, data = "q", " ".join(map(str, part.exact.entries())).encode()
+                kind, data = part.stored()
                 digest.update(f"{kind} {len(data)}\n".encode() + data)
         return digest.hexdigest()

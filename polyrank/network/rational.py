@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from polyrank.errors import NetworkError
 
 __all__ = [
+    "MOST_DENSE",
     "RationalArray",
     "as_float",
     "exponent",
@@ -35,6 +36,9 @@ __all__ = [
 
 _RATIO = re.compile(r"([+-]?[0-9]+)(?:\s*/\s*([0-9]+))?")
 _DECIMAL = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?")
+MOST_DENSE = 2**26
+"""Most entries of a dense matrix (512 MiB as float64); weights with more are kept sparse."""
+
 MAX_DIGITS = 20_000
 """Longest number read from text: a few bytes such as 1e999999999 must not fill the memory."""
 
@@ -246,6 +250,17 @@ class RationalArray:
         rows = self.approx.shape[0]
         cols = 1 if self.approx.ndim == 1 else self.approx.shape[1]
         return fmpq_mat(rows, cols, [fmpq_from_float(v) for v in self.approx.ravel().tolist()])
+
+    def transposed(self, dtype: DTypeLike) -> Any:
+        """The floats of a matrix, transposed, as what ``h @ ·`` takes."""
+        return self.approx.astype(dtype).T
+
+    def stored(self) -> tuple[str, bytes]:
+        """The entries as bytes, and of which kind these are: what is hashed."""
+        if self.exact is not None:
+            return "q", " ".join(map(str, self.exact.entries())).encode()
+        values = self.approx + 0.0  # −0.0 is 0.0
+        return "f", values.astype("<f8", copy=False).tobytes()
 
     def entries(self) -> Iterable[fmpq]:
         """The exact entries in row-major order."""

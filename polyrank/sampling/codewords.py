@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from flint import fmpq_mat
 from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_array
 
 from polyrank.errors import NetworkError
 from polyrank.network.composition import preactivation_on, split_map
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.network.sparse import SparseArray, by_rows, places
 from polyrank.polyhedra.system import is_identity
 from polyrank.sampling.integer_layers import (
     IntegerLayer,
@@ -64,16 +66,16 @@ class CertifiedCodewords:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FloatLayer:
-    weight: NDArray[Any]  # (inputs, units), in the float type
+    weight: Any  # (inputs, units), in the float type; an array, or sparse
     bias: NDArray[Any]
-    bound: NDArray[Any]  # |weight| and what its rounding can add
+    bound: Any  # |weight| and what its rounding can add
     neg: NDArray[Any]
     pos: NDArray[Any]
     exact: bool
     gamma: float
     tiny: float
     zero_bias: NDArray[np.bool_]
-    nonzero: NDArray[np.bool_]  # (units, inputs)
+    places: csr_array  # of the entries that are not zero, (units, inputs)
     flat: tuple[NDArray[np.bool_], NDArray[np.bool_]]  # slope exactly 0 on the two sides
 
 
@@ -88,10 +90,10 @@ class CodewordFilter:
 
     Notes
     -----
-    Error analysis: an inner product of m terms, in any order of summation and with or without
-    fused operations, errs by at most ``γ_m Σ|w||h|`` plus an underflow term (Higham, Accuracy and
-    Stability of Numerical Algorithms, 2002, section 3.1). An activation is Lipschitz with the
-    larger of its slopes, so that an undecided sign does not invalidate what follows.
+    Error analysis: an inner product of m terms that are not zero, in any order of summation and
+    with or without fused operations, errs by at most ``γ_m Σ|w||h|`` and an underflow term (Higham,
+    Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). An activation is Lipschitz
+    with the larger of its slopes, so that an undecided sign does not invalidate what follows.
     """
 
     def __init__(self, network: Network, dtype: DTypeLike = np.float64) -> None:
@@ -199,31 +201,38 @@ class CodewordFilter:
 def _float_layer(layer: Layer, kind: np.dtype[Any]) -> _FloatLayer:
     info = np.finfo(kind)
     roundoff = float(info.eps) / 2
-    parts = (layer.weight, layer.bias, layer.slope_neg, layer.slope_pos)
+    where = places(layer.weight)
+    sparse = isinstance(layer.weight, SparseArray)
+    whole = by_rows(layer.weight) if sparse else layer.weight.approx
+    parts = (layer.bias, layer.slope_neg, layer.slope_pos)
     with np.errstate(over="ignore", under="ignore"):
-        weight, bias, neg, pos = (part.approx.astype(kind) for part in parts)
-    exact = all(
+        bias, neg, pos = (part.approx.astype(kind) for part in parts)
+        weight = whole.astype(kind)
+    exact = layer.weight.is_float and not (weight != whole).sum()
+    exact = exact and all(
         part.is_float and bool((cast == part.approx).all())
-        for part, cast in zip(parts, (weight, bias, neg, pos), strict=True)
+        for part, cast in zip(parts, (bias, neg, pos), strict=True)
     )
     tiny = float(info.tiny)
-    bound = np.abs(weight)
+    bound = abs(weight)
     if not exact:
-        bound = bound * kind.type(1 + 8 * roundoff) + kind.type(tiny)
-    # m products and sums, the bias, and the rounding of the weights themselves
-    terms = layer.inputs + 8
+        more = bound.data if sparse else bound
+        more *= kind.type(1 + 8 * roundoff)
+        more += kind.type(tiny)
+    # m products and sums, the bias, and the rounding of the weights themselves; terms 0 are exact
+    terms = int(np.diff(where.indptr).max()) + 8
     gamma = terms * roundoff / (1 - terms * roundoff)
     return _FloatLayer(
-        np.ascontiguousarray(weight.T),
+        weight.T if sparse else np.ascontiguousarray(weight.T),
         bias,
-        np.ascontiguousarray(bound.T),
+        bound.T if sparse else np.ascontiguousarray(bound.T),
         neg,
         pos,
         exact,
         gamma,
         tiny * terms,
         ~layer.bias.nonzero,
-        layer.weight.nonzero,
+        where,
         (~layer.slope_neg.nonzero, ~layer.slope_pos.nonzero),
     )
 
@@ -256,10 +265,12 @@ def _filtered(
             sure = np.isfinite(z) & (np.abs(z) > radius)
             # identically zero: no bias, and every input that counts is identically zero
             null = np.zeros(z.shape, dtype=bool)
-            rows, units = np.nonzero(~sure & step.zero_bias)
-            for first in range(0, rows.size, 4096):
-                r, u = rows[first : first + 4096], units[first : first + 4096]
-                null[r, u] = ~(step.nonzero[u] & ~vanishes[r]).any(axis=1)
+            maybe = ~sure & step.zero_bias
+            rows, units = (np.flatnonzero(maybe.any(axis=a)) for a in (1, 0))
+            if units.size:
+                at = np.ix_(rows, units)
+                counting = step.places[units] @ (~vanishes[rows]).T.astype(np.int64)
+                null[at] = maybe[at] & (counting.T == 0)
             z[null], radius[null], active[null] = 0, 0, False
             split = layer.has_hyperplane
             open_rows |= (~sure & ~null)[:, split].any(axis=1)

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from polyrank.network.composition import active_units
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import fmpq_from_float
+from polyrank.network.sparse import by_rows, entries_at, is_sparse
 
 __all__ = ["IntegerLayer", "common_denominator", "integer_layer", "vanishes_around"]
 
-_SPARSE = 0.1
-"""A weight with a smaller share of entries that are not zero is kept by these alone."""
 _PRODUCTS = 1 << 18
 
 
@@ -109,30 +107,21 @@ def common_denominator(entries: Sequence[fmpq]) -> tuple[list[fmpz], fmpz]:
 
 def integer_layer(layer: Layer) -> IntegerLayer:
     """A layer in integers, exactly."""
-    kept = layer.weight.nonzero
-    units, inputs = kept.shape
-    sparse = bool(kept.sum() < _SPARSE * kept.size)
-    entries: list[fmpq]
-    if not sparse:
-        entries = list(layer.weight.entries())
-    elif layer.weight.exact is None:
-        entries = [fmpq_from_float(v) for v in layer.weight.approx[kept].tolist()]
-    else:
-        rows, columns = np.nonzero(kept)
-        table = layer.weight.exact
-        entries = [table[i, j] for i, j in zip(rows.tolist(), columns.tolist(), strict=True)]
+    places = by_rows(layer.weight)
+    units, inputs = layer.weight.shape
+    sparse = is_sparse(layer.weight, places)
+    entries = list(entries_at(layer.weight, places) if sparse else layer.weight.entries())
     flat, scale = common_denominator([*entries, *layer.bias.entries()])
     cut = len(entries)
     ends, slope_scale = common_denominator([v for pair in layer.slopes_exact for v in pair])
-    counts = kept.sum(axis=1) if sparse else np.zeros(units, dtype=np.int64)
     values = np.empty(cut if sparse else 0, dtype=object)
     values[:] = flat[:cut] if sparse else []
     return IntegerLayer(
         units,
         inputs,
         None if sparse else fmpz_mat(units, inputs, flat[:cut]),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        np.nonzero(kept)[1].astype(np.int64) if sparse else np.zeros(0, dtype=np.int64),
+        places.indptr.astype(np.int64) if sparse else np.zeros(units + 1, dtype=np.int64),
+        places.indices.astype(np.int64) if sparse else np.zeros(0, dtype=np.int64),
         values,
         flat[cut:],
         scale,

@@ -19,7 +19,6 @@ from functools import cached_property
 from threading import Event
 
 import numpy as np
-from flint import fmpq_mat
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
@@ -31,14 +30,17 @@ from polyrank.network.modular import (
     SMALL_PRIMES,
     Floats,
     fitting_prime,
+    float_residues,
     inverse_mod,
-    layer_residues,
     pivots_mod,
     product_mod,
+    residues,
 )
 from polyrank.network.normal_form import Network
+from polyrank.network.rational import RationalArray
+from polyrank.network.sparse import block, by_rows, is_sparse, places
 from polyrank.posed.ranks import sloped_units
-from polyrank.sampling.vertex_cut import cut_bound, sparsity
+from polyrank.sampling.vertex_cut import cut_bound
 from polyrank.stages import told
 
 __all__ = ["CodewordRanks", "RankTable"]
@@ -89,10 +91,37 @@ class _Prime:
 
     def __init__(self, network: Network, prime: int) -> None:
         self.prime = prime
-        parts = [layer_residues(layer, prime) for layer in network.layers]
-        self.weights: list[Floats] = [part.weight.astype(np.float64) for part in parts]
-        self.neg: list[Floats] = [part.slope_neg.astype(np.float64) for part in parts]
-        self.pos: list[Floats] = [part.slope_pos.astype(np.float64) for part in parts]
+        self.first: Floats = residues(network.layers[0].weight, prime).astype(np.float64)
+        later = network.layers[1:]
+        self.weights = [self.first, *(_weight(layer.weight, prime) for layer in later)]
+        slopes = [(layer.slope_neg, layer.slope_pos) for layer in network.layers]
+        self.neg: list[Floats] = [residues(v, prime).astype(np.float64) for v, _ in slopes]
+        self.pos: list[Floats] = [residues(v, prime).astype(np.float64) for _, v in slopes]
+
+
+def _weight(array: RationalArray, prime: int) -> Floats | csr_array:
+    """A weight modulo a prime; sparse where most entries are zero."""
+    table = by_rows(array)
+    if not is_sparse(array, table):
+        return residues(array, prime).astype(np.float64)
+    if array.is_float:
+        values = float_residues(table.data, prime)
+        return csr_array((values.astype(np.float64), table.indices, table.indptr), table.shape)
+    return csr_array(residues(array, prime).astype(np.float64))
+
+
+def _part(
+    weight: Floats | csr_array, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Floats | csr_array:
+    return (
+        weight[np.ix_(rows, columns)]
+        if isinstance(weight, np.ndarray)
+        else weight[rows][:, columns]
+    )
+
+
+def _dense(weight: Floats | csr_array) -> Floats:
+    return weight if isinstance(weight, np.ndarray) else weight.toarray()
 
 
 class _Ended(Exception):  # noqa: N818
@@ -133,7 +162,7 @@ class CodewordRanks:
     def _first_basis(self, frequent: NDArray[np.float64] | None) -> None:
         """Pivot rows of the first weight, the most frequently active units first."""
         p = self._primes[0]
-        weight = p.weights[0]
+        weight = p.first
         layer = self._network.layers[0]
         share = np.ones(layer.units)
         if frequent is not None:
@@ -224,18 +253,17 @@ class CodewordRanks:
         upper: int,
         p: _Prime,
     ) -> _State | None:
-        weight = p.weights[k]
         if below is None and self._ratio is not None:
             lower = self._updated_rank(live)
             if lower == upper:
                 if lower == len(live):
                     return _State(live, None, lower, upper, True)
-                return _State(live, self._scaled(weight[live], p, k, on, live), lower, upper, True)
+                return _State(live, self._scaled(p.first[live], p, k, on, live), lower, upper, True)
         if below is not None and not below.valid:
             return None
-        rows = weight[live] if below is None else weight[np.ix_(live, below.live)]
-        if below is not None and below.span is not None:
-            span = below.span
+        rows = p.first[live] if below is None else _part(p.weights[k], live, below.live)
+        span = None if below is None else below.span
+        if span is not None:
             if span.shape[1] > upper:
                 # any columns give a lower bound; often as many as the bound are enough
                 image = product_mod(rows, span[:, :upper], p.prime)
@@ -243,7 +271,9 @@ class CodewordRanks:
                 if len(found) == upper:
                     return self._state(image, p, k, on, live, upper, upper)
             rows = product_mod(rows, span, p.prime)
-        elif rows.shape[1] > upper:
+        else:
+            rows = _dense(rows)
+        if span is None and rows.shape[1] > upper:
             found, _ = pivots_mod(rows[:, :upper], p.prime, stop=upper)
             if len(found) == upper:
                 return self._state(rows[:, :upper], p, k, on, live, upper, upper)
@@ -281,8 +311,7 @@ class CodewordRanks:
         kept = len(order) - len(missing)
         if not outside.size or not missing.size:
             return kept
-        block = ratio[np.ix_(outside, missing)]
-        rows, _ = pivots_mod(block, self._primes[0].prime)
+        rows, _ = pivots_mod(ratio[np.ix_(outside, missing)], self._primes[0].prime)
         return kept + len(rows)
 
     def _settled(
@@ -310,10 +339,8 @@ class CodewordRanks:
                 upper = min(upper, self._cut(k, bits, self._spanning))
         if lower < upper and work <= _EXACT_WORK:
             if whole:
-                weight = layers[k].weight_exact
-                chosen = range(inputs) if below is None else below.live.tolist()
-                entries = [weight[i, j] for i in live.tolist() for j in chosen]
-                lower = upper = exact_rank(fmpq_mat(len(live), len(chosen), entries), upper)
+                chosen = np.arange(inputs) if below is None else below.live
+                lower = upper = exact_rank(block(layers[k].weight, live, chosen), upper)
             else:
                 lower = upper = exact_rank(affine_map(self._network, bits, k + 1)[0], upper)
         elif lower < upper <= lower + 1:
@@ -337,9 +364,9 @@ class CodewordRanks:
         """A lower bound modulo another prime: of a submatrix of W_k, or of the whole product."""
         p = self._primes[1]
         if below is not None:
-            rows = p.weights[k][np.ix_(live, below.live)]
+            rows = _dense(_part(p.weights[k], live, below.live))
         else:
-            rows = p.weights[0]
+            rows = p.first
             for j in range(k):
                 on = self._active(j, bits)
                 slope = np.where(on, p.pos[j], p.neg[j])
@@ -352,7 +379,7 @@ class CodewordRanks:
     def _spanning(self) -> NDArray[np.int64] | None:
         """Columns that span those of W_1, if there are fewer than all and it is cheap to prove."""
         layer = self._network.layers[0]
-        rank = len(pivots_mod(self._primes[0].weights[0], self._primes[0].prime)[0])
+        rank = len(pivots_mod(self._primes[0].first, self._primes[0].prime)[0])
         missing = layer.inputs - rank
         if missing == 0 or rank > _SPANNING_RANK or missing * rank**2 > _SPANNING_WORK:
             return None
@@ -362,7 +389,7 @@ class CodewordRanks:
     def _cut(self, k: int, bits: NDArray[np.bool_], inputs: NDArray[np.int64] | None = None) -> int:
         """The upper bound by a least vertex cut of the live units of layers 1..k + 1."""
         if not self._places:  # a thread that finds it empty too makes the same
-            self._places = [sparsity(layer.weight.nonzero) for layer in self._network.layers]
+            self._places = [places(layer.weight) for layer in self._network.layers]
         live = [
             np.flatnonzero(np.where(self._active(j, bits), *self._sloped[j])) for j in range(k + 1)
         ]

@@ -31,14 +31,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_flow
 
-__all__ = ["cut_bound", "separates", "sparsity"]
+__all__ = ["cut_bound", "separates"]
 
 _MANY = 1 << 30
-
-
-def sparsity(nonzero: NDArray[np.bool_]) -> csr_array:
-    """The places of a matrix ``(units, inputs)`` that are not zero, with entries 1."""
-    return csr_array(nonzero.astype(np.int32))
 
 
 def cut_bound(
@@ -64,7 +59,7 @@ def cut_bound(
 
     Examples
     --------
-    >>> bridge = [sparsity(np.ones((1, 3), bool)), sparsity(np.ones((4, 1), bool))]
+    >>> bridge = [csr_array(np.ones((1, 3), int)), csr_array(np.ones((4, 1), int))]
     >>> cut_bound(bridge, [np.arange(1), np.arange(4)])
     1
     """

@@ -34,6 +34,22 @@ def test_the_region_of_a_point() -> None:
         pr.at(_NET, [float("nan"), 1.0])
 
 
+def test_a_sample_on_a_domain_and_on_hyperplanes() -> None:
+    """|x|: the origin is on the hyperplane, 2 is outside; what is asked of each."""
+    net = pr.Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    points, box = [[0.0], [0.5], [2.0]], pr.Box(-1, 1)
+    found = pr.sample(net, points, box, jobs=1)
+    assert (found.points, found.outside, found.on_hyperplane, len(found.packed)) == (3, 1, 1, 1)
+    found = pr.sample(net, points, box, ties="inactive", dtype=np.float32, follow=True, jobs=1)
+    assert (len(found.packed), found.tied.tolist()) == (2, [1, 0])
+    assert found.per_point()["rank_1_lower"].to_pylist() == [0, 1, None]
+    with pytest.raises(ValueError, match="ties='open' is not one of strict, inactive"):
+        pr.sample(net, points, ties="open")  # type: ignore[arg-type]
+    flat = pr.Box([0, 0], [0, 1])
+    with pytest.raises(pr.DomainError, match="the domain has dimension 1 in R"):
+        pr.sample(_NET, [[0.0, 0.5]], flat)
+
+
 def test_a_sample() -> None:
     found = pr.sample(_NET, [[0.25, 0.25], [0.3, 0.3], [-1, -1], [0, 1]], jobs=1)
     assert found.on_hyperplane == 1

@@ -10,12 +10,13 @@ import pytest
 from flint import fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from polyrank.network.exact_rank import exact_rank, spanning_columns
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.sampling import ranks as ranks_module
 from polyrank.sampling.estimate import sample
-from polyrank.sampling.vertex_cut import cut_bound, separates, sparsity
+from polyrank.sampling.vertex_cut import cut_bound, separates
 
 
 def drawn(seed: int, sizes: list[int], density: float) -> list[np.ndarray]:
@@ -48,7 +49,7 @@ def test_it_bounds_the_rank_and_generic_weights_attain_it(
     weights = drawn(seed, sizes, density)
     rng = np.random.default_rng(seed)
     live = [np.flatnonzero(rng.random(len(W)) < 0.8) for W in weights]
-    places = [sparsity(W != 0) for W in weights]
+    places = [csr_array((W != 0).astype(int)) for W in weights]
     every = np.arange(sizes[0])
     if all(len(rows) for rows in live):
         bound = cut_bound(places, live)
@@ -71,7 +72,7 @@ def brute_force(weights: list[np.ndarray]) -> int:
             masks = [np.zeros(size, dtype=bool) for size in sizes]
             for k, i in chosen:
                 masks[k][i] = True
-            if separates([sparsity(W != 0) for W in weights], masks):
+            if separates([csr_array((W != 0).astype(int)) for W in weights], masks):
                 return number
     raise AssertionError
 
@@ -80,11 +81,13 @@ def brute_force(weights: list[np.ndarray]) -> int:
 def test_it_is_a_least_cut(seed: int) -> None:
     weights = drawn(seed, [3, 4, 3], 0.5)
     live = [np.arange(len(W)) for W in weights]
-    assert cut_bound([sparsity(W != 0) for W in weights], live) == brute_force(weights)
+    assert cut_bound([csr_array((W != 0).astype(int)) for W in weights], live) == brute_force(
+        weights
+    )
 
 
 def test_paths_around_a_cut_are_seen() -> None:
-    parts = [sparsity(np.eye(2, dtype=bool))]
+    parts = [csr_array(np.eye(2, dtype=int))]
     assert separates(parts, [np.array([True, False]), np.array([False, True])])
     assert not separates(parts, [np.array([True, False]), np.array([True, False])])
 
@@ -93,10 +96,10 @@ def test_shared_weights_need_the_spanning_columns() -> None:
     """x + y and 2x + 2y: rank 1, two disjoint paths; one column spans both."""
     W = np.array([[1, 1], [2, 2]])
     both = [np.arange(2)]
-    assert cut_bound([sparsity(W != 0)], both) == 2
+    assert cut_bound([csr_array((W != 0).astype(int))], both) == 2
     columns = spanning_columns(fmpq_mat(2, 2, [1, 1, 2, 2]))
     assert columns == [0]
-    assert cut_bound([sparsity(W != 0)], both, np.array(columns)) == 1
+    assert cut_bound([csr_array((W != 0).astype(int))], both, np.array(columns)) == 1
 
 
 def test_spanning_columns() -> None:

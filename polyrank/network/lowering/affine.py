@@ -26,7 +26,6 @@ from polyrank.network.lowering.values import (
 
 __all__ = [
     "MOST_ENTRIES",
-    "MOST_LAYER_ENTRIES",
     "Affine",
     "LinearMap",
     "check_size",
@@ -38,9 +37,6 @@ __all__ = [
 
 MOST_ENTRIES = 2**24
 """Most coefficients that one tensor or map may have."""
-
-MOST_LAYER_ENTRIES = 2**26
-"""Most entries of the weight of one layer, which is dense (512 MiB as float64)."""
 
 
 def check_size(entries: int, what: str, most: int = MOST_ENTRIES) -> None:

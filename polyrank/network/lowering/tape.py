@@ -11,6 +11,7 @@ numbers, the inner one becomes a layer of linear units with its coefficients as 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
 from polyrank.network.lowering.affine import (
-    MOST_LAYER_ENTRIES,
     Affine,
     LinearMap,
     check_size,
@@ -38,7 +38,7 @@ from polyrank.network.lowering.values import (
     multiply,
 )
 from polyrank.network.normal_form import Layer
-from polyrank.network.rational import RationalArray, nearest_float
+from polyrank.network.rational import MOST_DENSE, RationalArray, nearest_float
 
 __all__ = ["Block", "Tape"]
 
@@ -93,9 +93,8 @@ class Tape:
         if self.inputs == 0:
             slopes = np.where(tensor.constant > 0, pos, neg)
             return Affine.fixed(multiply(tensor.constant, slopes).reshape(tensor.shape))
-        if tensor.level == 0:  # the units are a layer on all inputs: too large is said at once
-            entries = tensor.size * self.inputs
-            check_size(entries, f"layer {name!r}, which is dense,", MOST_LAYER_ENTRIES)
+        entries = tensor.size * self.inputs  # too large is said at once
+        check_size(entries, f"the linear part through layer {name!r}", MOST_DENSE)
         block = Block(tensor, neg, pos, self._variables, tensor.level + 1, name)
         self._blocks.append(block)
         self._starts.append(block.start)
@@ -165,7 +164,7 @@ class Tape:
         Raises
         ------
         UnsupportedError
-            If a layer is too large for the dense normal form.
+            If the linear part through a layer is too large to be written down.
         """
         depth = max((block.level for block in self._blocks), default=0)
         last_use = self._last_uses(output, depth + 1)
@@ -242,24 +241,27 @@ def _taken(array: RationalArray, order: NDArray[np.int64]) -> RationalArray:
 def _layer(blocks: Sequence[Block], carried: NDArray[np.int64], variables: int) -> Layer:
     tensor = stack([block.tensor for block in blocks])
     name = " + ".join(dict.fromkeys(block.name for block in blocks))
-    check_size(tensor.size * carried.size, f"layer {name!r}, which is dense,", MOST_LAYER_ENTRIES)
     position = np.full(variables, -1, dtype=np.int64)
     position[carried] = np.arange(carried.size)
     rows = np.repeat(np.arange(tensor.size), np.diff(tensor.indptr))
     shape = (tensor.size, carried.size)
-    weight = _dense(rows, position[tensor.columns], tensor.coefficients, shape)
+    weight = _matrix(rows, position[tensor.columns], tensor.coefficients, shape)
     slope_neg = _vector(cat([block.slope_neg for block in blocks]))
     slope_pos = _vector(cat([block.slope_pos for block in blocks]))
     return Layer(weight, _vector(tensor.constant), slope_neg, slope_pos, name)
 
 
-def _dense(
+def _matrix(
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     entries: Values,
     shape: tuple[int, int],
 ) -> RationalArray:
     entries = as_values(entries)
+    if shape[0] * shape[1] > MOST_DENSE:
+        if not is_float(entries):
+            check_size(shape[0] * shape[1], "a layer of fractions", MOST_DENSE)
+        return _sparse(rows, columns, entries, shape)
     dense = np.zeros(shape)
     if is_float(entries):
         dense[rows, columns] = entries
@@ -273,6 +275,15 @@ def _dense(
     for place, value in zip((rows * shape[1] + columns).tolist(), entries, strict=True):
         exact[place] = value
     return RationalArray(dense, fmpq_mat(*shape, exact))
+
+
+def _sparse(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], entries: Values, shape: tuple[int, int]
+) -> RationalArray:
+    # by name: networks that do not need scipy.sparse, and the checker of proofs, do without it
+    module = importlib.import_module("polyrank.network.sparse")
+    made: RationalArray = module.SparseArray.from_entries(rows, columns, entries, shape)
+    return made
 
 
 def _vector(values: Values) -> RationalArray:

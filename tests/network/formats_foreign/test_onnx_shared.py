@@ -25,7 +25,6 @@ REFUSED = {
     "layer-zoo/tanh.onnx": r"\(Tanh\) is not piecewise linear.*cut_final",
     "softmax-last-layer.onnx": r"\(Softmax\) is not piecewise linear.*cut_final",
     "dropout_training_mode_true.onnx": r"\(Dropout\) is in training mode, which is random",
-    "Convnet_maxpool.onnx": r"layer 'MaxPool_2', which is dense, needs 429,981,696 entries",
 }
 CUT = ("nn-nav-point.onnx", "nn-nav-set.onnx", "layer-zoo/tanh.onnx", "softmax-last-layer.onnx")
 
