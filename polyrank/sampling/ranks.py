@@ -142,7 +142,8 @@ class CodewordRanks:
     Notes
     -----
     First layer: with S a basis of the rows of W_1 and ``T = W_1 W_1[S]^{-1}``, the rows A of W_1
-    have rank ``|S ∩ A| + rank T[A without S, S without A]``, which is small when A is near S.
+    have rank ``|S ∩ A| + rank T[A without S, S without A]``, which is small when A is near S. Where
+    W_1 is singular modulo the prime, all this is said of columns that span the others modulo it.
     """
 
     def __init__(self, network: Network, frequent: NDArray[np.float64] | None = None) -> None:
@@ -170,8 +171,8 @@ class CodewordRanks:
         order = np.argsort(-share, kind="stable")
         rows, columns = pivots_mod(weight[order], p.prime)
         chosen = order[rows]
-        if len(columns) < min(weight.shape):
-            return  # W_1 is singular modulo the prime or over ℚ: rows are eliminated one by one
+        if not len(columns):
+            return
         square = weight[np.ix_(chosen, columns)]
         self._basis = np.zeros(layer.units, dtype=bool)
         self._basis[chosen] = True
@@ -254,11 +255,7 @@ class CodewordRanks:
         p: _Prime,
     ) -> _State | None:
         if below is None and self._ratio is not None:
-            lower = self._updated_rank(live)
-            if lower == upper:
-                if lower == len(live):
-                    return _State(live, None, lower, upper, True)
-                return _State(live, self._scaled(p.first[live], p, k, on, live), lower, upper, True)
+            return self._state(p.first[live], p, k, on, live, self._updated_rank(live), upper)
         if below is not None and not below.valid:
             return None
         rows = p.first[live] if below is None else _part(p.weights[k], live, below.live)
