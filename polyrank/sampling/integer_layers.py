@@ -18,7 +18,7 @@ from polyrank.network.composition import active_units
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.sparse import by_rows, entries_at, is_sparse
 
-__all__ = ["IntegerLayer", "common_denominator", "integer_layer", "vanishes_around"]
+__all__ = ["IntegerLayer", "common_denominator", "integer_layer", "linear_row", "vanishes_around"]
 
 _PRODUCTS = 1 << 18
 
@@ -130,6 +130,29 @@ def integer_layer(layer: Layer) -> IntegerLayer:
     )
 
 
+def linear_row(
+    network: Network,
+    layers: Sequence[IntegerLayer],
+    codeword: NDArray[np.bool_],
+    layer: int,
+    unit: int,
+) -> dict[int, fmpz]:
+    """The linear part of a pre-activation on the region of a codeword, times a positive number.
+
+    ``layer`` and ``unit`` count from 0. The row is pulled back through the layers below, and only
+    its entries that are not zero are; these are returned, by input.
+    """
+    row = layers[layer].row(unit)
+    for k in range(layer - 1, -1, -1):
+        if not row:
+            return row
+        start = sum(network.bits[:k])
+        flags = active_units(network.layers[k], codeword[start : start + network.bits[k]])
+        scaled = {i: v * layers[k].slopes[i][int(flags[i])] for i, v in row.items()}
+        row = layers[k].pulled_back({i: v for i, v in scaled.items() if v != 0})
+    return row
+
+
 def vanishes_around(
     network: Network,
     layers: Sequence[IntegerLayer],
@@ -137,17 +160,5 @@ def vanishes_around(
     layer: int,
     unit: int,
 ) -> bool:
-    """Whether the linear part of a pre-activation is zero on the region of a codeword.
-
-    ``layer`` and ``unit`` count from 0. The row is pulled back through the layers below, and only
-    its entries that are not zero are.
-    """
-    row = layers[layer].row(unit)
-    for k in range(layer - 1, -1, -1):
-        if not row:
-            return True
-        start = sum(network.bits[:k])
-        flags = active_units(network.layers[k], codeword[start : start + network.bits[k]])
-        scaled = {i: v * layers[k].slopes[i][int(flags[i])] for i, v in row.items()}
-        row = layers[k].pulled_back({i: v for i, v in scaled.items() if v != 0})
-    return not row
+    """Whether the linear part of a pre-activation is zero on the region of a codeword."""
+    return not linear_row(network, layers, codeword, layer, unit)

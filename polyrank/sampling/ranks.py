@@ -16,9 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from threading import Event
 
 import numpy as np
+from flint import fmpz
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
@@ -40,6 +42,8 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
 from polyrank.network.sparse import block, by_rows, is_sparse, places
 from polyrank.posed.ranks import sloped_units
+from polyrank.sampling.column_parts import parts_bound
+from polyrank.sampling.integer_layers import IntegerLayer, integer_layer, linear_row
 from polyrank.sampling.vertex_cut import cut_bound
 from polyrank.stages import told
 
@@ -50,6 +54,9 @@ _EXACT_WORK = 5_000_000
 
 _SPANNING_RANK, _SPANNING_WORK = 1000, 20_000_000
 """Largest rank of a singular first weight that is proved, and its square times what it lacks."""
+
+_PARTS_ENTRIES = 1 << 17
+"""Most entries of a linear part of which parts are taken."""
 
 _SMALL_WORK = 20_000
 """Up to this many, they are asked before anything else."""
@@ -332,8 +339,11 @@ class CodewordRanks:
             work += n * sum(layer.units * layer.inputs for layer in layers[: k + 1])
         if work > _SMALL_WORK:
             upper = min(upper, self._cut(k, bits))
-            if lower < upper and work > _EXACT_WORK and self._spanning is not None:
-                upper = min(upper, self._cut(k, bits, self._spanning))
+            if lower < upper and work > _EXACT_WORK:
+                if self._spanning is not None:
+                    upper = min(upper, self._cut(k, bits, self._spanning))
+                if lower < upper:
+                    upper = min(upper, self._parts(k, bits, live))
         if lower < upper and work <= _EXACT_WORK:
             if whole:
                 chosen = np.arange(inputs) if below is None else below.live
@@ -382,6 +392,27 @@ class CodewordRanks:
             return None
         found = spanning_columns(layer.weight_exact, self._go_on)
         return None if found is None else np.array(found, dtype=np.int64)
+
+    @cached_property
+    def _integers(self) -> list[IntegerLayer]:
+        """The first layers, as many as are sparse, in integers."""
+        kept = (is_sparse(v.weight, by_rows(v.weight)) for v in self._network.layers)
+        sparse = takewhile(lambda pair: pair[1], zip(self._network.layers, kept, strict=True))
+        return [integer_layer(layer) for layer, _ in sparse]
+
+    def _parts(self, k: int, bits: NDArray[np.bool_], live: NDArray[np.int64]) -> int:
+        """The upper bound by parts of the columns, where the rows of live units are sparse."""
+        n = self._network.input_dim
+        if k >= len(self._integers):
+            return n
+        rows: list[dict[int, fmpz]] = []
+        entries = 0
+        for unit in live.tolist():
+            rows.append(linear_row(self._network, self._integers, bits, k, unit))
+            entries += len(rows[-1])
+            if entries > _PARTS_ENTRIES:
+                return n
+        return parts_bound(rows, n, self._primes[0].prime)
 
     def _cut(self, k: int, bits: NDArray[np.bool_], inputs: NDArray[np.int64] | None = None) -> int:
         """The upper bound by a least vertex cut of the live units of layers 1..k + 1."""

@@ -110,7 +110,7 @@ def test_a_pooled_network_with_400_million_entries() -> None:
     assert isinstance(net.layers[1].weight, SparseArray)
     found = pr.sample(net, np.random.default_rng(0).normal(size=(1, 784)), jobs=1)
     assert found.ranks.upper[0].tolist()[-1] == found.ranks.lower[0].tolist()[-1] == 10
-    assert (found.ranks.lower <= found.ranks.upper).all()
+    assert found.ranks.exact  # noise never leaves a rank open
     assert (found.ranks.upper[0, 1:] <= 625).all()  # the windows cover 25 x 25 pixels
     with pytest.raises(pr.UnsupportedError, match="kept sparse"):
         pr.enumerate_regions(net, pr.Box(0, 1))
