@@ -175,7 +175,7 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
                 tell(f"diameters of its holes, of the image's: {text}")
     if barcode:
         _show_barcode(shown)
-    _show_loops(shown)
+    _show_carriers(found, shown)
     _show_merges(shown)
     for level in shown["levels"]:
         if level.get("persistent_betti") is not None:
@@ -191,17 +191,52 @@ def _show(found: LayerImages, shown: dict[str, Any], *, barcode: bool) -> None:
     tell(f"{found.seconds:.2f} s")
 
 
-def _show_loops(shown: dict[str, Any]) -> None:
-    for name, what in (("born", "born at"), ("dying", "dies at")):
-        loops = sorted(shown[name], key=lambda loop: (loop["layer"], -loop["diameter"]))
-        for loop in loops[:_SHOWN]:
-            tell(
-                f"H_1 class {what} layer {loop['layer']}: a loop of {loop['segments']:,} segments, "
-                f"length {loop['length']:.4g}, diameter {100 * loop['share']:.3g} % of the image, "
-                f"from {len(loop['edges_of_M']):,} edges of M"
-            )
-        if len(loops) > _SHOWN:
-            tell(f"... and {len(loops) - _SHOWN:,} more; --json has them all")
+def _show_carriers(found: LayerImages, shown: dict[str, Any]) -> None:
+    from polyrank.network.rational import fmpq_from_text  # noqa: PLC0415
+
+    lines = []
+    for name, what in (("born", "born"), ("dying", "dies")):
+        own = sorted(shown[name], key=lambda c: (c["layer"], c["degree"], -(c["share"] or 0)))
+        for carrier in own[:_SHOWN]:
+            lines.append(_carrier_line(carrier, what))
+            lines += [
+                f"  simplices {_names(found, contact)} of M meet there, at "
+                f"{short_point([fmpq_from_text(v) for v in contact['point']])}"
+                for contact in carrier.get("contacts", [])[:1]
+            ]
+        if len(own) > _SHOWN:
+            lines.append(f"... and {len(own) - _SHOWN:,} more; --json has them all")
+    if any("≈" in line for line in lines):
+        lines.append(ROUNDED)
+    for line in lines:
+        tell(line)
+    for entry in shown["carriers_not_sought"]:
+        tell(f"carriers of classes at layer {entry['layer']}: not sought, since {entry['reason']}")
+
+
+def _carrier_line(carrier: dict[str, Any], what: str) -> str:
+    degree, count = carrier["degree"], len(carrier["cells"])
+    kind = ("a loop", "a closed surface", "a closed solid")[degree - 1]
+    sizes = [f"{count:,} cell{'s' if count != 1 else ''}"]
+    if carrier["volume"] is not None:
+        sizes.append(f"{('length', 'area')[degree - 1]} {carrier['volume']:.4g}")
+    if carrier["share"] is not None:
+        sizes.append(f"diameter {100 * carrier['share']:.3g} % of the image")
+    over = len(carrier["simplices_of_M"])
+    order = f" of order {carrier['order']}" if carrier["order"] else ""
+    text = (
+        f"H_{degree} class{order} {what} at layer {carrier['layer']}: {kind} of "
+        f"{', '.join(sizes)}, over {over:,} simpl{'ices' if over != 1 else 'ex'} of M"
+    )
+    filling = len(carrier.get("boundary_of", []))
+    return text + (f"; its image bounds {filling:,} cells" if filling else "")
+
+
+def _names(found: LayerImages, contact: dict[str, Any]) -> str:
+    """Two simplices by their vertices."""
+    table = found.manifold.simplices
+    own = [table[d][n].tolist() for d, n in contact["simplices_of_M"]]
+    return " and ".join(str(vertices) for vertices in own)
 
 
 def _show_merges(shown: dict[str, Any]) -> None:

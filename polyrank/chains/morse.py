@@ -15,6 +15,7 @@ homology of complexes and maps (2014).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ from polyrank.cells.interrupt import answered
 from polyrank.chains.chain import ChainComplex
 from polyrank.native.records import Handle, call
 
-__all__ = ["critical_complex"]
+__all__ = ["Matching", "critical_complex", "matching"]
 
 _LARGE = 100_000  # cells: less takes a tenth of a second
 _Result = TypeVar("_Result")
@@ -98,6 +99,51 @@ def _flow_in_integers(
 Entry = tuple[int, int, int]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    """An acyclic matching of the cells of a complex, which are numbered through all dimensions.
+
+    Attributes
+    ----------
+    offset : int64 array
+        Per dimension, the number of its first cell; then the number of all cells.
+    dimension : int64 array
+        Of every cell.
+    faces : tuple of int64 arrays
+        Pointers, cells and incidence numbers: the boundaries of all cells.
+    mate : int64 array
+        The other cell of a matched pair; −1 where a cell is critical.
+    order, cell_at : int64 arrays
+        A numbering of the cells along which gradient paths ascend, and its inverse.
+    """
+
+    offset: NDArray[np.int64]
+    dimension: NDArray[np.int64]
+    faces: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    mate: NDArray[np.int64]
+    order: NDArray[np.int64]
+    cell_at: NDArray[np.int64]
+
+
+def matching(
+    complex_: ChainComplex, labels: tuple[NDArray[np.int64], ...] | None = None
+) -> Matching:
+    """An acyclic matching that respects a filtration; see :func:`critical_complex`."""
+    sizes = np.array(complex_.cells, dtype=np.int64)
+    offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    total = int(offset[-1])
+    dimension = np.repeat(np.arange(len(sizes)), sizes).astype(np.int64)
+    label = np.zeros(total, np.int64) if labels is None else np.concatenate(labels)
+    faces = _incidences(complex_, offset, down=True)
+    cofaces = _incidences(complex_, offset, down=False)
+    mate, key = _patient(total > _LARGE, lambda: _match(*faces, *cofaces, label))
+    key += (label.max(initial=0) - label) * (4 * total + 4)
+    cell_at = np.argsort(key, kind="stable")
+    order = np.empty(total, np.int64)
+    order[cell_at] = np.arange(total)
+    return Matching(offset, dimension, faces, mate, order, cell_at)
+
+
 def critical_complex(
     complex_: ChainComplex, labels: tuple[NDArray[np.int64], ...] | None = None
 ) -> tuple[tuple[NDArray[np.int64], ...], list[list[Entry]]]:
@@ -116,32 +162,24 @@ def critical_complex(
     boundary : list of lists of (row, column, value)
         Per dimension d ≥ 1, the entries of ∂_d; rows and columns number the critical cells.
     """
-    sizes = np.array(complex_.cells, dtype=np.int64)
-    offset = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    total = int(offset[-1])
-    dimension = np.repeat(np.arange(len(sizes)), sizes).astype(np.int64)
-    label = np.zeros(total, np.int64) if labels is None else np.concatenate(labels)
-    faces = _incidences(complex_, offset, down=True)
-    cofaces = _incidences(complex_, offset, down=False)
-    large = total > _LARGE
-    mate, key = _patient(large, lambda: _match(*faces, *cofaces, label))
-    key += (label.max(initial=0) - label) * (4 * total + 4)
-    cell_at = np.argsort(key, kind="stable")
-    order = np.empty(total, np.int64)
-    order[cell_at] = np.arange(total)
+    found = matching(complex_, labels)
+    offset, dimension, mate = found.offset, found.dimension, found.mate
+    left = np.flatnonzero(mate < 0)
+    faces, order, cell_at = found.faces, found.order, found.cell_at
+    large = mate.size > _LARGE
     left = np.flatnonzero(mate < 0)
     arguments = (*faces, mate, order, cell_at, dimension, left[left >= offset[1]])
     flow = _patient(large, lambda: _flow(*arguments))
     entries: list[Entry] = (
         _flow_in_integers(*arguments) if flow is None else list(zip(*flow.tolist(), strict=True))
     )
-    number = np.full(total, -1, np.int64)
+    number = np.full(mate.size, -1, np.int64)
     critical = []
-    for d in range(len(sizes)):
+    for d in range(len(complex_.cells)):
         own = left[(left >= offset[d]) & (left < offset[d + 1])]
         number[own] = np.arange(own.size)
         critical.append(own - offset[d])
-    boundary: list[list[Entry]] = [[] for _ in range(max(0, len(sizes) - 1))]
+    boundary: list[list[Entry]] = [[] for _ in range(max(0, len(complex_.cells) - 1))]
     for column, row, value in entries:
         boundary[int(dimension[row])].append((int(number[row]), int(number[column]), value))
     return tuple(critical), boundary

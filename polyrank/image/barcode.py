@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -19,10 +20,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from polyrank.chains.elimination import RATIONALS, parse_coefficients
+from polyrank.chains.elimination import parse_coefficients
 from polyrank.chains.groups import Homology
 from polyrank.errors import DomainError, RefutedError
-from polyrank.image.carriers import Loop, born_loops, dying_loops
+from polyrank.image.carriers import Carriers, carriers
 from polyrank.image.components import LayerComponents, component_layers
 from polyrank.image.equivalence import kept_through
 from polyrank.image.induced import (
@@ -147,18 +148,14 @@ class LayerImages:
             raise DomainError(f"{level_name(layer)} is not decided")
         return self.layers.index(layer)
 
-    def born_loops(self) -> list[Loop]:
-        """Short loops that carry the classes which the layers make; of curves."""
-        if self.manifold.dimension != 1 or not self.complexes:
-            return []
-        name = self.homology.coefficients
-        return born_loops(self.complexes, RATIONALS if name in {"Z", "Q"} else int(name))
+    @cached_property
+    def carriers(self) -> Carriers:
+        """Cycles of the classes of the degrees 1, 2, … that the layers make and kill.
 
-    def dying_loops(self) -> list[Loop]:
-        """Loops whose classes the layers kill; of curves."""
-        if self.manifold.dimension != 1 or not self.complexes:
-            return []
-        return dying_loops(self.complexes)
+        None of nerves; classes of degree 0 are in :meth:`merges`.
+        """
+        ring = parse_coefficients(self.homology.coefficients)
+        return carriers(self.network, self.complexes, ring, self.degrees)
 
     def merges(self) -> list[Merge]:
         """Components that the layers make one, with a common point."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polyrank.image.barcode import LayerImages, theorem
-from polyrank.image.carriers import Loop
+from polyrank.image.carriers import Carrier, Contact
 from polyrank.image.induced import Bar
 from polyrank.image.merges import Merge
 from polyrank.image.scale import persistent_betti
@@ -61,8 +61,9 @@ def image_object(
             "levels": [_named(layer_of, n) for n in range(len(layer_of))],
             "by_degree": [homology.ranks(d) for d in range(top)],
         },
-        "born": [_loop_object(loop) for loop in found.born_loops()],
-        "dying": [_loop_object(loop) for loop in found.dying_loops()],
+        "born": [_carrier_object(own) for own in found.carriers.born],
+        "dying": [_carrier_object(own) for own in found.carriers.dying],
+        "carriers_not_sought": [{"layer": k, "reason": why} for k, why in found.carriers.missing],
         "merging": [_merge_object(merge) for merge in found.merges()],
         "components": [{"layer": own.layer, "count": own.count} for own in found.components],
         "unions": [
@@ -86,15 +87,28 @@ def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | No
     return list(persistent_betti(one, scale))
 
 
-def _loop_object(loop: Loop) -> dict[str, Any]:
+def _carrier_object(own: Carrier) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "degree": own.degree,
+        "layer": own.layer,
+        "order": own.order or None,
+        "cells": [list(cell) for cell in own.cells],
+        "volume": own.volume,
+        "diameter": own.diameter,
+        "share": own.share,
+        "simplices_of_M": [list(simplex) for simplex in own.simplices],
+    }
+    if own.killed is None:
+        return entry | {"contacts": [_contact_object(contact) for contact in own.contacts]}
+    filling = [list(cell) for cell in sorted(own.killed.chain.items())]
+    return entry | {"boundary_of": filling, "multiple": own.killed.multiple}
+
+
+def _contact_object(contact: Contact) -> dict[str, Any]:
     return {
-        "degree": 1,
-        "layer": loop.layer,
-        "segments": len(loop.edges),
-        "length": loop.length,
-        "diameter": loop.diameter,
-        "share": loop.share,
-        "edges_of_M": list(loop.simplices),
+        "point": [str(v) for v in contact.point],
+        "cells_before": [list(cell) for cell in contact.cells],
+        "simplices_of_M": [list(simplex) for simplex in contact.simplices],
     }
 
 

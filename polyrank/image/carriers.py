@@ -1,266 +1,439 @@
-"""Loops that carry the classes of a curve's image which a layer makes, and those which it kills.
+"""Cycles that carry the classes of an image which a layer makes, and those which it kills.
 
 The exact image of a trained network has many tiny crossings, each of them a class: beside the
-groups stands the size of the smallest loop that carries a class. Which classes there are is exact;
-lengths and diameters are floats, and only which of several loops is the shortest depends on them.
+groups stands the size of a small cycle that carries a class. Which classes there are is exact;
+volumes and diameters are floats, and only which of several cycles is proposed depends on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from flint import fmpz_mat
+from flint import fmpq
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import dijkstra
 
-from polyrank.chains.elimination import INTEGERS, Coefficients
-from polyrank.chains.submodules import kernel
-from polyrank.chains.vectors import Number, monic, subtract, vector
-from polyrank.image.homogeneous import approximation
+from polyrank.chains.elimination import Coefficients
+from polyrank.chains.reduction import Chain, Reduction
+from polyrank.image.classes import Classes, Echelon, Killed, ReducedMap
+from polyrank.image.disjoint_sets import DisjointSets
+from polyrank.image.homogeneous import approximation, rationals
+from polyrank.image.merges import holds, visits
 from polyrank.image.overlay import ImageComplex
+from polyrank.image.short_cycles import reduced_basis, short_loops
 from polyrank.lp.deadline import look
+from polyrank.network.normal_form import Layer, Network
+from polyrank.stages import tell
 
-__all__ = ["MOST_LOOPS", "Loop", "born_loops", "dying_loops"]
+__all__ = ["MOST_CRITICAL", "Carrier", "Carriers", "Contact", "carriers"]
 
-#: Loops are looked for in images with at most so many independent ones.
-MOST_LOOPS = 400
+#: Carriers are sought between images with at most so many critical cells in one dimension.
+MOST_CRITICAL = 400
+#: Points that are named where a layer makes a class, and roots of the loops on a surface.
+_CONTACTS, _ROOTS = 4, 48
+#: Points at which contacts are decided exactly, per class.
+_TRIED = 100
 
-Indices = NDArray[np.int64]
+Cell = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """A closed path in the image of a curve.
+class Contact:
+    """A point of an image where two cells of the image before come together.
+
+    Attributes
+    ----------
+    point : tuple of fmpq
+    cells : pair of (int, int)
+        Dimension and number of the two cells: verified, the images of both hold the point, and
+        that of no common face does.
+    simplices : pair of (int, int)
+        Dimension and number of a simplex of M under either cell.
+    """
+
+    point: tuple[fmpq, ...]
+    cells: tuple[Cell, Cell]
+    simplices: tuple[Cell, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A cycle whose class a layer makes (born), or sends to 0 (dying).
 
     Attributes
     ----------
     layer : int
-        The layer whose map makes its class (born), or sends it to 0 (dying).
-    edges : tuple of (int, int)
-        Segments of the image (of the one before the layer, for a dying class) and how often the
-        loop runs along them.
-    length, diameter : float
-        Its length, and the longest side of its box.
-    share : float
+        That layer; 0 is the position of M.
+    degree : int
+    order : int
+        0: its class is one of the barcode. Over ℤ t > 1 too: t times the class is 0, of one that is
+        born modulo the classes before.
+    cells : tuple of (int, int)
+        Cells of the image (of the one before the layer, for a dying class), with coefficients. Of
+        an image that is given by contours the hole that it goes around.
+    volume : float or None
+        Length or area, with multiplicities; of a hole the length of its rim; None in degree 3. None
+        stands for what lies beyond floats, too.
+    diameter : float or None
+        The longest side of its box.
+    share : float or None
         The diameter divided by that of the whole image.
-    simplices : tuple of int
-        The edges of M whose images take part.
+    simplices : tuple of (int, int)
+        Dimension and number of the simplices of M over its cells.
+    killed : Killed or None
+        Of a dying class: the chain of the image whose boundary is the image of the cycle.
+    contacts : tuple of Contact
+        Of a class that is born: some points of the cycle where parts of the image before meet.
     """
 
     layer: int
-    edges: tuple[tuple[int, int], ...]
-    length: float
-    diameter: float
-    share: float
-    simplices: tuple[int, ...]
+    degree: int
+    order: int
+    cells: tuple[Cell, ...]
+    volume: float | None
+    diameter: float | None
+    share: float | None
+    simplices: tuple[Cell, ...]
+    killed: Killed | None = None
+    contacts: tuple[Contact, ...] = ()
 
 
-@dataclass(slots=True)
-class _Graph:
-    """An image with a spanning forest and fundamental cycles."""
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """The carriers of all layers.
 
-    image: ImageComplex
-    parent: dict[int, tuple[int, int]]  # vertex → (parent, edge)
-    chords: list[int]
+    Attributes
+    ----------
+    born, dying : tuple of Carrier
+    missing : tuple of (int, str)
+        Layers whose carriers were not sought, with the reason.
+    """
 
-    @classmethod
-    def of(cls, image: ImageComplex) -> _Graph:
-        around: dict[int, list[tuple[int, int]]] = {}
-        for e, (a, b) in enumerate(image.edges.tolist()):
-            around.setdefault(a, []).append((b, e))
-            around.setdefault(b, []).append((a, e))
-        parent: dict[int, tuple[int, int]] = {}
-        used: set[int] = set()
-        for root in around:
-            if root in parent:
-                continue
-            parent[root] = root, -1
-            waiting = [root]
-            while waiting:
-                v = waiting.pop()
-                for w, e in around[v]:
-                    if w not in parent:
-                        parent[w] = v, e
-                        used.add(e)
-                        waiting.append(w)
-        return cls(image, parent, [e for e in range(len(image.edges)) if e not in used])
-
-    def cycle(self, chord: int) -> dict[int, int]:
-        """The cycle of an edge that is not in the forest."""
-        a, b = self.image.edges[chord].tolist()
-        chain = {chord: 1}
-        for start, sign in ((b, 1), (a, -1)):
-            v = start
-            while self.parent[v][1] >= 0:
-                w, e = self.parent[v]
-                # the forest leads from v to w; an edge is oriented from its smaller end
-                step = sign if v < w else -sign
-                chain[e] = chain.get(e, 0) + step
-                v = w
-        return {e: s for e, s in chain.items() if s}
+    born: tuple[Carrier, ...] = ()
+    dying: tuple[Carrier, ...] = ()
+    missing: tuple[tuple[int, str], ...] = field(default=())
 
 
-class _Echelon:
-    """A subspace of a field's vectors, grown one by one."""
+def carriers(
+    network: Network, complexes: Sequence[ImageComplex], ring: Coefficients, degrees: int
+) -> Carriers:
+    """Cycles of all classes that are born or die, in the degrees from 1 on.
 
-    def __init__(self, field: Coefficients) -> None:
-        self._field = field
-        self._rows: dict[int, dict[int, Number]] = {}
-
-    def add(self, entries: dict[int, int]) -> bool:
-        """Whether a vector is independent of those before; it is added then."""
-        row = vector(entries, self._field)
-        while row:
-            pivot = min(row)
-            base = self._rows.get(pivot)
-            if base is None:
-                self._rows[pivot] = monic(row, pivot, self._field)
-                return True
-            subtract(row, base, row[pivot], self._field)
-        return False
-
-
-def born_loops(complexes: Sequence[ImageComplex], field: Coefficients) -> list[Loop]:
-    """Short loops whose classes are a basis of ``H_1(Φ_K M)`` modulo the image of the layer before.
-
-    Per layer they are chosen greedily among the loops that two shortest paths from a branch point
-    and one more edge form: no other choice has shorter loops (Horton 1987; Erickson and Whittlesey,
-    Greedy optimal homotopy and homology generators, 2005).
+    **Proves**, layer by layer, that every cycle is one; that the image of a dying one, times
+    ``killed.multiple`` (1 over ℤ), is the boundary of ``killed.chain``; and that the classes
+    generate the kernel and the cokernel of ``H_d(Φ_{K−1} M) → H_d(Φ_K M)``, no more of them than
+    there are cyclic summands. **Does not prove** that there are no smaller cycles.
 
     Parameters
     ----------
+    network : Network
     complexes : sequence of ImageComplex
-        M itself, then its images, of a curve.
-    field : int
-        0 for ℚ, or a prime.
+        M itself, then its images.
+    ring : int
+        −1 for ℤ, 0 for ℚ, or a prime.
+    degrees : int
+        Degrees 1, …, ``degrees − 1`` are looked at.
     """
-    out = []
-    for before, graph, _, carriers in _maps(complexes):
-        image = graph.image
-        space = _Echelon(field)
-        number = {e: k for k, e in enumerate(graph.chords)}
-        old = 0
-        for chord in before.chords:
-            old += space.add(_pushed(image, before.cycle(chord), number))
-        missing = len(graph.chords) - old
-        for chain in _short_loops(graph) if missing else ():
-            if space.add({number[e]: s for e, s in chain.items() if e in number}):
-                out.append(_loop(image, image, chain, carriers))
-                missing -= 1
-            if not missing:
+    born: list[Carrier] = []
+    dying: list[Carrier] = []
+    missing: list[tuple[int, str]] = []
+    old: _Level | None = None
+    for image in complexes:
+        look()
+        k = image.layer or 0
+        new = _Level.first(image) if old is None else old.next(image)
+        if old is not None:
+            tell(f"carriers of classes at layer {k}")
+            most = max(len(c) for own in (old, new) for c in own.reduction.critical)
+            if most > MOST_CRITICAL:
+                reason = f"{most:,} critical cells are left, more than {MOST_CRITICAL:,}"
+                missing.append((k, reason))
+            else:
+                layer = network.layers[k - 1] if k else None
+                step = ReducedMap(old.reduction, new.reduction, image.origin, ring)
+                for d in range(1, min(degrees, len(image.complex.cells))):
+                    dying += _dying(step, old, d, k)
+                    born += _born(step, old, new, d, layer)
+        old = new
+    return Carriers(tuple(born), tuple(dying), tuple(missing))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Level:
+    """An image with its critical cells, and which simplices of M lie over a cell."""
+
+    image: ImageComplex
+    reduction: Reduction
+    over: tuple[Any, ...]  # per dimension, simplices of M (columns) over cells (rows)
+    size: float  # the longest side of the box of all vertices
+    places: NDArray[np.float64]  # the vertices, divided by the size
+
+    @classmethod
+    def first(cls, image: ImageComplex) -> _Level:
+        over = tuple(
+            sparse.csr_array(sparse.eye_array(f, format="csr")) for f in image.complex.cells
+        )
+        return cls(image, Reduction(image.complex), over, *_scaled(image))
+
+    def next(self, image: ImageComplex) -> _Level:
+        over = (
+            self.over
+            if image.by_contours
+            else tuple(
+                sparse.csr_array((abs(f).astype(np.float64) @ own) > 0).astype(np.float64)
+                for f, own in zip(image.origin, self.over, strict=True)
+            )
+        )
+        return _Level(image, Reduction(image.complex), over, *_scaled(image))
+
+    def simplices(self, degree: int, cells: Iterable[int]) -> tuple[Cell, ...]:
+        """The simplices of M over cells: of their dimension, or where there is none, of a larger.
+
+        A cut through a triangle, and a side that others leave in it, lie in no edge of M.
+        """
+        own = np.array(sorted(cells), np.int64)
+        out: set[Cell] = set()
+        for d in range(degree, len(self.over)):
+            table = self.over[d]
+            out |= {(d, s) for s in table[own].indices.tolist()}
+            bare = own[np.diff(table.indptr)[own] == 0]
+            if not bare.size or d + 1 == len(self.over):
                 break
-    return out
+            own = np.unique(self.image.complex.boundary[d].tocsr()[bare].indices)
+        return tuple(sorted(out))
+
+    def vertices(self, degree: int, cell: int) -> list[int]:
+        if degree == 0:
+            return [cell]
+        if degree == 1:
+            return [int(v) for v in self.image.edges[cell]]
+        if degree == 2:
+            return self.image.faces[cell]
+        return [v for f, _ in self.image.solids[cell] for v in self.image.faces[f]]
+
+    def volumes(self, degree: int) -> NDArray[np.float64]:
+        """Lengths or areas of the cells of a dimension; 1 in dimension 3."""
+        if degree == 1:
+            ends = self.places[self.image.edges]
+            return np.asarray(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1))
+        if degree == 2:
+            return np.array([_area(self.places[face]) for face in self.image.faces])
+        return np.ones(self.image.complex.cells[degree])
 
 
-def dying_loops(complexes: Sequence[ImageComplex]) -> list[Loop]:
-    """Loops whose classes generate the kernels of ``H_1(Φ_{K−1} M) → H_1(Φ_K M)`` over ℤ."""
-    out = []
-    for before, graph, carriers, _ in _maps(complexes):
-        image = graph.image
-        number = {e: k for k, e in enumerate(graph.chords)}
-        cycles = [before.cycle(c) for c in before.chords]
-        matrix = fmpz_mat(len(cycles), len(number))
-        for i, cycle in enumerate(cycles):
-            for k, v in _pushed(image, cycle, number).items():
-                matrix[i, k] = v
-        for row in kernel(matrix, INTEGERS).tolist():
-            chain: dict[int, int] = {}
-            for weight, cycle in zip(row, cycles, strict=True):
-                for e, s in cycle.items():
-                    chain[e] = chain.get(e, 0) + int(weight) * s
-            chain = {e: s for e, s in chain.items() if s}
-            out.append(_loop(image, before.image, chain, carriers))
-    return out
-
-
-def _maps(
-    complexes: Sequence[ImageComplex],
-) -> Iterator[tuple[_Graph, _Graph, sparse.csr_array, sparse.csr_array]]:
-    """The maps between images with few loops: source, target, and the edges of M in both.
-
-    These are two matrices, positive where an edge of M (column) goes to a segment (row).
-    """
-    graph = _Graph.of(complexes[0])
-    carriers = sparse.csr_array(sparse.eye_array(len(complexes[0].edges), format="csr"))
-    for image in complexes[1:]:
-        look()
-        before, graph = graph, _Graph.of(image)
-        old = carriers
-        carriers = sparse.csr_array(abs(image.origin[1]).astype(np.float64) @ old)
-        if max(len(graph.chords), len(before.chords)) <= MOST_LOOPS:
-            yield before, graph, old, carriers
-
-
-def _pushed(image: ImageComplex, chain: dict[int, int], number: dict[int, int]) -> dict[int, int]:
-    """The image of a chain, on the edges that are numbered."""
-    f = image.origin[1]
-    out: dict[int, int] = {}
-    for e, s in chain.items():
-        span = slice(f.indptr[e], f.indptr[e + 1])
-        for row, value in zip(f.indices[span].tolist(), f.data[span].tolist(), strict=True):
-            if row in number:
-                out[number[row]] = out.get(number[row], 0) + s * value
-    return out
-
-
-def _short_loops(graph: _Graph) -> Iterator[dict[int, int]]:
-    """Loops of two shortest paths and an edge, the shortest first."""
-    image = graph.image
-    edges, length = image.edges, _lengths(image)
-    count = len(image.points)
-    weight = np.maximum(length, 1e-300)
-    table = sparse.csr_array((weight, (edges[:, 0], edges[:, 1])), shape=(count, count))
-    degree = np.bincount(edges.ravel(), minlength=count)
-    roots = set(np.flatnonzero(degree > 2).tolist())
-    # a circle without a branch point has loops, too
-    roots |= {int(edges[c, 0]) for c in graph.chords}
-    candidates: list[tuple[float, int, int]] = []
-    before: dict[int, NDArray[np.int32]] = {}
-    for root in sorted(roots):
-        look()
-        distance, previous = dijkstra(table, directed=False, indices=root, return_predecessors=True)
-        before[root] = previous
-        a, b = edges[:, 0], edges[:, 1]
-        total = distance[a] + distance[b] + length
-        closing = np.isfinite(total) & (previous[a] != b) & (previous[b] != a)
-        candidates += [(float(total[e]), root, e) for e in np.flatnonzero(closing).tolist()]
-    candidates.sort()
-    number = {(a, b): e for e, (a, b) in enumerate(edges.tolist())}
-    for _, root, e in candidates:
-        a, b = edges[e].tolist()
-        chain = {e: 1}
-        for start, sign in ((b, 1), (a, -1)):
-            v = start
-            while v != root:
-                w = int(before[root][v])
-                own = number[(v, w) if v < w else (w, v)]
-                chain[own] = chain.get(own, 0) + (sign if v < w else -sign)
-                v = w
-        yield {own: s for own, s in chain.items() if s}
-
-
-def _lengths(image: ImageComplex) -> NDArray[np.float64]:
-    ends = approximation(image.points)[image.edges]
-    return np.asarray(np.sqrt(((ends[:, 0] - ends[:, 1]) ** 2).sum(axis=1)))
-
-
-def _loop(
-    layer: ImageComplex, image: ImageComplex, chain: dict[int, int], carriers: sparse.csr_array
-) -> Loop:
-    own = sorted(chain)
+def _scaled(image: ImageComplex) -> tuple[float, NDArray[np.float64]]:
+    """The longest side of the box of all vertices, and the vertices divided by it."""
     points = approximation(image.points)
-    used = points[image.edges[own].ravel()]
-    diameter = float((used.max(axis=0) - used.min(axis=0)).max())
-    whole = float((points.max(axis=0) - points.min(axis=0)).max())
-    weights = np.abs([chain[e] for e in own])
-    return Loop(
-        -1 if layer.layer is None else layer.layer,
-        tuple((e, chain[e]) for e in own),
-        float((_lengths(image)[own] * weights).sum()),
-        diameter,
-        diameter / whole if whole > 0 else 0.0,
-        tuple(np.unique(carriers[own].indices).tolist()),
+    with np.errstate(all="ignore"):
+        size = _longest(points)
+        unit = (points - points.min(axis=0)) / size
+    if not np.isfinite(unit).all():  # all is one point, or beyond floats
+        return (0.0 if size == 0 else math.nan), np.zeros_like(points)
+    return size, unit
+
+
+def _area(ring: NDArray[np.float64]) -> float:
+    """Of a polygon in R^m: half the length of a sum of bivectors."""
+    arms = ring[1:] - ring[0]
+    total = sum(np.outer(a, b) - np.outer(b, a) for a, b in pairwise(arms))
+    return float(np.linalg.norm(total)) / (2 * math.sqrt(2))
+
+
+def _dying(step: ReducedMap, old: _Level, degree: int, k: int) -> Iterator[Carrier]:
+    for order, chain in _cycles(step.dying(degree), old):
+        step.check_cycle(old.reduction, degree, chain)
+        yield _carrier(k, order, old, degree, chain, killed=step.killed(degree, chain))
+
+
+def _born(
+    step: ReducedMap, old: _Level, new: _Level, degree: int, layer: Layer | None
+) -> Iterator[Carrier]:
+    known: dict[int, list[Cell]] = {}
+    for order, chain in _cycles(step.born(degree), new):
+        step.check_cycle(new.reduction, degree, chain)
+        if new.image.by_contours:
+            yield _hole(old, new, order, chain, layer)
+            continue
+        known = known or _over_vertices(old, new)
+        on_it = sorted({v for c in chain for v in new.vertices(degree, c)})
+        touching = tuple(_contacts(old, new, on_it, layer, known))
+        yield _carrier(new.image.layer or 0, order, new, degree, chain, contacts=touching)
+
+
+def _cycles(classes: Classes, own: _Level) -> list[tuple[int, Chain]]:
+    """Generators of a group with their orders: small cycles, if such generate all of it."""
+    generators = classes.generators()
+    reduction, degree = classes.reduction, classes.degree
+    lifts = [(order, reduction.lift(degree, row)) for order, row in generators]
+    free = sum(order == 0 for order, _ in generators)
+    space = Echelon(classes.field)
+    for zero in classes.zero.tolist() if free else ():
+        space.add({k: int(v) for k, v in enumerate(zero) if v != 0})
+    taken: list[tuple[Chain, Chain]] = []
+    for chain in _small_cycles(classes, own, [c for _, c in lifts]) if free else ():
+        row = reduction.reduce(degree, chain)[0]
+        if classes.holds(row) and space.add(row):
+            taken.append((row, chain))
+        if len(taken) == free:
+            break
+    rows = [row for row, _ in taken] + [row for order, row in generators if order]
+    if len(taken) < free or not classes.generated_by(rows):
+        return lifts
+    return [(0, chain) for _, chain in taken] + [pair for pair in lifts if pair[0]]
+
+
+def _small_cycles(classes: Classes, own: _Level, lifts: Sequence[Chain]) -> Iterable[Chain]:
+    image, degree = own.image, classes.degree
+    if image.by_contours:
+        sizes = np.array(image.hole_diameters)
+        return [{int(h): 1} for h in np.argsort(sizes, kind="stable")] if degree == 1 else []
+    if degree == 1:
+        return short_loops(classes, image.edges, own.volumes(1), _roots(image, lifts))
+    if degree == len(image.complex.cells) - 1:
+        return reduced_basis(classes, own.volumes(degree))
+    return []
+
+
+def _roots(image: ImageComplex, lifts: Sequence[Chain]) -> NDArray[np.int64]:
+    """Branch points, and a point of every loop without one; of surfaces, points of some cycles."""
+    used = [np.unique(image.edges[sorted(chain)]) for chain in lifts]
+    if not image.faces:
+        degree = np.bincount(image.edges.ravel())
+        on_circles = [own[:1] for own in used]
+        return np.unique(np.concatenate([np.flatnonzero(degree > 2), *on_circles]))
+    points = np.unique(np.concatenate(used))
+    return points[:: max(1, -(-len(points) // _ROOTS))]
+
+
+def _carrier(
+    layer: int,
+    order: int,
+    own: _Level,
+    degree: int,
+    chain: Chain,
+    *,
+    killed: Killed | None = None,
+    contacts: tuple[Contact, ...] = (),
+) -> Carrier:
+    cells = sorted(chain)
+    corners = own.places[sorted({v for c in cells for v in own.vertices(degree, c)})]
+    volume = None
+    if degree < 3:
+        unit = float((own.volumes(degree)[cells] * np.abs([chain[c] for c in cells])).sum())
+        volume = _finite(unit * own.size if degree == 1 else unit * own.size * own.size)
+    share = None if math.isnan(own.size) else _longest(corners)
+    return Carrier(
+        layer,
+        degree,
+        order,
+        tuple((c, chain[c]) for c in cells),
+        volume,
+        None if share is None else _finite(share * own.size),
+        share,
+        own.simplices(degree, cells),
+        killed,
+        contacts,
     )
+
+
+def _hole(old: _Level, own: _Level, order: int, chain: Chain, layer: Layer | None) -> Carrier:
+    """A class by the holes of an image in the plane around which it goes."""
+    image = own.image
+    rims = [image.rims[h] for h in sorted(chain)]
+    steps = [own.places[v] - own.places[w] for rim in rims for v, w in _around([v for v, _ in rim])]
+    share = None if math.isnan(own.size) else max(image.hole_diameters[h] for h in chain)
+    known = {v: cells for rim in rims for v, cells in rim}
+    beside = sorted({cell for cells in known.values() for cell in cells})
+    below = {s for d, n in beside for s in old.simplices(d, [n])}
+    return Carrier(
+        image.layer or 0,
+        1,
+        order,
+        tuple(sorted(chain.items())),
+        _finite(float(np.linalg.norm(steps, axis=1).sum()) * own.size),
+        None if share is None else _finite(share * own.size),
+        share,
+        tuple(sorted(below)),
+        contacts=tuple(_contacts(old, own, sorted(known), layer, known)),
+    )
+
+
+def _around(ring: Sequence[int]) -> Iterator[tuple[int, int]]:
+    yield from pairwise((*ring, ring[0]))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _longest(points: NDArray[np.float64]) -> float:
+    """The longest side of the box of some points."""
+    return float((points.max(axis=0) - points.min(axis=0)).max(initial=0.0))
+
+
+def _over_vertices(old: _Level, new: _Level) -> dict[int, list[Cell]]:
+    """Per vertex of an image, cells of the image before that are proposed to go there."""
+    out: dict[int, list[Cell]] = {}
+    vertex = np.asarray(new.image.origin[0].tocsc().indices, np.int64)
+    nowhere = np.zeros(len(vertex), np.int64)
+    for place, _, cell in visits(old.image, new.image, nowhere, vertex):
+        out.setdefault(place, []).append(cell)
+    return out
+
+
+def _contacts(
+    old: _Level,
+    new: _Level,
+    points: Sequence[int],
+    layer: Layer | None,
+    known: Mapping[int, Sequence[Cell]],
+) -> Iterator[Contact]:
+    """Some of the points over which cells of the image before lie that have no face there."""
+    count = tried = 0
+    for v in points:
+        if count == _CONTACTS or tried == _TRIED:
+            return
+        proposed = list(dict.fromkeys(known.get(v, ())))
+        if len(_apart(old.image, proposed)) < 2:
+            continue
+        tried += 1
+        point = new.image.points[v]
+        closed = dict.fromkeys(face for cell in proposed for face in _faces(old.image, cell))
+        held = _apart(old.image, [c for c in closed if holds(old.image, layer, c, point)])
+        if len(held) > 1:
+            below = [old.simplices(d, [n])[0] for d, n in held[:2]]
+            yield Contact(rationals(point), (held[0], held[1]), (below[0], below[1]))
+            count += 1
+
+
+def _faces(image: ImageComplex, cell: Cell) -> Iterator[Cell]:
+    """A cell and all its faces."""
+    yield cell
+    d, n = cell
+    if d:
+        boundary = image.complex.boundary[d - 1]
+        for f in boundary.indices[boundary.indptr[n] : boundary.indptr[n + 1]].tolist():
+            yield from _faces(image, (d - 1, f))
+
+
+def _apart(image: ImageComplex, cells: Sequence[Cell]) -> list[Cell]:
+    """One of the largest cells of every group that faces over the same point connect."""
+    number = {cell: k for k, cell in enumerate(cells)}
+    sets = DisjointSets(len(cells))
+    for (d, n), k in number.items():
+        if d == 0:
+            continue
+        boundary = image.complex.boundary[d - 1]
+        for f in boundary.indices[boundary.indptr[n] : boundary.indptr[n + 1]].tolist():
+            if (d - 1, f) in number:
+                sets.join(number[d - 1, f], k)
+    best: dict[int, Cell] = {}
+    for cell, k in number.items():
+        root = sets.find(k)
+        best[root] = max(best.get(root, cell), cell, key=lambda own: own[0])
+    return list(best.values())

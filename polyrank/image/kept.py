@@ -62,7 +62,7 @@ class KeptLayers:
     def shadow(self, layer: int, make: Callable[[], Shadow]) -> Shadow:
         """The components and holes of an image in the plane."""
         text = self._known("contours", layer)
-        if text is None:
+        if text is None or "rims" not in text:
             made = make()
             self._keep("contours", layer, lambda: _fields(made))
             return made
@@ -74,6 +74,7 @@ class KeptLayers:
             text["component"],
             [_tuples(own) for own in text["winding"]],
             tuple(text["diameters"]),
+            [[(v, _tuples(cells)) for v, cells in rim] for rim in text["rims"]],
         )
 
     def simplices(self, level: int) -> list[tuple[int, ...]] | None:

@@ -23,7 +23,7 @@ from polyrank.image.nerve import common_point
 from polyrank.image.overlay import ImageComplex
 from polyrank.network.normal_form import Layer, Network
 
-__all__ = ["Merge", "merges"]
+__all__ = ["Merge", "holds", "merges", "visits"]
 
 Numbers = NDArray[np.int64]
 Cell = tuple[int, int]
@@ -108,15 +108,15 @@ def _glued(
     k = after.layer or 0
     sets = DisjointSets(int(label.max(initial=-1)) + 1)
     known: dict[int, tuple[int, Cell]] = {}
-    for place, component, cell in () if after.by_contours else _visits(before, after, label, to):
+    for place, component, cell in () if after.by_contours else visits(before, after, label, to):
         other, beside = known.setdefault(place, (component, cell))
         if sets.find(other) == sets.find(component):
             continue
         # the maps between overlays move vertices along lines, so that a visit is a proposal only
         point = after.points[place]
-        if not _holds(before, layer, cell, point):
+        if not holds(before, layer, cell, point):
             continue
-        if not _holds(before, layer, beside, point):
+        if not holds(before, layer, beside, point):
             known[place] = component, cell
             continue
         sets.join(other, component)
@@ -131,7 +131,7 @@ def _glued(
             yield Merge(k, first, second, None, None)
 
 
-def _holds(before: ImageComplex, layer: Layer | None, cell: Cell, point: Point) -> bool:
+def holds(before: ImageComplex, layer: Layer | None, cell: Cell, point: Point) -> bool:
     """Whether the image of a cell under a layer (None: the identity) holds a point, exactly."""
     d, number = cell
     corners = [number] if d == 0 else list((before.edges, before.faces)[d - 1][number])
@@ -147,7 +147,7 @@ def _holds(before: ImageComplex, layer: Layer | None, cell: Cell, point: Point) 
     return any(common_point([[tuple(places[v]) for v in own], [point]]) for own in hulls)
 
 
-def _visits(
+def visits(
     before: ImageComplex, after: ImageComplex, label: Numbers, to: Numbers
 ) -> Iterator[tuple[int, int, Cell]]:
     """Vertices of the image, with a component whose image holds each, and a cell of that."""

@@ -71,6 +71,9 @@ class ImageComplex:
         component, a 1-cell per hole, and no boundary; ``points`` and ``edges`` are the contours.
     hole_diameters : tuple of float
         Then, for every hole, the longest side of its box divided by that of the image.
+    rims : list of list of (int, list of (int, int))
+        Then, for every hole, the vertices around it, each with cells of the complex before
+        (dimension and number) whose images hold it.
     solids : list of list of (int, int)
         Convex polytopes of dimension 3 with disjoint interiors: the faces around them with ±1.
     """
@@ -84,6 +87,7 @@ class ImageComplex:
     crossings: int
     by_contours: bool = False
     hole_diameters: tuple[float, ...] = ()
+    rims: Sequence[Sequence[tuple[int, list[Pair]]]] = ()
     solids: list[list[Pair]] = field(default_factory=list)
 
 
@@ -317,6 +321,7 @@ def _by_contours(before: ImageComplex, found: Shadow, layer: int) -> ImageComple
         0,
         by_contours=True,
         hole_diameters=found.diameters,
+        rims=found.rims,
     )
 
 

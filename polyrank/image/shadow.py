@@ -55,6 +55,9 @@ class Shadow:
         counted positive.
     diameters : tuple of float
         The longest side of every hole's box, divided by that of the image.
+    rims : list of list of (int, list of (int, int))
+        Per hole the points around it, each with cells of the complex before (dimension and number)
+        whose images hold it.
     """
 
     points: list[Point]
@@ -64,6 +67,7 @@ class Shadow:
     component: list[int]
     winding: list[list[Pair]]
     diameters: tuple[float, ...]
+    rims: list[list[tuple[int, list[Pair]]]]
 
 
 def shadow(places: Sequence[Point], parts: Parts, vertices: int) -> Shadow:
@@ -115,6 +119,7 @@ def shadow(places: Sequence[Point], parts: Parts, vertices: int) -> Shadow:
         [names[label[rows.find(v)]] for v in range(vertices)],
         _windings(graph.holes, table, [[at[v] for v in c] for c in parts.chains]),
         graph.diameters(),
+        graph.rims(refined.chains, _sources(segments, at, parts)),
     )
 
 
@@ -137,6 +142,22 @@ def _contours(
         ordered(at[a], at[b]) for c in parts.chains for a, b in pairwise(c) if at[a] != at[b]
     }
     return {s: j for s, j in jump.items() if j}, sorted(segments - jump.keys())
+
+
+def _sources(segments: Sequence[Pair], at: Sequence[int], parts: Parts) -> list[list[Pair]]:
+    """Per segment the polygons of the complex before that it bounds, else the edges on it."""
+    wanted: dict[Pair, list[Pair]] = {s: [] for s in segments}
+    for f, part in parts.polygons:
+        for k, v in enumerate(part):
+            own = wanted.get(ordered(at[part[k - 1]], at[v])) if f >= 0 else None
+            if own is not None and (2, f) not in own[-1:]:
+                own.append((2, f))
+    for e, chain in enumerate(parts.chains):
+        for a, b in pairwise(chain):
+            own = wanted.get(ordered(at[a], at[b]))
+            if own is not None and (not own or own[0][0] == 1):
+                own.append((1, e))
+    return [wanted[s] for s in segments]
 
 
 class _Graph:
@@ -166,6 +187,26 @@ class _Graph:
         sides = [float((own.max(axis=0) - own.min(axis=0)).max()) for own in boxes]
         whole = (self.approx.max(axis=0) - self.approx.min(axis=0)).max() if sides else 1.0
         return tuple(side / float(whole) for side in sides)
+
+    def rims(
+        self, chains: Sequence[Sequence[int]], sources: Sequence[list[Pair]]
+    ) -> list[list[tuple[int, list[Pair]]]]:
+        """The points around every hole, with the sources of the segments beside them."""
+        cycles = [self.faces.cycles[f] for f in self._hollow]
+        beside: dict[Pair, list[Pair]] = {
+            ordered(a, cycle[k - 1]): [] for cycle in cycles for k, a in enumerate(cycle)
+        }
+        for chain, own in zip(chains, sources, strict=True):
+            for a, b in pairwise(chain):
+                if ordered(a, b) in beside:
+                    beside[ordered(a, b)] += own
+        return [
+            [
+                (v, sorted({*beside[ordered(u, v)], *beside[ordered(v, w)]}))
+                for u, v, w in zip([cycle[-1], *cycle], cycle, [*cycle[1:], cycle[0]], strict=False)
+            ]
+            for cycle in cycles
+        ]
 
     def component_of(self, vertex: int) -> int:
         """The component of the image in which a vertex, or a point on no edge, lies."""

@@ -1,73 +1,266 @@
-"""Loops of classes that layers make and kill."""
+"""Cycles of the classes that layers make and kill."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
+from flint import fmpz
 
+import polyrank.image.carriers as room
+from polyrank.chains.reduction import Reduction
 from polyrank.errors import DomainError
 from polyrank.image.barcode import image
+from polyrank.image.barcode_object import image_object
 from polyrank.image.scale import persistent_betti
 from polyrank.network.normal_form import Network
 from polyrank.topology.shapes import shape
 from tests.image.test_nerve import random_network
 from tests.image.test_overlay import fold, linear, polygon, torus_knot
+from tests.image.test_surfaces import flat, triangles
+
+FROM_ABOVE = linear([1, 0, 0], [0, 1, 0])
 
 
-def closed(one, loop):
-    """The boundary of the loop as a chain is 0."""
-    chain = np.zeros(one.complex.cells[1], np.int64)
-    for e, weight in loop.edges:
-        chain[e] = weight
-    return not np.any(one.complex.boundary[0] @ chain)
+def vector(one, degree, cells):
+    chain = np.zeros(one.complex.cells[degree], object)
+    for cell, weight in cells:
+        chain[cell] = weight
+    return chain
+
+
+def product(matrix, chain):
+    """In Python integers."""
+    out = np.zeros(matrix.shape[0], object)
+    table = matrix.tocoo()
+    for row, column, value in zip(*table.coords, table.data.tolist(), strict=True):
+        out[row] += value * chain[column]
+    return out
+
+
+def vanishes(chain, modulus):
+    return not any(int(v) % modulus if modulus else int(v) for v in chain)
+
+
+def verify(found):
+    """Every cycle is one, and what kills it has its image as boundary; as many as there are."""
+    modulus = 0 if found.homology.coefficients in {"Z", "Q"} else int(found.homology.coefficients)
+    assert not found.carriers.missing
+    for own in (*found.carriers.born, *found.carriers.dying):
+        level = found.level(own.layer)
+        before, after = found.complexes[level - 1], found.complexes[level]
+        one = after if own.killed is None else before
+        chain = vector(one, own.degree, own.cells)
+        assert vanishes(product(one.complex.boundary[own.degree - 1], chain), modulus)
+        assert own.simplices
+        if own.killed is not None:
+            left = own.killed.multiple * product(after.origin[own.degree], chain)
+            if own.killed.chain:
+                filling = vector(after, own.degree + 1, own.killed.chain.items())
+                left -= product(after.complex.boundary[own.degree], filling)
+            assert vanishes(left, modulus)
+            assert own.killed.multiple == 1 or found.homology.coefficients == "Q"
+    for level, layer in enumerate(found.layers[1:], start=1):
+        for degree in range(1, found.degrees):
+            bars = [b for b in found.bars if b.degree == degree]
+            orders = [
+                Counter(c.order for c in own if (c.layer, c.degree) == (layer, degree))
+                for own in (found.carriers.dying, found.carriers.born)
+            ]
+            assert orders[0][0] == sum(b.death == level for b in bars)
+            assert orders[1][0] == sum(b.birth == level for b in bars)
+            if found.homology.lattices:
+                induced = found.homology.integral_map(degree, level - 1, level)
+                for own, group in zip(orders, (induced.kernel, induced.cokernel), strict=True):
+                    assert primary(own.elements()) == primary(summands(group))
+    return found.carriers
+
+
+def summands(group):
+    """The orders of the cyclic summands of ``Z^2 + Z/2``."""
+    for part in [] if group == "0" else group.split(" + "):
+        kind, _, number = part.partition("^" if "^" in part else "/")
+        yield from [int(number)] if "/" in part else [0] * int(number or kind == "Z")
+
+
+def primary(orders):
+    """A finitely generated group by its rank and the prime powers of its torsion."""
+    powers = [[0] if t == 0 else [int(p) ** e for p, e in fmpz(t).factor()] for t in orders]
+    return sorted(q for own in powers for q in own)
 
 
 def test_figure_eight_with_a_small_loop():
     """Two crossing sides; the triangle to the right of the crossing is the smaller loop."""
     eight = polygon([[-8, -4, 0], [4, 2, 1], [4, -2, 0], [-8, 4, 0]])
-    found = image(linear([1, 0, 0], [0, 1, 0]), eight)
-    (loop,) = found.born_loops()
-    assert loop.layer == 1
-    assert closed(found.complexes[-1], loop)
+    found = image(FROM_ABOVE, eight)
+    (loop,) = verify(found).born
+    assert (loop.layer, loop.degree, loop.order) == (1, 1, 0)
     # from (0, 0) to (4, 2), (4, −2) and back
-    assert loop.length == pytest.approx(4 + 2 * np.hypot(4, 2))
-    assert loop.diameter == 4
+    assert loop.volume == pytest.approx(4 + 2 * np.hypot(4, 2))
+    assert loop.diameter == pytest.approx(4)
     assert loop.share == pytest.approx(4 / 12)
-    ends = {tuple(sorted(eight.simplices[1][e].tolist())) for e in loop.simplices}
+    ends = {tuple(sorted(eight.simplices[d][e].tolist())) for d, e in loop.simplices}
     assert ends == {(0, 1), (1, 2), (2, 3)}
-    assert found.dying_loops() == []
+    (contact,) = loop.contacts
+    assert contact.point == (0, 0)
+    assert {tuple(eight.simplices[d][e].tolist()) for d, e in contact.simplices} == {(0, 1), (2, 3)}
 
 
 def test_a_circle_that_is_folded():
     found = image(fold(), shape("circle:16"))
-    (loop,) = found.dying_loops()
+    (loop,) = verify(found).dying
     assert loop.layer == 2
-    assert loop.simplices == tuple(range(16))
-    assert closed(found.complexes[2], loop)
-    assert found.born_loops() == []
+    assert loop.simplices == tuple((1, e) for e in range(16))
+    assert loop.killed.chain == {}
 
 
-@pytest.mark.parametrize("coefficients", ["Z", 2])
-def test_one_loop_for_every_class(coefficients):
+@pytest.mark.parametrize("times", [2, 3, 6])
+def test_a_covering_makes_a_class_of_finite_order(times):
+    """The circle in the image is not wrapped by M, n times it is."""
+    corners = [(1, 0), (0, 1), (-1, -1)]
+    around = polygon([(*corners[i % 3], i, i * i) for i in range(3 * times)])
+    over = linear([1, 0, 0, 0], [0, 1, 0, 0])
+    (loop,) = verify(image(over, around)).born
+    assert (loop.layer, loop.order, len(loop.cells)) == (1, times, 3)
+    assert verify(image(over, around, coefficients="Q")).born == ()
+    modular = verify(image(over, around, coefficients=3 if times == 3 else 2))
+    assert [len(own) for own in (modular.born, modular.dying)] == [1, 1]
+
+
+def test_a_sphere_becomes_a_disk():
+    found = image(FROM_ABOVE, shape("sphere:3"))
+    (surface,) = verify(found).dying
+    count = found.manifold.complex.cells[2]
+    assert (surface.layer, surface.degree, surface.killed.chain) == (1, 2, {})
+    assert surface.simplices == tuple((2, f) for f in range(count))
+    assert {abs(v) for _, v in surface.cells} == {1}
+
+
+@pytest.mark.parametrize("contours", [False, True])
+def test_a_torus_becomes_an_annulus(contours, monkeypatch):
+    """A meridian dies: 8 sides of the octagon with radius 1; the area is that of all of it."""
+    monkeypatch.setattr("polyrank.image.overlay._MANY", 0 if contours else 10**9)
+    found = image(FROM_ABOVE, shape("torus:12x8"))
+    assert found.complexes[-1].by_contours is contours
+    loop, surface = verify(found).dying
+    assert (loop.degree, surface.degree) == (1, 2)
+    assert loop.volume == pytest.approx(16 * np.sin(np.pi / 8), abs=1e-3)
+    assert len(surface.simplices) == 2 * 12 * 8
+    assert found.carriers.born == ()
+
+
+def test_two_pyramids_are_glued_to_an_octahedron():
+    """Apart in R^4, they meet in the square between them."""
+    around = [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    points = [[*p, 0, h] for h in (0, 1) for p in around] + [[0, 0, 1, 0], [0, 0, -1, 1]]
+    facets = [[4 * h + i, 4 * h + (i + 1) % 4, 8 + h] for h in (0, 1) for i in range(4)]
+    down = linear([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0])
+    found = image(down, triangles(facets, points))
+    assert str(found.groups(1)) == "Z, 0, Z"
+    (surface,) = verify(found).born
+    assert (surface.degree, len(surface.cells), len(surface.simplices)) == (2, 8, 8)
+    assert surface.volume == pytest.approx(4 * np.sqrt(3))  # 8 triangles with sides √2
+    assert {tuple(map(int, c.point)) for c in surface.contacts} == {(*p, 0) for p in around}
+    for contact in surface.contacts:
+        assert {f < 4 for _, f in contact.simplices} == {True, False}
+
+
+def strip(n):
+    """A strip that winds once around the axis, and a tenth more."""
+    angles = 2.2 * np.pi * np.arange(n) / (n - 1)
+    points = [[r * np.cos(t), r * np.sin(t), t] for t in angles for r in (1, 2)]
+    facets = [f for a in range(0, 2 * n - 2, 2) for f in ([a, a + 1, a + 2], [a + 1, a + 3, a + 2])]
+    return triangles(facets, points)
+
+
+@pytest.mark.parametrize("n", [12, 60])
+def test_a_strip_closes_to_an_annulus(n):
+    """With 118 triangles the image is given by its contours; its hole is a 55-gon, nearly."""
+    found = image(FROM_ABOVE, strip(n))
+    assert found.complexes[-1].by_contours is (n == 60)
+    (loop,) = verify(found).born
+    assert 5.5 < loop.volume < 2 * np.pi
+    assert loop.share == pytest.approx(0.5, abs=0.02)
+    triangles_of = found.manifold.simplices[2]
+    for contact in loop.contacts:
+        first, second = (int(triangles_of[f].min()) for _, f in contact.simplices)
+        assert abs(first - second) > n  # both ends of the strip, in one place
+    assert loop.contacts
+
+
+def test_a_projective_plane_loses_its_torsion():
+    """On a line its class of order 2 is 0."""
+    facets = [[0, 1, 2], [0, 2, 3], [0, 1, 5], [0, 4, 5], [0, 3, 4]]
+    facets += [[1, 2, 4], [1, 3, 4], [1, 3, 5], [2, 3, 5], [2, 4, 5]]
+    plane = triangles(facets, [[t, t**2, t**3, t**4, t**5] for t in range(6)])
+    line = Network.from_arrays([np.eye(5), np.eye(1, 5)], [np.zeros(5), [0.0]])
+    (loop,) = verify(image(line, plane)).dying
+    # the shortest circle that does not bound has 3 of the 15 edges
+    assert (loop.layer, loop.degree, loop.order) == (2, 1, 2)
+    modular = verify(image(line, plane, coefficients=2)).dying
+    assert [(c.layer, c.degree, len(c.cells)) for c in modular] == [(2, 1, 3), (2, 2, 10)]
+    assert verify(image(flat(5), plane)).dying == ()
+
+
+@pytest.mark.parametrize("coefficients", ["Z", "Q", 2])
+def test_one_cycle_for_every_class(coefficients):
     for net, curve in (
-        (linear([1, 0, 0], [0, 1, 0]), torus_knot(5, 202)),
+        (FROM_ABOVE, torus_knot(5, 202)),
         (random_network((2, 3, 3, 2), 5), shape("circle:60")),
         (random_network((2, 6, 6, 2), 6), shape("wedge:12")),
+        (random_network((4, 3, 3), 1), shape("klein:6")),
+        (random_network((3, 3, 3, 3), 2), shape("linked-tori:5")),
     ):
-        found = image(net, curve, coefficients=coefficients)
-        loops = found.born_loops()
-        for level, layer in enumerate(found.layers[1:], start=1):
-            born = [b for b in found.bars if b.degree == 1 and b.birth == level]
-            own = [loop for loop in loops if loop.layer == layer]
-            assert len(own) == len(born)
-            assert all(closed(found.complexes[level], loop) for loop in own)
-        died = [b for b in found.bars if b.degree == 1 and b.death is not None]
-        if coefficients == "Z":
-            assert len(found.dying_loops()) == len(died)
+        verify(image(net, curve, coefficients=coefficients))
+
+
+def test_loops_of_a_knot_are_short():
+    """Five crossings: a loop between each two neighbours, equal up to rounding, and one more."""
+    loops = verify(image(FROM_ABOVE, torus_knot(5, 202))).born
+    lengths = sorted(loop.volume for loop in loops)
+    assert lengths[3] == pytest.approx(lengths[0], rel=1e-2)
+
+
+def test_too_many_critical_cells_are_said(monkeypatch):
+    monkeypatch.setattr(room, "MOST_CRITICAL", 1)
+    found = image(FROM_ABOVE, torus_knot(5, 202))
+    ((layer, reason),) = found.carriers.missing
+    assert layer == 1
+    assert "6 critical cells" in reason
+    assert image_object(found)["carriers_not_sought"] == [{"layer": 1, "reason": reason}]
+
+
+@pytest.mark.parametrize("name", ["torus:6", "klein:5", "sphere:2", "3-sphere:1"])
+def test_chains_of_critical_cells(name):
+    """A cycle z differs from the lift of its critical part by the boundary of what it sweeps."""
+    own = Reduction(shape(name).complex)
+    rng = np.random.default_rng(0)
+    for degree in range(len(own.critical)):
+        for k in range(len(own.critical[degree])):
+            lifted = own.lift(degree, {k: 1})
+            assert own.reduce(degree, lifted) == ({k: 1}, {})
+        if degree == len(own.critical) - 1:
+            break
+        above = own.complex.boundary[degree]
+        random = rng.integers(-2, 3, above.shape[1])
+        cycle = {c: int(v) for c, v in enumerate(above @ random) if v}
+        small, swept = own.reduce(degree, cycle)
+        left = vector_of(cycle, above.shape[0]) - above @ vector_of(swept, above.shape[1])
+        assert (left == vector_of(own.lift(degree, small), above.shape[0])).all()
+        parts = vector_of(cycle, above.shape[0]) @ own.coordinates(degree)
+        assert (parts == vector_of(small, len(own.critical[degree]))).all()
+
+
+def vector_of(chain, size):
+    out = np.zeros(size, np.int64)
+    for c, v in chain.items():
+        out[c] = v
+    return out
 
 
 def test_holes_of_a_flat_image():
-    many = image(linear([1, 0, 0], [0, 1, 0]), shape("torus:16x8"))
+    many = image(FROM_ABOVE, shape("torus:16x8"))
     (hole,) = many.complexes[-1].hole_diameters
     # a torus from above, with radii 1 and 3
     assert hole == pytest.approx(1 / 3, abs=0.02)
@@ -77,7 +270,7 @@ def test_a_named_scale():
     """A figure eight with a loop a hundredth of the other: one loop at a scale of 2 %."""
     pytest.importorskip("gudhi")
     eight = polygon([[-8, -4, 0], [0.08, 0.04, 1], [0.08, -0.04, 0], [-8, 4, 0]])
-    found = image(linear([1, 0, 0], [0, 1, 0]), eight)
+    found = image(FROM_ABOVE, eight)
     assert str(found.groups(1)) == "Z, Z^2"
     assert persistent_betti(found.complexes[-1], 0.02) == (1, 1)
     assert persistent_betti(found.complexes[-1], 0.001) == (1, 2)
