@@ -198,21 +198,29 @@ def pivots_mod(
     rows: list[int] = []
     cols: list[int] = []
     columns = np.empty(_PANEL, dtype=np.int64)
-    start = 0
+    panels: list[tuple[list[int], list[int]]] = []
+    start = end = 0
     while start < m and len(rows) < limit:
-        count = _panel(M, start, used, float(prime), columns)
+        if start == end:  # the next rows are brought up to date: often the first ones are enough
+            end = min(m, start + max(limit, _PANEL))
+            for chosen, heads in panels:
+                _eliminate(M[start:end], M[chosen], heads, prime)
+        count = _panel(M[:end], start, used, float(prime), columns)
         found = [(start + r, int(columns[r])) for r in range(count) if columns[r] >= 0]
-        rows += [r for r, _ in found]
-        cols += [c for _, c in found]
-        below = start + count
-        if found and below < m and len(rows) < limit:
-            chosen = [r for r, _ in found]
-            heads = [c for _, c in found]
-            M[below:] -= product_mod(M[below:][:, heads], M[chosen], prime)
-            rest = M[below:]
-            rest[rest < 0] += prime
-        start = below
+        start += count
+        if found:
+            panels.append(([r for r, _ in found], [c for _, c in found]))
+            rows += panels[-1][0]
+            cols += panels[-1][1]
+            if start < end and len(rows) < limit:
+                _eliminate(M[start:end], M[panels[-1][0]], panels[-1][1], prime)
     return np.array(rows[:limit], dtype=np.int64), np.array(cols[:limit], dtype=np.int64)
+
+
+def _eliminate(rest: Floats, pivots: Floats, heads: list[int], prime: int) -> None:
+    """Subtract the multiples of pivot rows that make rows vanish in their columns, in place."""
+    rest -= product_mod(rest[:, heads], pivots, prime)
+    rest[rest < 0] += prime
 
 
 def inverse_mod(square: Floats, prime: int) -> Floats:

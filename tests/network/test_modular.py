@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 
 from polyrank.network.modular import (
     SMALL_PRIMES,
@@ -76,6 +76,23 @@ def test_pivots_are_those_of_an_invertible_submatrix(shape):
     assert len(rows) == len(columns) == r
     inverse_mod(np.ascontiguousarray(M[np.ix_(rows, columns)]), p)  # raises if it is singular
     assert len(pivots_mod(M, p, stop=2)[0]) == 2
+
+
+@pytest.mark.parametrize("rank", [3, 50, 120])
+def test_pivots_of_tall_matrices(rank):
+    """More rows than are taken at once, of which the first are dependent: flint has the rank."""
+    rng = np.random.default_rng(rank)
+    p = SMALL_PRIMES[0]
+    left = rng.integers(0, p, (500, rank))
+    left[:90, 2:] = 0
+    M = product_mod(left.astype(float), rng.integers(0, p, (rank, 60)).astype(float), p)
+    table = nmod_mat(500, 60, [int(v) for v in M.ravel()], p)
+    rows, columns = pivots_mod(M, p)
+    assert len(rows) == table.rank() == min(rank, 60)
+    square = M[np.ix_(rows, columns)]
+    assert nmod_mat(len(rows), len(rows), [int(v) for v in square.ravel()], p).rank() == len(rows)
+    few, _ = pivots_mod(M, p, stop=2)
+    assert np.array_equal(few, rows[:2])
 
 
 def test_residues_of_floats_and_rationals():
