@@ -340,10 +340,9 @@ class CodewordRanks:
         if work > _SMALL_WORK:
             upper = min(upper, self._cut(k, bits))
             if lower < upper and work > _EXACT_WORK:
-                if self._spanning is not None:
+                upper = min(upper, self._parts(k, bits, live))
+                if lower < upper and self._spanning is not None:
                     upper = min(upper, self._cut(k, bits, self._spanning))
-                if lower < upper:
-                    upper = min(upper, self._parts(k, bits, live))
         if lower < upper and work <= _EXACT_WORK:
             if whole:
                 chosen = np.arange(inputs) if below is None else below.live
