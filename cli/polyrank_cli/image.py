@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polyrank_cli.failures import UNDECIDED, refuse_existing, sentences
+from polyrank_cli.failures import INTERRUPTED, UNDECIDED, refuse_existing, sentences
 from polyrank_cli.manifolds import ManifoldArgument, chosen_manifold
 from polyrank_cli.options import (
     ForceOption,
@@ -102,7 +102,8 @@ def image_command(
     Not of a quotient: the image itself, with all its overlaps, and the maps from layer to layer.
     What takes long is kept layer by layer with --resume: the same command goes on there.
 
-    Exit status: 0 certified, 1 error, 2 wrong usage, 3 a layer is not decided, 130 interrupted.
+    Exit status: 0 certified, 1 error, 2 wrong usage, 3 a layer is not decided, 130 interrupted
+    (layers that were decided before are printed).
     """
     # these load numpy and scipy, which have no place in --help
     from polyrank.api.images import image  # noqa: PLC0415
@@ -126,6 +127,7 @@ def image_command(
                 way=None if way is None else way.value,
                 seconds=time,
                 keep=resume,
+                answers_interrupts=True,
             )
             if output is not None:
                 save_images(found, output, network_file=reading.record(network))
@@ -136,6 +138,8 @@ def image_command(
             typer.echo(json.dumps(shown))
         else:
             _show(found, shown, barcode=barcode)
+        if found.interrupted:
+            raise typer.Exit(INTERRUPTED)
         if any(layer is None or k in layer for k, _ in found.undecided):
             raise typer.Exit(UNDECIDED)
 

@@ -52,6 +52,7 @@ Way: TypeAlias = Literal["overlay", "nerve", "both"]
 #: The overlay of a layer is given up when it has more cells; that of a solid earlier.
 MOST_CELLS = 2_000_000
 MOST_CELLS_OF_SOLIDS = 100_000
+_INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,8 @@ class LayerImages:
     undecided : tuple of (int, str)
         Layers that were asked for and are not decided, with the reason.
     seconds : float
+    interrupted : bool
+        Whether Ctrl-C ended the work; what was decided before it is here.
 
     Notes
     -----
@@ -102,6 +105,7 @@ class LayerImages:
     reached: tuple[int, ...]
     undecided: tuple[tuple[int, str], ...]
     seconds: float
+    interrupted: bool = False
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -224,6 +228,7 @@ def image(
     most_simplices: int = MOST_SIMPLICES,
     keep: str | PathLike[str] | None = None,
     keep_seconds: float = KEEP_SECONDS,
+    answers_interrupts: bool = False,
 ) -> LayerImages:
     """The true images Φ_K(M), K = 0..L, their homology, and the maps that the layers induce.
 
@@ -251,6 +256,9 @@ def image(
         those in it are taken, and the work goes on with the next layer.
     keep_seconds : float
         What takes less time is not kept.
+    answers_interrupts : bool
+        The first Ctrl-C ends overlays and unions with the layers that are decided, and
+        ``interrupted`` says so; otherwise it is a KeyboardInterrupt as everywhere.
 
     Raises
     ------
@@ -294,6 +302,7 @@ def image(
     nerve = None
     reasons: dict[str, str] = {}
     results: dict[str, SequenceHomology] = {}
+    stopped = False
     with ExitStack() as stack:
         stack.enter_context(time_limit(float("inf") if seconds is None else seconds))
         kept = KeptLayers()
@@ -313,13 +322,21 @@ def image(
             share = 0.5 if solid else 1.0
             most = min(most_cells, MOST_CELLS_OF_SOLIDS) if manifold.dimension > 2 else most_cells
             with time_limit(share * seconds_left()):
-                complexes, reasons["overlay"] = _overlays(network, manifold, last, most, kept)
+                complexes, reasons["overlay"] = _overlays(
+                    network, manifold, last, most, kept, answers=answers_interrupts
+                )
             results["overlay"] = sequence_homology(
                 [x.complex for x in complexes], [x.origin for x in complexes[1:]], coefficients
             )
-            if solid and (reasons["overlay"] or chosen == "both"):
-                alone = _unions(network, manifold, last, coefficients)
-        if "nerve" in ways:
+            stopped = reasons["overlay"] == _INTERRUPTED
+            if solid and not stopped and (reasons["overlay"] or chosen == "both"):
+                alone, ended = _unions(
+                    network, manifold, last, coefficients, answers=answers_interrupts
+                )
+                stopped = ended == _INTERRUPTED
+        if stopped:
+            ways = tuple(own for own in ways if own in results)
+        elif "nerve" in ways:
             if not solid:
                 cells = restrict(network, manifold, through_layer=max(1, last))
             nerve, reasons["nerve"] = _nerves(cells, last, most_simplices, kept)
@@ -360,6 +377,7 @@ def image(
         reached,
         undecided,
         spent,
+        stopped,
     )
 
 
@@ -380,7 +398,13 @@ def _known(
 
 
 def _overlays(
-    network: Network, manifold: Manifold, last: int, most: int, kept: KeptLayers
+    network: Network,
+    manifold: Manifold,
+    last: int,
+    most: int,
+    kept: KeptLayers,
+    *,
+    answers: bool,
 ) -> tuple[tuple[ImageComplex, ...], str]:
     """The image complexes that are within the limits, and why there are no more."""
     levels: list[ImageComplex] = []
@@ -397,20 +421,28 @@ def _overlays(
         return tuple(levels), "the time limit has passed"
     except TooManyPartsError as error:
         return tuple(levels), str(error)
+    except KeyboardInterrupt:
+        if not (answers and levels):
+            raise
+        return tuple(levels), _INTERRUPTED
     return tuple(levels), ""
 
 
 def _unions(
-    network: Network, manifold: Manifold, last: int, coefficients: str | int
-) -> tuple[LayerUnion, ...]:
-    """The unions that are within the limits."""
+    network: Network, manifold: Manifold, last: int, coefficients: str | int, *, answers: bool
+) -> tuple[tuple[LayerUnion, ...], str]:
+    """The unions that are within the limits, and whether Ctrl-C ended them."""
     found: list[LayerUnion] = []
     try:
         for own in unions(network, manifold, last, coefficients):
             found.append(own)  # noqa: PERF402 - what is found before the time limit is kept
     except (OutOfTimeError, TooManyPartsError):
         pass
-    return tuple(found)
+    except KeyboardInterrupt:
+        if not answers:
+            raise
+        return tuple(found), _INTERRUPTED
+    return tuple(found), ""
 
 
 def _nerves(cells: Restriction, last: int, most: int, kept: KeptLayers) -> tuple[Nerves, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
+
+from polyrank.image import barcode
 
 
 def test_an_arc(polyrank, fold):
@@ -67,6 +70,21 @@ def test_two_ways(polyrank, fold):
     alone = polyrank("image", fold, "circle:16", "--way", "nerve")
     assert "simplices of the nerve" in alone.out
     assert alone.status == 0
+
+
+def test_interrupted(polyrank, fold, monkeypatch):
+    """Ctrl-C while layer 2 is made: the layers before are printed."""
+    made = barcode.images
+
+    def stopped(*arguments, **options):
+        yield from islice(made(*arguments, **options), 3)  # M, layer 0, layer 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(barcode, "images", stopped)
+    ran = polyrank("image", fold, "circle:16")
+    assert ran.status == 130
+    assert "not decided: layer 2: overlay: interrupted" in ran.out
+    assert "Z, Z" in ran.out
 
 
 def test_out_of_time(polyrank, fold):

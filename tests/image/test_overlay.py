@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import polyrank as pr
 from polyrank.errors import DomainError
+from polyrank.image import barcode
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
 from polyrank.image.homogeneous import approximation, rationals
@@ -255,6 +256,50 @@ def test_a_limit_of_cells_and_of_time():
     assert [k for k, _ in late.undecided] == [0, 1]
     assert "time limit" in late.undecided[0][1]
     assert image_object(late)["undecided"][0]["layer"] == 0
+
+
+def pressed_after(monkeypatch, room, name, count):
+    """Ctrl-C while the next layer is made."""
+    made = getattr(room, name)
+
+    def stopped(*arguments, **options):
+        for k, own in enumerate(made(*arguments, **options)):
+            if k == count:
+                raise KeyboardInterrupt
+            yield own
+
+    monkeypatch.setattr(room, name, stopped)
+
+
+def test_ctrl_c_leaves_the_layers_that_are_decided(monkeypatch):
+    whole = image(fold(), shape("circle:16"))
+    pressed_after(monkeypatch, barcode, "images", 3)  # M, layer 0, layer 1
+    found = image(fold(), shape("circle:16"), answers_interrupts=True)
+    assert found.interrupted
+    assert not whole.interrupted
+    assert found.layers == (None, 0, 1)
+    assert [found.groups(k) for k in found.layers] == [whole.groups(k) for k in found.layers]
+    assert found.undecided == ((2, "overlay: interrupted"),)
+    with pytest.raises(KeyboardInterrupt):
+        image(fold(), shape("circle:16"))
+    pressed_after(monkeypatch, barcode, "images", 0)
+    with pytest.raises(KeyboardInterrupt):
+        image(fold(), shape("circle:16"), answers_interrupts=True)
+
+
+@pytest.mark.parametrize("way", [None, "both"])
+def test_ctrl_c_leaves_the_unions_of_solids(monkeypatch, way):
+    """The overlay is over its budget after M; the union of layer 0 is there when it is pressed."""
+    pressed_after(monkeypatch, barcode, "unions", 1)
+    net = linear([1, 0, 0, 0], [0, 1, 0, 0])
+    options = {"most_cells": 2, "way": way, "layer": 1}
+    found = image(net, shape("3-sphere:1"), answers_interrupts=True, **options)
+    assert found.interrupted
+    assert [str(own.groups) for own in found.unions] == ["Z, 0, 0, Z"]
+    assert found.undecided[-1][0] == 1
+    assert "nerve" not in found.ways
+    with pytest.raises(KeyboardInterrupt):
+        image(net, shape("3-sphere:1"), **options)
 
 
 @pytest.mark.parametrize(
