@@ -7,6 +7,6 @@ if(ccache)
   set(launcher -DCMAKE_CXX_COMPILER_LAUNCHER=${ccache})
 endif()
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${build} -G Ninja
-                        -DPOLYRANK_STRICT=ON ${launcher} COMMAND_ERROR_IS_FATAL ANY)
+                        -DPOLYRANK_STRICT=ON -DPOLYRANK_ANY_PROCESSOR=ON ${launcher} COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} --prefix ${root} COMMAND_ERROR_IS_FATAL ANY)

@@ -15,7 +15,7 @@ import polyrank as pr
 from polyrank.cells.engine import Options
 from polyrank.cells.task import settled
 from polyrank.cells.vertices.search import VertexSearch, root_of
-from polyrank.compiled import opened
+from polyrank.compiled import has_both, opened
 from polyrank.complex.build import cell_complex
 from polyrank.errors import EmptyDomainError, UnsupportedError
 from polyrank.native import library, records
@@ -27,6 +27,8 @@ from polyrank.proof.check import check
 from tests import oracles
 from tests.cells.exact_only import Regions, regions
 from tests.cells.test_search_paths import _domain, _network
+
+NATIVE = Path(library.__file__).parent
 
 Point = tuple[fmpq, ...]
 
@@ -105,6 +107,7 @@ def test_a_ray_and_its_opposite(seed: int) -> None:
     assert _agrees(seed) == "asked"
 
 
+@pytest.mark.skipif(not has_both(NATIVE, "polyrank_core"), reason="one build is installed")
 @pytest.mark.parametrize("domain", [pr.Box(-1, 1), pr.WholeSpace()], ids=["box", "space"])
 def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: Any) -> None:
     """The build for any processor and, on x86-64, the one for AVX2: proofs, cells, witnesses."""
@@ -131,7 +134,7 @@ def test_both_builds_of_the_core_give_the_same_bits(domain: Any, monkeypatch: An
         return out
 
     fast = everything()
-    baseline = opened(Path(library.__file__).parent, "polyrank_core")
+    baseline = opened(NATIVE, "polyrank_core")
     monkeypatch.setattr(records, "core", lambda: baseline)
     assert everything() == fast
 

@@ -1,7 +1,6 @@
 """The native core is the one that its sources make, and is refused otherwise."""
 
 import itertools
-import platform
 import shutil
 from pathlib import Path
 
@@ -20,11 +19,15 @@ from polyrank.proof.check import check
 NATIVE = Path(library.__file__).parent
 #: The core, and the checker of proofs, which shares no source with it.
 LIBRARIES = [(NATIVE, "polyrank_core"), (NATIVE.parent / "proof", "polyrank_check")]
+both_builds = pytest.mark.skipif(
+    not compiled.has_both(NATIVE, "polyrank_core"),
+    reason="one build of the core is installed (both: POLYRANK_ANY_PROCESSOR)",
+)
 
 
 @pytest.mark.parametrize(("folder", "name"), LIBRARIES)
 def test_a_library_was_built_from_these_sources(folder, name):
-    built_from = compiled.opened(folder, name).polyrank_sources().decode()
+    built_from = compiled.fastest(folder, name).polyrank_sources().decode()
     assert built_from == compiled.sources_hash(folder / "src")
 
 
@@ -42,7 +45,37 @@ def test_one_changed_byte_in_any_source_is_noticed(tmp_path, folder, name):
 def test_what_was_built_from_other_sources_is_refused(monkeypatch, folder, name):
     monkeypatch.setattr(compiled, "sources_hash", lambda folder: "0" * 64)
     with pytest.raises(PolyrankError, match="built from other sources"):
-        compiled.opened(folder, name)
+        compiled.fastest(folder, name)
+
+
+@pytest.mark.parametrize(("folder", "name"), LIBRARIES)
+def test_a_processor_without_avx2_is_given_the_general_library_or_told_what_to_do(
+    tmp_path, monkeypatch, folder, name
+):
+    class Library:
+        def __init__(self, path):
+            self.name = Path(path).name
+
+            def has_avx2():
+                return 0
+
+            def sources():
+                return b"hash"
+
+            self.polyrank_has_avx2, self.polyrank_sources = has_avx2, sources
+
+    suffix = compiled._SUFFIX
+    monkeypatch.setattr(compiled, "_homes", lambda folder: [tmp_path / "none", tmp_path])
+    monkeypatch.setattr(compiled.ctypes, "CDLL", Library)
+    with pytest.raises(PolyrankError, match=f"the compiled {name}{suffix} is not in"):
+        compiled.fastest(tmp_path, name)
+    (tmp_path / f"{name}_avx2{suffix}").touch()
+    with pytest.raises(
+        PolyrankError, match="processors with AVX2, which this one has not: install"
+    ):
+        compiled.fastest(tmp_path, name)
+    (tmp_path / f"{name}{suffix}").touch()
+    assert compiled.fastest(tmp_path, name).name == f"{name}{suffix}"
 
 
 def test_a_missing_library_is_named():
@@ -67,10 +100,9 @@ def test_an_array_that_is_not_contiguous_is_refused():
         array(np.zeros((4, 4)).T[::2])
 
 
+@both_builds
 def test_both_builds_compute_the_same_bits(monkeypatch):
     """The core for any processor and that for AVX2: same regions, order, witnesses, edges."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        pytest.skip("there is one build of the core on this machine")
     cases = [([2, 6, 6, 1], pr.Box(-1, 1)), ([3, 7, 4, 1], pr.Box(-1, 1)), ([4, 6, 5, 1], None)]
     found = []
     for name in ("polyrank_core", "polyrank_core_avx2"):
@@ -90,10 +122,9 @@ def test_both_builds_compute_the_same_bits(monkeypatch):
     assert found[0] == found[1]
 
 
+@both_builds
 def test_both_builds_of_the_checker_leave_the_same_claims(tmp_path, monkeypatch):
     """What bounds do not prove is the same, claim by claim: with a proof, and of rows alone."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        pytest.skip("there is one build of the checker on this machine")
     dice = np.random.default_rng(5)
     shapes = [(3, 9), (9, 9), (9, 1)]
     net = pr.Network.from_arrays(

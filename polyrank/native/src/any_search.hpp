@@ -1,4 +1,4 @@
-// A dictionary search whatever its dimension, and how one is made.
+// A dictionary search whatever its linear programs, and how one is made.
 #pragma once
 
 #include <cstdint>
@@ -56,10 +56,8 @@ public:
   virtual void drained() = 0;  // results and log have been read
 };
 
-// The dimensions are compiled in several units; each returns null for the others.
-std::unique_ptr<AnySearch> small_search(const Network &net, std::int64_t d, SearchSizes sizes);
-// With bounds that are no rows.
+// With bounds that are no rows; null where that does not suit the domain.
 std::unique_ptr<AnySearch> bounds_search(const Network &net, std::int64_t d, SearchSizes sizes);
-std::unique_ptr<AnySearch> large_search(const Network &net, std::int64_t d, SearchSizes sizes);
+std::unique_ptr<AnySearch> rows_search(const Network &net, std::int64_t d, SearchSizes sizes);
 
 }  // namespace polyrank

@@ -116,6 +116,7 @@ public:
   }
   // A basis serves every part of the cell: the dual method starts at any.
   static constexpr bool sided = false;
+  static constexpr bool few_dimensions = false;
 
   const double *x() const { return x_.data(); }
   const double *x_low() const { return nullptr; }
@@ -143,11 +144,11 @@ public:
     if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
   }
 
-  bool strictly_inside(std::int64_t rows, const double *u) const {
+  bool strictly_inside(Dimension<0>, std::int64_t rows, const double *u) const {
     const double doubt = gamma(n_ + 4) * (n_ + 1);  // as for any other row
     for (int l = 0; l < n_; l++)
       if (!(u[l] > box_.inner_low[l] + doubt && u[l] < box_.inner_high[l] - doubt)) return false;
-    return polyrank::strictly_inside(cell, rows, u);
+    return polyrank::strictly_inside(cell.dim, cell, rows, u);
   }
   bool exactly_inside(std::int64_t rows, const double *u, const double *low) const {
     for (int l = 0; l < n_; l++)
@@ -156,13 +157,13 @@ public:
   }
 
   // As DictionaryProgram::test; x is then a point of the closed cell.
-  template <class Found> Verdict test(Path<0> &path, std::int64_t k, std::int64_t rows,
+  template <class Found> Verdict test(Dimension<0>, Path<0> &path, std::int64_t k, std::int64_t rows,
                                       std::int64_t g, int side, InteriorPoint start, bool fresh,
                                       Found &&found);
 
   // Whether the multipliers of the basis prove side · z >= 0 of unit g, by residual.
-  bool optimal(const Path<0> &path, std::int64_t g, int side) {
-    set_objective(path, g, side, objective_.data());
+  bool optimal(Dimension<0>, const Path<0> &path, std::int64_t g, int side) {
+    set_objective(path.dim, path, g, side, objective_.data());
     find_multipliers(objective_.data(), proof_lambda_.data());
     for (int q = 0; q < tight(); q++)
       if (proof_lambda_[q] < 0.0) return false;
@@ -691,10 +692,10 @@ inline bool BoundsProgram::refactor_basis() {
 }
 
 template <class Found>
-Verdict BoundsProgram::test(Path<0> &path, std::int64_t k, std::int64_t rows, std::int64_t g,
+Verdict BoundsProgram::test(Dimension<0>, Path<0> &path, std::int64_t k, std::int64_t rows, std::int64_t g,
                             int side, InteriorPoint start, bool fresh, Found &&found) {
   const double *const base = start.cube;
-  set_objective(path, g, side, objective_.data());
+  set_objective(path.dim, path, g, side, objective_.data());
   const int count = static_cast<int>(rows);
   const double limit = sign_limit(path, g), base_value = value(objective_.data(), base);
   for (int m = 0; m < count; m++) base_slack_[m] = value(row(m), base);

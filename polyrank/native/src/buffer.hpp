@@ -15,7 +15,7 @@ public:
   // Room for n entries, not initialised: pages that nothing touches cost nothing.
   explicit Buffer(std::int64_t n)
       : entries_(new T[static_cast<std::size_t>(padded(n) + lane_count)]), size_(n) {}
-  Buffer(std::int64_t n, T value) : Buffer(n) {
+  [[gnu::noinline]] Buffer(std::int64_t n, T value) : Buffer(n) {
     std::fill(entries_.get(), entries_.get() + padded(n) + lane_count, value);
   }
 

@@ -29,7 +29,7 @@ class OpenCells {
 public:
   std::int64_t count = 0;
 
-  OpenCells(const Network &net, StateSize state) : state_(state), widest_(net.widest()) {
+  POLYRANK_COLD OpenCells(const Network &net, StateSize state) : state_(state), widest_(net.widest()) {
     const std::int64_t most = net.total() + net.layers() + 2;
     cells_ = Buffer<OpenCell>(most);
     bits_ = Buffer<std::int8_t>(most * widest_);
@@ -40,7 +40,7 @@ public:
   }
 
   OpenCell &push() { return cells_[count++]; }
-  void drop_first() {
+  POLYRANK_COLD void drop_first() {
     const auto down = [this](auto &entries, std::int64_t each) {
       std::copy(entries.data() + each, entries.data() + count * each, entries.data());
     };
@@ -76,7 +76,7 @@ struct Points {
   std::int64_t capacity;
   std::int64_t end = 0;  // place of the next point
 
-  Points(const Network &net, std::int64_t dim, std::int64_t most)
+  POLYRANK_COLD Points(const Network &net, std::int64_t dim, std::int64_t most)
       : d(dim), chart_dim(net.centre.shape[0]), widest(net.widest()) {
     const std::int64_t bytes = 16 * (d + chart_dim) + widest;
     const std::int64_t cells = net.total() + net.layers() + 2;
@@ -157,7 +157,7 @@ struct HardCells {
   Buffer<double> point;       // (capacity, chart_dim) an interior point
   Buffer<double> point_low;   // (capacity, chart_dim) its second doubles
 
-  HardCells(const Network &net, std::int64_t most)
+  POLYRANK_COLD HardCells(const Network &net, std::int64_t most)
       : capacity(most),
         widest(net.widest()),
         layer(most),
@@ -170,7 +170,7 @@ struct HardCells {
 
 // The decisions of all units for a cell of layer k: the path's above it, its own, then undecided.
 template <int D>
-inline void write_prefix(const Path<D> &path, std::int64_t k, const std::int8_t *bits,
+POLYRANK_COLD void write_prefix(const Path<D> &path, std::int64_t k, const std::int8_t *bits,
                          const std::int8_t *split, std::int8_t *all_bits, std::int8_t *all_splits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   for (std::int64_t g = 0; g < path.units; g++) {

@@ -159,7 +159,7 @@ template <class S> void enter(S &s, int k) {
     for (; chosen != 0; chosen &= chosen - 1) {
       const std::int64_t i = base + std::countr_zero(chosen);
       const std::uint64_t bit = chosen & -chosen;
-      switch (decide_unit(s.path, k, i)) {
+      switch (decide_unit(s.path.dim, s.path, k, i)) {
         case undecided: known.ask |= bit; break;
         case positive: known.up |= bit & ~s.no_plane[at]; break;
         case negative: known.down |= bit; break;
@@ -301,7 +301,7 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget, double
 }
 
 // Rows of the cell on top in the order that a segment's head, and its splits, give them.
-template <class S> void open_segment(S &s) {
+template <class S> POLYRANK_COLD void open_segment(S &s) {
   auto &pool = s.pool;
   const std::size_t f = pool.cells.size() - 1;
   OpenPolytope &cell = pool.cells[f];

@@ -259,12 +259,11 @@ inline constexpr std::int64_t residue_work(std::int64_t d) {
   return 2 * (d + 1) * (d + 1) + (d + 2) * (SignOfResidues::most + 3);
 }
 
-template <int D>
-inline bool by_residues(Dimension<D> dim, const double *table, const std::int64_t *exponent,
+inline bool by_residues(int d, int stride, const double *table, const std::int64_t *exponent,
                         const int *basis, const double *objective, std::int64_t objective_exponent,
                         std::int64_t *work) {
   constexpr int most = SignOfResidues::most;
-  const int d = dim.size(), stride = dim.stride(), n = d + 1, numbers = d + 2;
+  const int n = d + 1, numbers = d + 2;
   if (objective_exponent < 0 || d > 63) return false;
   for (int q = 0; q < d; q++)
     if (basis[q] < 0 || exponent[basis[q]] < 0) return false;

@@ -122,7 +122,7 @@ struct OwnRow {
 // Row i from its own terms, scaled so that the largest is about one; the coefficients are written to
 // `sums`, column_stride apart. Terms below 2^left_out are left out, which costs twice that much
 // (|row ± error| <= 2).
-inline OwnRow on_its_own(int width, int stride, const LayerMap &map, const double *slope,
+POLYRANK_COLD inline OwnRow on_its_own(int width, int stride, const LayerMap &map, const double *slope,
                          LayerRows below, int i, double g, double *sums,
                          std::int64_t column_stride) {
   const int n = map.units_out;

@@ -27,7 +27,7 @@ template <int D> struct Constraints {
   Buffer<bool> member;        // lies in the space of row_space() (see by_enclosure)
   Buffer<bool> constant;      // a wall that is a multiple of the homogenising coordinate
 
-  Constraints(const Network &net, std::int64_t d)
+  POLYRANK_COLD Constraints(const Network &net, std::int64_t d)
       : dim(d),
         walls(net.wall_rows.shape[0]),
         capacity(padded(walls + net.total() + 1)),

@@ -14,8 +14,7 @@ POLYRANK_API AnySearch *polyrank_search_new(const polyrank::Network *net, std::i
                                             const polyrank::SearchSizes *sizes) {
   try {
     auto search = polyrank::bounds_search(*net, dim, *sizes);
-    if (!search) search = polyrank::small_search(*net, dim, *sizes);
-    if (!search) search = polyrank::large_search(*net, dim, *sizes);
+    if (!search) search = polyrank::rows_search(*net, dim, *sizes);
     return search.release();
   } catch (const std::exception &) {
     return nullptr;

@@ -20,21 +20,21 @@ enum class Verdict { misses, cuts, open };
 
 // Copies row g, oriented to `side`, to a linear form that is to be minimised.
 template <int D>
-inline void set_objective(const Path<D> &path, std::int64_t g, int side, double *objective) {
+inline void set_objective(Dimension<D> dim, const Path<0> &path, std::int64_t g, int side, double *objective) {
   const double s = side > 0 ? 1.0 : -1.0;
-  const double *row = path.row(g);
-  for (int l = 0; l <= path.dim.size(); l++) objective[l] = s * row[l];
+  const double *row = path.rows.data() + g * dim.stride();
+  for (int l = 0; l <= dim.size(); l++) objective[l] = s * row[l];
 }
 
-template <int Dim> class DictionaryProgram {
+class DictionaryProgram {
 public:
-  static constexpr int D = Dim;
-  Constraints<D> cell;
+  static constexpr int D = 0;
+  Constraints<0> cell;
 
-  DictionaryProgram(const Network &net, std::int64_t d)
+  POLYRANK_COLD DictionaryProgram(const Network &net, std::int64_t d)
       : cell(net, d),
         dim_(d),
-        thin_(dim_),
+        thin_(dim_.size()),
         now_(dim_),
         noted_(dim_),
         kept_(dim_),
@@ -57,6 +57,8 @@ public:
 
   // The vertex serves only the part of the cell that it belongs to.
   static constexpr bool sided = true;
+  // Where these are few, what it does is compiled for each number of them.
+  static constexpr bool few_dimensions = true;
   // A second vertex, for the other part: `remember` notes the one of now (a test that starts without
   // a vertex notes the last point before the one that it ends at), `keep` makes what was noted the
   // second one. A vertex here may be a point that fewer rows hold.
@@ -92,18 +94,18 @@ public:
     log.miss(unit, side, now_.basis.data(), dim_.size());
   }
 
-  void push(const Path<D> &path, std::int64_t m, std::int64_t g, int side) {
+  void push(const Path<0> &path, std::int64_t m, std::int64_t g, int side) {
     push_row(cell, path, m, g, side);
   }
 
   // Before the units of layer k are decided on a cell of so many rows.
-  void mark(const Path<D> &path, std::int64_t k, std::int64_t rows) {
+  void mark(const Path<0> &path, std::int64_t k, std::int64_t rows) {
     marked_ = rows;
     if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
   }
 
-  bool strictly_inside(std::int64_t rows, const double *u) const {
-    return polyrank::strictly_inside(cell, rows, u);
+  template <int N> bool strictly_inside(Dimension<N> dim, std::int64_t rows, const double *u) const {
+    return polyrank::strictly_inside(dim, cell, rows, u);
   }
   bool exactly_inside(std::int64_t rows, const double *u, const double *low) const {
     return polyrank::exactly_inside(cell, rows, u, low);
@@ -116,33 +118,32 @@ public:
   //
   // Where doubles end without a proof, and rows are exact, the program is solved once more in sums
   // of two doubles; at once where the base is a point that only those can tell.
-  template <class Found> Verdict test(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                      std::int64_t g, int side, InteriorPoint base, bool fresh,
-                                      Found &&found);
+  template <int N, class Found>
+  Verdict test(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t rows, std::int64_t g,
+               int side, InteriorPoint base, bool fresh, Found &&found);
 
   // Whether the vertex is the optimum of side · z of unit g, proved by residual.
-  bool optimal(const Path<D> &path, std::int64_t g, int side) {
-    set_objective(path, g, side, objective_.data());
-    reduced_costs(dim_, now_.inverse.data(), objective_.data(), rates_.data());
-    for (int q = 0; q < dim_.size(); q++)
+  template <int N> bool optimal(Dimension<N> dim, const Path<0> &path, std::int64_t g, int side) {
+    set_objective(dim, path, g, side, objective_.data());
+    reduced_costs(dim, now_.inverse.data(), objective_.data(), rates_.data());
+    for (int q = 0; q < dim.size(); q++)
       if (rates_[q] < 0.0) return false;
-    return by_residual(dim_, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
-                       path.radius[g]);
+    return by_residual(dim, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(), path.radius[g]);
   }
 
 private:
   static constexpr int most_pivots = 400;
   static constexpr int bland_after = 30;
 
-  Dimension<D> dim_;
-  ThinSimplex<D> thin_;
+  Dimension<0> dim_;
+  ThinSimplex thin_;
   bool in_two_ = false;  // the last program was solved in sums of two doubles
   std::int64_t marked_ = 0;  // rows of the cell that are marked
   // A point, its basis and the inverse of the basis matrix.
   struct State {
     Buffer<double> x, inverse;
     Buffer<int> basis;
-    explicit State(Dimension<D> dim)
+    explicit State(Dimension<0> dim)
         : x(dim.size(), 0.0), inverse(dim.size() * dim.square(), 0.0), basis(dim.size(), 0) {}
   };
   State now_, noted_, kept_;
@@ -151,13 +152,33 @@ private:
   Buffer<double> slack_, rate_, reach_, rates_, objective_, square_;
   Buffer<std::int64_t> integers_;
 
-  template <class Found> Verdict test_in_doubles(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                                 std::int64_t g, const double *base, bool fresh,
-                                                 Found &&found);
-  template <class Found> Verdict test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                             std::int64_t g, InteriorPoint base, Found &&found);
-  bool proved(Path<D> &path, std::int64_t k, std::int64_t g);
-  bool by_enclosures(Path<D> &path, std::int64_t k, std::int64_t g);
+  template <int N, class Found>
+  Verdict test_in_doubles(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t rows,
+                          std::int64_t g, const double *base, bool fresh, Found &&found);
+  template <class Found>
+  POLYRANK_COLD Verdict test_in_two(Path<0> &path, std::int64_t k, std::int64_t rows,
+                                    std::int64_t g, InteriorPoint base, Found &&found);
+  template <int N> bool proved(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t g);
+  [[gnu::noinline]] bool refactored() {
+    return refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data());
+  }
+  [[gnu::noinline]] bool proved_otherwise(Path<0> &path, std::int64_t k, std::int64_t g) {
+    if (by_integers(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), rates_.data(),
+                    objective_.data(), path.exponent[g], square_.data())) {
+      path.stat.by_integers++;
+      return true;
+    }
+    if (path.net.central(k) && by_enclosures(path, k, g)) {
+      path.stat.by_enclosure++;
+      return true;
+    }
+    if (!by_residues(dim_.size(), dim_.stride(), cell.table.data(), cell.exponent.data(),
+                     now_.basis.data(), objective_.data(), path.exponent[g], integers_.data()))
+      return false;
+    path.stat.by_integers++;
+    return true;
+  }
+  bool by_enclosures(Path<0> &path, std::int64_t k, std::int64_t g);
   static void write(const State &state, OpenCells &open, std::int64_t f) {
     std::copy_n(state.basis.data(), state.basis.size(), open.basis(f));
     std::copy_n(state.x.data(), state.x.size(), open.x(f));
@@ -166,33 +187,19 @@ private:
 };
 
 // Proof of objective >= 0 on the cell from the current basis.
-template <int Dim>
-bool DictionaryProgram<Dim>::proved(Path<D> &path, std::int64_t k, std::int64_t g) {
-  if (by_residual(dim_, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
+template <int N>
+bool DictionaryProgram::proved(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t g) {
+  if (by_residual(dim, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
                   path.radius[g])) {
     path.stat.by_residual++;
     return true;
   }
-  if (by_integers(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), rates_.data(),
-                  objective_.data(), path.exponent[g], square_.data())) {
-    path.stat.by_integers++;
-    return true;
-  }
-  if (path.net.central(k) && by_enclosures(path, k, g)) {
-    path.stat.by_enclosure++;
-    return true;
-  }
-  if (!by_residues(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), objective_.data(),
-                   path.exponent[g], integers_.data()))
-    return false;
-  path.stat.by_integers++;
-  return true;
+  return proved_otherwise(path, k, g);
 }
 
 // The same by enclosed multipliers, in the row space of the layer below and, where other rows share in the
 // proof, of those below that one.
-template <int Dim>
-bool DictionaryProgram<Dim>::by_enclosures(Path<D> &path, std::int64_t k, std::int64_t g) {
+inline bool DictionaryProgram::by_enclosures(Path<0> &path, std::int64_t k, std::int64_t g) {
   bool found = false;
   std::int64_t j = k - 1;
   for (;; j--) {
@@ -206,17 +213,17 @@ bool DictionaryProgram<Dim>::by_enclosures(Path<D> &path, std::int64_t k, std::i
   return found;
 }
 
-template <int Dim> template <class Found>
-Verdict DictionaryProgram<Dim>::test(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                     std::int64_t g, int side, InteriorPoint base, bool fresh,
-                                     Found &&found) {
-  set_objective(path, g, side, objective_.data());
+template <int N, class Found>
+Verdict DictionaryProgram::test(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t rows,
+                                std::int64_t g, int side, InteriorPoint base, bool fresh,
+                                Found &&found) {
+  set_objective(dim, path, g, side, objective_.data());
   in_two_ = false;
   if (!fresh) has_noted_ = false;
   bool thin = false;
   for (int l = 0; base.low && l < dim_.size(); l++) thin = thin || base.low[l] != 0.0;
   if (!thin) {
-    const Verdict verdict = test_in_doubles(path, k, rows, g, base.cube, fresh, found);
+    const Verdict verdict = test_in_doubles(dim, path, k, rows, g, base.cube, fresh, found);
     if (verdict != Verdict::open) return verdict;
   }
   if (path.error[g] != 0.0) return Verdict::open;
@@ -225,9 +232,9 @@ Verdict DictionaryProgram<Dim>::test(Path<D> &path, std::int64_t k, std::int64_t
   return test_in_two(path, k, rows, g, base, found);
 }
 
-template <int Dim> template <class Found>
-Verdict DictionaryProgram<Dim>::test_in_two(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                            std::int64_t g, InteriorPoint base, Found &&found) {
+template <class Found>
+Verdict DictionaryProgram::test_in_two(Path<0> &path, std::int64_t k, std::int64_t rows,
+                                       std::int64_t g, InteriorPoint base, Found &&found) {
   const int d = dim_.size(), s = dim_.square();
   thin_.start(base.cube, base.low);
   if (!thin_.minimise(cell.table.data(), dim_.stride(), static_cast<int>(rows), objective_.data(),
@@ -239,14 +246,14 @@ Verdict DictionaryProgram<Dim>::test_in_two(Path<D> &path, std::int64_t k, std::
   // the least value, and no less: the point is as far from the hyperplane as the cell reaches
   if (found(true)) return Verdict::cuts;
   reduced_costs(dim_, now_.inverse.data(), objective_.data(), rates_.data());
-  return complete() && proved(path, k, g) ? Verdict::misses : Verdict::open;
+  return complete() && proved(dim_, path, k, g) ? Verdict::misses : Verdict::open;
 }
 
-template <int Dim> template <class Found>
-Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, std::int64_t rows,
-                                                std::int64_t g, const double *base, bool fresh,
-                                                Found &&found) {
-  const int d = dim_.size(), s = dim_.square();
+template <int N, class Found>
+Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t rows,
+                                           std::int64_t g, const double *base, bool fresh,
+                                           Found &&found) {
+  const int d = dim.size(), s = dim.square();
   if (!fresh) {
     for (int q = 0; q < d; q++) {
       now_.basis[q] = -1;
@@ -266,19 +273,18 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
     }
     const bool bland = pivots > bland_after;
     const Edge edge =
-        choose_edge(dim_, now_.inverse.data(), now_.basis.data(), objective_.data(), bland, rates_.data());
+        choose_edge(dim, now_.inverse.data(), now_.basis.data(), objective_.data(), bland, rates_.data());
     if (edge.slot < 0) {
       for (int q = 0; q < d; q++)
         if (now_.basis[q] >= count)
           return Verdict::open;  // never prove anything from a row that is not the cell's
-      if ((z > -4.0 * limit || !tried) && proved(path, k, g)) return Verdict::misses;
+      if ((z > -4.0 * limit || !tried) && proved(dim, path, k, g)) return Verdict::misses;
       if (refreshed)
         // a cell so thin that only exact values show a point of it on the other side
         return z < 0.0 && found(true) ? Verdict::cuts : Verdict::open;
       refreshed = true;
       path.stat.refactored++;
-      if (!refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data()))
-        return Verdict::open;
+      if (!refactored()) return Verdict::open;
       // the vertex itself: A x = -b on the basis rows
       for (int l = 0; l < d; l++) {
         double v = 0.0;
@@ -291,20 +297,19 @@ Verdict DictionaryProgram<Dim>::test_in_doubles(Path<D> &path, std::int64_t k, s
     }
     if (pivots >= most_pivots) return Verdict::open;
     if (!slack_valid)
-      slacks(dim_, cell.by_column(), count, now_.x.data(), slack_.data());
+      slacks(dim, cell.by_column(), count, now_.x.data(), slack_.data());
     slack_valid = true;
     const Step step =
-        ratio_test(dim_, cell.by_column(), count, slack_.data(), now_.inverse.data(), now_.basis.data(),
+        ratio_test(dim, cell.by_column(), count, slack_.data(), now_.inverse.data(), now_.basis.data(),
                    edge, bland, rate_.data(), reach_.data());
     if (step.row < 0 || !(step.length < 1e18)) {
       if (refreshed) return Verdict::open;
       refreshed = true;
-      if (!refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data()))
-        return Verdict::open;
+      if (!refactored()) return Verdict::open;
       continue;
     }
     if (!fresh) remember();
-    move(dim_, cell.table.data(), count, slack_.data(), now_.inverse.data(), now_.basis.data(), now_.x.data(),
+    move(dim, cell.table.data(), count, slack_.data(), now_.inverse.data(), now_.basis.data(), now_.x.data(),
          edge, step, rate_.data());
     pivots++;
     path.stat.pivots++;

@@ -15,19 +15,19 @@ namespace polyrank {
 // Cells of more dimensions have too many vertices.
 inline constexpr int most_dimensions_with_vertices = 3;
 
-template <int D> bool lists_vertices(const Walk<D> &w) {
+inline bool lists_vertices(const Walk &w) {
   return w.d() <= most_dimensions_with_vertices && w.cell().always == 0;
 }
 
 // Rows that meet in a simple vertex, among the 64 of a word.
-template <int D> std::uint64_t meeting(const Walk<D> &w, int v, int c) {
+inline std::uint64_t meeting(const Walk &w, int v, int c) {
   const int rows = std::min(w.cell().count - 64 * c, 64);
   return ~static_cast<std::uint64_t>(w.vertices().mask[c * w.vertices().most + v]) & (~std::uint64_t{0} >> (64 - rows));
 }
 
 // The place of a row of a simple vertex such that it is not known where the vertex's edge in the current cell
 // that leaves the row ends; -1 where all are known.
-template <int D> int open_edge(const Walk<D> &w, int v) {
+inline int open_edge(const Walk &w, int v) {
   const VertexStore &store = w.vertices();
   for (int c = 0; 64 * c < w.cell().count; c++) {
     const std::uint64_t sides = w.cell().side_word[c];
@@ -39,7 +39,7 @@ template <int D> int open_edge(const Walk<D> &w, int v) {
 }
 
 // Notes the edge between two simple vertices of the cell if they share all rows but one.
-template <int D> POLYRANK_INLINE void link(Walk<D> &w, int u, int v) {
+POLYRANK_INLINE void link(Walk &w, int u, int v) {
   VertexStore &store = w.vertices();
   const int words = (w.cell().count + 63) >> 6;
   int apart = 0;
@@ -56,24 +56,21 @@ template <int D> POLYRANK_INLINE void link(Walk<D> &w, int u, int v) {
 }
 
 // Goes from the witness to a vertex.
-template <int D> bool go_to_vertex(Walk<D> &w) {
+inline bool go_to_vertex(Walk &w) {
   Program &lp = w.lp;
-  const CellRows &cell = w.cell();
   start_at_witness(w);
   cell_slacks(w, lp.x.data(), lp.slack.data());
   for (int q = 0; q < w.d(); q++) {
     const Edge edge{q, 1.0};
-    const Step step = ratio_test(w.dim, cell.by_column(), cell.count, lp.slack.data(), lp.inverse.data(),
-                                 lp.basis.data(), edge, false, lp.rate.data(), lp.reach.data());
+    const Step step = first_met(w, edge, false);
     if (step.row < 0) return false;
-    move(w.dim, cell.form.data(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(), edge,
-         step, lp.rate.data());
+    go_along(w, edge, step);
   }
   return true;
 }
 
 // Proves that the program's vertex is simple, from its rows again where its inverse does not do.
-template <int D> bool proves_simple(Walk<D> &w) {
+inline bool proves_simple(Walk &w) {
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square();
   const auto correct = [&] {
@@ -94,7 +91,7 @@ template <int D> bool proves_simple(Walk<D> &w) {
 }
 
 // Proves that a vertex of the region is simple.
-template <int D> bool settle_vertex(Walk<D> &w, int v) {
+inline bool settle_vertex(Walk &w, int v) {
   if (w.vertices().simple[v]) return true;
   start_at_vertex(w, v);
   if (!proves_simple(w)) return false;
@@ -104,18 +101,15 @@ template <int D> bool settle_vertex(Walk<D> &w, int v) {
 
 // Finds the vertex at the other end of the edge of a simple vertex that leaves the row at a place, and proves
 // it simple.
-template <int D> bool follow_edge(Walk<D> &w, int v, int place) {
+inline bool follow_edge(Walk &w, int v, int place) {
   Program &lp = w.lp;
-  const CellRows &cell = w.cell();
   start_at_vertex(w, v);
   cell_slacks(w, lp.x.data(), lp.slack.data());
   Edge edge{0, 1.0};
   while (lp.basis[edge.slot] != place) edge.slot++;
-  const Step step = ratio_test(w.dim, cell.by_column(), cell.count, lp.slack.data(), lp.inverse.data(),
-                               lp.basis.data(), edge, false, lp.rate.data(), lp.reach.data());
+  const Step step = first_met(w, edge, false);
   if (step.row < 0) return false;
-  move(w.dim, cell.form.data(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(), edge,
-       step, lp.rate.data());
+  go_along(w, edge, step);
   if (!proves_simple(w)) return false;
   const std::size_t before = w.vertices().active.size();
   keep_vertex(w, true);
@@ -123,7 +117,7 @@ template <int D> bool follow_edge(Walk<D> &w, int v, int place) {
 }
 
 // Finds all vertices of the cell, each proved to be simple; false where that fails.
-template <int D> bool find_vertices(Walk<D> &w) {
+inline bool find_vertices(Walk &w) {
   const std::vector<int> &active = w.vertices().active;
   if (2 * w.vertices().size > w.vertices().most) w.vertices().clear();
   if (active.empty()) {
@@ -152,7 +146,7 @@ template <int D> bool find_vertices(Walk<D> &w) {
 
 // Decides every row of the cell by its vertices: facets stay open where `final`, so that a proof with the
 // neighbour can follow, but those on the domain's walls. False, and nothing is decided, where that fails.
-template <int D> bool settle_at_vertices(Walk<D> &w, bool final) {
+inline bool settle_at_vertices(Walk &w, bool final) {
   w.now->complete = lists_vertices(w) && (w.now->uncut || find_vertices(w));
   if (!w.now->complete) return false;
   const VertexStore &store = w.vertices();
@@ -172,7 +166,7 @@ template <int D> bool settle_at_vertices(Walk<D> &w, bool final) {
 }
 
 // Finds out for the units of layer k from all vertices of the cell of the layers below.
-template <int D> void find_courses(Walk<D> &w, int k) {
+inline void find_courses(Walk &w, int k) {
   const VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
   const std::int64_t begin = w.net.unit_start(k), units = w.net.units(k), stride = w.path.column_stride;

@@ -23,22 +23,29 @@ inline constexpr int most_graph_pivots = 300, graph_bland_after = 30;
 inline constexpr double negligible = 1e-13;
 
 // Puts the objective to a row, positive inside.
-template <int D> void set_objective(Walk<D> &w, int row) {
+inline void set_objective(Walk &w, int row) {
   const double s = w.orient[row], *form = w.form_of(row);
   for (int l = 0; l <= w.d(); l++) w.lp.objective[l] = s * form[l];
 }
 
 // A row that is a multiple of a basis row: of no facet if that is always there or redundant.
-template <int D> Outcome multiple_of(const Walk<D> &w, int slot) {
+inline Outcome multiple_of(const Walk &w, int slot) {
   const int b = w.lp.basis[slot];
   if (w.cell().status[b] == Status::out) return {Verdict::redundant, b};
   return {Verdict::proportional, b};
 }
 
-template <int D> bool enclosed(Walk<D> &w, int row, int dimension) {
+inline bool enclosed(Walk &w, int row, int dimension) {
   const Program &lp = w.lp;
   return by_enclosure(w.dim, w.cell_rows(), lp.basis.data(), lp.inverse.data(), lp.rates.data(), lp.objective.data(),
                       w.radius_of(row), w.cell().central.data(), w.cell().member.data(), dimension);
+}
+
+// Whether the program's rates, or a kept vertex's, prove a row redundant within bounds.
+[[gnu::noinline]] inline bool within_bounds(const Walk &w, const int *basis, int row) {
+  return with_dimension(w.dim, [&](auto dim) {
+    return by_residual(dim, w.cell_rows(), basis, w.lp.rates.data(), w.lp.objective.data(), w.radius_of(row));
+  });
 }
 
 // Whether the current basis proves the objective, a row, redundant.
@@ -46,14 +53,14 @@ template <int D> bool enclosed(Walk<D> &w, int row, int dimension) {
 // In the space that the live rows of a layer below span, with t where the row's own layer has constants, lie
 // the row, and other rows above them; where it has fewer dimensions than the cell, multipliers of rows
 // outside it vanish.
-template <int D> Outcome prove(Walk<D> &w, int row) {
+inline Outcome prove(Walk &w, int row) {
   Program &lp = w.lp;
   const int d = w.d();
   double big = 0.0;
   for (int q = 0; q < d; q++) big = lp.rates[q] > big ? lp.rates[q] : big;
   for (int q = 0; q < d; q++)
     if (std::fabs(lp.rates[q]) < negligible * big) lp.rates[q] = 0.0;
-  if (by_residual(w.dim, w.cell_rows(), lp.basis.data(), lp.rates.data(), lp.objective.data(), w.radius_of(row))) {
+  if (within_bounds(w, lp.basis.data(), row)) {
     w.stat.by_residual++;
     return {Verdict::redundant};
   }
@@ -96,11 +103,7 @@ template <int D> Outcome prove(Walk<D> &w, int row) {
   return {Verdict::undecided};
 }
 
-template <int D> void cell_slacks(Walk<D> &w, const double *x, double *out) {
-  slacks(w.dim, w.cell().by_column(), w.cell().count, x, out);
-}
-
-template <int D> bool feasible(Walk<D> &w) {
+inline bool feasible(Walk &w) {
   cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
   for (int m = 0; m < w.cell().count; m++)
     if (w.lp.slack[m] < -1e-7) return false;
@@ -109,7 +112,7 @@ template <int D> bool feasible(Walk<D> &w) {
 
 // Tries to prove a row, none of the cell's, redundant at the lowest vertex that is known. For cells
 // whose rows have not been turned since the vertices were kept.
-template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
+inline bool redundant_at_vertex(Walk &w, int row) {
   const int d = w.d(), s = w.dim.square();
   set_objective(w, row);
   int best = -1;
@@ -125,8 +128,33 @@ template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
     if (r < -1e-9) return false;
     w.lp.rates[q] = r;
   }
-  return by_residual(w.dim, w.cell_rows(), &w.vertices().basis[best * d], w.lp.rates.data(), w.lp.objective.data(),
-                     w.radius_of(row));
+  return within_bounds(w, &w.vertices().basis[best * d], row);
+}
+
+// An edge from the program's vertex along which the objective falls.
+[[gnu::noinline]] inline Edge steepest_edge(Walk &w, bool bland) {
+  Program &lp = w.lp;
+  return with_dimension(w.dim, [&](auto dim) {
+    return choose_edge(dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland, lp.rates.data());
+  });
+}
+
+// The first of the cell's rows that the program meets along an edge.
+[[gnu::noinline]] inline Step first_met(Walk &w, Edge edge, bool bland) {
+  Program &lp = w.lp;
+  return with_dimension(w.dim, [&](auto dim) {
+    return ratio_test(dim, w.cell().by_column(), w.cell().count, lp.slack.data(), lp.inverse.data(), lp.basis.data(),
+                      edge, bland, lp.rate.data(), lp.reach.data());
+  });
+}
+
+// Takes the program there.
+[[gnu::noinline]] inline void go_along(Walk &w, Edge edge, Step step) {
+  Program &lp = w.lp;
+  with_dimension(w.dim, [&](auto dim) {
+    move(dim, w.cell().form.data(), w.cell().count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(),
+         edge, step, lp.rate.data());
+  });
 }
 
 // Minimises a row, positive inside, over the cell's rows. `index` is its place among them, -1 where it
@@ -134,7 +162,7 @@ template <int D> bool redundant_at_vertex(Walk<D> &w, int row) {
 // where the objective is negative; with `certify` vertices on the way show walls to be facets.
 //
 // violated leaves the point in lp.x; redundant leaves the proof in lp.basis and lp.rates.
-template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bool certify) {
+inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
   Program &lp = w.lp;
   CellRows &cell = w.cell();
   const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
@@ -146,7 +174,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
   Meeting meeting = Meeting::not_asked;
   for (int pivots = 0;;) {
     const bool bland = pivots > graph_bland_after;
-    const Edge edge = choose_edge(w.dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland, lp.rates.data());
+    const Edge edge = steepest_edge(w, bland);
     int tight = -1;
     if (edge.slot < 0) {
       for (int q = 0; q < d; q++)
@@ -204,9 +232,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
       continue;
     }
     Step step{-1, 0.0};
-    if (pivots < most_graph_pivots)
-      step = ratio_test(w.dim, cell.by_column(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(),
-                        edge, bland, lp.rate.data(), lp.reach.data());
+    if (pivots < most_graph_pivots) step = first_met(w, edge, bland);
     if (step.row < 0 || !(step.length < 1e18)) {
       w.stat.lps++;
       double slope = 0.0;
@@ -216,8 +242,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
       for (int l = 0; l < d; l++) lp.x[l] += (z + 1.0) / -slope * edge.sign * lp.inverse[l * s + edge.slot];
       return {Verdict::violated};
     }
-    move(w.dim, cell.form.data(), cell.count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(), edge, step,
-         lp.rate.data());
+    go_along(w, edge, step);
     pivots++;
     w.stat.pivots++;
     if (certify) meeting = walls_here(w);
@@ -233,7 +258,7 @@ template <int D> Outcome minimise(Walk<D> &w, int row, int index, bool alone, bo
 }
 
 // Proof that row a is a positive multiple of row b: exact cross products of small integers.
-template <int D> bool proportional(const Walk<D> &w, int a, int b) {
+inline bool proportional(const Walk &w, int a, int b) {
   const std::int64_t ea = w.exponent_of_row(a), eb = w.exponent_of_row(b);
   if (ea < 0 || eb < 0) return false;
   const double *ra = w.form_of(a), *rb = w.form_of(b);

@@ -13,7 +13,7 @@
 namespace polyrank {
 
 // Whether a remembered proof shows the row redundant.
-template <int D> bool recall(Walk<D> &w, int row) {
+inline bool recall(Walk &w, int row) {
   if (w.level < 0) return false;
   ProofStore &store = w.proofs();
   constexpr int most = ProofStore::most;
@@ -47,7 +47,7 @@ template <int D> bool recall(Walk<D> &w, int row) {
 }
 
 // Keeps the proof that the current basis and rates just gave for a row.
-template <int D> void remember(Walk<D> &w, int row) {
+inline void remember(Walk &w, int row) {
   if (w.level < 0) return;
   ProofStore &store = w.proofs();
   constexpr int most = ProofStore::most;

@@ -17,7 +17,7 @@ namespace polyrank {
 inline double scaled_down(double big) { return power_of_two(-exponent_of(big)); }
 
 // Cube coordinates of the witness of region r; false where it is not a float64 point.
-template <int D> bool load_witness(const Walk<D> &w, std::int64_t r, double *out) {
+inline bool load_witness(const Walk &w, std::int64_t r, double *out) {
   const int k = w.chart;
   const double *y = w.run.witness.row(r);
   for (int l = 0; l < k; l++)
@@ -47,7 +47,7 @@ template <int D> bool load_witness(const Walk<D> &w, std::int64_t r, double *out
 }
 
 // The value at p, the witness of region r, of a row without error; 0 where it is not proved to be positive.
-template <int D> double exact_depth(const Walk<D> &w, int m, std::int64_t r) {
+inline double exact_depth(const Walk &w, int m, std::int64_t r) {
   const int row = w.cell().row[m];
   const double error = w.is_unit(row) ? w.path.error[row - w.walls] : w.net.wall_error(row);
   if (error != 0.0 || !is_exact_point(w.net, w.p.data(), w.none.data(), w.run.witness.row(r), w.none.data())) return 0.0;
@@ -55,7 +55,7 @@ template <int D> double exact_depth(const Walk<D> &w, int m, std::int64_t r) {
 }
 
 // Values of the candidates at p, the witness of region r; false unless all are proved to be positive.
-template <int D> bool measure_depths(Walk<D> &w, std::int64_t r) {
+inline bool measure_depths(Walk &w, std::int64_t r) {
   CellRows &cell = w.cell();
   const double factor = (w.d() + 1) * inflate;
   cell_slacks(w, w.p.data(), cell.depth.data());
@@ -77,7 +77,7 @@ struct Hits {
   double t1, t2;
 };
 
-template <int D> Hits shoot(Walk<D> &w, double reach) {
+inline Hits shoot(Walk &w, double reach) {
   CellRows &cell = w.cell();
   const int d = w.d();
   const double *direction = w.lp.direction.data();
@@ -109,7 +109,7 @@ template <int D> Hits shoot(Walk<D> &w, double reach) {
 }
 
 // The row that a row is a multiple of, at the end of the chain; itself where it is none.
-template <int D> int root(const Walk<D> &w, int row) {
+inline int root(const Walk &w, int row) {
   for (bool moved = true; moved;) {
     moved = false;
     for (int a = 0; a < w.height && !moved; a++)
@@ -122,7 +122,7 @@ template <int D> int root(const Walk<D> &w, int row) {
 }
 
 // Proves that q is strictly outside one candidate, strictly inside those not redundant.
-template <int D> bool beyond_at(Walk<D> &w, int index) {
+inline bool beyond_at(Walk &w, int index) {
   const CellRows &cell = w.cell();
   const int d = w.d();
   double size = 1.0;
@@ -147,7 +147,7 @@ template <int D> bool beyond_at(Walk<D> &w, int index) {
 }
 
 // Proves a facet by the float64 chart point next to the one at step t of the ray.
-template <int D> bool beyond_at_step(Walk<D> &w, int index, double t) {
+inline bool beyond_at_step(Walk &w, int index, double t) {
   for (int l = 0; l < w.d(); l++) w.q[l] = w.p[l] + t * w.lp.direction[l];
   if (!round_to_chart(w.net, w.q.data(), w.y.data()) || !beyond_at(w, index)) return false;
   for (int l = 0; l < w.chart; l++) w.cell().point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
@@ -156,7 +156,7 @@ template <int D> bool beyond_at_step(Walk<D> &w, int index, double t) {
 }
 
 // Proves a facet by a float64 chart point on a ray, a little beyond it.
-template <int D> bool beyond_on_ray(Walk<D> &w, int index, Hits hits) {
+inline bool beyond_on_ray(Walk &w, int index, Hits hits) {
   const double t2 = hits.t2 > 4.0 * hits.t1 ? 4.0 * hits.t1 : hits.t2;
   for (const double share : {0.5, 0.125, 0.02})
     if (beyond_at_step(w, index, hits.t1 + (t2 - hits.t1) * share)) return true;

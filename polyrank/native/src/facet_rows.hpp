@@ -7,7 +7,7 @@
 namespace polyrank {
 
 // Composes the rows of layer k on the cell that the layers below it fix.
-template <int D> void load_layer(Walk<D> &w, int k) {
+inline void load_layer(Walk &w, int k) {
   w.loaded[k]++;
   if (k == 0) {
     first_layer(w.path);
@@ -23,7 +23,7 @@ template <int D> void load_layer(Walk<D> &w, int k) {
 }
 
 // Writes a row, on its side, to the columns and the form of place m.
-template <int D> void write_row(Walk<D> &w, int m, int row, double side) {
+inline void write_row(Walk &w, int m, int row, double side) {
   const double *from = w.form_of(row);
   double *to = w.cell().form.data() + m * w.dim.stride();
   for (int l = 0; l <= w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = to[l] = side * from[l];
@@ -33,7 +33,7 @@ template <int D> void write_row(Walk<D> &w, int m, int row, double side) {
 }
 
 // Appends a row to the cell's.
-template <int D> void append_row(Walk<D> &w, int row) {
+inline void append_row(Walk &w, int row) {
   CellRows &cell = w.cell();
   const int m = cell.count++;
   cell.row[m] = row;
@@ -48,7 +48,7 @@ template <int D> void append_row(Walk<D> &w, int row) {
 }
 
 // Starts the cell that the layers below k fix, with its rows.
-template <int D> void gather_kept(Walk<D> &w, int k) {
+inline void gather_kept(Walk &w, int k) {
   for (int m = w.cell().always; m < w.cell().count; m++) w.cell().position[w.cell().row[m]] = -1;
   w.cell().count = w.cell().always;
   for (std::int64_t c = 0; c < w.cell().wall_word.size(); c++) w.cell().wall_word[c] = 0;
@@ -57,7 +57,7 @@ template <int D> void gather_kept(Walk<D> &w, int k) {
 }
 
 // Appends the units of layer k that may cut the cell.
-template <int D> void gather_cutting(Walk<D> &w, int k) {
+inline void gather_cutting(Walk &w, int k) {
   const int begin = w.cell().count;
   for (const int g : w.cutting[static_cast<std::size_t>(k)])
     if (!w.path.zero[g]) append_row(w, w.walls + g);
@@ -65,7 +65,7 @@ template <int D> void gather_cutting(Walk<D> &w, int k) {
 }
 
 // Brings the rows to the side of the current region.
-template <int D> void turn_rows(Walk<D> &w) {
+inline void turn_rows(Walk &w) {
   for (int m = w.cell().always; m < w.cell().count; m++) {
     const int row = w.cell().row[m];
     if (w.orient[row] != w.cell().side[m]) write_row(w, m, row, w.orient[row]);
@@ -73,20 +73,20 @@ template <int D> void turn_rows(Walk<D> &w) {
 }
 
 // Keeps a row from blocking any step of the linear program; turn_rows puts it back.
-template <int D> void take_out(Walk<D> &w, int m) {
+inline void take_out(Walk &w, int m) {
   for (int l = 0; l < w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = 0.0;
   w.cell().columns[w.d() * w.cell().capacity + m] = 1.0;
   w.cell().side[m] = 0.0;
 }
 
-template <int D> void put_back(Walk<D> &w, int m) {
+inline void put_back(Walk &w, int m) {
   const double *form = w.cell().form.data() + m * w.dim.stride();
   for (int l = 0; l <= w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = form[l];
   w.cell().side[m] = w.orient[w.cell().row[m]];
 }
 
 // Which of the cell's rows lie in the space of the live rows of layer j - 1, with t where layer k has constants.
-template <int D> void mark_members(Walk<D> &w, int j, int k) {
+inline void mark_members(Walk &w, int j, int k) {
   const std::int64_t below = j > 0 ? w.net.unit_start(j - 1) : 0, here = w.net.unit_start(j);
   const bool linear = w.net.linear(k);
   for (int m = 0; m < w.cell().always; m++) w.cell().member[m] = w.cell().constant[m] && !linear;

@@ -159,15 +159,15 @@ struct Level {
   ProofStore proofs;
 };
 
-template <int D> struct Walk {
-  Dimension<D> dim;
+struct Walk {
+  Dimension<0> dim;
   Network net;
   Listing run;
   int layers, walls, own_walls, rows, words;  // words of 64 bits per layer
   int chart;                                  // k, the dimension of the chart
   std::int64_t first, last;                   // the regions of the block are first .. last - 1
 
-  Path<D> path;                  // rows of the units; bits and zeros of the current region
+  Path<0> path;                  // rows of the units; bits and zeros of the current region
   Buffer<double> wall_form;      // (walls, stride)
   Buffer<double> wall_radius;
   Buffer<double> orient;         // +-1 per row
@@ -201,8 +201,8 @@ template <int D> struct Walk {
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
   Buffer<double> none;            // second doubles of points that have none
 
-  Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own, std::int64_t depth,
-       std::int64_t begin, std::int64_t end)
+  POLYRANK_COLD Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own,
+                     std::int64_t depth, std::int64_t begin, std::int64_t end)
       : dim(d),
         net(network),
         run(listing),
@@ -271,7 +271,7 @@ template <int D> struct Walk {
   }
 
   // Room for the rows of one layer, the first of which are always there.
-  void prepare(Level &level_rows, std::int64_t room, std::int64_t capacity) {
+  POLYRANK_COLD void prepare(Level &level_rows, std::int64_t room, std::int64_t capacity) {
     CellRows &cell = level_rows.cell;
     const int guards = walls - own_walls;
     const std::int64_t stride = dim.stride(), square = dim.square();

@@ -23,8 +23,13 @@ inline std::uint64_t bit_of(std::int64_t m) { return std::uint64_t{1} << (m & 63
 
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
+// Slacks of the cell's rows at a point of the cube.
+inline void cell_slacks(Walk &w, const double *x, double *out) {
+  with_dimension(w.dim, [&](auto dim) { slacks(dim, w.cell().by_column(), w.cell().count, x, out); });
+}
+
 // Lists the kept vertices that the current region has.
-template <int D> void select_vertices(Walk<D> &w) {
+inline void select_vertices(Walk &w) {
   VertexStore &store = w.vertices();
   const int words = (w.cell().count + 63) >> 6;
   store.active.clear();
@@ -49,7 +54,7 @@ template <int D> void select_vertices(Walk<D> &w) {
 
 // Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new. A simple
 // one stays so where it is proved to be off all of them.
-template <int D> void place_vertices(Walk<D> &w, int begin) {
+inline void place_vertices(Walk &w, int begin) {
   VertexStore &store = w.vertices();
   for (int v = 0; v < store.size; v++) {
     const double *x = &store.x[v * w.dim.square()];
@@ -72,7 +77,7 @@ template <int D> void place_vertices(Walk<D> &w, int begin) {
 }
 
 // Notes that a kept vertex is one of the current cell, where the rows of its basis meet.
-template <int D> void place_here(Walk<D> &w, int v) {
+inline void place_here(Walk &w, int v) {
   VertexStore &store = w.vertices();
   const int count = w.cell().count;
   for (int c = 0; c < store.words; c++) {
@@ -93,7 +98,7 @@ inline bool is_turned(const Level &level, int v, int row) {
 
 // Begins the rows of a layer with the vertices of the cell that they divide, which the layer before it
 // has met.
-template <int D> void inherit_vertices(Walk<D> &w, const Level &above) {
+inline void inherit_vertices(Walk &w, const Level &above) {
   VertexStore &store = w.vertices();
   const VertexStore &from = above.vertices;
   const int d = w.d(), s = w.dim.square();
@@ -124,7 +129,7 @@ template <int D> void inherit_vertices(Walk<D> &w, const Level &above) {
 }
 
 // Puts the program to the interior point p with free slots.
-template <int D> void start_at_witness(Walk<D> &w) {
+inline void start_at_witness(Walk &w) {
   const int d = w.d(), s = w.dim.square();
   for (int q = 0; q < d; q++) {
     w.lp.basis[q] = -1;
@@ -134,16 +139,16 @@ template <int D> void start_at_witness(Walk<D> &w) {
 }
 
 // The linear part of the objective at a kept vertex.
-template <int D> double objective_at(const Walk<D> &w, int v) {
+inline double objective_at(const Walk &w, int v) {
   double z = 0.0;
   for (int l = 0; l < w.d(); l++) z += w.lp.objective[l] * w.vertices().x[v * w.dim.square() + l];
   return z;
 }
 
 // Puts the program to a kept vertex of the region.
-template <int D> void start_at_vertex(Walk<D> &w, int v) {
+template <int D> void start_at_vertex(Walk &w, Dimension<D> dim, int v) {
   const VertexStore &store = w.vertices();
-  const int d = w.d(), s = w.dim.square();
+  const int d = dim.size(), s = dim.square();
   for (int q = 0; q < d; q++) {
     const int b = store.basis[v * d + q];
     w.lp.basis[q] = b;
@@ -155,10 +160,13 @@ template <int D> void start_at_vertex(Walk<D> &w, int v) {
     }
   }
 }
+[[gnu::noinline]] inline void start_at_vertex(Walk &w, int v) {
+  with_dimension(w.dim, [&](auto dim) { start_at_vertex(w, dim, v); });
+}
 
 // Puts the program to the region's vertex where the objective is least; vertices on the row `without`
 // are left out. Returns its place among the region's vertices, or -1 with the program at the witness.
-template <int D> int start_at_lowest(Walk<D> &w, int without) {
+inline int start_at_lowest(Walk &w, int without) {
   const VertexStore &store = w.vertices();
   int best = -1;
   double low = infinity;
@@ -177,13 +185,13 @@ template <int D> int start_at_lowest(Walk<D> &w, int without) {
 }
 
 // Takes a vertex off the region's list: it is none of its vertices after all.
-template <int D> void drop_vertex(Walk<D> &w, int place) {
+inline void drop_vertex(Walk &w, int place) {
   w.vertices().active[static_cast<std::size_t>(place)] = w.vertices().active.back();
   w.vertices().active.pop_back();
 }
 
 // The region's vertex that is the program's point up to rounding, or -1.
-template <int D> int listed_there(const Walk<D> &w) {
+inline int listed_there(const Walk &w) {
   for (const int v : w.vertices().active) {
     double apart = 0.0;
     for (int l = 0; l < w.d(); l++) apart += std::fabs(w.vertices().x[v * w.dim.square() + l] - w.lp.x[l]);
@@ -219,8 +227,8 @@ inline int next_place(VertexStore &store) {
 //
 // The true vertex is x + sum_q y_q e_q; of the largest |y_c|, row c says that it times (a_c.e_c -
 // sum_{q != c} |a_c.e_q|) is at most the value of row c at x. Leaves a bound of sum_q |y_q| in lp.error.
-template <int D> bool is_simple(Walk<D> &w) {
-  const int d = w.d(), s = w.dim.square(), stride = w.dim.stride();
+template <int D> bool is_simple(Walk &w, Dimension<D> dim) {
+  const int d = dim.size(), s = dim.square(), stride = dim.stride();
   CellRows &cell = w.cell();
   Program &lp = w.lp;
   double size = 1.0;
@@ -229,7 +237,7 @@ template <int D> bool is_simple(Walk<D> &w) {
     size = std::fabs(lp.x[l]) > size ? std::fabs(lp.x[l]) : size;
   }
   const double factor = (d + 1) * inflate * size;
-  slacks(w.dim, cell.by_column(), cell.count, lp.x.data(), cell.value.data());
+  slacks(dim, cell.by_column(), cell.count, lp.x.data(), cell.value.data());
   for (int q = 0; q < d; q++) {
     lp.rates[q] = std::fabs(cell.value[lp.basis[q]]);
     cell.value[lp.basis[q]] = infinity;
@@ -269,9 +277,12 @@ template <int D> bool is_simple(Walk<D> &w) {
   lp.error = d * apart * inflate;
   return true;
 }
+[[gnu::noinline]] inline bool is_simple(Walk &w) {
+  return with_dimension(w.dim, [&](auto dim) { return is_simple(w, dim); });
+}
 
 // Keeps the vertex of the program, which may have been proved simple.
-template <int D> void keep_vertex(Walk<D> &w, bool simple) {
+inline void keep_vertex(Walk &w, bool simple) {
   VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
   int v = listed_there(w);
@@ -295,7 +306,7 @@ template <int D> void keep_vertex(Walk<D> &w, bool simple) {
 }
 
 // The undecided walls among some places of the cell carry a facet: simple vertices show them.
-template <int D> void wall_facets(Walk<D> &w, int block, std::uint64_t places) {
+inline void wall_facets(Walk &w, int block, std::uint64_t places) {
   CellRows &cell = w.cell();
   for (places &= cell.wall_word[block]; places != 0; places &= places - 1) {
     const int m = 64 * block + std::countr_zero(places);
@@ -307,7 +318,7 @@ template <int D> void wall_facets(Walk<D> &w, int block, std::uint64_t places) {
 }
 
 // The walls that meet in simple vertices of the region which are known.
-template <int D> void known_walls(Walk<D> &w) {
+inline void known_walls(Walk &w) {
   const VertexStore &store = w.vertices();
   for (int c = 0; 64 * c < w.cell().count; c++) {
     std::int64_t apart = -1;
@@ -321,7 +332,7 @@ template <int D> void known_walls(Walk<D> &w) {
 enum class Meeting : std::int8_t { not_asked, simple, not_simple };
 
 // Marks the walls that meet in the program's vertex, if some of them is undecided and the vertex simple.
-template <int D> Meeting walls_here(Walk<D> &w) {
+inline Meeting walls_here(Walk &w) {
   const auto is_open_wall = [&](int m) {
     return m >= w.cell().always && w.cell().status[m] == Status::open && w.cell().row[m] < w.own_walls;
   };

@@ -26,7 +26,7 @@ struct Change {
 };
 
 // Puts bits, zeros, orientations, words and hash to region r; those of region w.at are there, unless `fresh`.
-template <int D> Change decode(Walk<D> &w, std::int64_t r, bool fresh) {
+inline Change decode(Walk &w, std::int64_t r, bool fresh) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bits = w.run.unit.shape[0];
   Change change{fresh ? 0 : w.layers, -1};
@@ -73,7 +73,7 @@ template <int D> Change decode(Walk<D> &w, std::int64_t r, bool fresh) {
 }
 
 // OR of the differences between region r and those after it with the same layers below k.
-template <int D> void load_varying(Walk<D> &w, std::int64_t r, int k) {
+inline void load_varying(Walk &w, std::int64_t r, int k) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bytes = codes.bytes();
   std::uint8_t *__restrict const varying = w.varying.data();
@@ -88,7 +88,7 @@ template <int D> void load_varying(Walk<D> &w, std::int64_t r, int k) {
 }
 
 // Units of layer k on the cell of the layers below, that of region r: those not proved redundant there.
-template <int D> void sieve(Walk<D> &w, std::int64_t r, int k) {
+inline void sieve(Walk &w, std::int64_t r, int k) {
   const int d = w.d();
   const Level &above = w.levels[static_cast<std::size_t>(k)];
   const bool complete = above.complete && w.vertices().active.size() == above.vertices.active.size();
@@ -148,12 +148,12 @@ template <int D> void sieve(Walk<D> &w, std::int64_t r, int k) {
 }
 
 // Every candidate is undecided again.
-template <int D> void renew(Walk<D> &w) {
+inline void renew(Walk &w) {
   for (int m = w.cell().always; m < w.cell().count; m++) w.cell().status[m] = Status::open;
 }
 
 // Hands the rows that are left to the cells below.
-template <int D> void keep_rows(Walk<D> &w, int k) {
+inline void keep_rows(Walk &w, int k) {
   std::vector<int> &out = w.kept[static_cast<std::size_t>(k)];
   out.clear();
   for (int m = w.cell().always; m < w.cell().count; m++)
@@ -162,7 +162,7 @@ template <int D> void keep_rows(Walk<D> &w, int k) {
 
 // Facets of the regions begin .. end - 1 of the block, which follow those that were walked over. Returns how
 // many of them are open.
-template <int D> std::int64_t walk(Walk<D> &w, std::int64_t begin, std::int64_t end) {
+inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
   std::int64_t opened = 0;
   for (std::int64_t r = begin; r < end; r++) {
     if (w.listed >= 0 && w.listed == r - 1 && turn_facets(w)) continue;

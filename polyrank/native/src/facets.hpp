@@ -17,11 +17,11 @@ namespace polyrank {
 inline constexpr int most_rounds = 60;
 
 // Notes that a row is a multiple of another one.
-template <int D> void attach(Walk<D> &w, int row, int of) {
+inline void attach(Walk &w, int row, int of) {
   w.attached[static_cast<std::size_t>(w.height++)] = {row, of};
 }
 
-template <int D> bool is_alone(const Walk<D> &w, int row) {
+inline bool is_alone(const Walk &w, int row) {
   for (int a = 0; a < w.height; a++) {
     const Attached &pair = w.attached[static_cast<std::size_t>(a)];
     if (pair.row == row || pair.of == row) return false;
@@ -29,19 +29,19 @@ template <int D> bool is_alone(const Walk<D> &w, int row) {
   return true;
 }
 
-template <int D> void mark_facet(Walk<D> &w, int m, std::int64_t to) {
+inline void mark_facet(Walk &w, int m, std::int64_t to) {
   w.cell().status[m] = Status::facet;
   w.cell().to[m] = to;
 }
 
 // Whether region r may prove its facet to another one itself: those that earlier regions of its block
 // have proved it takes from them.
-template <int D> bool is_news(const Walk<D> &w, std::int64_t r, std::int64_t s) {
+inline bool is_news(const Walk &w, std::int64_t r, std::int64_t s) {
   return s > r || (s >= 0 && s < w.first);
 }
 
 // Lists the undecided candidates, without a branch for each. Returns how many there are.
-template <int D> int list_open(Walk<D> &w) {
+inline int list_open(Walk &w) {
   const CellRows &cell = w.cell();
   int open = 0;
   for (int m = cell.always; m < cell.count; m++) {
@@ -52,14 +52,14 @@ template <int D> int list_open(Walk<D> &w) {
 }
 
 // Rules out the undecided candidates that a remembered proof shows redundant.
-template <int D> void recall_rows(Walk<D> &w) {
+inline void recall_rows(Walk &w) {
   for (int i = 0, open = list_open(w); i < open; i++)
     if (const int m = w.places[i]; recall(w, w.cell().row[m])) w.cell().status[m] = Status::out;
 }
 
 // Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
 // in cell.to of the candidates in w.places across which no region is listed.
-template <int D> void look_ahead(Walk<D> &w, std::int64_t r, int open) {
+inline void look_ahead(Walk &w, std::int64_t r, int open) {
   const CodeTable &codes = w.run.codes;
   CellRows &cell = w.cell();
   for (int i = 0; i < open; i++) {
@@ -79,7 +79,7 @@ template <int D> void look_ahead(Walk<D> &w, std::int64_t r, int open) {
 // Across a unit of the last layer it does: all other rows are rows of both regions, and each witness is
 // shown to be inside its own region, by measure_depths or in rationals. Below that layer the segment
 // between them must be seen to cross nothing else.
-template <int D> bool crosses_alone(Walk<D> &w, int m, std::int64_t s) {
+inline bool crosses_alone(Walk &w, int m, std::int64_t s) {
   CellRows &cell = w.cell();
   if (w.layer_of(cell.row[m]) == w.layers - 1) {
     cell.has_point[m] = false;
@@ -99,7 +99,7 @@ template <int D> bool crosses_alone(Walk<D> &w, int m, std::int64_t s) {
 //
 // Across the hyperplane of a unit that no other row is a multiple of only that unit (with the multiples
 // that it has in its own layer) changes its bit, so that the neighbour is found by its codeword.
-template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
+inline bool known_facets(Walk &w, std::int64_t r, int zero_layer) {
   CellRows &cell = w.cell();
   const Listing &run = w.run;
   if (!w.now->complete) known_walls(w);
@@ -135,7 +135,7 @@ template <int D> bool known_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
 // c = x + delta e lies on the row and inside the others: z_b(c) = delta / size_b where row b is in the
 // basis, and at least half the slack elsewhere. The ray from p through c stays inside the others up to
 // the step 1 + eta with eta below all z(c) / z(p).
-template <int D> void facets_at_vertex(Walk<D> &w) {
+inline void facets_at_vertex(Walk &w) {
   CellRows &cell = w.cell();
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square();
@@ -174,7 +174,7 @@ template <int D> void facets_at_vertex(Walk<D> &w) {
 }
 
 // The same for one slot, with steps measured along the direction: for narrow facets.
-template <int D> void facet_at_vertex(Walk<D> &w, int slot) {
+inline void facet_at_vertex(Walk &w, int slot) {
   CellRows &cell = w.cell();
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square(), m = lp.basis[slot];
@@ -197,7 +197,7 @@ struct FirstMet {
 };
 
 // A facet on the way from p to the point lp.x that violates a row and no other.
-template <int D> FirstMet new_facet(Walk<D> &w, int rounds) {
+inline FirstMet new_facet(Walk &w, int rounds) {
   CellRows &cell = w.cell();
   const int d = w.d();
   double size = 0.0;
@@ -226,7 +226,7 @@ template <int D> FirstMet new_facet(Walk<D> &w, int rounds) {
 }
 
 // Notes that the candidate at one place is a multiple of another, and takes it out of the programs.
-template <int D> void take_apart(Walk<D> &w, int index, int other) {
+inline void take_apart(Walk &w, int index, int other) {
   w.cell().status[index] = Status::attached;
   take_out(w, index);
   w.vertices().clear();
@@ -235,7 +235,7 @@ template <int D> void take_apart(Walk<D> &w, int index, int other) {
 
 // Decides every candidate that is not decided yet; false where one stays open. On a cell that is no
 // region (final false) a row that is not proved redundant counts as a facet.
-template <int D> bool settle_rows(Walk<D> &w, bool final) {
+inline bool settle_rows(Walk &w, bool final) {
   CellRows &cell = w.cell();
   const bool certify = final && cell.always == 0;
   if (!final) recall_rows(w);  // of a region known_facets has done so

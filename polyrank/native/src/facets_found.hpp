@@ -17,7 +17,7 @@ struct Across {
   int lowest;
 };
 
-template <int D> Across cross(Walk<D> &w, int row, std::int64_t r, int zero_layer) {
+inline Across cross(Walk &w, int row, std::int64_t r, int zero_layer) {
   const Listing &run = w.run;
   int lowest = row, layer = -1;
   bool mixed = false;
@@ -43,18 +43,18 @@ template <int D> Across cross(Walk<D> &w, int row, std::int64_t r, int zero_laye
   return {run.codes.find(value, r, w.flips.data(), count), lowest};
 }
 
-template <int D> void keep_point(Walk<D> &w, std::int64_t owner, int m, double side) {
+inline void keep_point(Walk &w, std::int64_t owner, int m, double side) {
   w.found.owner.push_back(owner);
   const double *point = w.cell().point.data() + static_cast<std::int64_t>(m) * w.chart;
   for (int l = 0; l < w.chart; l++) w.found.point.push_back(side * point[l]);
 }
 
-template <int D> void keep_odd(Walk<D> &w, std::int64_t r, std::int64_t to, int row) {
+inline void keep_odd(Walk &w, std::int64_t r, std::int64_t to, int row) {
   w.found.odd.insert(w.found.odd.end(), {r, to, row});
 }
 
 // Lists the facets of region r that earlier ones have not told it of.
-template <int D> void list_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
+inline void list_facets(Walk &w, std::int64_t r, int zero_layer) {
   const CellRows &cell = w.cell();
   int facets = 0;
   for (int m = cell.always; m < cell.count; m++) {
@@ -74,7 +74,7 @@ template <int D> void list_facets(Walk<D> &w, std::int64_t r, int zero_layer) {
 }
 
 // Writes the listed facets, of region r. Points are on the side of the region that was walked over.
-template <int D> void emit_facets(Walk<D> &w, std::int64_t r, double side) {
+inline void emit_facets(Walk &w, std::int64_t r, double side) {
   Found &found = w.found;
   for (const NewFacet &facet : w.facets) {
     const std::int64_t to = facet.to;
@@ -104,7 +104,7 @@ template <int D> void emit_facets(Walk<D> &w, std::int64_t r, double side) {
 }
 
 // Whether region r + 1 is listed as the opposite of region r, its witness as that of r.
-template <int D> bool is_opposite(const Walk<D> &w, std::int64_t r) {
+inline bool is_opposite(const Walk &w, std::int64_t r) {
   const Listing &run = w.run;
   const CodeTable &codes = run.codes;
   if (r + 1 >= codes.regions()) return false;
@@ -121,7 +121,7 @@ template <int D> bool is_opposite(const Walk<D> &w, std::int64_t r) {
 
 // Writes the facets of the region after the one whose facets are listed, if it is the opposite one and all
 // its neighbours are listed like those of the first; false, and nothing is written, where that is not so.
-template <int D> bool turn_facets(Walk<D> &w) {
+inline bool turn_facets(Walk &w) {
   const std::int64_t r = w.listed, turned = r + 1;
   if ((r & 1) != 0 || !is_opposite(w, r)) return false;
   const CodeTable &codes = w.run.codes;

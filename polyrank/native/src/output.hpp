@@ -25,7 +25,7 @@ struct Regions {
   std::int64_t thin = 0;      // rows whose witness has any; where there are none nothing is written
 
   Regions() = default;
-  Regions(const Network &net, std::int64_t rows)
+  POLYRANK_COLD Regions(const Network &net, std::int64_t rows)
       : capacity(rows), layers(net.layers()), chart_dim(net.centre.shape[0]) {
     for (std::int64_t g = 0; g < net.total(); g++) {
       if (net.hyperplane(g)) leading = leading && planes == g;

@@ -86,7 +86,7 @@ template <int D> struct Path {
   std::vector<std::uint64_t> active;        // units of the layer with a non-zero slope
   std::vector<std::uint64_t> chosen_units;  // a set of units of the layer
 
-  Path(const Network &network, std::int64_t d)
+  POLYRANK_COLD Path(const Network &network, std::int64_t d)
       : dim(d),
         net(network),
         units(network.total()),
@@ -137,7 +137,7 @@ template <int D> struct Path {
 };
 
 // Loads the rows of layer 1, which are the same on the whole domain.
-template <int D> inline void first_layer(Path<D> &path) {
+template <int D> POLYRANK_COLD void first_layer(Path<D> &path) {
   const Network &net = path.net;
   const int d = path.dim.size();
   for (std::int64_t i = 0; i < net.units(0); i++) {
@@ -152,34 +152,9 @@ template <int D> inline void first_layer(Path<D> &path) {
   }
 }
 
-// Composes the rows of layer k (0-based, k >= 1) on the region given by the path's bits.
-template <int D> inline void next_layer(Path<D> &path, std::int64_t k) {
-  const Network &net = path.net;
-  const int d = path.dim.size();
-  const std::int64_t a = net.unit_start(k - 1), b = net.unit_start(k), stride = path.dim.stride();
-  const int n_in = static_cast<int>(net.units(k - 1)), n_out = static_cast<int>(net.units(k));
-  for (int j = 0; j < n_in; j++) path.slope[j] = path.slope_of(a + j);
-  const LayerMap map{net.weight.data + net.weight_start(k),
-                     net.bias.data + b,
-                     net.exact_weight(k),
-                     net.exact_arithmetic(k),
-                     static_cast<int>(net.constant_column < d + 1 ? net.constant_column : d),
-                     n_in,
-                     n_out};
-  compose(path.dim, map, path.slope.data(),
-          LayerRows{path.rows.data() + a * stride, &path.error[a], &path.power[a]},
-          LayerRows{path.rows.data() + b * stride, &path.error[b], &path.power[b]},
-          path.columns.data() + b, path.column_stride, path.factor.data(), path.magnitude.data());
-  const double rounding = gamma(d + 4);
-  for (int i = 0; i < n_out; i++) {
-    path.radius[b + i] = path.error[b + i] + rounding;
-    path.exponent[b + i] = -1;
-    if (net.exact_arithmetic(k))
-      path.exponent[b + i] = path.power[b + i] != zero_row ? net.lsb(k) + path.power[b + i] : 0;
-  }
-  path.sets[static_cast<std::size_t>(k)].filled = 0;
-  path.sets[static_cast<std::size_t>(k)].next = 0;
-}
+// Composes the rows of layer k (0-based, k >= 1) on the region given by the path's bits. Compiled once for
+// all searches and walks: next_layer.cpp.
+template <int D> void next_layer(Path<D> &path, std::int64_t k);
 
 // Dimension, at most, of a linear space in which the rows of layer k lie: that which the rows of layer
 // j < k span on the path's region, or all of it for j = -1, with the constant column where layer k has
@@ -191,9 +166,10 @@ template <int D> inline int row_space(const Path<D> &path, std::int64_t k, std::
 }
 
 // What needs no LP about unit i of layer k: no hyperplane, tied, constant rows, the cube's bound.
-template <int D> inline Decision decide_unit(Path<D> &path, std::int64_t k, std::int64_t i) {
+template <int D, int E>
+inline Decision decide_unit(Dimension<D> dim, Path<E> &path, std::int64_t k, std::int64_t i) {
   const Network &net = path.net;
-  const int d = path.dim.size();
+  const int d = dim.size();
   const std::int64_t g = net.unit_start(k) + i;
   if (!net.hyperplane(g)) return positive;
   if (net.tie(g) >= 0) {
@@ -204,7 +180,7 @@ template <int D> inline Decision decide_unit(Path<D> &path, std::int64_t k, std:
     path.log.unit(c > 0.0 ? LogStep::cube_positive : LogStep::cube_negative, i);
     return c > 0.0 ? positive : negative;
   };
-  const double *row = path.row(g);
+  const double *row = path.rows.data() + g * dim.stride();
   double spread = 0.0;
   for (int l = 0; l < d; l++) spread += std::fabs(row[l]);
   const double c = row[d];
@@ -231,11 +207,11 @@ template <int D> inline Decision decide_unit(Path<D> &path, std::int64_t k, std:
 }
 
 // The same for all units of layer k.
-template <int D>
-inline void enter_layer(Path<D> &path, std::int64_t k, std::int8_t *bits, std::int8_t *split) {
+template <int D, int E>
+inline void enter_layer(Dimension<D> dim, Path<E> &path, std::int64_t k, std::int8_t *bits, std::int8_t *split) {
   for (std::int64_t i = 0; i < path.net.units(k); i++) {
     split[i] = 0;
-    bits[i] = decide_unit(path, k, i);
+    bits[i] = decide_unit(dim, path, k, i);
   }
 }
 

@@ -85,10 +85,11 @@ inline bool round_to_chart(const Network &net, double *u, double *low, double *y
 }
 
 // Value of unit g's affine form at a point of the cube.
-template <int D> inline double value_at(const Path<D> &path, std::int64_t g, const double *point) {
-  const double *row = path.row(g);
-  double z = row[path.dim.size()];
-  for (int l = 0; l < path.dim.size(); l++) z += row[l] * point[l];
+template <int D, int E>
+inline double value_at(Dimension<D> dim, const Path<E> &path, std::int64_t g, const double *point) {
+  const double *row = path.rows.data() + g * dim.stride();
+  double z = row[dim.size()];
+  for (int l = 0; l < dim.size(); l++) z += row[l] * point[l];
   return z;
 }
 
@@ -98,10 +99,10 @@ template <int D> inline double sign_limit(const Path<D> &path, std::int64_t g) {
 }
 
 // Proven signs at an interior point of the undecided units of a layer (0: not proven).
-template <int D>
-inline void proven_signs(const Path<D> &path, std::int64_t start, std::int64_t units,
+template <int D, int E>
+inline void proven_signs(Dimension<D> dim, const Path<E> &path, std::int64_t start, std::int64_t units,
                          const double *point, std::int8_t *sign, const std::int8_t *bits) {
-  const int d = path.dim.size();
+  const int d = dim.size();
   const double factor = (d + 1) * inflate;
   for (std::int64_t i0 = 0; i0 < units; i0 += lane_count) {
     const double *at = path.columns.data() + start + i0;
@@ -120,9 +121,9 @@ inline void proven_signs(const Path<D> &path, std::int64_t start, std::int64_t u
 }
 
 // Proof that a point is strictly inside every row of the cell.
-template <int D> inline bool strictly_inside(const Constraints<D> &cell, std::int64_t rows,
-                                             const double *u) {
-  const int d = cell.dim.size();
+template <int D>
+inline bool strictly_inside(Dimension<D> dim, const Constraints<0> &cell, std::int64_t rows, const double *u) {
+  const int d = dim.size();
   const double factor = (d + 1) * inflate;
   for (int l = 0; l < d; l++)
     if (!(std::fabs(u[l]) <= 1.0)) return false;
@@ -177,7 +178,7 @@ inline bool is_exact_point(const Network &net, const double *u, const double *lo
 // As proven_signs, with exact values of the rows without error at a point without error, where
 // bounds have left the sign open.
 template <int D>
-inline void exact_signs(const Path<D> &path, std::int64_t start, std::int64_t units,
+POLYRANK_COLD void exact_signs(const Path<D> &path, std::int64_t start, std::int64_t units,
                         const double *point, const double *low, std::int8_t *sign,
                         const std::int8_t *bits) {
   for (std::int64_t i = 0; i < units; i++) {
@@ -189,7 +190,7 @@ inline void exact_signs(const Path<D> &path, std::int64_t start, std::int64_t un
 
 // As strictly_inside, with exact values of the rows without error at a point without error.
 template <int D>
-inline bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const double *u,
+POLYRANK_COLD bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const double *u,
                            const double *low) {
   const int d = cell.dim.size();
   for (int l = 0; l < d; l++)

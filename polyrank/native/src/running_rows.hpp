@@ -25,7 +25,7 @@ namespace polyrank::vertices {
 
 template <int D> class RunningRows {
 public:
-  explicit RunningRows(const Network &net) : net_(net) {
+  POLYRANK_COLD explicit RunningRows(const Network &net) : net_(net) {
     std::int64_t size = 0;
     widest_ = 0;
     for (std::int64_t k = 1; k < net.layers(); k++) {

@@ -48,7 +48,7 @@ public:
   HardCells hard;
   double done_share = 0.0;  // share of the tree below the task that is done
 
-  Search(const Network &net, std::int64_t d, std::int64_t output, std::int64_t hard_rows,
+  POLYRANK_COLD Search(const Network &net, std::int64_t d, std::int64_t output, std::int64_t hard_rows,
          std::int64_t most_points, bool log)
       : path(net, d),
         program(net, d),
@@ -76,7 +76,7 @@ public:
   // Puts a task on the empty stack: the layer whose units are being decided (-1 for the root), the
   // decisions of all units, which of them bound the cell, and points strictly inside it. False where
   // float arithmetic cannot prove any point to be inside.
-  bool load(std::int64_t layer, bool paired, const std::int8_t *bits, const std::int8_t *split,
+  POLYRANK_COLD bool load(std::int64_t layer, bool paired, const std::int8_t *bits, const std::int8_t *split,
             const LoadedPoints &given);
 
   // Processes open cells until none is left, a buffer is full or `budget` cells are done.
@@ -86,14 +86,14 @@ public:
   //
   // A cell's layers below its own are those of the current path: the search is depth first, so only
   // layers above the topmost open cell's have been overwritten since it was pushed.
-  void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
+  POLYRANK_COLD void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
                  double *chart_points, double *chart_low);
 
   // Takes the cell at the bottom of the stack, the last one in the order of the search, out of it.
-  void take_last(SearchTask &task);
+  POLYRANK_COLD void take_last(SearchTask &task);
 
   // Goes on from a cell of another search of the same problem; the stack is empty.
-  void adopt(const SearchTask &task);
+  POLYRANK_COLD void adopt(const SearchTask &task);
 
 private:
   static constexpr std::int64_t log_bytes = std::int64_t{1} << 22;
@@ -111,30 +111,39 @@ private:
     return log_reserve(path.units, Program::logged_indices(path.net, dim_.size()));
   }
 
+  // Calls f with the dimension, as a constant where the program is one for few dimensions.
+  template <class F> auto on_dimension(F &&f) {
+    if constexpr (Program::few_dimensions)
+      return with_dimension(dim_, f);
+    else
+      return f(dim_);
+  }
+
   struct Settled {
     int cutting;      // first unit that cuts, -1 for none
     bool hard;        // some unit is not decided
     bool has_vertex;  // the program's vertex is valid
   };
 
-  bool add_point(std::int64_t g, std::int64_t rows, std::int64_t base);
-  bool add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side);
+  template <int N> bool add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows, std::int64_t base);
+  POLYRANK_COLD bool add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side);
   void find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits);
-  Settled settle(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
+  template <int N>
+  Settled settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
                  bool has_vertex);
   void split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
                   bool has_vertex, int i, double share);
-  void emit_hard(std::int64_t k, std::int64_t point);
+  POLYRANK_COLD void emit_hard(std::int64_t k, std::int64_t point);
   void emit(std::int64_t layers, std::int64_t point);
 };
 
 // Tries to make an interior point on the other side of unit g from the program's x, on the way from
 // the interior point `base`. Appends it behind the last point when bounds prove it.
-template <class Program>
-bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t base) {
-  const int d = dim_.size();
+template <class Program> template <int N>
+bool Search<Program>::add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows, std::int64_t base) {
+  const int d = dim.size();
   const double *from = points.cube(base), *x = program.x();
-  const double zb = value_at(path, g, from), zv = value_at(path, g, x);
+  const double zb = value_at(dim, path, g, from), zv = value_at(dim, path, g, x);
   double t0 = 0.0;
   if ((zb > 0.0) != (zv > 0.0)) t0 = zb / (zb - zv);
   if (!(t0 >= 0.0 && t0 <= 1.0)) t0 = 0.0;
@@ -143,9 +152,9 @@ bool Search<Program>::add_point(std::int64_t g, std::int64_t rows, std::int64_t 
     const double t = t0 + (1.0 - t0) * share;
     for (int l = 0; l < d; l++) candidate_[l] = from[l] + t * (x[l] - from[l]);
     if (!round_to_chart(path.net, candidate_.data(), chart_point_.data())) continue;
-    const double z = value_at(path, g, candidate_.data());
+    const double z = value_at(dim, path, g, candidate_.data());
     if ((zv > 0.0 && !(z > limit)) || (zv < 0.0 && !(z < -limit))) continue;
-    if (!program.strictly_inside(rows, candidate_.data())) continue;
+    if (!program.strictly_inside(dim, rows, candidate_.data())) continue;
     points.put(points.end, candidate_.data(), chart_point_.data());
     return true;
   }
@@ -189,15 +198,18 @@ bool Search<Program>::add_exact_point(std::int64_t g, std::int64_t rows, std::in
 template <class Program>
 void Search<Program>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
-  proven_signs(path, a, n, points.cube(r), points.signs(r), bits);
+  on_dimension([&](auto dim) {
+    proven_signs(dim, path, a, n, points.cube(r), points.signs(r), bits);
+  });
   if (points.exact(r))
     exact_signs(path, a, n, points.cube(r), points.cube_low(r), points.signs(r), bits);
 }
 
 // Decides every undecided unit of the layer on this cell; `last` is the end of its points.
-template <class Program>
-typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::int64_t rows, std::int64_t first,
-                                              std::int64_t &last, bool has_vertex) {
+template <class Program> template <int N>
+typename Search<Program>::Settled
+Search<Program>::settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std::int64_t first,
+                        std::int64_t &last, bool has_vertex) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   for (std::int64_t i = 0; i < n; i++) above_[i] = below_[i] = flagged_[i] = 0;
   for (std::int64_t r = first; r < last; r++) {
@@ -235,8 +247,8 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
         if (has_vertex) program.remember();
       const InteriorPoint start{points.cube(base),
                                 points.exact(base) ? points.cube_low(base) : nullptr};
-      const Verdict verdict = program.test(path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
-        return exactly ? add_exact_point(a + i, rows, base, side) : add_point(a + i, rows, base);
+      const Verdict verdict = program.test(dim, path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
+        return exactly ? add_exact_point(a + i, rows, base, side) : add_point(dim, a + i, rows, base);
       });
       path.stat.cuts += verdict == Verdict::cuts;
       // what sums of two doubles end at is a vertex or nothing
@@ -244,8 +256,8 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
       if constexpr (Program::sided)
         if (has_vertex && program.remembered() != nullptr) {
           if (first_cut < 0 && verdict == Verdict::cuts) first_cut = static_cast<int>(i);
-          if (first_cut >= 0 && (value_at(path, a + first_cut, program.remembered()) > 0.0) !=
-                                    (value_at(path, a + first_cut, program.x()) > 0.0)) {
+          if (first_cut >= 0 && (value_at(dim, path, a + first_cut, program.remembered()) > 0.0) !=
+                                    (value_at(dim, path, a + first_cut, program.x()) > 0.0)) {
             program.keep();
             has_kept_ = true;
           }
@@ -293,7 +305,7 @@ typename Search<Program>::Settled Search<Program>::settle(std::int64_t k, std::i
     for (std::int64_t j = i + 1; j < n; j++) {
       if (bits_[j] >= 0 || above_[j] == below_[j]) continue;
       const int side = above_[j] ? 1 : -1;
-      if (!program.optimal(path, a + j, side)) continue;
+      if (!program.optimal(dim, path, a + j, side)) continue;
       bits_[j] = side > 0 ? positive : negative;
       path.stat.by_vertex++;
       program.log_miss(path.log, j, side);
@@ -318,7 +330,7 @@ void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t
   std::int64_t high = low;
   for (std::int64_t r = low; r < last; r++)
     if (points.signs(r)[i] > 0) points.swap(r, high++, n);
-  const double z = has_vertex ? value_at(path, g, program.x()) : path.row(g)[dim_.size()];
+  const double z = has_vertex ? value_at(dim_, path, g, program.x()) : path.row(g)[dim_.size()];
   const double limit = path.radius[g] * (dim_.size() + 1);
   for (const int side : {-1, 1}) {
     OpenCell &half = open.push();
@@ -333,7 +345,7 @@ void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t
     const bool here = has_vertex && (!Program::sided || z * side >= -limit);
     bool there = false;
     if constexpr (Program::sided)
-      there = !here && has_kept_ && value_at(path, g, program.kept()) * side >= -limit;
+      there = !here && has_kept_ && value_at(dim_, path, g, program.kept()) * side >= -limit;
     half.has_vertex = here || there;
     const std::int64_t f = open.count - 1;
     std::copy_n(bits_.data(), n, open.bits(f));
@@ -404,7 +416,7 @@ bool Search<Program>::load(std::int64_t layer, bool paired, const std::int8_t *b
   for (std::int64_t p = 0; p < given.count; p++)
     if (std::all_of(given.chart_low + p * k, given.chart_low + (p + 1) * k,
                     [](double v) { return v == 0.0; }) &&
-        program.strictly_inside(rows, given.cube + p * d))
+        program.strictly_inside(dim_, rows, given.cube + p * d))
       points.put(inside++, given.cube + p * d, given.chart + p * k);
   for (std::int64_t p = 0; inside == 0 && p < given.count; p++) {
     const double *u = given.cube + p * d, *low = given.cube_low + p * d;
@@ -417,7 +429,7 @@ bool Search<Program>::load(std::int64_t layer, bool paired, const std::int8_t *b
   OpenCell &task = open.push();
   const std::int64_t a = net.unit_start(start), n = net.units(start);
   if (layer < 0) {
-    enter_layer(path, 0, open.bits(0), open.splits(0));
+    enter_layer(dim_, path, 0, open.bits(0), open.splits(0));
   } else {
     std::copy_n(bits + a, n, open.bits(0));
     std::copy_n(split + a, n, open.splits(0));
@@ -451,7 +463,8 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
     for (;;) {
       if (undecided_units) {
         program.mark(path, k, rows);
-        const Settled settled = settle(k, rows, now.first, last, has_vertex);
+        const Settled settled =
+            on_dimension([&](auto dim) { return settle(dim, k, rows, now.first, last, has_vertex); });
         has_vertex = settled.has_vertex;
         if (settled.hard) {
           emit_hard(k, now.first);
@@ -474,7 +487,7 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
       k++;
       path.log.step(LogStep::next);
       next_layer(path, k);
-      enter_layer(path, k, bits_.data(), split_.data());
+      on_dimension([&](auto dim) { enter_layer(dim, path, k, bits_.data(), split_.data()); });
       undecided_units = false;
       for (std::int64_t i = 0; i < net.units(k); i++)
         undecided_units = undecided_units || bits_[i] < 0;

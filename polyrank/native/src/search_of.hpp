@@ -1,4 +1,4 @@
-// A search of one dimension behind the interface of any.
+// A search with one kind of linear programs behind the interface of any.
 #pragma once
 
 #include "any_search.hpp"

@@ -15,16 +15,10 @@
 
 namespace polyrank {
 
-template <int D> class ThinSimplex {
+class ThinSimplex {
 public:
-  explicit ThinSimplex(Dimension<D> dim)
-      : dim_(dim),
-        basis_(dim.size(), -1),
-        x_(dim.size()),
-        direction_(dim.size()),
-        inverse_(dim.size() * dim.size()),
-        high_(dim.size(), 0.0),
-        low_(dim.size(), 0.0) {}
+  explicit ThinSimplex(int d)
+      : d_(d), basis_(d, -1), x_(d), direction_(d), inverse_(d * d), high_(d, 0.0), low_(d, 0.0) {}
 
   // The optimum.
   const double *high() const { return high_.data(); }
@@ -32,7 +26,7 @@ public:
 
   // Begins at an interior point with free slots; no second doubles: null.
   void start(const double *point, const double *low) {
-    const int d = dim_.size();
+    const int d = d_;
     for (int l = 0; l < d; l++) {
       x_[l] = {point[l], low ? low[l] : 0.0};
       basis_[l] = -1;
@@ -44,7 +38,7 @@ public:
   // reached.
   bool minimise(const double *table, int stride, int rows, const double *objective,
                 std::int64_t &pivots) {
-    const int d = dim_.size();
+    const int d = d_;
     for (int count = 0; count < most_pivots; count++) {
       const Choice edge = choose(objective, count > bland_after);
       if (edge.slot < 0) {
@@ -65,7 +59,7 @@ public:
 
   // The basis and its inverse, rounded; rows of the inverse are `square` doubles apart.
   void copy_basis(int *basis, double *inverse, int square) const {
-    const int d = dim_.size();
+    const int d = d_;
     for (int l = 0; l < d; l++) {
       basis[l] = basis_[l];
       for (int q = 0; q < d; q++) inverse[l * square + q] = inverse_[l * d + q].high;
@@ -85,13 +79,13 @@ private:
   // Sum of the products of doubles with sums of two.
   TwoDoubles value(const double *row, const TwoDoubles *at) const {
     TwoDoubles sum{};
-    for (int l = 0; l < dim_.size(); l++) sum = sum + at[l] * row[l];
+    for (int l = 0; l < d_; l++) sum = sum + at[l] * row[l];
     return sum;
   }
 
   // A free slot, or the edge along which the form falls most steeply, or that of the lowest row.
   Choice choose(const double *objective, bool bland) const {
-    const int d = dim_.size();
+    const int d = d_;
     Choice best{-1, 1};
     double most = 0.0;
     for (int q = 0; q < d; q++) {
@@ -119,7 +113,7 @@ private:
   // The row that is met first along the direction: of several the one that turns away most, or the
   // lowest.
   int first_met(const double *table, int stride, int rows, int slot, bool bland) {
-    const int d = dim_.size();
+    const int d = d_;
     int best = -1;
     TwoDoubles length{};
     double steepest = 0.0;
@@ -149,7 +143,7 @@ private:
   }
 
   void exchange(const double *row, Choice edge, int entering) {
-    const int d = dim_.size();
+    const int d = d_;
     const TwoDoubles pivot = value(row, direction_.data());
     for (int l = 0; l < d; l++) x_[l] = x_[l] + direction_[l] * length_;
     // the column of the new row, along which it grows by one
@@ -164,7 +158,7 @@ private:
     basis_[edge.slot] = entering;
   }
 
-  Dimension<D> dim_;
+  int d_;
   Buffer<int> basis_;
   Buffer<TwoDoubles> x_, direction_;
   Buffer<TwoDoubles> inverse_;  // d × d: column q leads away from basis row q

@@ -134,7 +134,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
   bool all_plain = true;                 // every layer is plain or bare
   double candidate[D], chart_point[K];
 
-  VertexSearch(const Network &network, const Root &root, const VertexOptions &options)
+  POLYRANK_COLD VertexSearch(const Network &network, const Root &root, const VertexOptions &options)
       : net(network),
         layers(static_cast<int>(network.layers())),
         conic(root.conic != 0),
@@ -226,7 +226,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
     }
   }
 
-  void load(const Root &root) {
+  POLYRANK_COLD void load(const Root &root) {
     const auto small = [](std::int64_t n) { return static_cast<std::int32_t>(n); };
     const std::int32_t points = small(root.err.size());
     pool.reserve(points, small(root.cycle.size()), small(root.facet.shape[0]),

@@ -44,7 +44,7 @@ template <int K, int D> struct VertexTask {
 
 // A task as bytes, for the same build of the core on a machine of the same kind: the cell, `plain`,
 // then each array with its length before it.
-template <int K, int D> std::vector<std::uint8_t> bytes_of(VertexTask<K, D> &task) {
+template <int K, int D> POLYRANK_COLD std::vector<std::uint8_t> bytes_of(VertexTask<K, D> &task) {
   static_assert(std::is_trivially_copyable_v<OpenPolytope> &&
                 std::is_trivially_copyable_v<Vertex<K, D>>);
   std::vector<std::uint8_t> out;
@@ -64,7 +64,7 @@ template <int K, int D> std::vector<std::uint8_t> bytes_of(VertexTask<K, D> &tas
 
 // Reads such bytes; false where they are not those of a task.
 template <int K, int D>
-bool read_task(VertexTask<K, D> &task, const std::uint8_t *bytes, std::size_t size) {
+POLYRANK_COLD bool read_task(VertexTask<K, D> &task, const std::uint8_t *bytes, std::size_t size) {
   bool fits = true;
   const auto get = [&](void *to, std::size_t wanted) {
     fits = fits && wanted <= size;
@@ -88,7 +88,7 @@ bool read_task(VertexTask<K, D> &task, const std::uint8_t *bytes, std::size_t si
 
 // Takes open cell f out of the search. It is depth first: the layers above the cell's are those of
 // the current path, and so are the rows of its own layer.
-template <class S> VertexTask<S::K, S::D> take_task(S &s, std::size_t f) {
+template <class S> POLYRANK_COLD VertexTask<S::K, S::D> take_task(S &s, std::size_t f) {
   constexpr int K = S::K, D = S::D;
   auto &pool = s.pool;
   VertexTask<K, D> task;
@@ -155,7 +155,7 @@ template <class S> VertexTask<S::K, S::D> take_task(S &s, std::size_t f) {
 }
 
 // Goes on from a task; no cell of the search is open.
-template <class S> void load_task(S &s, const VertexTask<S::K, S::D> &task) {
+template <class S> POLYRANK_COLD void load_task(S &s, const VertexTask<S::K, S::D> &task) {
   constexpr int K = S::K, D = S::D;
   auto &pool = s.pool;
   pool.top = {0, 0, 0, 0};

@@ -122,7 +122,7 @@ template <int K, bool H> struct EngineOf final : Engine {
     auto &answers = search.questions.answers;
     answers.insert(answers.end(), signs, signs + count);
   }
-  void certify(const std::int64_t *rows, std::int64_t count) override {
+  POLYRANK_COLD void certify(const std::int64_t *rows, std::int64_t count) override {
     const auto [unit, side] = search.to_certify;
     ProofLog &log = search.path.log;
     log.unit(side > 0 ? LogStep::positive_by : LogStep::negative_by, unit);
@@ -145,7 +145,7 @@ template <int K, bool H> struct EngineOf final : Engine {
     std::copy_n(regions.point.data(), out.point.size(), out.point.data);
     std::copy_n(search.path.log.data(), out.log.size(), out.log.data);
   }
-  void kept(const KeptArrays &out) const override {
+  POLYRANK_COLD void kept(const KeptArrays &out) const override {
     const KeptCells &cells = search.kept;
     std::copy(cells.first.begin(), cells.first.end(), out.first.data);
     std::copy(cells.x.begin(), cells.x.end(), out.x.data);
@@ -172,7 +172,7 @@ template <int K, bool H> struct EngineOf final : Engine {
            static_cast<std::int64_t>(search.questions.open.size()), search.to_certify.unit,
            search.to_certify.side};
   }
-  void top(const TopArrays &out) override {
+  POLYRANK_COLD void top(const TopArrays &out) override {
     auto &pool = search.pool;
     const std::size_t f = pool.cells.size() - 1;
     const OpenPolytope &cell = pool.cells[f];
