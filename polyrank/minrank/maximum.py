@@ -119,6 +119,7 @@ def maximum_rank(
     (1, 1, True)
     """
     through = network.through(layer)
+    through.check_dense()
     check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain

@@ -137,6 +137,7 @@ def minimum_rank(
     (0, 0, (0,), True)
     """
     through = network.through(layer)
+    through.check_dense()
     check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain

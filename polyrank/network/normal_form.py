@@ -287,6 +287,17 @@ class Network:
         """
         return Network(self.layers[: self.chosen_layer(layer)], self.name)
 
+    def check_dense(self) -> None:
+        """Refuse a network whose weights do not fit into memory when they are dense.
+
+        Raises
+        ------
+        UnsupportedError
+            If a layer is too large.
+        """
+        for layer in self.layers:
+            layer.weight.check_dense()
+
     def chosen_layer(self, layer: int | None) -> int:
         """The layer that is asked for, 1-based; by default the last one.
 

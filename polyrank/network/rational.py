@@ -251,6 +251,15 @@ class RationalArray:
         cols = 1 if self.approx.ndim == 1 else self.approx.shape[1]
         return fmpq_mat(rows, cols, [fmpq_from_float(v) for v in self.approx.ravel().tolist()])
 
+    def check_dense(self) -> None:
+        """Refuse, at once, a matrix that does not fit into memory when it is dense.
+
+        Raises
+        ------
+        UnsupportedError
+            If it has too many entries; a matrix that is kept dense has not.
+        """
+
     def transposed(self, dtype: DTypeLike) -> Any:
         """The floats of a matrix, transposed, as what ``h @ ·`` takes."""
         return self.approx.astype(dtype).T

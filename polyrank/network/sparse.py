@@ -82,11 +82,16 @@ class SparseArray(RationalArray):
         UnsupportedError
             If it has more than ``MOST_DENSE`` entries.
         """
+        self.check_dense()
+        dense: NDArray[np.float64] = self.table.toarray()
+        dense.setflags(write=False)
+        return dense
+
+    def check_dense(self) -> None:
+        """Refuse a matrix of more than ``MOST_DENSE`` entries."""
         m, n = self.shape
         if m * n <= MOST_DENSE:
-            dense: NDArray[np.float64] = self.table.toarray()
-            dense.setflags(write=False)
-            return dense
+            return
         raise UnsupportedError(
             f"a layer of {m:,} units on {n:,} inputs has a weight of {m * n:,} entries, which is "
             "kept sparse: sample, and floating-point values of the network, are all that does "

@@ -41,8 +41,16 @@ class Problem:
 
     @classmethod
     def of(cls, network: Network, chart: Chart, through_layer: int | None = None) -> Problem:
-        """A network on a chart, through layer K or all layers."""
-        return cls(network, chart, through_layer or len(network.layers))
+        """A network on a chart, through layer K or all layers.
+
+        Raises
+        ------
+        UnsupportedError
+            If a layer is too large for a dense matrix.
+        """
+        depth = through_layer or len(network.layers)
+        network.through(depth).check_dense()
+        return cls(network, chart, depth)
 
     @classmethod
     def on(cls, network: Network, domain: Domain, through_layer: int | None = None) -> Problem:

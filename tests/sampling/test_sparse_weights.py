@@ -101,6 +101,9 @@ def test_large_layers_of_a_graph_are_sparse(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sparse, "MOST_DENSE", 1)
     with pytest.raises(pr.UnsupportedError, match="kept sparse"):
         pr.enumerate_regions(made_sparse(net))
+    for ask in (pr.minimum_rank, pr.maximum_rank):
+        with pytest.raises(pr.UnsupportedError, match="kept sparse"):
+            ask(made_sparse(net), layer=2)
 
 
 @pytest.mark.slow
