@@ -2,32 +2,47 @@
 
 Run from the checkout: ``python -m benchmarks.workers [--case D-N-N] [--repeat N]``. He-initialised
 networks as in ``cases.py``. Every row is the best of the repeats, by the clock; take a machine with
-nothing else to do and two cores. The rows:
+nothing else to do and two cores; "processor s" are those of this process, which say more on another
+machine. The rows:
 
-memory    one thread, the table in memory, one search without tasks, then written to disk at once
+memory    one thread, the table in memory, one search without tasks
+one file  the same, then written as one Parquet file, and the rows hashed as those of shards are
 disk      one thread, tasks, shards and the journal
 disk x 2  the same with two threads
 Dask x 2  two worker processes of one thread on loopback, which write the shards into the run's
           directory; the cluster was started, and has worked, before
 Dask x 2, sent back   the same without the directory: the shards go through the scheduler
 
-``memory`` and ``disk`` differ by the journal, ``fsync``, the hash of the rows, one Parquet file for
-each task instead of one, and the cells that tasks leave for others. Content hashes are compared.
+``one file`` and ``disk`` write and hash the same rows: they differ by the journal, ``fsync``, one
+Parquet file for each task instead of one, and the cells that tasks leave for others. That is what
+journal and shards cost; of ``memory`` and ``one file`` it is Parquet and the hash. Content hashes
+are compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 import polyrank as pr
 from benchmarks.cases import he
 from polyrank.regions import enumerate as enumerate_module
+from polyrank.regions.schema import fixed_binary_rows, numbers
+
+
+class Taken(NamedTuple):
+    """What a run took: by the clock, and of this process."""
+
+    seconds: float
+    busy: float
 
 
 def main() -> None:
@@ -40,9 +55,23 @@ def main() -> None:
     box = pr.Box(-1, 1)
     hashes = set()
 
-    def in_memory(out: Path) -> int:
+    def in_memory(_: Path) -> int:
+        return pr.enumerate_regions(network, box, jobs=1).count
+
+    def in_one_file(out: Path) -> int:
         run = pr.enumerate_regions(network, box, jobs=1)
         run.save(out)
+        digest = [hashlib.blake2b(digest_size=32) for _ in range(4)]
+        for batch in run.batches():
+            ranks = np.stack([numbers(batch.column(f"rank_{k + 1}")) for k in range(run.layers)], 1)
+            rows = (
+                fixed_binary_rows(batch.column("codeword")),
+                fixed_binary_rows(batch.column("zero")),
+                ranks,
+                numbers(batch.column("witness").flatten()),
+            )
+            for column, part in zip(digest, rows, strict=True):
+                column.update(part.tobytes())
         return run.count
 
     def on_disk(**how: Any) -> Callable[[Path], int]:
@@ -54,22 +83,28 @@ def main() -> None:
 
         return work
 
-    def measured(name: str, work: Callable[[Path], int], base: float | None) -> float:
-        best, count = float("inf"), 0
+    def measured(name: str, work: Callable[[Path], int], base: float | None) -> Taken:
+        best, count = Taken(float("inf"), float("inf")), 0
         for _ in range(given.repeat):
             with tempfile.TemporaryDirectory() as folder:
-                begun = time.perf_counter()
+                begun, busy = time.perf_counter(), time.process_time()
                 count = work(Path(folder) / "run")
-                best = min(best, time.perf_counter() - begun)
-        ratio = "" if base is None else f"{base / best:.2f}"
-        print(f"| {name} | {count:,} | {best:.1f} | {ratio} |", flush=True)
+                taken = Taken(time.perf_counter() - begun, time.process_time() - busy)
+                best = Taken(*map(min, best, taken))
+        ratio = "" if base is None else f"{base / best.seconds:.2f}"
+        print(
+            f"| {name} | {count:,} | {best.seconds:.1f} | {best.busy:.2f} | {ratio} |", flush=True
+        )
         return best
 
     in_memory_first = pr.enumerate_regions(he([3, 16, 16, 1]), box, jobs=1)  # loads what is needed
     assert in_memory_first.certified
-    print(f"{given.case}\n\n| how | regions | s | of disk |\n|---|---|---|---|")
+    print(f"{given.case}\n\n| how | regions | s | processor s | of disk |")
+    print("|---|---|---|---|---|")
     memory = measured("memory", in_memory, None)
-    disk = measured("disk", on_disk(jobs=1), None)
+    one_file = measured("one file", in_one_file, None)
+    whole_disk = measured("disk", on_disk(jobs=1), None)
+    disk = whole_disk.seconds
     measured("disk x 2", on_disk(jobs=2), disk)
     if not given.no_dask:
         import distributed
@@ -85,7 +120,13 @@ def main() -> None:
             measured("Dask x 2, sent back", on_disk(cluster=address), disk)
             enumerate_module.incoming = whole
     assert len(hashes) == 1
-    print(f"\njournal, shards and tasks: {100 * (disk / memory - 1):+.1f} % of {memory:.1f} s")
+    print()
+    for what, less, more in (
+        ("Parquet and hash", memory, one_file),
+        ("journal, shards and tasks", one_file, whole_disk),
+    ):
+        wall, busy = (100 * (m / n - 1) for m, n in zip(more, less, strict=True))
+        print(f"{what}: {wall:+.1f} % by the clock, {busy:+.1f} % of processor time")
 
 
 if __name__ == "__main__":

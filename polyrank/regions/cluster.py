@@ -14,7 +14,7 @@ import importlib
 import json
 import queue
 import tempfile
-import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,6 +41,8 @@ __all__ = ["DaskCrew", "cluster_client"]
 #: Attempts of a task that raises; a task whose workers die is given up by Dask after three.
 _ATTEMPTS = 3
 _TIMEOUT = "20s"
+#: How long it is believed how many threads the cluster has.
+_THREADS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +104,49 @@ class Question:
             return load(file)
 
 
-#: Workers of this process, by question and thread: made for the first task.
-_makers: dict[tuple[str, int], PieceMaker] = {}
+#: What the workers of this process are asked, by key of the question.
+_questions: dict[str, Question] = {}
+#: Those of them that have nothing to do: a thread takes one for a task.
+_idle: dict[str, list[PieceMaker]] = {}
 
 
-def itself(question: Question) -> Question:
-    """The question, on a worker of the cluster."""
-    return question
+def ask(question: Question) -> None:
+    """A question comes, on a worker of the cluster."""
+    _questions[question.key] = question
 
 
-def work_on(question: Question, tree: str) -> dict[str, Any]:
+def forget(key: str) -> None:
+    """It is answered, or given up."""
+    _questions.pop(key, None)
+    _idle.pop(key, None)
+
+
+def _plugin(question: Question) -> Any:
+    """What tells the workers of a cluster their question: those of today and those that come."""
+    distributed: Any = importlib.import_module("distributed")
+
+    # it is sent by value, and what it calls by name; its base is of an extra, of no known type
+    class Told(distributed.WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:  # noqa: ARG002
+            ask(question)
+
+        def teardown(self, worker: Any) -> None:  # noqa: ARG002
+            forget(question.key)
+
+    return Told()
+
+
+def work_on(key: str, tree: str) -> dict[str, Any]:
     """One task, on a worker of the cluster."""
-    key = question.key, threading.get_ident()
-    if key not in _makers:
-        for old in [other for other in _makers if other[0] != question.key]:
-            del _makers[old]
-        _makers[key] = PieceMaker(question.plan())
-    piece = _makers[key].make(subtree_from_json(json.loads(tree)))
+    question = _questions[key]
+    mine = _idle.setdefault(key, [])
+    try:
+        maker = mine.pop()
+    except IndexError:
+        maker = PieceMaker(question.plan())
+    piece = maker.make(subtree_from_json(json.loads(tree)))
+    mine.append(maker)  # where it was forgotten meanwhile, nobody finds it
+    importlib.import_module("distributed").secede()  # the next task goes on while this one writes
     explored = piece.explored
     return {
         "rows": piece.rows,
@@ -237,19 +265,22 @@ class DaskCrew:
     ) -> None:
         self._client = client
         self._incoming = incoming
-        self._question = Question.of(plan, domain, incoming)
-        # a task of its own, which Dask does again when the worker that holds it dies
-        self._sent = client.submit(
-            itself, self._question, key=f"polyrank-{self._question.key}", pure=False
-        )
+        question = Question.of(plan, domain, incoming)
+        self._name = f"polyrank-{question.key}"
+        self._key = question.key
+        # not as what tasks depend on: Dask would prefer the workers that hold it
+        client.register_plugin(_plugin(question), name=self._name)
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._flying: dict[str, tuple[Ticket, Any]] = {}
+        self._threads, self._asked = 1, -_THREADS_SECONDS
 
     @property
     def room(self) -> int:
-        """Twice as many tasks as threads, so that none waits for the next one."""
-        threads = sum(self._client.nthreads().values()) if self._flying else 1
-        return max(2, 2 * threads) - len(self._flying)
+        """Three tasks for every thread: one to work on, one to write, and the next one."""
+        now = time.monotonic()
+        if now > self._asked + _THREADS_SECONDS:
+            self._threads, self._asked = sum(self._client.nthreads().values()), now
+        return max(3, 3 * self._threads) - len(self._flying)
 
     @property
     def rows(self) -> int:
@@ -258,10 +289,10 @@ class DaskCrew:
 
     def start(self, ticket: Ticket) -> None:
         """Give them a task."""
-        key = f"polyrank-{self._question.key}-{ticket.number}"
+        key = f"{self._name}-{ticket.number}"
         future = self._client.submit(
             work_on,
-            self._sent,
+            self._key,
             json.dumps(subtree_to_json(ticket.tree)),
             key=key,
             pure=False,
@@ -296,4 +327,6 @@ class DaskCrew:
             with contextlib.suppress(Exception):  # the scheduler may be gone
                 future.cancel(force=True)
         self._flying = {}
+        with contextlib.suppress(Exception):
+            self._client.unregister_worker_plugin(self._name)
         return []

@@ -10,6 +10,7 @@ when the cluster is let go: what a worker that was thought dead writes later has
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -50,15 +51,19 @@ class Incoming:
             return False
 
     def write(self, content: bytes) -> str:
-        """Write a file, whole and so that it stays, under a name that nobody else takes.
+        """Write a file, so that its content stays, under a name that nobody else takes.
 
         Raises
         ------
         OSError
             If it cannot be written.
         """
+        # whoever renames it sees to its name; before that a part of a file harms nobody
         name = secrets.token_hex(16)
-        write_whole(Path(self.folder) / name, content)
+        with (Path(self.folder) / name).open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         return name
 
     def file(self, name: str) -> Path:

@@ -133,13 +133,19 @@ class _Client:
 
     def __init__(self, fails: int = 0) -> None:
         self.fails = fails
+        self.plugins: dict[str, Any] = {}
 
     def nthreads(self) -> dict[str, int]:
         return {"one": 1}
 
+    def register_plugin(self, plugin: Any, name: str) -> None:
+        self.plugins[name] = plugin
+        plugin.setup(None)
+
+    def unregister_worker_plugin(self, name: str) -> None:
+        self.plugins.pop(name).teardown(None)
+
     def submit(self, function: Any, *arguments: Any, key: str, retries: int = 0, **_: Any) -> Any:
-        if function is cluster_module.itself:
-            return arguments[0]
         return _Future(function, arguments, key, self)
 
 
@@ -161,6 +167,7 @@ class _Future:
 
 
 def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.secede", lambda: None)
     monkeypatch.setattr(
         enumerate_module, "cluster_client", lambda _: contextlib.nullcontext(_Client())
     )
