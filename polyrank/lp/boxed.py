@@ -3,9 +3,11 @@
 A basis of the general simplex method (:mod:`polyrank.lp.exact_simplex`) has as many rows as there
 are coordinates. Here a bound of a coordinate is no row: a basis is as many columns as there are
 *general* rows that are tight, and every other coordinate is at one of its bounds. The corner of the
-box at which the objective is least is dual feasible, so the dual method starts there; it takes
-about as many steps as general rows matter. By Bland's rule (the least index leaves, the least index
-among ties enters) it ends. All of it is rational, and the answers carry their certificates.
+box at which the objective is least is dual feasible, so the dual method can start there. It starts
+where HiGHS ends, if that basis is dual feasible, exactly: every coordinate goes to the bound that
+the sign of its reduced cost asks for, so that only the signs of the tight rows matter. Most often
+nothing is left to do. By Bland's rule (the least index leaves, the least index among ties enters)
+it ends. All of it is rational, and the answers carry their certificates.
 
 Source: A. Koberstein, "The dual simplex method, techniques for a fast and stable implementation",
 2005, chapter 3 (the method with bounds); R. G. Bland, Math. Oper. Res. 2, 1977.
@@ -17,11 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, overload
 
+import numpy as np
 from flint import fmpq, fmpq_mat
+from numpy.typing import NDArray
 
 from polyrank.lp.certificates import Infeasible, Minimum, Violation
-from polyrank.lp.deadline import look
+from polyrank.lp.deadline import look, seconds_left
 from polyrank.lp.farkas import Multipliers, Row, integer_row
+from polyrank.network.rational import nearest_float, nearest_ratio
 
 __all__ = ["BoxedCell"]
 
@@ -31,6 +36,7 @@ class _Bound:
     """A bound of a coordinate, the row that states it, and the modulus of its coefficient."""
 
     value: fmpq
+    near: float
     row: int
     size: int
 
@@ -55,6 +61,7 @@ class BoxedCell:
         self.d = d
         self.rows: list[Row] = []
         self.general: list[int] = []
+        self.floats: list[NDArray[np.float64]] = []
         self.low: list[_Bound | None] = [None] * d
         self.high: list[_Bound | None] = [None] * d
         for row in rows:
@@ -64,6 +71,7 @@ class BoxedCell:
         """The cell with one row more."""
         out = object.__new__(type(self))
         out.d, out.rows, out.general = self.d, list(self.rows), list(self.general)
+        out.floats = list(self.floats)
         out.low, out.high = list(self.low), list(self.high)
         out._add(row)
         return out
@@ -71,14 +79,16 @@ class BoxedCell:
     def _add(self, row: Row) -> None:
         number = len(self.rows)
         self.rows.append(row)
-        support = [l for l in range(self.d) if row[l]]
-        if len(support) != 1:
+        linear = row[: self.d]
+        if linear.count(0) != self.d - 1:
             self.general.append(number)
+            self.floats.append(_scaled(row))
             return
-        (l,) = support
-        a = int(row[l])
+        entry = next(filter(None, linear))
+        l, a = linear.index(entry), int(entry)
         side = self.low if a > 0 else self.high
-        bound = _Bound(fmpq(-int(row[-1]), a), number, abs(a))
+        value = fmpq(-int(row[-1]), a)
+        bound = _Bound(value, nearest_float(value), number, abs(a))
         known = side[l]
         if known is None or (bound.value > known.value if a > 0 else bound.value < known.value):
             side[l] = bound
@@ -132,6 +142,30 @@ class _Program:
             len(cell.general), 1, [int(cell.rows[i][d]) for i in cell.general]
         )
         self.steps = 0
+        self._start()
+
+    def _start(self) -> None:
+        """Begin with the basis that floats propose, if its tight rows have the right signs."""
+        proposed = _proposed(self.cell, self.objective)
+        if proposed is None:
+            return
+        self.tight, self.basic, above = proposed
+        corner = self.above
+        try:
+            inverse, part = self._inverse()
+        except ZeroDivisionError:
+            self.tight, self.basic = [], []
+            return
+        prices = self._combined(self.g, inverse)
+        reduced = self._rest(self.g, prices, part)
+        self.above = [v < 0 if v else up for v, up in zip(reduced, above, strict=True)]
+        held = set(self.basic)
+        bounded = all(
+            l in held or (self.cell.high if up else self.cell.low)[l] is not None
+            for l, up in enumerate(self.above)
+        )
+        if not bounded or any(price < 0 for price in prices):
+            self.tight, self.basic, self.above = [], [], corner
 
     @overload
     def until(self, enough: None) -> Minimum | Infeasible: ...
@@ -319,6 +353,39 @@ class _Program:
             self._bound(l, above=self.above[l]).row for l in range(self.cell.d) if l not in held
         ]
         return tuple(sorted([*bounds, *(self.cell.general[i] for i in self.tight)]))
+
+
+def _scaled(row: Row) -> NDArray[np.float64]:
+    """A row as floats whose largest coefficient is 1; its constant may be infinite."""
+    largest = max((abs(int(v)) for v in row[:-1]), default=0) or 1
+    return np.array([nearest_ratio(int(v), largest) for v in row])
+
+
+def _proposed(cell: BoxedCell, objective: Row) -> tuple[list[int], list[int], list[bool]] | None:
+    """Tight general rows, basic columns and who is at its upper bound, by floats."""
+    from polyrank.lp.highs import boxed_basis  # noqa: PLC0415  (loads HiGHS)
+
+    if not cell.general:
+        return None
+    low = np.array([-np.inf if b is None else b.near for b in cell.low])
+    high = np.array([np.inf if b is None else b.near for b in cell.high])
+    table = np.stack(cell.floats)
+    with np.errstate(all="ignore"):
+        # coordinates from 0 to 1, so that tolerances mean the same for all of them
+        both = np.isfinite(low) & np.isfinite(high)
+        from_ = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high, 0.0))
+        width = np.where(both & (high > low), high - low, 1.0)
+        constants = table[:, -1] + table[:, :-1] @ from_
+        rows = table[:, :-1] * width
+        scale = np.abs(rows).max(axis=1, initial=0.0)
+        scale[scale == 0.0] = 1.0
+        rows, constants = rows / scale[:, None], constants / scale
+        costs = _scaled(objective)[:-1] * width
+        costs /= np.abs(costs).max(initial=0.0) or 1.0
+        bottom, top = (low - from_) / width, (high - from_) / width
+    if not all(np.isfinite(v).all() for v in (rows, constants, costs, width)):
+        return None
+    return boxed_basis(rows, constants, bottom, top, costs, seconds_left())
 
 
 def _identity(weights: Mapping[int, fmpq], constant: fmpq) -> Multipliers:

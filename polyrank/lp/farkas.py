@@ -97,8 +97,8 @@ def verify_farkas(
         row = rows[i]
         if len(row) != len(total):
             return False
-        for j, a in enumerate(row):
-            total[j] += v * int(a)
+        for j in compress(range(len(row)), row):
+            total[j] += v * int(row[j])
     if any(total):
         return False
     return at_least is None or multipliers.constant >= at_least * scale

@@ -16,8 +16,9 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["OPTIONS", "FloatRow", "HighsModel", "silent_highs"]
+__all__ = ["OPTIONS", "FloatRow", "HighsModel", "boxed_basis", "silent_highs"]
 
 FloatRow = tuple[float, ...]
 """The d + 1 floats ``(a_1, ..., a_d, b)`` of the constraint ``a·u + b ≥ 0``."""
@@ -34,6 +35,12 @@ OPTIONS: dict[str, Any] = {
     "primal_feasibility_tolerance": 1e-10,
     "dual_feasibility_tolerance": 1e-10,
     "small_matrix_value": 1e-12,
+}
+
+_BOXED: dict[str, Any] = {
+    **OPTIONS,
+    "simplex_strategy": 1,  # dual: it starts at the corner at which the objective is least
+    "simplex_scale_strategy": 2,
 }
 
 _RAISES = (RuntimeError, ValueError, IndexError, TypeError)
@@ -129,6 +136,62 @@ class HighsModel:
             added = highs.addRow(-row[-1], highspy.kHighsInf, self._d, self._columns, entries)
             _succeed(added, "adding a row")
             loaded.append(row)
+
+
+def boxed_basis(
+    table: NDArray[np.float64],
+    constants: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    seconds: float,
+) -> tuple[list[int], list[int], list[bool]] | None:
+    """The basis where HiGHS ends when it minimises ``costs · u`` over a box with further rows.
+
+    Parameters
+    ----------
+    table, constants : ndarray, shapes (m, d) and (m,)
+        The rows ``table u + constants ≥ 0``.
+    low, high : ndarray, shape (d,)
+        Bounds; infinite where there is none.
+    costs : ndarray, shape (d,)
+    seconds : float
+        Time limit.
+
+    Returns
+    -------
+    tight, basic, above : lists, or None
+        Rows that are not basic, as many coordinates that are, and for each of the d coordinates
+        whether it is at its upper bound. However the run ended: this **proves** nothing.
+    """
+    m, d = table.shape
+    try:
+        highs = silent_highs()
+        for name, value in _BOXED.items():
+            _succeed(highs.setOptionValue(name, value), f"setting {name}")
+        if seconds < np.inf:
+            _succeed(highs.setOptionValue("time_limit", seconds), "setting a time limit")
+        _succeed(highs.addVars(d, low, high), "adding variables")
+        columns = np.arange(d, dtype=np.int32)
+        _succeed(highs.changeColsCost(d, columns, costs), "changing the objective")
+        infinite = np.full(m, highspy.kHighsInf)
+        starts = np.arange(0, m * d, d, dtype=np.int32)
+        all_columns = np.tile(columns, m)
+        rows = highs.addRows(m, -constants, infinite, m * d, starts, all_columns, table.ravel())
+        _succeed(rows, "adding rows")
+        if highs.run() == highspy.HighsStatus.kError:
+            _succeed(highs.setOptionValue("threads", 0), "setting threads")
+            _succeed(highs.run(), "solving")
+        found = highs.getBasis()
+    except _RAISES:
+        return None
+    status = highspy.HighsBasisStatus
+    if not found.valid or (len(found.col_status), len(found.row_status)) != (d, m):
+        return None
+    tight = [i for i, s in enumerate(found.row_status) if s != status.kBasic]
+    basic = [l for l, s in enumerate(found.col_status) if s == status.kBasic]
+    above = [s == status.kUpper for s in found.col_status]
+    return (tight, basic, above) if len(tight) == len(basic) else None
 
 
 class _Silent(highspy.Highs):

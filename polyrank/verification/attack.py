@@ -1,13 +1,18 @@
 """Search for a violation by sampling: proposals only, decided by the exact forward pass elsewhere.
 
 Random points first, then around the best of them with a shrinking radius and some coordinates put
-on their bounds, round after round, from a fixed seed.
+on their bounds, round after round, from a fixed seed. Rounds are short: many beginnings find more
+than many points of each, and whoever samples between other work soon goes on with it.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from polyrank.network.forward import forward
 from polyrank.network.normal_form import Network
@@ -15,13 +20,16 @@ from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import Question
 from polyrank.verification.frame import Frame
 
-__all__ = ["Attack"]
+__all__ = ["Attack", "Paced"]
 
 Floats = NDArray[np.float64]
 
-_ROUNDS, _SCATTER, _CYCLE = 400, 24, 64
+_ROUNDS, _SCATTER, _CYCLE = 8800, 24, 64
 _KEPT = 64
-_PRODUCTS = 1 << 25
+_PRODUCTS = 1 << 20
+#: Share of the processor time that sampling beside a search may take, from when on, and how long
+#: it may go on without a look at the search, in seconds.
+_SHARE, _LATEST_SECONDS = 0.2, 0.02
 
 
 class Attack:
@@ -78,11 +86,19 @@ class Attack:
     def cycle(self) -> Floats:
         """One cycle of rounds; the points (b, d) with the least scores, the best one first."""
         for _ in range(_SCATTER + _CYCLE):
-            self.step()
+            self._sample()
         return self._best
 
     def step(self) -> Floats | None:
-        """One round; a point at which floating point sees a violation."""
+        """One round; a point at which floating point sees a violation, each one once."""
+        self._sample()
+        if not self._scores[0] <= 0.0:
+            return None
+        proposed: Floats = self._best[0]
+        self._best, self._scores = self._best[1:], self._scores[1:]
+        return proposed
+
+    def _sample(self) -> None:
         turn = self._round % (_SCATTER + _CYCLE)
         self._round += 1
         if turn == 0:
@@ -101,7 +117,6 @@ class Attack:
         scores = np.concatenate([self._scores, scores])
         order = np.argsort(scores, kind="stable")[:_KEPT]
         self._best, self._scores = points[order], scores[order]
-        return self._best[0] if self._scores[0] <= 0.0 else None
 
     def _scored(self, points: Floats) -> Floats:
         """≤ 0 where a disjunct is satisfied."""
@@ -113,3 +128,37 @@ class Attack:
                 worst = (y @ rows.T - bounds).max(axis=1, initial=-np.inf)
                 found = np.minimum(found, worst)
         return np.where(np.isnan(found), np.inf, found)
+
+
+class Paced:
+    """An attack beside a search: a fifth of the processor time, whoever else is at work.
+
+    Parameters
+    ----------
+    begin : callable
+        Makes the attack, once there is time for it.
+    """
+
+    def __init__(self, begin: Callable[[], Attack]) -> None:
+        self._begin = begin
+        self._attack: Attack | None = None
+        self._blas: ThreadpoolController | None = None
+        self._started, self._spent = time.process_time(), 0.0
+
+    def proposals(self) -> Iterator[Floats]:
+        """Points (d,) at which floating point sees a violation, as far as there is time now."""
+        until = time.perf_counter() + _LATEST_SECONDS
+        while time.perf_counter() < until:
+            if self._attack is not None and self._attack.done:
+                return
+            elapsed = time.process_time() - self._started
+            if elapsed < _LATEST_SECONDS or self._spent > _SHARE * elapsed:
+                return
+            before = time.thread_time()
+            if self._attack is None or self._blas is None:
+                self._attack, self._blas = self._begin(), ThreadpoolController()
+            with self._blas.limit(limits=1):  # threads of BLAS would only wait for one another
+                proposed = self._attack.step()
+            if proposed is not None:
+                yield proposed
+            self._spent += time.thread_time() - before  # what became of the proposal too

@@ -36,7 +36,7 @@ from polyrank.lp.certificates import Infeasible, Minimum, Unbounded, Violation
 from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.lp.exact import minimise, nonnegative
 from polyrank.lp.exact_simplex import Cell
-from polyrank.lp.farkas import Multipliers, Row, integer_row, verify_farkas
+from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, verify_farkas
 from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
@@ -105,7 +105,8 @@ class Programs:
     def nonnegative(self, objective: Row, inside: fmpq_mat) -> Multipliers | Violation | Infeasible:
         """See :func:`polyrank.lp.exact.nonnegative`."""
         if isinstance(self._cell, BoxedCell):
-            return self._cell.nonnegative(objective)
+            value = value_at(objective, inside)
+            return Violation(inside, value, 0) if value < 0 else self._cell.nonnegative(objective)
         return nonnegative(self._cell, objective, inside)
 
 
@@ -321,9 +322,9 @@ def box_rows(box: Sequence[Side]) -> Rows:
     for l, sides in enumerate(box):
         for sign, end in zip((1, -1), sides, strict=True):
             if end is not None:
-                unit = [fmpq(0)] * d
-                unit[l] = fmpq(sign)
-                rows.append(integer_row([*unit, -sign * end]))
+                row = [0] * (d + 1)
+                row[l], row[d] = sign * int(end.q), -sign * int(end.p)
+                rows.append(tuple(row))
     return rows
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.errors import EmptyDomainError, UnsupportedError
+from polyrank.errors import EmptyDomainError, UncertifiedError, UnsupportedError
 from polyrank.lp.certificates import Minimum
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_row, values_at
@@ -90,6 +90,8 @@ def greatest(
         If the domain has no point.
     UnsupportedError
         If the domain is unbounded.
+    UncertifiedError
+        If the time limit comes before the bounds of a domain that is no box are found.
 
     Examples
     --------
@@ -128,11 +130,18 @@ def greatest_of(
 
     Raises
     ------
-    EmptyDomainError, UnsupportedError
+    EmptyDomainError, UnsupportedError, UncertifiedError
         As :func:`greatest`.
     """
     begun = time.perf_counter()
-    where = frame(domain, network.input_dim)
+    try:
+        with time_limit(seconds):
+            where = frame(domain, network.input_dim)
+    except OutOfTimeError:
+        raise UncertifiedError(
+            f"after {seconds:g} s the bounds of the domain are not found, so no value is known; "
+            "allow more time, or state the domain as a box"
+        ) from None
     if isinstance(where, Empty):
         raise EmptyDomainError("the domain is empty, so nothing has a maximum on it")
     if where.lower is None:

@@ -236,8 +236,8 @@ def greatest_difference(
     ------
     NetworkError
         If their shapes differ.
-    EmptyDomainError, UnsupportedError
-        If the domain has no point, or is unbounded.
+    EmptyDomainError, UnsupportedError, UncertifiedError
+        As :func:`~polyrank.verification.maximum.greatest`.
 
     Examples
     --------

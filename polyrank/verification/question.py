@@ -29,7 +29,7 @@ from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import Question, Specification
 from polyrank.stages import tell
 from polyrank.verification.arrays import Floats, bound_arrays
-from polyrank.verification.attack import Attack
+from polyrank.verification.attack import Attack, Paced
 from polyrank.verification.bisection import BUDGET, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
 from polyrank.verification.exact_cell import ExactQuestion, Refuted
@@ -269,7 +269,7 @@ def answer(
 
     tell("of the tree, 0 boxes", 0.0, 1.0)
     interrupt = DeferredInterrupt()
-    sampled: list[Attack] = []
+    sampled: Paced | None = None
 
     def between() -> None:
         interrupt.check()
@@ -280,13 +280,12 @@ def answer(
             keep()
         if seconds_left() <= 0.0:
             state.out_of_time = True
-        elif sampled and not sampled[0].done:  # this thread has nothing else to do
-            proposed = sampled[0].step()
-            if proposed is not None:
-                column = _column(proposed)
-                found = exact_violation(network, specification, frame, column)
+        elif sampled is not None:
+            for proposed in sampled.proposals():
+                found = exact_violation(network, specification, frame, _column(proposed))
                 if found is not None:  # nothing may overwrite what a thread found
                     state.point = found
+                    break
         if state.ends:
             raise _FoundError
 
@@ -336,6 +335,8 @@ def answer(
         return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
 
     core = new_core()
+    if np.isfinite(root[1] - root[0]).all():
+        sampled = Paced(lambda: Attack(network, frame, question, root))
     slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
     try:
         with interrupt:
@@ -371,8 +372,6 @@ def answer(
                         break
                 tasks = [core.take_last() for _ in range(core.open_boxes)]
                 nodes = list(reversed(tasks))
-            if np.isfinite(root[1] - root[0]).all():
-                sampled.append(Attack(network, frame, question, root))
             work = OrderedWork(nodes)
             cores = [core, *(new_core() for _ in range(jobs - 1))]
             work.run([_Thread(each, state) for each in cores], accept, between)

@@ -7,6 +7,7 @@ import pytest
 from flint import fmpq
 from scipy.optimize import linprog
 
+from polyrank.lp import boxed
 from polyrank.lp.boxed import BoxedCell
 from polyrank.lp.certificates import (
     Infeasible,
@@ -18,7 +19,7 @@ from polyrank.lp.certificates import (
 )
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.lp.exact import minimise
-from polyrank.lp.farkas import Multipliers, verify_farkas
+from polyrank.lp.farkas import Multipliers, integer_row, verify_farkas
 
 
 def box_rows(low: list[int], high: list[int]) -> list[tuple[int, ...]]:
@@ -104,6 +105,55 @@ def test_many_coordinates(d):
     assert verify_minimum(rows, objective, found)
     float_ = linprog(objective[:-1], -general[:, :-1], general[:, -1], bounds=(-8, 8))
     assert float(found.value.p) / float(found.value.q) == pytest.approx(float_.fun + objective[-1])
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_whatever_basis_is_proposed(block, monkeypatch):
+    """Answers are those of the general method from any start, and carry their certificates."""
+    dice = np.random.default_rng(block)
+    used = 0
+
+    def drawn_basis(cell, objective):
+        nonlocal used
+        size = int(dice.integers(0, min(cell.d, len(cell.general)) + 1))
+        used += size > 0
+        return (
+            dice.permutation(len(cell.general))[:size].tolist(),
+            dice.permutation(cell.d)[:size].tolist(),
+            (dice.random(cell.d) < 0.5).tolist(),
+        )
+
+    monkeypatch.setattr(boxed, "_proposed", drawn_basis)
+    for seed in range(500 + 50 * block, 550 + 50 * block):
+        rows, objective = drawn(seed)
+        known = minimise(rows, objective)
+        found = BoxedCell(rows, len(objective) - 1).minimise(objective)
+        assert type(found) is type(known)
+        if isinstance(found, Minimum):
+            assert found.value == known.value
+            assert verify_minimum(rows, objective, found)
+        else:
+            assert verify_infeasible(rows, len(objective) - 1, found)
+    assert used > 5
+
+
+@pytest.mark.parametrize("exponent", [-900, -400, 0, 400, 900])
+def test_coordinates_of_any_size(exponent):
+    """Where floats have no proposal the corner is the start."""
+    size = fmpq(2) ** exponent
+    for seed in range(10):
+        rows, objective = drawn(seed)
+        d = len(objective) - 1
+        moved = [integer_row([*(fmpq(v) / size for v in row[:-1]), fmpq(row[-1])]) for row in rows]
+        wanted = [*(fmpq(v) / size for v in objective[:-1]), fmpq(objective[-1])]
+        scaled = integer_row(wanted)
+        found, known = BoxedCell(moved, d).minimise(scaled), minimise(rows, objective)
+        assert type(found) is type(known)
+        if isinstance(found, Minimum):
+            factors = {a / b for a, b in zip(scaled, wanted, strict=True) if b != 0}
+            assert len(factors) <= 1
+            assert found.value == known.value * (*factors, 0)[0]
+            assert verify_minimum(moved, scaled, found)
 
 
 def test_a_coordinate_that_only_the_objective_holds():

@@ -14,6 +14,7 @@ from flint import fmpq
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import polyrank as pr
+from polyrank.errors import UncertifiedError
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import satisfied
@@ -41,17 +42,18 @@ def wide(d: int, hidden_widths: list[int], slope: float, seed: int = 0) -> pr.Ne
     return pr.Network.from_arrays(weights, biases, slope=slope)
 
 
-def greatest_by_milp(network: pr.Network, j: int) -> float:
-    """The greatest output j on the box [−1, 1]^d: a binary for each unit (scipy's HiGHS).
+def greatest_by_milp(network: pr.Network, j: int, box=(-1.0, 1.0)) -> float:
+    """The greatest output j on a box, by default [−1, 1]^d: a binary for each unit (scipy's HiGHS).
 
     h = neg z + (pos − neg) p with p = max(z, 0), which is ``p ≥ z, p ≤ z + M (1 − b), p ≤ M b``.
     """
     d = network.input_dim
-    low, high, integer = [-1.0] * d, [1.0] * d, [0] * d
+    low, high = (np.broadcast_to(np.asarray(side, dtype=float), d).tolist() for side in box)
+    integer = [0] * d
     rows, least, most = [], [], []
     below = [{l: 1.0} for l in range(d)]
     below_constant = [0.0] * d
-    size = [1.0] * d
+    size = [max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)]
 
     def add(row: dict[int, float], a: float, b: float) -> None:
         rows.append(row)
@@ -142,6 +144,29 @@ def test_no_time_begins_no_linear_program(monkeypatch):
     found = greatest(network, pr.Box(-1, 1), [0, 1], seconds=0.0, jobs=1)
     assert not found.certified
     assert found.value == forward_exact(network, found.x)[1]
+
+
+def test_no_time_begins_no_search_for_bounds():
+    """Of a domain that is no box, whose bounds are found by exact linear programs."""
+    network = pr.random_network("40-8-2", seed=0)
+    rng = np.random.default_rng(0)
+    domain = pr.Polytope(rng.normal(size=(90, 40)), np.ones(90))
+    with pytest.raises(UncertifiedError, match="after 0 s the bounds of the domain are not found"):
+        greatest(network, domain, [0, 1], seconds=0.0, jobs=1)
+
+
+@pytest.mark.parametrize(("widths", "half"), [("40-6-2", 8), ("100-5-5-2", 16)])
+def test_the_exact_maximum_around_a_point(widths, half):
+    """Float weights, a small box whose bounds no float has."""
+    network = pr.random_network(widths, seed=3)
+    d = network.input_dim
+    middle = [fmpq(int(v), 97) for v in np.random.default_rng(3).integers(-90, 90, d)]
+    box = [[v + sign * fmpq(1, half) for v in middle] for sign in (-1, 1)]
+    found = greatest(network, pr.Box(*box), [0, 1], jobs=1)
+    assert found.certified
+    assert forward_exact(network, found.x)[1] == found.value
+    known = greatest_by_milp(network, 1, [list(map(nearest_float, side)) for side in box])
+    assert nearest_float(found.value) == pytest.approx(known, abs=1e-6)
 
 
 def _leaves(run: Path, network: pr.Network):

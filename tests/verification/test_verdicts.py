@@ -116,7 +116,8 @@ def test_published_verdicts(shared_data, number, verdict):
         assert all(run.inside and run.violates for run in found.counterexample.reruns)
 
 
-def test_sampling_finds_what_bisection_meets_late():
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_sampling_finds_what_bisection_meets_late(jobs):
     """Output 0 falls below 0 only in a cone at one corner of the cube in seven dimensions."""
     d = 7
     rng = np.random.default_rng(5)
@@ -125,7 +126,7 @@ def test_sampling_finds_what_bisection_meets_late():
     bias = np.concatenate([[-(d - 0.5)], np.zeros(40)])
     second = np.concatenate([[-40.0], rng.uniform(0.01, 0.02, 40)])[None]
     network = pr.Network.from_arrays([first, second], [bias, [0.5]])
-    found = pr.verify(network, output_bounds(network, pr.Box(-1, 1), lower=0), jobs=2)
+    found = pr.verify(network, output_bounds(network, pr.Box(-1, 1), lower=0), jobs=jobs)
     assert found.verdict == "violated"
     assert found.counterexample.y[0] < 0
 
