@@ -158,7 +158,7 @@ class _Program:
             return
         prices = self._combined(self.g, inverse)
         reduced = self._rest(self.g, prices, part)
-        self.above = [v < 0 if v else up for v, up in zip(reduced, above, strict=True)]
+        self.above = [v < 0 if v != 0 else up for v, up in zip(reduced, above, strict=True)]
         held = set(self.basic)
         bounded = all(
             l in held or (self.cell.high if up else self.cell.low)[l] is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -12,6 +13,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from polyrank.errors import NetworkError, UncertifiedError
+from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Layer, Network, affine_layer
 from polyrank.network.rational import RationalArray
@@ -21,6 +23,8 @@ from polyrank.polyhedra.violation import satisfied
 from polyrank.posed.branch import Branch
 from polyrank.regions.run import Run
 from polyrank.verification.arrays import has_twins
+from polyrank.verification.counterexample import ambient
+from polyrank.verification.frame import Empty, frame
 from polyrank.verification.function_store import FunctionStore
 from polyrank.verification.maximum import Greatest, greatest_of
 
@@ -160,8 +164,18 @@ def same_function(
         second=second,
         second_file=second_file,
     ) as store:
-        run = store.regions(pair, domain, jobs, seconds)
         claim = {"kind": "equal"}
+        begun = time.perf_counter()
+
+        def differ(x: Sequence[fmpq], regions: int) -> Equivalence:
+            outputs = forward_exact(first, x), forward_exact(second, x)
+            store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
+            return Equivalence(False, tuple(x), outputs, regions)
+
+        middle = _middle(pair, domain, seconds)
+        if middle is not None and any(v != 0 for v in forward_exact(pair, middle)):
+            return differ(middle, 0)
+        run = store.regions(pair, domain, jobs, seconds - (time.perf_counter() - begun))
         branch = Branch(pair, run.origin, run.basis)
         depth = len(pair.layers)
         words = (word for block in run.codewords() for word in block)
@@ -169,10 +183,7 @@ def same_function(
             image = branch.image(depth, word > 0)
             if all(v == 0 for v in image.entries()):
                 continue
-            x = _differing(pair, image, witness, run)
-            outputs = forward_exact(first, x), forward_exact(second, x)
-            store.finish(claim, {"verdict": "violated", "point": [str(v) for v in x]})
-            return Equivalence(False, tuple(x), outputs, run.count)
+            return differ(_differing(pair, image, witness, run), run.count)
         if run.status == "stopped":
             store.finish(claim, {"verdict": "unknown", "point": None})
             return Equivalence(None, None, None, run.count)
@@ -182,6 +193,19 @@ def same_function(
             )
         store.finish(claim, {"verdict": "holds", "point": None})
         return Equivalence(True, None, None, run.count)
+
+
+def _middle(pair: Network, domain: Domain, seconds: float) -> list[fmpq] | None:
+    """An input of the domain, away from its boundary where that is easy, if there is one in time.
+
+    Networks that are not one function differ at most inputs, so that no region has to be listed.
+    """
+    try:
+        with time_limit(seconds):
+            where = frame(domain, pair.input_dim)
+    except OutOfTimeError:
+        return None
+    return None if isinstance(where, Empty) else ambient(where, where.interior)
 
 
 def _differing(pair: Network, image: fmpq_mat, witness: fmpq_mat, run: Run) -> Sequence[fmpq]:

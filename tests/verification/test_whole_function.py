@@ -134,6 +134,16 @@ def test_a_hidden_difference_is_found():
     assert same_function(one, two, pr.Box(-1, "0.29")).same
 
 
+def test_networks_that_differ_at_once_list_no_regions(tmp_path):
+    """The middle of the domain shows it; the statement is checked as any other."""
+    one, two = (random_network([6, 30, 30, 1], seed=s) for s in (0, 1))
+    found = same_function(one, two, pr.Box(-1, 1), out=tmp_path / "v", proof=True)
+    assert not found.same
+    assert found.regions == 0
+    assert found.outputs[0] != found.outputs[1]
+    assert check_function(tmp_path / "v").verdict == "violated"
+
+
 def test_networks_of_different_depth():
     one = pr.Network.from_arrays([[[2.0]]], [[1.0]])  # 2 x + 1 on x ≥ 0
     two = pr.Network.from_arrays([[[1.0], [-1.0]], [[2.0, -2.0]]], [[0.0, 0.0], [1.0]])
