@@ -271,13 +271,15 @@ def _cycles(classes: Classes, own: _Level) -> list[tuple[int, Chain]]:
     reduction, degree = classes.reduction, classes.degree
     lifts = [(order, reduction.lift(degree, row)) for order, row in generators]
     free = sum(order == 0 for order, _ in generators)
-    space = Echelon(classes.field)
+    space, whole = Echelon(classes.field), Echelon(classes.field)
+    for own_row in classes.chains.tolist() if free else ():
+        whole.add({k: int(v) for k, v in enumerate(own_row) if v != 0})
     for zero in classes.zero.tolist() if free else ():
         space.add({k: int(v) for k, v in enumerate(zero) if v != 0})
     taken: list[tuple[Chain, Chain]] = []
     for chain in _small_cycles(classes, own, [c for _, c in lifts]) if free else ():
         row = reduction.reduce(degree, chain)[0]
-        if classes.holds(row) and space.add(row):
+        if whole.holds(row) and space.add(row):
             taken.append((row, chain))
         if len(taken) == free:
             break

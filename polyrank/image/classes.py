@@ -34,15 +34,25 @@ class Echelon:
 
     def add(self, entries: Mapping[int, int]) -> bool:
         """Whether a vector is independent of those before; it is added then."""
+        row = self._rest(entries)
+        if row:
+            pivot = min(row)
+            self._rows[pivot] = monic(row, pivot, self._field)
+        return bool(row)
+
+    def holds(self, entries: Mapping[int, int]) -> bool:
+        """Whether a vector lies in the subspace."""
+        return not self._rest(entries)
+
+    def _rest(self, entries: Mapping[int, int]) -> dict[int, Number]:
         row = vector(entries, self._field)
         while row:
             pivot = min(row)
             base = self._rows.get(pivot)
             if base is None:
-                self._rows[pivot] = monic(row, pivot, self._field)
-                return True
+                break
             subtract(row, base, row[pivot], self._field)
-        return False
+        return row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,14 +91,9 @@ class Classes:
         return [(0, row) for row in _chains(self.chains) if space.add(row)]
 
     def generated_by(self, rows: list[Chain]) -> bool:
-        """Whether these chains, which are among the chains of the group, generate all of it."""
+        """Whether these chains are among those of the group, and generate all of it."""
         own = _matrix(rows, self.chains.ncols())
         return same(stack(self.zero, own), stack(self.zero, self.chains), self.ring)
-
-    def holds(self, row: Chain) -> bool:
-        """Whether a chain of critical cells is one of the group."""
-        own = _matrix([row], self.chains.ncols())
-        return same(stack(self.chains, own), self.chains, self.ring)
 
 
 @dataclass(frozen=True, slots=True)
