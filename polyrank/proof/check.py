@@ -31,16 +31,16 @@ what is shown to be false, or a log that is no proof.
 What has to be trusted, in the order of reading; lines are those of code, without comments:
 
 ================================  =====  ===========================================================
-:mod:`polyrank.proof.format`          76  what is claimed: the steps of the log
+:mod:`polyrank.proof.format`          78  what is claimed: the steps of the log
 :mod:`polyrank.proof.farkas`          31  a sign is proved by multipliers
-:mod:`polyrank.proof.layers`        181  exact rows and ranks on every region
+:mod:`polyrank.proof.layers`        182  exact rows and ranks on every region
 :mod:`polyrank.proof.claims`          49  the claim of a step, of a leaf and its row of the table
-:mod:`polyrank.proof.replay`         313  the steps of a segment
+:mod:`polyrank.proof.replay`         314  the steps of a segment
 :mod:`polyrank.proof.tally`           46  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
 :mod:`polyrank.proof.stated`         121  the manifest says what was found
-:mod:`polyrank.proof.rounding`       285  the numbers of the compiled filter, and what it leaves
-``polyrank/proof/src``              1288  the compiled filter, in C++: steps, leaves and rows of the
+:mod:`polyrank.proof.rounding`       286  the numbers of the compiled filter, and what it leaves
+``polyrank/proof/src``              1449  the compiled filter, in C++: steps, leaves and rows of the
                                          table by rows in float64 with bounds of their errors. Not
                                          used, with the line above, where all is to be ``exact``
 ================================  =====  ===========================================================

@@ -166,7 +166,9 @@ def segments(parts: Sequence[Path], rows: Sequence[int] | None = None) -> Iterat
                     segment = stream.read(length)
                     if len(segment) < length:
                         raise ProofRejectedError(f"{part.name} is cut off inside a segment")
-                    row = min(int.from_bytes(segment[3:11], "little") + first, 2**64 - 1)
-                    yield segment[:3] + row.to_bytes(8, "little") + segment[11:]
+                    if first:
+                        row = min(int.from_bytes(segment[3:11], "little") + first, 2**64 - 1)
+                        segment = segment[:3] + row.to_bytes(8, "little") + segment[11:]
+                    yield segment
         except (pa.ArrowException, OSError, MemoryError) as error:
             raise ProofRejectedError(f"{part.name} cannot be read: {error}") from None

@@ -56,11 +56,12 @@ class LayerRows:
         self.slopes = [[int((v * self.slope_scale).p) for v in pair] for pair in pairs]
         self.ties = _ties(rows, self.plane)
         self.open = self.plane & ~sum(1 << i for i, _, _ in self.ties)
-        weight = fmpq_mat(rows)
-        for i in range(rows.nrows()):
-            for j in range(rows.ncols() - 1):
-                weight[i, j] = rows[i, j] / source
-        self.affine, common = weight.numer_denom()
+        if source != 1:
+            rows = fmpq_mat(rows)
+            for i in range(rows.nrows()):
+                for j in range(rows.ncols() - 1):
+                    rows[i, j] /= source
+        self.affine, common = rows.numer_denom()
         self.common = int(common)
 
     def packed(self, units: int) -> int:

@@ -192,13 +192,14 @@ class _Replay:
         segment, state = self.segment, rounding.state
         paired = cell.paired  # and so are all cells below it
         parts = (cell.region, cell.open, cell.positive, cell.zero, cell.rows)
-        rounding.begin(segment, self.head.size, self.width, parts, self.assumed, paired=paired)
+        most = rounding.begin(
+            segment, self.head.size, self.width, parts, self.assumed, paired=paired
+        )
         deferred: list[tuple[bytes, tuple[str, ...]]] = []
         byte = self.head.size
         while True:
             first = self.head.row + self.leaves
-            some = segment.count(log.LEAF, byte) * (1 + paired)  # at least as many as are left
-            listed = self.table.slice(first, min(max(_BLOCK, 2), some))
+            listed = self.table.slice(first, min(max(_BLOCK, 2), most - self.leaves))
             status = rounding.steps(listed)
             for left in rounding.left:
                 if reason := decide(left, self.problem, listed, first):

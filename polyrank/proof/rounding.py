@@ -233,8 +233,8 @@ class Rounding:
         assumed: Sequence[int],
         *,
         paired: bool = False,
-    ) -> None:
-        """Start a segment at a byte, on a cell.
+    ) -> int:
+        """Start a segment at a byte, on a cell; no more rows follow than this returns.
 
         ``assumed``: more rows of all leaves. ``paired``: after the row of every leaf follows that
         of the region opposite to it.
@@ -253,13 +253,14 @@ class Rounding:
             np.int64,
         )
         more = np.array(assumed, np.int64)
-        self._checked(
-            self._library.polyrank_check_begin(
-                self._handle, ctypes.c_char_p(segment), _Long(len(segment)), _Long(byte),
-                _Long(width), _Pointer(numbers.ctypes.data), _Pointer(more.ctypes.data),
-                _Long(len(more)), _Long(paired),
-            )
+        most = self._library.polyrank_check_begin(
+            self._handle, ctypes.c_char_p(segment), _Long(len(segment)), _Long(byte),
+            _Long(width), _Pointer(numbers.ctypes.data), _Pointer(more.ctypes.data),
+            _Long(len(more)), _Long(paired),
         )  # fmt: skip
+        if most < 0:
+            raise MemoryError
+        return int(most) * (1 + paired)
 
     def steps(self, listed: Listed) -> Status:
         """Go on until a leaf has no row any more, all is done, or a step cannot be applied.

@@ -57,6 +57,8 @@ struct Region {
   std::vector<double> errors, sizes, units;
   std::vector<double> doubts;             // errors, and what a sum of products rounds off
   bool tried = false;                     // the rank was looked for, with that of the region below
+  // units of the layer whose rows, without constants, are proved to be linearly independent
+  std::vector<std::int64_t> independent;
 };
 
 // The terms of some units of a layer in the rows of the next one, summed in the order in which they came.
@@ -144,6 +146,7 @@ public:
     below->uses++;
     region->rank = -1;
     region->tried = false;
+    region->independent.clear();
     region->positive = positive;
     region->zero = zero;
     region->vanishing = std::any_of(zero.begin(), zero.end(), [](std::uint64_t w) { return w; });
@@ -151,8 +154,6 @@ public:
     region->zeros = below->zeros;
     pack(region->code, layer - 1, positive);
     if (region->vanishing) pack(region->zeros, layer - 1, zero);
-    hand_on(*below, positive, zero, region->vanishing);
-    if (below->rank >= 0) find_rank(*region);
     if (layer < problem.depth) enter(*region, sums);
     return region;
   }
@@ -174,8 +175,7 @@ public:
       sums.done[w] |= units[w];
     }
     if (list_.empty()) return;
-    hand_on(below, positive, zero,
-            std::any_of(zero.begin(), zero.end(), [](std::uint64_t word) { return word; }));
+    hand_on(below, positive, zero);
     double *parts = &sums.values[(problem.k + 1) * n];
     add_listed(below.layer + 1, sums.values.data(), parts, parts + n);
   }
@@ -190,10 +190,19 @@ public:
   // The units of a layer whose bits are set.
   void unpack(const std::uint8_t *from, std::int64_t layer, std::uint64_t *set) const {
     const std::int64_t at = bits[layer], own = bits[layer + 1] - at;
-    for (std::int64_t b = 0; b < own; b++) {
-      const std::uint64_t bit = from[(at + b) >> 3] >> ((at + b) & 7) & 1;
-      const std::int64_t unit = places[layer][b];
-      set[unit >> 6] |= bit << (unit & 63);
+    for (std::int64_t first = 0; first < own; first += 64) {
+      const std::int64_t count = std::min<std::int64_t>(64, own - first), start = at + first;
+      std::uint64_t word = 0;
+      for (std::int64_t b = start >> 3, shift = -(start & 7); shift < count; b++, shift += 8)
+        word |= shift < 0 ? std::uint64_t{from[b]} >> -shift : std::uint64_t{from[b]} << shift;
+      if (count < 64) word &= (std::uint64_t{1} << count) - 1;
+      if (own == problem.layers[layer].units)  // every unit has a bit
+        set[first >> 6] = word;
+      else
+        for (; word; word &= word - 1) {
+          const std::int64_t unit = places[layer][first + std::countr_zero(word)];
+          set[unit >> 6] |= std::uint64_t{1} << (unit & 63);
+        }
     }
   }
 
@@ -237,11 +246,42 @@ public:
     return side * value > doubt * kMore && std::isfinite(value);
   }
 
-  // Looks for the rank of the layers below a region, once that of the region below is known.
+  // Looks for the rank of the layers below a region, once that of the region below is known. It
+  // is at most that, and at most the number of rows that are not zero by their slope or their
+  // decision; it is that much if so many of these rows are proved to be independent before they
+  // are multiplied by slopes.
   void look_for_rank(Region &region) {
     if (region.rank >= 0 || region.tried) return;
-    hand_on(*region.below, region.positive, region.zero, region.vanishing);
-    find_rank(region);
+    region.tried = true;
+    Region &below = *region.below;
+    const CheckLayer &under = problem.layers[below.layer];
+    if (!under.fits) return;
+    const auto on = [&](std::int64_t j) { return hands_on(region, j); };
+    std::vector<std::int64_t> &known = below.independent;
+    if (static_cast<std::int64_t>(known.size()) == below.rank &&
+        std::all_of(known.begin(), known.end(), on)) {
+      region.rank = below.rank;
+      return;
+    }
+    list_.clear();
+    for (std::int64_t j = 0; j < under.units; j++)
+      if (on(j)) list_.push_back(j);
+    const std::int64_t live = static_cast<std::int64_t>(list_.size());
+    const std::int64_t rank = std::min(below.rank, live);
+    if (prover.independent(rank, below.values.data(), under.units, below.parts.data(), list_,
+                           known)) {
+      region.rank = rank;
+      return;
+    }
+    known.clear();
+    list_.resize(under.units);
+    std::iota(list_.begin(), list_.end(), 0);
+    hand_on(below, region.positive, region.zero);
+    const std::int64_t m = static_cast<std::int64_t>(list_.size());
+    if (prover.has_rank(rank, handed_.data(), m, handed_errors_.data()))
+      region.rank = rank;
+    else
+      reduce(region);
   }
 
 private:
@@ -324,31 +364,40 @@ private:
     }
   }
 
-  // Rows (k + 1, c) times the slopes, and the errors (2, c) of coefficients and constants: slopes,
+  // Rows (k + 1, m) times the slopes, and the errors of coefficients and constants (m), of the m
+  // units that are listed and do not hand on 0 exactly, which alone stay in the list: slopes,
   // products and then the weights and a sum of c + 1 of them are rounded.
-  void hand_on(const Region &below, const Words &positive, const Words &zero, bool vanishing) {
+  void hand_on(const Region &below, const Words &positive, const Words &zero) {
     const CheckLayer &under = problem.layers[below.layer];
     const std::int64_t c = under.units, k = problem.k;
-    factor_.resize(c);
-    for (std::int64_t j = 0; j < c; j++)
-      factor_[j] = under.slopes[(has(positive, j) ? c : 0) + j];
-    if (vanishing)
-      for (std::int64_t j = 0; j < c; j++)
-        if (has(zero, j)) factor_[j] = 0.0;
-    handed_.resize((k + 1) * c);
-    handed_errors_.assign(c, 0.0);
-    sums_.resize(c);
-    for (std::int64_t l = 0; l <= k; l++)
-      for (std::int64_t j = 0; j < c; j++)
-        handed_[l * c + j] = below.values[l * c + j] * factor_[j];
+    const double *first = below.parts.data(), *second = first + c;
+    factor_.resize(list_.size());
+    std::size_t m = 0;
+    for (const std::int64_t j : list_) {  // without branches: signs cannot be predicted
+      const std::int64_t bit = positive[j >> 6] >> (j & 63) & 1;
+      const double factor = under.slopes[j + c * bit] * !has(zero, j);
+      list_[m] = j;
+      factor_[m] = factor;
+      m += (factor != 0.0) | !(first[j] < HUGE_VAL) | !(second[j] < HUGE_VAL);
+    }
+    list_.resize(m);
+    handed_.resize(static_cast<std::size_t>(k + 1) * m);
+    handed_errors_.assign(m, 0.0);
+    sums_.resize(m);
+    for (std::int64_t l = 0; l <= k; l++) {
+      const double *values = &below.values[l * c];
+      double *handed = &handed_[static_cast<std::size_t>(l) * m];
+      for (std::size_t q = 0; q < m; q++) handed[q] = values[list_[q]] * factor_[q];
+      if (l < k)
+        for (std::size_t q = 0; q < m; q++)
+          handed_errors_[q] = std::max(handed_errors_[q], std::fabs(handed[q]));
+    }
     const double n = static_cast<double>(c + 6) * kRounding;
-    for (std::int64_t l = 0; l < k; l++)
-      for (std::int64_t j = 0; j < c; j++)
-        handed_errors_[j] = std::max(handed_errors_[j], std::fabs(handed_[l * c + j]));
-    for (std::int64_t j = 0; j < c; j++) {
-      const double more = std::fabs(factor_[j]) * kMore;
-      handed_errors_[j] = below.parts[j] * more + handed_errors_[j] * n + kTiny;
-      sums_[j] = below.parts[c + j] * more + std::fabs(handed_[k * c + j]) * n + kTiny;
+    const double *constants = handed_.data() + static_cast<std::size_t>(k) * m;
+    for (std::size_t q = 0; q < m; q++) {
+      const double more = std::fabs(factor_[q]) * kMore;
+      handed_errors_[q] = first[list_[q]] * more + handed_errors_[q] * n + kTiny;
+      sums_[q] = second[list_[q]] * more + std::fabs(constants[q]) * n + kTiny;
     }
   }
 
@@ -356,21 +405,6 @@ private:
   bool hands_on(const Region &region, std::int64_t j) const {
     const CheckLayer &under = problem.layers[region.layer - 1];
     return under.live[(has(region.positive, j) ? under.units : 0) + j] && !has(region.zero, j);
-  }
-
-  // The rank of the layers below a region, if it is proved: it is at most that of the region below, and
-  // at most the number of rows that are not zero by their slope or their decision.
-  void find_rank(Region &region) {
-    const CheckLayer &under = problem.layers[region.layer - 1];
-    region.tried = true;
-    if (!under.fits) return;
-    std::int64_t live = 0;
-    for (std::int64_t j = 0; j < under.units; j++) live += hands_on(region, j);
-    const std::int64_t rank = std::min(region.below->rank, live);
-    if (prover.has_rank(rank, handed_.data(), under.units, handed_errors_.data()))
-      region.rank = rank;
-    else
-      reduce(region);
   }
 
   // The rank of rows that are integers: those of the layer below whose slopes are not 0.
@@ -395,40 +429,37 @@ private:
   }
 
   // Adds the terms of the units that are listed: what they hand on times their weights.
-  void add_listed(std::int64_t layer, double *values, double *first, double *second) {
+  void add_listed(std::int64_t layer, double *values, double *first, double *second) const {
     const CheckLayer &here = problem.layers[layer];
-    const std::int64_t c = here.inputs, n = here.units, k = problem.k;
-    // a unit that hands on 0 exactly; sums of weights are at most 1
-    std::erase_if(list_, [this](std::int64_t j) {
-      return factor_[j] == 0.0 && handed_errors_[j] == kTiny && sums_[j] == kTiny;
-    });
+    const std::int64_t n = here.units, k = problem.k;
+    const std::size_t m = list_.size();
     std::size_t at = 0;
-    for (; at + 4 <= list_.size(); at += 4) {
+    for (; at + 4 <= m; at += 4) {
       const std::int64_t *j = &list_[at];
       const double *a = here.weights + j[0] * n, *b = here.weights + j[1] * n,
                    *e = here.weights + j[2] * n, *f = here.weights + j[3] * n;
       const auto add = [&](double *__restrict to, const double *by) {
-        const double p = by[j[0]], q = by[j[1]], r = by[j[2]], s = by[j[3]];
+        const double p = by[0], q = by[1], r = by[2], s = by[3];
         for (std::int64_t i = 0; i < n; i++) to[i] += (p * a[i] + q * b[i]) + (r * e[i] + s * f[i]);
       };
       const auto add_sizes = [&](double *__restrict to, const double *by) {
-        const double p = by[j[0]], q = by[j[1]], r = by[j[2]], s = by[j[3]];
+        const double p = by[0], q = by[1], r = by[2], s = by[3];
         for (std::int64_t i = 0; i < n; i++)
           to[i] += (p * std::fabs(a[i]) + q * std::fabs(b[i])) + (r * std::fabs(e[i]) + s * std::fabs(f[i]));
       };
-      for (std::int64_t l = 0; l <= k; l++) add(values + l * n, &handed_[l * c]);
-      add_sizes(first, handed_errors_.data());
-      add_sizes(second, sums_.data());
+      for (std::int64_t l = 0; l <= k; l++)
+        add(values + l * n, &handed_[static_cast<std::size_t>(l) * m + at]);
+      add_sizes(first, &handed_errors_[at]);
+      add_sizes(second, &sums_[at]);
     }
-    for (; at < list_.size(); at++) {
-      const std::int64_t j = list_[at];
-      const double *weights = here.weights + j * n;
+    for (; at < m; at++) {
+      const double *weights = here.weights + list_[at] * n;
       for (std::int64_t l = 0; l <= k; l++) {
-        const double factor = handed_[l * c + j];
+        const double factor = handed_[static_cast<std::size_t>(l) * m + at];
         double *to = values + l * n;
         for (std::int64_t i = 0; i < n; i++) to[i] += factor * weights[i];
       }
-      const double e = handed_errors_[j], f = sums_[j];
+      const double e = handed_errors_[at], f = sums_[at];
       for (std::int64_t i = 0; i < n; i++) {
         const double size = std::fabs(weights[i]);
         first[i] += e * size;
@@ -451,27 +482,29 @@ private:
       std::fill(region.values.begin(), region.values.end(), 0.0);
       std::fill(region.parts.begin(), region.parts.end(), 0.0);
     }
-    // all is whole if the integers that these numbers stand for are small
-    bool whole = here.handed > 0.0;
-    for (std::int64_t j = 0; whole && j < 2 * c; j++) whole = below.parts[j] == 0.0;
-    double most = here.one;
-    if (whole)
-      for (const double value : handed_) most = std::max(most, std::fabs(value));
+    // all is whole if the integers that these numbers stand for are small; slopes are at most 1
+    double most = here.handed > 0.0 ? here.one : HUGE_VAL;
+    for (std::int64_t j = 0; most < HUGE_VAL && j < 2 * c; j++)
+      if (below.parts[j] != 0.0) most = HUGE_VAL;
+    if (most < HUGE_VAL)
+      for (const double value : below.values) most = std::max(most, std::fabs(value));
+    list_.clear();
+    for (std::int64_t j = 0; j < c; j++)
+      if (!kept || !has(sums->done, j)) list_.push_back(j);
+    hand_on(below, region.positive, region.zero);
     double *first = region.parts.data(), *second = first + n;
     if (n < kLanes) {  // unit by unit
-      weights_.resize(c);
+      const std::int64_t m = static_cast<std::int64_t>(list_.size());
+      weights_.resize(list_.size());
       for (std::int64_t i = 0; i < n; i++) {
-        for (std::int64_t j = 0; j < c; j++) weights_[j] = here.weights[j * n + i];
+        for (std::int64_t q = 0; q < m; q++) weights_[q] = here.weights[list_[q] * n + i];
         for (std::int64_t l = 0; l <= k; l++)
-          region.values[l * n + i] = dot(&handed_[l * c], weights_.data(), c);
+          region.values[l * n + i] = dot(&handed_[l * m], weights_.data(), m);
         for (double &weight : weights_) weight = std::fabs(weight);
-        first[i] = dot(handed_errors_.data(), weights_.data(), c);
-        second[i] = dot(sums_.data(), weights_.data(), c);
+        first[i] = dot(handed_errors_.data(), weights_.data(), m);
+        second[i] = dot(sums_.data(), weights_.data(), m);
       }
     } else {  // input by input
-      list_.clear();
-      for (std::int64_t j = 0; j < c; j++)
-        if (!kept || !has(sums->done, j)) list_.push_back(j);
       add_listed(region.layer, region.values.data(), first, second);
     }
     const double *biases = here.weights + c * n;
@@ -482,7 +515,7 @@ private:
       first[i] = first[i] * kMore + 4 * kTiny;
       second[i] = second[i] * kMore + lost;
     }
-    if (whole && most * here.handed * here.norm < kWhole)
+    if (most * here.handed * here.norm < kWhole)
       std::fill(region.parts.begin(), region.parts.end(), 0.0);
     measure(region);
   }

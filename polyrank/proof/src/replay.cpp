@@ -49,11 +49,13 @@ struct CheckState {
 
 }  // extern "C"
 
+// A cell on the stack has the first rows of the one above it, but for the last of its own: it is
+// the other half of a cut. So there is one list of rows, and every cell keeps its last one.
 struct Cell {
   Region *region;
   Words open, positive, zero;
-  std::vector<std::int64_t> rows;  // numbers of the rows that are >= 0: twice a place, + 1 for its negative
-  Sums sums;                       // of units that are decided
+  std::int64_t count, last;  // of its rows, and the number of the last one, if there is one
+  Sums sums;                 // of units that are decided
 };
 
 class Replay {
@@ -67,21 +69,22 @@ public:
     for (std::int64_t l = 0; l < problem.dim; l++) forms_[l] = l;
   }
 
-  void begin(const std::uint8_t *segment, std::int64_t size, std::int64_t byte, std::int64_t width,
-             const std::int64_t *cell, const std::int64_t *assumed, std::int64_t count,
-             bool paired) {
+  // Starts a segment, and returns a number that is at least that of its leaves.
+  std::int64_t begin(const std::uint8_t *segment, std::int64_t size, std::int64_t byte,
+                     std::int64_t width, const std::int64_t *cell, const std::int64_t *assumed,
+                     std::int64_t count, bool paired) {
     segment_ = segment;
     paired_ = paired;
     size_ = size;
     p_ = byte;
     width_ = width;
     leaves_ = steps_ = tests_ = 0;
-    for (Cell &open : stack_) regions_.leave(open.region);
-    stack_.clear();
+    while (cells_) pop();
     deferred_.clear();
     left_.clear();
     assumed_.assign(assumed, assumed + count);
-    stack_.push_back(read(cell));
+    read(cell, push());
+    return std::count(segment + byte, segment + size, kLeaf);
   }
 
   // Steps, until a leaf has no row any more, or a step cannot be applied, or all are done.
@@ -94,11 +97,11 @@ public:
       const int step = segment_[p_];
       if (step == kEnd) {
         if (p_ + 1 != size_) return kStopped;
-        for (const Cell &cell : stack_) write(cell);
+        for (std::int64_t c = 0; c < cells_; c++) write(stack_[c]);
         return kDone;
       }
-      if (stack_.empty()) return kStopped;
-      Cell &cell = stack_.back();
+      if (!cells_) return kStopped;
+      Cell &cell = stack_[cells_ - 1];
       if (step >= kCubeNegative && step <= kPositiveBox) {
         if (!sign(cell, step)) return kStopped;
         continue;
@@ -111,12 +114,7 @@ public:
         drop(cell.open, unit);
         if (step == kSplit) {
           add_decided(cell, unit);
-          Cell up = cell;
-          regions_.keep(up.region);
-          add(up.positive, unit);
-          up.rows.push_back(number);
-          cell.rows.push_back(number + 1);
-          stack_.push_back(std::move(up));
+          halve(unit, number);
         } else {
           nothing(*cell.region, unit, p_);
           add(cell.zero, unit);
@@ -137,13 +135,11 @@ public:
         if (!leaf(cell, table, used)) return kStopped;
         used += own;
         leaves_ += own;
-        regions_.leave(cell.region);
-        stack_.pop_back();
+        pop();
         p_++;
       } else if (step == kDefer) {
         write(cell);
-        regions_.leave(cell.region);
-        stack_.pop_back();
+        pop();
         p_++;
       } else {
         return kStopped;
@@ -173,13 +169,53 @@ private:
   const std::uint8_t *segment_ = nullptr;
   bool paired_ = false;
   std::int64_t size_ = 0, p_ = 0, width_ = 1, leaves_ = 0, steps_ = 0, tests_ = 0;
-  std::vector<Cell> stack_;
-  std::vector<std::int64_t> left_, deferred_, assumed_, all_, forms_, columns_, numbers_;
-  std::vector<Used> used_, linear_;
+  std::vector<Cell> stack_;  // the first `cells_`; the others keep their memory
+  std::int64_t cells_ = 0;
+  std::vector<Inequality> rows_;  // of the cell on top: the first `count`
+  std::vector<std::int64_t> left_, deferred_, assumed_, all_, forms_, columns_;
+  Inequalities used_, linear_;
   Words decided_;  // scratch
   std::vector<Words> stated_;   // per layer: of every row of the table, the units that are positive, then zero
 
   static std::int64_t two(const std::uint8_t *at) { return at[0] | at[1] << 8; }
+
+  Cell &push() {
+    if (cells_ == static_cast<std::int64_t>(stack_.size())) stack_.emplace_back();
+    return stack_[cells_++];
+  }
+
+  void pop() {
+    regions_.leave(stack_[--cells_].region);
+    if (cells_) put_last(stack_[cells_ - 1]);
+  }
+
+  Inequality inequality(const Region *region, std::int64_t number) const {
+    return {regions_.row(region, number >> 1), number & 1 ? -1.0 : 1.0, number};
+  }
+
+  void put_last(const Cell &cell) {
+    if (cell.count) rows_[cell.count - 1] = inequality(cell.region, cell.last);
+  }
+
+  // The cell on top is cut by a unit: the positive half comes on top of the other.
+  void halve(std::int64_t unit, std::int64_t number) {
+    Cell &up = push(), &down = stack_[cells_ - 2];
+    up.region = down.region;
+    regions_.keep(up.region);
+    up.open = down.open;
+    up.positive = down.positive;
+    up.zero = down.zero;
+    if (down.sums.done.empty())
+      up.sums.done.clear();
+    else
+      up.sums = down.sums;
+    add(up.positive, unit);
+    up.count = ++down.count;
+    up.last = number;
+    down.last = number + 1;
+    if (static_cast<std::int64_t>(rows_.size()) < up.count) rows_.resize(2 * up.count);
+    put_last(up);
+  }
 
   // The unit of a step, which is open; -1 if there is none.
   std::int64_t decided(const Cell &cell) const {
@@ -202,7 +238,7 @@ private:
     regions_.keep(region);
     regions_.leave(cell.region);
     cell.region = region;
-    cell.sums = {};
+    cell.sums.done.clear();
   }
 
   // Before a cell is cut by a unit: what is decided goes to the sums that both halves share.
@@ -237,7 +273,6 @@ private:
     const std::int64_t layer = cell.region->layer;
     const std::int64_t place = problem_.walls + regions_.starts[layer] + unit;
     used_.clear();
-    numbers_.clear();
     columns_.clear();
     bool all = true, units = true;
     for (std::int64_t q = 0; q < count; q++, at += width) {
@@ -246,16 +281,15 @@ private:
         all = false;
         continue;
       }
-      if (index >= static_cast<std::int64_t>(cell.rows.size())) return false;
-      const std::int64_t number = cell.rows[index], own = number >> 1;
-      const bool wall = own < problem_.walls;
-      if (wall && own >= problem_.artificial) {
+      if (index >= cell.count) return false;
+      const Inequality &row = rows_[index];
+      const std::int64_t own = row.number >> 1;
+      if (own < problem_.walls && own >= problem_.artificial) {
         all = false;
         continue;
       }
-      numbers_.push_back(number);
-      used_.push_back({regions_.row(cell.region, own), number & 1 ? -1.0 : 1.0});
-      units = units && used_.back().row.unit > 0.0;
+      used_.push_back(&row);
+      units = units && row.row.unit > 0.0;
     }
     for (std::int64_t q = 0; q < columns; q++, at += 2) {
       columns_.push_back(two(segment_ + at));
@@ -269,7 +303,8 @@ private:
       left_.push_back(p_);
       left_.push_back(2 * place + !positive);
       left_.push_back(count > 0);
-      list(numbers_);
+      left_.push_back(static_cast<std::int64_t>(used_.size()));
+      for (const Inequality *row : used_) left_.push_back(row->number);
       list(columns_);
       describe(*cell.region);
     }
@@ -290,15 +325,15 @@ private:
     if (box || used_.empty()) return false;
     if (goal.linear) {  // so are the rows that count, as linear forms on R^k
       linear_.clear();
-      for (const Used &used : used_)
-        if (used.row.linear) linear_.push_back(used);
+      for (const Inequality *used : used_)
+        if (used->row.linear) linear_.push_back(used);
       if (counts(linear_, problem_.k) && prover.by_cone(goal, side, linear_)) return true;
     }
     if (problem_.bounded || !all || !counts(used_, problem_.dim)) return false;
     return prover.by_cone(goal, side, used_);
   }
 
-  static bool counts(const std::vector<Used> &rows, std::int64_t dimension) {
+  static bool counts(const Inequalities &rows, std::int64_t dimension) {
     return dimension > 0 && static_cast<std::int64_t>(rows.size()) == dimension;
   }
 
@@ -315,18 +350,17 @@ private:
     describe(region);
   }
 
-  void inside(const Region &region, std::int64_t number, const double *point, double most,
+  void inside(const Region &region, const Inequality &own, const double *point, double most,
               double error, std::int64_t where, std::int64_t row) {
-    const std::int64_t place = number >> 1;
+    const std::int64_t place = own.number >> 1;
     const bool wall = place < problem_.walls;
     if (wall && place >= problem_.artificial) return;
-    const double side = number & 1 ? -1.0 : 1.0;
-    if (regions_.inside(regions_.row(&region, place), side, point, most, error,
+    if (regions_.inside(own.row, own.sign, point, most, error,
                         wall ? problem_.wall_axes[place] : -1))
       return;
     left_.push_back(kInside);
     left_.push_back(where);
-    left_.push_back(number);
+    left_.push_back(own.number);
     left_.push_back(row);
     describe(region);
   }
@@ -353,10 +387,10 @@ private:
     const Words positive = cell.positive, zero = cell.zero;
     Region *below = cell.region;
     enter(cell);
-    bool good = described(cell.region, cell.rows, false, table, i);
+    bool good = described(cell.region, cell.count, false, table, i);
     if (good && paired_) {
       Region *turned = opposite(cell.region);
-      good = described(turned, cell.rows, true, table, i + 1);
+      good = described(turned, cell.count, true, table, i + 1);
       regions_.leave(turned);
     }
     if (!good) {  // the cell is to be what it was
@@ -369,10 +403,11 @@ private:
     return good;
   }
 
-  // Row i of the table states the bits and ranks of a region, and its witness lies where rows with
-  // these numbers, or with the other sign (`turned`: of units, that is), are positive.
-  bool described(Region *region, const std::vector<std::int64_t> &rows, bool turned,
-                 const CheckTable &table, std::int64_t i) {
+  // Row i of the table states the bits and ranks of a region, and its witness lies where so many
+  // rows of the cell on top, and those that are assumed, are positive; `turned`: those of units
+  // negative.
+  bool described(Region *region, std::int64_t count, bool turned, const CheckTable &table,
+                 std::int64_t i) {
     const std::int64_t bytes = regions_.bytes;
     if (std::memcmp(region->code.data(), table.code + i * bytes, bytes) ||
         std::memcmp(region->zeros.data(), table.zero + i * bytes, bytes) ||
@@ -380,12 +415,13 @@ private:
       return false;
     const double *point = table.points + i * (problem_.k + 1);
     const double most = greatest(point);
-    const std::vector<std::int64_t> *both[] = {&rows, &assumed_};
-    for (const auto *numbers : both)
-      for (const std::int64_t number : *numbers) {
-        const bool unit = number >> 1 >= problem_.walls;
-        inside(*region, turned && unit ? number ^ 1 : number, point, most, table.errors[i], p_, i);
-      }
+    const auto check = [&](const Inequality &row) {
+      const bool other = turned && row.number >> 1 >= problem_.walls;
+      inside(*region, other ? inequality(region, row.number ^ 1) : row, point, most,
+             table.errors[i], p_, i);
+    };
+    for (std::int64_t r = 0; r < count; r++) check(rows_[r]);
+    for (const std::int64_t number : assumed_) check(inequality(region, number));
     return true;
   }
 
@@ -423,8 +459,9 @@ private:
       stated_[layer].assign(table.count * 2 * regions_.words(layer), 0);
     for (std::int64_t i = 0; i < table.count; i++) {
       const std::uint8_t *code = table.code + i * bytes, *zeros = table.zero + i * bytes;
-      for (std::int64_t b = 0; b < bytes; b++)
-        if (code[b] & zeros[b]) return i;
+      std::uint8_t both = 0;
+      for (std::int64_t b = 0; b < bytes; b++) both |= code[b] & zeros[b];
+      if (both) return i;
       for (std::int64_t at = regions_.bits.back(); at < 8 * bytes; at++)
         if ((code[at >> 3] | zeros[at >> 3]) >> (at & 7) & 1) return i;
       for (std::int64_t layer = 0; layer < problem_.depth; layer++) {
@@ -464,9 +501,14 @@ private:
   bool divide(Region *region, std::int64_t first, const CheckTable &table,
               const std::vector<std::int64_t> &starts, std::size_t a, std::size_t b, Sums sums) {
     const std::int64_t layer = region->layer, n = regions_.words(layer);
+    if (layer + 1 == problem_.depth) {  // nothing is handed on
+      for (; a < b; a++)
+        if (!part(region, first, table, starts[a], starts[a + 1], nullptr)) return false;
+      return true;
+    }
     const std::uint64_t *own = stated(layer, starts[a]);
-    const Words positive(own, own + n), zero(own + n, own + 2 * n);
     if (b - a > 1) {
+      const Words positive(own, own + n), zero(own + n, own + 2 * n);
       Words same = regions_.units(layer);
       for (std::size_t part = a + 1; part < b; part++) {
         const std::uint64_t *other = stated(layer, starts[part]);
@@ -478,12 +520,22 @@ private:
       return divide(region, first, table, starts, a, middle, sums) &&
              divide(region, first, table, starts, middle, b, std::move(sums));
     }
-    Region *part = regions_.part(region, positive, zero, &sums);
+    return part(region, first, table, starts[a], starts[b], &sums);
+  }
+
+  // Rows begin .. end - 1 of the table, which lie in one part of a region.
+  bool part(Region *region, std::int64_t first, const CheckTable &table, std::int64_t begin,
+            std::int64_t end, const Sums *sums) {
+    const std::int64_t layer = region->layer, n = regions_.words(layer);
+    const std::uint64_t *own = stated(layer, begin);
+    positive_.assign(own, own + n);
+    zero_.assign(own + n, own + 2 * n);
+    Region *part = regions_.part(region, positive_, zero_, sums);
     regions_.keep(part);
     if (part->vanishing)
       for (const std::int64_t unit : regions_.places[layer])
-        if (has(zero, unit)) nothing(*region, unit, first + starts[a]);
-    const bool good = visit(part, first, table, starts[a], starts[b]);
+        if (has(part->zero, unit)) nothing(*region, unit, first + begin);
+    const bool good = visit(part, first, table, begin, end);
     regions_.leave(part);
     return good;
   }
@@ -493,7 +545,7 @@ private:
     const double *point = table.points + i * (problem_.k + 1);
     const double most = greatest(point);
     for (std::int64_t w = 0; w < problem_.walls; w++)
-      inside(*whole_, 2 * w, point, most, table.errors[i], first + i, i);
+      inside(*whole_, inequality(whole_, 2 * w), point, most, table.errors[i], first + i, i);
     for (; region->below; region = region->below)
       signs(*region->below, *region, point, most, table.errors[i], first + i, i);
     return true;
@@ -503,34 +555,43 @@ private:
   void signs(const Region &region, const Region &part, const double *point, double most,
              double error, std::int64_t where, std::int64_t i) {
     const std::int64_t n = problem_.layers[region.layer].units, k = problem_.k;
-    values_.assign(n, 0.0);
-    for (std::int64_t l = 0; l <= k; l++) {
+    values_.resize(n);
+    for (std::int64_t j = 0; j < n; j++) values_[j] = region.values[j] * point[0];
+    for (std::int64_t l = 1; l <= k; l++) {
       const double *row = &region.values[l * n], u = point[l];
       for (std::int64_t j = 0; j < n; j++) values_[j] += row[j] * u;
     }
-    sure_.resize(n);
-    for (std::int64_t j = 0; j < n; j++) {
-      const double own = region.doubts[j];
-      const double doubt = (own * most + ((own + region.sizes[j]) * error + kLost)) * kMore;
-      // no number, and what is infinite, is not sure
-      sure_[j] = static_cast<signed char>((values_[j] > doubt && values_[j] < HUGE_VAL) -
-                                          (-values_[j] > doubt && values_[j] > -HUGE_VAL));
-    }
-    const std::int64_t base = problem_.walls + regions_.starts[region.layer];
-    for (const std::int64_t unit : regions_.places[region.layer]) {
-      const bool positive = has(part.positive, unit);
-      if (sure_[unit] == (positive ? 1 : -1)) continue;
-      if (part.vanishing && has(part.zero, unit)) continue;
-      left_.push_back(kInside);
-      left_.push_back(where);
-      left_.push_back(2 * (base + unit) + !positive);
-      left_.push_back(i);
-      describe(region);
+    for (std::size_t w = 0; w < part.positive.size(); w++) {
+      const std::int64_t start = 64 * static_cast<std::int64_t>(w);
+      const std::int64_t count = std::min<std::int64_t>(64, n - start);
+      const double *values = &values_[start], *doubts = &region.doubts[start],
+                   *sizes = &region.sizes[start];
+      const std::uint64_t positive = part.positive[w];
+      std::uint64_t unsure = 0;
+      for (std::int64_t j = 0; j < count; j++) {
+        const double own = doubts[j];
+        const double doubt = (own * most + ((own + sizes[j]) * error + kLost)) * kMore;
+        const double value = positive >> j & 1 ? values[j] : -values[j];
+        // no number, and what is infinite, is not sure
+        const bool sure = (value > doubt) & (value < HUGE_VAL);
+        unsure |= (sure ? std::uint64_t{0} : std::uint64_t{1}) << j;
+      }
+      unsure &= regions_.planes[region.layer][w] & ~part.zero[w];
+      for (; unsure; unsure &= unsure - 1) {
+        const std::int64_t unit = start + std::countr_zero(unsure);
+        const std::int64_t number =
+            2 * (problem_.walls + regions_.starts[region.layer] + unit) + !has(part.positive, unit);
+        left_.push_back(kInside);
+        left_.push_back(where);
+        left_.push_back(number);
+        left_.push_back(i);
+        describe(region);
+      }
     }
   }
 
-  std::vector<signed char> sure_;
   std::vector<double> values_;
+  Words positive_, zero_;
 
   // ---- cells and regions as integers
 
@@ -562,11 +623,12 @@ private:
     put(deferred_, cell.open);
     put(deferred_, cell.positive);
     put(deferred_, cell.zero);
-    deferred_.push_back(static_cast<std::int64_t>(cell.rows.size()));
-    deferred_.insert(deferred_.end(), cell.rows.begin(), cell.rows.end());
+    deferred_.push_back(cell.count);
+    for (std::int64_t r = 0; r + 1 < cell.count; r++) deferred_.push_back(rows_[r].number);
+    if (cell.count) deferred_.push_back(cell.last);
   }
 
-  Cell read(const std::int64_t *at) {
+  void read(const std::int64_t *at, Cell &cell) {
     const auto set = [&](std::int64_t layer) {
       Words out(regions_.words(layer));
       for (std::uint64_t &word : out) word = static_cast<std::uint64_t>(*at++);
@@ -582,14 +644,15 @@ private:
       regions_.leave(region);
       region = part;
     }
-    Cell cell;
     cell.region = region;
     cell.open = set(layer);
     cell.positive = set(layer);
     cell.zero = set(layer);
-    const std::int64_t count = *at++;
-    cell.rows.assign(at, at + count);
-    return cell;
+    cell.sums.done.clear();
+    cell.count = *at++;
+    rows_.resize(cell.count);
+    for (std::int64_t r = 0; r < cell.count; r++) rows_[r] = inequality(region, at[r]);
+    if (cell.count) cell.last = at[cell.count - 1];
   }
 };
 
@@ -621,11 +684,10 @@ POLYRANK_EXPORT std::int64_t polyrank_check_begin(void *replay, const std::uint8
                                                   std::int64_t width, const std::int64_t *cell,
                                                   const std::int64_t *assumed,
                                                   std::int64_t count, std::int64_t paired) try {
-  static_cast<Replay *>(replay)->begin(segment, size, byte, width, cell, assumed, count,
-                                       paired != 0);
-  return polyrank_check::kDone;
+  return static_cast<Replay *>(replay)->begin(segment, size, byte, width, cell, assumed, count,
+                                              paired != 0);
 } catch (const std::exception &) {
-  return polyrank_check::kNoMemory;
+  return -1;
 }
 
 POLYRANK_EXPORT std::int64_t polyrank_check_steps(void *replay, const CheckTable *table,

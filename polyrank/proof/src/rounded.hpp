@@ -56,20 +56,25 @@ struct Row {
   double operator[](std::int64_t l) const { return values[l * stride]; }
 };
 
-// A row that a step names: 1 or -1 times it counts.
-struct Used {
+// A row that is >= 0 on a cell, times 1 or -1. Its number: twice its place among walls and units,
+// + 1 for its negative.
+struct Inequality {
   Row row;
   double sign;
+  std::int64_t number;
 };
+
+using Inequalities = std::vector<const Inequality *>;
 
 // Solves A x = b in least pivots: A has `lines` equations and `columns` unknowns, row by row, with b
 // as the last column of `table`. Unknowns without a pivot are 0. Returns the product of the pivots.
-inline double solve(std::vector<double> &table, std::int64_t lines, std::int64_t columns,
-                    std::vector<double> &x, std::vector<std::int64_t> &lead) {
+inline double solve(double *table, std::int64_t lines, std::int64_t columns, double *x,
+                    std::int64_t *lead) {
   const std::int64_t w = columns + 1;
   double product = 1.0;
   std::int64_t done = 0;
-  lead.assign(columns, -1);
+  std::fill(x, x + columns, 0.0);
+  std::fill(lead, lead + columns, -1);
   for (std::int64_t q = 0; q < columns && done < lines; q++) {
     std::int64_t best = done;
     for (std::int64_t i = done + 1; i < lines; i++)
@@ -77,7 +82,7 @@ inline double solve(std::vector<double> &table, std::int64_t lines, std::int64_t
     const double pivot = table[best * w + q];
     if (!(std::fabs(pivot) > 0.0)) continue;
     if (best != done)
-      std::swap_ranges(&table[best * w], &table[best * w] + w, &table[done * w]);
+      std::swap_ranges(table + best * w, table + best * w + w, table + done * w);
     product *= pivot;
     for (std::int64_t i = done + 1; i < lines; i++) {
       const double factor = table[i * w + q] / pivot;
@@ -86,10 +91,9 @@ inline double solve(std::vector<double> &table, std::int64_t lines, std::int64_t
     }
     lead[q] = done++;
   }
-  x.assign(columns, 0.0);
   for (std::int64_t q = columns - 1; q >= 0; q--) {
     if (lead[q] < 0) continue;
-    const double *line = &table[lead[q] * w];
+    const double *line = table + lead[q] * w;
     double value = line[columns];
     for (std::int64_t j = q + 1; j < columns; j++) value -= line[j] * x[j];
     x[q] = value / line[q];
@@ -135,54 +139,34 @@ public:
   // Whether side * goal is >= 0 wherever all rows (times their signs) are, and not identically 0: a
   // sum of them with factors >= 0 is at most it. `columns`: the coordinates in which they are made
   // to agree. `whole`: all are integers times their units. A factor of the wrong sign counts as 0.
-  bool by_identity(const Row &goal, double side, const std::vector<Used> &rows,
+  bool by_identity(const Row &goal, double side, const Inequalities &rows,
                    const std::vector<std::int64_t> &columns, bool whole) {
+    const std::int64_t d = static_cast<std::int64_t>(rows.size());
+    if (!whole && d == k_ && d == static_cast<std::int64_t>(columns.size()))
+      if ((d == 2 && identity<2>(goal, side, rows)) || (d == 3 && identity<3>(goal, side, rows)) ||
+          (d == 4 && identity<4>(goal, side, rows)))
+        return true;
     const std::int64_t lines = static_cast<std::int64_t>(columns.size());
     const double own = whole ? goal.unit : 1.0;
-    const std::int64_t d = static_cast<std::int64_t>(rows.size());
     double scale = 1.0;
+    table_.resize(lines * (d + 1));
+    factors_.resize(d);
+    lead_.resize(d);
+    rest_.resize(k_ + 1);
     if (d) {
-      table_.resize(lines * (d + 1));
       for (std::int64_t i = 0; i < lines; i++) {
         double *line = &table_[i * (d + 1)];
         for (std::int64_t q = 0; q < d; q++)
-          line[q] = rows[q].row[columns[i]] * (whole ? rows[q].row.unit : 1.0);
+          line[q] = rows[q]->row[columns[i]] * (whole ? rows[q]->row.unit : 1.0);
         line[d] = goal[columns[i]] * own;
       }
-      const double determinant = solve(table_, lines, d, factors_, lead_);
+      const double determinant = solve(table_.data(), lines, d, factors_.data(), lead_.data());
       if (whole) {  // Cramer: integers, if these are the multipliers of integer rows
         scale = std::rint(std::fabs(determinant));
         for (double &factor : factors_) factor = std::rint(factor * scale);
       }
-    } else {
-      factors_.clear();
     }
-    double size = goal.size * own * scale, unknown = goal.error * scale;
-    bool zero = true;
-    rest_.resize(k_ + 1);
-    for (std::int64_t l = 0; l <= k_; l++) {
-      rest_[l] = goal[l] * own * scale;
-      zero = zero && goal[l] == 0.0;
-    }
-    for (std::int64_t q = 0; q < d; q++) {
-      const double factor = factors_[q];
-      if (!(factor * rows[q].sign * side > 0.0)) continue;
-      const Row &row = rows[q].row;
-      const double unit = whole ? row.unit : 1.0;
-      for (std::int64_t l = 0; l <= k_; l++) rest_[l] -= factor * (row[l] * unit);
-      size += std::fabs(factor) * (row.size * unit);
-      unknown += std::fabs(factor) * row.error;
-    }
-    const double lost =
-        (unknown + size * (static_cast<double>(k_ + 1 + d + 4) * kRounding)) * kMore + kLost;
-    double slope = 0.0;
-    for (std::int64_t l = 0; l < k_; l++) slope += std::fabs(rest_[l]);
-    const double least = side * rest_[k_] - slope;
-    if (!(scale > 0.0)) return false;
-    if (whole && unknown == 0.0 && size < kWhole && !zero && least >= 0.0 &&
-        (bounded_ || slope == 0.0))
-      return true;
-    return bounded_ && least > lost && std::isfinite(least);  // > 0 on the cube is not 0
+    return leaves_positive(k_, d, goal, side, rows, whole, scale, factors_.data(), rest_.data());
   }
 
   // Whether the goal is > 0 inside of where d = rows.size() linear forms on R^d are >= 0, by rays.
@@ -192,23 +176,23 @@ public:
   // point v with all row_i(v) >= 0 is V M^-1 (row(v)), a sum of the rays with factors >= 0, and the
   // goal is > 0 there if it is so on each ray. The rays are those of the inverse of the forms, moved
   // outwards a little.
-  bool by_cone(const Row &goal, double side, const std::vector<Used> &rows) {
+  bool by_cone(const Row &goal, double side, const Inequalities &rows) {
     const std::int64_t d = static_cast<std::int64_t>(rows.size());
     table_.resize(d * d);
     for (std::int64_t l = 0; l < d; l++)
-      for (std::int64_t r = 0; r < d; r++) table_[l * d + r] = rows[r].row[l];
+      for (std::int64_t r = 0; r < d; r++) table_[l * d + r] = rows[r]->row[l];
     if (!invert(table_, d, rays_)) return false;
     const double n = static_cast<double>(d + 2) * kRounding;
     error_.resize(d);
     length_.resize(d);
-    for (std::int64_t r = 0; r < d; r++) error_[r] = rows[r].row.error + rows[r].row.size * n;
+    for (std::int64_t r = 0; r < d; r++) error_[r] = rows[r]->row.error + rows[r]->row.size * n;
     // ray q is line q of the inverse: all forms vanish on it but form q
     rest_.assign(d, 0.0);
     factors_.resize(d * d);
     for (std::int64_t q = 0; q < d; q++)
       for (std::int64_t l = 0; l < d; l++) {
         const double moved =
-            rays_[q * d + l] * (rows[q].sign * error_[q] * static_cast<double>(4 * d));
+            rays_[q * d + l] * (rows[q]->sign * error_[q] * static_cast<double>(4 * d));
         factors_[q * d + l] = moved;
         rest_[l] += moved;
       }
@@ -218,7 +202,7 @@ public:
       double length = 0.0;
       for (std::int64_t l = 0; l < d; l++) {
         double &v = rays_[q * d + l];
-        v = v * rows[q].sign / most - (rest_[l] - factors_[q * d + l]);
+        v = v * rows[q]->sign / most - (rest_[l] - factors_[q * d + l]);
         length += std::fabs(v);
       }
       length_[q] = length * kMore;
@@ -234,8 +218,8 @@ public:
       double total = 0.0, lost = 0.0;
       for (std::int64_t q = 0; q < d; q++) {
         double value = 0.0;
-        for (std::int64_t l = 0; l < d; l++) value += rows[i].row[l] * rays_[q * d + l];
-        value *= rows[i].sign;
+        for (std::int64_t l = 0; l < d; l++) value += rows[i]->row[l] * rays_[q * d + l];
+        value *= rows[i]->sign;
         const double doubt = error_[i] * length_[q] + kLost;
         if (!std::isfinite(value) || (q != i && !(value + doubt <= 0.0))) return false;
         total += value;
@@ -249,8 +233,8 @@ public:
   // Whether a matrix is proved to have rank `rank`: its k lines of c numbers are known up to `errors`
   // (c), of at least c + 2 roundings of their entries and more than underflow can do.
   //
-  // The leading minor of order r of T A S, for some T and S, is not 0 if B, an approximate inverse of
-  // its matrix A', has |1 - B A'| < 1; then the rank of A is at least r.
+  // If the leading minor of order r of T A S, for some T and S, is not 0, the rank of A is at least
+  // r.
   bool has_rank(std::int64_t rank, const double *lines, std::int64_t c, const double *errors) {
     if (rank == 0) return true;
     if (rank > k_ || rank > c) return false;
@@ -270,6 +254,122 @@ public:
     double most = 0.0;
     for (double v : table_) most = std::max(most, std::fabs(v));
     lost += (k + 4) * kRounding * most;
+    return regular(rank, lost);
+  }
+
+  // Whether so many columns of a matrix are found, among those that are named, that are proved to
+  // be independent; they are written to `chosen`. Its k lines of c numbers are known up to
+  // `errors` (c). Pivots propose a minor of the matrix, which is proved to be regular.
+  bool independent(std::int64_t rank, const double *lines, std::int64_t c, const double *errors,
+                   const std::vector<std::int64_t> &named, std::vector<std::int64_t> &chosen) {
+    const std::int64_t m = static_cast<std::int64_t>(named.size());
+    chosen.clear();
+    if (rank > k_ || rank > m) return false;
+    narrow_.resize(k_ * m);
+    order_.resize(k_);
+    for (std::int64_t l = 0; l < k_; l++) {
+      order_[l] = l;
+      for (std::int64_t q = 0; q < m; q++) narrow_[l * m + q] = lines[l * c + named[q]];
+    }
+    double lost = kTiny;
+    for (std::int64_t r = 0; r < rank; r++) {
+      std::int64_t line = r, column = 0;
+      double most = 0.0;
+      for (std::int64_t l = r; l < k_; l++)
+        for (std::int64_t q = 0; q < m; q++)
+          if (const double size = std::fabs(narrow_[order_[l] * m + q]); size > most) {
+            most = size;
+            line = l;
+            column = q;
+          }
+      if (!(most > 0.0)) return false;
+      std::swap(order_[r], order_[line]);
+      chosen.push_back(named[column]);
+      lost = std::max(lost, errors[chosen.back()] + kTiny);
+      const double *pivot = &narrow_[order_[r] * m];
+      for (std::int64_t l = r + 1; l < k_; l++) {
+        double *other = &narrow_[order_[l] * m];
+        const double factor = other[column] / pivot[column];
+        for (std::int64_t q = 0; q < m; q++) other[q] -= factor * pivot[q];
+        other[column] = 0.0;
+      }
+    }
+    table_.resize(rank * rank);
+    double most = 0.0;
+    for (std::int64_t i = 0; i < rank; i++)
+      for (std::int64_t r = 0; r < rank; r++) {
+        const double v = table_[i * rank + r] = lines[order_[i] * c + chosen[r]];
+        most = std::max(most, std::fabs(v));
+      }
+    return regular(rank, lost + static_cast<double>(k_ + 4) * kRounding * most);
+  }
+
+private:
+  std::int64_t k_;
+  bool bounded_;
+  std::vector<double> table_, factors_, rest_, rays_, error_, length_, narrow_, minor_, dice_;
+  std::vector<std::int64_t> lead_, order_;
+
+  // by_identity of N = k rows, solved without a choice of pivots.
+  template <int N>
+  bool identity(const Row &goal, double side, const Inequalities &rows) {
+    double table[N][N + 1], inverse[N], factors[N], rest[N + 1];
+    for (int l = 0; l < N; l++) {
+      for (int q = 0; q < N; q++) table[l][q] = rows[q]->row[l];
+      table[l][N] = goal[l];
+    }
+    for (int q = 0; q < N; q++) {
+      inverse[q] = 1.0 / table[q][q];
+      for (int l = q + 1; l < N; l++) {
+        const double factor = table[l][q] * inverse[q];
+        for (int j = q + 1; j <= N; j++) table[l][j] -= factor * table[q][j];
+      }
+    }
+    for (int q = N - 1; q >= 0; q--) {
+      double value = table[q][N];
+      for (int j = q + 1; j < N; j++) value -= table[q][j] * factors[j];
+      factors[q] = value * inverse[q];
+    }
+    return leaves_positive(N, N, goal, side, rows, false, 1.0, factors, rest);
+  }
+
+  // Whether scale * goal less the sum of d rows times factors proves what by_identity says; `rest`
+  // is room for k + 1 numbers.
+  [[gnu::always_inline]] bool leaves_positive(std::int64_t k, std::int64_t d, const Row &goal,
+                                              double side, const Inequalities &rows, bool whole,
+                                              double scale, const double *factors,
+                                              double *rest) const {
+    const double own = whole ? goal.unit : 1.0;
+    double size = goal.size * own * scale, unknown = goal.error * scale;
+    bool zero = true;
+    for (std::int64_t l = 0; l <= k; l++) {
+      rest[l] = goal[l] * own * scale;
+      zero = zero && goal[l] == 0.0;
+    }
+    for (std::int64_t q = 0; q < d; q++) {
+      const double factor = factors[q];
+      if (!(factor * rows[q]->sign * side > 0.0)) continue;
+      const Row &row = rows[q]->row;
+      const double unit = whole ? row.unit : 1.0;
+      for (std::int64_t l = 0; l <= k; l++) rest[l] -= factor * (row[l] * unit);
+      size += std::fabs(factor) * (row.size * unit);
+      unknown += std::fabs(factor) * row.error;
+    }
+    const double lost =
+        (unknown + size * (static_cast<double>(k + 1 + d + 4) * kRounding)) * kMore + kLost;
+    double slope = 0.0;
+    for (std::int64_t l = 0; l < k; l++) slope += std::fabs(rest[l]);
+    const double least = side * rest[k] - slope;
+    if (!(scale > 0.0)) return false;
+    if (whole && unknown == 0.0 && size < kWhole && !zero && least >= 0.0 &&
+        (bounded_ || slope == 0.0))
+      return true;
+    return bounded_ && least > lost && std::isfinite(least);  // > 0 on the cube is not 0
+  }
+
+  // Whether a matrix A is proved to be regular, by |1 - B A| < 1 for an approximate inverse B: it
+  // is known as `table_` (rank, rank) up to `lost`, at least k + 4 roundings of its greatest entry.
+  bool regular(std::int64_t rank, double lost) {
     minor_ = table_;
     if (!invert(table_, rank, rays_)) return false;
     for (std::int64_t q = 0; q < rank; q++) {
@@ -281,18 +381,10 @@ public:
         norm += std::fabs(rest);
         size += std::fabs(rays_[q * rank + r]);
       }
-      if (!(norm + size * (k * lost) < 0.5)) return false;
+      if (!(norm + size * (static_cast<double>(k_) * lost) < 0.5)) return false;
     }
     return true;
   }
-
-private:
-  std::int64_t k_;
-  bool bounded_;
-  std::vector<double> table_, factors_, rest_, rays_, error_, length_, narrow_, minor_;
-  std::vector<std::int64_t> lead_;
-
-  std::vector<double> dice_;
 
   // So many numbers in [-1, 1]: any would do.
   const double *dice(std::int64_t count) {
