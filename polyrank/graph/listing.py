@@ -122,7 +122,9 @@ def _codes(
     for g in np.flatnonzero(net.tie >= 0).tolist():
         flips[int(start[g] + net.tie[g])].append(int(bit[g]))
     counts = [len(f) for f in flips]
-    flat = [b for f in flips for b in f]
+    flat = np.array([b for f in flips for b in f], dtype=np.int64)
+    flip_key = np.zeros(len(flips), dtype=np.uint64)
+    np.bitwise_xor.at(flip_key, np.repeat(np.arange(len(flips)), counts), key[flat])
     return Codes(
         code=code,
         zero=zero,
@@ -133,10 +135,8 @@ def _codes(
         unit=unit[: len(unit)],
         mask=mask,
         flip_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        flip=np.array(flat or [0], dtype=np.int64),
-        flip_key=np.array(
-            [np.bitwise_xor.reduce(key[f]) if f else 0 for f in flips], dtype=np.uint64
-        ),
+        flip=flat if len(flat) else np.zeros(1, dtype=np.int64),
+        flip_key=flip_key,
     )
 
 
