@@ -22,10 +22,14 @@ from polyrank.posed.double_description import vertices_and_rays
 from polyrank.posed.facets import Crossing, facets_of
 from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
+from polyrank.posed.redundancy import redundancy
 
 __all__ = ["Facet", "IntRow", "Region"]
 
 IntRow = tuple[int, ...]
+
+#: In more dimensions floats propose the proofs of facets, for which exact programs take long.
+_MANY = 24
 
 
 class Facet(NamedTuple):
@@ -125,7 +129,13 @@ class Region:
             Rows of which no name is taken are proved redundant already.
         """
         kept = [row for row, names in self.rows.items() if among is None or any(map(among, names))]
-        found: list[Crossing] = facets_of(kept, inside)
+        found: list[Crossing] | None = None
+        if inside.nrows() > _MANY:
+            proposed = redundancy(kept, inside)
+            if not proposed.undecided:
+                found = list(proposed.facets)
+        if found is None:
+            found = facets_of(kept, inside)
         return [Facet(one.row, self.rows[one.row], one.point) for one in found]
 
     def beyond(self, facet: Facet, inside: fmpq_mat) -> fmpq_mat:

@@ -74,7 +74,8 @@ public:
         gram_(cell.capacity * cell.capacity, 0.0),
         pull_(square_ + 1, 0.0),
         at_high_(d, 0),
-        free_(d, 0) {
+        free_(d, 0),
+        left_out_(cell.capacity, false) {
     const auto most = static_cast<std::size_t>(square_);
     tight_.reserve(most);
     coordinate_.reserve(most);
@@ -144,6 +145,18 @@ public:
     if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
   }
 
+  // Bounds of the coordinates.
+  const BoxWalls &box() const { return box_; }
+  // The value of row m at a point of the cube, to one rounding of a sum.
+  double value_of(int m, const double *u) const { return value(row(m), u); }
+  // A row that is left out bounds nothing, as if it were not there.
+  void leave_out(int m, bool out) {
+    left_out_[m] = out;
+    if (out && std::find(tight_.begin(), tight_.end(), m) != tight_.end()) set_basis({}, {});
+  }
+  // Other rows follow: no basis is theirs.
+  void forget_basis() { set_basis({}, {}); }
+
   bool strictly_inside(Dimension<0>, std::int64_t rows, const double *u) const {
     const double doubt = gamma(n_ + 4) * (n_ + 1);  // as for any other row
     for (int l = 0; l < n_; l++)
@@ -159,7 +172,43 @@ public:
   // As DictionaryProgram::test; x is then a point of the closed cell.
   template <class Found> Verdict test(Dimension<0>, Path<0> &path, std::int64_t k, std::int64_t rows,
                                       std::int64_t g, int side, InteriorPoint start, bool fresh,
-                                      Found &&found);
+                                      Found &&found) {
+    set_objective(path.dim, path, g, side, objective_.data());
+    return minimise(path, {path.radius[g], path.exponent[g], k}, rows, start.cube, fresh, found);
+  }
+
+  // The same of row m, positive on the cell of all others: `misses` says that they imply it. Its
+  // unit is one of layer k, -1 for a wall.
+  template <class Found> Verdict test_row(Path<0> &path, std::int64_t k, std::int64_t rows, int m,
+                                          const double *start, Found &&found) {
+    std::copy_n(row(m), stride_, objective_.data());
+    left_out_[m] = true;
+    // the basis of the last test serves this one, but for this very row
+    const bool fresh = std::find(tight_.begin(), tight_.end(), m) == tight_.end();
+    const Verdict verdict =
+        minimise(path, {cell.radius[m], cell.exponent[m], k}, rows, start, fresh, found);
+    left_out_[m] = false;
+    return verdict;
+  }
+
+  // The same of a bound, the lower or the upper one of a coordinate. The others and the rows bound
+  // the cell that it falls to a part of; points of it are up to 1 beyond the bound.
+  template <class Found> Verdict test_bound(Path<0> &path, std::int64_t rows, int l, bool low,
+                                            const double *start, Found &&found) {
+    double &bound = low ? box_.low[l] : box_.high[l];
+    const double here = bound, inner = low ? box_.inner_low[l] : box_.inner_high[l];
+    std::fill_n(objective_.data(), stride_, 0.0);
+    objective_[l] = low ? 1.0 : -1.0;
+    objective_[n_] = low ? -inner : inner;
+    bound += low ? -1.0 : 1.0;
+    widest_ = 2.0;
+    const std::int64_t exponent = here == inner ? box_.shift : -1;
+    const Verdict verdict =
+        minimise(path, {gamma(n_ + 4), exponent, -1}, rows, start, false, found);
+    bound = here;
+    widest_ = 1.0;
+    return verdict;
+  }
 
   // Whether the multipliers of the basis prove side · z >= 0 of unit g, by residual.
   bool optimal(Dimension<0>, const Path<0> &path, std::int64_t g, int side) {
@@ -189,6 +238,13 @@ private:
   Buffer<double> gram_;  // (capacity, capacity) products of the rows, below the diagonal
   Buffer<double> pull_;
   Buffer<std::int8_t> at_high_, free_;
+  Buffer<bool> left_out_;
+  double widest_ = 1.0;  // of the coordinates of the cell's points, at most; of all but one: 1
+  // What proofs need to know of the form in objective_.
+  struct Objective {
+    double radius;
+    std::int64_t exponent, layer;  // layer: -1 of a wall
+  };
   struct Break {
     double ratio, weight;
     int l;
@@ -273,19 +329,21 @@ private:
     double error = objective_radius;
     for (int q = 0; q < tight(); q++)
       error += proof_lambda_[q] * cell.radius[tight_[static_cast<std::size_t>(q)]];
-    double spread = 0.0, least = proof_residual_[n_];
+    double spread = std::fabs(proof_residual_[n_]), least = proof_residual_[n_];
     for (int l = 0; l < n_; l++) {
       const double r = proof_residual_[l];
       spread += std::fabs(r);
       least += std::min(r * box_.low[l], r * box_.high[l]);
     }
-    const double lost = (spread + std::fabs(proof_residual_[n_])) * gamma(n_ + 8);
-    return least >= (lost + (n_ + 1) * error) * (inflate + gamma(4 * n_));
+    const double lost = widest_ * spread * gamma(n_ + 8);
+    return least >= (lost + (n_ + widest_) * error) * (inflate + gamma(4 * n_));
   }
 
   bool by_integers_on_box(std::int64_t objective_exponent);
-  bool by_row_space(const Path<0> &path, std::int64_t k, std::int64_t g);
-  bool proved(Path<0> &path, std::int64_t k, std::int64_t g);
+  bool by_row_space(const Path<0> &path, const Objective &of);
+  bool proved(Path<0> &path, const Objective &of);
+  template <class Found> Verdict minimise(Path<0> &path, const Objective &of, std::int64_t rows,
+                                          const double *base, bool fresh, Found &&found);
   bool nearest(int rows, double z);
   double reach(int rows, const double *base) const;
   void find_point(int rows);
@@ -357,9 +415,10 @@ inline bool BoundsProgram::by_integers_on_box(std::int64_t objective_exponent) {
 // zero, the rows Q lie in a space of dimension <= t that holds the objective (the row space of the
 // layer below), and span it as A_QF is proved regular. Then the objective is the combination of them
 // that its coordinates F determine, and its multipliers are enclosed away from zero.
-inline bool BoundsProgram::by_row_space(const Path<0> &path, std::int64_t k, std::int64_t g) {
+inline bool BoundsProgram::by_row_space(const Path<0> &path, const Objective &of) {
   const int t = tight();
-  if (t == 0 || !path.net.central(k)) return false;
+  const std::int64_t k = of.layer;
+  if (t == 0 || k < 0 || !path.net.central(k)) return false;
   const std::int64_t dimension =
       k > 0 ? path.bound[static_cast<std::size_t>(k - 1)] : path.net.weight_rank(0);
   if (t < dimension) return false;
@@ -385,7 +444,7 @@ inline bool BoundsProgram::by_row_space(const Path<0> &path, std::int64_t k, std
   }
   const Enclosure enclosure =
       enclose(dim, Rows{table.data(), radius.data()}, basis.data(), inverse.data(), rates.data(),
-              objective.data(), path.radius[g]);
+              objective.data(), of.radius);
   if (!enclosure.regular) return false;
   for (int q = 0; q < t; q++)
     if (!(rates[static_cast<std::size_t>(q)] > enclosure.width(dim, inverse.data(), q)))
@@ -394,17 +453,17 @@ inline bool BoundsProgram::by_row_space(const Path<0> &path, std::int64_t k, std
 }
 
 // Proof of objective >= 0 on the cell from the basis.
-inline bool BoundsProgram::proved(Path<0> &path, std::int64_t k, std::int64_t g) {
+inline bool BoundsProgram::proved(Path<0> &path, const Objective &of) {
   find_proof();
-  if (by_residual(path.radius[g])) {
+  if (by_residual(of.radius)) {
     path.stat.by_residual++;
     return true;
   }
-  if (by_integers_on_box(path.exponent[g])) {
+  if (by_integers_on_box(of.exponent)) {
     path.stat.by_integers++;
     return true;
   }
-  if (!by_row_space(path, k, g)) return false;
+  if (!by_row_space(path, of)) return false;
   path.stat.by_enclosure++;
   return true;
 }
@@ -461,7 +520,7 @@ inline bool BoundsProgram::nearest(int rows, double z) {
 inline double BoundsProgram::reach(int rows, const double *base) const {
   double step = 1.0;
   for (int m = 0; m < rows; m++)
-    if (slack_[m] < 0.0) step = std::min(step, base_slack_[m] / (base_slack_[m] - slack_[m]));
+    if (slack_[m] < 0.0 && !left_out_[m]) step = std::min(step, base_slack_[m] / (base_slack_[m] - slack_[m]));
   for (int l = 0; l < n_; l++) {
     if (x_[l] < box_.low[l]) step = std::min(step, (base[l] - box_.low[l]) / (base[l] - x_[l]));
     if (x_[l] > box_.high[l]) step = std::min(step, (box_.high[l] - base[l]) / (x_[l] - base[l]));
@@ -495,7 +554,7 @@ inline void BoundsProgram::find_point(int rows) {
 inline BoundsProgram::Violation BoundsProgram::worst_violation(int rows) const {
   Violation worst{-1, -1, 0.0, tolerance};
   for (int m = 0; m < rows; m++)
-    if (-slack_[m] > worst.depth) worst = {m, -1, 1.0, -slack_[m]};
+    if (-slack_[m] > worst.depth && !left_out_[m]) worst = {m, -1, 1.0, -slack_[m]};
   if (worst.row >= 0) return worst;  // rows first: where they meet is in the box, mostly
   for (int j = 0; j < tight(); j++) {
     const int l = coordinate_[static_cast<std::size_t>(j)];
@@ -691,13 +750,12 @@ inline bool BoundsProgram::refactor_basis() {
   return true;
 }
 
+// Minimises objective_ until it is proved to be >= 0 on the cell or `found` takes a point.
 template <class Found>
-Verdict BoundsProgram::test(Dimension<0>, Path<0> &path, std::int64_t k, std::int64_t rows, std::int64_t g,
-                            int side, InteriorPoint start, bool fresh, Found &&found) {
-  const double *const base = start.cube;
-  set_objective(path.dim, path, g, side, objective_.data());
+Verdict BoundsProgram::minimise(Path<0> &path, const Objective &of, std::int64_t rows,
+                                const double *base, bool fresh, Found &&found) {
   const int count = static_cast<int>(rows);
-  const double limit = sign_limit(path, g), base_value = value(objective_.data(), base);
+  const double limit = of.radius * (n_ + 1) * inflate, base_value = value(objective_.data(), base);
   for (int m = 0; m < count; m++) base_slack_[m] = value(row(m), base);
   if (!fresh) set_basis({}, {});
   bool nudged = true;
@@ -711,7 +769,7 @@ Verdict BoundsProgram::test(Dimension<0>, Path<0> &path, std::int64_t k, std::in
     subtract_rows(cost_.data(), lambda_.data(), residual_.data());
     find_point(count);
     double z = value(objective_.data(), x_.data());
-    if (z > -4.0 * limit && proved(path, k, g)) return Verdict::misses;
+    if (z > -4.0 * limit && proved(path, of)) return Verdict::misses;
     const Violation worst = worst_violation(count);
     const auto reached = [&](double there) {
       // as far as the cell goes on the way from the base to x

@@ -15,6 +15,7 @@
 // looked up among the run's codewords.
 #pragma once
 
+#include "any_walk.hpp"
 #include "facets_found.hpp"
 
 namespace polyrank {
@@ -235,5 +236,19 @@ inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
   }
   return opened;
 }
+
+class FacetWalk final : public AnyWalk {
+public:
+  explicit FacetWalk(const WalkTask &task)
+      : walk_(task.net, task.run, task.dim, task.own_walls, task.layers, task.begin, task.end) {}
+  std::int64_t advance(std::int64_t begin, std::int64_t end) override {
+    return walk(walk_, begin, end);
+  }
+  const Found &found() const override { return walk_.found; }
+  const GraphStatistics &statistics() const override { return walk_.stat; }
+
+private:
+  Walk walk_;
+};
 
 }  // namespace polyrank
