@@ -24,4 +24,8 @@ struct WalkTask {
   std::int64_t dim, own_walls, layers, begin, end;
 };
 
+// The walk of box_walk.hpp; null where the domain is no box of many dimensions, up to a few other
+// walls.
+std::unique_ptr<AnyWalk> box_walk(const WalkTask &task);
+
 }  // namespace polyrank

@@ -464,4 +464,12 @@ bool BoxWalk::settle(std::int64_t r) {
   return true;
 }
 
+std::unique_ptr<AnyWalk> box_walk(const WalkTask &task) {
+  if (task.dim < BoxWalk::least_dimension || !BoundsProgram::takes(task.net, task.dim, -1))
+    return nullptr;
+  if (task.net.wall_rows.shape[0] != task.own_walls) return nullptr;
+  auto walk = std::make_unique<BoxWalk>(task);
+  return walk->one_wall_each() ? std::move(walk) : nullptr;
+}
+
 }  // namespace polyrank

@@ -30,22 +30,17 @@ namespace polyrank {
 
 class BoxWalk final : public AnyWalk {
 public:
-  // Null where the domain is no box of many dimensions, up to a few other walls.
-  static std::unique_ptr<AnyWalk> make(const WalkTask &task) {
-    if (task.dim < least_dimension || !BoundsProgram::takes(task.net, task.dim, -1)) return nullptr;
-    if (task.net.wall_rows.shape[0] != task.own_walls) return nullptr;
-    auto walk = std::make_unique<BoxWalk>(task);
-    return walk->one_wall_each_ ? std::move(walk) : nullptr;
-  }
-
   explicit BoxWalk(const WalkTask &task);
 
   std::int64_t advance(std::int64_t begin, std::int64_t end) override;
   const Found &found() const override { return found_; }
   const GraphStatistics &statistics() const override { return stat_; }
 
-private:
   static constexpr std::int64_t least_dimension = 40;  // below, facet_walk.hpp is faster
+  // Whether no two walls bound the same coordinate on the same side.
+  bool one_wall_each() const { return one_wall_each_; }
+
+private:
   // So many facets that lead nowhere get a point; more are not described.
   static constexpr std::int64_t most_points = 128;
 

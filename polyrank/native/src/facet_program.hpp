@@ -10,10 +10,10 @@
 
 namespace polyrank {
 
-enum class Verdict { redundant, proportional, tight, violated, undecided };
+enum class RowVerdict { redundant, proportional, tight, violated, undecided };
 
 struct Outcome {
-  Verdict verdict;
+  RowVerdict verdict;
   // proportional, or redundant like it: place of the row that it is a multiple of; tight: its basis slot
   int other = -1;
 };
@@ -31,8 +31,8 @@ inline void set_objective(Walk &w, int row) {
 // A row that is a multiple of a basis row: of no facet if that is always there or redundant.
 inline Outcome multiple_of(const Walk &w, int slot) {
   const int b = w.lp.basis[slot];
-  if (w.cell().status[b] == Status::out) return {Verdict::redundant, b};
-  return {Verdict::proportional, b};
+  if (w.cell().status[b] == Status::out) return {RowVerdict::redundant, b};
+  return {RowVerdict::proportional, b};
 }
 
 inline bool enclosed(Walk &w, int row, int dimension) {
@@ -62,7 +62,7 @@ inline Outcome prove(Walk &w, int row) {
     if (std::fabs(lp.rates[q]) < negligible * big) lp.rates[q] = 0.0;
   if (within_bounds(w, lp.basis.data(), row)) {
     w.stat.by_residual++;
-    return {Verdict::redundant};
+    return {RowVerdict::redundant};
   }
   const IntegerProof proof =
       integer_proof(w.dim, w.cell().form.data(), w.cell().exponent.data(), lp.basis.data(), lp.rates.data(),
@@ -70,21 +70,21 @@ inline Outcome prove(Walk &w, int row) {
   if (proof.proved) {
     w.stat.by_integers++;
     // zero on a facet only if it is a positive multiple of one row
-    if (!proof.tight || proof.support != 1) return {Verdict::redundant};
+    if (!proof.tight || proof.support != 1) return {RowVerdict::redundant};
     return multiple_of(w, proof.slot);
   }
   if (!w.is_unit(row)) {
     if (w.is_central_wall(row) && enclosed(w, row, d)) {
       w.stat.by_enclosure++;
-      return d >= 2 ? Outcome{Verdict::redundant} : multiple_of(w, 0);
+      return d >= 2 ? Outcome{RowVerdict::redundant} : multiple_of(w, 0);
     }
-    return {Verdict::undecided};
+    return {RowVerdict::undecided};
   }
   const int k = w.layer_of(row);
-  if (!w.net.central(k)) return {Verdict::undecided};
+  if (!w.net.central(k)) return {RowVerdict::undecided};
   const auto found = [&](int dimension) {
     w.stat.by_enclosure++;
-    if (dimension >= 2) return Outcome{Verdict::redundant};
+    if (dimension >= 2) return Outcome{RowVerdict::redundant};
     // one row spans the space: the objective is its multiple
     int best = 0;
     for (int q = 1; q < d; q++)
@@ -100,7 +100,7 @@ inline Outcome prove(Walk &w, int row) {
     mark_members(w, j, k);
     if (enclosed(w, row, dimension)) return found(dimension);
   }
-  return {Verdict::undecided};
+  return {RowVerdict::undecided};
 }
 
 inline bool feasible(Walk &w) {
@@ -181,7 +181,7 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
         if (lp.basis[q] == index) tight = q;
       if (tight < 0) {
         const Outcome outcome = prove(w, row);
-        if (outcome.verdict != Verdict::undecided) {
+        if (outcome.verdict != RowVerdict::undecided) {
           if (pivots > 0) {
             keep_vertex(w, meeting == Meeting::simple);
             w.stat.lps++;
@@ -198,7 +198,7 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
       while (!feasible(w)) {
         if (start < 0) {
           w.stat.lps++;
-          return {Verdict::undecided};
+          return {RowVerdict::undecided};
         }
         moved = true;
         drop_vertex(w, start);
@@ -208,18 +208,18 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
     }
     if (tight >= 0) {
       if (pivots > 0) w.stat.lps++;
-      return {Verdict::tight, tight};
+      return {RowVerdict::tight, tight};
     }
     double z = lp.objective[d];
     for (int l = 0; l < d; l++) z += lp.objective[l] * lp.x[l];
     if (z < -16.0 * limit && (z < -1e-9 || refreshed || edge.slot < 0)) {
       w.stat.lps++;
-      return {Verdict::violated};
+      return {RowVerdict::violated};
     }
     if (edge.slot < 0) {
       if (refreshed || !refactor(w.dim, cell.form.data(), lp.basis.data(), lp.inverse.data(), lp.square.data())) {
         w.stat.lps++;
-        return {Verdict::undecided};
+        return {RowVerdict::undecided};
       }
       refreshed = true;
       for (int l = 0; l < d; l++) {
@@ -237,10 +237,10 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
       w.stat.lps++;
       double slope = 0.0;
       for (int l = 0; l < d; l++) slope += lp.objective[l] * edge.sign * lp.inverse[l * s + edge.slot];
-      if (!alone || !(slope < -1e-9) || pivots >= most_graph_pivots) return {Verdict::undecided};
+      if (!alone || !(slope < -1e-9) || pivots >= most_graph_pivots) return {RowVerdict::undecided};
       // without the row the cell is not bounded
       for (int l = 0; l < d; l++) lp.x[l] += (z + 1.0) / -slope * edge.sign * lp.inverse[l * s + edge.slot];
-      return {Verdict::violated};
+      return {RowVerdict::violated};
     }
     go_along(w, edge, step);
     pivots++;
@@ -252,7 +252,7 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
       for (int q = 0; q < d; q++) full = full && lp.basis[q] >= 0;
       if (full)
         keep_vertex(w, certify && (meeting == Meeting::simple || (meeting == Meeting::not_asked && is_simple(w))));
-      return {Verdict::tight, edge.slot};
+      return {RowVerdict::tight, edge.slot};
     }
   }
 }

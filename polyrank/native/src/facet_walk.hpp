@@ -137,8 +137,8 @@ inline void sieve(Walk &w, std::int64_t r, int k) {
         continue;
       }
       const Outcome outcome = minimise(w, row, -1, false, false);
-      if (outcome.verdict == Verdict::redundant) continue;
-      if (outcome.verdict == Verdict::proportional) {
+      if (outcome.verdict == RowVerdict::redundant) continue;
+      if (outcome.verdict == RowVerdict::proportional) {
         attach(w, row, w.cell().row[outcome.other]);
         continue;
       }

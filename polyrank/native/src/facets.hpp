@@ -249,16 +249,16 @@ inline bool settle_rows(Walk &w, bool final) {
       if (alone) take_out(w, m);
       const Outcome outcome = minimise(w, row, m, alone, certify);
       if (alone) put_back(w, m);
-      if (outcome.verdict == Verdict::redundant) {
+      if (outcome.verdict == RowVerdict::redundant) {
         cell.status[m] = Status::out;
         // a multiple of a row that is redundant here may carry a facet where that row does
         if (outcome.other < cell.always) remember(w, row);
-      } else if (outcome.verdict == Verdict::proportional) {
+      } else if (outcome.verdict == RowVerdict::proportional) {
         take_apart(w, m, outcome.other);
       } else if (!final) {
         cell.status[m] = Status::facet;  // an upper cell may keep a row that is not needed
       } else if (!alone) {
-        if (outcome.verdict == Verdict::tight) {
+        if (outcome.verdict == RowVerdict::tight) {
           if (cell.status[m] == Status::open) {
             cell_slacks(w, w.lp.x.data(), w.lp.slack.data());
             facets_at_vertex(w);
@@ -266,7 +266,7 @@ inline bool settle_rows(Walk &w, bool final) {
           if (cell.status[m] == Status::open) facet_at_vertex(w, outcome.other);
         }
         alone = true;
-      } else if (outcome.verdict == Verdict::violated) {
+      } else if (outcome.verdict == RowVerdict::violated) {
         const FirstMet hit = new_facet(w, rounds);
         if (hit.multiple >= 0)
           take_apart(w, hit.multiple, hit.facet);

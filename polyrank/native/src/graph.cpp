@@ -3,7 +3,6 @@
 #include <cstring>
 #include <new>
 
-#include "box_walk.hpp"
 #include "facet_walk.hpp"
 #include "grouping.hpp"
 #include "interface.hpp"
@@ -27,7 +26,7 @@ POLYRANK_API void *polyrank_graph_new(const Network *net, const Listing *run, st
                                       std::int64_t layers, std::int64_t begin, std::int64_t end) {
   try {
     const WalkTask task{*net, *run, d, own_walls, layers, begin, end};
-    std::unique_ptr<AnyWalk> made = BoxWalk::make(task);
+    std::unique_ptr<AnyWalk> made = box_walk(task);
     if (!made) made = std::make_unique<FacetWalk>(task);
     return made.release();
   } catch (const std::bad_alloc &) {
