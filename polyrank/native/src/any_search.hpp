@@ -19,7 +19,8 @@ struct SearchView {
   const std::uint8_t *zero;
   const std::int16_t *rank;
   const double *point;
-  std::int64_t thin;  // witnesses that are sums of two doubles: where there are none, nothing follows
+  std::int64_t
+      thin;  // witnesses that are sums of two doubles: where there are none, nothing follows
   const double *point_low;
   std::int64_t hard;  // rows of the next six
   const std::int64_t *hard_layer;

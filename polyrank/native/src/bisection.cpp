@@ -18,15 +18,15 @@ struct BisectionView {
   std::int64_t hard;  // rows (2, d) of the next
   const double *hard_boxes;
   const std::int8_t *hard_signs;  // rows (units)
-  std::int64_t candidates;  // doubles in the next
+  std::int64_t candidates;        // doubles in the next
   const double *candidate_points;
   double done_share;
 };
 
 // Null where memory runs out.
 POLYRANK_API Bisection *polyrank_bisection_new(const polyrank::BoundNetwork *net, std::int64_t d,
-                                               std::int64_t soft_depth,
-                                               std::int64_t most_depth, std::int64_t by_units) {
+                                               std::int64_t soft_depth, std::int64_t most_depth,
+                                               std::int64_t by_units) {
   try {
     return new Bisection(*net, d, soft_depth, most_depth, by_units != 0);
   } catch (const std::exception &) {

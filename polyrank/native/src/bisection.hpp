@@ -4,9 +4,10 @@
 // A box is *closed* when every disjunct of the negated property has a row that is proved positive
 // on it. Otherwise it is halved across one input, or, where `by_units` and units are open, divided
 // by the sign of one (dual_ascent.hpp), or handed back as *hard*: when few units are
-// open on it and it is deep or only rounding is in doubt, when it is too deep, or has no midpoint. A
-// property that is touched, but not violated, is decided there only. The tree leaves as a log in preorder, one code per box; its splits are at
-// floating-point midpoints, so that whoever checks the tree computes the same boxes.
+// open on it and it is deep or only rounding is in doubt, when it is too deep, or has no midpoint.
+// A property that is touched, but not violated, is decided there only. The tree leaves as a log in
+// preorder, one code per box; its splits are at floating-point midpoints, so that whoever checks
+// the tree computes the same boxes.
 //
 // Where the bounds leave a row open, the corner at which they are attained and the centre of the
 // box are tried: a point at which floating point sees a disjunct hold is a *candidate*, which the
@@ -27,10 +28,10 @@ namespace polyrank {
 
 // Codes of the log; polyrank/proof/tree.py. 2 + 2 l + o: halved across input l, and the upper half
 // follows first where o = 1; with l = d + g divided by the sign of unit g, of all layers, z >= 0
-// first where o = 1. A closed box is followed by one entry for every disjunct: its number, and a row
-// of it (from 0), or `combination` and a float32 factor for each row, or `multiplied`, the same
-// factors, the share of the free slope of every unit in 255ths and a float32 multiplier of each sign
-// that is assumed, from the first one on.
+// first where o = 1. A closed box is followed by one entry for every disjunct: its number, and a
+// row of it (from 0), or `combination` and a float32 factor for each row, or `multiplied`, the same
+// factors, the share of the free slope of every unit in 255ths and a float32 multiplier of each
+// sign that is assumed, from the first one on.
 enum class BoxCode : int { closed = 0, hard = 1, split = 2 };
 
 // polyrank/verification/bisection.py knows the numbers.
@@ -47,17 +48,22 @@ struct OpenBox {
 class Bisection {
 public:
   static constexpr std::int64_t combination = 65535, multiplied = 65534;  // in the place of a row
-  std::vector<std::uint8_t> log;            // codes, two bytes each
-  std::vector<double> hard;                 // boxes handed back: low, high
-  std::vector<std::int8_t> hard_signs;      // for each of them, the assumed sign of every unit
-  std::vector<double> candidates;           // points
+  std::vector<std::uint8_t> log;                                          // codes, two bytes each
+  std::vector<double> hard;             // boxes handed back: low, high
+  std::vector<std::int8_t> hard_signs;  // for each of them, the assumed sign of every unit
+  std::vector<double> candidates;       // points
   std::int64_t boxes = 0, closed = 0, hard_count = 0;
   double done_share = 0.0;  // of the whole, since the task was begun
 
   Bisection(const BoundNetwork &net, std::int64_t d, std::int64_t soft_depth,
             std::int64_t most_depth, bool by_units)
-      : bounds_(net, d), ascent_(net, bounds_), net_(net), d_(d), soft_depth_(soft_depth),
-        most_depth_(most_depth), by_units_(by_units) {
+      : bounds_(net, d),
+        ascent_(net, bounds_),
+        net_(net),
+        d_(d),
+        soft_depth_(soft_depth),
+        most_depth_(most_depth),
+        by_units_(by_units) {
     values_.resize(static_cast<std::size_t>(net.rows.shape[0]));
     point_.resize(static_cast<std::size_t>(d));
   }
@@ -114,9 +120,7 @@ private:
     log.push_back(static_cast<std::uint8_t>(code >> 8));
   }
 
-  void finished(const OpenBox &box) {
-    done_share += std::ldexp(1.0, -static_cast<int>(box.depth));
-  }
+  void finished(const OpenBox &box) { done_share += std::ldexp(1.0, -static_cast<int>(box.depth)); }
 
   std::int64_t rows_of(std::int64_t disjunct) const {
     return net_.disjunct_start(disjunct + 1) - net_.disjunct_start(disjunct);
@@ -357,9 +361,9 @@ private:
   // Two cells, in which one unit has either sign. Bounds of the layers up to it stay what they are.
   void divide(OpenBox &box, std::int64_t worst) {
     const std::int64_t first = net_.disjunct_start(worst);
-    const UnitChoice chosen = ascent_.choose(first, rows_of(worst), worst_factor_.data(),
-                                             box.multipliers[static_cast<std::size_t>(worst)],
-                                             unit_score_);
+    const UnitChoice chosen =
+        ascent_.choose(first, rows_of(worst), worst_factor_.data(),
+                       box.multipliers[static_cast<std::size_t>(worst)], unit_score_);
     const std::int64_t g = chosen.unit;
     put(static_cast<int>(BoxCode::split) + 2 * (d_ + g) + (chosen.positive_first ? 1 : 0));
     std::int64_t layer = 0;
@@ -416,8 +420,7 @@ private:
   }
 
   // The disjunct is refuted by a combination of its rows (`how`: whether multipliers follow).
-  void note_combination(std::int64_t disjunct, std::int64_t count,
-                        std::int64_t how = combination) {
+  void note_combination(std::int64_t disjunct, std::int64_t count, std::int64_t how = combination) {
     note(disjunct);
     note(how);
     for (std::int64_t r = 0; r < count; r++)

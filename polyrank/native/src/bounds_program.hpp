@@ -5,16 +5,16 @@
 //
 //     max over lambda >= 0 of  c + sum_l min(r_l low_l, r_l high_l)
 //
-// with the residual (r, c) = o - sum_m lambda_m (a_m, b_m): a concave function of as many numbers as
-// there are rows, whatever the dimension of the box. It proves itself: any lambda >= 0 with a
+// with the residual (r, c) = o - sum_m lambda_m (a_m, b_m): a concave function of as many numbers
+// as there are rows, whatever the dimension of the box. It proves itself: any lambda >= 0 with a
 // positive value shows o > 0 on the cell, in one pass over the coordinates.
 //
 // The dual simplex method with bound flips goes up along it. A basis is a set Q of t tight rows and
 // a set F of as many free coordinates with A_QF regular: multipliers come from the columns F, the
 // other coordinates sit at the bound that the sign of the residual names, and the rows Q give u_F.
-// A pivot takes the row or the bound that is violated most and walks over all coordinates that reach
-// zero residual on the way as long as the dual grows. One pivot costs O(n (t + rows)). Only the t x t
-// inverse is carried along.
+// A pivot takes the row or the bound that is violated most and walks over all coordinates that
+// reach zero residual on the way as long as the dual grows. One pivot costs O(n (t + rows)). Only
+// the t x t inverse is carried along.
 //
 // Where the rows Q span the row space of the layer below, the residual vanishes in every coordinate
 // and no step would gain anything: costs are moved by a little, first, and proofs do not look at
@@ -170,9 +170,9 @@ public:
   }
 
   // As DictionaryProgram::test; x is then a point of the closed cell.
-  template <class Found> Verdict test(Dimension<0>, Path<0> &path, std::int64_t k, std::int64_t rows,
-                                      std::int64_t g, int side, InteriorPoint start, bool fresh,
-                                      Found &&found) {
+  template <class Found> Verdict test(Dimension<0>, Path<0> &path, std::int64_t k,
+                                      std::int64_t rows, std::int64_t g, int side,
+                                      InteriorPoint start, bool fresh, Found &&found) {
     set_objective(path.dim, path, g, side, objective_.data());
     return minimise(path, {path.radius[g], path.exponent[g], k}, rows, start.cube, fresh, found);
   }
@@ -234,7 +234,8 @@ private:
   Buffer<double> inverse_;               // (F, Q), of A_QF
   // scratch
   Buffer<double> work_, objective_, nudge_, cost_, residual_, proof_residual_, turn_;
-  Buffer<double> slack_, base_slack_, centre_, centre_slack_, lambda_, proof_lambda_, weight_, column_;
+  Buffer<double> slack_, base_slack_, centre_, centre_slack_, lambda_, proof_lambda_, weight_,
+      column_;
   Buffer<double> gram_;  // (capacity, capacity) products of the rows, below the diagonal
   Buffer<double> pull_;
   Buffer<std::int8_t> at_high_, free_;
@@ -355,8 +356,8 @@ private:
   int select_break(double depth, double limit);
 };
 
-// The same by integers: with D = |det A_QF| all D lambda are integers, and the minimum of the residual
-// is one of integers.
+// The same by integers: with D = |det A_QF| all D lambda are integers, and the minimum of the
+// residual is one of integers.
 inline bool BoundsProgram::by_integers_on_box(std::int64_t objective_exponent) {
   __extension__ typedef __int128 Wide;
   const int t = tight();
@@ -411,10 +412,10 @@ inline bool BoundsProgram::by_integers_on_box(std::int64_t objective_exponent) {
   return least >= 0;
 }
 
-// Proves objective >= 0 where it is zero at the vertex of a cone, by structure: constants are exactly
-// zero, the rows Q lie in a space of dimension <= t that holds the objective (the row space of the
-// layer below), and span it as A_QF is proved regular. Then the objective is the combination of them
-// that its coordinates F determine, and its multipliers are enclosed away from zero.
+// Proves objective >= 0 where it is zero at the vertex of a cone, by structure: constants are
+// exactly zero, the rows Q lie in a space of dimension <= t that holds the objective (the row space
+// of the layer below), and span it as A_QF is proved regular. Then the objective is the combination
+// of them that its coordinates F determine, and its multipliers are enclosed away from zero.
 inline bool BoundsProgram::by_row_space(const Path<0> &path, const Objective &of) {
   const int t = tight();
   const std::int64_t k = of.layer;
@@ -442,9 +443,8 @@ inline bool BoundsProgram::by_row_space(const Path<0> &path, const Objective &of
     rates[i] = proof_lambda_[q];
     basis[i] = q;
   }
-  const Enclosure enclosure =
-      enclose(dim, Rows{table.data(), radius.data()}, basis.data(), inverse.data(), rates.data(),
-              objective.data(), of.radius);
+  const Enclosure enclosure = enclose(dim, Rows{table.data(), radius.data()}, basis.data(),
+                                      inverse.data(), rates.data(), objective.data(), of.radius);
   if (!enclosure.regular) return false;
   for (int q = 0; q < t; q++)
     if (!(rates[static_cast<std::size_t>(q)] > enclosure.width(dim, inverse.data(), q)))
@@ -520,7 +520,8 @@ inline bool BoundsProgram::nearest(int rows, double z) {
 inline double BoundsProgram::reach(int rows, const double *base) const {
   double step = 1.0;
   for (int m = 0; m < rows; m++)
-    if (slack_[m] < 0.0 && !left_out_[m]) step = std::min(step, base_slack_[m] / (base_slack_[m] - slack_[m]));
+    if (slack_[m] < 0.0 && !left_out_[m])
+      step = std::min(step, base_slack_[m] / (base_slack_[m] - slack_[m]));
   for (int l = 0; l < n_; l++) {
     if (x_[l] < box_.low[l]) step = std::min(step, (base[l] - box_.low[l]) / (base[l] - x_[l]));
     if (x_[l] > box_.high[l]) step = std::min(step, (box_.high[l] - base[l]) / (x_[l] - base[l]));
@@ -576,8 +577,7 @@ inline int BoundsProgram::select_break(double depth, double limit) {
   while (first != last) {
     const auto middle = first + (last - first) / 2;
     const double at = middle->ratio;
-    const auto above =
-        std::partition(first, last, [at](const Break &b) { return b.ratio < at; });
+    const auto above = std::partition(first, last, [at](const Break &b) { return b.ratio < at; });
     double sum = 0.0;
     for (auto b = first; b != above; ++b) sum += b->weight;
     if (sum >= left) {
@@ -586,8 +586,7 @@ inline int BoundsProgram::select_break(double depth, double limit) {
     }
     left -= sum;
     // those at this very ratio, the heaviest first
-    const auto beyond =
-        std::partition(above, last, [at](const Break &b) { return b.ratio == at; });
+    const auto beyond = std::partition(above, last, [at](const Break &b) { return b.ratio == at; });
     std::sort(above, beyond, [](const Break &a, const Break &b) { return a.weight > b.weight; });
     for (auto b = above; b != beyond; ++b) {
       left -= b->weight;
@@ -694,8 +693,7 @@ inline void BoundsProgram::remove(int q0, int j0) {
   for (int i = 0; i <= last; i++) {
     if (i == j0) continue;
     const double f = inverse_[i * square_ + q0] / by;
-    for (int q = 0; q <= last; q++)
-      inverse_[i * square_ + q] -= f * inverse_[j0 * square_ + q];
+    for (int q = 0; q <= last; q++) inverse_[i * square_ + q] -= f * inverse_[j0 * square_ + q];
   }
   for (int q = 0; q <= last; q++) inverse_[j0 * square_ + q] = inverse_[last * square_ + q];
   for (int i = 0; i < last; i++) inverse_[i * square_ + q0] = inverse_[i * square_ + last];
@@ -773,7 +771,8 @@ Verdict BoundsProgram::minimise(Path<0> &path, const Objective &of, std::int64_t
     const Violation worst = worst_violation(count);
     const auto reached = [&](double there) {
       // as far as the cell goes on the way from the base to x
-      const double step = reach(count, base), value_there = base_value + step * (there - base_value);
+      const double step = reach(count, base),
+                   value_there = base_value + step * (there - base_value);
       if (!(value_there < -limit && value_there < 1.5 * tried)) return false;
       tried = value_there;
       for (int l = 0; l < n_ && step < 1.0; l++) x_[l] = base[l] + step * (x_[l] - base[l]);
@@ -787,8 +786,7 @@ Verdict BoundsProgram::minimise(Path<0> &path, const Objective &of, std::int64_t
       find_point(count);
     }
     if (worst.depth == 0.0 || since >= refactor_after) {
-      if (since == 0 && !nudged)
-        return z < 0.0 && found(true) ? Verdict::cuts : Verdict::open;
+      if (since == 0 && !nudged) return z < 0.0 && found(true) ? Verdict::cuts : Verdict::open;
       if (worst.depth == 0.0) {
         nudged = false;
         std::copy_n(objective_.data(), stride_, cost_.data());

@@ -17,8 +17,12 @@ class BoxPairs {
 public:
   BoxPairs(Array<const double, 2> low, Array<const double, 2> high,
            Array<const std::int64_t, 1> group)
-      : m(low.shape[1]), count(low.shape[0]), order(count), own_group(count),
-        own_low(count * m), own_high(count * m) {
+      : m(low.shape[1]),
+        count(low.shape[0]),
+        order(count),
+        own_group(count),
+        own_low(count * m),
+        own_high(count * m) {
     std::iota(order.begin(), order.end(), 0);
     if (count) split(low, high, 0, count);
     for (std::int64_t p = 0; p < count; p++) {

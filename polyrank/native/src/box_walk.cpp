@@ -15,8 +15,7 @@ BoxWalk::BoxWalk(const WalkTask &task)
       wall_(static_cast<std::size_t>(2 * task.dim), -1),
       bounds_(static_cast<std::size_t>(2 * task.dim), Status::open) {
   const std::int64_t room = padded(n_) + 1;
-  for (auto *each : {&p_, &q_, &x_, &least_low_, &least_high_})
-    *each = Buffer<double>(room, 0.0);
+  for (auto *each : {&p_, &q_, &x_, &least_low_, &least_high_}) *each = Buffer<double>(room, 0.0);
   y_ = Buffer<double>(chart_, 0.0);
   for (auto *each : {&depth_, &wanted_, &square_})
     *each = Buffer<double>(program_.cell.capacity, 0.0);
@@ -264,8 +263,7 @@ bool BoxWalk::settle_row(std::int64_t r, int m) {
     }
     return false;
   };
-  const Verdict verdict =
-      program_.test_row(path_, candidate.layer, count, m, p_.data(), found);
+  const Verdict verdict = program_.test_row(path_, candidate.layer, count, m, p_.data(), found);
   if (verdict == Verdict::open || multiple) return false;
   if (verdict == Verdict::misses) {
     candidate.out = true;

@@ -90,8 +90,7 @@ private:
   bool in_box(const double *u, int except) const {
     const BoxWalls &box = program_.box();
     for (int l = 0; l < n_; l++)
-      if (l != except &&
-          !(u[l] > box.inner_low[l] + doubt() && u[l] < box.inner_high[l] - doubt()))
+      if (l != except && !(u[l] > box.inner_low[l] + doubt() && u[l] < box.inner_high[l] - doubt()))
         return false;
     return true;
   }

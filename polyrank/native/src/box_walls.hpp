@@ -12,12 +12,12 @@
 
 namespace polyrank {
 
-// In cube coordinates: the cell lies in low <= u <= high, and a point with inner_low < u < inner_high
-// is inside of these walls. Bounds are rounded outwards and inwards.
+// In cube coordinates: the cell lies in low <= u <= high, and a point with inner_low < u <
+// inner_high is inside of these walls. Bounds are rounded outwards and inwards.
 struct BoxWalls {
   Buffer<double> low, high, inner_low, inner_high;
-  bool complete = true;           // every coordinate has both bounds
-  std::int64_t shift = 0;         // bounds times 2^shift are integers, -1 where they are rounded
+  bool complete = true;             // every coordinate has both bounds
+  std::int64_t shift = 0;           // bounds times 2^shift are integers, -1 where they are rounded
   std::vector<std::int64_t> other;  // places of the other walls
 
   explicit BoxWalls(const Network &net)

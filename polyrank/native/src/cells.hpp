@@ -29,7 +29,8 @@ class OpenCells {
 public:
   std::int64_t count = 0;
 
-  POLYRANK_COLD OpenCells(const Network &net, StateSize state) : state_(state), widest_(net.widest()) {
+  POLYRANK_COLD OpenCells(const Network &net, StateSize state)
+      : state_(state), widest_(net.widest()) {
     const std::int64_t most = net.total() + net.layers() + 2;
     cells_ = Buffer<OpenCell>(most);
     bits_ = Buffer<std::int8_t>(most * widest_);
@@ -171,7 +172,8 @@ struct HardCells {
 // The decisions of all units for a cell of layer k: the path's above it, its own, then undecided.
 template <int D>
 POLYRANK_COLD void write_prefix(const Path<D> &path, std::int64_t k, const std::int8_t *bits,
-                         const std::int8_t *split, std::int8_t *all_bits, std::int8_t *all_splits) {
+                                const std::int8_t *split, std::int8_t *all_bits,
+                                std::int8_t *all_splits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   for (std::int64_t g = 0; g < path.units; g++) {
     const bool here = g >= a && g < a + n;

@@ -1,13 +1,13 @@
 // The search over cells with vertices: depth first, layer by layer, unit by unit.
 //
 // The signs of a layer's units at the vertices of a cell say all: a unit with vertices strictly on
-// both sides cuts the cell, every other unit has one weak sign on it. Signs are bits, so that one OR
-// over a cell's vertices finds every unit that cuts. A cut keeps all vertices and adds those on the
-// cut edges, and there only units with opposite signs at the two ends are evaluated.
+// both sides cuts the cell, every other unit has one weak sign on it. Signs are bits, so that one
+// OR over a cell's vertices finds every unit that cuts. A cut keeps all vertices and adds those on
+// the cut edges, and there only units with opposite signs at the two ends are evaluated.
 //
-// What float bounds and integers do not decide is asked: `run` returns Stop::ask, the caller answers
-// in rationals and calls again. Processing a cell has no effect before its questions are answered, so
-// it starts again and finds the answers in the order in which it asks.
+// What float bounds and integers do not decide is asked: `run` returns Stop::ask, the caller
+// answers in rationals and calls again. Processing a cell has no effect before its questions are
+// answered, so it starts again and finds the answers in the order in which it asks.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace polyrank::vertices {
 enum class Stop : int {
   done = 0,
   output_full = 1,
-  budget = 3,    // or the time is up
+  budget = 3,  // or the time is up
   log_full = 4,
   ask = 10,      // answer the questions and call again
   witness = 12,  // the cell on top is a region; accept it with a witness
@@ -65,7 +65,8 @@ template <class S> void add_decided(S &s, int k, std::size_t f) {
   for (std::int32_t w = w0; w < s.word_start[k + 1]; w++) {
     const SignWord all = s.gathered[w];
     // multiples of other units wait for these
-    const std::uint64_t ready = pending[w - w0] & ~(all.pos & all.neg) & (s.counted[w] | s.no_plane[w]);
+    const std::uint64_t ready =
+        pending[w - w0] & ~(all.pos & all.neg) & (s.counted[w] | s.no_plane[w]);
     pending[w - w0] &= ~ready;
     const std::uint64_t up = all.pos | s.no_plane[w];
     for (std::uint64_t rest = ready & ((up & s.live_pos[w]) | (~up & s.live_neg[w])); rest != 0;
@@ -101,11 +102,11 @@ template <class S> void close_layer(S &s, int k, std::size_t f) {
     const std::uint64_t bit = std::uint64_t{1} << (i & 63);
     const SignWord all = s.gathered[w0 + (i >> 6)];
     s.split[i] = (walls[i >> 6] & bit) != 0;
-    s.bits[i] = !net.hyperplane(a + i)     ? 1
-                : net.tie(a + i) >= 0      ? 3
-                : (all.pos & bit) != 0     ? 1
-                : (all.neg & bit) != 0     ? 0
-                                           : 2;
+    s.bits[i] = !net.hyperplane(a + i) ? 1
+                : net.tie(a + i) >= 0  ? 3
+                : (all.pos & bit) != 0 ? 1
+                : (all.neg & bit) != 0 ? 0
+                                       : 2;
   }
   finish_layer(s.path, k, s.bits.data(), s.split.data());
   if (k + 1 >= s.layers) return;
@@ -120,8 +121,8 @@ template <class S> void close_layer(S &s, int k, std::size_t f) {
   s.next_rows.add(f, k + 1);
 }
 
-// Bounds of the signs of layer k's units, and what needs no vertex: units without a hyperplane, tied
-// ones, constant rows, the cube's bound.
+// Bounds of the signs of layer k's units, and what needs no vertex: units without a hyperplane,
+// tied ones, constant rows, the cube's bound.
 template <class S> void enter(S &s, int k) {
   constexpr int D = S::D;
   const Network &net = s.net;
@@ -152,7 +153,8 @@ template <class S> void enter(S &s, int k) {
       special |= found & bit;
     }
     std::uint64_t valid = end == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << end) - 1;
-    std::uint64_t chosen = static_cast<std::uint64_t>(special[0] | special[1] | special[2] | special[3]);
+    std::uint64_t chosen =
+        static_cast<std::uint64_t>(special[0] | special[1] | special[2] | special[3]);
     const std::int64_t at = s.word_start[k] + w;
     chosen = (chosen | ~s.counted[at]) & valid;
     LayerScratch::Known known{valid & ~chosen, 0, 0};
@@ -170,8 +172,8 @@ template <class S> void enter(S &s, int k) {
   }
 }
 
-// Rows of the layer of the cell on top, its signs at the cell's vertices, its open units; false where
-// a question is open.
+// Rows of the layer of the cell on top, its signs at the cell's vertices, its open units; false
+// where a question is open.
 template <class S> bool open_layer(S &s, std::size_t f) {
   auto &pool = s.pool;
   OpenPolytope &cell = pool.cells[f];
@@ -281,7 +283,8 @@ template <class S> Stop run(S &s, std::int64_t base, std::int64_t budget, double
       std::copy_n(pool.pending_of(f), pool.layer_words, pool.pending_of(f + 1));
       s.next_rows.copy(f, f + 1, layer + 1);
       const double share = whole.share * 0.5;
-      pool.cells[f] = {halves.half[0], pool.top, layer, cut, -1, whole.rows, whole.cone, false, share};
+      pool.cells[f] = {halves.half[0], pool.top,   layer, cut,  -1,
+                       whole.rows,     whole.cone, false, share};
       pool.cells.push_back(
           {halves.half[1], pool.top, layer, cut, 1, whole.rows, whole.cone, false, share});
       continue;

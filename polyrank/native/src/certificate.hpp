@@ -175,7 +175,7 @@ struct IntegerProof {
 
 // Proves objective >= 0 by an identity in integers.
 //
-// exponent[m] >= 0 says that row_m · 2^exponent[m] has integer entries *exactly* (negative: the row
+// exponent[m] >= 0 says: row_m · 2^exponent[m] has integer entries *exactly* (negative: the row
 // is not exact and the proof is refused). With D = |det A| of the integer basis matrix,
 // D·objective = sum_q mu_q row_q + c must hold coefficient by coefficient with integers mu_q >= 0
 // and c >= 0. Every term and every partial sum stays below 2^62, so that 64-bit integers are exact.

@@ -103,8 +103,8 @@ POLYRANK_API std::int64_t polyrank_by_residues(Matrix rows, Integers exponent, I
     const Buffer<double> table = padded_copy(rows, dim.stride());
     const Buffer<double> goal = padded_copy(objective, dim.stride());
     Buffer<std::int64_t> work(residue_work(dim.size()), 0);
-    return by_residues(dim.size(), dim.stride(), table.data(), exponent.data, copy_of<int>(basis).data(), goal.data(),
-                       objective_exponent, work.data());
+    return by_residues(dim.size(), dim.stride(), table.data(), exponent.data,
+                       copy_of<int>(basis).data(), goal.data(), objective_exponent, work.data());
   });
 }
 

@@ -56,7 +56,8 @@ struct CodeTable {
     for (std::int64_t b = 0; b < bits; b++) {
       std::uint64_t *of_byte = out.data() + 256 * (b >> 3);
       const int bit = 1 << (b & 7);
-      for (int value = bit; value < 2 * bit; value++) of_byte[value] = of_byte[value - bit] ^ key(b);
+      for (int value = bit; value < 2 * bit; value++)
+        of_byte[value] = of_byte[value - bit] ^ key(b);
     }
     return out;
   }
@@ -66,7 +67,8 @@ struct CodeTable {
     const std::vector<std::uint64_t> keys = byte_keys(bits);
     for (std::int64_t r = 0; r < regions(); r++) {
       std::uint64_t value = 0;
-      for (std::int64_t c = 0; c < bytes(); c++) value ^= keys[static_cast<std::size_t>(256 * c + code(r, c))];
+      for (std::int64_t c = 0; c < bytes(); c++)
+        value ^= keys[static_cast<std::size_t>(256 * c + code(r, c))];
       std::int64_t at = place(value);
       for (; table(at) >= 0; at = next(at)) {
         const std::uint8_t *there = code.row(table(at)), *here = code.row(r);
@@ -99,8 +101,9 @@ struct Listing {
   Array<const std::int64_t, 1> unit;        // (bits,) unit of each bit
   Array<const std::uint8_t, 2> mask;        // (layers + 1, bytes): bits of the layers below
   Array<const std::int64_t, 1> flip_start;  // (units + 1,)
-  Array<const std::int64_t, 1> flip;        // bits of the units that are multiples of a unit, itself first
-  Array<const std::uint64_t, 1> flip_key;   // (units,) their keys together
+  Array<const std::int64_t, 1>
+      flip;  // bits of the units that are multiples of a unit, itself first
+  Array<const std::uint64_t, 1> flip_key;  // (units,) their keys together
 };
 
 }  // namespace polyrank

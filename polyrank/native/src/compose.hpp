@@ -4,7 +4,8 @@
 // the cube coordinates u. Rows are scaled by powers of two (exact) to magnitude <= 1; an integer
 // `power` keeps the exponent that restores the value that the next layer reads. Exponents are
 // integers because a product of weights, slopes and widths soon leaves the range of floats: scaled
-// rows meet neither overflow nor underflow, and a row is called zero only if no term of it is there.
+// rows meet neither overflow nor underflow, and a row is called zero only if no term of it is
+// there.
 #pragma once
 
 #include <bit>
@@ -54,13 +55,11 @@ inline double power_of_two(std::int64_t exponent) {
 // value · 2^shift, exact wherever the result is neither subnormal nor infinite.
 inline double scaled(double value, std::int64_t shift) {
   if (shift < -1022 || shift > 1023)
-    return std::ldexp(value, static_cast<int>(shift < -4096  ? -4096
-                                              : shift > 4096 ? 4096
-                                                             : shift));
+    return std::ldexp(value, static_cast<int>(shift < -4096 ? -4096 : shift > 4096 ? 4096 : shift));
   return value * power_of_two(shift);
 }
 
-// The affine forms of one layer on a region: true row = 2^power · (row ± error), entries and errors
+// The affine forms of a layer on a region: true row = 2^power · (row ± error), entries and errors
 // at most 1.
 struct LayerRows {
   double *rows;         // (units, stride), the constant at index d
@@ -84,10 +83,12 @@ struct LayerMap {
 struct Factors {
   int live;           // how many are not zero
   std::int64_t base;  // 0, or such that the largest factor is in [1/2, 1)
-  bool ordinary;      // base is 0 and every factor within 2^(+-300); else those below 2^left_out may vanish
+  bool ordinary;  // base is 0 and every factor within 2^(+-300); else those below 2^left_out may
+                  // vanish
 };
 
-inline Factors factors(const double *slope, const std::int64_t *power, int units_in, double *factor) {
+inline Factors factors(const double *slope, const std::int64_t *power, int units_in,
+                       double *factor) {
   int live = 0;
   double low = 0x1p1000, high = 0.0;
   for (int j = 0; j < units_in; j++) {
@@ -119,12 +120,12 @@ struct OwnRow {
   std::int64_t power;
 };
 
-// Row i from its own terms, scaled so that the largest is about one; the coefficients are written to
-// `sums`, column_stride apart. Terms below 2^left_out are left out, which costs twice that much
+// Row i from its own terms, scaled so that the largest is about one; the coefficients are written
+// to `sums`, column_stride apart. Terms below 2^left_out are left out, which costs twice that much
 // (|row ± error| <= 2).
-POLYRANK_COLD inline OwnRow on_its_own(int width, int stride, const LayerMap &map, const double *slope,
-                         LayerRows below, int i, double g, double *sums,
-                         std::int64_t column_stride) {
+POLYRANK_COLD inline OwnRow on_its_own(int width, int stride, const LayerMap &map,
+                                       const double *slope, LayerRows below, int i, double g,
+                                       double *sums, std::int64_t column_stride) {
   const int n = map.units_out;
   for (int l = 0; l < width; l++) sums[l * column_stride + i] = 0.0;
   std::int64_t top = zero_row;
@@ -170,18 +171,19 @@ POLYRANK_COLD inline OwnRow on_its_own(int width, int stride, const LayerMap &ma
 
 // Rows of one layer from the rows of the layer below. `slope` holds the slope of each unit below on
 // this region (0 for an inactive ReLU), 0 or within 2^(+-500); `columns` (d + 1, column_stride),
-// `factor` and `magnitude` are scratch with room for whole lanes; `columns` holds the normalised rows
-// column by column afterwards.
+// `factor` and `magnitude` are scratch with room for whole lanes; `columns` holds the normalised
+// rows column by column afterwards.
 //
 // |error_i| <= sum_j |W_ij f_j| (error_j + gamma) + gamma |b_i| with gamma for the number of terms,
 // since normalised rows have entries of magnitude <= 1. A row all of whose terms vanish is exact.
 //
 // Underflow. With |f_j| <= 2^300 (or <= 1) a product W_ij (f_j row_jl) is off by at most
 // 2^(500 - 1074) where one of its factors is subnormal; with a base other than 0, factors that are
-// subnormal or vanish are below 2^-1022 and their terms below 2^(500 - 1021). Of a row whose largest
-// coefficient or error is at least `fine`, the error computed is at least gamma sum_j |W_ij f_j| >=
-// 2^-54 fine, so all of this is below 2^-100 of it (for up to 2^60 units) and is covered by the factor
-// 1 + 2^-40. Every other row that is not known to have no terms is composed on its own scale.
+// subnormal or vanish are below 2^-1022 and their terms below 2^(500 - 1021). Of a row whose
+// largest coefficient or error is at least `fine`, the error computed is at least gamma sum_j |W_ij
+// f_j| >= 2^-54 fine, so all of this is below 2^-100 of it (for up to 2^60 units) and is covered by
+// the factor 1 + 2^-40. Every other row that is not known to have no terms is composed on its own
+// scale.
 template <int D>
 inline void compose(Dimension<D> dim, const LayerMap &map, const double *slope, LayerRows below,
                     LayerRows out, double *columns, std::int64_t column_stride, double *factor,

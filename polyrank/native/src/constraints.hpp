@@ -15,9 +15,9 @@ template <int D> struct Constraints {
   std::int64_t capacity;   // doubles from one column to the next
   Buffer<double> table;    // (capacity, stride) row by row, oriented: >= 0 on the cell
   Buffer<double> columns;  // (d + 1, capacity) column by column
-  int axes = 0;            // so many of the first walls have one coefficient each, whole lanes of them:
-  Buffer<int> axis;        // (walls,) of this coordinate
-  Buffer<double> along;    // (walls,)
+  int axes = 0;      // so many of the first walls have one coefficient each, whole lanes of them:
+  Buffer<int> axis;  // (walls,) of this coordinate
+  Buffer<double> along;  // (walls,)
   Buffer<double> radius;
   Buffer<std::int64_t> exponent;
   Buffer<std::int64_t> unit;  // unit of the row among all layers, -1 for walls
@@ -85,8 +85,8 @@ template <int D> inline void push_row(Constraints<D> &cell, const Path<D> &path,
   cell.side[m] = side > 0 ? 1 : -1;
 }
 
-// Sets `central` and membership in row_space(path, k, j): of the units of layers j + 1 .. k, and of those of
-// layer j that have a slope.
+// Sets `central` and membership in row_space(path, k, j): of the units of layers j + 1 .. k, and of
+// those of layer j that have a slope.
 template <int D> inline void mark_rows(Constraints<D> &cell, const Path<D> &path, std::int64_t k,
                                        std::int64_t j, std::int64_t rows) {
   const Network &net = path.net;

@@ -23,15 +23,12 @@ POLYRANK_API AnySearch *polyrank_search_new(const polyrank::Network *net, std::i
 
 POLYRANK_API void polyrank_search_free(AnySearch *search) { delete search; }
 
-// Points have one row each: cube coordinates and, exactly, chart coordinates, as sums of two doubles.
-POLYRANK_API std::int64_t polyrank_search_load(AnySearch *search, std::int64_t layer,
-                                               std::int64_t paired,
-                                               Array<const std::int8_t, 1> bits,
-                                               Array<const std::int8_t, 1> split,
-                                               Array<const double, 2> cube,
-                                               Array<const double, 2> cube_low,
-                                               Array<const double, 2> chart,
-                                               Array<const double, 2> chart_low) {
+// Points have one row each: cube coordinates and, exactly, chart coordinates, as sums of two
+// doubles.
+POLYRANK_API std::int64_t polyrank_search_load(
+    AnySearch *search, std::int64_t layer, std::int64_t paired, Array<const std::int8_t, 1> bits,
+    Array<const std::int8_t, 1> split, Array<const double, 2> cube, Array<const double, 2> cube_low,
+    Array<const double, 2> chart, Array<const double, 2> chart_low) {
   return search->load(layer, paired != 0, bits.data, split.data,
                       {cube.shape[0], cube.data, cube_low.data, chart.data, chart_low.data});
 }

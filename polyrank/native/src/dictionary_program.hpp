@@ -20,7 +20,8 @@ enum class Verdict { misses, cuts, open };
 
 // Copies row g, oriented to `side`, to a linear form that is to be minimised.
 template <int D>
-inline void set_objective(Dimension<D> dim, const Path<0> &path, std::int64_t g, int side, double *objective) {
+inline void set_objective(Dimension<D> dim, const Path<0> &path, std::int64_t g, int side,
+                          double *objective) {
   const double s = side > 0 ? 1.0 : -1.0;
   const double *row = path.rows.data() + g * dim.stride();
   for (int l = 0; l <= dim.size(); l++) objective[l] = s * row[l];
@@ -59,9 +60,9 @@ public:
   static constexpr bool sided = true;
   // Where these are few, what it does is compiled for each number of them.
   static constexpr bool few_dimensions = true;
-  // A second vertex, for the other part: `remember` notes the one of now (a test that starts without
-  // a vertex notes the last point before the one that it ends at), `keep` makes what was noted the
-  // second one. A vertex here may be a point that fewer rows hold.
+  // A second vertex, for the other part: `remember` notes the one of now (a test that starts
+  // without a vertex notes the last point before the one that it ends at), `keep` makes what was
+  // noted the second one. A vertex here may be a point that fewer rows hold.
   void remember() {
     has_noted_ = true;
     std::copy_n(now_.basis.data(), now_.basis.size(), noted_.basis.data());
@@ -104,7 +105,8 @@ public:
     if (path.net.central(k)) mark_rows(cell, path, k, k - 1, rows);
   }
 
-  template <int N> bool strictly_inside(Dimension<N> dim, std::int64_t rows, const double *u) const {
+  template <int N> bool strictly_inside(Dimension<N> dim, std::int64_t rows,
+                                        const double *u) const {
     return polyrank::strictly_inside(dim, cell, rows, u);
   }
   bool exactly_inside(std::int64_t rows, const double *u, const double *low) const {
@@ -128,7 +130,8 @@ public:
     reduced_costs(dim, now_.inverse.data(), objective_.data(), rates_.data());
     for (int q = 0; q < dim.size(); q++)
       if (rates_[q] < 0.0) return false;
-    return by_residual(dim, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(), path.radius[g]);
+    return by_residual(dim, cell.rows(), now_.basis.data(), rates_.data(), objective_.data(),
+                       path.radius[g]);
   }
 
 private:
@@ -137,7 +140,7 @@ private:
 
   Dimension<0> dim_;
   ThinSimplex thin_;
-  bool in_two_ = false;  // the last program was solved in sums of two doubles
+  bool in_two_ = false;      // the last program was solved in sums of two doubles
   std::int64_t marked_ = 0;  // rows of the cell that are marked
   // A point, its basis and the inverse of the basis matrix.
   struct State {
@@ -160,7 +163,8 @@ private:
                                     std::int64_t g, InteriorPoint base, Found &&found);
   template <int N> bool proved(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t g);
   [[gnu::noinline]] bool refactored() {
-    return refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(), square_.data());
+    return refactor(dim_, cell.table.data(), now_.basis.data(), now_.inverse.data(),
+                    square_.data());
   }
   [[gnu::noinline]] bool proved_otherwise(Path<0> &path, std::int64_t k, std::int64_t g) {
     if (by_integers(dim_, cell.table.data(), cell.exponent.data(), now_.basis.data(), rates_.data(),
@@ -197,8 +201,8 @@ bool DictionaryProgram::proved(Dimension<N> dim, Path<0> &path, std::int64_t k, 
   return proved_otherwise(path, k, g);
 }
 
-// The same by enclosed multipliers, in the row space of the layer below and, where other rows share in the
-// proof, of those below that one.
+// The same by enclosed multipliers, in the row space of the layer below and, where other rows share
+// in the proof, of those below that one.
 inline bool DictionaryProgram::by_enclosures(Path<0> &path, std::int64_t k, std::int64_t g) {
   bool found = false;
   std::int64_t j = k - 1;
@@ -250,9 +254,9 @@ Verdict DictionaryProgram::test_in_two(Path<0> &path, std::int64_t k, std::int64
 }
 
 template <int N, class Found>
-Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std::int64_t k, std::int64_t rows,
-                                           std::int64_t g, const double *base, bool fresh,
-                                           Found &&found) {
+Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std::int64_t k,
+                                           std::int64_t rows, std::int64_t g, const double *base,
+                                           bool fresh, Found &&found) {
   const int d = dim.size(), s = dim.square();
   if (!fresh) {
     for (int q = 0; q < d; q++) {
@@ -272,8 +276,8 @@ Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std:
       if (found(false)) return Verdict::cuts;
     }
     const bool bland = pivots > bland_after;
-    const Edge edge =
-        choose_edge(dim, now_.inverse.data(), now_.basis.data(), objective_.data(), bland, rates_.data());
+    const Edge edge = choose_edge(dim, now_.inverse.data(), now_.basis.data(), objective_.data(),
+                                  bland, rates_.data());
     if (edge.slot < 0) {
       for (int q = 0; q < d; q++)
         if (now_.basis[q] >= count)
@@ -296,12 +300,10 @@ Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std:
       continue;
     }
     if (pivots >= most_pivots) return Verdict::open;
-    if (!slack_valid)
-      slacks(dim, cell.by_column(), count, now_.x.data(), slack_.data());
+    if (!slack_valid) slacks(dim, cell.by_column(), count, now_.x.data(), slack_.data());
     slack_valid = true;
-    const Step step =
-        ratio_test(dim, cell.by_column(), count, slack_.data(), now_.inverse.data(), now_.basis.data(),
-                   edge, bland, rate_.data(), reach_.data());
+    const Step step = ratio_test(dim, cell.by_column(), count, slack_.data(), now_.inverse.data(),
+                                 now_.basis.data(), edge, bland, rate_.data(), reach_.data());
     if (step.row < 0 || !(step.length < 1e18)) {
       if (refreshed) return Verdict::open;
       refreshed = true;
@@ -309,8 +311,8 @@ Verdict DictionaryProgram::test_in_doubles(Dimension<N> dim, Path<0> &path, std:
       continue;
     }
     if (!fresh) remember();
-    move(dim, cell.table.data(), count, slack_.data(), now_.inverse.data(), now_.basis.data(), now_.x.data(),
-         edge, step, rate_.data());
+    move(dim, cell.table.data(), count, slack_.data(), now_.inverse.data(), now_.basis.data(),
+         now_.x.data(), edge, step, rate_.data());
     pivots++;
     path.stat.pivots++;
   }

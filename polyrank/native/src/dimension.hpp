@@ -26,8 +26,9 @@ template <int D> struct Dimension {
   constexpr int square() const { return padded(size()); }
 };
 
-// Calls f with the dimension as a constant, also where it is known at run time only and is one of a few. The
-// loops of linear programs are compiled so, ten times; what is around them once, which halves the build.
+// Calls f with the dimension as a constant, also where it is known at run time only and is one of a
+// few. The loops of linear programs are compiled so, ten times; what is around them once, which
+// halves the build.
 template <int D, class F> POLYRANK_INLINE auto with_dimension(Dimension<D> dim, F &&f) {
   if constexpr (D > 0) return f(dim);
 #ifndef POLYRANK_ANY_DIMENSION

@@ -1,8 +1,8 @@
 // Multipliers for the linear relaxation of a network on a box with signs of some units: slopes of
 // the free lines of open units, and a multiplier for every assumed sign (linear_bounds.hpp). Any
 // choice of them gives a proved bound. They are found by ascent along supergradients with the step
-// rule of D. P. Kingma, J. Ba, "Adam", ICLR 2015, and kept as few bits: 8 of a slope, a float32 of a
-// multiplier.
+// rule of D. P. Kingma, J. Ba, "Adam", ICLR 2015, and kept as few bits: 8 of a slope, a float32 of
+// a multiplier.
 //
 // Then the unit is chosen whose signs divide the cell: of those at which the relaxation loses most,
 // the one whose two halves have the greatest bounds (filtered smart branching: A. De Palma et al.,
@@ -18,7 +18,8 @@
 
 namespace polyrank {
 
-// For one disjunct: per unit, the share of its free slope in 255ths, and the multiplier of its sign.
+// For one disjunct: per unit, the share of its free slope in 255ths, and the multiplier of its
+// sign.
 struct Multipliers {
   std::vector<std::uint8_t> slope;
   std::vector<float> push;

@@ -1,11 +1,13 @@
 // All vertices of a cell, where it has few: they tell its facets and which rows are redundant.
 //
-// Theorem. Let V be a set of simple vertices of a bounded cell, not empty, and let every edge from one of
-// them end in another one. Then V are all its vertices, since the graph of a polytope is connected, and the
-// cell is their convex hull. So a row carries a facet if it meets one of them, and is redundant if not.
+// Theorem. Let V be a set of simple vertices of a bounded cell, not empty, and let every edge from
+// one of them end in another one. Then V are all its vertices, since the graph of a polytope is
+// connected, and the cell is their convex hull. So a row carries a facet if it meets one of them,
+// and is redundant if not.
 //
-// Each vertex is proved simple once, for all the cells around it; so is each edge between two of them. That
-// two simple vertices lie on one edge needs no ratio test: they share d - 1 rows and belong to one cell.
+// Each vertex is proved simple once, for all the cells around it; so is each edge between two of
+// them. That two simple vertices lie on one edge needs no ratio test: they share d - 1 rows and
+// belong to one cell.
 #pragma once
 
 #include "facet_program.hpp"
@@ -22,18 +24,20 @@ inline bool lists_vertices(const Walk &w) {
 // Rows that meet in a simple vertex, among the 64 of a word.
 inline std::uint64_t meeting(const Walk &w, int v, int c) {
   const int rows = std::min(w.cell().count - 64 * c, 64);
-  return ~static_cast<std::uint64_t>(w.vertices().mask[c * w.vertices().most + v]) & (~std::uint64_t{0} >> (64 - rows));
+  return ~static_cast<std::uint64_t>(w.vertices().mask[c * w.vertices().most + v]) &
+         (~std::uint64_t{0} >> (64 - rows));
 }
 
-// The place of a row of a simple vertex such that it is not known where the vertex's edge in the current cell
-// that leaves the row ends; -1 where all are known.
+// The place of a row of a simple vertex such that it is not known where the vertex's edge in the
+// current cell that leaves the row ends; -1 where all are known.
 inline int open_edge(const Walk &w, int v) {
   const VertexStore &store = w.vertices();
   for (int c = 0; 64 * c < w.cell().count; c++) {
     const std::uint64_t sides = w.cell().side_word[c];
     const std::int64_t at = static_cast<std::int64_t>(c) * store.most + v;
     const std::uint64_t there = (store.linked_up[at] & sides) | (store.linked_down[at] & ~sides);
-    if (const std::uint64_t open = meeting(w, v, c) & ~there; open != 0) return 64 * c + std::countr_zero(open);
+    if (const std::uint64_t open = meeting(w, v, c) & ~there; open != 0)
+      return 64 * c + std::countr_zero(open);
   }
   return -1;
 }
@@ -44,10 +48,12 @@ POLYRANK_INLINE void link(Walk &w, int u, int v) {
   const int words = (w.cell().count + 63) >> 6;
   int apart = 0;
   for (int c = 0; c < words; c++)
-    apart += std::popcount(static_cast<std::uint64_t>(store.mask[c * store.most + u] ^ store.mask[c * store.most + v]));
+    apart += std::popcount(static_cast<std::uint64_t>(store.mask[c * store.most + u] ^
+                                                      store.mask[c * store.most + v]));
   if (apart != 2) return;
   for (int c = 0; c < words; c++) {
-    const std::uint64_t of_u = meeting(w, u, c), of_v = meeting(w, v, c), sides = w.cell().side_word[c];
+    const std::uint64_t of_u = meeting(w, u, c), of_v = meeting(w, v, c),
+                        sides = w.cell().side_word[c];
     store.linked_up[c * store.most + u] |= of_u & ~of_v & sides;
     store.linked_down[c * store.most + u] |= of_u & ~of_v & ~sides;
     store.linked_up[c * store.most + v] |= of_v & ~of_u & sides;
@@ -85,7 +91,8 @@ inline bool proves_simple(Walk &w) {
   };
   correct();
   if (is_simple(w)) return true;
-  if (!refactor(w.dim, w.cell().form.data(), lp.basis.data(), lp.inverse.data(), lp.square.data())) return false;
+  if (!refactor(w.dim, w.cell().form.data(), lp.basis.data(), lp.inverse.data(), lp.square.data()))
+    return false;
   correct();
   return is_simple(w);
 }
@@ -99,8 +106,8 @@ inline bool settle_vertex(Walk &w, int v) {
   return w.vertices().simple[v];
 }
 
-// Finds the vertex at the other end of the edge of a simple vertex that leaves the row at a place, and proves
-// it simple.
+// Finds the vertex at the other end of the edge of a simple vertex that leaves the row at a place,
+// and proves it simple.
 inline bool follow_edge(Walk &w, int v, int place) {
   Program &lp = w.lp;
   start_at_vertex(w, v);
@@ -144,8 +151,9 @@ inline bool find_vertices(Walk &w) {
   return true;
 }
 
-// Decides every row of the cell by its vertices: facets stay open where `final`, so that a proof with the
-// neighbour can follow, but those on the domain's walls. False, and nothing is decided, where that fails.
+// Decides every row of the cell by its vertices: facets stay open where `final`, so that a proof
+// with the neighbour can follow, but those on the domain's walls. False, and nothing is decided,
+// where that fails.
 inline bool settle_at_vertices(Walk &w, bool final) {
   w.now->complete = lists_vertices(w) && (w.now->uncut || find_vertices(w));
   if (!w.now->complete) return false;
@@ -169,7 +177,8 @@ inline bool settle_at_vertices(Walk &w, bool final) {
 inline void find_courses(Walk &w, int k) {
   const VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
-  const std::int64_t begin = w.net.unit_start(k), units = w.net.units(k), stride = w.path.column_stride;
+  const std::int64_t begin = w.net.unit_start(k), units = w.net.units(k),
+                     stride = w.path.column_stride;
   double error = 0.0, size = 1.0;
   for (const int v : store.active) {
     error = std::max(error, store.error[v]);
@@ -195,7 +204,8 @@ inline void find_courses(Walk &w, int k) {
     limit = limit * factor + shift;
     const Mask up = low > limit, down = high < -limit, cut = (low < -limit) & (high > limit);
     for (int j = 0; j < lane_count && i + j < units; j++)
-      w.course[i + j] = (w.orient[w.walls + begin + i + j] > 0.0 ? up[j] : down[j]) != 0 ? Course::beside
+      w.course[i + j] = (w.orient[w.walls + begin + i + j] > 0.0 ? up[j] : down[j]) != 0
+                            ? Course::beside
                         : cut[j] != 0 ? Course::cutting
                                       : Course::unsure;
   }

@@ -1,7 +1,7 @@
 // Is a row redundant on a cell? A linear program over all rows of the cell.
 //
-// It starts at the lowest vertex that an earlier program of the cell has met, and ends in a proof, at a
-// vertex on the row, or, where the row itself is taken out, at a point that violates it.
+// It starts at the lowest vertex that an earlier program of the cell has met, and ends in a proof,
+// at a vertex on the row, or, where the row itself is taken out, at a point that violates it.
 #pragma once
 
 #include <cmath>
@@ -14,7 +14,8 @@ enum class RowVerdict { redundant, proportional, tight, violated, undecided };
 
 struct Outcome {
   RowVerdict verdict;
-  // proportional, or redundant like it: place of the row that it is a multiple of; tight: its basis slot
+  // proportional, or redundant like it: place of the row that it is a multiple of; tight: its basis
+  // slot
   int other = -1;
 };
 
@@ -37,22 +38,24 @@ inline Outcome multiple_of(const Walk &w, int slot) {
 
 inline bool enclosed(Walk &w, int row, int dimension) {
   const Program &lp = w.lp;
-  return by_enclosure(w.dim, w.cell_rows(), lp.basis.data(), lp.inverse.data(), lp.rates.data(), lp.objective.data(),
-                      w.radius_of(row), w.cell().central.data(), w.cell().member.data(), dimension);
+  return by_enclosure(w.dim, w.cell_rows(), lp.basis.data(), lp.inverse.data(), lp.rates.data(),
+                      lp.objective.data(), w.radius_of(row), w.cell().central.data(),
+                      w.cell().member.data(), dimension);
 }
 
 // Whether the program's rates, or a kept vertex's, prove a row redundant within bounds.
 [[gnu::noinline]] inline bool within_bounds(const Walk &w, const int *basis, int row) {
   return with_dimension(w.dim, [&](auto dim) {
-    return by_residual(dim, w.cell_rows(), basis, w.lp.rates.data(), w.lp.objective.data(), w.radius_of(row));
+    return by_residual(dim, w.cell_rows(), basis, w.lp.rates.data(), w.lp.objective.data(),
+                       w.radius_of(row));
   });
 }
 
 // Whether the current basis proves the objective, a row, redundant.
 //
-// In the space that the live rows of a layer below span, with t where the row's own layer has constants, lie
-// the row, and other rows above them; where it has fewer dimensions than the cell, multipliers of rows
-// outside it vanish.
+// In the space that the live rows of a layer below span, with t where the row's own layer has
+// constants, lie the row, and other rows above them; where it has fewer dimensions than the cell,
+// multipliers of rows outside it vanish.
 inline Outcome prove(Walk &w, int row) {
   Program &lp = w.lp;
   const int d = w.d();
@@ -65,8 +68,8 @@ inline Outcome prove(Walk &w, int row) {
     return {RowVerdict::redundant};
   }
   const IntegerProof proof =
-      integer_proof(w.dim, w.cell().form.data(), w.cell().exponent.data(), lp.basis.data(), lp.rates.data(),
-                    lp.objective.data(), w.exponent_of_row(row), lp.square.data());
+      integer_proof(w.dim, w.cell().form.data(), w.cell().exponent.data(), lp.basis.data(),
+                    lp.rates.data(), lp.objective.data(), w.exponent_of_row(row), lp.square.data());
   if (proof.proved) {
     w.stat.by_integers++;
     // zero on a facet only if it is a positive multiple of one row
@@ -124,7 +127,8 @@ inline bool redundant_at_vertex(Walk &w, int row) {
   if (best < 0 || low + w.lp.objective[d] < 0.0) return false;
   for (int q = 0; q < d; q++) {
     double r = 0.0;
-    for (int l = 0; l < d; l++) r += w.lp.objective[l] * w.vertices().inverse[(best * d + l) * s + q];
+    for (int l = 0; l < d; l++)
+      r += w.lp.objective[l] * w.vertices().inverse[(best * d + l) * s + q];
     if (r < -1e-9) return false;
     w.lp.rates[q] = r;
   }
@@ -135,7 +139,8 @@ inline bool redundant_at_vertex(Walk &w, int row) {
 [[gnu::noinline]] inline Edge steepest_edge(Walk &w, bool bland) {
   Program &lp = w.lp;
   return with_dimension(w.dim, [&](auto dim) {
-    return choose_edge(dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland, lp.rates.data());
+    return choose_edge(dim, lp.inverse.data(), lp.basis.data(), lp.objective.data(), bland,
+                       lp.rates.data());
   });
 }
 
@@ -143,8 +148,8 @@ inline bool redundant_at_vertex(Walk &w, int row) {
 [[gnu::noinline]] inline Step first_met(Walk &w, Edge edge, bool bland) {
   Program &lp = w.lp;
   return with_dimension(w.dim, [&](auto dim) {
-    return ratio_test(dim, w.cell().by_column(), w.cell().count, lp.slack.data(), lp.inverse.data(), lp.basis.data(),
-                      edge, bland, lp.rate.data(), lp.reach.data());
+    return ratio_test(dim, w.cell().by_column(), w.cell().count, lp.slack.data(), lp.inverse.data(),
+                      lp.basis.data(), edge, bland, lp.rate.data(), lp.reach.data());
   });
 }
 
@@ -152,14 +157,15 @@ inline bool redundant_at_vertex(Walk &w, int row) {
 [[gnu::noinline]] inline void go_along(Walk &w, Edge edge, Step step) {
   Program &lp = w.lp;
   with_dimension(w.dim, [&](auto dim) {
-    move(dim, w.cell().form.data(), w.cell().count, lp.slack.data(), lp.inverse.data(), lp.basis.data(), lp.x.data(),
-         edge, step, lp.rate.data());
+    move(dim, w.cell().form.data(), w.cell().count, lp.slack.data(), lp.inverse.data(),
+         lp.basis.data(), lp.x.data(), edge, step, lp.rate.data());
   });
 }
 
-// Minimises a row, positive inside, over the cell's rows. `index` is its place among them, -1 where it
-// is none of them; with `alone` that place has been taken out, and the search stops at the first point
-// where the objective is negative; with `certify` vertices on the way show walls to be facets.
+// Minimises a row, positive inside, over the cell's rows. `index` is its place among them, -1 where
+// it is none of them; with `alone` that place has been taken out, and the search stops at the first
+// point where the objective is negative; with `certify` vertices on the way show walls to be
+// facets.
 //
 // violated leaves the point in lp.x; redundant leaves the proof in lp.basis and lp.rates.
 inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
@@ -217,7 +223,8 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
       return {RowVerdict::violated};
     }
     if (edge.slot < 0) {
-      if (refreshed || !refactor(w.dim, cell.form.data(), lp.basis.data(), lp.inverse.data(), lp.square.data())) {
+      if (refreshed || !refactor(w.dim, cell.form.data(), lp.basis.data(), lp.inverse.data(),
+                                 lp.square.data())) {
         w.stat.lps++;
         return {RowVerdict::undecided};
       }
@@ -236,10 +243,12 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
     if (step.row < 0 || !(step.length < 1e18)) {
       w.stat.lps++;
       double slope = 0.0;
-      for (int l = 0; l < d; l++) slope += lp.objective[l] * edge.sign * lp.inverse[l * s + edge.slot];
+      for (int l = 0; l < d; l++)
+        slope += lp.objective[l] * edge.sign * lp.inverse[l * s + edge.slot];
       if (!alone || !(slope < -1e-9) || pivots >= most_graph_pivots) return {RowVerdict::undecided};
       // without the row the cell is not bounded
-      for (int l = 0; l < d; l++) lp.x[l] += (z + 1.0) / -slope * edge.sign * lp.inverse[l * s + edge.slot];
+      for (int l = 0; l < d; l++)
+        lp.x[l] += (z + 1.0) / -slope * edge.sign * lp.inverse[l * s + edge.slot];
       return {RowVerdict::violated};
     }
     go_along(w, edge, step);
@@ -251,7 +260,8 @@ inline Outcome minimise(Walk &w, int row, int index, bool alone, bool certify) {
       bool full = true;
       for (int q = 0; q < d; q++) full = full && lp.basis[q] >= 0;
       if (full)
-        keep_vertex(w, certify && (meeting == Meeting::simple || (meeting == Meeting::not_asked && is_simple(w))));
+        keep_vertex(w, certify && (meeting == Meeting::simple ||
+                                   (meeting == Meeting::not_asked && is_simple(w))));
       return {RowVerdict::tight, edge.slot};
     }
   }

@@ -1,9 +1,10 @@
 // Farkas proofs of redundancy that earlier regions left, and where they still hold.
 //
-// A proof z_i = c + sum lambda_b z_b is an identity between affine forms; it shows row i redundant on
-// every cell on whose side all its forms have the signs that they have in it. The forms of a layer and
-// of the layers below stay the same as long as the layer is not composed anew, and with them the signs
-// of the layers below, so that only the bits of that layer are left to compare: a few machine words.
+// A proof z_i = c + sum lambda_b z_b is an identity between affine forms; it shows row i redundant
+// on every cell on whose side all its forms have the signs that they have in it. The forms of a
+// layer and of the layers below stay the same as long as the layer is not composed anew, and with
+// them the signs of the layers below, so that only the bits of that layer are left to compare: a
+// few machine words.
 #pragma once
 
 #include <utility>

@@ -1,9 +1,9 @@
 // Points of a region, rays through it, and the points that prove a facet.
 //
-// p, the region's witness, is strictly inside every row. A point q that is strictly outside one row and
-// strictly inside every other row that is not redundant shows that row to be a facet: the segment p q
-// leaves the region through the relative interior of it, and there no redundant row vanishes either,
-// unless it is a multiple.
+// p, the region's witness, is strictly inside every row. A point q that is strictly outside one row
+// and strictly inside every other row that is not redundant shows that row to be a facet: the
+// segment p q leaves the region through the relative interior of it, and there no redundant row
+// vanishes either, unless it is a multiple.
 #pragma once
 
 #include <cmath>
@@ -46,15 +46,20 @@ inline bool load_witness(const Walk &w, std::int64_t r, double *out) {
   return true;
 }
 
-// The value at p, the witness of region r, of a row without error; 0 where it is not proved to be positive.
+// The value at p, the witness of region r, of a row without error; 0 where it is not proved to be
+// positive.
 inline double exact_depth(const Walk &w, int m, std::int64_t r) {
   const int row = w.cell().row[m];
   const double error = w.is_unit(row) ? w.path.error[row - w.walls] : w.net.wall_error(row);
-  if (error != 0.0 || !is_exact_point(w.net, w.p.data(), w.none.data(), w.run.witness.row(r), w.none.data())) return 0.0;
-  return std::max(0.0, proved_value(w.dim, w.cell().form.data() + m * w.dim.stride(), w.p.data(), w.none.data()));
+  if (error != 0.0 ||
+      !is_exact_point(w.net, w.p.data(), w.none.data(), w.run.witness.row(r), w.none.data()))
+    return 0.0;
+  return std::max(0.0, proved_value(w.dim, w.cell().form.data() + m * w.dim.stride(), w.p.data(),
+                                    w.none.data()));
 }
 
-// Values of the candidates at p, the witness of region r; false unless all are proved to be positive.
+// Values of the candidates at p, the witness of region r; false unless all are proved to be
+// positive.
 inline bool measure_depths(Walk &w, std::int64_t r) {
   CellRows &cell = w.cell();
   const double factor = (w.d() + 1) * inflate;
@@ -90,11 +95,13 @@ inline Hits shoot(Walk &w, double reach) {
     const double *__restrict const column = cell.columns.data() + l * cell.capacity;
     for (int m = 0; m < cell.count; m++) rate[m] += column[m] * direction[l];
   }
-  for (int m = 0; m < cell.count; m++) steps[m] = rate[m] < 0.0 ? cell.depth[m] / -rate[m] : infinity;
+  for (int m = 0; m < cell.count; m++)
+    steps[m] = rate[m] < 0.0 ? cell.depth[m] / -rate[m] : infinity;
   Hits hits{-1, -1, reach, reach};
   for (int m = cell.always; m < cell.count; m++) {
     const double t = steps[m];
-    if (!(t < hits.t2) || cell.status[m] == Status::attached || cell.status[m] == Status::out) continue;
+    if (!(t < hits.t2) || cell.status[m] == Status::attached || cell.status[m] == Status::out)
+      continue;
     if (t < hits.t1)
       hits = {m, hits.first, t, hits.t1};
     else
@@ -134,7 +141,8 @@ inline bool beyond_at(Walk &w, int index) {
   cell_slacks(w, w.q.data(), w.cell().value.data());
   if (!(-cell.value[index] > cell.radius[index] * factor)) return false;
   for (int m = cell.always; m < cell.count; m++)
-    if (!(cell.value[m] > cell.radius[m] * factor) && cell.status[m] != Status::out && m != index) return false;
+    if (!(cell.value[m] > cell.radius[m] * factor) && cell.status[m] != Status::out && m != index)
+      return false;
   if (w.height == 0) return true;
   for (int m = cell.always; m < cell.count; m++) {
     if (cell.status[m] != Status::attached || root(w, cell.row[m]) == cell.row[index]) continue;
@@ -150,7 +158,8 @@ inline bool beyond_at(Walk &w, int index) {
 inline bool beyond_at_step(Walk &w, int index, double t) {
   for (int l = 0; l < w.d(); l++) w.q[l] = w.p[l] + t * w.lp.direction[l];
   if (!round_to_chart(w.net, w.q.data(), w.y.data()) || !beyond_at(w, index)) return false;
-  for (int l = 0; l < w.chart; l++) w.cell().point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
+  for (int l = 0; l < w.chart; l++)
+    w.cell().point[static_cast<std::int64_t>(index) * w.chart + l] = w.y[l];
   w.cell().has_point[index] = true;
   return true;
 }

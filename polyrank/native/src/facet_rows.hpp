@@ -18,7 +18,8 @@ inline void load_layer(Walk &w, int k) {
   for (std::int64_t g = a; g < w.net.unit_start(k); g++)
     live += w.path.slope_of(g) != 0.0 && !w.path.zero[g] && w.path.power[g] != zero_row;
   const auto below = static_cast<std::size_t>(k - 1);
-  w.path.bound[below] = std::min(live, k == 1 ? static_cast<int>(w.net.linear_columns) : w.path.bound[below - 1]);
+  w.path.bound[below] =
+      std::min(live, k == 1 ? static_cast<int>(w.net.linear_columns) : w.path.bound[below - 1]);
   next_layer(w.path, k);
 }
 
@@ -26,7 +27,8 @@ inline void load_layer(Walk &w, int k) {
 inline void write_row(Walk &w, int m, int row, double side) {
   const double *from = w.form_of(row);
   double *to = w.cell().form.data() + m * w.dim.stride();
-  for (int l = 0; l <= w.d(); l++) w.cell().columns[l * w.cell().capacity + m] = to[l] = side * from[l];
+  for (int l = 0; l <= w.d(); l++)
+    w.cell().columns[l * w.cell().capacity + m] = to[l] = side * from[l];
   w.cell().side[m] = side;
   std::uint64_t &word = w.cell().side_word[m >> 6];
   word = side > 0.0 ? word | bit_of(m) : word & ~bit_of(m);
@@ -85,14 +87,16 @@ inline void put_back(Walk &w, int m) {
   w.cell().side[m] = w.orient[w.cell().row[m]];
 }
 
-// Which of the cell's rows lie in the space of the live rows of layer j - 1, with t where layer k has constants.
+// Which of the cell's rows lie in the space of the live rows of layer j - 1, with t where layer k
+// has constants.
 inline void mark_members(Walk &w, int j, int k) {
   const std::int64_t below = j > 0 ? w.net.unit_start(j - 1) : 0, here = w.net.unit_start(j);
   const bool linear = w.net.linear(k);
   for (int m = 0; m < w.cell().always; m++) w.cell().member[m] = w.cell().constant[m] && !linear;
   for (int m = w.cell().always; m < w.cell().count; m++) {
     const std::int64_t g = w.cell().row[m] - w.walls;
-    w.cell().member[m] = g >= 0 && (g >= here || (j > 0 && g >= below && w.path.slope_of(g) != 0.0)) &&
+    w.cell().member[m] = g >= 0 &&
+                         (g >= here || (j > 0 && g >= below && w.path.slope_of(g) != 0.0)) &&
                          (!linear || w.net.linear(w.layer_of(w.cell().row[m])));
   }
 }

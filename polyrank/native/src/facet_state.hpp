@@ -1,8 +1,8 @@
 // The state of a walk over a run's regions.
 //
 // A row is a wall of the domain (0 .. walls - 1) or a unit (walls + unit); its affine form is
-// orient[row] times the row, positive on the current region. Rows of units are composed anew for every
-// cell of the layers below.
+// orient[row] times the row, positive on the current region. Rows of units are composed anew for
+// every cell of the layers below.
 #pragma once
 
 #include <algorithm>
@@ -31,25 +31,27 @@ inline constexpr std::int32_t last_edge = -1;
 // multiple of another row.
 enum class Status : std::int8_t { open, facet, out, attached };
 
-// Where the hyperplane of a unit runs: it cuts the cell of the layers below; it does not even touch it, and
-// the current region is on the side of the cell; neither is proved.
+// Where the hyperplane of a unit runs: it cuts the cell of the layers below; it does not even touch
+// it, and the current region is on the side of the cell; neither is proved.
 enum class Course : std::int8_t { unsure, beside, cutting };
 
 struct GraphStatistics {  // in the order of polyrank/graph/arrays.py, STATISTICS
-  std::int64_t lps = 0, pivots = 0, by_residual = 0, by_integers = 0, by_enclosure = 0, by_interval = 0,
-               by_structure = 0, by_vertex = 0, by_recall = 0, by_segment = 0, from_neighbours = 0, rays = 0,
-               cells = 0, pending = 0, missing = 0, by_opposite = 0;
+  std::int64_t lps = 0, pivots = 0, by_residual = 0, by_integers = 0, by_enclosure = 0,
+               by_interval = 0, by_structure = 0, by_vertex = 0, by_recall = 0, by_segment = 0,
+               from_neighbours = 0, rays = 0, cells = 0, pending = 0, missing = 0, by_opposite = 0;
 };
 
-// What a walk finds in a block. Edges lead from a region to a later one. head[r - first] and edge_next
-// are the lists of the edges that lead to region r of the block and that it need not find again; an
-// edge that is alone is in none of them: its target finds it by itself. open marks regions that
-// rationals must settle. Odd rows are (region, target or missing or pending, row): facets that lead back,
-// nowhere, or where rationals must say; (region, candidate_row, row) are the rows of an open region
-// that may be facets (all, if none is named). A point belongs to the edge, or to the odd facet -1 - i,
-// that owner names; edges without one cross at the segment to the target's witness.
+// What a walk finds in a block. Edges lead from a region to a later one. head[r - first] and
+// edge_next are the lists of the edges that lead to region r of the block and that it need not find
+// again; an edge that is alone is in none of them: its target finds it by itself. open marks
+// regions that rationals must settle. Odd rows are (region, target or missing or pending, row):
+// facets that lead back, nowhere, or where rationals must say; (region, candidate_row, row) are the
+// rows of an open region that may be facets (all, if none is named). A point belongs to the edge,
+// or to the odd facet -1 - i, that owner names; edges without one cross at the segment to the
+// target's witness.
 struct Found {
-  std::vector<std::int32_t> edge_source, edge_target, edge_row, edge_next, head, wall_region, wall_row;
+  std::vector<std::int32_t> edge_source, edge_target, edge_row, edge_next, head, wall_region,
+      wall_row;
   std::vector<std::uint8_t> alone;  // of the edges
   std::vector<std::int64_t> odd;    // three numbers each
   std::vector<std::int64_t> owner;  // of the points
@@ -71,27 +73,27 @@ struct NewFacet {
   std::int64_t to;  // the neighbour, domain_wall, missing or pending
 };
 
-// The rows of a cell, positive inside: first those that are always there (t >= 0 and the cube's walls,
-// which bound cones), then the candidates.
+// The rows of a cell, positive inside: first those that are always there (t >= 0 and the cube's
+// walls, which bound cones), then the candidates.
 struct CellRows {
-  std::int64_t capacity = 0;       // doubles from one column to the next, whole lanes
-  int always = 0, count = 0;       // rows that are always there; rows
-  Buffer<int> row;                 // which row it is; -1 for those that are always there
-  Buffer<int> position;            // of every row; -1 if it is not there
+  std::int64_t capacity = 0;  // doubles from one column to the next, whole lanes
+  int always = 0, count = 0;  // rows that are always there; rows
+  Buffer<int> row;            // which row it is; -1 for those that are always there
+  Buffer<int> position;       // of every row; -1 if it is not there
   Buffer<Status> status;
-  Buffer<double> side;             // orientation of the row's columns, 0 where it is taken out
-  Buffer<double> columns;          // (d + 1, capacity)
-  Buffer<double> form;             // (capacity, stride)
-  Buffer<double> radius;           // error of a coefficient or of an evaluation
-  Buffer<std::int64_t> exponent;   // integers times 2^-exponent, -1 unknown
+  Buffer<double> side;            // orientation of the row's columns, 0 where it is taken out
+  Buffer<double> columns;         // (d + 1, capacity)
+  Buffer<double> form;            // (capacity, stride)
+  Buffer<double> radius;          // error of a coefficient or of an evaluation
+  Buffer<std::int64_t> exponent;  // integers times 2^-exponent, -1 unknown
   Buffer<bool> central, member, constant;  // constant: a multiple of the homogenising coordinate
-  Buffer<double> depth;            // values at the witness, positive
-  Buffer<double> value;            // scratch: values at another point, or steps along a ray
-  Buffer<std::int64_t> to;         // neighbour across a facet
-  Buffer<bool> has_point;          // a point beyond the facet is kept
-  Buffer<double> point;            // (capacity, k) those points
-  Buffer<std::uint64_t> side_word; // the sides of the rows, one bit each
-  Buffer<std::uint64_t> wall_word; // the walls of the domain among the candidates
+  Buffer<double> depth;                    // values at the witness, positive
+  Buffer<double> value;                    // scratch: values at another point, or steps along a ray
+  Buffer<std::int64_t> to;                 // neighbour across a facet
+  Buffer<bool> has_point;                  // a point beyond the facet is kept
+  Buffer<double> point;                    // (capacity, k) those points
+  Buffer<std::uint64_t> side_word;         // the sides of the rows, one bit each
+  Buffer<std::uint64_t> wall_word;         // the walls of the domain among the candidates
 
   Columns by_column() const { return {columns.data(), capacity}; }
 };
@@ -105,20 +107,20 @@ struct Program {
 
 // Vertices of the cell that earlier programs ended in.
 struct VertexStore {
-  int most = 0;                // room, whole lanes
-  int words = 0;               // of 64 sides
-  int size = 0, turn = 0;      // vertices; the one that is overwritten next
-  Buffer<double> x;            // (most, square)
-  Buffer<int> basis;           // (most, d)
-  Buffer<double> inverse;      // (most, d * square)
-  Buffer<std::int64_t> word;   // (words, most): sides of the rows, those of its basis as turned
-  Buffer<std::int64_t> mask;   // (words, most): the rows that do not meet in it
+  int most = 0;               // room, whole lanes
+  int words = 0;              // of 64 sides
+  int size = 0, turn = 0;     // vertices; the one that is overwritten next
+  Buffer<double> x;           // (most, square)
+  Buffer<int> basis;          // (most, d)
+  Buffer<double> inverse;     // (most, d * square)
+  Buffer<std::int64_t> word;  // (words, most): sides of the rows, those of its basis as turned
+  Buffer<std::int64_t> mask;  // (words, most): the rows that do not meet in it
   Buffer<bool> simple;
-  Buffer<double> error;        // of a simple one: how far, in the 1-norm, the true vertex is from x
-  // (words, most): rows of a simple one such that the edge that leaves them, to the positive or to the
-  // negative side of the row, is known to end in a simple one that is kept
+  Buffer<double> error;  // of a simple one: how far, in the 1-norm, the true vertex is from x
+  // (words, most): rows of a simple one such that the edge that leaves them, to the positive or to
+  // the negative side of the row, is known to end in a simple one that is kept
   Buffer<std::uint64_t> linked_up, linked_down;
-  std::vector<int> active;     // the vertices of the current region
+  std::vector<int> active;  // the vertices of the current region
 
   // Whether the row at place m is on the side where it was positive when the vertex was kept.
   bool is_above(int v, int m) const { return (word[(m >> 6) * most + v] >> (m & 63) & 1) != 0; }
@@ -138,8 +140,8 @@ struct VertexStore {
   }
 };
 
-// Farkas proofs of redundancy that earlier cells left, `most` per row, of the rows that a layer has on
-// one cell of the layers below.
+// Farkas proofs of redundancy that earlier cells left, `most` per row, of the rows that a layer has
+// on one cell of the layers below.
 struct ProofStore {
   static constexpr int most = 24;
 
@@ -153,7 +155,8 @@ struct ProofStore {
 struct Level {
   bool gathered = false;  // the rows are there
   bool complete = false;  // the active vertices are all of the cell, and simple
-  bool uncut = false;     // the cell of the layers below, all of whose vertices are known, is the only one
+  bool uncut =
+      false;  // the cell of the layers below, all of whose vertices are known, is the only one
   CellRows cell;
   VertexStore vertices;
   ProofStore proofs;
@@ -167,14 +170,14 @@ struct Walk {
   int chart;                                  // k, the dimension of the chart
   std::int64_t first, last;                   // the regions of the block are first .. last - 1
 
-  Path<0> path;                  // rows of the units; bits and zeros of the current region
-  Buffer<double> wall_form;      // (walls, stride)
+  Path<0> path;              // rows of the units; bits and zeros of the current region
+  Buffer<double> wall_form;  // (walls, stride)
   Buffer<double> wall_radius;
-  Buffer<double> orient;         // +-1 per row
-  Buffer<int> layer;             // of each unit
-  Buffer<std::uint64_t> word;    // (layers, words): the bits of each layer of the region
-  Buffer<std::int64_t> loaded;   // per layer: how often its rows were composed
-  std::uint64_t hash = 0;        // of the codeword
+  Buffer<double> orient;        // +-1 per row
+  Buffer<int> layer;            // of each unit
+  Buffer<std::uint64_t> word;   // (layers, words): the bits of each layer of the region
+  Buffer<std::int64_t> loaded;  // per layer: how often its rows were composed
+  std::uint64_t hash = 0;       // of the codeword
 
   std::vector<Level> levels;  // the domain, then every layer
   Level *now = nullptr;       // the one whose cell is being settled
@@ -182,7 +185,8 @@ struct Walk {
   Found found;
   GraphStatistics stat;
 
-  std::vector<std::vector<int>> kept;     // (layers + 1): rows not proved redundant on the cell of the layers below
+  std::vector<std::vector<int>>
+      kept;  // (layers + 1): rows not proved redundant on the cell of the layers below
   std::vector<std::vector<int>> cutting;  // (layers): units of a layer not proved redundant there
   std::vector<Attached> attached;         // a stack
   int height = 0;                         // of the stack
@@ -195,14 +199,14 @@ struct Walk {
   bool valid = false;                     // the state belongs to region `at`
   std::int64_t at = -1;                   // the last region that was decoded
   bool central;                           // -R is a region with R, with the opposite facets
-  std::int64_t listed = -1;               // the region whose facets `facets` and the cell hold, or -1
+  std::int64_t listed = -1;  // the region whose facets `facets` and the cell hold, or -1
   std::vector<NewFacet> facets;
 
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
   Buffer<double> none;            // second doubles of points that have none
 
-  POLYRANK_COLD Walk(const Network &network, const Listing &listing, std::int64_t d, std::int64_t own,
-                     std::int64_t depth, std::int64_t begin, std::int64_t end)
+  POLYRANK_COLD Walk(const Network &network, const Listing &listing, std::int64_t d,
+                     std::int64_t own, std::int64_t depth, std::int64_t begin, std::int64_t end)
       : dim(d),
         net(network),
         run(listing),
@@ -226,7 +230,8 @@ struct Walk {
     word = Buffer<std::uint64_t>(network.layers() * words, 0);
     loaded = Buffer<std::int64_t>(network.layers(), 0);
     for (std::int64_t k = 0; k < network.layers(); k++)
-      for (std::int64_t g = network.unit_start(k); g < network.unit_start(k + 1); g++) layer[g] = static_cast<int>(k);
+      for (std::int64_t g = network.unit_start(k); g < network.unit_start(k + 1); g++)
+        layer[g] = static_cast<int>(k);
     for (int m = 0; m < walls; m++) {
       for (int l = 0; l <= dim.size(); l++) wall_form[m * stride + l] = network.wall_rows(m, l);
       wall_radius[m] = network.wall_error(m) + gamma(dim.size() + 4);
@@ -346,11 +351,15 @@ struct Walk {
   const double *form_of(int row) const {
     return is_unit(row) ? path.row(row - walls) : wall_form.data() + row * dim.stride();
   }
-  double radius_of(int row) const { return is_unit(row) ? path.radius[row - walls] : wall_radius[row]; }
+  double radius_of(int row) const {
+    return is_unit(row) ? path.radius[row - walls] : wall_radius[row];
+  }
   std::int64_t exponent_of_row(int row) const {
     return is_unit(row) ? path.exponent[row - walls] : net.wall_exponent(row);
   }
-  bool is_central_wall(int row) const { return net.wall_rows(row, dim.size()) == 0.0 && net.wall_error(row) == 0.0; }
+  bool is_central_wall(int row) const {
+    return net.wall_rows(row, dim.size()) == 0.0 && net.wall_error(row) == 0.0;
+  }
   // Rows as certificates read them.
   Rows cell_rows() const { return {cell().form.data(), cell().radius.data()}; }
 };

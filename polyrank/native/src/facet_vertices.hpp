@@ -1,11 +1,11 @@
 // The vertices that programs met, and what they tell about the regions around them.
 //
-// A vertex is kept with the sides of the rows that do not meet in it. It is a vertex of every region of
-// the cell on the same side of those rows, whatever the side of the rows that meet in it, so that a few
-// machine words say which of the vertices belong to a region.
+// A vertex is kept with the sides of the rows that do not meet in it. It is a vertex of every
+// region of the cell on the same side of those rows, whatever the side of the rows that meet in it,
+// so that a few machine words say which of the vertices belong to a region.
 //
-// At a *simple* vertex exactly d independent rows meet, by proof; each of them carries a facet of every
-// region around it.
+// At a *simple* vertex exactly d independent rows meet, by proof; each of them carries a facet of
+// every region around it.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@ inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Slacks of the cell's rows at a point of the cube.
 inline void cell_slacks(Walk &w, const double *x, double *out) {
-  with_dimension(w.dim, [&](auto dim) { slacks(dim, w.cell().by_column(), w.cell().count, x, out); });
+  with_dimension(w.dim,
+                 [&](auto dim) { slacks(dim, w.cell().by_column(), w.cell().count, x, out); });
 }
 
 // Lists the kept vertices that the current region has.
@@ -52,8 +53,8 @@ inline void select_vertices(Walk &w) {
   }
 }
 
-// Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new. A simple
-// one stays so where it is proved to be off all of them.
+// Notes the sides on which the kept vertices lie of the rows from place `begin` on, which are new.
+// A simple one stays so where it is proved to be off all of them.
 inline void place_vertices(Walk &w, int begin) {
   VertexStore &store = w.vertices();
   for (int v = 0; v < store.size; v++) {
@@ -83,7 +84,8 @@ inline void place_here(Walk &w, int v) {
   for (int c = 0; c < store.words; c++) {
     const int rows = std::clamp(count - 64 * c, 0, 64);
     store.word[c * store.most + v] = static_cast<std::int64_t>(w.cell().side_word[c]);
-    store.mask[c * store.most + v] = rows == 0 ? 0 : static_cast<std::int64_t>(~std::uint64_t{0} >> (64 - rows));
+    store.mask[c * store.most + v] =
+        rows == 0 ? 0 : static_cast<std::int64_t>(~std::uint64_t{0} >> (64 - rows));
   }
   for (int q = 0; q < w.d(); q++) {
     const int b = store.basis[v * w.d() + q];
@@ -96,8 +98,8 @@ inline bool is_turned(const Level &level, int v, int row) {
   return ((level.cell.side_word[row >> 6] & bit_of(row)) != 0) != level.vertices.is_above(v, row);
 }
 
-// Begins the rows of a layer with the vertices of the cell that they divide, which the layer before it
-// has met.
+// Begins the rows of a layer with the vertices of the cell that they divide, which the layer before
+// it has met.
 inline void inherit_vertices(Walk &w, const Level &above) {
   VertexStore &store = w.vertices();
   const VertexStore &from = above.vertices;
@@ -164,8 +166,9 @@ template <int D> void start_at_vertex(Walk &w, Dimension<D> dim, int v) {
   with_dimension(w.dim, [&](auto dim) { start_at_vertex(w, dim, v); });
 }
 
-// Puts the program to the region's vertex where the objective is least; vertices on the row `without`
-// are left out. Returns its place among the region's vertices, or -1 with the program at the witness.
+// Puts the program to the region's vertex where the objective is least; vertices on the row
+// `without` are left out. Returns its place among the region's vertices, or -1 with the program at
+// the witness.
 inline int start_at_lowest(Walk &w, int without) {
   const VertexStore &store = w.vertices();
   int best = -1;
@@ -194,7 +197,8 @@ inline void drop_vertex(Walk &w, int place) {
 inline int listed_there(const Walk &w) {
   for (const int v : w.vertices().active) {
     double apart = 0.0;
-    for (int l = 0; l < w.d(); l++) apart += std::fabs(w.vertices().x[v * w.dim.square() + l] - w.lp.x[l]);
+    for (int l = 0; l < w.d(); l++)
+      apart += std::fabs(w.vertices().x[v * w.dim.square() + l] - w.lp.x[l]);
     if (apart < 1e-12) return v;
   }
   return -1;
@@ -221,12 +225,13 @@ inline int next_place(VertexStore &store) {
 // With the edges e_q of the basis scaled to L1 size one and e their sum, x + delta (e - 2 e_c) is
 // strictly outside row c and strictly inside the other rows b of the basis if
 // delta (a_b.e_b - sum_{q != b} |a_b.e_q|) exceeds the value of row b at x. Rows outside the basis
-// change by at most d delta, half the least of them. A region on the same side of those has p strictly
-// inside every row; the segment from p to this point leaves it through row c alone, and with row b
-// turned around the same holds for -e_b.
+// change by at most d delta, half the least of them. A region on the same side of those has p
+// strictly inside every row; the segment from p to this point leaves it through row c alone, and
+// with row b turned around the same holds for -e_b.
 //
 // The true vertex is x + sum_q y_q e_q; of the largest |y_c|, row c says that it times (a_c.e_c -
-// sum_{q != c} |a_c.e_q|) is at most the value of row c at x. Leaves a bound of sum_q |y_q| in lp.error.
+// sum_{q != c} |a_c.e_q|) is at most the value of row c at x. Leaves a bound of sum_q |y_q| in
+// lp.error.
 template <int D> bool is_simple(Walk &w, Dimension<D> dim) {
   const int d = dim.size(), s = dim.square(), stride = dim.stride();
   CellRows &cell = w.cell();
@@ -331,10 +336,12 @@ inline void known_walls(Walk &w) {
 // What is known of the program's vertex.
 enum class Meeting : std::int8_t { not_asked, simple, not_simple };
 
-// Marks the walls that meet in the program's vertex, if some of them is undecided and the vertex simple.
+// Marks the walls that meet in the program's vertex, if some of them is undecided and the vertex
+// simple.
 inline Meeting walls_here(Walk &w) {
   const auto is_open_wall = [&](int m) {
-    return m >= w.cell().always && w.cell().status[m] == Status::open && w.cell().row[m] < w.own_walls;
+    return m >= w.cell().always && w.cell().status[m] == Status::open &&
+           w.cell().row[m] < w.own_walls;
   };
   bool some = false;
   for (int q = 0; q < w.d(); q++) {

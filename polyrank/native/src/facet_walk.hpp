@@ -1,18 +1,19 @@
 // The walk over a run's regions: the facets of every region, each with its proof.
 //
-// It goes block by block. Within a block a facet is proved once, for both its regions; across the end of
-// one each region proves it for itself, so that what is found in a block does not depend on the others.
+// It goes block by block. Within a block a facet is proved once, for both its regions; across the
+// end of one each region proves it for itself, so that what is found in a block does not depend on
+// the others.
 //
-// A region is the intersection of the walls of the domain and one half-space per unit. The walk goes
-// through the regions in the order of the file, which is that of a depth-first search, and keeps for
-// every prefix of layers the rows that are not proved redundant on the prefix's cell; a region's
-// candidates are those of the cell above and the units of its own layer that are not constant there.
-// What float and integer arithmetic cannot prove makes the region *open*: it is handed back and decided
-// in rational arithmetic.
+// A region is the intersection of the walls of the domain and one half-space per unit. The walk
+// goes through the regions in the order of the file, which is that of a depth-first search, and
+// keeps for every prefix of layers the rows that are not proved redundant on the prefix's cell; a
+// region's candidates are those of the cell above and the units of its own layer that are not
+// constant there. What float and integer arithmetic cannot prove makes the region *open*: it is
+// handed back and decided in rational arithmetic.
 //
-// Since the network is continuous, only units that vanish on the facet change sign across it; where none
-// of them lies above another the neighbour's codeword is the region's with their bits flipped, and it is
-// looked up among the run's codewords.
+// Since the network is continuous, only units that vanish on the facet change sign across it; where
+// none of them lies above another the neighbour's codeword is the region's with their bits flipped,
+// and it is looked up among the run's codewords.
 #pragma once
 
 #include "any_walk.hpp"
@@ -26,7 +27,8 @@ struct Change {
   int zero_layer;  // the last layer with a unit that vanishes identically, or -1
 };
 
-// Puts bits, zeros, orientations, words and hash to region r; those of region w.at are there, unless `fresh`.
+// Puts bits, zeros, orientations, words and hash to region r; those of region w.at are there,
+// unless `fresh`.
 inline Change decode(Walk &w, std::int64_t r, bool fresh) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bits = w.run.unit.shape[0];
@@ -84,15 +86,18 @@ inline void load_varying(Walk &w, std::int64_t r, int k) {
     const std::uint8_t *there = codes.code.row(s);
     for (std::int64_t c = 0; c < bytes; c++)
       if ((there[c] ^ here[c]) & mask[c]) return;
-    for (std::int64_t c = 0; c < bytes; c++) varying[c] = static_cast<std::uint8_t>(varying[c] | (there[c] ^ here[c]));
+    for (std::int64_t c = 0; c < bytes; c++)
+      varying[c] = static_cast<std::uint8_t>(varying[c] | (there[c] ^ here[c]));
   }
 }
 
-// Units of layer k on the cell of the layers below, that of region r: those not proved redundant there.
+// Units of layer k on the cell of the layers below, that of region r: those not proved redundant
+// there.
 inline void sieve(Walk &w, std::int64_t r, int k) {
   const int d = w.d();
   const Level &above = w.levels[static_cast<std::size_t>(k)];
-  const bool complete = above.complete && w.vertices().active.size() == above.vertices.active.size();
+  const bool complete =
+      above.complete && w.vertices().active.size() == above.vertices.active.size();
   if (complete)
     find_courses(w, k);
   else
@@ -145,7 +150,8 @@ inline void sieve(Walk &w, std::int64_t r, int k) {
     }
     out.push_back(static_cast<int>(g));
   }
-  w.now->uncut = complete && out.empty() && w.vertices().size == static_cast<int>(above.vertices.active.size());
+  w.now->uncut = complete && out.empty() &&
+                 w.vertices().size == static_cast<int>(above.vertices.active.size());
 }
 
 // Every candidate is undecided again.
@@ -161,8 +167,8 @@ inline void keep_rows(Walk &w, int k) {
     if (w.cell().status[m] == Status::facet) out.push_back(w.cell().row[m]);
 }
 
-// Facets of the regions begin .. end - 1 of the block, which follow those that were walked over. Returns how
-// many of them are open.
+// Facets of the regions begin .. end - 1 of the block, which follow those that were walked over.
+// Returns how many of them are open.
 inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
   std::int64_t opened = 0;
   for (std::int64_t r = begin; r < end; r++) {

@@ -1,9 +1,10 @@
 // Sorts the candidates of a cell into facets and redundant rows.
 //
 // The facets of a region are proved in the order of their cost: those on walls that a simple vertex
-// shows, those that an earlier neighbour has proved, those that the segment to the witness of a listed
-// neighbour crosses, those next to a vertex. A row is proved redundant by a remembered identity, or by a
-// linear program over all other rows; a point that violates it alone shows that it is a facet.
+// shows, those that an earlier neighbour has proved, those that the segment to the witness of a
+// listed neighbour crosses, those next to a vertex. A row is proved redundant by a remembered
+// identity, or by a linear program over all other rows; a point that violates it alone shows that
+// it is a facet.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +35,8 @@ inline void mark_facet(Walk &w, int m, std::int64_t to) {
   w.cell().to[m] = to;
 }
 
-// Whether region r may prove its facet to another one itself: those that earlier regions of its block
-// have proved it takes from them.
+// Whether region r may prove its facet to another one itself: those that earlier regions of its
+// block have proved it takes from them.
 inline bool is_news(const Walk &w, std::int64_t r, std::int64_t s) {
   return s > r || (s >= 0 && s < w.first);
 }
@@ -57,14 +58,15 @@ inline void recall_rows(Walk &w) {
     if (const int m = w.places[i]; recall(w, w.cell().row[m])) w.cell().status[m] = Status::out;
 }
 
-// Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves -1
-// in cell.to of the candidates in w.places across which no region is listed.
+// Reads what the lookup of the neighbours will need: one wait for all of them, not one each. Leaves
+// -1 in cell.to of the candidates in w.places across which no region is listed.
 inline void look_ahead(Walk &w, std::int64_t r, int open) {
   const CodeTable &codes = w.run.codes;
   CellRows &cell = w.cell();
   for (int i = 0; i < open; i++) {
     const int m = w.places[i], row = cell.row[m];
-    cell.to[m] = w.is_unit(row) ? codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls))) : -1;
+    cell.to[m] =
+        w.is_unit(row) ? codes.table(codes.place(w.hash ^ w.run.flip_key(row - w.walls))) : -1;
   }
   for (int i = 0; i < open; i++) {
     const int m = w.places[i];
@@ -76,9 +78,9 @@ inline void look_ahead(Walk &w, std::int64_t r, int open) {
 
 // Whether a listed neighbour's witness shows that the row at place m carries a facet.
 //
-// Across a unit of the last layer it does: all other rows are rows of both regions, and each witness is
-// shown to be inside its own region, by measure_depths or in rationals. Below that layer the segment
-// between them must be seen to cross nothing else.
+// Across a unit of the last layer it does: all other rows are rows of both regions, and each
+// witness is shown to be inside its own region, by measure_depths or in rationals. Below that layer
+// the segment between them must be seen to cross nothing else.
 inline bool crosses_alone(Walk &w, int m, std::int64_t s) {
   CellRows &cell = w.cell();
   if (w.layer_of(cell.row[m]) == w.layers - 1) {
@@ -97,8 +99,9 @@ inline bool crosses_alone(Walk &w, int m, std::int64_t s) {
 
 // Facets of region r that its neighbours tell; false where a neighbour's facet is no candidate.
 //
-// Across the hyperplane of a unit that no other row is a multiple of only that unit (with the multiples
-// that it has in its own layer) changes its bit, so that the neighbour is found by its codeword.
+// Across the hyperplane of a unit that no other row is a multiple of only that unit (with the
+// multiples that it has in its own layer) changes its bit, so that the neighbour is found by its
+// codeword.
 inline bool known_facets(Walk &w, std::int64_t r, int zero_layer) {
   CellRows &cell = w.cell();
   const Listing &run = w.run;
@@ -117,8 +120,9 @@ inline bool known_facets(Walk &w, std::int64_t r, int zero_layer) {
     const int m = w.places[i], row = cell.row[m];
     if (cell.to[m] >= 0 && w.layer_of(row) >= zero_layer && is_alone(w, row)) {
       const std::int64_t g = row - w.walls;
-      const std::int64_t s = run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
-                                            run.flip_start(g + 1) - run.flip_start(g));
+      const std::int64_t s =
+          run.codes.find(w.hash ^ run.flip_key(g), r, run.flip.data + run.flip_start(g),
+                         run.flip_start(g + 1) - run.flip_start(g));
       if (is_news(w, r, s) && crosses_alone(w, m, s)) {
         mark_facet(w, m, s);
         w.stat.by_segment++;
@@ -132,9 +136,9 @@ inline bool known_facets(Walk &w, std::int64_t r, int zero_layer) {
 // Facets among the undecided rows of the current basis: next to a simple vertex all are.
 //
 // With the edges of the vertex scaled to size one, e their sum without the one that leaves the row,
-// c = x + delta e lies on the row and inside the others: z_b(c) = delta / size_b where row b is in the
-// basis, and at least half the slack elsewhere. The ray from p through c stays inside the others up to
-// the step 1 + eta with eta below all z(c) / z(p).
+// c = x + delta e lies on the row and inside the others: z_b(c) = delta / size_b where row b is in
+// the basis, and at least half the slack elsewhere. The ray from p through c stays inside the
+// others up to the step 1 + eta with eta below all z(c) / z(p).
 inline void facets_at_vertex(Walk &w) {
   CellRows &cell = w.cell();
   Program &lp = w.lp;
@@ -178,7 +182,8 @@ inline void facet_at_vertex(Walk &w, int slot) {
   CellRows &cell = w.cell();
   Program &lp = w.lp;
   const int d = w.d(), s = w.dim.square(), m = lp.basis[slot];
-  for (int l = 0; l < d; l++) lp.direction[l] = w.inner[l] - lp.inverse[l * s + slot] / lp.rates[slot];
+  for (int l = 0; l < d; l++)
+    lp.direction[l] = w.inner[l] - lp.inverse[l * s + slot] / lp.rates[slot];
   double reach = 1.0;
   for (int n = cell.always; n < cell.count; n++) {
     double along = 0.0;
@@ -188,7 +193,8 @@ inline void facet_at_vertex(Walk &w, int slot) {
   }
   for (int l = 0; l < d; l++) lp.direction[l] = lp.x[l] + 0.5 * reach * lp.direction[l] - w.p[l];
   const Hits hits = shoot(w, 1e30);
-  if (hits.first == m && hits.t2 > hits.t1 * (1.0 + 1e-12) && beyond_on_ray(w, m, hits)) mark_facet(w, m, unknown);
+  if (hits.first == m && hits.t2 > hits.t1 * (1.0 + 1e-12) && beyond_on_ray(w, m, hits))
+    mark_facet(w, m, unknown);
 }
 
 // Places of a new facet (or -1), and of a candidate that is a multiple of it (or -1).

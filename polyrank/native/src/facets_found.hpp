@@ -1,9 +1,10 @@
 // The facets of a region as they are handed out, and those of the opposite region.
 //
-// Theorem. In a central arrangement on R^k, -R is a region with R, and F is a facet of R if and only if
-// -F is one of -R; across it lies the region opposite to R's neighbour.
+// Theorem. In a central arrangement on R^k, -R is a region with R, and F is a facet of R if and
+// only if -F is one of -R; across it lies the region opposite to R's neighbour.
 //
-// Runs list opposite regions one after the other, so that the second takes its facets from the first.
+// Runs list opposite regions one after the other, so that the second takes its facets from the
+// first.
 #pragma once
 
 #include "facet_polytope.hpp"
@@ -11,7 +12,8 @@
 
 namespace polyrank {
 
-// What lies across a facet: domain_wall, a region, missing or pending; and the lowest row that carries it.
+// What lies across a facet: domain_wall, a region, missing or pending; and the lowest row that
+// carries it.
 struct Across {
   std::int64_t to;
   int lowest;
@@ -69,7 +71,8 @@ inline void list_facets(Walk &w, std::int64_t r, int zero_layer) {
       continue;
     }
     const Across across = cross(w, row, r, zero_layer);
-    w.facets.push_back({m, across.lowest, across.lowest == row && across.to >= 0 && is_alone(w, row), across.to});
+    w.facets.push_back(
+        {m, across.lowest, across.lowest == row && across.to >= 0 && is_alone(w, row), across.to});
   }
 }
 
@@ -119,15 +122,17 @@ inline bool is_opposite(const Walk &w, std::int64_t r) {
   return true;
 }
 
-// Writes the facets of the region after the one whose facets are listed, if it is the opposite one and all
-// its neighbours are listed like those of the first; false, and nothing is written, where that is not so.
+// Writes the facets of the region after the one whose facets are listed, if it is the opposite one
+// and all its neighbours are listed like those of the first; false, and nothing is written, where
+// that is not so.
 inline bool turn_facets(Walk &w) {
   const std::int64_t r = w.listed, turned = r + 1;
   if ((r & 1) != 0 || !is_opposite(w, r)) return false;
   const CodeTable &codes = w.run.codes;
   const CellRows &cell = w.cell();
   int told = 0;
-  for (int m = cell.always; m < cell.count; m++) told += (cell.status[m] == Status::facet) & (cell.to[m] == known);
+  for (int m = cell.always; m < cell.count; m++)
+    told += (cell.status[m] == Status::facet) & (cell.to[m] == known);
   for (std::int32_t e = w.found.head[static_cast<std::size_t>(turned - w.first)]; e != last_edge;
        e = w.found.edge_next[static_cast<std::size_t>(e)]) {
     const int m = cell.position[w.found.edge_row[static_cast<std::size_t>(e)]];
@@ -139,7 +144,8 @@ inline bool turn_facets(Walk &w) {
     const std::int64_t to = facet.to, across = to ^ 1;
     if (to < 0 || across >= codes.regions() || (to > r) != (across > turned)) return false;
     for (std::int64_t c = 0; c < codes.bytes(); c++)
-      if ((codes.code(to, c) ^ codes.code(r, c)) != (codes.code(across, c) ^ codes.code(turned, c))) return false;
+      if ((codes.code(to, c) ^ codes.code(r, c)) != (codes.code(across, c) ^ codes.code(turned, c)))
+        return false;
   }
   for (NewFacet &facet : w.facets) facet.to ^= 1;
   emit_facets(w, turned, -1.0);

@@ -25,7 +25,8 @@ POLYRANK_API std::int64_t polyrank_flats_advance(void *search,
                                                  std::int64_t count, std::int64_t last,
                                                  std::int64_t prime, std::int64_t budget) {
   try {
-    return static_cast<FlatSearch *>(search)->advance({elements, lengths, count}, last, prime, budget);
+    return static_cast<FlatSearch *>(search)->advance({elements, lengths, count}, last, prime,
+                                                      budget);
   } catch (const std::bad_alloc &) {
     return FlatSearch::failed;
   }
@@ -50,13 +51,13 @@ POLYRANK_API std::int64_t polyrank_flats_of_prefixes(
     Array<const std::int64_t, 2> off, std::int64_t units, std::int64_t always,
     Array<const std::uint8_t, 2> wants_on, Array<const std::uint8_t, 2> wants_off,
     Array<const std::int64_t, 2> elements, Array<const std::int64_t, 1> lengths, std::int64_t count,
-    std::int64_t rank, std::int64_t prime, std::int64_t budget,
-    Array<std::uint8_t, 1> out, Array<std::int64_t, 1> nodes) {
+    std::int64_t rank, std::int64_t prime, std::int64_t budget, Array<std::uint8_t, 1> out,
+    Array<std::int64_t, 1> nodes) {
   try {
     polyrank::FlatsOfPrefixes search;
     const std::int64_t done =
-        search.run({positive, on, off, units, always}, {wants_on, wants_off, {elements, lengths, count}},
-                   rank, prime, budget, out);
+        search.run({positive, on, off, units, always},
+                   {wants_on, wants_off, {elements, lengths, count}}, rank, prime, budget, out);
     nodes(0) = search.nodes;
     return done;
   } catch (const std::bad_alloc &) {

@@ -30,7 +30,7 @@ struct Covers {
 };
 
 class FlatSearch {
- public:
+public:
   enum Status { failed = -1, done = 0, needed = 1, paused = 2 };
 
   // Starts at the flat of the elements that are zero; levels is one more than the greatest rank.
@@ -108,7 +108,7 @@ class FlatSearch {
   std::int64_t depth = 0;  // level of the current flat
   std::int64_t nodes = 0;  // flats entered so far
 
- private:
+private:
   using Mask = std::vector<std::uint64_t>;  // one bit per element
 
   // One flat on the path, of rank equal to its level over the root.
@@ -126,7 +126,9 @@ class FlatSearch {
   static void add(Mask &mask, std::int64_t e) {
     mask[static_cast<std::size_t>(e >> 6)] |= std::uint64_t{1} << (e & 63);
   }
-  static bool has(const std::uint64_t *mask, std::int64_t e) { return mask[e >> 6] >> (e & 63) & 1; }
+  static bool has(const std::uint64_t *mask, std::int64_t e) {
+    return mask[e >> 6] >> (e & 63) & 1;
+  }
 
   bool disjoint(const std::uint64_t *a, const Mask &b) const {
     std::uint64_t common = 0;
@@ -201,7 +203,8 @@ class FlatSearch {
     child.flat = here.flat;
     child.banned = here.banned;
     for (std::int64_t i = 0; i < units_; i++) {
-      if (has(here.flat.data(), i) || !parallel(here.row(i), head, pivot, here.width, prime)) continue;
+      if (has(here.flat.data(), i) || !parallel(here.row(i), head, pivot, here.width, prime))
+        continue;
       if (has(child.banned.data(), i)) return false;
       add(child.flat, i);
     }
@@ -220,7 +223,8 @@ class FlatSearch {
       for (std::int64_t w = 0; w < words_ && missed; w++) {
         std::uint64_t left = cover[w] & ~here.banned[static_cast<std::size_t>(w)];
         for (; left && missed; left &= left - 1)
-          missed = !parallel(here.row(64 * w + std::countr_zero(left)), head, pivot, here.width, prime);
+          missed =
+              !parallel(here.row(64 * w + std::countr_zero(left)), head, pivot, here.width, prime);
       }
       if (!missed) continue;
       std::swap(order_[i], order_[i / 2]);  // what refutes often is tried early
@@ -238,7 +242,8 @@ class FlatSearch {
   static bool parallel(const std::int64_t *row, const std::int64_t *head, std::int64_t pivot,
                        std::int64_t width, std::int64_t prime) {
     for (std::int64_t j = 0; j < width; j++)
-      if (residue(row[j] * head[pivot], prime) != residue(row[pivot] * head[j], prime)) return false;
+      if (residue(row[j] * head[pivot], prime) != residue(row[pivot] * head[j], prime))
+        return false;
     return true;
   }
 
@@ -247,8 +252,9 @@ class FlatSearch {
   const std::uint64_t *choose(const Level &here, std::int64_t levels_left) const {
     const std::uint64_t *best = nullptr;
     std::int64_t fewest = 0, compared = 0;
-    const std::int64_t most = levels_left > 1 ? static_cast<std::int64_t>(order_.size())
-                                              : levels_left > 0 ? compared_above_leaves : 1;
+    const std::int64_t most = levels_left > 1   ? static_cast<std::int64_t>(order_.size())
+                              : levels_left > 0 ? compared_above_leaves
+                                                : 1;
     for (const std::int64_t c : order_) {
       const std::uint64_t *cover = mask(c);
       if (!disjoint(cover, here.flat)) continue;

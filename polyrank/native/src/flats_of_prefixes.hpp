@@ -26,7 +26,7 @@ struct Clauses {
 };
 
 class FlatsOfPrefixes {
- public:
+public:
   // Answers for prefixes in turn, while the budget of flats lasts: 1 where every region has rank >=
   // `rank` (modulo the clauses), 0 where that is not shown. The number of prefixes with an answer.
   std::int64_t run(const Prefixes &prefixes, const Clauses &clauses, std::int64_t rank,
@@ -55,7 +55,7 @@ class FlatsOfPrefixes {
 
   std::int64_t nodes = 0;  // flats entered and prefixes looked at
 
- private:
+private:
   static constexpr std::int64_t most = 1 << 14;  // flats of one prefix
 
   // The elements of the next layer on a prefix, and the rank of those that are always live, modulo

@@ -1,5 +1,6 @@
-// Elimination modulo a prime below 2^21 in binary64: products of two residues are below 2^42, so that
-// every operation here is exact, and the rest of an elimination may be one product of matrices.
+// Elimination modulo a prime below 2^21 in binary64: products of two residues are below 2^42, so
+// that every operation here is exact, and the rest of an elimination may be one product of
+// matrices.
 #pragma once
 
 #include <cmath>
@@ -45,8 +46,8 @@ inline std::int64_t eliminate_panel(Array<double, 2> matrix, std::int64_t start,
     columns(r) = pivot < width ? pivot : -1;
     if (pivot == width) continue;
     used(pivot) = 1;
-    const auto f = static_cast<double>(inverse_residue(static_cast<std::int64_t>(row[pivot]),
-                                                       static_cast<std::int64_t>(prime)));
+    const auto f = static_cast<double>(
+        inverse_residue(static_cast<std::int64_t>(row[pivot]), static_cast<std::int64_t>(prime)));
     for (std::int64_t j = 0; j < width; j++) row[j] = float_residue(row[j] * f, prime, inverse);
     for (std::int64_t s = 0; s < count; s++) {
       double *other = matrix.row(start + s);

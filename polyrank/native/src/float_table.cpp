@@ -6,12 +6,14 @@
 
 using polyrank::Array;
 
-POLYRANK_API void polyrank_normalise_rows(Array<const double, 2> given, const polyrank::NormalisedRows *out) {
+POLYRANK_API void polyrank_normalise_rows(Array<const double, 2> given,
+                                          const polyrank::NormalisedRows *out) {
   polyrank::normalise_rows(given, *out);
 }
 
 // 0 where memory ran out.
-POLYRANK_API std::int64_t polyrank_find_multiples(Array<const double, 2> table, Array<std::int64_t, 1> of,
+POLYRANK_API std::int64_t polyrank_find_multiples(Array<const double, 2> table,
+                                                  Array<std::int64_t, 1> of,
                                                   Array<std::int8_t, 1> sign) {
   try {
     polyrank::find_multiples(table, of, sign);
@@ -22,7 +24,8 @@ POLYRANK_API std::int64_t polyrank_find_multiples(Array<const double, 2> table, 
 }
 
 // 1 where floats prove that some `size` rows are independent; -1 where memory ran out.
-POLYRANK_API std::int64_t polyrank_independent_rows(Array<const double, 2> table, std::int64_t size) {
+POLYRANK_API std::int64_t polyrank_independent_rows(Array<const double, 2> table,
+                                                    std::int64_t size) {
   try {
     return polyrank::independent_rows(table, size);
   } catch (const std::bad_alloc &) {

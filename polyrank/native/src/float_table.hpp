@@ -1,5 +1,5 @@
-// What a table of floats says before a search begins: rows of magnitude one, multiples of each other,
-// independent rows.
+// What a table of floats says before a search begins: rows of magnitude one, multiples of each
+// other, independent rows.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +37,8 @@ inline void normalise_rows(Array<const double, 2> given, const NormalisedRows &o
   for (std::int64_t i = 0; i < given.shape[0]; i++) {
     const double *from = given.row(i);
     double *to = out.rows.row(i), size = 0.0;
-    for (std::int64_t l = 0; l < width; l++) size = std::fabs(from[l]) > size ? std::fabs(from[l]) : size;
+    for (std::int64_t l = 0; l < width; l++)
+      size = std::fabs(from[l]) > size ? std::fabs(from[l]) : size;
     int power = 0;
     if (std::frexp(size, &power) == 0.5) power--;
     bool whole = true;
@@ -72,8 +73,9 @@ struct ExactProduct {
   bool operator==(const ExactProduct &) const = default;
 };
 
-// Per row the first one that it is a multiple of, possibly itself, or -1 for a zero row; and the sign
-// of its first entry that is not zero. Equal rationals have equal float quotients, products decide.
+// Per row the first one that it is a multiple of, possibly itself, or -1 for a zero row; and the
+// sign of its first entry that is not zero. Equal rationals have equal float quotients, products
+// decide.
 inline void find_multiples(Array<const double, 2> table, Array<std::int64_t, 1> of,
                            Array<std::int8_t, 1> sign) {
   const std::int64_t width = table.shape[1];
@@ -125,9 +127,10 @@ inline bool independent_rows(Array<const double, 2> table, std::int64_t size) {
     const int power = exponent_of(size_of_row);
     for (std::int64_t l = 0; l < width; l++) rows[i * stride + l] = std::ldexp(row[l], -power);
   }
-  return independent(rows.data(), radius.data(), static_cast<int>(count), static_cast<int>(width),
-                     static_cast<int>(stride), static_cast<int>(size), chosen.data(),
-                     {work.data(), largest.data(), lower.data(), inverse.data(), column.data(), used.data()});
+  return independent(
+      rows.data(), radius.data(), static_cast<int>(count), static_cast<int>(width),
+      static_cast<int>(stride), static_cast<int>(size), chosen.data(),
+      {work.data(), largest.data(), lower.data(), inverse.data(), column.data(), used.data()});
 }
 
 }  // namespace polyrank

@@ -14,9 +14,9 @@ using Pairs = Array<const std::int32_t, 2>;  // (region, name)
 
 // Facets by region: those to later regions, to earlier ones, at walls, before nothing. start holds
 // regions + 1 zeros and receives the first facet of every region.
-inline void group_facets(Regions source, Regions target, Regions unit, Regions mirrored, Pairs walls,
-                         Pairs nowhere, Array<std::int64_t, 1> start, Array<std::int32_t, 1> facet_unit,
-                         Array<std::int32_t, 1> facet_to) {
+inline void group_facets(Regions source, Regions target, Regions unit, Regions mirrored,
+                         Pairs walls, Pairs nowhere, Array<std::int64_t, 1> start,
+                         Array<std::int32_t, 1> facet_unit, Array<std::int32_t, 1> facet_to) {
   const std::int64_t edges = source.shape[0], regions = start.shape[0] - 1;
   for (std::int64_t e = 0; e < edges; e++) {
     start(source(e) + 1)++;
@@ -40,11 +40,13 @@ inline void group_facets(Regions source, Regions target, Regions unit, Regions m
   start(0) = 0;
 }
 
-// Components of the kept regions through the chosen edges (all, where none is named), by union-find with
-// path halving. label receives each region's component, numbered by their first regions, or -1; until
-// then it holds parents, no region's later than itself. Returns how many there are.
-inline std::int64_t find_components(Regions source, Regions target, Array<const std::uint8_t, 1> keep,
-                                    Array<const std::uint8_t, 1> chosen, Array<std::int32_t, 1> label) {
+// Components of the kept regions through the chosen edges (all, where none is named), by union-find
+// with path halving. label receives each region's component, numbered by their first regions, or
+// -1; until then it holds parents, no region's later than itself. Returns how many there are.
+inline std::int64_t find_components(Regions source, Regions target,
+                                    Array<const std::uint8_t, 1> keep,
+                                    Array<const std::uint8_t, 1> chosen,
+                                    Array<std::int32_t, 1> label) {
   const std::int64_t regions = label.shape[0];
   for (std::int64_t r = 0; r < regions; r++) label(r) = static_cast<std::int32_t>(r);
   const auto leader = [&](std::int32_t r) {

@@ -20,8 +20,8 @@ typedef std::int64_t Mask __attribute__((vector_size(8 * lane_count)));
 inline constexpr Lanes lane_indices = {0.0, 1.0, 2.0, 3.0};
 
 #define POLYRANK_INLINE [[gnu::always_inline]] inline
-// What runs once in a search, or where cheaper ways have failed: out of line and compiled for size, which
-// is half of the time of compiling it.
+// What runs once in a search, or where cheaper ways have failed: out of line and compiled for size,
+// which is half of the time of compiling it.
 #define POLYRANK_COLD [[gnu::cold, gnu::noinline]]
 
 // References instead of values: no vector crosses a call, so that no calling convention matters.

@@ -11,11 +11,11 @@
 // domain for certifying neural networks", POPL 2019 (DeepPoly); H. Zhang et al., "Efficient neural
 // network robustness certification with general activation functions", NeurIPS 2018 (CROWN).
 //
-// Signs of units may be assumed: s z >= 0. An assumed unit is one line, and a row of pre-activations
-// is at least itself less beta s z, for every multiplier beta >= 0. Of the two lines of an open unit
-// the one that is not the chord may have any slope between those of its sides. Both are multipliers
-// of the dual of the linear relaxation; dual_ascent.hpp proposes them (S. Wang et al., "Beta-CROWN",
-// NeurIPS 2021).
+// Signs of units may be assumed: s z >= 0. An assumed unit is one line, and a row of
+// pre-activations is at least itself less beta s z, for every multiplier beta >= 0. Of the two
+// lines of an open unit the one that is not the chord may have any slope between those of its
+// sides. Both are multipliers of the dual of the linear relaxation; dual_ascent.hpp proposes them
+// (S. Wang et al., "Beta-CROWN", NeurIPS 2021).
 //
 // Units of the two halves of a layer may be twins (twin_lines.hpp): their difference has bounds and
 // lines of its own.
@@ -123,8 +123,8 @@ public:
 
   std::int64_t unstable = 0;  // units whose sign the bounds leave open
 
-  // Bounds of every unit on the box, from those in `lower` and `upper`, which hold already; those of
-  // the first `known` layers are left as they are.
+  // Bounds of every unit on the box, from those in `lower` and `upper`, which hold already; those
+  // of the first `known` layers are left as they are.
   void take_box(const double *low, const double *high, std::int64_t known) {
     low_ = low;
     high_ = high;
@@ -192,7 +192,8 @@ public:
   // The free line of an open unit has the slope neg + share (pos - neg).
   void lean(std::int64_t g, double share) {
     const double neg = net_.slope_neg(g), pos = net_.slope_pos(g);
-    const double slope = std::clamp(neg + share * (pos - neg), std::min(neg, pos), std::max(neg, pos));
+    const double slope =
+        std::clamp(neg + share * (pos - neg), std::min(neg, pos), std::max(neg, pos));
     (pos > neg ? low_slope_[g] : high_slope_[g]) = slope;
   }
   // An open unit as if it had a sign: a proposal.
@@ -310,8 +311,8 @@ private:
 
   const BoundNetwork net_;
   std::vector<PaddedMatrix> weight_;
-  PaddedMatrix form_, next_;          // rows being carried down
-  Buffer<double> constant_, slack_;   // their constants, and what rounding can have cost
+  PaddedMatrix form_, next_;         // rows being carried down
+  Buffer<double> constant_, slack_;  // their constants, and what rounding can have cost
   Buffer<std::int64_t> unit_, index_;
   Buffer<double> sign_, value_;
   // per unit: the two lines; what a line can be in magnitude; |h|; sum |W| H + |b|
@@ -325,7 +326,9 @@ private:
   Buffer<double> push_, coefficient_;
   const double *low_ = nullptr, *high_ = nullptr;
 
-  double input_size(std::int64_t l) const { return std::max(std::fabs(low_[l]), std::fabs(high_[l])); }
+  double input_size(std::int64_t l) const {
+    return std::max(std::fabs(low_[l]), std::fabs(high_[l]));
+  }
 
   // sum_j |W_ij| H_j + |b_i| of layer k, or of the rows of the property.
   void reach(std::int64_t k) {
@@ -335,7 +338,8 @@ private:
     for (std::int64_t i = 0; i < w.rows; i++) {
       double sum = least_ + std::fabs(last ? net_.constant(i) : net_.bias(start + i));
       for (std::int64_t j = 0; j < w.columns; j++)
-        sum += std::fabs(w.row(i)[j]) * (k == 0 ? input_size(j) : output_[net_.unit_start(k - 1) + j]);
+        sum +=
+            std::fabs(w.row(i)[j]) * (k == 0 ? input_size(j) : output_[net_.unit_start(k - 1) + j]);
       reach_[start + i] = sum;
     }
   }
@@ -477,9 +481,9 @@ private:
       const std::int64_t a = net_.unit_start(k), n = net_.units(k);
       const PaddedMatrix &w = weight_[static_cast<std::size_t>(k)];
       const double rounding = gamma(n + 32);
-      const double lost = static_cast<double>(n + 16) * 16.0 * underflow *
-                          (2.0 + spread_[static_cast<std::size_t>(k)] +
-                           spread_z_[static_cast<std::size_t>(k) + 1]);
+      const double lost =
+          static_cast<double>(n + 16) * 16.0 * underflow *
+          (2.0 + spread_[static_cast<std::size_t>(k)] + spread_z_[static_cast<std::size_t>(k) + 1]);
       if (Pushed) std::copy_n(form_.row(0), n, coefficient_.data() + a);
       for (std::int64_t r = 0; r < m; r++) {
         const double *c = form_.row(r);
@@ -507,10 +511,10 @@ private:
           for (std::int64_t j = 0; j < half; j++) {
             const std::int64_t g = a + j;
             if (!taken_with_twin(k, j) || (c[j] == 0.0 && c[j + half] == 0.0)) continue;
-            const PairStep step = pair_step(c[j], c[j + half], lines_[static_cast<std::size_t>(g)],
-                                            lines_[static_cast<std::size_t>(g + half)],
-                                            difference_[static_cast<std::size_t>(g)], reach_[g],
-                                            reach_[g + half]);
+            const PairStep step =
+                pair_step(c[j], c[j + half], lines_[static_cast<std::size_t>(g)],
+                          lines_[static_cast<std::size_t>(g + half)],
+                          difference_[static_cast<std::size_t>(g)], reach_[g], reach_[g + half]);
             add += step.constant;
             error += step.error;
             for (const std::int64_t i : {j, j + half}) {
@@ -592,8 +596,8 @@ private:
       sum += c[l] * (c[l] >= 0.0 ? low_[l] : high_[l]);
       error += std::fabs(c[l]) * input_size(l);
     }
-    const double total = slack_[r] + gamma(inputs + 8) * error +
-                         static_cast<double>(inputs + 8) * 16.0 * underflow;
+    const double total =
+        slack_[r] + gamma(inputs + 8) * error + static_cast<double>(inputs + 8) * 16.0 * underflow;
     return sum - total * more_;
   }
 };

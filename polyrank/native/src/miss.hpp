@@ -1,15 +1,15 @@
 // The proof log of a search with vertices: rows that name why a unit misses a cell.
 //
-// A unit that stopped cutting is weakly on its side at the vertex where it is least, the optimum of a
-// linear program over the cell. Where that vertex is provably the only one, and no more rows than
+// A unit that stopped cutting is weakly on its side at the vertex where it is least, the optimum of
+// a linear program over the cell. Where that vertex is provably the only one, and no more rows than
 // necessary hold with equality there, these are the optimal basis and their multipliers are >= 0.
 // Elsewhere all sets of the rows that hold with equality are tried, and those that the float or
 // integer certificates accept are logged. Where none is accepted, exact arithmetic is asked.
 //
 // On a bounded domain the certificate is z = c + sum lambda_q row_q with the K rows of a vertex. On
-// cones there are no constants, and a row l of the cell takes the place of 1: t >= 0, or where all is
-// central one of the cell's facets. With m the least value of z/l, z - m l is >= 0 on the cell and
-// vanishes where the ratio is least: z = m l + sum lambda_q row_q with the rows of that vertex.
+// cones there are no constants, and a row l of the cell takes the place of 1: t >= 0, or where all
+// is central one of the cell's facets. With m the least value of z/l, z - m l is >= 0 on the cell
+// and vanishes where the ratio is least: z = m l + sum lambda_q row_q with the rows of that vertex.
 #pragma once
 
 #include <bit>
@@ -24,7 +24,8 @@
 
 namespace polyrank::vertices {
 
-// Whether the rows `basis` have multipliers that prove side z_g >= 0 on the cell, whose rows are marked.
+// Whether the rows `basis` have multipliers that prove side z_g >= 0 on the cell, whose rows are
+// marked.
 template <class S> bool accepted(S &s, int layer, Label g, int side, const int *basis) {
   constexpr int D = S::D;
   constexpr Dimension<D> dim(D);
@@ -196,7 +197,8 @@ template <class S> bool is_simple(S &s, int layer, std::int32_t v) {
 }
 
 // Log the rows of the vertex that is provably the only optimum; false where there is none.
-template <class S> bool only_optimum(S &s, int layer, const Faces &cell, int lead, int i, int side) {
+template <class S> bool only_optimum(S &s, int layer, const Faces &cell, int lead, int i,
+                                     int side) {
   const auto g = static_cast<Label>(s.net.unit_start(layer) + i);
   const std::int32_t best =
       lead < 0 ? least_value(s, cell, g, side) : least_ratio(s, cell, lead, g, side);
@@ -288,8 +290,8 @@ bool certified(S &s, int layer, const OpenPolytope &cell, int lead, int i, int s
   return false;
 }
 
-// Log every unit that stopped cutting; true where exact arithmetic has to name the rows. The unit in
-// question is then in `s.to_certify`.
+// Log every unit that stopped cutting; true where exact arithmetic has to name the rows. The unit
+// in question is then in `s.to_certify`.
 template <class S> bool log_misses(S &s, int layer, std::size_t f) {
   const OpenPolytope &cell = s.pool.cells[f];
   const int lead = s.conic ? leading_row(s, cell.faces) : -1;

@@ -48,7 +48,8 @@ POLYRANK_API void polyrank_morse_boundary_free(void *boundary) {
   delete static_cast<MorseBoundary *>(boundary);
 }
 
-POLYRANK_API void polyrank_morse_boundary_entries(const void *boundary, Array<std::int64_t, 2> out) {
+POLYRANK_API void polyrank_morse_boundary_entries(const void *boundary,
+                                                  Array<std::int64_t, 2> out) {
   const auto &b = *static_cast<const MorseBoundary *>(boundary);
   std::copy(b.column.begin(), b.column.end(), out.row(0));
   std::copy(b.row.begin(), b.row.end(), out.row(1));

@@ -1,8 +1,9 @@
 // Acyclic matchings of a chain complex, and the boundary of what they leave.
 //
-// Two cells a < b with incidence +-1 are cancelled when b has a as its only face left (a coreduction)
-// or a has b as its only coface left (a reduction); where neither is to be had, a cell of the largest
-// dimension left is set aside as critical. Such a matching is acyclic (discrete Morse theory).
+// Two cells a < b with incidence +-1 are cancelled when b has a as its only face left (a
+// coreduction) or a has b as its only coface left (a reduction); where neither is to be had, a cell
+// of the largest dimension left is set aside as critical. Such a matching is acyclic (discrete
+// Morse theory).
 //
 // Sources: R. Forman, Morse theory for cell complexes (1998); M. Mrozek and B. Batko, Coreduction
 // homology algorithm (2009); S. Harker et al., Discrete Morse theoretic algorithms for computing
@@ -34,11 +35,18 @@ template <class Visit> void each(const Incidences &table, std::int64_t c, Visit 
 // The matching of cells with equal labels. mate is -1 for critical cells; gradient paths lead from
 // smaller to larger keys.
 class Matching {
- public:
+public:
   Matching(const Incidences &faces, const Incidences &cofaces, Array<const std::int64_t, 1> label,
            Array<std::int64_t, 1> mate, Array<std::int64_t, 1> key)
-      : faces_(faces), cofaces_(cofaces), label_(label), mate_(mate), key_(key),
-        total_(label.shape[0]), alive_(size(total_), 1), down_(size(total_), 0), up_(size(total_), 0) {
+      : faces_(faces),
+        cofaces_(cofaces),
+        label_(label),
+        mate_(mate),
+        key_(key),
+        total_(label.shape[0]),
+        alive_(size(total_), 1),
+        down_(size(total_), 0),
+        up_(size(total_), 0) {
     queue_.reserve(size(4 * total_ + 4));
     for (std::int64_t c = 0; c < total_; c++) {
       mate_(c) = -1;
@@ -75,7 +83,7 @@ class Matching {
     }
   }
 
- private:
+private:
   struct Pair {
     std::int64_t first, second;  // face and coface, or -1
     bool reduction;
@@ -129,7 +137,7 @@ class Matching {
 
 // The boundaries of the critical cells, followed down the gradient paths, as (column, row, value).
 class MorseBoundary {
- public:
+public:
   std::vector<std::int64_t> column, row, value;
 
   // order(c) is the position of a tail c in the order of keys, cell_at its inverse. False: a number
@@ -151,8 +159,9 @@ class MorseBoundary {
           if (f == skipped) continue;
           if (partner >= 0 && dimension(partner) < dimension(f)) continue;  // flows nowhere
           std::int64_t &to = flow[static_cast<std::size_t>(f)];
-          const double bound = std::fabs(static_cast<double>(sign) * static_cast<double>(faces.number(i))) +
-                               std::fabs(static_cast<double>(to));
+          const double bound =
+              std::fabs(static_cast<double>(sign) * static_cast<double>(faces.number(i))) +
+              std::fabs(static_cast<double>(to));
           if (bound > limit) return false;
           to += sign * faces.number(i);
           std::uint8_t &waits = queued[static_cast<std::size_t>(f)];
@@ -195,7 +204,7 @@ class MorseBoundary {
     return true;
   }
 
- private:
+private:
   static constexpr double limit = 4.0e18;  // below 2^62: a sum of two products still fits
 };
 

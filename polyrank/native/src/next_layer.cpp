@@ -1,4 +1,5 @@
-// The rows of a layer on a region: of any number of coordinates, and of the few that cells with vertices have.
+// The rows of a layer on a region: of any number of coordinates, and of the few that cells with
+// vertices have.
 #include "path.hpp"
 
 namespace polyrank {

@@ -40,8 +40,8 @@ struct Regions {
   }
 };
 
-// Writes the path's region with the witness `point` (chart coordinates) and its second doubles, null
-// where it has none.
+// Writes the path's region with the witness `point` (chart coordinates) and its second doubles,
+// null where it has none.
 template <int D> inline void emit_region(Path<D> &path, Regions &out, const double *point,
                                          const double *low = nullptr) {
   const Network &net = path.net;

@@ -152,16 +152,16 @@ template <int D> POLYRANK_COLD void first_layer(Path<D> &path) {
   }
 }
 
-// Composes the rows of layer k (0-based, k >= 1) on the region given by the path's bits. Compiled once for
-// all searches and walks: next_layer.cpp.
+// Composes the rows of layer k (0-based, k >= 1) on the region given by the path's bits. Compiled
+// once for all searches and walks: next_layer.cpp.
 template <int D> void next_layer(Path<D> &path, std::int64_t k);
 
-// Dimension, at most, of a linear space in which the rows of layer k lie: that which the rows of layer
-// j < k span on the path's region, or all of it for j = -1, with the constant column where layer k has
-// constants. With j the dimension falls, and fewer other rows lie in the space.
+// Dimension, at most, of a linear space in which the rows of layer k lie: that which the rows of
+// layer j < k span on the path's region, or all of it for j = -1, with the constant column where
+// layer k has constants. With j the dimension falls, and fewer other rows lie in the space.
 template <int D> inline int row_space(const Path<D> &path, std::int64_t k, std::int64_t j) {
-  const int below = j >= 0 ? path.bound[static_cast<std::size_t>(j)]
-                           : static_cast<int>(path.net.linear_columns);
+  const int below =
+      j >= 0 ? path.bound[static_cast<std::size_t>(j)] : static_cast<int>(path.net.linear_columns);
   return below + (path.net.homogeneous && !path.net.linear(k));
 }
 
@@ -208,7 +208,8 @@ inline Decision decide_unit(Dimension<D> dim, Path<E> &path, std::int64_t k, std
 
 // The same for all units of layer k.
 template <int D, int E>
-inline void enter_layer(Dimension<D> dim, Path<E> &path, std::int64_t k, std::int8_t *bits, std::int8_t *split) {
+inline void enter_layer(Dimension<D> dim, Path<E> &path, std::int64_t k, std::int8_t *bits,
+                        std::int8_t *split) {
   for (std::int64_t i = 0; i < path.net.units(k); i++) {
     split[i] = 0;
     bits[i] = decide_unit(dim, path, k, i);

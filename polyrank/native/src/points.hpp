@@ -46,8 +46,8 @@ inline bool scales_exactly(double value, double factor) {
   return value == 0.0 || (std::fabs(value) > 0x1p-1000 && std::fabs(value * factor) > 0x1p-1000);
 }
 
-// As the first round_to_chart, for a cube point that is a sum of two doubles: afterwards it is exactly the point of the
-// chart point: a sum of two doubles as well, or a double unless `sums`.
+// As the first round_to_chart, for a cube point that is a sum of two doubles: afterwards it is
+// exactly the point of the chart point: a sum of two doubles as well, or a double unless `sums`.
 inline bool round_to_chart(const Network &net, double *u, double *low, double *y, double *y_low,
                            bool sums) {
   const std::int64_t k = net.centre.shape[0];
@@ -100,8 +100,9 @@ template <int D> inline double sign_limit(const Path<D> &path, std::int64_t g) {
 
 // Proven signs at an interior point of the undecided units of a layer (0: not proven).
 template <int D, int E>
-inline void proven_signs(Dimension<D> dim, const Path<E> &path, std::int64_t start, std::int64_t units,
-                         const double *point, std::int8_t *sign, const std::int8_t *bits) {
+inline void proven_signs(Dimension<D> dim, const Path<E> &path, std::int64_t start,
+                         std::int64_t units, const double *point, std::int8_t *sign,
+                         const std::int8_t *bits) {
   const int d = dim.size();
   const double factor = (d + 1) * inflate;
   for (std::int64_t i0 = 0; i0 < units; i0 += lane_count) {
@@ -122,7 +123,8 @@ inline void proven_signs(Dimension<D> dim, const Path<E> &path, std::int64_t sta
 
 // Proof that a point is strictly inside every row of the cell.
 template <int D>
-inline bool strictly_inside(Dimension<D> dim, const Constraints<0> &cell, std::int64_t rows, const double *u) {
+inline bool strictly_inside(Dimension<D> dim, const Constraints<0> &cell, std::int64_t rows,
+                            const double *u) {
   const int d = dim.size();
   const double factor = (d + 1) * inflate;
   for (int l = 0; l < d; l++)
@@ -179,8 +181,8 @@ inline bool is_exact_point(const Network &net, const double *u, const double *lo
 // bounds have left the sign open.
 template <int D>
 POLYRANK_COLD void exact_signs(const Path<D> &path, std::int64_t start, std::int64_t units,
-                        const double *point, const double *low, std::int8_t *sign,
-                        const std::int8_t *bits) {
+                               const double *point, const double *low, std::int8_t *sign,
+                               const std::int8_t *bits) {
   for (std::int64_t i = 0; i < units; i++) {
     if (bits[i] >= 0 || sign[i] != 0 || path.error[start + i] != 0.0) continue;
     const double z = proved_value(path.dim, path.row(start + i), point, low);
@@ -191,7 +193,7 @@ POLYRANK_COLD void exact_signs(const Path<D> &path, std::int64_t start, std::int
 // As strictly_inside, with exact values of the rows without error at a point without error.
 template <int D>
 POLYRANK_COLD bool exactly_inside(const Constraints<D> &cell, std::int64_t rows, const double *u,
-                           const double *low) {
+                                  const double *low) {
   const int d = cell.dim.size();
   for (int l = 0; l < d; l++)
     if (!(std::fabs(u[l]) <= 1.0)) return false;

@@ -1,14 +1,15 @@
 // The rows of the next layer as sums that run along the tree.
 //
-// On a region of layer k - 1 the rows of layer k are sums over the units of layer k - 1, each with the
-// slope of its side. A unit that is decided on a cell of the tree has one side on everything below it:
-// its terms are added there, once for all regions below. Where most units do not cut a region of the
-// layer above, that is a fraction of the terms that composing every region's rows anew would add.
+// On a region of layer k - 1 the rows of layer k are sums over the units of layer k - 1, each with
+// the slope of its side. A unit that is decided on a cell of the tree has one side on everything
+// below it: its terms are added there, once for all regions below. Where most units do not cut a
+// region of the layer above, that is a fraction of the terms that composing every region's rows
+// anew would add.
 //
-// The bound is that of compose.hpp, with gamma for as many terms as the layer has units: it holds for
-// sums in any order. The order is that of the decisions on the way to the cell, so that rows do not
-// depend on who follows it. Where a factor or a row is too large or too small for plain sums (see
-// compose.hpp on underflow), `rows` refuses, and the layer is composed from its units.
+// The bound is that of compose.hpp, with gamma for as many terms as the layer has units: it holds
+// for sums in any order. The order is that of the decisions on the way to the cell, so that rows do
+// not depend on who follows it. Where a factor or a row is too large or too small for plain sums
+// (see compose.hpp on underflow), `rows` refuses, and the layer is composed from its units.
 #pragma once
 
 #include <cmath>
@@ -38,8 +39,9 @@ public:
     std::copy_n(net.bias.data, net.bias.size(), bias_.data());
     for (std::int64_t k = 1; k < net.layers(); k++)
       for (std::int64_t j = 0; j < net.units(k - 1); j++)
-        std::copy_n(net.weight.data + net.weight_start(k) + j * net.units(k), net.units(k),
-                    weight_.data() + start_[static_cast<std::size_t>(k - 1)] + j * padded(net.units(k)));
+        std::copy_n(
+            net.weight.data + net.weight_start(k) + j * net.units(k), net.units(k),
+            weight_.data() + start_[static_cast<std::size_t>(k - 1)] + j * padded(net.units(k)));
     terms_.resize(static_cast<std::size_t>(net.widest()));
   }
 
@@ -89,7 +91,8 @@ public:
     const double *row = path.row(g);
     for (int l = 0; l <= D; l++) term.row[l] = f * row[l];
     term.size *= path.error[g] + (net_.exact_arithmetic(k) ? 0.0 : rounding(k));
-    term.weight = weight_.data() + start_[static_cast<std::size_t>(k - 1)] + j * padded(net_.units(k));
+    term.weight =
+        weight_.data() + start_[static_cast<std::size_t>(k - 1)] + j * padded(net_.units(k));
   }
 
   void add(std::size_t cell, std::int64_t k) {
@@ -177,7 +180,9 @@ private:
   };
 
   std::int64_t slot_size() const { return (D + 2) * widest_; }
-  double *slot(std::size_t cell) { return sums_.data() + static_cast<std::int64_t>(cell) * slot_size(); }
+  double *slot(std::size_t cell) {
+    return sums_.data() + static_cast<std::int64_t>(cell) * slot_size();
+  }
   const double *slot(std::size_t cell) const {
     return sums_.data() + static_cast<std::int64_t>(cell) * slot_size();
   }
@@ -204,11 +209,11 @@ private:
   }
 
   const Network net_;
-  std::int64_t widest_;             // doubles from one column of a cell's sums to the next, at most
-  std::vector<std::int64_t> start_; // of each layer's weights, from the second layer on
-  Buffer<double> weight_, bias_;    // rows of whole lanes
-  std::vector<double> sums_;        // per cell: D + 1 columns and the bounds
-  std::vector<char> plain_;         // per cell: every factor was ordinary
+  std::int64_t widest_;  // doubles from one column of a cell's sums to the next, at most
+  std::vector<std::int64_t> start_;  // of each layer's weights, from the second layer on
+  Buffer<double> weight_, bias_;     // rows of whole lanes
+  std::vector<double> sums_;         // per cell: D + 1 columns and the bounds
+  std::vector<char> plain_;          // per cell: every factor was ordinary
   std::vector<Term> terms_;
   std::int64_t count_ = 0;
   bool ordinary_ = true;

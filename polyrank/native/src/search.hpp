@@ -48,8 +48,8 @@ public:
   HardCells hard;
   double done_share = 0.0;  // share of the tree below the task that is done
 
-  POLYRANK_COLD Search(const Network &net, std::int64_t d, std::int64_t output, std::int64_t hard_rows,
-         std::int64_t most_points, bool log)
+  POLYRANK_COLD Search(const Network &net, std::int64_t d, std::int64_t output,
+                       std::int64_t hard_rows, std::int64_t most_points, bool log)
       : path(net, d),
         program(net, d),
         open(net, Program::state_size(net, d)),
@@ -58,9 +58,7 @@ public:
         hard(net, hard_rows),
         dim_(d) {
     const std::int64_t widest = net.widest();
-    if (log)
-      path.log = ProofLog(log_bytes + reserve(),
-                          Program::logged_rows(net) + 1);
+    if (log) path.log = ProofLog(log_bytes + reserve(), Program::logged_rows(net) + 1);
     candidate_ = Buffer<double>(d, 0.0);
     candidate_low_ = Buffer<double>(d, 0.0);
     no_low_ = Buffer<double>(d, 0.0);
@@ -74,10 +72,10 @@ public:
   }
 
   // Puts a task on the empty stack: the layer whose units are being decided (-1 for the root), the
-  // decisions of all units, which of them bound the cell, and points strictly inside it. False where
-  // float arithmetic cannot prove any point to be inside.
-  POLYRANK_COLD bool load(std::int64_t layer, bool paired, const std::int8_t *bits, const std::int8_t *split,
-            const LoadedPoints &given);
+  // decisions of all units, which of them bound the cell, and points strictly inside it. False
+  // where float arithmetic cannot prove any point to be inside.
+  POLYRANK_COLD bool load(std::int64_t layer, bool paired, const std::int8_t *bits,
+                          const std::int8_t *split, const LoadedPoints &given);
 
   // Processes open cells until none is left, a buffer is full or `budget` cells are done.
   Stop run(std::int64_t layers, std::int64_t budget);
@@ -87,7 +85,7 @@ public:
   // A cell's layers below its own are those of the current path: the search is depth first, so only
   // layers above the topmost open cell's have been overwritten since it was pushed.
   POLYRANK_COLD void take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                 double *chart_points, double *chart_low);
+                               double *chart_points, double *chart_low);
 
   // Takes the cell at the bottom of the stack, the last one in the order of the search, out of it.
   POLYRANK_COLD void take_last(SearchTask &task);
@@ -101,7 +99,7 @@ private:
   Dimension<D> dim_;
   // scratch
   Buffer<double> candidate_, candidate_low_, chart_point_, chart_point_low_;
-  Buffer<double> no_low_;  // (d,) second doubles of a point that has none
+  Buffer<double> no_low_;                        // (d,) second doubles of a point that has none
   Buffer<std::int8_t> bits_, split_;             // decisions of the layer's units on the cell
   Buffer<std::int8_t> above_, below_, flagged_;  // per unit: points of that sign are known; hard
   bool has_kept_ = false;                        // the program's second vertex is one of the cell
@@ -125,12 +123,14 @@ private:
     bool has_vertex;  // the program's vertex is valid
   };
 
-  template <int N> bool add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows, std::int64_t base);
-  POLYRANK_COLD bool add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side);
+  template <int N> bool add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows,
+                                  std::int64_t base);
+  POLYRANK_COLD bool add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base,
+                                     int side);
   void find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits);
   template <int N>
-  Settled settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t &last,
-                 bool has_vertex);
+  Settled settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std::int64_t first,
+                 std::int64_t &last, bool has_vertex);
   void split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
                   bool has_vertex, int i, double share);
   POLYRANK_COLD void emit_hard(std::int64_t k, std::int64_t point);
@@ -140,7 +140,8 @@ private:
 // Tries to make an interior point on the other side of unit g from the program's x, on the way from
 // the interior point `base`. Appends it behind the last point when bounds prove it.
 template <class Program> template <int N>
-bool Search<Program>::add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows, std::int64_t base) {
+bool Search<Program>::add_point(Dimension<N> dim, std::int64_t g, std::int64_t rows,
+                                std::int64_t base) {
   const int d = dim.size();
   const double *from = points.cube(base), *x = program.x();
   const double zb = value_at(dim, path, g, from), zv = value_at(dim, path, g, x);
@@ -161,10 +162,11 @@ bool Search<Program>::add_point(Dimension<N> dim, std::int64_t g, std::int64_t r
   return false;
 }
 
-// The same where the cell is so thin that only exact values show a point of it on the side of unit g
-// that is opposite to `side`: a point of doubles if there is one, or of sums of two.
+// The same where the cell is so thin that only exact values show a point of it on the side of unit
+// g that is opposite to `side`: a point of doubles if there is one, or of sums of two.
 template <class Program>
-bool Search<Program>::add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base, int side) {
+bool Search<Program>::add_exact_point(std::int64_t g, std::int64_t rows, std::int64_t base,
+                                      int side) {
   if (path.error[g] != 0.0) return false;
   const int d = dim_.size();
   const double *from = points.cube(base), *x = program.x();
@@ -198,18 +200,17 @@ bool Search<Program>::add_exact_point(std::int64_t g, std::int64_t rows, std::in
 template <class Program>
 void Search<Program>::find_signs(std::int64_t k, std::int64_t r, const std::int8_t *bits) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
-  on_dimension([&](auto dim) {
-    proven_signs(dim, path, a, n, points.cube(r), points.signs(r), bits);
-  });
+  on_dimension(
+      [&](auto dim) { proven_signs(dim, path, a, n, points.cube(r), points.signs(r), bits); });
   if (points.exact(r))
     exact_signs(path, a, n, points.cube(r), points.cube_low(r), points.signs(r), bits);
 }
 
 // Decides every undecided unit of the layer on this cell; `last` is the end of its points.
 template <class Program> template <int N>
-typename Search<Program>::Settled
-Search<Program>::settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std::int64_t first,
-                        std::int64_t &last, bool has_vertex) {
+typename Search<Program>::Settled Search<Program>::settle(Dimension<N> dim, std::int64_t k,
+                                                          std::int64_t rows, std::int64_t first,
+                                                          std::int64_t &last, bool has_vertex) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k);
   for (std::int64_t i = 0; i < n; i++) above_[i] = below_[i] = flagged_[i] = 0;
   for (std::int64_t r = first; r < last; r++) {
@@ -247,9 +248,11 @@ Search<Program>::settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std
         if (has_vertex) program.remember();
       const InteriorPoint start{points.cube(base),
                                 points.exact(base) ? points.cube_low(base) : nullptr};
-      const Verdict verdict = program.test(dim, path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
-        return exactly ? add_exact_point(a + i, rows, base, side) : add_point(dim, a + i, rows, base);
-      });
+      const Verdict verdict =
+          program.test(dim, path, k, rows, a + i, side, start, has_vertex, [&](bool exactly) {
+            return exactly ? add_exact_point(a + i, rows, base, side)
+                           : add_point(dim, a + i, rows, base);
+          });
       path.stat.cuts += verdict == Verdict::cuts;
       // what sums of two doubles end at is a vertex or nothing
       has_vertex = verdict != Verdict::open && (program.complete() || program.x_low() == nullptr);
@@ -319,8 +322,8 @@ Search<Program>::settle(Dimension<N> dim, std::int64_t k, std::int64_t rows, std
 
 // Splits the cell by the cutting unit i and pushes both halves.
 template <class Program>
-void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first, std::int64_t last,
-                           bool has_vertex, int i, double share) {
+void Search<Program>::split_cell(std::int64_t k, std::int64_t rows, std::int64_t first,
+                                 std::int64_t last, bool has_vertex, int i, double share) {
   const std::int64_t a = path.net.unit_start(k), n = path.net.units(k), g = a + i;
   path.log.unit(LogStep::split, i);
   // points of the negative side first, the others after; points on neither side are dropped
@@ -463,8 +466,8 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
     for (;;) {
       if (undecided_units) {
         program.mark(path, k, rows);
-        const Settled settled =
-            on_dimension([&](auto dim) { return settle(dim, k, rows, now.first, last, has_vertex); });
+        const Settled settled = on_dimension(
+            [&](auto dim) { return settle(dim, k, rows, now.first, last, has_vertex); });
         has_vertex = settled.has_vertex;
         if (settled.hard) {
           emit_hard(k, now.first);
@@ -501,7 +504,7 @@ template <class Program> Stop Search<Program>::run(std::int64_t layers, std::int
 
 template <class Program>
 void Search<Program>::take_open(std::int64_t *layer, std::int8_t *decision, std::int8_t *splits,
-                          double *chart_points, double *chart_low) {
+                                double *chart_points, double *chart_low) {
   for (std::int64_t f = 0; f < open.count; f++) {
     layer[f] = open[f].layer;
     write_prefix(path, open[f].layer, open.bits(f), open.splits(f), decision + f * path.units,
@@ -561,7 +564,7 @@ template <class Program> void Search<Program>::adopt(const SearchTask &task) {
   for (std::int64_t l = 1; l <= k; l++) next_layer(path, l);
   for (std::size_t m = 0; m < task.row_unit.size(); m++)
     program.push(path, program.cell.walls + static_cast<std::int64_t>(m), task.row_unit[m],
-             task.row_side[m]);
+                 task.row_side[m]);
   open.count = 0;
   done_share = 0.0;
   paired_ = task.paired;

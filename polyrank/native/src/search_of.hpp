@@ -27,16 +27,16 @@ public:
   SearchView view() const override {
     const Regions &out = search_.regions;
     const HardCells &hard = search_.hard;
-    return {search_.open.count,      out.count,
-            out.code_bytes,          out.bit.data(),
-            out.zero.data(),         out.rank.data(),
-            out.point.data(),        out.thin,
-            out.point_low.data(),    hard.count,
-            hard.layer.data(),       hard.bit.data(),
-            hard.split.data(),       hard.flag.data(),
-            hard.point.data(),       hard.point_low.data(),
-            search_.path.log.size,   search_.path.log.data(),
-            search_.done_share,      &search_.path.stat};
+    return {search_.open.count,    out.count,
+            out.code_bytes,        out.bit.data(),
+            out.zero.data(),       out.rank.data(),
+            out.point.data(),      out.thin,
+            out.point_low.data(),  hard.count,
+            hard.layer.data(),     hard.bit.data(),
+            hard.split.data(),     hard.flag.data(),
+            hard.point.data(),     hard.point_low.data(),
+            search_.path.log.size, search_.path.log.data(),
+            search_.done_share,    &search_.path.stat};
   }
   void drained() override {
     search_.regions.count = 0;

@@ -9,8 +9,8 @@
 
 namespace polyrank {
 
-// Points strictly inside a task's cell: coordinates in the cube, to one rounding each or better, and
-// exactly in the chart; sums of two doubles.
+// Points strictly inside a task's cell: coordinates in the cube, to one rounding each or better,
+// and exactly in the chart; sums of two doubles.
 struct LoadedPoints {
   std::int64_t count;
   const double *cube, *cube_low;    // (count, d)

@@ -341,7 +341,8 @@ private:
       int row = -1, col = -1;
       for (int r = 0; r < k; r++)
         for (int c = 0; c < m && !done[r]; c++)
-          if (!used[c] && (row < 0 || std::fabs(work[r * m + c]) > std::fabs(work[row * m + col]))) {
+          if (!used[c] &&
+              (row < 0 || std::fabs(work[r * m + c]) > std::fabs(work[row * m + col]))) {
             row = r;
             col = c;
           }

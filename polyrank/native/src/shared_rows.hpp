@@ -1,7 +1,7 @@
 // Rows of a table of words: which are equal, and what several have together.
 //
-// Equal rows are found by an open-addressing table of hashes. A hash only says where to look: rows are
-// compared word by word.
+// Equal rows are found by an open-addressing table of hashes. A hash only says where to look: rows
+// are compared word by word.
 #pragma once
 
 #include <algorithm>
@@ -21,21 +21,26 @@ inline std::uint64_t hash_of(const std::uint64_t *row, std::int64_t words) {
   return value;
 }
 
-// Classes of equal rows, numbered in the order of their first rows: `first` receives that row of each
-// class, `number` the class of each row. Returns how many classes there are.
+// Classes of equal rows, numbered in the order of their first rows: `first` receives that row of
+// each class, `number` the class of each row. Returns how many classes there are.
 inline std::int64_t distinct_rows(Array<const std::uint64_t, 2> rows, Array<std::int64_t, 1> first,
                                   Array<std::int64_t, 1> number) {
   const std::int64_t words = rows.shape[1];
-  std::vector<std::int64_t> table(1024, -1);  // a power of two many places, at most half of them taken
-  std::vector<std::uint64_t> hashes;          // of the classes
-  const auto place = [&](std::uint64_t hash) { return static_cast<std::size_t>(hash) & (table.size() - 1); };
+  std::vector<std::int64_t> table(1024,
+                                  -1);  // a power of two many places, at most half of them taken
+  std::vector<std::uint64_t> hashes;    // of the classes
+  const auto place = [&](std::uint64_t hash) {
+    return static_cast<std::size_t>(hash) & (table.size() - 1);
+  };
   const auto next = [&](std::size_t at) { return (at + 1) & (table.size() - 1); };
   for (std::int64_t r = 0; r < rows.shape[0]; r++) {
     const std::uint64_t *row = rows.row(r), hash = hash_of(row, words);
     std::size_t at = place(hash);
     for (; table[at] >= 0; at = next(at)) {
       const std::int64_t c = table[at];
-      if (hashes[static_cast<std::size_t>(c)] == hash && std::equal(row, row + words, rows.row(first(c)))) break;
+      if (hashes[static_cast<std::size_t>(c)] == hash &&
+          std::equal(row, row + words, rows.row(first(c))))
+        break;
     }
     if (table[at] >= 0) {
       number(r) = table[at];

@@ -30,9 +30,9 @@ struct Step {
   double length;
 };
 
-// Rows column by column, the constants last; `capacity` (a multiple of the lanes) doubles from one column
-// to the next. The first `axes` rows (a multiple of the lanes, too) have one coefficient each that may not
-// be zero: `along`, of coordinate `axis`. Such are the walls of a box.
+// Rows column by column, the constants last; `capacity` (a multiple of the lanes) doubles from one
+// column to the next. The first `axes` rows (a multiple of the lanes, too) have one coefficient
+// each that may not be zero: `along`, of coordinate `axis`. Such are the walls of a box.
 struct Columns {
   const double *entries;
   std::int64_t capacity;
@@ -46,7 +46,8 @@ struct Columns {
 namespace detail {
 
 // The values of the next rows of one coefficient, without their constants.
-POLYRANK_INLINE void combine_axes(const Columns &columns, int m, const double *direction, Lanes &out) {
+POLYRANK_INLINE void combine_axes(const Columns &columns, int m, const double *direction,
+                                  Lanes &out) {
   const int *axis = columns.axis + m;
   out = Lanes{direction[axis[0]], direction[axis[1]], direction[axis[2]], direction[axis[3]]};
   Lanes a;
@@ -79,8 +80,8 @@ POLYRANK_INLINE void combine_block(Dimension<D> dim, const double *columns, std:
 }
 
 template <int D>
-POLYRANK_INLINE void combine(Dimension<D> dim, const Columns &columns, int rows, const double *direction,
-                             const double *start, double *out) {
+POLYRANK_INLINE void combine(Dimension<D> dim, const Columns &columns, int rows,
+                             const double *direction, const double *start, double *out) {
   int m = 0;
   for (; m < columns.axes; m += lane_count) {
     Lanes sum, a;
@@ -94,16 +95,19 @@ POLYRANK_INLINE void combine(Dimension<D> dim, const Columns &columns, int rows,
   const double *const entries = columns.entries;
   const std::int64_t capacity = columns.capacity;
   for (; m + lane_count < rows; m += 2 * lane_count)
-    combine_block<D, 2>(dim, entries + m, capacity, direction, start ? start + m : nullptr, out + m);
+    combine_block<D, 2>(dim, entries + m, capacity, direction, start ? start + m : nullptr,
+                        out + m);
   if (m < rows)
-    combine_block<D, 1>(dim, entries + m, capacity, direction, start ? start + m : nullptr, out + m);
+    combine_block<D, 1>(dim, entries + m, capacity, direction, start ? start + m : nullptr,
+                        out + m);
 }
 
 }  // namespace detail
 
 // Slacks a_m.x + b_m of the first `rows` rows at x; `out` has room for whole lanes.
 template <int D>
-inline void slacks(Dimension<D> dim, const Columns &columns, int rows, const double *x, double *out) {
+inline void slacks(Dimension<D> dim, const Columns &columns, int rows, const double *x,
+                   double *out) {
   detail::combine(dim, columns, rows, x, columns[dim.size()], out);
 }
 
@@ -175,8 +179,9 @@ inline Edge choose_edge(Dimension<D> dim, const double *inverse, const int *basi
 // `reach` the step to each row. Among rows met at (almost) the same step the one with the largest
 // rate wins, or the lowest index with `bland`.
 template <int D>
-inline Step ratio_test(Dimension<D> dim, const Columns &columns, int rows, const double *slack, const double *inverse, const int *basis, Edge edge,
-                       bool bland, double *rate, double *reach) {
+inline Step ratio_test(Dimension<D> dim, const Columns &columns, int rows, const double *slack,
+                       const double *inverse, const int *basis, Edge edge, bool bland, double *rate,
+                       double *reach) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const int d = dim.size(), s = dim.square();
   double size = 0.0;

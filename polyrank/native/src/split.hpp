@@ -1,8 +1,8 @@
 // A cell cut in two by a hyperplane that has vertices strictly on both sides.
 //
 // Purely combinatorial, given the signs: nothing here looks at a coordinate. Vertices on the
-// hyperplane belong to both halves. The vertex list of a half is a slice of the cycles; for polygons
-// and segments it is the cycle itself.
+// hyperplane belong to both halves. The vertex list of a half is a slice of the cycles; for
+// polygons and segments it is the cycle itself.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Unevaluated sums of two doubles: about 106 bits. Sums and products of doubles without an error, and
-// the sign of a scalar product that is proved by them.
+// Unevaluated sums of two doubles: about 106 bits. Sums and products of doubles without an error,
+// and the sign of a scalar product that is proved by them.
 #pragma once
 
 #include <cmath>
@@ -85,8 +85,8 @@ private:
   double sum_ = 0.0, second_ = 0.0, third_ = 0.0, size_ = 0.0;
 };
 
-// The value of an affine form at the point u + low, rounded, both taken as the floats that they are;
-// 0 where its sign is not proved.
+// The value of an affine form at the point u + low, rounded, both taken as the floats that they
+// are; 0 where its sign is not proved.
 template <int D>
 inline double proved_value(Dimension<D> dim, const double *row, const double *u,
                            const double *low) {

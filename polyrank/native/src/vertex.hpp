@@ -81,10 +81,10 @@ template <class S> void refine_in_plane(const S &s, Vertex<2, 2> &vertex) {
   u = std::fabs(a1 * x + b1 * y + c1) + 3.0 * r1;
   t = std::fabs(a2 * x + b2 * y + c2) + 3.0 * r2;
   const double size = std::fabs(det);
-  const double e = std::max(std::fabs(b2) * u + std::fabs(b1) * t,
-                            std::fabs(a2) * u + std::fabs(a1) * t) / size;
-  const double tilt = std::max(std::fabs(b2) * r1 + std::fabs(b1) * r2,
-                               std::fabs(a2) * r1 + std::fabs(a1) * r2);
+  const double e =
+      std::max(std::fabs(b2) * u + std::fabs(b1) * t, std::fabs(a2) * u + std::fabs(a1) * t) / size;
+  const double tilt =
+      std::max(std::fabs(b2) * r1 + std::fabs(b1) * r2, std::fabs(a2) * r1 + std::fabs(a1) * r2);
   const double defect =
       (2.0 * tilt + gamma(4) * (std::fabs(a1 * b2) + std::fabs(a2 * b1))) / size * inflate;
   vertex.x[0] = x;
@@ -181,8 +181,9 @@ template <class S> void refine(const S &s, Vertex<S::K, S::D> &vertex) {
 
 // Choose between the two opposite vectors that a cone's vertex could be, or give up its bound.
 //
-// The hyperplanes and the bound of refine leave the direction open. t decides for points, for rays a
-// unit of the root cone: it keeps its weak sign on the cone, so at v it has the sign that u or w has.
+// The hyperplanes and the bound of refine leave the direction open. t decides for points, for rays
+// a unit of the root cone: it keeps its weak sign on the cone, so at v it has the sign that u or w
+// has.
 template <class S> void orient(S &s, std::int32_t u, std::int32_t w, Vertex<S::K, S::D> &vertex) {
   constexpr int D = S::D;
   int flip = 0;
@@ -290,7 +291,8 @@ void cut_edge(S &s, int k, int i, std::int32_t u, std::int32_t w, Label first, L
   SignWord *signs = pool.signs_of(v);
   for (std::int32_t word = 0; word < end; word++) {
     if (word == next && word < walls) word = walls;
-    const std::uint64_t clash = (at_u[word].pos & at_w[word].neg) | (at_u[word].neg & at_w[word].pos);
+    const std::uint64_t clash =
+        (at_u[word].pos & at_w[word].neg) | (at_u[word].neg & at_w[word].pos);
     std::uint64_t pos = (at_u[word].pos | at_w[word].pos) & ~clash;
     std::uint64_t neg = (at_u[word].neg | at_w[word].neg) & ~clash;
     if (clash != 0 && word >= here) {

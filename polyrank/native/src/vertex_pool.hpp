@@ -28,19 +28,19 @@ struct SignWord {
 };
 
 template <int K, int D> struct Vertex {
-  double x[D];                      // approximate coordinates, |x| <= 1
-  double err;                       // bound of |x - true| in every coordinate
-  std::int64_t integers[D + 1];     // exact up to a positive factor, where known
+  double x[D];                   // approximate coordinates, |x| <= 1
+  double err;                    // bound of |x - true| in every coordinate
+  std::int64_t integers[D + 1];  // exact up to a positive factor, where known
   Label label[K];
-  std::int32_t layers_done;         // layers whose signs are there
-  std::int32_t root;                // its number among the root's vertices, or -1
+  std::int32_t layers_done;  // layers whose signs are there
+  std::int32_t root;         // its number among the root's vertices, or -1
   bool has_integers;
-  bool origin;                      // the vertex is exactly 0
-  bool ray;                         // a direction of the cell, not a point of it
+  bool origin;  // the vertex is exactly 0
+  bool ray;     // a direction of the cell, not a point of it
 };
 
 struct Facet {
-  std::int32_t first, size;         // slice of the cycles
+  std::int32_t first, size;  // slice of the cycles
   Label label;
 };
 
@@ -56,14 +56,14 @@ struct Faces {
 
 struct OpenPolytope {
   Faces faces;
-  Tops top;                         // below which its data lies
+  Tops top;  // below which its data lies
   std::int32_t layer;
-  std::int32_t unit;                // unit (in layer) whose side the cell is and whose row the
-  std::int32_t side;                // proof's cell does not have yet, or -1
-  std::int32_t rows;                // rows of the proof's cell above this one
-  std::int32_t cone;                // number of the root cell that it lies in
-  bool fresh;                       // the layer's rows are not composed yet
-  double share;                     // of the tree
+  std::int32_t unit;  // unit (in layer) whose side the cell is and whose row the
+  std::int32_t side;  // proof's cell does not have yet, or -1
+  std::int32_t rows;  // rows of the proof's cell above this one
+  std::int32_t cone;  // number of the root cell that it lies in
+  bool fresh;         // the layer's rows are not composed yet
+  double share;       // of the tree
 };
 
 template <int K, int D> struct VertexPool {
@@ -72,10 +72,10 @@ template <int K, int D> struct VertexPool {
   std::vector<std::int32_t> cycle;  // vertex lists
   std::vector<Label> edge;          // K <= 2: label of the edge from this entry to the next
   std::vector<Facet> facets;
-  std::vector<std::int32_t> lists;  // facet lists
+  std::vector<std::int32_t> lists;    // facet lists
   std::vector<std::int32_t> follows;  // per vertex: the chain of the section
-  std::vector<std::int8_t> side;    // per vertex: of the hyperplane that cuts
-  std::vector<OpenPolytope> cells;      // open cells, the next one last
+  std::vector<std::int8_t> side;      // per vertex: of the hyperplane that cuts
+  std::vector<OpenPolytope> cells;    // open cells, the next one last
   // per open cell, `layer_words` each
   std::vector<std::uint64_t> open_units;   // units of the layer whose sign the proof does not have
   std::vector<std::uint64_t> split_units;  // units of the layer that bound the cell

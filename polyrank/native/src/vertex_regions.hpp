@@ -1,4 +1,5 @@
-// A cell that is a region: its witness, its row in the output, and the cell itself where it is kept.
+// A cell that is a region: its witness, its row in the output, and the cell itself where it is
+// kept.
 #pragma once
 
 #include <algorithm>
@@ -133,8 +134,10 @@ template <class S> void emit(S &s) {
   // without a hyperplane a codeword still has a byte
   if (bit == out.bit.data() + out.count * out.code_bytes) flush(1);
   for (std::int64_t l = 0; l < out.layers; l++)
-    out.rank[out.count * out.layers + l] = static_cast<std::int16_t>(s.path.rank[static_cast<std::size_t>(l)]);
-  for (std::int64_t l = 0; l < out.chart_dim; l++) out.point[out.count * out.chart_dim + l] = s.chart_point[l];
+    out.rank[out.count * out.layers + l] =
+        static_cast<std::int16_t>(s.path.rank[static_cast<std::size_t>(l)]);
+  for (std::int64_t l = 0; l < out.chart_dim; l++)
+    out.point[out.count * out.chart_dim + l] = s.chart_point[l];
   out.count++;
   s.path.stat.regions++;
 }

@@ -74,21 +74,21 @@ inline constexpr Label inner_label(std::int64_t label) {
 
 // The domain as cells with vertices: polyrank/cells/vertices/root.py, RootArrays, field by field.
 struct Root {
-  Array<const double, 2> x;               // (P, d)
-  Array<const double, 1> err;             // (P,)
-  Array<const bool, 1> origin;            // (P,)
-  Array<const bool, 1> ray;               // (P,)
-  Array<const std::int64_t, 2> integers;  // (P, d + 1)
-  Array<const bool, 1> has_integers;      // (P,)
-  Array<const std::int64_t, 2> label;     // (P, 3)
-  Array<const std::uint64_t, 2> off_wall; // (P, words) rows of the domain that are positive there
-  Array<const std::int64_t, 2> cell;      // (C, 4) slices of `cycle` and of the facets
+  Array<const double, 2> x;                // (P, d)
+  Array<const double, 1> err;              // (P,)
+  Array<const bool, 1> origin;             // (P,)
+  Array<const bool, 1> ray;                // (P,)
+  Array<const std::int64_t, 2> integers;   // (P, d + 1)
+  Array<const bool, 1> has_integers;       // (P,)
+  Array<const std::int64_t, 2> label;      // (P, 3)
+  Array<const std::uint64_t, 2> off_wall;  // (P, words) rows of the domain that are positive there
+  Array<const std::int64_t, 2> cell;       // (C, 4) slices of `cycle` and of the facets
   Array<const std::int64_t, 1> cycle;
-  Array<const std::int64_t, 1> edge;      // like `cycle`: label of the edge to the next vertex
-  Array<const std::int64_t, 2> facet;     // (F, 3) slice of `cycle`, label
+  Array<const std::int64_t, 1> edge;        // like `cycle`: label of the edge to the next vertex
+  Array<const std::int64_t, 2> facet;       // (F, 3) slice of `cycle`, label
   Array<const std::int64_t, 1> root_units;  // units of layer 1 whose cones fill R^k
   std::int64_t conic;
-  std::int64_t walls;                     // rows of the domain with signs; 0 on cones
+  std::int64_t walls;  // rows of the domain with signs; 0 on cones
 };
 
 // How many regions a batch has, whether cells are kept, whether a proof is logged.
@@ -105,7 +105,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
 
   const Network net;
   const int layers;
-  const bool conic;      // homogeneous coordinates: vertices up to a positive factor
+  const bool conic;  // homogeneous coordinates: vertices up to a positive factor
   const bool keeps;
   Path<D> path;
   Regions output;
@@ -122,7 +122,7 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
   std::vector<std::uint64_t> counted;    // units with a hyperplane of their own, and all rows
   std::vector<std::uint64_t> no_plane;   // units without a hyperplane
   std::vector<std::uint64_t> live_pos, live_neg;  // units whose slope on that side is not 0
-  std::vector<SignWord> gathered;        // OR of the signs over the cell on top, per layer
+  std::vector<SignWord> gathered;                 // OR of the signs over the cell on top, per layer
   std::vector<std::uint64_t> bounding;   // units of the path's layers that bound the region
   std::vector<std::int32_t> root_units;  // units of layer 1 whose cones fill R^K
   std::vector<int> row_of;               // row of the proof's cell that a unit on the path is
@@ -261,7 +261,14 @@ template <int Dim, bool Homogeneous> struct VertexSearch {
     for (std::int64_t f = 0; f < cells; f++)
       pool.cells.push_back({{small(root.cell(f, 0)), small(root.cell(f, 1)), small(root.cell(f, 2)),
                              small(root.cell(f, 3))},
-                            top, 0, -1, 0, 0, small(f), true, 1.0 / static_cast<double>(cells)});
+                            top,
+                            0,
+                            -1,
+                            0,
+                            0,
+                            small(f),
+                            true,
+                            1.0 / static_cast<double>(cells)});
     reserve_cell(pool.cells.size());
   }
 

@@ -1,7 +1,7 @@
 // Signs of units at vertices: float bounds first, then integers, then a question to rationals.
 //
-// A vertex is x +- err in every coordinate, a row is (a +- error) x + b +- error up to its scale; one
-// evaluation in float64 is off by at most
+// A vertex is x +- err in every coordinate, a row is (a +- error) x + b +- error up to its scale;
+// one evaluation in float64 is off by at most
 //
 //     radius (d + 1) + (sum |a_l| + d radius) err,      radius = error + gamma_{d+4},
 //

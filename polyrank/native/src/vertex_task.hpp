@@ -1,5 +1,5 @@
-// An open cell taken out of a search with vertices, with all that another search of the same problem
-// needs to go on from it: the cell with its faces, and the path that leads to it.
+// An open cell taken out of a search with vertices, with all that another search of the same
+// problem needs to go on from it: the cell with its faces, and the path that leads to it.
 //
 // Rows are handed on as they are and not composed again, so that what is found below the cell does
 // not depend on who works on it, to the last bit.
@@ -103,14 +103,17 @@ template <class S> POLYRANK_COLD VertexTask<S::K, S::D> take_task(S &s, std::siz
     }
     return at->second;
   };
-  for (std::int32_t p = cell.faces.vertex_first; p < cell.faces.vertex_first + cell.faces.vertex_size; p++) {
+  for (std::int32_t p = cell.faces.vertex_first;
+       p < cell.faces.vertex_first + cell.faces.vertex_size; p++) {
     task.cycle.push_back(own(pool.cycle[p]));
     if constexpr (K <= 2) task.edge.push_back(pool.edge[p]);
   }
   if constexpr (K == 3)
-    for (std::int32_t q = cell.faces.list_first; q < cell.faces.list_first + cell.faces.list_size; q++) {
+    for (std::int32_t q = cell.faces.list_first; q < cell.faces.list_first + cell.faces.list_size;
+         q++) {
       const Facet &facet = pool.facets[pool.lists[q]];
-      task.facets.push_back({static_cast<std::int32_t>(task.cycle.size()), facet.size, facet.label});
+      task.facets.push_back(
+          {static_cast<std::int32_t>(task.cycle.size()), facet.size, facet.label});
       for (std::int32_t j = 0; j < facet.size; j++)
         task.cycle.push_back(own(pool.cycle[facet.first + j]));
     }
@@ -125,7 +128,8 @@ template <class S> POLYRANK_COLD VertexTask<S::K, S::D> take_task(S &s, std::siz
   task.pending = words(pool.pending_of(f));
   task.sums = s.next_rows.sums(f);
   task.plain = s.next_rows.plain(f);
-  const std::int64_t layers = cell.layer, own_layer = cell.fresh && layers > 0 ? layers : layers + 1;
+  const std::int64_t layers = cell.layer,
+                     own_layer = cell.fresh && layers > 0 ? layers : layers + 1;
   const std::int64_t units = s.net.unit_start(own_layer);
   const Path<D> &path = s.path;
   s.write_path(cell.layer);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cells_with_vertices.hpp"
-#include "vertex_task.hpp"
 #include "interface.hpp"
+#include "vertex_task.hpp"
 
 namespace polyrank::vertices {
 
@@ -55,9 +55,9 @@ struct TopArrays {
   Array<std::uint64_t, 2> pos, neg;     // (vertices, words)
   Array<std::int64_t, 1> label;         // of its facets
   Array<std::uint64_t, 1> open_units, split_units;
-  Array<std::int64_t, 2> question;      // (questions, 6) vertex, unit, number in the root, labels
-  Array<std::int64_t, 1> row_unit;      // of each row of the proof's cell, -1 for walls
-  Array<std::int64_t, 1> row_of;        // of each unit on the path
+  Array<std::int64_t, 2> question;  // (questions, 6) vertex, unit, number in the root, labels
+  Array<std::int64_t, 1> row_unit;  // of each row of the proof's cell, -1 for walls
+  Array<std::int64_t, 1> row_of;    // of each unit on the path
   Array<std::int8_t, 1> bit, zero, split;
 };
 
@@ -108,7 +108,9 @@ template <int K, bool H> struct EngineOf final : Engine {
     auto task = std::make_unique<Task>();
     return read_task(task->task, bytes, size) ? task.release() : nullptr;
   }
-  void load(const AnyTask &task) override { load_task(search, static_cast<const Task &>(task).task); }
+  void load(const AnyTask &task) override {
+    load_task(search, static_cast<const Task &>(task).task);
+  }
 
   Stop run(std::int64_t base, std::int64_t budget, double seconds) override {
     return vertices::run(search, base, budget, seconds);
@@ -128,13 +130,20 @@ template <int K, bool H> struct EngineOf final : Engine {
     log.unit(side > 0 ? LogStep::positive_by : LogStep::negative_by, unit);
     log.put_index(count);
     for (std::int64_t q = 0; q < count; q++) log.put_index(rows[q]);
-    search.pool.open_of(search.pool.cells.size() - 1)[unit >> 6] &= ~(std::uint64_t{1} << (unit & 63));
+    search.pool.open_of(search.pool.cells.size() - 1)[unit >> 6] &=
+        ~(std::uint64_t{1} << (unit & 63));
   }
   void status(Status &out) const override {
     const auto size = [](const auto &array) { return static_cast<std::int64_t>(array.size()); };
     const auto &cells = search.pool.cells;
-    out = {size(cells), !cells.empty() && cells.back().fresh, search.output.count, search.path.log.size,
-           size(search.kept.err), size(search.kept.cycle), size(search.kept.facet_size), search.done_share};
+    out = {size(cells),
+           !cells.empty() && cells.back().fresh,
+           search.output.count,
+           search.path.log.size,
+           size(search.kept.err),
+           size(search.kept.cycle),
+           size(search.kept.facet_size),
+           search.done_share};
   }
   void counts(Counts &out) const override { out = {search.path.stat, search.counts}; }
   void results(const Results &out) const override {
@@ -167,9 +176,14 @@ template <int K, bool H> struct EngineOf final : Engine {
   }
   void top_sizes(TopSizes &out) const override {
     const OpenPolytope &cell = search.pool.cells.back();
-    out = {cell.layer, cell.fresh, cell.cone, cell.rows, cell.faces.vertex_size,
+    out = {cell.layer,
+           cell.fresh,
+           cell.cone,
+           cell.rows,
+           cell.faces.vertex_size,
            K == 3 ? cell.faces.list_size : cell.faces.vertex_size,
-           static_cast<std::int64_t>(search.questions.open.size()), search.to_certify.unit,
+           static_cast<std::int64_t>(search.questions.open.size()),
+           search.to_certify.unit,
            search.to_certify.side};
   }
   POLYRANK_COLD void top(const TopArrays &out) override {
@@ -219,11 +233,11 @@ Engine *make(const Network &net, const Root &root, const VertexOptions &options)
 using polyrank::Array;
 using polyrank::vertices::Engine;
 
-// Cells of dimension k = 1, 2 or 3. The arrays of the network have to outlive the search. Null where
-// memory ran out.
-POLYRANK_API void *polyrank_vertices_new(const polyrank::Network *net, const polyrank::vertices::Root *root,
-                                         std::int64_t k, std::int64_t output, std::int64_t keep,
-                                         std::int64_t log) {
+// Cells of dimension k = 1, 2 or 3. The arrays of the network have to outlive the search. Null
+// where memory ran out.
+POLYRANK_API void *polyrank_vertices_new(const polyrank::Network *net,
+                                         const polyrank::vertices::Root *root, std::int64_t k,
+                                         std::int64_t output, std::int64_t keep, std::int64_t log) {
   try {
     const polyrank::vertices::VertexOptions options{output, keep != 0, log != 0};
     return k == 1   ? polyrank::vertices::make<1>(*net, *root, options)
@@ -236,7 +250,8 @@ POLYRANK_API void *polyrank_vertices_new(const polyrank::Network *net, const pol
 
 POLYRANK_API void polyrank_vertices_free(void *search) { delete static_cast<Engine *>(search); }
 
-// Takes an open cell, counted from the bottom of the stack, out of a search; null where memory ran out.
+// Takes an open cell, counted from the bottom of the stack, out of a search; null where memory ran
+// out.
 POLYRANK_API void *polyrank_vertices_take(void *search, std::int64_t cell) {
   try {
     return static_cast<Engine *>(search)->take(cell);
@@ -245,7 +260,8 @@ POLYRANK_API void *polyrank_vertices_take(void *search, std::int64_t cell) {
   }
 }
 
-// Bytes of a task: how many, or, where the array is large enough, the bytes too; -1 where memory ran out.
+// Bytes of a task: how many, or, where the array is large enough, the bytes too; -1 where memory
+// ran out.
 POLYRANK_API std::int64_t polyrank_vertices_task_bytes(void *task, Array<std::uint8_t, 1> out) {
   try {
     const auto bytes = static_cast<polyrank::vertices::AnyTask *>(task)->bytes();
@@ -258,7 +274,8 @@ POLYRANK_API std::int64_t polyrank_vertices_task_bytes(void *task, Array<std::ui
 }
 
 // A task for a search of the same problem from such bytes; null where they are not those of one.
-POLYRANK_API void *polyrank_vertices_read_task(const void *search, Array<const std::uint8_t, 1> bytes) {
+POLYRANK_API void *polyrank_vertices_read_task(const void *search,
+                                               Array<const std::uint8_t, 1> bytes) {
   try {
     return static_cast<const Engine *>(search)->read(bytes.data,
                                                      static_cast<std::size_t>(bytes.shape[0]));
@@ -282,8 +299,8 @@ POLYRANK_API std::int64_t polyrank_vertices_load(void *search, const void *task)
 }
 
 // A member of Stop, or -1 where memory ran out.
-POLYRANK_API std::int64_t polyrank_vertices_run(void *search, std::int64_t base, std::int64_t budget,
-                                                double seconds) {
+POLYRANK_API std::int64_t polyrank_vertices_run(void *search, std::int64_t base,
+                                                std::int64_t budget, double seconds) {
   try {
     return static_cast<std::int64_t>(static_cast<Engine *>(search)->run(base, budget, seconds));
   } catch (const std::bad_alloc &) {
@@ -306,7 +323,8 @@ POLYRANK_API void polyrank_vertices_open_segment(void *search) {
 }
 
 // Signs that answer the open questions, in their order; 0 where memory ran out.
-POLYRANK_API std::int64_t polyrank_vertices_answer(void *search, Array<const std::int8_t, 1> signs) {
+POLYRANK_API std::int64_t polyrank_vertices_answer(void *search,
+                                                   Array<const std::int8_t, 1> signs) {
   try {
     static_cast<Engine *>(search)->answer(signs.data, signs.shape[0]);
     return 1;
@@ -328,17 +346,20 @@ POLYRANK_API void polyrank_vertices_counts(const void *search, polyrank::vertice
   static_cast<const Engine *>(search)->counts(*out);
 }
 
-POLYRANK_API void polyrank_vertices_results(const void *search, const polyrank::vertices::Results *out) {
+POLYRANK_API void polyrank_vertices_results(const void *search,
+                                            const polyrank::vertices::Results *out) {
   static_cast<const Engine *>(search)->results(*out);
 }
 
-POLYRANK_API void polyrank_vertices_kept(const void *search, const polyrank::vertices::KeptArrays *out) {
+POLYRANK_API void polyrank_vertices_kept(const void *search,
+                                         const polyrank::vertices::KeptArrays *out) {
   static_cast<const Engine *>(search)->kept(*out);
 }
 
 POLYRANK_API void polyrank_vertices_drain(void *search) { static_cast<Engine *>(search)->drain(); }
 
-POLYRANK_API void polyrank_vertices_top_sizes(const void *search, polyrank::vertices::TopSizes *out) {
+POLYRANK_API void polyrank_vertices_top_sizes(const void *search,
+                                              polyrank::vertices::TopSizes *out) {
   static_cast<const Engine *>(search)->top_sizes(*out);
 }
 

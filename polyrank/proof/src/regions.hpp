@@ -21,18 +21,18 @@ extern "C" {
 // One layer; made from exact numbers by polyrank/proof/rounding.py, as all pointers here are.
 struct CheckLayer {
   std::int64_t units, inputs;
-  const double *weights;         // (inputs + 1, units): [W | b] 2^-shift, rows sum up to at most 1
-  const double *slopes;          // (2, units): where a unit is negative, and positive, 2^-shift
-  const std::uint8_t *live;      // (2, units): which slopes are not 0; a float cannot say it
-  const std::uint8_t *plane;     // which units have a hyperplane
-  const std::int64_t *leaders;   // of units that are a multiple of an earlier one; else -1
-  const std::uint8_t *same;      // whether the factor is positive
-  double one;                    // stands for 1 in what the layer below hands on
-  double unit;                   // 2^t: rows times it are integers, where they have no error
-  double handed;                 // 2^t for what the layer below hands on; 0: it is never whole
-  double norm;                   // the greatest sum of absolute values of a row, as integers
-  std::int64_t fits;             // whether rows of the layer can be rounded
-  std::int64_t linear;           // whether no unit has a constant, on any region
+  const double *weights;        // (inputs + 1, units): [W | b] 2^-shift, rows sum up to at most 1
+  const double *slopes;         // (2, units): where a unit is negative, and positive, 2^-shift
+  const std::uint8_t *live;     // (2, units): which slopes are not 0; a float cannot say it
+  const std::uint8_t *plane;    // which units have a hyperplane
+  const std::int64_t *leaders;  // of units that are a multiple of an earlier one; else -1
+  const std::uint8_t *same;     // whether the factor is positive
+  double one;                   // stands for 1 in what the layer below hands on
+  double unit;                  // 2^t: rows times it are integers, where they have no error
+  double handed;                // 2^t for what the layer below hands on; 0: it is never whole
+  double norm;                  // the greatest sum of absolute values of a row, as integers
+  std::int64_t fits;            // whether rows of the layer can be rounded
+  std::int64_t linear;          // whether no unit has a constant, on any region
 };
 
 struct CheckProblem {
@@ -55,16 +55,18 @@ struct Region {
   std::vector<double> values;             // (k + 1, units)
   std::vector<double> parts;              // (2, units): errors of coefficients, and of constants
   std::vector<double> errors, sizes, units;
-  std::vector<double> doubts;             // errors, and what a sum of products rounds off
-  bool tried = false;                     // the rank was looked for, with that of the region below
+  std::vector<double> doubts;  // errors, and what a sum of products rounds off
+  bool tried = false;          // the rank was looked for, with that of the region below
   // units of the layer whose rows, without constants, are proved to be linearly independent
   std::vector<std::int64_t> independent;
 };
 
-// The terms of some units of a layer in the rows of the next one, summed in the order in which they came.
+// The terms of some units of a layer in the rows of the next one, summed in the order in which they
+// came.
 struct Sums {
-  std::vector<double> values;  // (k + 1, units) without constants, then (2, units) errors as in Region::parts
-  Words done;                  // the units whose terms these are; empty where nothing is kept
+  std::vector<double>
+      values;  // (k + 1, units) without constants, then (2, units) errors as in Region::parts
+  Words done;  // the units whose terms these are; empty where nothing is kept
 };
 
 class Regions {
@@ -139,7 +141,8 @@ public:
   }
 
   // `sums`: of the units of the layer, on a cell that holds the part.
-  Region *part(Region *below, const Words &positive, const Words &zero, const Sums *sums = nullptr) {
+  Region *part(Region *below, const Words &positive, const Words &zero,
+               const Sums *sums = nullptr) {
     const std::int64_t layer = below->layer + 1;
     Region *region = fresh(layer);
     region->below = below;
@@ -221,14 +224,19 @@ public:
     const CheckProblem &p = problem;
     if (place < p.walls) {
       const double *values = p.wall_values + place * (p.k + 1), unit = p.wall_units[place];
-      return {values, 1, p.wall_errors[place], p.wall_sizes[place], unit,
+      return {values,
+              1,
+              p.wall_errors[place],
+              p.wall_sizes[place],
+              unit,
               unit > 0.0 && values[p.k] == 0.0};
     }
     place -= p.walls;
     while (place < starts[region->layer]) region = region->below;
     const std::int64_t i = place - starts[region->layer];
-    return {region->values.data() + i, p.layers[region->layer].units, region->errors[i],
-            region->sizes[i], region->units[i], p.layers[region->layer].linear != 0};
+    return {region->values.data() + i, p.layers[region->layer].units,
+            region->errors[i],         region->sizes[i],
+            region->units[i],          p.layers[region->layer].linear != 0};
   }
 
   // Whether side * row is proved positive at a point (u, 1), whose entries may be wrong by `error`.
@@ -338,8 +346,7 @@ private:
   // The rows of the first layer.
   void start(Region &region) const {
     const CheckLayer &here = problem.layers[0];
-    std::memcpy(region.values.data(), here.weights,
-                sizeof(double) * (problem.k + 1) * here.units);
+    std::memcpy(region.values.data(), here.weights, sizeof(double) * (problem.k + 1) * here.units);
     const double error = here.norm >= kWhole ? kRounding : 0.0;
     std::fill(region.parts.begin(), region.parts.end(), error);
     measure(region);
@@ -357,8 +364,7 @@ private:
       for (std::int64_t i = 0; i < n; i++) region.sizes[i] += std::fabs(values[i]);
     }
     for (std::int64_t i = 0; i < n; i++) {
-      region.errors[i] =
-          (region.parts[i] * static_cast<double>(k) + region.parts[n + i]) * kMore;
+      region.errors[i] = (region.parts[i] * static_cast<double>(k) + region.parts[n + i]) * kMore;
       region.units[i] = region.errors[i] == 0.0 ? here.unit : 0.0;
       region.doubts[i] = region.errors[i] + region.sizes[i] * round;
     }
@@ -445,7 +451,8 @@ private:
       const auto add_sizes = [&](double *__restrict to, const double *by) {
         const double p = by[0], q = by[1], r = by[2], s = by[3];
         for (std::int64_t i = 0; i < n; i++)
-          to[i] += (p * std::fabs(a[i]) + q * std::fabs(b[i])) + (r * std::fabs(e[i]) + s * std::fabs(f[i]));
+          to[i] += (p * std::fabs(a[i]) + q * std::fabs(b[i])) +
+                   (r * std::fabs(e[i]) + s * std::fabs(f[i]));
       };
       for (std::int64_t l = 0; l <= k; l++)
         add(values + l * n, &handed_[static_cast<std::size_t>(l) * m + at]);

@@ -1,9 +1,10 @@
 // Replays segments of a proof log (polyrank/proof/format.py) and rows of a table on rounded rows.
 //
-// Every step is applied to its cell and its claim proved with bounds of rounding errors. A claim that
-// these do not prove is handed back, with its cell's region, to be decided on exact integers. Where
-// a step cannot be applied at all, or a row of the table states other bits or ranks, this stops and
-// says at which byte; polyrank/proof/replay.py then goes on from there, exactly, or says what is wrong.
+// Every step is applied to its cell and its claim proved with bounds of rounding errors. A claim
+// that these do not prove is handed back, with its cell's region, to be decided on exact integers.
+// Where a step cannot be applied at all, or a row of the table states other bits or ranks, this
+// stops and says at which byte; polyrank/proof/replay.py then goes on from there, exactly, or says
+// what is wrong.
 #include <exception>
 
 #include "regions.hpp"
@@ -11,8 +12,20 @@
 namespace polyrank_check {
 
 enum Step : int {
-  kEnd, kZero, kSplit, kNext, kLeaf, kDefer, kCubeNegative, kCubePositive, kNegative, kPositive,
-  kNegativeBy, kPositiveBy, kNegativeBox, kPositiveBox
+  kEnd,
+  kZero,
+  kSplit,
+  kNext,
+  kLeaf,
+  kDefer,
+  kCubeNegative,
+  kCubePositive,
+  kNegative,
+  kPositive,
+  kNegativeBy,
+  kPositiveBy,
+  kNegativeBox,
+  kPositiveBox
 };
 
 // kContinue: rows of the table are needed, or what is handed back is to be taken.
@@ -22,7 +35,8 @@ constexpr std::size_t kFull = std::size_t{1} << 20;  // integers that are handed
 
 // What is handed back: kind, byte of the step or number of the row, and what the kind needs.
 enum Left : std::int64_t {
-  // goal, whether rows were named, count, their numbers, count, coordinates, region: they prove that
+  // goal, whether rows were named, count, their numbers, count, coordinates, region: they prove
+  // that
   // the goal is >= 0
   kSign,
   kNothing,  // unit, region: its row is identically zero
@@ -32,7 +46,8 @@ enum Left : std::int64_t {
 
 extern "C" {
 
-// Rows of the table, one for every leaf: bits, ranks, points (u, 1) and how wrong their entries may be.
+// Rows of the table, one for every leaf: bits, ranks, points (u, 1) and how wrong their entries may
+// be.
 struct CheckTable {
   std::int64_t count;
   const std::uint8_t *code, *zero;  // (count, bytes)
@@ -158,8 +173,14 @@ public:
   }
 
   CheckState state() const {
-    return {p_, leaves_, steps_, tests_, left_.data(), deferred_.data(),
-            static_cast<std::int64_t>(left_.size()), static_cast<std::int64_t>(deferred_.size())};
+    return {p_,
+            leaves_,
+            steps_,
+            tests_,
+            left_.data(),
+            deferred_.data(),
+            static_cast<std::int64_t>(left_.size()),
+            static_cast<std::int64_t>(deferred_.size())};
   }
 
 private:
@@ -175,7 +196,8 @@ private:
   std::vector<std::int64_t> left_, deferred_, assumed_, all_, forms_, columns_;
   Inequalities used_, linear_;
   Words decided_;  // scratch
-  std::vector<Words> stated_;   // per layer: of every row of the table, the units that are positive, then zero
+  std::vector<Words>
+      stated_;  // per layer: of every row of the table, the units that are positive, then zero
 
   static std::int64_t two(const std::uint8_t *at) { return at[0] | at[1] << 8; }
 
@@ -297,8 +319,11 @@ private:
     }
     const Row goal = regions_.row(cell.region, place);
     const double side = positive ? 1.0 : -1.0;
-    if (!proved(goal, side, columns ? columns_ : problem_.bounded ? all_ : forms_, all,
-                units && goal.unit > 0.0, columns > 0)) {
+    if (!proved(goal, side,
+                columns            ? columns_
+                : problem_.bounded ? all_
+                                   : forms_,
+                all, units && goal.unit > 0.0, columns > 0)) {
       left_.push_back(kSign);
       left_.push_back(p_);
       left_.push_back(2 * place + !positive);
@@ -425,8 +450,8 @@ private:
     return true;
   }
 
-  // The region with the other sign of every unit of layer 1 that is not identically zero, kept; of a
-  // central arrangement, whose later layers have no hyperplanes.
+  // The region with the other sign of every unit of layer 1 that is not identically zero, kept; of
+  // a central arrangement, whose later layers have no hyperplanes.
   Region *opposite(const Region *region) {
     if (!region->below) {
       regions_.keep(whole_);
@@ -489,7 +514,8 @@ private:
     std::vector<std::int64_t> starts;  // of rows that follow one another with the same decisions
     const std::int64_t words = 2 * regions_.words(layer);
     for (std::int64_t i = begin; i < end; i++)
-      if (i == begin || !std::equal(stated(layer, i), stated(layer, i) + words, stated(layer, i - 1)))
+      if (i == begin ||
+          !std::equal(stated(layer, i), stated(layer, i) + words, stated(layer, i - 1)))
         starts.push_back(i);
     if (starts.empty()) return true;
     starts.push_back(end);
@@ -541,7 +567,8 @@ private:
   }
 
   bool row(Region *region, std::int64_t first, const CheckTable &table, std::int64_t i) {
-    if (region->below && !ranks(region, table.ranks + i * problem_.depth, first + i, i)) return false;
+    if (region->below && !ranks(region, table.ranks + i * problem_.depth, first + i, i))
+      return false;
     const double *point = table.points + i * (problem_.k + 1);
     const double most = greatest(point);
     for (std::int64_t w = 0; w < problem_.walls; w++)
@@ -677,13 +704,13 @@ POLYRANK_EXPORT void *polyrank_check_open(const CheckProblem *problem) try {
 
 POLYRANK_EXPORT void polyrank_check_close(void *replay) { delete static_cast<Replay *>(replay); }
 
-// Starts a segment at a byte, on a cell; `assumed`: numbers of rows that every leaf has beside its own;
-// `paired`: every cell stands for itself and its opposite.
+// Starts a segment at a byte, on a cell; `assumed`: numbers of rows that every leaf has beside its
+// own; `paired`: every cell stands for itself and its opposite.
 POLYRANK_EXPORT std::int64_t polyrank_check_begin(void *replay, const std::uint8_t *segment,
                                                   std::int64_t size, std::int64_t byte,
                                                   std::int64_t width, const std::int64_t *cell,
-                                                  const std::int64_t *assumed,
-                                                  std::int64_t count, std::int64_t paired) try {
+                                                  const std::int64_t *assumed, std::int64_t count,
+                                                  std::int64_t paired) try {
   return static_cast<Replay *>(replay)->begin(segment, size, byte, width, cell, assumed, count,
                                               paired != 0);
 } catch (const std::exception &) {

@@ -2,17 +2,18 @@
 //
 // A rounded row holds float64 numbers r with an error e >= 0, such that the exact coefficients are
 // 2^t (r_l + e_l) with |e_l| <= e for some t. Every operation adds what it may have rounded off: a
-// sum of n products, in any order, is wrong by at most n + 1 times 2^-53 of the sum of absolute values
-// (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); twice that is
-// taken. That holds above the smallest normal number. Below it a product loses at most 2^-1075,
-// whatever its factors are; so every bound ends with an absolute term that is more than all of these
-// (kTiny, kLost). Weights and slopes below 2^-1000, whose loss later factors could blow up, are not
-// rounded at all: their layer and those above are left to integers. A partial sum that overflows
-// proves nothing.
+// sum of n products, in any order, is wrong by at most n + 1 times 2^-53 of the sum of absolute
+// values (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1); twice
+// that is taken. That holds above the smallest normal number. Below it a product loses at most
+// 2^-1075, whatever its factors are; so every bound ends with an absolute term that is more than
+// all of these (kTiny, kLost). Weights and slopes below 2^-1000, whose loss later factors could
+// blow up, are not rounded at all: their layer and those above are left to integers. A partial sum
+// that overflows proves nothing.
 //
-// Rows with e = 0 are integers times a known power of two, and sums of products of integers are exact
-// while the absolute values add up to less than 2^52. Multipliers, rays and inverses are proposals:
-// nothing depends on how they are found, and what is infinite or no number proves nothing.
+// Rows with e = 0 are integers times a known power of two, and sums of products of integers are
+// exact while the absolute values add up to less than 2^52. Multipliers, rays and inverses are
+// proposals: nothing depends on how they are found, and what is infinite or no number proves
+// nothing.
 //
 // Needs IEEE arithmetic: no fast-math, nothing contracted.
 #pragma once
@@ -24,11 +25,11 @@
 
 namespace polyrank_check {
 
-constexpr double kRounding = 0x1p-52;   // twice what one operation rounds off
-constexpr double kWhole = 0x1p52;       // sums of integers up to here are exact
-constexpr double kMore = 1 + 0x1p-30;   // for what rounds bounds themselves
-constexpr double kTiny = 0x1p-900;      // more than all that underflow can do to a coefficient
-constexpr double kLost = 0x1p-1000;     // more than it can do to a sum of products
+constexpr double kRounding = 0x1p-52;  // twice what one operation rounds off
+constexpr double kWhole = 0x1p52;      // sums of integers up to here are exact
+constexpr double kMore = 1 + 0x1p-30;  // for what rounds bounds themselves
+constexpr double kTiny = 0x1p-900;     // more than all that underflow can do to a coefficient
+constexpr double kLost = 0x1p-1000;    // more than it can do to a sum of products
 
 // The sum of products of n numbers, in an order that keeps four sums apart.
 inline double dot(const double *a, const double *b, std::int64_t n) {
@@ -66,8 +67,9 @@ struct Inequality {
 
 using Inequalities = std::vector<const Inequality *>;
 
-// Solves A x = b in least pivots: A has `lines` equations and `columns` unknowns, row by row, with b
-// as the last column of `table`. Unknowns without a pivot are 0. Returns the product of the pivots.
+// Solves A x = b in least pivots: A has `lines` equations and `columns` unknowns, row by row, with
+// b as the last column of `table`. Unknowns without a pivot are 0. Returns the product of the
+// pivots.
 inline double solve(double *table, std::int64_t lines, std::int64_t columns, double *x,
                     std::int64_t *lead) {
   const std::int64_t w = columns + 1;
@@ -81,8 +83,7 @@ inline double solve(double *table, std::int64_t lines, std::int64_t columns, dou
       if (std::fabs(table[i * w + q]) > std::fabs(table[best * w + q])) best = i;
     const double pivot = table[best * w + q];
     if (!(std::fabs(pivot) > 0.0)) continue;
-    if (best != done)
-      std::swap_ranges(table + best * w, table + best * w + w, table + done * w);
+    if (best != done) std::swap_ranges(table + best * w, table + best * w + w, table + done * w);
     product *= pivot;
     for (std::int64_t i = done + 1; i < lines; i++) {
       const double factor = table[i * w + q] / pivot;
@@ -172,10 +173,10 @@ public:
   // Whether the goal is > 0 inside of where d = rows.size() linear forms on R^d are >= 0, by rays.
   //
   // Let the columns of V be rays such that M = (row_i(V_j)) has off-diagonal entries <= 0 and is
-  // strictly dominated by its positive diagonal in every row. Then M^-1 >= 0 (M is an M-matrix), so a
-  // point v with all row_i(v) >= 0 is V M^-1 (row(v)), a sum of the rays with factors >= 0, and the
-  // goal is > 0 there if it is so on each ray. The rays are those of the inverse of the forms, moved
-  // outwards a little.
+  // strictly dominated by its positive diagonal in every row. Then M^-1 >= 0 (M is an M-matrix), so
+  // a point v with all row_i(v) >= 0 is V M^-1 (row(v)), a sum of the rays with factors >= 0, and
+  // the goal is > 0 there if it is so on each ray. The rays are those of the inverse of the forms,
+  // moved outwards a little.
   bool by_cone(const Row &goal, double side, const Inequalities &rows) {
     const std::int64_t d = static_cast<std::int64_t>(rows.size());
     table_.resize(d * d);
@@ -230,8 +231,8 @@ public:
     return true;
   }
 
-  // Whether a matrix is proved to have rank `rank`: its k lines of c numbers are known up to `errors`
-  // (c), of at least c + 2 roundings of their entries and more than underflow can do.
+  // Whether a matrix is proved to have rank `rank`: its k lines of c numbers are known up to
+  // `errors` (c), of at least c + 2 roundings of their entries and more than underflow can do.
   //
   // If the leading minor of order r of T A S, for some T and S, is not 0, the rank of A is at least
   // r.
@@ -376,8 +377,7 @@ private:
       double norm = 0.0, size = 0.0;
       for (std::int64_t r = 0; r < rank; r++) {
         double rest = q == r ? 1.0 : 0.0;
-        for (std::int64_t l = 0; l < rank; l++)
-          rest -= rays_[q * rank + l] * minor_[l * rank + r];
+        for (std::int64_t l = 0; l < rank; l++) rest -= rays_[q * rank + l] * minor_[l * rank + r];
         norm += std::fabs(rest);
         size += std::fabs(rays_[q * rank + r]);
       }
