@@ -200,7 +200,7 @@ def _show_carriers(found: LayerImages, shown: dict[str, Any]) -> None:
 
     lines = []
     for name, what in (("born", "born"), ("dying", "dies")):
-        own = sorted(shown[name], key=lambda c: (c["layer"], c["degree"], -(c["share"] or 0)))
+        own = sorted(shown[name], key=lambda c: (c["layer"], c["degree"], -c["share"]))
         for carrier in own[:_SHOWN]:
             lines.append(_carrier_line(carrier, what))
             lines += [
@@ -224,8 +224,7 @@ def _carrier_line(carrier: dict[str, Any], what: str) -> str:
     sizes = [f"{count:,} cell{'s' if count != 1 else ''}"]
     if carrier["volume"] is not None:
         sizes.append(f"{('length', 'area')[degree - 1]} {carrier['volume']:.4g}")
-    if carrier["share"] is not None:
-        sizes.append(f"diameter {100 * carrier['share']:.3g} % of the image")
+    sizes.append(f"diameter {100 * carrier['share']:.3g} % of the image")
     over = len(carrier["simplices_of_M"])
     order = f" of order {carrier['order']}" if carrier["order"] else ""
     text = (

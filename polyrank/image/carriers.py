@@ -22,7 +22,7 @@ from polyrank.chains.elimination import Coefficients
 from polyrank.chains.reduction import Chain, Reduction
 from polyrank.image.classes import Classes, Echelon, Killed, ReducedMap
 from polyrank.image.disjoint_sets import DisjointSets
-from polyrank.image.homogeneous import approximation, rationals
+from polyrank.image.homogeneous import in_unit_box, rationals
 from polyrank.image.merges import holds, visits
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.short_cycles import reduced_basis, short_loops
@@ -81,7 +81,7 @@ class Carrier:
         stands for what lies beyond floats, too.
     diameter : float or None
         The longest side of its box.
-    share : float or None
+    share : float
         The diameter divided by that of the whole image.
     simplices : tuple of (int, int)
         Dimension and number of the simplices of M over its cells.
@@ -97,7 +97,7 @@ class Carrier:
     cells: tuple[Cell, ...]
     volume: float | None
     diameter: float | None
-    share: float | None
+    share: float
     simplices: tuple[Cell, ...]
     killed: Killed | None = None
     contacts: tuple[Contact, ...] = ()
@@ -178,7 +178,7 @@ class _Level:
         over = tuple(
             sparse.csr_array(sparse.eye_array(f, format="csr")) for f in image.complex.cells
         )
-        return cls(image, Reduction(image.complex), over, *_scaled(image))
+        return cls(image, Reduction(image.complex), over, *in_unit_box(image.points))
 
     def next(self, image: ImageComplex) -> _Level:
         over = (
@@ -189,7 +189,7 @@ class _Level:
                 for f, own in zip(image.origin, self.over, strict=True)
             )
         )
-        return _Level(image, Reduction(image.complex), over, *_scaled(image))
+        return _Level(image, Reduction(image.complex), over, *in_unit_box(image.points))
 
     def simplices(self, degree: int, cells: Iterable[int]) -> tuple[Cell, ...]:
         """The simplices of M over cells: of their dimension, or where there is none, of a larger.
@@ -224,17 +224,6 @@ class _Level:
         if degree == 2:
             return np.array([_area(self.places[face]) for face in self.image.faces])
         return np.ones(self.image.complex.cells[degree])
-
-
-def _scaled(image: ImageComplex) -> tuple[float, NDArray[np.float64]]:
-    """The longest side of the box of all vertices, and the vertices divided by it."""
-    points = approximation(image.points)
-    with np.errstate(all="ignore"):
-        size = _longest(points)
-        unit = (points - points.min(axis=0)) / size
-    if not np.isfinite(unit).all():  # all is one point, or beyond floats
-        return (0.0 if size == 0 else math.nan), np.zeros_like(points)
-    return size, unit
 
 
 def _area(ring: NDArray[np.float64]) -> float:
@@ -328,14 +317,14 @@ def _carrier(
     if degree < 3:
         unit = float((own.volumes(degree)[cells] * np.abs([chain[c] for c in cells])).sum())
         volume = _finite(unit * own.size if degree == 1 else unit * own.size * own.size)
-    share = None if math.isnan(own.size) else _longest(corners)
+    share = _longest(corners)
     return Carrier(
         layer,
         degree,
         order,
         tuple((c, chain[c]) for c in cells),
         volume,
-        None if share is None else _finite(share * own.size),
+        _finite(share * own.size),
         share,
         own.simplices(degree, cells),
         killed,
@@ -348,7 +337,7 @@ def _hole(old: _Level, own: _Level, order: int, chain: Chain, layer: Layer | Non
     image = own.image
     rims = [image.rims[h] for h in sorted(chain)]
     steps = [own.places[v] - own.places[w] for rim in rims for v, w in _around([v for v, _ in rim])]
-    share = None if math.isnan(own.size) else max(image.hole_diameters[h] for h in chain)
+    share = max(image.hole_diameters[h] for h in chain)
     known = {v: cells for rim in rims for v, cells in rim}
     beside = sorted({cell for cells in known.values() for cell in cells})
     below = {s for d, n in beside for s in old.simplices(d, [n])}
@@ -358,7 +347,7 @@ def _hole(old: _Level, own: _Level, order: int, chain: Chain, layer: Layer | Non
         order,
         tuple(sorted(chain.items())),
         _finite(float(np.linalg.norm(steps, axis=1).sum()) * own.size),
-        None if share is None else _finite(share * own.size),
+        _finite(share * own.size),
         share,
         tuple(sorted(below)),
         contacts=tuple(_contacts(old, own, sorted(known), layer, known)),

@@ -23,6 +23,7 @@ __all__ = [
     "approximation",
     "between",
     "from_rationals",
+    "in_unit_box",
     "manifold_points",
     "preactivations",
     "primitive",
@@ -33,6 +34,8 @@ __all__ = [
 #: Numerators, then the common denominator d > 0.
 Point: TypeAlias = tuple[int, ...]
 
+_SMALLEST = 2.0**-900  # of the sides of boxes whose shapes floats show
+_SHARE = 2.0**-20  # and what part they are at least of the largest coordinate
 _ROWS = 4096  # points of one product, so that Ctrl-C is answered between two
 
 
@@ -117,6 +120,33 @@ def approximation(points: Sequence[Point]) -> NDArray[np.float64]:
     """The float64 nearest to every coordinate, (V, m); ±∞ where it is too large for one."""
     width = len(points[0]) - 1 if points else 0
     return np.array([[_nearest(v, p[-1]) for v in p[:-1]] for p in points]).reshape(-1, width)
+
+
+def in_unit_box(points: Sequence[Point]) -> tuple[float, NDArray[np.float64]]:
+    """The longest side of the box of some points, and the points in it divided by that, (V, m).
+
+    Points whose differences are lost in floats, or that floats do not hold, are moved and divided
+    exactly: only points that are one have the side 0 and only zeros, unless the side itself is too
+    small for a float. It is ∞ where it is too large for one.
+    """
+    approx = approximation(points)
+    if not approx.size:
+        return 0.0, approx
+    with np.errstate(all="ignore"):
+        low = approx.min(axis=0)
+        side = float((approx.max(axis=0) - low).max())
+        if max(_SMALLEST, float(np.abs(approx).max()) * _SHARE) < side < math.inf:
+            return side, (approx - low) / side
+    columns = list(zip(*map(rationals, points), strict=True))
+    lows = [min(column) for column in columns]
+    exact = max(max(column) - least for column, least in zip(columns, lows, strict=True))
+    if exact == 0:
+        return 0.0, np.zeros_like(approx)
+    unit = [
+        [_nearest(int(v.p), int(v.q)) for v in ((x - least) / exact for x in column)]
+        for column, least in zip(columns, lows, strict=True)
+    ]
+    return _nearest(int(exact.p), int(exact.q)), np.array(unit).T.copy()
 
 
 def _nearest(numerator: int, denominator: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DomainError, UnsupportedError
-from polyrank.image.homogeneous import approximation
+from polyrank.image.homogeneous import in_unit_box
 from polyrank.image.overlay import ImageComplex
 
 __all__ = ["persistent_betti"]
@@ -46,16 +46,14 @@ def persistent_betti(image: ImageComplex, scale: float) -> tuple[int, ...]:
         import gudhi  # noqa: PLC0415
     except ImportError:
         raise UnsupportedError("--scale needs gudhi: pip install 'polyrank[topology]'") from None
-    points = approximation(image.points)
-    whole = float((points.max(axis=0) - points.min(axis=0)).max())
+    _, points = in_unit_box(image.points)
     top = image.complex.dimension
-    if whole == 0:
+    if not points.any():
         return (1, *([0] * max(0, len(image.complex.cells) - 1)))
-    radius = scale * whole
-    sample = np.unique(_sample(image, points, radius / 2), axis=0)
+    sample = np.unique(_sample(image, points, scale / 2), axis=0)
     tree = gudhi.AlphaComplex(points=sample).create_simplex_tree()
     pairs = tree.persistence(homology_coeff_field=2, persistence_dim_max=True)
-    low, high = radius**2, (2 * radius) ** 2
+    low, high = scale**2, (2 * scale) ** 2
     alive = [d for d, (birth, death) in pairs if birth <= low and death > high]
     return tuple(alive.count(d) for d in range(max(top, len(image.complex.cells) - 1) + 1))
 

@@ -21,7 +21,13 @@ from numpy.typing import NDArray
 from polyrank.errors import RefutedError
 from polyrank.image.cut import Parts
 from polyrank.image.disjoint_sets import DisjointSets
-from polyrank.image.homogeneous import Point, approximation, from_rationals, rationals
+from polyrank.image.homogeneous import (
+    Point,
+    approximation,
+    from_rationals,
+    in_unit_box,
+    rationals,
+)
 from polyrank.image.lines import ordered
 from polyrank.image.planar import angle, faces_of
 from polyrank.image.polygons import orientation, turn
@@ -183,10 +189,11 @@ class _Graph:
 
     def diameters(self) -> tuple[float, ...]:
         """The longest sides of the boxes of the holes, as parts of that of the whole."""
-        boxes = [self.approx[self.faces.cycles[f]] for f in self._hollow]
-        sides = [float((own.max(axis=0) - own.min(axis=0)).max()) for own in boxes]
-        whole = (self.approx.max(axis=0) - self.approx.min(axis=0)).max() if sides else 1.0
-        return tuple(side / float(whole) for side in sides)
+        if not self._hollow:
+            return ()
+        _, places = in_unit_box(self.points)
+        boxes = [places[self.faces.cycles[f]] for f in self._hollow]
+        return tuple(float((own.max(axis=0) - own.min(axis=0)).max()) for own in boxes)
 
     def rims(
         self, chains: Sequence[Sequence[int]], sources: Sequence[list[Pair]]

@@ -14,13 +14,14 @@ from polyrank.errors import DomainError
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
 from polyrank.image.scale import persistent_betti
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Network, affine_layer
 from polyrank.topology.shapes import shape
 from tests.image.test_nerve import random_network
 from tests.image.test_overlay import fold, linear, polygon, torus_knot
 from tests.image.test_surfaces import flat, triangles
 
 FROM_ABOVE = linear([1, 0, 0], [0, 1, 0])
+EIGHT = polygon([[-8, -4, 0], [0.08, 0.04, 1], [0.08, -0.04, 0], [-8, 4, 0]])
 
 
 def vector(one, degree, cells):
@@ -269,8 +270,7 @@ def test_holes_of_a_flat_image():
 def test_a_named_scale():
     """A figure eight with a loop a hundredth of the other: one loop at a scale of 2 %."""
     pytest.importorskip("gudhi")
-    eight = polygon([[-8, -4, 0], [0.08, 0.04, 1], [0.08, -0.04, 0], [-8, 4, 0]])
-    found = image(FROM_ABOVE, eight)
+    found = image(FROM_ABOVE, EIGHT)
     assert str(found.groups(1)) == "Z, Z^2"
     assert persistent_betti(found.complexes[-1], 0.02) == (1, 1)
     assert persistent_betti(found.complexes[-1], 0.001) == (1, 2)
@@ -279,6 +279,28 @@ def test_a_named_scale():
     assert persistent_betti(disk.complexes[-1], 0.5) == (1, 0, 0)
     with pytest.raises(DomainError, match="between 0 and 1"):
         persistent_betti(disk.complexes[-1], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset"),
+    [(2.0**-500, 0.0), (2.0**450, 0.0), (2.0**-30, 1.0)],
+    ids=["beneath floats", "beyond floats", "lost in floats"],
+)
+def test_sizes_are_those_of_the_shape(factor, offset):
+    """Three maps by one factor, moved in the middle: what is measured is the shape of the image."""
+    pytest.importorskip("gudhi")
+    smaller = [affine_layer([[factor, 0.0], [0.0, factor]], [b, b]) for b in (offset, 0.0)]
+    last = affine_layer([[1.0, 0.0], [0.0, 1.0]], [offset, 0.0])
+    scaled = Network((*FROM_ABOVE.layers, *smaller, smaller[1], last))
+    torus = shape("torus:16x8")
+    plain, other = image(FROM_ABOVE, torus), image(scaled, torus)
+    assert other.complexes[-1].hole_diameters == pytest.approx(plain.complexes[-1].hole_diameters)
+    assert [c.share for c in other.carriers.dying] == pytest.approx(
+        [c.share for c in plain.carriers.dying]
+    )
+    curve = image(scaled, EIGHT).complexes[-1]
+    assert persistent_betti(curve, 0.02) == (1, 1)
+    assert persistent_betti(curve, 0.001) == (1, 2)
 
 
 @pytest.mark.slow
