@@ -22,7 +22,6 @@ from polyrank.posed.double_description import vertices_and_rays
 from polyrank.posed.facets import Crossing, facets_of
 from polyrank.posed.polytope import Generators, volume
 from polyrank.posed.problem import Problem
-from polyrank.posed.redundancy import redundancy
 
 __all__ = ["Facet", "IntRow", "Region"]
 
@@ -131,6 +130,8 @@ class Region:
         kept = [row for row, names in self.rows.items() if among is None or any(map(among, names))]
         found: list[Crossing] | None = None
         if inside.nrows() > _MANY:
+            from polyrank.posed.redundancy import redundancy  # noqa: PLC0415  (loads HiGHS)
+
             proposed = redundancy(kept, inside)
             if not proposed.undecided:
                 found = list(proposed.facets)
