@@ -50,8 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _network(folder / "n30.npz", 30, 100, 1)
     _network(folder / "n12.npz", 12, 40, 40, 3)
     _network(folder / "n5.npz", 5, 200, 200, 1)
-    _network(folder / "n4.npz", 4, 30, 30, 2)
-    _network(folder / "n4b.npz", 4, 32, 32, 2)
+    _network(folder / "n6.npz", 6, 60, 60, 2)
+    _network(folder / "n6b.npz", 6, 64, 64, 2)
     _network(folder / "n3.npz", 3, 3, 3, 3)
     np.save(folder / "points.npy", np.random.default_rng(1).normal(size=(3, 784)))
     return folder
@@ -203,7 +203,7 @@ def test_verify_prints_what_is_decided(folder, begin, jobs):
         pytest.param(["separate", "n3.npz", "linked-tori:500"], marks=SLOW),
         pytest.param(["homeomorphism", "solid.npz", "torus:150"], marks=SLOW),
         pytest.param(
-            ["verify", "n4.npz", "--difference", "n4b.npz", "--box", "-1", "1"], marks=SLOW
+            ["verify", "n6.npz", "--difference", "n6b.npz", "--box", "-1", "1"], marks=SLOW
         ),
         pytest.param(["sample", "wide.npz", "--normal", "10000000"], marks=SLOW),
         pytest.param(["sample", "n5.npz", "--uniform", "10000000", "--box", "-1", "1"], marks=SLOW),
