@@ -392,7 +392,7 @@ private:
     sums_.resize(m);
     for (std::int64_t l = 0; l <= k; l++) {
       const double *values = &below.values[l * c];
-      double *handed = &handed_[static_cast<std::size_t>(l) * m];
+      double *handed = handed_.data() + static_cast<std::size_t>(l) * m;
       for (std::size_t q = 0; q < m; q++) handed[q] = values[list_[q]] * factor_[q];
       if (l < k)
         for (std::size_t q = 0; q < m; q++)
@@ -506,7 +506,7 @@ private:
       for (std::int64_t i = 0; i < n; i++) {
         for (std::int64_t q = 0; q < m; q++) weights_[q] = here.weights[list_[q] * n + i];
         for (std::int64_t l = 0; l <= k; l++)
-          region.values[l * n + i] = dot(&handed_[l * m], weights_.data(), m);
+          region.values[l * n + i] = dot(handed_.data() + l * m, weights_.data(), m);
         for (double &weight : weights_) weight = std::fabs(weight);
         first[i] = dot(handed_errors_.data(), weights_.data(), m);
         second[i] = dot(sums_.data(), weights_.data(), m);
