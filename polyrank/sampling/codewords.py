@@ -216,9 +216,10 @@ def _float_layer(layer: Layer, kind: np.dtype[Any]) -> _FloatLayer:
     tiny = float(info.tiny)
     bound = abs(weight)
     if not exact:
+        # of entries that are not zero, also where their floats are: others add no term to a sum
         more = bound.data if sparse else bound
         more *= kind.type(1 + 8 * roundoff)
-        more += kind.type(tiny)
+        more += kind.type(tiny) * (1 if sparse else layer.weight.nonzero)
     # m products and sums, the bias, and the rounding of the weights themselves; terms 0 are exact
     terms = int(np.diff(where.indptr).max()) + 8
     gamma = terms * roundoff / (1 - terms * roundoff)

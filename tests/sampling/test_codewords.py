@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from polyrank.errors import NetworkError
 from polyrank.network.forward import codeword_exact, pack_bits
-from polyrank.network.normal_form import Network
+from polyrank.network.normal_form import Network, relu_layer
+from polyrank.network.rational import RationalArray
 from polyrank.sampling.codewords import CodewordFilter, restricted_network
 from tests.oracles import bits_at, exact_layers, regions_by_generators, restrict
 from tests.strategies import degenerate_networks, realistic_network
@@ -139,3 +140,15 @@ def test_refusals():
         list(CodewordFilter(net).blocks(np.zeros((3, 3))))
     with pytest.raises(NetworkError, match="point 7 is not finite"):
         CodewordFilter(net).certify(np.array([[0.0, 1.0], [np.nan, 0.0]]), start=6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_entries_that_are_zero_add_no_term_to_a_bound(dtype):
+    """The error analysis counts the entries that are not zero, in the bounds of sums too."""
+    third, smallest = Fraction(1, 3), Fraction(1, 2**1200)
+    rows = [[third, Fraction(0), smallest], [Fraction(0), third, Fraction(0)]]
+    weight = RationalArray.from_rationals([v for row in rows for v in row], (2, 3))
+    layer = relu_layer(weight, RationalArray.from_rationals([Fraction(0)] * 2, (2,)))
+    for _, (step,) in CodewordFilter(Network((layer,)), dtype)._rungs:
+        assert not step.exact
+        assert ((step.bound != 0) == weight.nonzero.T).all()
