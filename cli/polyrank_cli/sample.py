@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,11 +113,11 @@ def sample_command(
     from polyrank.sampling.numerical import numerical_ranks  # noqa: PLC0415
     from polyrank.sampling.points import (  # noqa: PLC0415
         array_blocks,
-        inside,
         mnist_images,
         normal_blocks,
         points_file,
         uniform_blocks,
+        within,
     )
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
@@ -144,11 +143,7 @@ def sample_command(
         keep = None
         drawn: Any
         if points is not None or mnist is not None:
-            if charted.k != loaded.input_dim:
-                raise pr.DomainError(
-                    "the domain is flat, and points in floating point do not lie on it exactly: "
-                    "draw --uniform or --normal in its own coordinates"
-                )
+            keep = within(charted)
             data = points_file(points) if points is not None else mnist_images(Path(str(mnist)))
             if data.shape[1] != loaded.input_dim:
                 raise pr.NetworkError(
@@ -156,7 +151,6 @@ def sample_command(
                     f"{loaded.input_dim} inputs"
                 )
             drawn, number = array_blocks(data), len(data)
-            keep = partial(inside, charted)
         elif uniform is not None:
             drawn, number = uniform_blocks(charted, uniform, seed), uniform
         else:

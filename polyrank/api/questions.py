@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import DTypeLike
 from polyrank.api.run import Run, enumerate_regions
 from polyrank.api.tables import HomologyTable
 from polyrank.cells.threads import asked_threads
-from polyrank.errors import DomainError, NetworkError
+from polyrank.errors import NetworkError
 from polyrank.minrank.maximum import maximum_rank
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.result import MaximumRank, MinimumRank
@@ -22,7 +21,7 @@ from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.chart import chart
 from polyrank.sampling.estimate import Estimate, Ties
 from polyrank.sampling.estimate import sample as sample_blocks
-from polyrank.sampling.points import array_blocks, inside
+from polyrank.sampling.points import array_blocks, within
 from polyrank.sampling.region_at import RegionAt, region_at
 from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
 from polyrank.topology.layers import homology_table
@@ -125,21 +124,12 @@ def sample(
     """
     table = np.atleast_2d(np.asarray(points))
     check_inputs(table, network)
-    keep = None
-    if domain is not None:
-        charted = chart(domain, network.input_dim)
-        if charted.k != network.input_dim:
-            raise DomainError(
-                f"the domain has dimension {charted.k} in R^{network.input_dim}, and points in "
-                "floating point do not lie on it exactly"
-            )
-        keep = partial(inside, charted)
     return sample_blocks(
         network,
         array_blocks(table),
         dtype=dtype,
         workers=asked_threads(jobs),
-        keep=keep,
+        keep=None if domain is None else within(chart(domain, network.input_dim)),
         ties=ties,
         follow=follow,
         expected=len(table),

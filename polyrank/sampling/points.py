@@ -11,6 +11,7 @@ import math
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -31,6 +32,7 @@ __all__ = [
     "normal_blocks",
     "points_file",
     "uniform_blocks",
+    "within",
 ]
 
 _BLOCK = 16384
@@ -209,6 +211,23 @@ def _drawn(
         left -= len(good)
         if len(good):
             yield good
+
+
+def within(chart: Chart) -> Callable[[NDArray[np.float64]], NDArray[np.bool_]]:
+    """Which points of R^n are inside a domain of full dimension: see :func:`inside`.
+
+    Raises
+    ------
+    DomainError
+        If the domain is flat.
+    """
+    if chart.k != chart.n:
+        raise DomainError(
+            f"the domain has dimension {chart.k} in R^{chart.n}: it is flat, and points in "
+            "floating point do not lie on it exactly; draw them in its own coordinates (--uniform, "
+            "--normal)"
+        )
+    return partial(inside, chart)
 
 
 def inside(chart: Chart, Y: NDArray[np.float64]) -> NDArray[np.bool_]:
