@@ -179,9 +179,7 @@ def boxed_basis(
         all_columns = np.tile(columns, m)
         rows = highs.addRows(m, -constants, infinite, m * d, starts, all_columns, table.ravel())
         _succeed(rows, "adding rows")
-        if highs.run() == highspy.HighsStatus.kError:
-            _succeed(highs.setOptionValue("threads", 0), "setting threads")
-            _succeed(highs.run(), "solving")
+        _succeed(_first_run(highs), "solving")
         found = highs.getBasis()
     except _RAISES:
         return None
@@ -221,10 +219,18 @@ def _new_model(dimension: int) -> Any:
         _succeed(highs.setOptionValue(name, value), f"setting {name}")
     free = np.full(dimension, highspy.kHighsInf)
     _succeed(highs.addVars(dimension, -free, free), "adding variables")
-    if highs.run() == highspy.HighsStatus.kError:
+    _first_run(highs)
+    return highs
+
+
+def _first_run(highs: Any) -> Any:
+    """The status of a run, with as many threads as HiGHS has in this process."""
+    status = highs.run()
+    if status == highspy.HighsStatus.kError:
         # someone else in this process has started HiGHS with more threads, and it keeps them
         _succeed(highs.setOptionValue("threads", 0), "setting threads")
-    return highs
+        status = highs.run()
+    return status
 
 
 def _succeed(status: Any, what: str) -> None:
