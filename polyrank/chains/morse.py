@@ -165,11 +165,9 @@ def critical_complex(
     found = matching(complex_, labels)
     offset, dimension, mate = found.offset, found.dimension, found.mate
     left = np.flatnonzero(mate < 0)
-    faces, order, cell_at = found.faces, found.order, found.cell_at
-    large = mate.size > _LARGE
-    left = np.flatnonzero(mate < 0)
-    arguments = (*faces, mate, order, cell_at, dimension, left[left >= offset[1]])
-    flow = _patient(large, lambda: _flow(*arguments))
+    above = left[left >= offset[1]]
+    arguments = (*found.faces, mate, found.order, found.cell_at, dimension, above)
+    flow = _patient(mate.size > _LARGE, lambda: _flow(*arguments))
     entries: list[Entry] = (
         _flow_in_integers(*arguments) if flow is None else list(zip(*flow.tolist(), strict=True))
     )

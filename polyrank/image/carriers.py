@@ -20,9 +20,9 @@ from scipy import sparse
 
 from polyrank.chains.elimination import Coefficients
 from polyrank.chains.reduction import Chain, Reduction
-from polyrank.image.classes import Classes, Echelon, Killed, ReducedMap
+from polyrank.image.classes import Classes, Echelon, Killed, ReducedMap, chains_of
 from polyrank.image.disjoint_sets import DisjointSets
-from polyrank.image.homogeneous import in_unit_box, rationals
+from polyrank.image.homogeneous import in_unit_box, longest_side, rationals
 from polyrank.image.merges import holds, visits
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.short_cycles import reduced_basis, short_loops
@@ -261,10 +261,10 @@ def _cycles(classes: Classes, own: _Level) -> list[tuple[int, Chain]]:
     lifts = [(order, reduction.lift(degree, row)) for order, row in generators]
     free = sum(order == 0 for order, _ in generators)
     space, whole = Echelon(classes.field), Echelon(classes.field)
-    for own_row in classes.chains.tolist() if free else ():
-        whole.add({k: int(v) for k, v in enumerate(own_row) if v != 0})
-    for zero in classes.zero.tolist() if free else ():
-        space.add({k: int(v) for k, v in enumerate(zero) if v != 0})
+    for row in chains_of(classes.chains) if free else ():
+        whole.add(row)
+    for row in chains_of(classes.zero) if free else ():
+        space.add(row)
     taken: list[tuple[Chain, Chain]] = []
     for chain in _small_cycles(classes, own, [c for _, c in lifts]) if free else ():
         row = reduction.reduce(degree, chain)[0]
@@ -317,7 +317,7 @@ def _carrier(
     if degree < 3:
         unit = float((own.volumes(degree)[cells] * np.abs([chain[c] for c in cells])).sum())
         volume = _finite(unit * own.size if degree == 1 else unit * own.size * own.size)
-    share = _longest(corners)
+    share = longest_side(corners)
     return Carrier(
         layer,
         degree,
@@ -360,11 +360,6 @@ def _around(ring: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _longest(points: NDArray[np.float64]) -> float:
-    """The longest side of the box of some points."""
-    return float((points.max(axis=0) - points.min(axis=0)).max(initial=0.0))
 
 
 def _over_vertices(old: _Level, new: _Level) -> dict[int, list[Cell]]:

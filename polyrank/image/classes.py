@@ -20,7 +20,7 @@ from polyrank.chains.submodules import kernel, preimage, same, stack
 from polyrank.chains.vectors import Number, monic, subtract, vector
 from polyrank.errors import RefutedError
 
-__all__ = ["Classes", "Echelon", "Killed", "ReducedMap"]
+__all__ = ["Classes", "Echelon", "Killed", "ReducedMap", "chains_of"]
 
 _DEFECT = "a chain is not what its class makes it: please report this network and this manifold"
 
@@ -86,9 +86,9 @@ class Classes:
         if self.ring == INTEGERS:
             return _cyclic(self.chains, self.zero)
         space = Echelon(self.ring)
-        for row in _chains(self.zero):
+        for row in chains_of(self.zero):
             space.add(row)
-        return [(0, row) for row in _chains(self.chains) if space.add(row)]
+        return [(0, row) for row in chains_of(self.chains) if space.add(row)]
 
     def generated_by(self, rows: list[Chain]) -> bool:
         """Whether these chains are among those of the group, and generate all of it."""
@@ -186,7 +186,7 @@ class ReducedMap:
         """The critical parts of the images of cycles of critical cells."""
         rows = [
             self.target.reduce(degree, self.pushed(degree, self.source.lift(degree, cycle)))[0]
-            for cycle in _chains(cycles)
+            for cycle in chains_of(cycles)
         ]
         return _matrix(rows, len(self.target.critical[degree]))
 
@@ -223,7 +223,8 @@ def _matrix(rows: list[Chain], width: int) -> fmpz_mat:
     return out
 
 
-def _chains(rows: fmpz_mat) -> list[Chain]:
+def chains_of(rows: fmpz_mat) -> list[Chain]:
+    """The rows of a matrix, by their entries that are not 0."""
     if not rows.ncols():
         return []
     return [{k: int(v) for k, v in enumerate(row) if v != 0} for row in rows.tolist()]

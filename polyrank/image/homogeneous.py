@@ -24,6 +24,7 @@ __all__ = [
     "between",
     "from_rationals",
     "in_unit_box",
+    "longest_side",
     "manifold_points",
     "preactivations",
     "primitive",
@@ -122,6 +123,11 @@ def approximation(points: Sequence[Point]) -> NDArray[np.float64]:
     return np.array([[_nearest(v, p[-1]) for v in p[:-1]] for p in points]).reshape(-1, width)
 
 
+def longest_side(points: NDArray[np.float64]) -> float:
+    """The longest side of the box of some points, (V, m) with V ≥ 1."""
+    return float((points.max(axis=0) - points.min(axis=0)).max(initial=0.0))
+
+
 def in_unit_box(points: Sequence[Point]) -> tuple[float, NDArray[np.float64]]:
     """The longest side of the box of some points, and the points in it divided by that, (V, m).
 
@@ -133,10 +139,9 @@ def in_unit_box(points: Sequence[Point]) -> tuple[float, NDArray[np.float64]]:
     if not approx.size:
         return 0.0, approx
     with np.errstate(all="ignore"):
-        low = approx.min(axis=0)
-        side = float((approx.max(axis=0) - low).max())
+        side = longest_side(approx)
         if max(_SMALLEST, float(np.abs(approx).max()) * _SHARE) < side < math.inf:
-            return side, (approx - low) / side
+            return side, (approx - approx.min(axis=0)) / side
     columns = list(zip(*map(rationals, points), strict=True))
     lows = [min(column) for column in columns]
     exact = max(max(column) - least for column, least in zip(columns, lows, strict=True))

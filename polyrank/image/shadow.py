@@ -26,6 +26,7 @@ from polyrank.image.homogeneous import (
     approximation,
     from_rationals,
     in_unit_box,
+    longest_side,
     rationals,
 )
 from polyrank.image.lines import ordered
@@ -192,8 +193,7 @@ class _Graph:
         if not self._hollow:
             return ()
         _, places = in_unit_box(self.points)
-        boxes = [places[self.faces.cycles[f]] for f in self._hollow]
-        return tuple(float((own.max(axis=0) - own.min(axis=0)).max()) for own in boxes)
+        return tuple(longest_side(places[self.faces.cycles[f]]) for f in self._hollow)
 
     def rims(
         self, chains: Sequence[Sequence[int]], sources: Sequence[list[Pair]]

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from polyrank.chains.elimination import RATIONALS
 from polyrank.chains.reduction import Chain
-from polyrank.image.classes import Classes, Echelon
+from polyrank.image.classes import Classes, Echelon, chains_of
 from polyrank.lp.deadline import look
 
 __all__ = ["reduced_basis", "short_loops"]
@@ -84,10 +84,7 @@ def reduced_basis(classes: Classes, volume: Floats) -> list[Chain]:
     volume : float64 array
         Of every cell of that degree.
     """
-    lifts = [
-        classes.reduction.lift(classes.degree, {k: int(v) for k, v in enumerate(row) if v != 0})
-        for row in classes.chains.tolist()
-    ]
+    lifts = [classes.reduction.lift(classes.degree, row) for row in chains_of(classes.chains)]
     # cells with the same coefficients in all cycles, up to one sign, are one sheet
     sheets: dict[tuple[int, ...], float] = {}
     for cell in {c for chain in lifts for c in chain}:
