@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq_mat
-from threadpoolctl import threadpool_limits
 
+from polyrank.blas import one_thread
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.programs import SlackProgram, unit_rows
@@ -47,7 +47,7 @@ def points_with_all_off(cell: LiveCell, highs: Any = None) -> Iterator[fmpq_mat]
     A, c = table[:, : cell.k], table[:, cell.k]
     if np.isfinite(table).all():
         # one thread: many of them, on cores that others use too, cost a hundred times as much
-        with threadpool_limits(1):
+        with one_thread():
             found = A.T @ np.linalg.lstsq(A @ A.T, -c - 1.0, rcond=None)[0]
         if np.isfinite(found).all() and (A @ found + c < 0.0).all():
             yield short_point(wanted, [float(v) for v in found])

@@ -31,8 +31,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
-from threadpoolctl import threadpool_limits
 
+from polyrank.blas import one_thread
 from polyrank.lp.farkas import integer_rows
 from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.network.normal_form import Network
@@ -174,7 +174,7 @@ def _stable_columns(matrix: fmpz_mat, rank: int) -> list[int]:
     # loaded before its threads are limited
     from scipy.linalg import qr  # noqa: PLC0415  (a third of a second of every start)
 
-    with threadpool_limits(1):  # threads cost more than they give where cores are busy
+    with one_thread():  # threads cost more than they give where cores are busy
         order = qr(table, mode="r", pivoting=True)[1]
     return [int(j) for j in order[:rank]]
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from polyrank.blas import one_thread
 from polyrank.network.forward import unpack_bits
 from polyrank.sampling.estimate import Estimate
 
@@ -42,7 +42,7 @@ def numerical_ranks(estimate: Estimate, *, limit: int = 1000) -> dict[str, Any]:
     rows = np.unique(np.linspace(0, max(0, len(estimate.packed) - 1), count).astype(int))
     rows = rows[rows < len(estimate.packed)]
     found: list[dict[str, int]] = []
-    with threadpool_limits(limits=1):  # threads would only wait for one another
+    with one_thread():  # threads would only wait for one another
         for r in rows.tolist():
             bits = unpack_bits(estimate.packed[r], sum(network.bits))
             J = np.eye(network.input_dim)

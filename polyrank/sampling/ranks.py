@@ -23,8 +23,8 @@ import numpy as np
 from flint import fmpz
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from threadpoolctl import threadpool_limits
 
+from polyrank.blas import one_thread
 from polyrank.network.composition import active_units
 from polyrank.network.exact_rank import exact_rank, spanning_columns
 from polyrank.network.forward import affine_map, unpack_bits
@@ -207,7 +207,7 @@ class CodewordRanks:
                     upper[r] = [s.upper for s in found]
 
         # products are small: threads of BLAS inside these would only wait for one another
-        with threadpool_limits(limits=1), ThreadPoolExecutor(workers) as pool:
+        with one_thread(), ThreadPoolExecutor(workers) as pool:
             try:
                 for _ in told("ranks of codewords", pool.map(work, parts), len(parts)):
                     pass

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
+from polyrank.blas import one_thread
 from polyrank.network.forward import forward
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
@@ -142,7 +142,6 @@ class Paced:
     def __init__(self, begin: Callable[[], Attack]) -> None:
         self._begin = begin
         self._attack: Attack | None = None
-        self._blas: ThreadpoolController | None = None
         self._started, self._spent = time.process_time(), 0.0
 
     def proposals(self) -> Iterator[Floats]:
@@ -155,9 +154,9 @@ class Paced:
             if elapsed < _LATEST_SECONDS or self._spent > _SHARE * elapsed:
                 return
             before = time.thread_time()
-            if self._attack is None or self._blas is None:
-                self._attack, self._blas = self._begin(), ThreadpoolController()
-            with self._blas.limit(limits=1):  # threads of BLAS would only wait for one another
+            if self._attack is None:
+                self._attack = self._begin()
+            with one_thread():  # threads of BLAS would only wait for one another
                 proposed = self._attack.step()
             if proposed is not None:
                 yield proposed
