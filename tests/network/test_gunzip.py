@@ -47,6 +47,7 @@ def test_the_bound_is_on_what_comes_out():
         (gzip.compress(TEXT)[:-8] + bytes(8), "damaged"),
         (gzip.compress(TEXT) + b"text", "something after its gzip data: b'text'"),
     ],
+    ids=["nothing", "text", "a byte short", "beginning", "wrong sums", "with text behind"],
 )
 def test_refused(data, message):
     with pytest.raises(FormatError, match=message):
