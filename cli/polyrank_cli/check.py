@@ -66,8 +66,9 @@ def check_command(
     difference. For all of these --sample, --jobs and --exact say nothing.
 
     Exit status: 0 accepted, 4 rejected (something is false, or the log is no proof: the first bad
-    step is named), 3 not decided: there is no proof, undecided cells remain or the run is partial;
-    1 the files cannot be read, 2 wrong usage, 130 interrupted.
+    step is named), 3 not decided: there is no proof or it is one of something else, bounds are not
+    good enough here, undecided cells remain or the run is partial; 1 the files cannot be read, 2
+    wrong usage, 130 interrupted.
     """
     # these load numpy, pyarrow and python-flint, which have no place in --help
     from polyrank.proof.check import Report  # noqa: PLC0415

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, outer_boxes
 from polyrank.proof.polytopes import Polytope
 
@@ -80,7 +80,7 @@ def check_apart(
     Raises
     ------
     ProofRejectedError
-        If that is not proved.
+        If a plane does not do what it is there for; a NotDecidedError if there is none for a pair.
     """
     if distance <= 0:
         raise ProofRejectedError(f"{where}: a distance must be positive")
@@ -98,7 +98,7 @@ def check_apart(
         known.add((first, second))
     for pair in _near(sides, distance):
         if pair not in known:
-            raise ProofRejectedError(
+            raise NotDecidedError(
                 f"{where}: nothing keeps the images of two polytopes {distance} apart"
             )
     return len(known)

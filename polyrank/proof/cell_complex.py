@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from flint import fmpq, fmpq_mat
 
 from polyrank.network.rational import fmpq_from_text
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, on_hyperplane, outer_boxes
 from polyrank.proof.manifold_file import read_planes
 
@@ -156,7 +156,7 @@ def check_embedded(cells: Cells, file: Path, width: int) -> int:
         for code in codes.tolist():
             if divmod(code, count) not in known:
                 i, j = divmod(code, count)
-                raise ProofRejectedError(f"nothing separates the cells {i} and {j} of an image")
+                raise NotDecidedError(f"nothing separates the cells {i} and {j} of an image")
     return len(known)
 
 

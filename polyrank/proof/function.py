@@ -177,9 +177,9 @@ def _complete(claim: _Claim, network: Network | None) -> tuple[Rows, Problem, di
     if network is None:
         check_difference(found, *claim.first_and_second)
     elif found.sha256 != network.sha256:
-        raise ProofRejectedError("the regions are those of another network")
+        raise NotDecidedError("the regions are those of another network")
     if domain_from_dict(manifest["domain"]).describe() != claim.domain.describe():
-        raise ProofRejectedError("the regions are those of another domain")
+        raise NotDecidedError("the regions are those of another domain")
     problem, frame = problem_of(manifest, found, report.layers)
     table = Rows(shard_files(run), manifest["bits"], report.layers, frame)
     return table, problem, manifest
@@ -235,11 +235,15 @@ def _check_lipschitz(claim: _Claim) -> tuple[str, tuple[str, ...], int]:
     table, maps = _with_interior(claim)
     bits = codeword_exact(claim.network, witness).bits.tolist()
     at = sum(1 << place for place, bit in enumerate(bits) if bit)
-    attained = False
+    great, here, attained = False, False, False
     for row, (code, found) in enumerate(maps.all(table)):
         if not at_most(found, norm, upper):
             raise ProofRejectedError(f"region {row} has a greater norm")
-        attained = attained or (code == at and at_least(found, norm, lower))
+        enough = at_least(found, norm, lower)
+        great, here = great or enough, here or code == at
+        attained = attained or (code == at and enough)
+    if not attained and great and not here:
+        raise NotDecidedError("the witness lies in no region, and names none that has the norm")
     if not attained:
         raise ProofRejectedError("the region of the witness has a smaller norm")
     square = "the square of " if norm == "2" else ""
@@ -278,7 +282,7 @@ def _check_greatest(claim: _Claim) -> tuple[str, tuple[str, ...], int]:
     report = check_verdict(path)
     with VERDICT.opened(path, None) as (stated, found):
         if report.verdict != "holds" or report.doubt or stated["property"]["text"] is not None:
-            raise ProofRejectedError("the verdict below does not bound the difference")
+            raise NotDecidedError("the verdict below does not bound the difference")
         check_difference(found, first, second)
         (question,) = specification_from_dict(stated["property"]).questions
     beyond = {
@@ -291,7 +295,7 @@ def _check_greatest(claim: _Claim) -> tuple[str, tuple[str, ...], int]:
         or not beyond <= set(question.disjuncts)
         or question.domain.describe() != claim.domain.describe()
     ):
-        raise ProofRejectedError("the verdict below bounds something else")
+        raise NotDecidedError("the verdict below bounds something else")
     return "the greatest difference of an output", (str(value),), 0
 
 

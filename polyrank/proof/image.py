@@ -40,7 +40,7 @@ from flint import fmpz
 
 from polyrank.network.normal_form import Network
 from polyrank.proof.cell_complex import Boundary, Cells, check_embedded, read_cells
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.layer_map import ChainMap, Stated, check_map
 from polyrank.proof.manifold_file import read_manifold
 from polyrank.proof.persistence import barcode, torsion
@@ -114,7 +114,7 @@ def _checked(
         raise ProofRejectedError(f"{last} is no layer of the {len(network.layers)}")
     points, facets = read_manifold(path, network)
     if max(map(len, facets)) > 3:
-        raise ProofRejectedError("M has tetrahedra: their images are no polygons")
+        raise NotDecidedError("M has tetrahedra: their images are no polygons")
     before = _complex([tuple(p) for p in points], facets)
     complexes, maps = [before.boundary()], []
     cells = planes = 0

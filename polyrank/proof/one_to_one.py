@@ -45,7 +45,7 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_text
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.hulls import Hull, box_pairs, outer_boxes, separates
 from polyrank.proof.manifold_file import image_at, mixed_point, read_manifold, read_planes
 from polyrank.proof.polytopes import affine_polytopes
@@ -124,13 +124,17 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
         doubt = "" if known or proved == layer else f"layer {layer} is not decided"
         verdict = "not one-to-one" if known else "not decided" if doubt else "one-to-one"
         if stated["verdict"] != verdict:
-            raise ProofRejectedError(
+            raise _refusal(stated["verdict"], verdict)(
                 f"the certificate says {stated['verdict']}, its proofs {verdict}"
             )
         _check_layers(stated, proved, refuted)
         first = refuted if known and refuted == proved + 1 else None
         if stated["first_layer"] != first:
-            raise ProofRejectedError(
+            wanted = stated["first_layer"]
+            open_ = type(wanted) is int and proved < wanted <= (
+                layer if refuted is None else refuted
+            )
+            raise (NotDecidedError if open_ else ProofRejectedError)(
                 f"the certificate says that the first layer that is not one-to-one is "
                 f"{stated['first_layer']}, its proofs {first}"
             )
@@ -138,6 +142,12 @@ def check_one_to_one(path: Path, *, network: Path | None = None) -> OneToOneRepo
     return OneToOneReport(
         layer, proved, refuted if known else None, len(facets), pieces, pairs, doubt, seconds
     )
+
+
+def _refusal(said: Any, found: str) -> type[ProofRejectedError]:
+    """What is raised where the certificate says something else than its proofs."""
+    possible = found == "not decided" and said in ("one-to-one", "not one-to-one")
+    return NotDecidedError if possible else ProofRejectedError
 
 
 def _check_layers(stated: Mapping[str, Any], proved: int, refuted: int | None) -> None:
@@ -150,12 +160,15 @@ def _check_layers(stated: Mapping[str, Any], proved: int, refuted: int | None) -
 
     by_layer = [verdict(k) for k in range(int(stated["layer"]) + 1)]
     if stated["by_layer"] != by_layer:
-        raise ProofRejectedError(
+        pairs = list(zip(stated["by_layer"], by_layer, strict=False))
+        kinds = {_refusal(said, found) for said, found in pairs if said != found}
+        whole = len(stated["by_layer"]) == len(by_layer)
+        raise (NotDecidedError if whole and kinds == {NotDecidedError} else ProofRejectedError)(
             f"the certificate says {stated['by_layer']} of the layers, its proofs {by_layer}"
         )
     for own in stated["decided"]:
         if own["verdict"] not in (verdict(int(own["layer"])), "not decided"):
-            raise ProofRejectedError(
+            raise _refusal(own["verdict"], verdict(int(own["layer"])))(
                 f"the certificate says {own['verdict']} of layer {own['layer']}, its proofs "
                 f"{verdict(int(own['layer']))}"
             )
@@ -202,7 +215,7 @@ def _check_proof(
         missing = codes[~np.isin(codes, known)]
         if missing.size:
             i, j = divmod(int(missing[0]), count)
-            raise ProofRejectedError(f"nothing separates the images of pieces {i} and {j}")
+            raise NotDecidedError(f"nothing separates the images of pieces {i} and {j}")
     return count, int(known.size)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from flint import fmpq, fmpq_mat
 
 from polyrank.network.normal_form import Layer, Network
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 
 __all__ = ["check_difference"]
 
@@ -22,12 +22,15 @@ def check_difference(pair: Network, first: Network, second: Network) -> None:
 
     Raises
     ------
+    NotDecidedError
+        Naming the first layer that is another one: what is proved of the network says nothing of
+        the two.
     ProofRejectedError
-        Naming the first layer that is another one.
+        If the two networks have no difference.
     """
     depth, m = max(len(first.layers), len(second.layers)), first.widths[-1]
     if len(pair.layers) != depth + 1 or second.widths[-1] != m:
-        raise ProofRejectedError("the network is no difference: it has other layers")
+        raise NotDecidedError("the network is no difference: it has other layers")
     for k, layer in enumerate(pair.layers[:-1]):
         parts = [
             network.layers[k] if k < len(network.layers) else None for network in (first, second)
@@ -41,14 +44,14 @@ def check_difference(pair: Network, first: Network, second: Network) -> None:
             and _bias(layer) == bias
             and [tuple(v) for v in layer.slopes_exact] == slopes
         ):
-            raise ProofRejectedError(f"layer {k + 1} is not that of the two networks")
+            raise NotDecidedError(f"layer {k + 1} is not that of the two networks")
     last = pair.layers[-1]
     ends = fmpq_mat(m, 2 * m)
     for j in range(m):
         ends[j, j], ends[j, m + j] = fmpq(1), fmpq(-1)
     affine = [tuple(v) for v in last.slopes_exact] == _slopes(None, m)
     if last.weight_exact != ends or any(_bias(last)) or not affine:
-        raise ProofRejectedError("the last layer is not the difference of the two networks")
+        raise NotDecidedError("the last layer is not the difference of the two networks")
 
 
 def _weight(layer: Layer | None, m: int) -> fmpq_mat:

@@ -52,12 +52,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.forward import forward_exact
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import fmpq_from_text
+from polyrank.network.rational import fmpq_from_float, fmpq_from_text
 from polyrank.polyhedra.domain import Box, domain_from_dict
 from polyrank.polyhedra.violation import (
     Question,
@@ -226,22 +226,27 @@ def _check_question(
     low = np.array([float.fromhex(v) for v in stated["low"]])
     high = np.array([float.fromhex(v) for v in stated["high"]])
     whole = lower is None or upper is None
-    around = len(low) == len(high) == k
+    if not len(low) == len(high) == k:
+        raise ProofRejectedError(f"{where}: the first box has another dimension than the domain")
     if lower is None or upper is None:
-        around = around and bool((low == -np.inf).all() and (high == np.inf).all())
+        around = bool((low == -np.inf).all() and (high == np.inf).all())
     else:
-        around = around and all(
+        around = all(
             Fraction(a) <= fraction(p) and fraction(q) <= Fraction(b)
             for a, b, p, q in zip(low.tolist(), high.tolist(), lower, upper, strict=True)
         )
     if not around:
-        raise ProofRejectedError(f"{where}: the first box does not contain the domain")
+        # of other domains the bounds are those that were proved, and need not be the least
+        raise (ProofRejectedError if plain else NotDecidedError)(
+            f"{where}: the first box does not contain the domain"
+        )
     origin, basis = (None, None) if plain else (system.origin, system.basis)
     twins = stated.get("twins", False) is True
     if twins and not has_twins(network):
         raise ProofRejectedError(f"{where}: the layers of the network have no twins")
     bounds = BoxBounds(network, origin, basis, question.disjuncts, twins=twins)
-    leaves = _Leaves(bounds, where, counts, high - low)
+    place = _Place(network, question, system.origin, system.basis)
+    leaves = _Leaves(bounds, place, where, counts, high - low)
     exact: ExactReplay | None = None
     lines = exact_steps(path / f"exact-{number}.jsonl.zst")
     tree = leaves_of(path / f"tree-{number}.bin.zst", question, bounds.units, low, high, where)
@@ -302,11 +307,49 @@ def _proved_box(
     return sides[0], sides[1]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A question and the coordinates of its cells, x = origin + basis y."""
+
+    network: Network
+    question: Question
+    origin: fmpq_mat
+    basis: fmpq_mat
+
+    def refusal(self, node: Node, factors: Floats) -> type[ProofRejectedError]:
+        """What is raised of a closed leaf whose bounds are not positive here.
+
+        The leaf is false if its factors are none, or if its combination of some disjunct's rows is
+        not positive in the middle of its box; else better bounds might prove it.
+        """
+        if not (factors >= 0).all() or not np.isfinite(factors).all():
+            return ProofRejectedError
+        if node.signs():
+            return NotDecidedError
+        middle = [
+            (Fraction(a) + Fraction(b)) / 2
+            for a, b in zip(node.low.tolist(), node.high.tolist(), strict=True)
+        ]
+        y = fmpq_mat(len(middle), 1, [fmpq(v.numerator, v.denominator) for v in middle])
+        outputs = forward_exact(self.network, (self.origin + self.basis * y).entries())
+        factor = iter(factors.tolist())
+        for disjunct in self.question.disjuncts:
+            total = fmpq(0)
+            for row in disjunct:
+                value = sum((a * outputs[j] for j, a in row.terms), -row.bound)
+                total += fmpq_from_float(next(factor)) * value
+            if total <= 0:
+                return ProofRejectedError
+        return NotDecidedError
+
+
 class _Leaves:
     """Closed leaves: boxes are proved many at a time, cells with assumed signs along the tree."""
 
-    def __init__(self, bounds: BoxBounds, where: str, counts: _Counts, width: Floats) -> None:
-        self.bounds, self.where, self.counts = bounds, where, counts
+    def __init__(
+        self, bounds: BoxBounds, place: _Place, where: str, counts: _Counts, width: Floats
+    ) -> None:
+        self.bounds, self.place, self.where, self.counts = bounds, place, where, counts
         self.width = np.where(width > 0, width, 1.0)
         self.waiting: list[tuple[Node, Floats]] = []
         self.path: list[tuple[Node, Any]] = []
@@ -333,7 +376,7 @@ class _Leaves:
         cell = self.path[-1][1]
         if not self.bounds.refutes(cell, leaf.factors, leaf.shares, leaf.pushes):
             signs = ", ".join(map(str, leaf.node.signs()))
-            raise ProofRejectedError(
+            raise self.place.refusal(leaf.node, leaf.factors)(
                 f"{self.where}: bounds do not refute the violation where signs are {signs}"
             )
 
@@ -393,4 +436,7 @@ class _Leaves:
             return
         sides = zip(low[0][:5].tolist(), high[0][:5].tolist(), strict=True)
         box = ", ".join(f"[{a!r}, {b!r}]" for a, b in sides)
-        raise ProofRejectedError(f"{self.where}: bounds do not refute the violation on {box}")
+        first = waiting[left[leaf[~closed][0]]]
+        raise self.place.refusal(*first)(
+            f"{self.where}: bounds do not refute the violation on {box}"
+        )

@@ -15,7 +15,7 @@ import pytest
 import polyrank as pr
 from polyrank.errors import NetworkError, RunError
 from polyrank.network.normal_form import Network
-from polyrank.proof.format import NotDecidedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 
 Columns = dict[str, list[Any]]
 Check = Callable[..., Any]
@@ -53,6 +53,18 @@ def altered(proof: Path, root: Path, name: str | None, change: Callable[[Any], A
     else:
         rewritten(path, name, change)
     return path
+
+
+#: What a message says where something is not proved, and not shown to be false either.
+_UNPROVED = ("nothing separates", "nothing keeps", "its proofs not decided", "tetrahedra")
+
+
+def assert_refused(check: Check, path: Path, reason: str) -> None:
+    """What is false is rejected; what lacks a proof is not decided."""
+    with pytest.raises(ProofRejectedError, match=reason) as refused:
+        check(path)
+    unproved = any(words in str(refused.value) for words in _UNPROVED)
+    assert isinstance(refused.value, NotDecidedError) == unproved
 
 
 def assert_needs_its_files(

@@ -160,7 +160,37 @@ _CHANGES = [
 def test_changed_statements_are_rejected(copy, name, change, says):
     path = copy(name)
     _restate(path / "function.json", change)
-    with pytest.raises(RunError if says is None else ProofRejectedError, match=says):
+    with pytest.raises(RunError if says is None else ProofRejectedError, match=says) as refused:
+        check_function(path)
+    # a proof of something else shows nothing to be false
+    unproved = says in ("another domain", "bounds something else", "no proof", "unknown")
+    assert isinstance(refused.value, NotDecidedError) == unproved
+
+
+def test_a_witness_between_regions_names_none(tmp_path):
+    """|x| = x⁺ + (−x)⁺ has slope 1 in absolute value; at 0 no unit is active, as on no region."""
+    absolute = pr.Network.from_arrays([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    lipschitz(absolute, pr.Box([-1], [1]), "inf", out=tmp_path / "out", proof=True, jobs=1)
+    path = tmp_path / "out"
+    _restate(path / "function.json", _put("witness", ["0"]))
+    with pytest.raises(NotDecidedError, match="lies in no region"):
+        check_function(path)
+    _restate(path / "function.json", _put("lower", "2"))
+    with pytest.raises(ProofRejectedError, match="smaller norm") as refused:
+        check_function(path)
+    assert not isinstance(refused.value, NotDecidedError)
+
+
+def test_proofs_of_other_networks_decide_nothing(stored, copy):
+    path = copy("up")
+    shutil.rmtree(path / "regions")
+    shutil.copytree(stored["equal"] / "regions", path / "regions")
+    with pytest.raises(NotDecidedError, match="regions are those of another network"):
+        check_function(path)
+    path = copy("equal")
+    shutil.rmtree(path / "regions")
+    shutil.copytree(stored["up"] / "regions", path / "regions")
+    with pytest.raises(NotDecidedError, match="it has other layers"):
         check_function(path)
 
 

@@ -214,8 +214,20 @@ def test_changed_trees_are_rejected(run):
         ),
     ):
         _write(file, data)
-        with pytest.raises(ProofRejectedError, match=says):
+        with pytest.raises(ProofRejectedError, match=says) as refused:
             check_verdict(run)
+        assert not isinstance(refused.value, NotDecidedError)
+
+
+def test_bounds_that_are_not_good_enough_decide_nothing(tmp_path, monkeypatch):
+    """x⁺ − x⁺ ≤ 1/10 on the whole box as one closed leaf is true, though bounds do not show it."""
+    network = pr.Network.from_arrays([[[1.0], [1.0]], [[1.0, -1.0]]], [[0.0, 0.0], [0.0]])
+    out = tmp_path / "run"
+    assert pr.verify(network, output_bounds(network, pr.Box(-1, 1), upper=0.1), out=out, proof=True)
+    _write(out / "tree-0.bin.zst", MAGIC + b"\0\0" + b"\0\0\0\0")
+    monkeypatch.setattr("polyrank.proof.verdict._FURTHER", 0)
+    with pytest.raises(NotDecidedError, match="do not refute"):
+        check_verdict(out)
 
 
 def test_changed_statements_are_rejected(run, folded):

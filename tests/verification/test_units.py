@@ -18,7 +18,7 @@ from polyrank.errors import UncertifiedError
 from polyrank.network.forward import forward_exact
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.violation import satisfied
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.tree import CLOSED, MAGIC, leaves_of
 from polyrank.proof.verdict import check_verdict, stated_property
 from polyrank.verification.alethe import export_alethe
@@ -289,8 +289,9 @@ def test_changed_steps_of_units_are_rejected(run, network):
         (MAGIC + code((unit + 1) % 7, 0) + code((unit + 1) % 7, 0) + rest, "divided twice"),
     ):
         _write(file, data)
-        with pytest.raises(ProofRejectedError, match=says):
+        with pytest.raises(ProofRejectedError, match=says) as refused:
             check_verdict(run)
+        assert isinstance(refused.value, NotDecidedError) == (says == "do not refute")
     # one closed leaf where a sign is assumed, with a multiplier that is none
     factor, shares = np.array([1], "<f4").tobytes(), bytes(13)
     for push in (-1.0, np.inf, np.nan):
@@ -301,8 +302,9 @@ def test_changed_steps_of_units_are_rejected(run, network):
     for factor_ in (-1.0, np.nan):
         leaf = b"\0\0\0\0\xfe\xff" + np.array([factor_], "<f4").tobytes() + shares
         _write(file, MAGIC + leaf)
-        with pytest.raises(ProofRejectedError, match="do not refute"):
+        with pytest.raises(ProofRejectedError, match="do not refute") as refused:
             check_verdict(run)
+        assert not isinstance(refused.value, NotDecidedError)
 
 
 @pytest.mark.parametrize("d", [61, 100])
