@@ -209,24 +209,29 @@ def _floats(matrix: fmpq_mat) -> NDArray[np.float64]:
 class Selection(Sequence[Region]):
     """Some regions of a run, by number.
 
-    Attributes
+    Parameters
     ----------
     run : Run
-    ids : ndarray of int64
-        Their numbers, ascending.
+    numbers : ndarray of int64, or range
     """
 
-    def __init__(self, run: Run, ids: NDArray[np.int64]) -> None:
-        self.run, self.ids = run, ids
+    def __init__(self, run: Run, numbers: NDArray[np.int64] | range) -> None:
+        self.run = run
+        self._numbers = numbers
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The numbers of the regions, (r,)."""
+        return np.asarray(self._numbers, np.int64)
 
     def __repr__(self) -> str:
-        return f"Selection({len(self.ids):,} of {len(self.run):,} regions)"
+        return f"Selection({len(self):,} of {len(self.run):,} regions)"
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._numbers)
 
     def __iter__(self) -> Iterator[Region]:
-        return (Region(self.run, int(r)) for r in self.ids)
+        return (Region(self.run, int(r)) for r in self._numbers)
 
     @overload
     def __getitem__(self, at: int) -> Region: ...
@@ -234,5 +239,5 @@ class Selection(Sequence[Region]):
     def __getitem__(self, at: slice) -> Selection: ...
     def __getitem__(self, at: int | slice) -> Region | Selection:
         if isinstance(at, slice):
-            return Selection(self.run, self.ids[at])
-        return Region(self.run, int(self.ids[at]))
+            return Selection(self.run, self._numbers[at])
+        return Region(self.run, int(self._numbers[at]))

@@ -38,6 +38,7 @@ from polyrank.regions.run import Run as RegionRun
 from polyrank.regions.run import open_run as _open_run
 from polyrank.regions.saving import save_run
 from polyrank.regions.schema import packed_rows
+from polyrank.regions.scratch import Column
 from polyrank.report.summary import depth, layer_summary, seen, verdict
 from polyrank.report.tables import layers_table
 
@@ -91,7 +92,7 @@ class Run(RegionRun):
     def __getitem__(self, index: slice) -> Selection: ...
     def __getitem__(self, index: int | slice) -> Region | Selection:
         if isinstance(index, slice):
-            return Selection(self, np.arange(self.count)[index])
+            return Selection(self, range(self.count)[index])
         number = operator.index(index)
         if not -self.count <= number < self.count:
             raise IndexError(f"there is no region {number}: the run lists {self.count:,}")
@@ -177,7 +178,7 @@ class Run(RegionRun):
         """The regions of one rank, or of ranks between limits, through a layer.
 
         Of a run directory only the column of these ranks is read, and of it only the row groups
-        that may hold one.
+        that may hold one. More than two million numbers of regions lie in a temporary file.
 
         Parameters
         ----------
@@ -191,14 +192,14 @@ class Run(RegionRun):
         Raises
         ------
         RunError
-            If there is no such layer.
+            If there is no such layer, or the disk of the temporary files is full.
         """
         low = max(-1 if least is None else least, -1 if rank is None else rank)
         high = min(1 << 15 if below is None else below - 1, 1 << 15 if rank is None else rank)
-        found = [np.empty(0, np.int64)]
+        found = Column(np.int64)
         for begin, ranks in self.ranks_between(self.layers if layer is None else layer, low, high):
             found.append(begin + np.flatnonzero((ranks >= low) & (ranks <= high)))
-        return Selection(self, np.concatenate(found))
+        return Selection(self, found.whole())
 
     def to_arrow(self) -> pa.Table:
         """The regions for eyes and data frames; see :func:`polyrank.api.rows.readable_table`."""

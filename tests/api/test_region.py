@@ -12,6 +12,7 @@ import pytest
 import polyrank as pr
 from polyrank.errors import RunError, UnsupportedError
 from polyrank.network.rational import RationalArray
+from polyrank.regions import scratch
 from tests.examples import LINEAR, layer, network
 
 # the quadrants of the plane, cut by x + y = 1: 7 regions on the square [-2, 2]^2
@@ -132,6 +133,31 @@ def test_regions_by_rank() -> None:
     assert repr(run.where()) == "Selection(7 of 7 regions)"
     with pytest.raises(RunError, match="layer 3 is not part of this run"):
         run.where(rank=1, layer=3)
+
+
+def test_a_slice_of_a_run_is_a_selection() -> None:
+    run = _run()
+    for part in (slice(None), slice(1, 6, 2), slice(-2, None), slice(None, None, -3), slice(5, 2)):
+        expected = list(range(7))[part]
+        assert [r.index for r in run[part]] == expected
+        assert run[part].ids.tolist() == expected
+        assert len(run[part]) == len(expected)
+    assert run[1:6][1:][-1].index == 5
+    with pytest.raises(IndexError):
+        _ = run[2:3][1]
+
+
+def test_numbers_of_many_regions_wait_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mmap
+
+    monkeypatch.setattr(scratch, "_LARGE", 8)  # bytes: two numbers are many
+    run = _run()
+    ids = run.where(least=0).ids
+    assert ids.tolist() == list(range(7))
+    base: object = ids
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base.obj if isinstance(base, memoryview) else base, mmap.mmap)
 
 
 def test_tables_for_eyes_and_data_frames() -> None:
