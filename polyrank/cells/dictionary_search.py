@@ -310,6 +310,7 @@ class DictionarySearch:
         hard: list[_Entry] = []
         used = 0
         done = 0.0
+        handed_on = begun
         while True:
             steps = self.slices.steps if left is None else min(self.slices.steps, left - used)
             if self.work is not None:
@@ -317,16 +318,21 @@ class DictionarySearch:
             called, already = time.perf_counter(), used
             code = self.core.run(max(1, steps))
             used = self.core.cells - before
-            self.slices.measured(used - already, time.perf_counter() - called)
+            now = time.perf_counter()
+            self.slices.measured(used - already, now - called)
+            self._look()
+            spent = self.work is not None and self.work.over
+            ended = code == DONE or spent or (left is not None and used >= left)
+            if code == BUDGET and not ended and self._may_wait(now - handed_on):
+                continue
+            handed_on = now
             batch, handed_back, log = self.core.take()
             self._accept(_Found(batch, handed_back, self.core.done_share - done), entry, hard)
             done = self.core.done_share
             if self.proof is not None:
                 self.proof(log)
             self._safe_point()
-            self._look()
-            spent = self.work is not None and self.work.over
-            if code == DONE or spent or (left is not None and used >= left):
+            if ended:
                 break
             if (
                 not alone
@@ -346,6 +352,11 @@ class DictionarySearch:
         if self.proof is not None:
             self.proof(SEGMENT_END)
         return used
+
+    def _may_wait(self, seconds: float) -> bool:
+        """Whether what a task has found may stay in the core: it is looked at very often."""
+        stopped = self.stopped is not None and self.stopped()
+        return self.work is not None and not stopped and seconds < HAND_ON_SECONDS
 
     def _together(self, entry: _Entry, hard: list[_Entry]) -> None:
         """The open cells of the core on several threads; nothing of the entry is left open."""

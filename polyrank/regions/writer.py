@@ -124,6 +124,7 @@ class RunWriter:
         self._parts: list[tuple[Ticket, Piece]] = []
         self._open: dict[int, Ticket] = {}
         self._next = 1
+        self._undecided = 0
         self._histogram = RankHistogram(plan.layers)
         self._run: Run | None = None
         self.written = 0
@@ -222,7 +223,7 @@ class RunWriter:
     @property
     def undecided_count(self) -> int:
         """How many they are."""
-        return sum(len(done.undecided) for done in self._done)
+        return self._undecided
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -304,6 +305,7 @@ class RunWriter:
 
     def _note(self, done: _Done, ranks: RankHistogram, rest: list[Subtree]) -> list[Ticket]:
         self._done.append(done)
+        self._undecided += len(done.undecided)
         self._histogram.merge(ranks)
         following = []
         for i, tree in enumerate(rest):
