@@ -35,6 +35,7 @@ import numpy as np
 import polyrank as pr
 from benchmarks.cases import he
 from polyrank.regions import enumerate as enumerate_module
+from polyrank.regions.cluster import local_cluster
 from polyrank.regions.schema import fixed_binary_rows, numbers
 
 
@@ -107,11 +108,7 @@ def main() -> None:
     disk = whole_disk.seconds
     measured("disk x 2", on_disk(jobs=2), disk)
     if not given.no_dask:
-        import distributed
-
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster:
+        with local_cluster(2) as cluster:
             address = cluster.scheduler_address
             pr.enumerate_regions(he([3, 16, 16, 1]), box, cluster=address)
             measured("Dask x 2", on_disk(cluster=address), disk)

@@ -36,13 +36,19 @@ from polyrank.regions.incoming import Incoming
 from polyrank.regions.pieces import Piece, PieceMaker
 from polyrank.regions.plan import Plan
 
-__all__ = ["DaskCrew", "cluster_client"]
+__all__ = ["QUIET", "DaskCrew", "cluster_client", "local_cluster"]
 
 #: Attempts of a task that raises; a task whose workers die is given up by Dask after three.
 _ATTEMPTS = 3
 _TIMEOUT = "20s"
 #: How long it is believed how many threads the cluster has.
 _THREADS_SECONDS = 1.0
+#: What Dask measures for a dashboard, which nobody sees here: a tenth of a processor.
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +211,24 @@ def _piece(given: Mapping[str, Any], incoming: Incoming | None) -> Piece:
 
 
 @contextlib.contextmanager
+def local_cluster(workers: int) -> Iterator[Any]:
+    """Processes of one thread on this machine, with their scheduler, while the block runs."""
+    dask: Any = importlib.import_module("dask")
+    distributed: Any = importlib.import_module("distributed")
+    with (
+        dask.config.set(QUIET),
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs="CRITICAL",
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@contextlib.contextmanager
 def cluster_client(address: str) -> Iterator[Any]:
     """A client of a scheduler, or of N processes here (``local:N``), while the block runs.
 
@@ -226,14 +250,7 @@ def cluster_client(address: str) -> Iterator[Any]:
         if kind == "local":
             if not number.isdecimal() or int(number) < 1:
                 raise RunError(f"{address!r} does not say how many processes: local:4")
-            local = distributed.LocalCluster(
-                n_workers=int(number),
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                silence_logs="CRITICAL",
-            )
-            stack.enter_context(local)
+            local = stack.enter_context(local_cluster(int(number)))
             yield stack.enter_context(distributed.Client(local))
             return
         try:
