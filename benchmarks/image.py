@@ -24,6 +24,7 @@ from benchmarks.cases import DATA
 from polyrank.image.barcode import LayerImages, image, level_name
 from polyrank.image.certificate import save_certificate
 from polyrank.image.image_certificate import save_images
+from polyrank.image.overlap import Overlaps, overlap_decomposition
 from polyrank.image.separate import separate
 from polyrank.image.separation_certificate import save_separation
 from polyrank.image.union import LayerUnion, unions
@@ -33,6 +34,7 @@ from polyrank.proof.one_to_one import check_one_to_one
 from polyrank.proof.separation import check_separation
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.point_cloud import complex_of_points, read_labels, read_points
+from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 
 BESHKOV = DATA / "beshkov_quotient"
@@ -56,11 +58,31 @@ def layer_unions(network: Network, manifold: Manifold) -> list[LayerUnion]:
     return found
 
 
+def all_overlaps(network: Network, manifold: Manifold) -> list[Overlaps]:
+    """The pairs of pieces that overlap, layer by layer, each printed when they are found."""
+    found = []
+    for layer in range(1, len(network.layers) + 1):
+        restriction = restrict(network, manifold, through_layer=layer)
+        start = time.process_time()
+        own = overlap_decomposition(restriction, layer)
+        spent = time.process_time() - start
+        found.append(own)
+        print(
+            f"layer {layer}: {len(own.pairs):,} of {own.tally.pairs:,} pairs overlap (complete: "
+            f"{own.complete}), by dimension {np.bincount(own.dimension).tolist()}; share "
+            f"{ {d: round(s.by_volume, 4) for d, s in own.share.items()} }; {spent:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    return found
+
+
 VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[..., object]]] = {
     "homeomorphism": (pr.homeomorphism, save_certificate, check_one_to_one),
     "image": (image, save_images, check_image),
     "separate": (separate, save_separation, check_separation),
     "nerve": (partial(image, way="nerve"), save_images, check_image),
+    "overlaps": (all_overlaps, save_images, check_image),
     "union": (layer_unions, save_images, check_image),
 }
 
@@ -110,6 +132,8 @@ ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "tori-abs-homeomorphism": ("homeomorphism", lambda: tori("abs", 45), True),
     "tori-abs-separate": ("separate", lambda: tori("abs", 45), True),
     "tori-abs-image": ("image", lambda: tori("abs", 45), False),
+    "tori-relu-overlaps": ("overlaps", lambda: tori("relu", 45), False),
+    "tori-abs-overlaps": ("overlaps", lambda: tori("abs", 45), False),
     "tori-small-image": ("image", lambda: tori("relu", 12), True),
     "torus-wide-homeomorphism": ("homeomorphism", wide, True),
     "circle-homeomorphism": ("homeomorphism", circle, True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from polyrank.topology.manifold import Manifold
 
 __all__ = ["homeomorphism_command"]
+
+_LISTED, _SHOWN = 1000, 10  # pairs, and groups and their members
 
 
 def homeomorphism_command(
@@ -66,7 +69,10 @@ def homeomorphism_command(
     ] = None,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Also list every pair of pieces whose images overlap."),
+        typer.Option(
+            "--all",
+            help="Also list every pair of pieces whose images overlap, and groups with one image.",
+        ),
     ] = False,
     time: TimeOption = None,
     output: Annotated[
@@ -221,9 +227,22 @@ def _show_overlaps(found: Overlaps) -> None:
         )
     if not found.complete:
         tell("not decided: whether there are more pairs, at the limit")
+    for d, number in sorted(Counter(found.dimension.tolist()).items()):
+        tell(f"{number:,} pairs overlap in dimension {d}")
+    groups = found.groups
+    for group in groups[:_SHOWN]:
+        names = ", ".join(str(p) for p in group[:_SHOWN]) + (", ..." if group[_SHOWN:] else "")
+        d = own.dimension[group[0]]
+        tell(f"{len(group):,} pieces with one image, of dimension {d}: {names}")
+    if groups[_SHOWN:]:
+        tell(f"... and {len(groups) - _SHOWN:,} more such groups; --json has them all")
     rows = [
         [str(i), str(j), str(own.simplex(i)), str(own.simplex(j)), str(d)]
-        for (i, j), d in zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
+        for (i, j), d in zip(
+            found.pairs[:_LISTED].tolist(), found.dimension[:_LISTED].tolist(), strict=True
+        )
     ]
     header = ["piece", "piece", "simplex", "simplex", "dimension of the overlap"]
     tell(plain_table(header, rows))
+    if len(found.pairs) > _LISTED:
+        tell(f"... and {len(found.pairs) - _LISTED:,} more pairs; --json has them all")

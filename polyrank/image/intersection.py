@@ -220,6 +220,8 @@ def remainder(whole: Chart, parts: Iterable[Sequence[Point]]) -> fmpq:
                 if not rest or area(rest) == 0:
                     break
         left = after
+        if not left:
+            break
     return sum((area(own) for own in left), fmpq(0)) / area(whole.corners)
 
 

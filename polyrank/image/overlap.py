@@ -9,16 +9,21 @@ pieces that are collapsed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import RefutedError
+from polyrank.image.candidates import CHUNK, candidates
+from polyrank.image.collinear import UNKNOWN, Collinear
 from polyrank.image.collision import Collision, collision
-from polyrank.image.homeomorphism import Tally, undecided_pairs
+from polyrank.image.coplanar import Coplanar
+from polyrank.image.homeomorphism import Tally
 from polyrank.image.intersection import (
     Chart,
     Point,
@@ -28,7 +33,7 @@ from polyrank.image.intersection import (
     meeting_dimension,
     remainder,
 )
-from polyrank.image.meeting import Meet, decide
+from polyrank.image.meeting import Meet, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.stages import tell
@@ -36,8 +41,15 @@ from polyrank.topology.restriction import Restriction
 
 __all__ = ["MOST_PAIRS", "Overlaps", "Share", "overlap_decomposition"]
 
+Numbers = NDArray[np.int64]
+_NONE = np.empty((0, 2), np.int64)
+_EXACTLY = 256  # pairs that are decided one by one before they are handed on
+_FLUSHED = 1 << 20  # pairs that are kept until their lines and planes are looked at
+#: Per piece what others hold of it: its corners, or a piece with interior points of it.
+Taken: TypeAlias = dict[int, list["list[Point] | int"]]
+
 #: Pairs that are listed, at most.
-MOST_PAIRS = 1_000_000
+MOST_PAIRS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class Share:
     by_volume: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Overlaps:
     """The overlap decomposition at one layer.
 
@@ -74,7 +86,8 @@ class Overlaps:
     complete : bool
         Whether these are all pairs; False where a limit was reached.
     share : mapping of int to Share
-        Per dimension d ≤ 2 of maximal pieces of M; empty if the pairs are not complete.
+        Per dimension d ≤ 2 of maximal pieces of M; empty if the pairs are not complete, or the
+        time limit has passed.
     tally : Tally
     """
 
@@ -85,6 +98,19 @@ class Overlaps:
     complete: bool
     share: Mapping[int, Share]
     tally: Tally
+
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """The pieces with one image, where there are two or more: exactly, the largest group first.
+
+        The overlap of every two of a group is the image itself, of their dimension.
+        """
+        own = self.pieces
+        found: dict[frozenset[Point], list[int]] = {}
+        for p in range(own.count):
+            found.setdefault(frozenset(own.exact_image(p)), []).append(p)
+        groups = [group for group in found.values() if len(group) > 1]
+        return sorted(groups, key=lambda group: (-len(group), group))
 
     def collision(self, pair: int) -> Collision:
         """Two points of M with one image, one in each of the two pieces of a pair."""
@@ -132,36 +158,35 @@ def overlap_decomposition(
     cover = pieces(restriction, layer, covering=True)
     maximal = pieces(restriction, layer)
     tally = Tally()
-    charts = _Charts(cover)
-    taken: dict[int, list[list[Point]]] = {}
-    pairs: list[tuple[int, int]] = []
-    dimension: list[int] = []
+    charts = _Charts(cover, frozenset(maximal.dimension.tolist()) & {1, 2})
+    taken: Taken = {}
+    listed: list[tuple[Numbers, Numbers]] = []
     share: dict[int, Share] = {}
-    complete = True
+    complete = False
+    count = 0
     try:
         with time_limit(seconds):
-            for i, j in undecided_pairs(cover, tally):
-                if len(pairs) >= most:
-                    complete = False
+            collinear = Collinear(cover)
+            for own in _overlaps(charts, collinear, tally, taken):
+                listed.append(own)
+                count += len(own[0])
+                tell("pairs of pieces that overlap", count)
+                if count > most:
                     break
-                look()
-                tell("pairs of pieces that overlap", len(pairs))
-                found = _dimension(charts, i, j, taken)
-                if found >= 0:
-                    pairs.append((i, j))
-                    dimension.append(found)
+            complete = count <= most
             if complete:
-                share = {
-                    d: _share(maximal, charts, d, taken)
-                    for d in np.unique(maximal.dimension).tolist()
-                    if 0 < d <= 2
-                }
+                for p, places in collinear.shared() if 1 in charts.shared else ():
+                    if cover.carrier_dimension[p] == 1:
+                        taken.setdefault(p, []).extend(places)
+                share = {d: _share(maximal, charts, d, taken) for d in sorted(charts.shared)}
     except OutOfTimeError:
-        complete = False
+        share = {}
+    pairs = np.concatenate([_NONE, *(own[0] for own in listed)])
+    dimension = np.concatenate([np.empty(0, np.int64), *(own[1] for own in listed)])
     return Overlaps(
         cover,
-        np.array(pairs, np.int64).reshape(-1, 2),
-        np.array(dimension, np.int64),
+        pairs[:most],
+        dimension[:most],
         int(maximal.collapsed.sum()),
         complete,
         share,
@@ -171,9 +196,13 @@ def overlap_decomposition(
 
 @dataclass(frozen=True, slots=True)
 class _Charts:
-    """The charts of pieces, each made when it is asked for."""
+    """The charts of pieces, each made when it is asked for.
+
+    ``shared`` are the dimensions of M in which its share is asked for.
+    """
 
     pieces: Pieces
+    shared: frozenset[int]
     known: dict[int, Chart] = field(default_factory=dict)
 
     def of(self, piece: int) -> Chart:
@@ -183,8 +212,97 @@ class _Charts:
             found = self.known[piece] = chart(corners, int(self.pieces.dimension[piece]))
         return found
 
+    def ring(self, polygon: int) -> list[int]:
+        """The vertices of a polygon in their order around it."""
+        own = self.of(polygon)
+        axes = [next(k for k, v in enumerate(row) if v != 0) for row in own.basis]
+        place = {
+            tuple(self.pieces.exact(v)[k] - own.origin[k] for k in axes): v
+            for v in self.pieces.vertices(polygon).tolist()
+        }
+        return [place[corner] for corner in own.corners]
 
-def _dimension(charts: _Charts, i: int, j: int, taken: dict[int, list[list[Point]]]) -> int:
+
+def _overlaps(
+    charts: _Charts, collinear: Collinear, tally: Tally, taken: Taken
+) -> Iterator[tuple[Numbers, Numbers]]:
+    """Pairs that overlap beyond their common face, with the dimensions, in chunks.
+
+    What they take of each other is collected, but for segments of one line.
+    """
+    own = charts.pieces
+    rest: list[Numbers] = []
+    for pairs in candidates(own):
+        look()
+        found = collinear.dimensions(pairs)
+        left = np.flatnonzero(found == UNKNOWN)
+        apart, _ = separated(own, pairs[left])
+        found[left[apart]] = -1
+        rest.append(pairs[left[~apart]])
+        tally.pairs += len(pairs)
+        tally.by_floats += int(apart.sum())
+        _drop_common_ends(own, pairs, found)
+        yield pairs[found >= 0], found[found >= 0]
+        if sum(map(len, rest)) > _FLUSHED:
+            yield from _open_overlaps(charts, np.concatenate(rest), tally, taken)
+            rest = []
+    yield from _open_overlaps(charts, np.concatenate([_NONE, *rest]), tally, taken)
+    tally.exactly = tally.pairs - tally.by_floats
+
+
+def _open_overlaps(
+    charts: _Charts, every: Numbers, tally: Tally, taken: Taken
+) -> Iterator[tuple[Numbers, Numbers]]:
+    """The same of pairs that are not apart by floats, and neither of one line nor points."""
+    if not len(every):
+        return
+    own = charts.pieces
+    used = np.unique(every)
+    polygons = used[own.dimension[used] == 2].tolist()
+    collinear = Collinear(own, {p: charts.ring(p) for p in polygons})
+    coplanar = Coplanar(own, charts.of, polygons, collinear.flat)
+    for start in range(0, len(every), CHUNK):
+        look()
+        pairs = every[start : start + CHUNK]
+        found = collinear.crossings(pairs)
+        _drop_common_ends(own, pairs, found)
+        left = np.flatnonzero(found == UNKNOWN)
+        found[left] = coplanar.dimensions(pairs[left])
+        tally.by_floats += int((found[left] >= 0).sum())
+        for i, j in pairs[left[found[left] == 2]].tolist():
+            taken.setdefault(i, []).append(j)
+            taken.setdefault(j, []).append(i)
+        # what a polygon holds of an edge of M is wanted, too
+        if 1 in charts.shared:
+            edge = (own.dimension[pairs] == 1) & (own.carrier_dimension[pairs] == 1)
+            polygon = own.dimension[pairs] == 2
+            found[(found == 1) & edge.any(axis=1) & polygon.any(axis=1)] = UNKNOWN
+        yield pairs[found >= 0], found[found >= 0]
+        left = np.flatnonzero(found == UNKNOWN)
+        for block in np.split(left, range(_EXACTLY, len(left), _EXACTLY)):
+            for k in block.tolist():
+                look()
+                i, j = pairs[k].tolist()
+                found[k] = _dimension(charts, i, j, taken)
+            met = block[found[block] >= 0]
+            yield pairs[met], found[met]
+
+
+def _drop_common_ends(own: Pieces, pairs: Numbers, found: Numbers) -> None:
+    """Leave out pairs that meet in a point which is a vertex of both: their common face."""
+    chosen = np.flatnonzero(found == 0)
+    ends = pairs[chosen]
+    shared = np.zeros(len(chosen), dtype=bool)
+    size = own.start[ends + 1] - own.start[ends]
+    for a in range(int(size[:, 0].max(initial=0))):
+        for b in range(int(size[:, 1].max(initial=0))):
+            real = (a < size[:, 0]) & (b < size[:, 1])
+            at = own.start[ends] + np.where(real[:, None], [a, b], 0)
+            shared |= real & (own.vertex[at[:, 0]] == own.vertex[at[:, 1]])
+    found[chosen[shared]] = -1
+
+
+def _dimension(charts: _Charts, i: int, j: int, taken: Taken) -> int:
     """Dimension of the overlap of two pieces, −1 if there is none; its parts of full dimension."""
     own = charts.pieces
     ends = i, j
@@ -199,12 +317,28 @@ def _dimension(charts: _Charts, i: int, j: int, taken: dict[int, list[list[Point
     if found <= own.common_face(i, j).size - 1:
         return -1
     for p, corners in zip(ends, places, strict=True):
-        if found == own.dimension[p] > 0:
+        if own.dimension[p] == found == own.carrier_dimension[p] and found in charts.shared:
             taken.setdefault(p, []).append(corners)
     return found
 
 
-def _share(maximal: Pieces, charts: _Charts, d: int, taken: dict[int, list[list[Point]]]) -> Share:
+def _parts(charts: _Charts, piece: int, places: list[list[Point] | int]) -> Iterator[list[Point]]:
+    """What others hold of a piece, in its chart; of polygons of its plane all of them."""
+    own = charts.of(piece)
+    yield from (place for place in places if not isinstance(place, int))
+    others = [charts.of(place) for place in places if isinstance(place, int)]
+    seen = set()
+    # charts of one plane have one basis; the large ones come first, for they leave little
+    for other in sorted(others, key=lambda chart: -area(chart.corners)):
+        i, j = (next(k for k, v in enumerate(row) if v != 0) for row in own.basis)
+        x, y = other.origin[i] - own.origin[i], other.origin[j] - own.origin[j]
+        corners = tuple((s + x, t + y) for s, t in other.corners)
+        if corners not in seen:
+            seen.add(corners)
+            yield list(corners)
+
+
+def _share(maximal: Pieces, charts: _Charts, d: int, taken: Taken) -> Share:
     cover = charts.pieces
     manifold = maximal.restriction.manifold
     collapsed = maximal.collapsed
@@ -218,7 +352,9 @@ def _share(maximal: Pieces, charts: _Charts, d: int, taken: dict[int, list[list[
             continue
         look()
         simplex = int(cover.carrier[p])
-        own_share = (1 - remainder(charts.of(p), places)) * _part_of_simplex(cover, p)
+        own_share = (1 - remainder(charts.of(p), _parts(charts, p, places))) * _part_of_simplex(
+            cover, p
+        )
         parts[simplex] = parts.get(simplex, fmpq(0)) + own_share
     volume = {
         s: _volume(manifold.points.approx[manifold.simplices[d][s]]) for s in simplices.tolist()

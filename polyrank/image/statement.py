@@ -15,6 +15,8 @@ from polyrank.network.normal_form import Network
 
 __all__ = ["homeomorphism_object", "not_decided", "on_spaces_object", "verdict_name"]
 
+#: Of so many overlaps two points with one image are given.
+_WITH_POINTS = 1000
 _NAMES = {True: "one-to-one", False: "not one-to-one", None: "not decided"}
 
 
@@ -107,6 +109,11 @@ def _point(own: PointOfM) -> dict[str, Any]:
     }
 
 
+def _points(found: Overlaps, number: int) -> list[dict[str, Any]]:
+    pair = found.collision(number)
+    return [_point(p) for p in (pair.first, pair.second)]
+
+
 def _overlaps(found: Overlaps) -> dict[str, Any]:
     own = found.pieces
     values, counts = np.unique(found.dimension, return_counts=True)
@@ -123,16 +130,15 @@ def _overlaps(found: Overlaps) -> dict[str, Any]:
             str(d): {"by_simplex": str(s.by_simplex), "by_volume": s.by_volume}
             for d, s in found.share.items()
         },
+        "groups": [
+            {"dimension": int(own.dimension[group[0]]), "pieces": group} for group in found.groups
+        ],
         "list": [
             {
                 "pieces": [i, j],
                 "simplices": [own.simplex(i), own.simplex(j)],
                 "dimension": d,
-                "points": [
-                    _point(p)
-                    for pair in (found.collision(number),)
-                    for p in (pair.first, pair.second)
-                ],
+                "points": _points(found, number) if number < _WITH_POINTS else None,
             }
             for number, ((i, j), d) in enumerate(
                 zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)

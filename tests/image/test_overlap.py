@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from polyrank.image.homeomorphism import overlaps
 from polyrank.image.intersection import area, chart, intersection, meeting_dimension, remainder
 from polyrank.image.overlap import overlap_decomposition
 from polyrank.image.pieces import pieces
-from polyrank.network.normal_form import Network, relu_layer
+from polyrank.network.normal_form import Network, affine_layer, relu_layer
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
@@ -127,6 +127,110 @@ def test_all_pairs_of_random_networks(seed: int) -> None:
         assert d == meeting_dimension(*places)
     for share in found.share.values():
         assert 0 <= share.by_simplex <= 1
+
+
+def linear_image(curve, *rows):
+    network = Network((affine_layer(np.array(rows, float), np.zeros(len(rows))),))
+    return overlap_decomposition(restrict(network, curve), 1)
+
+
+@pytest.mark.parametrize("row", [[1.0, 1e-3], [1 / 3, 0.7], [2.0**-600, 0.0]])
+def test_a_curve_on_a_line_is_compared_by_places(row) -> None:
+    """All pairs of intervals in rationals; edges that meet in their common end only are none."""
+    ring = shape("circle:24")
+    found = linear_image(ring, row, [4 * v for v in row])
+    own = found.pieces
+    spans = [sorted(p[0] for p in own.exact_image(k)) for k in range(own.count)]
+    expected = {}
+    for (i, p), (j, q) in combinations(enumerate(spans), 2):
+        low, high = max(p[0], q[0]), min(p[1], q[1])
+        if low < high or (low == high and not own.common_face(i, j).size):
+            expected[i, j] = int(low < high)
+    pairs = map(tuple, found.pairs.tolist())
+    assert dict(zip(pairs, found.dimension.tolist(), strict=True)) == expected
+    assert found.share[1].by_simplex == 1
+
+
+def test_points_and_segments_in_general_position_and_not() -> None:
+    """Points on segments, at their ends, beside them on their line, and off it; two points."""
+    places = [[0, 0, 0], [6, 3, 9], [2, 1, 3], [6, 3, 9], [8, 4, 12], [2, 1, 4], [2, 1, 3]]
+    places += [[4, 2, 6], [10, 5, 15], [4, 2, 6], [4, 2, 7]]
+    tops = [[0, 1], [2], [3], [4], [5], [6], [7, 8], [9, 10]]
+    space = build_manifold(places, [[t for t in tops if len(t) == n] for n in (1, 2)])
+    found = linear_image(space, [1, 0, 0], [0, 1, 0], [0, 0, 1])
+    own = found.pieces
+    simplex = [tuple(own.simplex(p)) for p in range(own.count)]
+    expected = {
+        ((2,), (6,)): 0,
+        ((2,), (0, 1)): 0,
+        ((3,), (0, 1)): 0,
+        ((6,), (0, 1)): 0,
+        ((3,), (7, 8)): 0,
+        ((4,), (7, 8)): 0,
+        ((0, 1), (7, 8)): 1,
+        ((0, 1), (9, 10)): 0,
+        ((7, 8), (9, 10)): 0,
+    }
+    pairs = {
+        tuple(sorted((simplex[i], simplex[j]), key=lambda s: (len(s), s))): d
+        for (i, j), d in zip(found.pairs.tolist(), found.dimension.tolist(), strict=True)
+    }
+    assert pairs == expected
+    # of the edges (0, 1), (7, 8) and (9, 10) a third, a third and nothing
+    assert found.share[1].by_simplex == fmpq(2, 9)
+    assert [[simplex[p] for p in group] for group in found.groups] == [[(2,), (6,)]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flat_parts_by_places_lines_and_planes(seed: int) -> None:
+    """Points, edges and triangles of two planes of R^3, one by one against exact charts.
+
+    Small integers: corners on corners and sides, sides on sides, identical triangles.
+    """
+    rng = np.random.default_rng(seed)
+    points: list[list[int]] = []
+    tops: list[list[list[int]]] = [[], [], []]
+    while len(points) < 60:
+        n = int(rng.integers(1, 4))
+        flat = rng.integers(0, 4, size=(n, 2)) * (1 if seed % 2 else 2**40)
+        plane = [[int(x), int(y), int(x + 2 * y) if seed % 3 else 0] for x, y in flat]
+        if rng.integers(2):
+            plane = [[0, x, y] for x, y, _ in plane]
+        if len({tuple(p) for p in plane}) < n or (
+            n == 3 and np.linalg.matrix_rank(np.array(plane[1:]) - plane[0]) < 2
+        ):
+            continue
+        tops[n - 1].append(list(range(len(points), len(points) + n)))
+        points += plane
+    space = build_manifold(points, [own for own in tops if own])
+    found = linear_image(space, [1, 0, 0], [0, 1, 0], [0, 0, 1])
+    own = found.pieces
+    charts = [chart(own.exact_image(p), int(own.dimension[p])) for p in range(own.count)]
+    expected = {}
+    for i, j in combinations(range(own.count), 2):
+        common = intersection(charts[i], charts[j])[0]
+        if common:
+            expected[i, j] = min(len(common), 3) - 1
+    pairs = map(tuple, found.pairs.tolist())
+    assert dict(zip(pairs, found.dimension.tolist(), strict=True)) == expected
+    for d, share in found.share.items():
+        parts = []
+        for p in np.flatnonzero(own.dimension == d).tolist():
+            met = [intersection(charts[p], charts[q])[0] for q in range(own.count) if q != p]
+            parts.append(1 - remainder(charts[p], [m for m in met if len(m) > d]))
+        assert share.by_simplex == sum(parts) / len(parts)
+
+
+def test_collapsed_curves_are_listed_in_full() -> None:
+    """n segments on top of each other: n (n − 1) / 2 pairs of dimension 1, one group."""
+    n = 400
+    points = [[k, side] for k in range(n) for side in (0, 1)]
+    space = build_manifold(points, [[[2 * k, 2 * k + 1] for k in range(n)]])
+    found = linear_image(space, [0, 1])
+    assert found.complete
+    assert found.dimension.tolist() == [1] * (n * (n - 1) // 2)
+    assert found.groups == [list(range(n))]
+    assert found.share[1].by_simplex == 1
 
 
 def test_solid_pieces() -> None:
