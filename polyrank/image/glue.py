@@ -245,7 +245,7 @@ def _meet(union: _Union) -> list[int]:
     hulls += [(v,) for v in lonely]
     solid = np.arange(len(hulls)) < len(polygons)
     maps = np.array([p.map for p in polygons] + [-1] * (len(hulls) - len(polygons)), np.int64)
-    for first, second in open_pairs(approximation(table), hulls, solid, maps):
+    for first, second in open_pairs(table, hulls, solid, maps):
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             one = polygons[i]

@@ -302,11 +302,11 @@ def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
         return
     known: dict[Point, int] = {}
     hulls = [tuple(known.setdefault(p, len(known)) for p in own) for own, _ in polygons]
-    approx = approximation(list(known))
+    table = list(known)
     flags = np.ones(len(hulls), dtype=bool)
     planes = [plane_of(own) for own, _ in polygons]
     near: dict[int, list[int]] = {}
-    for first, second in open_pairs(approx, hulls, flags, np.full(len(hulls), -1, np.int64)):
+    for first, second in open_pairs(table, hulls, flags, np.full(len(hulls), -1, np.int64)):
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             plane = planes[i]
@@ -315,7 +315,7 @@ def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
             if len(common(plane.equations, plane.sides, polygons[j][0])) > 2:
                 near.setdefault(i, []).append(j)
                 near.setdefault(j, []).append(i)
-    size = _extents(approx, hulls)
+    size = _extents(approximation(table), hulls)
     done: set[int] = set()
     for i in sorted(range(len(polygons)), key=lambda s: (-size[s], s)):
         look()
