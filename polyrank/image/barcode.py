@@ -7,6 +7,7 @@ radius, no number of neighbours and no tolerance in it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -53,6 +54,8 @@ Way: TypeAlias = Literal["overlay", "nerve", "both"]
 MOST_CELLS = 2_000_000
 MOST_CELLS_OF_SOLIDS = 100_000
 _INTERRUPTED = "interrupted"
+#: Which part of a limit of time is left for the carriers of classes.
+_CARRIERS = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,8 @@ class LayerImages:
     seconds : float
     interrupted : bool
         Whether Ctrl-C ended the work; what was decided before it is here.
+    seconds_left : float
+        Of the time limit, for the carriers of classes.
 
     Notes
     -----
@@ -106,6 +111,7 @@ class LayerImages:
     undecided: tuple[tuple[int, str], ...]
     seconds: float
     interrupted: bool = False
+    seconds_left: float = math.inf
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -156,10 +162,12 @@ class LayerImages:
     def carriers(self) -> Carriers:
         """Cycles of the classes of the degrees 1, 2, … that the layers make and kill.
 
-        None of nerves; classes of degree 0 are in :meth:`merges`.
+        None of nerves; classes of degree 0 are in :meth:`merges`. What is left of the time limit
+        holds for them: layers after it are ``missing``.
         """
         ring = parse_coefficients(self.homology.coefficients)
-        return carriers(self.network, self.complexes, ring, self.degrees)
+        with time_limit(self.seconds_left):
+            return carriers(self.network, self.complexes, ring, self.degrees)
 
     def merges(self) -> list[Merge]:
         """Components that the layers make one, with a common point."""
@@ -247,7 +255,8 @@ def image(
         are decided, and, where the overlay ends early, the groups without the maps
         (:mod:`polyrank.image.union`), which all need less, unless the overlay alone is asked for.
     seconds : float, optional
-        Give up the layers that are not decided after that time.
+        Give up the layers that are not decided after that time, less a fifth for the carriers of
+        classes where there are some.
     most_cells, most_simplices : int
         Give up a layer whose overlay has more cells (of solids at most ``MOST_CELLS_OF_SOLIDS``),
         or whose nerve has more simplices, and the layers after it.
@@ -291,6 +300,7 @@ def image(
         )
     parse_coefficients(coefficients)
     begun = time.perf_counter()
+    whole = math.inf if seconds is None else seconds
     chosen = way or ("overlay" if manifold.dimension <= 3 else "nerve")
     solid = manifold.dimension > 2 and way != "overlay"
     ways: tuple[str, ...] = ("overlay", "nerve") if chosen == "both" else (chosen,)
@@ -304,7 +314,8 @@ def image(
     results: dict[str, SequenceHomology] = {}
     stopped = False
     with ExitStack() as stack:
-        stack.enter_context(time_limit(float("inf") if seconds is None else seconds))
+        own_share = 1 - _CARRIERS if "overlay" in ways else 1.0
+        stack.enter_context(time_limit(own_share * whole))
         kept = KeptLayers()
         if keep is not None:
             work = kept_layers(Path(keep), network, manifold, last, seconds=keep_seconds)
@@ -378,6 +389,7 @@ def image(
         undecided,
         spent,
         stopped,
+        max(0.0, whole - spent),
     )
 
 

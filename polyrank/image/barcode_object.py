@@ -10,7 +10,7 @@ from polyrank.image.barcode import LayerImages, theorem
 from polyrank.image.carriers import Carrier, Contact
 from polyrank.image.induced import Bar
 from polyrank.image.merges import Merge
-from polyrank.image.scale import persistent_betti
+from polyrank.image.scale import is_sampled, persistent_betti
 
 __all__ = ["counted", "image_object"]
 
@@ -80,11 +80,9 @@ def image_object(
 
 
 def _approximate(found: LayerImages, level: int, scale: float) -> list[int] | None:
-    """Persistent Betti numbers, of images without solids in at most three dimensions."""
+    """Persistent Betti numbers, of images that are sampled."""
     one = found.complexes[level] if 0 < level < len(found.complexes) else None
-    if one is None or one.by_contours or one.solids or len(one.points[0]) - 1 > 3:
-        return None
-    return list(persistent_betti(one, scale))
+    return None if one is None or not is_sampled(one) else list(persistent_betti(one, scale))
 
 
 def _carrier_object(own: Carrier) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from polyrank.image.homogeneous import in_unit_box, longest_side, rationals
 from polyrank.image.merges import holds, visits
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.short_cycles import reduced_basis, short_loops
-from polyrank.lp.deadline import look
+from polyrank.lp.deadline import OutOfTimeError, look
 from polyrank.network.normal_form import Layer, Network
 from polyrank.stages import tell
 
@@ -111,7 +111,7 @@ class Carriers:
     ----------
     born, dying : tuple of Carrier
     missing : tuple of (int, str)
-        Layers whose carriers were not sought, with the reason.
+        Layers without carriers, with the reason: a limit of cells or of time.
     """
 
     born: tuple[Carrier, ...] = ()
@@ -143,23 +143,33 @@ def carriers(
     dying: list[Carrier] = []
     missing: list[tuple[int, str]] = []
     old: _Level | None = None
-    for image in complexes:
-        look()
-        k = image.layer or 0
-        new = _Level.first(image) if old is None else old.next(image)
-        if old is not None:
-            tell(f"carriers of classes at layer {k}")
-            most = max(len(c) for own in (old, new) for c in own.reduction.critical)
-            if most > MOST_CRITICAL:
-                reason = f"{most:,} critical cells are left, more than {MOST_CRITICAL:,}"
-                missing.append((k, reason))
-            else:
-                layer = network.layers[k - 1] if k else None
-                step = ReducedMap(old.reduction, new.reduction, image.origin, ring)
-                for d in range(1, min(degrees, len(image.complex.cells))):
-                    dying += _dying(step, old, d, k)
-                    born += _born(step, old, new, d, layer)
-        old = new
+    done = 0
+    try:
+        for image in complexes:
+            look()
+            k = image.layer or 0
+            new = _Level.first(image) if old is None else old.next(image)
+            if old is not None:
+                tell(f"carriers of classes at layer {k}")
+                most = max(len(c) for own in (old, new) for c in own.reduction.critical)
+                if most > MOST_CRITICAL:
+                    reason = f"{most:,} critical cells are left, more than {MOST_CRITICAL:,}"
+                    missing.append((k, reason))
+                else:
+                    layer = network.layers[k - 1] if k else None
+                    step = ReducedMap(old.reduction, new.reduction, image.origin, ring)
+                    lost: list[Carrier] = []
+                    made: list[Carrier] = []
+                    for d in range(1, min(degrees, len(image.complex.cells))):
+                        lost += _dying(step, old, d, k)
+                        made += _born(step, old, new, d, layer)
+                    dying += lost  # those of a layer are all there, or none
+                    born += made
+            old = new
+            done += 1
+    except OutOfTimeError:
+        left = (own.layer or 0 for own in complexes[max(1, done) :])
+        missing += [(k, "the time limit has passed") for k in left]
     return Carriers(tuple(born), tuple(dying), tuple(missing))
 
 
@@ -234,7 +244,9 @@ def _area(ring: NDArray[np.float64]) -> float:
 
 
 def _dying(step: ReducedMap, old: _Level, degree: int, k: int) -> Iterator[Carrier]:
+    look()
     for order, chain in _cycles(step.dying(degree), old):
+        look()
         step.check_cycle(old.reduction, degree, chain)
         yield _carrier(k, order, old, degree, chain, killed=step.killed(degree, chain))
 
@@ -243,7 +255,9 @@ def _born(
     step: ReducedMap, old: _Level, new: _Level, degree: int, layer: Layer | None
 ) -> Iterator[Carrier]:
     known: dict[int, list[Cell]] = {}
+    look()
     for order, chain in _cycles(step.born(degree), new):
+        look()
         step.check_cycle(new.reduction, degree, chain)
         if new.image.by_contours:
             yield _hole(old, new, order, chain, layer)
@@ -258,7 +272,10 @@ def _cycles(classes: Classes, own: _Level) -> list[tuple[int, Chain]]:
     """Generators of a group with their orders: small cycles, if such generate all of it."""
     generators = classes.generators()
     reduction, degree = classes.reduction, classes.degree
-    lifts = [(order, reduction.lift(degree, row)) for order, row in generators]
+    lifts = []
+    for order, row in generators:
+        look()
+        lifts.append((order, reduction.lift(degree, row)))
     free = sum(order == 0 for order, _ in generators)
     space, whole = Echelon(classes.field), Echelon(classes.field)
     for row in chains_of(classes.chains) if free else ():
@@ -267,6 +284,7 @@ def _cycles(classes: Classes, own: _Level) -> list[tuple[int, Chain]]:
         space.add(row)
     taken: list[tuple[Chain, Chain]] = []
     for chain in _small_cycles(classes, own, [c for _, c in lifts]) if free else ():
+        look()
         row = reduction.reduce(degree, chain)[0]
         if whole.holds(row) and space.add(row):
             taken.append((row, chain))
@@ -387,6 +405,7 @@ def _contacts(
         proposed = list(dict.fromkeys(known.get(v, ())))
         if len(_apart(old.image, proposed)) < 2:
             continue
+        look()
         tried += 1
         point = new.image.points[v]
         closed = dict.fromkeys(face for cell in proposed for face in _faces(old.image, cell))

@@ -19,6 +19,7 @@ from polyrank.chains.reduction import Chain, Reduction
 from polyrank.chains.submodules import kernel, preimage, same, stack
 from polyrank.chains.vectors import Number, monic, subtract, vector
 from polyrank.errors import RefutedError
+from polyrank.lp.deadline import look
 
 __all__ = ["Classes", "Echelon", "Killed", "ReducedMap", "chains_of"]
 
@@ -184,10 +185,11 @@ class ReducedMap:
 
     def _images(self, degree: int, cycles: fmpz_mat) -> fmpz_mat:
         """The critical parts of the images of cycles of critical cells."""
-        rows = [
-            self.target.reduce(degree, self.pushed(degree, self.source.lift(degree, cycle)))[0]
-            for cycle in chains_of(cycles)
-        ]
+        rows = []
+        for cycle in chains_of(cycles):
+            look()
+            pushed = self.pushed(degree, self.source.lift(degree, cycle))
+            rows.append(self.target.reduce(degree, pushed)[0])
         return _matrix(rows, len(self.target.critical[degree]))
 
 

@@ -12,9 +12,18 @@ from polyrank.errors import DomainError, UnsupportedError
 from polyrank.image.homogeneous import in_unit_box
 from polyrank.image.overlay import ImageComplex
 
-__all__ = ["persistent_betti"]
+__all__ = ["is_sampled", "persistent_betti"]
 
 _MOST_POINTS = 100_000
+
+
+def is_sampled(image: ImageComplex) -> bool:
+    """Whether an image is sampled: not by contours, without solids, in at most three dimensions.
+
+    Contours are the boundary of an image and not the image itself.
+    """
+    flat = not image.by_contours and not image.solids
+    return flat and len(image.points[0]) - 1 <= 3
 
 
 def persistent_betti(image: ImageComplex, scale: float) -> tuple[int, ...]:
@@ -23,7 +32,7 @@ def persistent_betti(image: ImageComplex, scale: float) -> tuple[int, ...]:
     Parameters
     ----------
     image : ImageComplex
-        In at most three dimensions.
+        One that is sampled (:func:`is_sampled`).
     scale : float
         The radius of the alpha complex, as a part of the diameter (the longest side of the box) of
         the image. The points are at most half of it apart.
@@ -38,8 +47,14 @@ def persistent_betti(image: ImageComplex, scale: float) -> tuple[int, ...]:
     UnsupportedError
         If gudhi is not installed.
     DomainError
-        If the scale is not between 0 and 1, or so small that it needs too many points.
+        If the scale is not between 0 and 1, or so small that it needs too many points; if the image
+        is given by contours, has solids, or lies in more than three dimensions.
     """
+    if not is_sampled(image):
+        raise DomainError(
+            "only images that are given by their points, segments and polygons, in at most three "
+            "dimensions, are sampled"
+        )
     if not 0 < scale < 1:
         raise DomainError(f"the scale is a part of the diameter, between 0 and 1, got {scale:g}")
     try:

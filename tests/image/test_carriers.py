@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -14,6 +15,7 @@ from polyrank.errors import DomainError
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
 from polyrank.image.scale import persistent_betti
+from polyrank.lp.deadline import OutOfTimeError
 from polyrank.network.normal_form import Network, affine_layer
 from polyrank.topology.shapes import shape
 from tests.image.test_nerve import random_network
@@ -232,6 +234,24 @@ def test_too_many_critical_cells_are_said(monkeypatch):
     assert image_object(found)["carriers_not_sought"] == [{"layer": 1, "reason": reason}]
 
 
+def test_a_time_limit_ends_the_search(monkeypatch):
+    """All layers that are decided keep their groups; those without carriers are named."""
+    found = image(FROM_ABOVE, torus_knot(5, 202), seconds=1000)
+    assert found.groups(1).betti == (1, 6)
+    late = dataclasses.replace(found, seconds_left=0.0)
+    passed = "the time limit has passed"
+    assert late.carriers == room.Carriers((), (), ((0, passed), (1, passed)))
+    assert [own["layer"] for own in image_object(late)["carriers_not_sought"]] == [0, 1]
+
+    def slow(*_):
+        raise OutOfTimeError
+
+    monkeypatch.setattr(room, "_born", slow)
+    network = Network((affine_layer(np.eye(3), np.zeros(3)), *FROM_ABOVE.layers))
+    held = image(network, torus_knot(5, 202)).carriers
+    assert held.missing == tuple((k, passed) for k in (0, 1, 2))
+
+
 @pytest.mark.parametrize("name", ["torus:6", "klein:5", "sphere:2", "3-sphere:1"])
 def test_chains_of_critical_cells(name):
     """A cycle z differs from the lift of its critical part by the boundary of what it sweeps."""
@@ -265,6 +285,16 @@ def test_holes_of_a_flat_image():
     (hole,) = many.complexes[-1].hole_diameters
     # a torus from above, with radii 1 and 3
     assert hole == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_contours_are_not_sampled():
+    """They are the boundary of a disk and would give a circle."""
+    disk = image(linear([1, 0], [0, 1]), shape("annulus:12"), seconds=1000)
+    flat = dataclasses.replace(disk.complexes[-1], by_contours=True, faces=[])
+    with pytest.raises(DomainError, match="sampled"):
+        persistent_betti(flat, 0.1)
+    with pytest.raises(DomainError, match="three dimensions"):
+        persistent_betti(image(random_network((4, 4), 0), shape("klein:5")).complexes[-1], 0.1)
 
 
 def test_a_named_scale():
