@@ -24,6 +24,7 @@ from polyrank.image.collinear import UNKNOWN, Collinear
 from polyrank.image.collision import Collision, collision
 from polyrank.image.coplanar import Coplanar
 from polyrank.image.homeomorphism import Tally
+from polyrank.image.homogeneous import in_unit_box, manifold_points
 from polyrank.image.intersection import (
     Chart,
     Point,
@@ -36,6 +37,7 @@ from polyrank.image.intersection import (
 from polyrank.image.meeting import Meet, decide, separated
 from polyrank.image.pieces import Pieces, pieces
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
+from polyrank.network.rational import nearest_float
 from polyrank.stages import tell
 from polyrank.topology.restriction import Restriction
 
@@ -342,25 +344,26 @@ def _share(maximal: Pieces, charts: _Charts, d: int, taken: Taken) -> Share:
     cover = charts.pieces
     manifold = maximal.restriction.manifold
     collapsed = maximal.collapsed
+    # an edge of a collapsed triangle covers its image, but is no part of dimension 1 of M
     simplices = np.unique(maximal.carrier[maximal.dimension == d])
+    own = set(simplices.tolist())
     parts: dict[int, fmpq] = {}
     for p in np.flatnonzero(collapsed & (maximal.dimension == d)).tolist():
         simplex = int(maximal.carrier[p])
         parts[simplex] = parts.get(simplex, fmpq(0)) + _part_of_simplex(maximal, p)
     for p, places in taken.items():
-        if cover.dimension[p] != d or cover.carrier_dimension[p] != d:
+        simplex = int(cover.carrier[p])
+        if cover.dimension[p] != d or cover.carrier_dimension[p] != d or simplex not in own:
             continue
         look()
-        simplex = int(cover.carrier[p])
         own_share = (1 - remainder(charts.of(p), _parts(charts, p, places))) * _part_of_simplex(
             cover, p
         )
         parts[simplex] = parts.get(simplex, fmpq(0)) + own_share
-    volume = {
-        s: _volume(manifold.points.approx[manifold.simplices[d][s]]) for s in simplices.tolist()
-    }
+    _, unit = in_unit_box(manifold_points(manifold))
+    volume = {s: _volume(unit[manifold.simplices[d][s]]) for s in simplices.tolist()}
     total = math.fsum(volume.values())
-    weighted = math.fsum(volume[s] * float(v.p) / float(v.q) for s, v in parts.items())
+    weighted = math.fsum(volume[s] * nearest_float(v) for s, v in parts.items())
     exact = sum(parts.values(), fmpq(0)) / len(simplices)
     return Share(exact, weighted / total if total else math.nan)
 

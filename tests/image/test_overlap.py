@@ -233,6 +233,18 @@ def test_collapsed_curves_are_listed_in_full() -> None:
     assert found.share[1].by_simplex == 1
 
 
+@pytest.mark.parametrize("factor", [1.0, 2.0**-600, 2.0**600])
+def test_edges_of_collapsed_triangles_are_no_curves(factor) -> None:
+    """A triangle and an edge on one line: of the edge, which is what is of dimension 1, all."""
+    points = [[0, 0], [4, 0], [4, 1], [1, 5], [2, 5]]
+    space = build_manifold(np.array(points) * factor, [[[0, 1, 2]], [[3, 4]]])
+    found = linear_image(space, [1, 0], [2, 0])
+    assert {d: (s.by_simplex, s.by_volume) for d, s in found.share.items()} == {
+        1: (1, 1.0),
+        2: (1, 1.0),
+    }
+
+
 def test_solid_pieces() -> None:
     corners = [[0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 2]]
     moved = [[x + 0.5 for x in p] for p in corners]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from polyrank.errors import UnsupportedError
+from polyrank.image.intersection import meeting_dimension
+from polyrank.image.overlap import overlap_decomposition
 from polyrank.image.pieces import pieces
 from polyrank.image.separate import separate
 from polyrank.topology.manifold import build_manifold
@@ -45,6 +47,12 @@ def overlaps_of(rng: np.random.Generator, name: str) -> str:
         bool((ranks[:, layer - 1] == d).all()) for d, ranks in enumerate(cells.tangent_rank)
     )
     found = through(net, space, layer)
+    listed = overlap_decomposition(cells, layer)
+    if listed.pieces.count <= _MOST_PIECES:
+        pairs = list(map(tuple, listed.pairs.tolist()))
+        assert set(pairs) == all_overlaps(listed.pieces)
+        for (i, j), d in zip(pairs, listed.dimension.tolist(), strict=True):
+            assert d == meeting_dimension(*map(listed.pieces.exact_image, (i, j)))
     if not full:
         assert found.at(layer) is False
         return "a cell is flattened"
