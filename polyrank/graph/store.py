@@ -269,7 +269,7 @@ def _missing(to: NDArray[np.int32]) -> int:
 def _read_ends(path: Path) -> list[NDArray[np.int32]]:
     """Source, target and unit of the edges, row group by row group."""
     names = ["source", "target", "unit"]
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else it keeps what it has read
         out = [scratch(file.metadata.num_rows, np.int32) for _ in names]
         row = 0
         for batch in file.iter_batches(_ROW_GROUP, columns=names):
@@ -290,7 +290,7 @@ def _read_points(
     """
     at, points = Column(np.int64), Column(np.float64, k)
     spelled: dict[int, tuple[fmpq, ...]] = {}
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else it keeps what it has read
         first = 0
         for batch in file.iter_batches(_ROW_GROUP, columns=["beyond", "beyond_exact"]):
             floats, exact = batch.column("beyond"), batch.column("beyond_exact")

@@ -47,7 +47,8 @@ def read_planes(file: Path, *names: str) -> Iterator[tuple[tuple[int, ...], Exac
     names : str
         The columns of the numbers.
     """
-    for batch in pq.ParquetFile(file).iter_batches(1 << 14):
+    # a reader that reads ahead keeps all that it has read
+    for batch in pq.ParquetFile(file, pre_buffer=False).iter_batches(1 << 14):
         normals = exact_rows(batch["normal"].to_pylist(), batch["normal_exact"].to_pylist())
         numbers = zip(*(batch[name].to_pylist() for name in names), strict=True)
         yield from zip(numbers, normals, strict=True)

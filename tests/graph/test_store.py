@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -155,3 +156,28 @@ def test_an_edgeless_graph(tmp_path: Path) -> None:
     assert edges_table(graph).num_rows == 0
     save_graph(graph, net, run)
     _same(load_graph(run), graph)
+
+
+def test_what_was_read_of_the_edges_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = 1 << 21
+    names = ["source", "target", "unit"]
+    numbers = np.random.default_rng(0).integers(0, 2**31, (3, rows), dtype=np.int32)
+    table = pa.table(dict(zip(names, numbers, strict=True)))
+    pq.write_table(table, tmp_path / "edges.parquet", row_group_size=rows // 64)
+    del table
+    before, seen = pa.total_allocated_bytes(), []
+
+    class Watched:
+        def __len__(self) -> int:
+            return rows
+
+        def __setitem__(self, place: slice, values: Any) -> None:
+            seen.append(pa.total_allocated_bytes() - before)
+
+    monkeypatch.setattr(store, "_ROW_GROUP", rows // 64)
+    monkeypatch.setattr(store, "scratch", lambda *_: Watched())
+    store._read_ends(tmp_path / "edges.parquet")
+    assert len(seen) == 3 * 64
+    assert max(seen) < numbers.nbytes / 8
