@@ -90,10 +90,11 @@ def _repeated(content: bytes, same: Callable[[int, int], bool]) -> Iterator[int]
     part = part[np.lexsort((part["row"], part["second"], part["digest"]))]
     equal = part[1:][["digest", "second"]] == part[:-1][["digest", "second"]]
     ends = np.flatnonzero(~np.append(equal, False))
-    for first, last in zip(np.append(0, ends[:-1] + 1).tolist(), ends.tolist(), strict=True):
-        if first < last:
-            rows = part["row"][first : last + 1].tolist()
-            for k, later in enumerate(rows):
-                if any(same(earlier, later) for earlier in rows[:k]):
-                    yield later
-                    break
+    begins = np.append(0, ends[:-1] + 1)
+    several = begins < ends
+    for first, last in zip(begins[several].tolist(), ends[several].tolist(), strict=True):
+        rows = part["row"][first : last + 1].tolist()
+        for k, later in enumerate(rows):
+            if any(same(earlier, later) for earlier in rows[:k]):
+                yield later
+                break
