@@ -28,6 +28,8 @@ from polyrank.network.rational import (
 from polyrank.posed.chart import Chart
 from polyrank.posed.cube import CubeMap, IntRow, is_zero, nonzero, power_above
 from polyrank.posed.dependence import directions, ties, weight_rank
+from polyrank.posed.exact_forms import exact_forms, no_forms
+from polyrank.posed.section import PLAIN
 
 __all__ = ["ZERO_ROW", "NetArrays", "net_arrays"]
 
@@ -231,6 +233,8 @@ class NetArrays(NamedTuple):
     wall_rows: NDArray[np.float64]
     wall_error: NDArray[np.float64]
     wall_exponent: NDArray[np.int64]
+    exact_residues: NDArray[np.int64]
+    exact_norm: NDArray[np.float64]
     constant_column: int
     linear_columns: int
     homogeneous: bool
@@ -269,6 +273,12 @@ def net_arrays(problem: Posed) -> NetArrays:
     plain = layer_floats(chosen[0], cube) if chart.is_plain else None
     first = float_rows(problem.first_rows) if plain is None else plain
     wall_floats = constraint_rows(problem.walls, cube.dim + 1)
+    # up to three dimensions vertices decide
+    asked = chart.k > PLAIN and bool((first.exponent < 0).any())
+    forms = no_forms(cube.dim)
+    if asked:
+        bounding = 0 if cube.kind == "bounded" else 2 * cube.dim - (cube.kind == "homogeneous")
+        forms = exact_forms(problem.walls, bounding, problem.first_rows, chart.k)
     exact, lsb = _exact_layers(chosen, first, exact_weight)
     linear = _linear_layers(chosen, first, problem)
     central = linear if cube.kind == "bounded" else [True] * len(chosen)
@@ -301,6 +311,8 @@ def net_arrays(problem: Posed) -> NetArrays:
         wall_rows=wall_floats.rows,
         wall_error=wall_floats.error,
         wall_exponent=wall_floats.exponent,
+        exact_residues=forms.residues,
+        exact_norm=forms.norm,
         constant_column=cube.constant_column,
         linear_columns=cube.linear_columns,
         homogeneous=cube.kind == "homogeneous",

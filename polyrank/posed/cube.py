@@ -3,15 +3,20 @@
 The search works in *cube coordinates* u, in which the domain lies inside ``|u_l| ≤ 1``:
 
 * bounded domain: ``y = centre + half_width · u`` with dyadic centre and power-of-two half widths;
-* unbounded domain: homogeneous coordinates ``u = (y, t)``, ``t ≥ 0``; a cell of the affine
-  arrangement is the cone over it, cut by the cube;
-* unbounded and central (every bias and every right-hand side zero): the cones themselves, u = y.
+* unbounded domain: homogeneous coordinates ``u = (v, t)``, ``t ≥ 0``, ``y = half_width · v/t``; a
+  cell of the affine arrangement is the cone over it, cut by the cube;
+* unbounded and central (every bias and every right-hand side zero): the cones themselves,
+  ``y = half_width · u``.
+
+The half widths of cones are powers of two: 1, or, where weights and biases are of quite different
+magnitude, what brings them together. Rows have one bound of their error for all coefficients, so
+that a bias of 1 beside weights of 2^60 would be lost in it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, pairwise
 from math import frexp
 
 import numpy as np
@@ -20,9 +25,15 @@ from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
 from polyrank.lp.farkas import coprime
-from polyrank.network.composition import split_map
+from polyrank.network.composition import preactivation_on, split_map
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import RationalArray, exponent, fmpq_from_float, nearest_float
+from polyrank.network.rational import (
+    RationalArray,
+    exponent,
+    fmpq_from_float,
+    nearest_float,
+    nearest_ratio,
+)
 from polyrank.posed.chart import Chart
 
 __all__ = [
@@ -37,6 +48,10 @@ __all__ = [
 
 IntRow = tuple[int, ...]
 _NARROWEST = fmpq(1, 2**900)
+#: Cones keep half widths of 1 where all that would be better are within 2**±_LIKE.
+_LIKE = 20
+_WIDEST_CONE = 900
+_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class CubeMap:
     """The exact map between chart coordinates y and cube coordinates u.
 
     ``kind`` is ``"bounded"``, ``"homogeneous"`` or ``"central"``; ``centre`` and ``half_width``
-    (float64, exact) have length k and are 0 and 1 unless bounded.
+    (float64, exact) have length k; the centre is 0 unless bounded.
     """
 
     kind: str
@@ -73,7 +88,9 @@ class CubeMap:
                 (v - fmpq_from_float(c)) / fmpq_from_float(h)
                 for v, c, h in zip(y, self.centre, self.half_width, strict=True)
             ]
-        u = [*y, fmpq(1)] if self.kind == "homogeneous" else list(y)
+        u = [v / fmpq_from_float(h) for v, h in zip(y, self.half_width, strict=True)]
+        if self.kind == "homogeneous":
+            u.append(fmpq(1))
         size = max([abs(v) for v in u] + [fmpq(1)])
         power = fmpq(1, 2)
         while size * power >= 1:
@@ -87,9 +104,11 @@ class CubeMap:
                 fmpq_from_float(c) + fmpq_from_float(h) * v
                 for v, c, h in zip(u, self.centre, self.half_width, strict=True)
             ]
-        if self.kind == "homogeneous":
-            return [v / u[-1] for v in u[:-1]]
-        return list(u)
+        t = u[-1] if self.kind == "homogeneous" else fmpq(1)
+        return [
+            v / t * fmpq_from_float(h)
+            for v, h in zip(u[: len(self.centre)], self.half_width, strict=True)
+        ]
 
 
 def cube_map(network: Network, chart: Chart) -> CubeMap:
@@ -128,8 +147,74 @@ def cube_map(network: Network, chart: Chart) -> CubeMap:
         v == 0 for v in chart.inequalities.bounds
     )
     if zero and all(is_zero(layer.bias) for layer in network.layers):
-        return CubeMap("central", np.zeros(k), np.ones(k))
-    return CubeMap("homogeneous", np.zeros(k), np.ones(k))
+        return CubeMap("central", np.zeros(k), _widths_of_cones(network, chart, central=True))
+    return CubeMap("homogeneous", np.zeros(k), _widths_of_cones(network, chart, central=False))
+
+
+def _widths_of_cones(network: Network, chart: Chart, *, central: bool) -> NDArray[np.float64]:
+    """Half widths with which rows have entries of like magnitude; 1 where they nearly have."""
+    k = chart.k
+    first = network.layers[0]
+    if chart.is_plain:
+        linear, bias = first.weight.approx, first.bias.approx
+    else:
+        exact_linear, exact_bias = split_map(preactivation_on(first, chart.basis, chart.origin))
+        linear, bias = _floats(exact_linear), _floats(exact_bias)[:, 0]
+    domain = np.array([[nearest_ratio(v, 1) for v in row] for row in chart.rows]).reshape(-1, k + 1)
+    table = np.vstack([np.column_stack([linear, bias]), domain])
+    size = _logarithms(table[:, :k] if central else table)
+    column = _equilibrated(size)
+    if not central:
+        if np.isfinite(size[:, k]).any():
+            column = column[:k] - column[k]
+        else:
+            column = column[:k]
+            column += _rise_of_biases(network, size[: first.units, :k] + column)
+    powers = np.rint(column)
+    if not (np.abs(powers) > _LIKE).any():
+        return np.ones(k)
+    return np.ldexp(1.0, np.clip(powers, -_WIDEST_CONE, _WIDEST_CONE).astype(np.int64))
+
+
+def _floats(matrix: fmpq_mat) -> NDArray[np.float64]:
+    shape = matrix.nrows(), matrix.ncols()
+    return np.array([nearest_float(v) for v in matrix.entries()]).reshape(shape)
+
+
+def _logarithms(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Binary logarithms of magnitudes; NaN of 0 and of what is no finite float."""
+    with np.errstate(divide="ignore"):
+        out = np.log2(np.abs(values))
+    out[~np.isfinite(out)] = np.nan
+    return out
+
+
+def _equilibrated(size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What to add to each column so that rows are as even as rows and columns can make them."""
+    there = np.isfinite(size)
+    filled = np.where(there, size, 0.0)
+    in_row, in_column = (np.maximum(there.sum(axis=a), 1) for a in (1, 0))
+    column = np.zeros(size.shape[1])
+    for _ in range(_ROUNDS):
+        row = ((filled + column) * there).sum(axis=1) / in_row
+        column = ((row[:, None] - filled) * there).sum(axis=0) / in_column
+    return column
+
+
+def _rise_of_biases(network: Network, size: NDArray[np.float64]) -> float:
+    """By how much biases of later layers exceed what the first layer's rows of this size give."""
+    with np.errstate(invalid="ignore"):
+        rows = np.fmax.reduce(size, axis=1, initial=-np.inf)
+    for below, layer in pairwise(network.layers):
+        slope = np.maximum(np.abs(below.slope_neg.approx), np.abs(below.slope_pos.approx))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.log2(np.abs(layer.weight.approx)) + (rows + np.log2(slope))
+            rows = np.fmax.reduce(terms, axis=1, initial=-np.inf)
+            rise = np.log2(np.abs(layer.bias.approx)) - rows
+        rise = rise[np.isfinite(rise)]
+        if rise.size:
+            return float(np.median(rise))
+    return 0.0
 
 
 def is_zero(array: RationalArray) -> bool:
@@ -175,9 +260,9 @@ def wall_rows(chart: Chart, cube: CubeMap) -> list[IntRow]:
     d = cube.dim
     if cube.kind == "bounded":
         return [_bounded_row(row, cube) for row in own]
-    rows: list[IntRow] = list(own)
+    rows: list[IntRow] = [_bounded_row(row, cube) for row in own]
     if cube.kind == "homogeneous":
-        rows = [(*row, 0) for row in own]
+        rows = [(*row, 0) for row in rows]
         rows.append(tuple(int(l == d - 1) for l in range(d + 1)))
     for l in range(d):
         for sign in (-1, 1):

@@ -259,50 +259,25 @@ inline constexpr std::int64_t residue_work(std::int64_t d) {
   return 2 * (d + 1) * (d + 1) + (d + 2) * (SignOfResidues::most + 3);
 }
 
-inline bool by_residues(int d, int stride, const double *table, const std::int64_t *exponent,
-                        const int *basis, const double *objective, std::int64_t objective_exponent,
-                        std::int64_t *work) {
+// `bound` >= 8 H; fill(prime, m): of the first `available` primes, m[l · (d + 1) + q] is
+// coefficient l of basis row q, with q = d of the objective.
+template <class Fill>
+inline IntegerProof proof_by_residues(int d, double bound, int available, std::uint64_t idle,
+                                      std::uint64_t *work, Fill &&fill) {
+  constexpr IntegerProof refused{false, false, 0, -1};
   constexpr int most = SignOfResidues::most;
   const int n = d + 1, numbers = d + 2;
-  if (objective_exponent < 0 || d > 63) return false;
-  for (int q = 0; q < d; q++)
-    if (basis[q] < 0 || exponent[basis[q]] < 0) return false;
-  // column q holds basis row q, the last one the objective, all divided by powers of two
-  std::int64_t *const integers = work;
-  double bound = 8.0 * (1.0 + 0x1p-30);
-  for (int q = 0; q < n; q++) {
-    const double *row = q < d ? table + basis[q] * stride : objective;
-    const double scale = power_of_two(q < d ? exponent[basis[q]] : objective_exponent);
-    std::uint64_t bits = 0;
-    for (int l = 0; l < n; l++) {
-      const double v = row[l] * scale;
-      if (!(std::fabs(v) <= 0x1p53)) return false;
-      integers[l * n + q] = static_cast<std::int64_t>(v);
-      bits |= static_cast<std::uint64_t>(integers[l * n + q]);
-    }
-    if (bits == 0) return false;
-    const int shift = std::countr_zero(bits);
-    double norm = 0.0;
-    for (int l = 0; l < n; l++) {
-      integers[l * n + q] >>= shift;
-      norm += static_cast<double>(integers[l * n + q]) * static_cast<double>(integers[l * n + q]);
-    }
-    bound *= std::sqrt(norm) * inflate;
-  }
-  std::uint64_t *const m = reinterpret_cast<std::uint64_t *>(work + n * n);
+  std::uint64_t *const m = work;
   std::uint64_t *const found = m + n * n;  // (numbers, most): D, mu_q and D c per prime
   std::uint64_t *const scale =
       found + numbers * most;  // of the rows: diagonal, all heads, constants
   std::uint64_t *const prefix = scale + numbers, *const inverse = prefix + numbers;
   int primes[most], place[64], count = 0;
   double product = 1.0;
-  for (int prime = 0; prime < most && !(product > bound); prime++) {
+  for (int prime = 0; prime < available && !(product > bound); prime++) {
     const std::int64_t p = word_primes[prime];
     const Modulus mod(p);
-    for (int i = 0; i < n * n; i++) {
-      const std::int64_t v = integers[i] % p;
-      m[i] = static_cast<std::uint64_t>(v < 0 ? v + p : v);
-    }
+    fill(prime, m);
     // Gauss-Jordan without divisions; the last row, of the constants, is reduced along
     std::uint64_t used = 0, odd = 0;
     scale[d] = scale[n] = 1;
@@ -350,12 +325,96 @@ inline bool by_residues(int d, int stride, const double *table, const std::int64
     primes[count++] = prime;
     product *= static_cast<double>(p) * (1.0 - 0x1p-50);
   }
-  if (!(product > bound)) return false;
+  if (!(product > bound)) return refused;
   const int sign = SignOfResidues::sign(primes, count, found + d * most);
-  if (sign == 0) return false;
-  for (int i = 0; i < numbers; i++)
-    if (i != d && sign * SignOfResidues::sign(primes, count, found + i * most) < 0) return false;
-  return true;
+  if (sign == 0) return refused;
+  IntegerProof proof{true, false, 0, -1};
+  for (int i = 0; i < numbers; i++) {
+    if (i == d) continue;
+    const int of = sign * SignOfResidues::sign(primes, count, found + i * most);
+    if (of < 0 || (of > 0 && i < d && (idle >> i & 1))) return refused;
+    if (i == n)
+      proof.tight = of == 0;
+    else if (of > 0)
+      proof.support++, proof.slot = i;
+  }
+  return proof;
+}
+
+// Row m times 2^exponent[m] has integer entries, as for integer_proof.
+inline IntegerProof by_residues(int d, int stride, const double *table,
+                                const std::int64_t *exponent, const int *basis,
+                                const double *objective, std::int64_t objective_exponent,
+                                std::int64_t *work) {
+  constexpr IntegerProof refused{false, false, 0, -1};
+  const int n = d + 1;
+  if (objective_exponent < 0 || d > 63) return refused;
+  for (int q = 0; q < d; q++)
+    if (basis[q] < 0 || exponent[basis[q]] < 0) return refused;
+  // column q holds basis row q, the last one the objective, all divided by powers of two
+  std::int64_t *const integers = work;
+  double bound = 8.0 * (1.0 + 0x1p-30);
+  for (int q = 0; q < n; q++) {
+    const double *row = q < d ? table + basis[q] * stride : objective;
+    const double scale = power_of_two(q < d ? exponent[basis[q]] : objective_exponent);
+    std::uint64_t bits = 0;
+    for (int l = 0; l < n; l++) {
+      const double v = row[l] * scale;
+      if (!(std::fabs(v) <= 0x1p53)) return refused;
+      integers[l * n + q] = static_cast<std::int64_t>(v);
+      bits |= static_cast<std::uint64_t>(integers[l * n + q]);
+    }
+    if (bits == 0) return refused;
+    const int shift = std::countr_zero(bits);
+    double norm = 0.0;
+    for (int l = 0; l < n; l++) {
+      integers[l * n + q] >>= shift;
+      norm += static_cast<double>(integers[l * n + q]) * static_cast<double>(integers[l * n + q]);
+    }
+    bound *= std::sqrt(norm) * inflate;
+  }
+  const auto fill = [&](int prime, std::uint64_t *m) {
+    const std::int64_t p = word_primes[prime];
+    for (int i = 0; i < n * n; i++) {
+      const std::int64_t v = integers[i] % p;
+      m[i] = static_cast<std::uint64_t>(v < 0 ? v + p : v);
+    }
+  };
+  return proof_by_residues(d, bound, SignOfResidues::most, 0,
+                           reinterpret_cast<std::uint64_t *>(work + n * n), fill);
+}
+
+// The same from residues of exact rows that are made beforehand (Network::exact_residues): form[q]
+// is the number of a row there, negative where there is none, and side[q] = -1 turns it; q = d is
+// the objective. Where a norm is negative, any other row stands for the one that bounds a cone: an
+// identity in which its multiplier is zero holds whatever that row is.
+inline IntegerProof by_exact_forms(const Network &net, int d, const int *form,
+                                   const std::int8_t *side, std::int64_t *work) {
+  constexpr IntegerProof refused{false, false, 0, -1};
+  const int n = d + 1;
+  if (d > 63) return refused;
+  double bound = 8.0 * (1.0 + 0x1p-30);
+  std::uint64_t idle = 0;
+  for (int q = 0; q < n; q++) {
+    if (form[q] < 0 || form[q] >= net.exact_norm.shape[0]) return refused;
+    const double norm = std::fabs(net.exact_norm(form[q]));
+    if (!(norm >= 1.0)) return refused;
+    if (net.exact_norm(form[q]) < 0.0) idle |= std::uint64_t{1} << q;
+    bound *= norm * inflate;
+  }
+  const auto fill = [&](int prime, std::uint64_t *m) {
+    const auto p = static_cast<std::uint64_t>(word_primes[prime]);
+    for (int q = 0; q < n; q++) {
+      const std::int64_t *row =
+          net.exact_residues.data + (form[q] * net.exact_residues.shape[1] + prime) * n;
+      for (int l = 0; l < n; l++) {
+        const auto v = static_cast<std::uint64_t>(row[l]);
+        m[l * n + q] = side[q] < 0 && v != 0 ? p - v : v;
+      }
+    }
+  };
+  return proof_by_residues(d, bound, static_cast<int>(net.exact_residues.shape[1]), idle,
+                           reinterpret_cast<std::uint64_t *>(work), fill);
 }
 
 }  // namespace polyrank

@@ -104,8 +104,16 @@ POLYRANK_API std::int64_t polyrank_by_residues(Matrix rows, Integers exponent, I
     const Buffer<double> goal = padded_copy(objective, dim.stride());
     Buffer<std::int64_t> work(residue_work(dim.size()), 0);
     return by_residues(dim.size(), dim.stride(), table.data(), exponent.data,
-                       copy_of<int>(basis).data(), goal.data(), objective_exponent, work.data());
+                       copy_of<int>(basis).data(), goal.data(), objective_exponent, work.data())
+        .proved;
   });
+}
+
+// The primes of which residues are taken, as many as there is room for; how many they are.
+POLYRANK_API std::int64_t polyrank_word_primes(Array<std::int64_t, 1> out) {
+  const std::int64_t count = std::min<std::int64_t>(SignOfResidues::most, out.shape[0]);
+  std::copy_n(word_primes, count, out.data);
+  return count;
 }
 
 // rows (n, d + 1); chosen (size,) receives the independent rows.

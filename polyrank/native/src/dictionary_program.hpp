@@ -140,6 +140,7 @@ private:
 
   Dimension<0> dim_;
   ThinSimplex thin_;
+  int side_ = 1;             // of the objective
   bool in_two_ = false;      // the last program was solved in sums of two doubles
   std::int64_t marked_ = 0;  // rows of the cell that are marked
   // A point, its basis and the inverse of the basis matrix.
@@ -177,10 +178,28 @@ private:
       return true;
     }
     if (!by_residues(dim_.size(), dim_.stride(), cell.table.data(), cell.exponent.data(),
-                     now_.basis.data(), objective_.data(), path.exponent[g], integers_.data()))
+                     now_.basis.data(), objective_.data(), path.exponent[g], integers_.data())
+             .proved &&
+        !by_forms(path, g))
       return false;
     path.stat.by_integers++;
     return true;
+  }
+  // By the exact rows of walls and of layer 1, where floats do not hold them.
+  bool by_forms(const Path<0> &path, std::int64_t g) {
+    const Network &net = path.net;
+    if (net.exact_norm.shape[0] == 0 || dim_.size() > 63) return false;
+    int form[64];
+    std::int8_t side[64];
+    const int d = dim_.size();
+    for (int q = 0; q < d; q++) {
+      const int m = now_.basis[q];
+      form[q] = static_cast<int>(m < cell.walls ? m : cell.walls + cell.unit[m]);
+      side[q] = m < cell.walls ? std::int8_t{1} : cell.side[m];
+    }
+    form[d] = static_cast<int>(cell.walls + g);  // rows of later layers are beyond the last
+    side[d] = static_cast<std::int8_t>(side_);
+    return by_exact_forms(net, d, form, side, integers_.data()).proved;
   }
   bool by_enclosures(Path<0> &path, std::int64_t k, std::int64_t g);
   static void write(const State &state, OpenCells &open, std::int64_t f) {
@@ -222,6 +241,7 @@ Verdict DictionaryProgram::test(Dimension<N> dim, Path<0> &path, std::int64_t k,
                                 std::int64_t g, int side, InteriorPoint base, bool fresh,
                                 Found &&found) {
   set_objective(dim, path, g, side, objective_.data());
+  side_ = side;
   in_two_ = false;
   if (!fresh) has_noted_ = false;
   bool thin = false;

@@ -51,6 +51,44 @@ inline bool enclosed(Walk &w, int row, int dimension) {
   });
 }
 
+// A row on which integers have decided: it vanishes on a facet only if it is a positive multiple of
+// one other.
+inline Outcome decided(Walk &w, const IntegerProof &proof) {
+  w.stat.by_integers++;
+  if (!proof.tight || proof.support != 1) return {RowVerdict::redundant};
+  return multiple_of(w, proof.slot);
+}
+
+// By the exact rows of walls and of layer 1, where floats do not hold them.
+inline IntegerProof proof_by_forms(Walk &w, int row) {
+  constexpr IntegerProof refused{false, false, 0, -1};
+  const int d = w.d();
+  if (w.net.exact_norm.shape[0] == 0 || d > 63) return refused;
+  int form[64];
+  std::int8_t side[64];
+  for (int q = 0; q <= d; q++) {
+    int other = row;
+    if (q < d) {
+      const int m = w.lp.basis[q];
+      if (m < 0) return refused;
+      other = m < w.cell().always ? w.own_walls + m : w.cell().row[m];
+    }
+    form[q] = other;  // rows of later layers are beyond the last
+    side[q] = w.orient[other] < 0.0 ? std::int8_t{-1} : std::int8_t{1};
+  }
+  return by_exact_forms(w.net, d, form, side, w.integers.data());
+}
+
+// Whether the current basis proves the objective, a row, redundant, by integers of any size.
+[[gnu::noinline]] inline Outcome prove_by_residues(Walk &w, int row) {
+  const Program &lp = w.lp;
+  IntegerProof proof =
+      by_residues(w.d(), w.dim.stride(), w.cell().form.data(), w.cell().exponent.data(),
+                  lp.basis.data(), lp.objective.data(), w.exponent_of_row(row), w.integers.data());
+  if (!proof.proved) proof = proof_by_forms(w, row);
+  return proof.proved ? decided(w, proof) : Outcome{RowVerdict::undecided};
+}
+
 // Whether the current basis proves the objective, a row, redundant.
 //
 // In the space that the live rows of a layer below span, with t where the row's own layer has
@@ -70,21 +108,16 @@ inline Outcome prove(Walk &w, int row) {
   const IntegerProof proof =
       integer_proof(w.dim, w.cell().form.data(), w.cell().exponent.data(), lp.basis.data(),
                     lp.rates.data(), lp.objective.data(), w.exponent_of_row(row), lp.square.data());
-  if (proof.proved) {
-    w.stat.by_integers++;
-    // zero on a facet only if it is a positive multiple of one row
-    if (!proof.tight || proof.support != 1) return {RowVerdict::redundant};
-    return multiple_of(w, proof.slot);
-  }
+  if (proof.proved) return decided(w, proof);
   if (!w.is_unit(row)) {
     if (w.is_central_wall(row) && enclosed(w, row, d)) {
       w.stat.by_enclosure++;
       return d >= 2 ? Outcome{RowVerdict::redundant} : multiple_of(w, 0);
     }
-    return {RowVerdict::undecided};
+    return prove_by_residues(w, row);
   }
   const int k = w.layer_of(row);
-  if (!w.net.central(k)) return {RowVerdict::undecided};
+  if (!w.net.central(k)) return prove_by_residues(w, row);
   const auto found = [&](int dimension) {
     w.stat.by_enclosure++;
     if (dimension >= 2) return Outcome{RowVerdict::redundant};
@@ -103,7 +136,7 @@ inline Outcome prove(Walk &w, int row) {
     mark_members(w, j, k);
     if (enclosed(w, row, dimension)) return found(dimension);
   }
-  return {RowVerdict::undecided};
+  return prove_by_residues(w, row);
 }
 
 inline bool feasible(Walk &w) {

@@ -27,15 +27,15 @@ inline bool load_witness(const Walk &w, std::int64_t r, double *out) {
     for (int l = 0; l < k; l++) big = std::fabs(v[l]) > big ? std::fabs(v[l]) : big;
     return big;
   };
+  for (int l = 0; l < k; l++) out[l] = (y[l] - w.net.centre(l)) / w.net.half_width(l);
   if (w.net.homogeneous) {
-    const double big = largest(y);
+    const double big = largest(out);
     if (!(big < 1e280)) return false;
     const double down = scaled_down(big);
-    for (int l = 0; l < k; l++) out[l] = y[l] * down;
+    for (int l = 0; l < k; l++) out[l] *= down;
     out[k] = down;
     return true;
   }
-  for (int l = 0; l < k; l++) out[l] = (y[l] - w.net.centre(l)) / w.net.half_width(l);
   if (w.net.constant_column == k && k == w.d()) {
     const double big = largest(out);
     if (big > 1.0) {  // a cone: any positive multiple will do

@@ -204,6 +204,7 @@ struct Walk {
 
   Buffer<double> p, q, y, inner;  // witness, a point beyond, its chart point, scratch
   Buffer<double> none;            // second doubles of points that have none
+  Buffer<std::int64_t> integers;  // scratch of proofs in integers
 
   POLYRANK_COLD Walk(const Network &network, const Listing &listing, std::int64_t d,
                      std::int64_t own, std::int64_t depth, std::int64_t begin, std::int64_t end)
@@ -265,6 +266,7 @@ struct Walk {
     q = Buffer<double>(square, 0.0);
     inner = Buffer<double>(square, 0.0);
     y = Buffer<double>(chart, 0.0);
+    integers = Buffer<std::int64_t>(residue_work(dim.size()), 0);
     // an arrangement has at most k edges per region; pages that nothing touches cost nothing
     const std::int64_t most = std::int64_t{1} << 26;
     const auto expected = static_cast<std::size_t>(std::min((end - begin) * chart, most));

@@ -32,6 +32,12 @@ struct Network {
   Array<const double, 2> wall_rows;
   Array<const double, 1> wall_error;
   Array<const std::int64_t, 1> wall_exponent;
+  // Residues modulo the first of `word_primes` of exact integer multiples of the walls, then of the
+  // rows of layer 1, (rows, primes, d + 1), all in the same coordinates, which need not be those of
+  // the cube; and bounds of their norms, 0 where a row is zero, negative where another row stands
+  // for the one that it is. Empty where floats hold the rows.
+  Array<const std::int64_t, 3> exact_residues;
+  Array<const double, 1> exact_norm;
   std::int64_t constant_column;
   std::int64_t linear_columns;
   std::int64_t homogeneous;

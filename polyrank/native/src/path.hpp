@@ -377,9 +377,12 @@ template <int D> inline void rank_of_active(Path<D> &path, std::int64_t k) {
     if (sets.filled < IndependentSets::capacity) sets.filled++;
     return;
   }
-  const int rank =
-      integer_rank(path.row(a), path.dim.stride(), &path.exponent[a], path.rank_index.data(), live,
-                   static_cast<int>(net.linear_columns), path.residues.data());
+  const int width = static_cast<int>(net.linear_columns);
+  int rank = integer_rank(path.row(a), path.dim.stride(), &path.exponent[a], path.rank_index.data(),
+                          live, width, path.residues.data());
+  if (rank < 0 && k == 0)
+    rank = exact_form_rank(net, net.wall_rows.shape[0], path.rank_index.data(), live, width,
+                           path.residues.data());
   path.rank[at] = rank;
   if (rank >= 0) {
     path.bound[at] = rank;

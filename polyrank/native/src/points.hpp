@@ -25,12 +25,14 @@ inline bool round_to_chart(const Network &net, double *u, double *y) {
     if (!(t > 1e-280)) return false;
     double big = 1.0;
     for (std::int64_t l = 0; l < k; l++) {
-      y[l] = u[l] / t;
-      big = std::fabs(y[l]) > big ? std::fabs(y[l]) : big;
+      y[l] = net.half_width(l) * (u[l] / t);
+      u[l] = y[l] / net.half_width(l);
+      if (!(std::fabs(y[l]) < 1e280)) return false;
+      big = std::fabs(u[l]) > big ? std::fabs(u[l]) : big;
     }
     if (!(big < 1e280)) return false;
     const double down = power_of_two(-exponent_of(big));
-    for (std::int64_t l = 0; l < k; l++) u[l] = y[l] * down;
+    for (std::int64_t l = 0; l < k; l++) u[l] *= down;
     u[k] = down;
     return true;
   }
@@ -58,8 +60,9 @@ inline bool round_to_chart(const Network &net, double *u, double *low, double *y
     double big = 1.0;
     for (std::int64_t l = 0; l < k; l++) {
       const TwoDoubles v = TwoDoubles{u[l], low[l]} / t;
-      y[l] = v.high;
-      y_low[l] = sums ? v.low : 0.0;
+      y[l] = net.half_width(l) * v.high;
+      y_low[l] = sums ? net.half_width(l) * v.low : 0.0;
+      if (!(std::fabs(y[l]) < 1e200)) return false;
       big = std::fabs(v.high) > big ? std::fabs(v.high) : big;
     }
     if (!(big < 1e200)) return false;
@@ -68,7 +71,7 @@ inline bool round_to_chart(const Network &net, double *u, double *low, double *y
     low[k] = 0.0;
   }
   for (std::int64_t l = 0; l < k; l++) {
-    const double factor = net.homogeneous ? 1.0 / down : net.half_width(l);
+    const double factor = net.half_width(l) / down;
     if (!net.homogeneous) {
       const TwoDoubles v = TwoDoubles{net.centre(l), 0.0} + TwoDoubles{u[l], low[l]} * factor;
       y[l] = v.high;
@@ -163,11 +166,11 @@ inline bool is_exact_point(const Network &net, const double *u, const double *lo
   } else if (!net.bounded) {
     std::int64_t l = 0;
     while (l < k && u[l] == 0.0) l++;
-    if (l < k) cone = y[l] / u[l];
+    if (l < k) cone = y[l] / u[l] / net.half_width(l);
   }
   if (!(cone > 0.0 && cone == power_of_two(exponent_of(cone) - 1))) return false;
   for (std::int64_t l = 0; l < k; l++) {
-    const double factor = net.bounded ? net.half_width(l) : cone;
+    const double factor = net.half_width(l) * cone;
     if (!scales_exactly(u[l], factor) || !scales_exactly(low[l], factor)) return false;
     double terms[] = {y_low[l], -low[l] * factor, -net.centre(l), -u[l] * factor, y[l]};
     TwoDoubles difference;

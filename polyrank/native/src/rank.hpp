@@ -1,6 +1,7 @@
 // Ranks: a float proof that rows are independent, and the exact rank of integer rows.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -241,6 +242,35 @@ inline int integer_rank(const double *rows, int stride, const std::int64_t *expo
     if (rank == count || rank == width) return rank;
     // the product of the rank + 1 largest row norms, generously rounded up
     const double bound = std::pow(largest * (1.0 + 0x1p-40), 0.5 * (rank + 1)) * (1.0 + 0x1p-30);
+    if (bound < product * 0.99) return rank;
+  }
+  return -1;
+}
+
+// The same from residues that are made beforehand: rows first + index[i] of
+// Network::exact_residues, their first `width` columns.
+inline int exact_form_rank(const Network &net, std::int64_t first, const int *index, int count,
+                           int width, std::int64_t *residues) {
+  if (net.exact_norm.shape[0] == 0) return -1;
+  double largest = 1.0;
+  for (int i = 0; i < count; i++) {
+    const double norm = net.exact_norm(first + index[i]);
+    if (!(norm >= 1.0)) return -1;
+    largest = norm > largest ? norm : largest;
+  }
+  const std::int64_t primes = net.exact_residues.shape[1], columns = net.exact_residues.shape[2];
+  int rank = 0;
+  double product = 1.0;
+  for (std::int64_t turn = 0; turn < primes; turn++) {
+    const std::int64_t p = word_primes[turn];
+    for (int i = 0; i < count; i++)
+      std::copy_n(net.exact_residues.data + ((first + index[i]) * primes + turn) * columns, width,
+                  residues + i * width);
+    const int found = rank_modulo(residues, count, width, p);
+    rank = found > rank ? found : rank;
+    product *= static_cast<double>(p);
+    if (rank == count || rank == width) return rank;
+    const double bound = std::pow(largest, rank + 1) * (1.0 + 0x1p-30);
     if (bound < product * 0.99) return rank;
   }
   return -1;
