@@ -39,6 +39,7 @@ _DECIMAL = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?")
 MOST_DENSE = 2**26
 """Most entries of a dense matrix (512 MiB as float64); weights with more are kept sparse."""
 
+_LEAST_NORMAL = 2.0**-1022
 MAX_DIGITS = 20_000
 """Longest number read from text: a few bytes such as 1e999999999 must not fill the memory."""
 
@@ -133,6 +134,14 @@ def as_float(value: fmpq) -> float | None:
     """The float64 that *is* this rational, or None if there is none."""
     rounded = nearest_float(value)
     return rounded if math.isfinite(rounded) and fmpq_from_float(rounded) == value else None
+
+
+def underflows(exact: Iterable[fmpq], floats: NDArray[np.float64]) -> bool:
+    """Whether an entry is no float64, and too small for one near it with 53 bits."""
+    return any(
+        abs(f) < _LEAST_NORMAL and fmpq_from_float(f) != v
+        for f, v in zip(floats.ravel().tolist(), exact, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,6 +244,11 @@ class RationalArray:
     def is_float(self) -> bool:
         """True if every entry is a float64, so that ``approx`` is exact."""
         return self.exact is None
+
+    @property
+    def underflows(self) -> bool:
+        """Whether an entry is no float64, and too small for one with 53 bits."""
+        return self.exact is not None and underflows(self.exact.entries(), self.approx)
 
     @property
     def nonzero(self) -> NDArray[np.bool_]:

@@ -24,7 +24,8 @@ layer be at most H in magnitude on the box. A product of a row c with the layer'
 lines of its units or with its biases is a sum of at most n terms and wrong by at most
 ``γ_n Σ |c| (|W| H + |b|)`` times the inputs' own values (Higham, Accuracy and Stability, 3.1): this
 is added up beside each row and taken off in the end. Weights, biases and slopes are the floats
-nearest to exact numbers, which is one more rounding each; :data:`_LEAST` covers underflow.
+nearest to exact numbers, which is one more rounding each; :data:`_LEAST` covers underflow of
+products. Of a number whose float has underflowed itself nothing is proved here.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import nearest_float
+from polyrank.network.rational import nearest_float, underflows
 from polyrank.polyhedra.violation import OutputRow
 from polyrank.proof.twins import Twins, pair_step, twin_lines
 
@@ -108,6 +109,12 @@ class BoxBounds:
     ) -> None:
         self.twins = twins
         layers = bounded_layers(network)
+        #: No bound here proves anything: a number is too small for its float to have 53 bits.
+        self.useless = any(
+            a.underflows
+            for layer in layers
+            for a in (layer.weight, layer.slope_neg, layer.slope_pos)
+        )
         rows = [row for disjunct in disjuncts for row in disjunct]
         G, g = fmpq_mat(len(rows), network.widths[-1]), fmpq_mat(len(rows), 1)
         for r, row in enumerate(rows):
@@ -121,7 +128,10 @@ class BoxBounds:
         for k, layer in enumerate(layers):
             weight, bias = layer.weight.approx, layer.bias.approx
             if k == 0 and origin is not None and basis is not None:
-                weight, bias = _moved(layer, origin, basis)
+                moved = layer.weight_exact * basis
+                weight = _nearest(moved)
+                bias = _nearest(layer.weight_exact * origin + layer.bias_exact).ravel()
+                self.useless = self.useless or underflows(moved.entries(), weight)
             self.layers.append(_Layer(weight, bias, layer.slope_neg.approx, layer.slope_pos.approx))
         if not layers and origin is not None and basis is not None:
             G, g = G * basis, G * origin + g
@@ -141,6 +151,10 @@ class BoxBounds:
                         for c in range(m.ncols()):
                             m[r, c] *= unit
         self.rows, self.constants = _nearest(G), _nearest(g).ravel()
+        self.useless = self.useless or any(
+            underflows(exact.entries(), near)
+            for exact, near in ((G, self.rows), (g, self.constants))
+        )
         widest = max([layer.weight.shape[0] for layer in self.layers], default=1)
         inputs = max([layer.weight.shape[1] for layer in self.layers], default=self.rows.shape[1])
         self.chunk = max(1, _CHUNK // (2 * widest * max(widest, inputs)))
@@ -247,12 +261,13 @@ class BoxBounds:
         b, count = len(low), len(self.spans)
         row = np.zeros((b, count, self.rows.shape[1]))
         constant, slack = np.zeros((b, count)), np.zeros((b, count))
+        lost = box.lost(len(self.constants))
         for c, (first, last) in enumerate(self.spans):
             mine = factors[:, first:last]
             row[:, c] = mine @ self.rows[first:last]
             constant[:, c] = mine @ self.constants[first:last]
             slack[:, c] = (last - first + 6) * _ROUNDING * (mine * reach[:, first:last]).sum(axis=1)
-        slack += box.lost(len(self.constants))
+            slack[:, c] += (lost * (1.0 + mine.sum(axis=1)[:, None]))[:, 0]
         bound, form = box.least(row, constant, slack * _MORE, multipliers)
         slant = np.abs(form).sum(axis=1) * (high - low)
         return np.asarray(good & (bound > 0).all(axis=1)), slant
@@ -273,7 +288,8 @@ class _Box:
         self.proved: list[Signs] = []
         self.held: list[tuple[Floats, Floats]] = []
         self.outputs: list[Floats] = []
-        self.sizes: list[Floats] = []
+        self.sizes: list[Floats] = []  # of values on any line of a unit
+        self.on_lines: list[Floats] = []  # on those that it has
 
     def output(self) -> Floats:
         """Bounds (b, n) of the magnitudes of the last layer's outputs, or of the inputs."""
@@ -297,6 +313,7 @@ class _Box:
         self.held.append(around.held[k])
         self.outputs.append(around.outputs[k])
         self.sizes.append(around.sizes[k])
+        self.on_lines.append(around.on_lines[k])
 
     def enter(
         self,
@@ -374,9 +391,11 @@ class _Box:
         low_offset = np.where(open_ & ~convex, np.minimum(first, second), 0.0)
         high_offset = np.where(open_ & convex, np.maximum(first, second), 0.0)
         steep = np.abs(neg) + np.abs(pos) + np.where(open_, np.abs(chord), 0.0)
-        size = _LEAST + 4 * steep * most
-        self.outputs.append(np.maximum(np.abs(neg), np.abs(pos)) * most * _MORE + _LEAST)
-        self.sizes.append(size)
+        self.sizes.append(_LEAST + 4 * steep * most)
+        # a unit with a sign is on one line
+        used = np.where(open_, np.maximum(np.abs(neg), np.abs(pos)), np.abs(stable))
+        self.outputs.append(used * most * _MORE + _LEAST)
+        self.on_lines.append(np.where(open_, self.sizes[-1], _LEAST + 4 * np.abs(stable) * most))
         self.sides.append((neg, pos, open_ & convex, open_ & ~convex))
         self.layers.append((weight, bias, low_slope, high_slope, low_offset, high_offset, reach))
 
@@ -409,7 +428,7 @@ class _Box:
             n, below = weight.shape
             up = row < 0
             size = np.abs(row)
-            error = np.abs(constant) + (size @ self.sizes[k][:, :, None])[..., 0]
+            error = np.abs(constant) + (size @ self.on_lines[k][:, :, None])[..., 0]
             low_slopes, high_slopes = low_slope[:, None], high_slope[:, None]
             if multipliers is not None:
                 low_slopes, high_slopes = self._free(k, multipliers[0][:, :, end - n : end])
@@ -437,11 +456,6 @@ class _Box:
         lost_here = (d + 8) * 64 * _UNDERFLOW
         taken = (slack + 2 * (d + 8) * _ROUNDING * error) * _MORE + lost_here
         return np.asarray(constant + value - taken), row
-
-
-def _moved(layer: Layer, origin: fmpq_mat, basis: fmpq_mat) -> tuple[Floats, Floats]:
-    weight = layer.weight_exact
-    return _nearest(weight * basis), _nearest(weight * origin + layer.bias_exact).ravel()
 
 
 def _power(value: fmpq) -> int:

@@ -256,6 +256,8 @@ def _check_question(
         if whole and (leaf.code == CLOSED or leaf.node.above is not None):
             raise ProofRejectedError(f"{where}: only exact steps prove something without a box")
         if leaf.code == CLOSED:
+            if bounds.useless:
+                raise ProofRejectedError(f"{where}: floats underflow: only exact steps prove here")
             counts.closed += 1
             leaves.add(leaf)
             continue

@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 from polyrank.errors import UnsupportedError
 from polyrank.network.composition import beside
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.rational import exponent, fmpq_from_float, nearest_float
+from polyrank.network.rational import exponent, fmpq_from_float, nearest_float, underflows
 from polyrank.polyhedra.violation import OutputRow
 from polyrank.verification.frame import Frame
 
-__all__ = ["BoundArrays", "bound_arrays", "float_box", "has_twins"]
+__all__ = ["BoundArrays", "FloatRangeError", "bound_arrays", "float_box", "has_twins"]
 
 Floats = NDArray[np.float64]
 
 #: Rows of outputs are scaled where an entry is 2^(this + 1) or more.
 _LARGEST_EXPONENT = 500
+
+
+class FloatRangeError(Exception):
+    """Floats near the numbers of a question overflow, or underflow to fewer bits or none."""
 
 
 class BoundArrays(NamedTuple):
@@ -51,6 +55,11 @@ def bound_arrays(
     """The arrays of a question, in the coordinates of a frame.
 
     ``twins``: the differences of twins are bounded too (see :func:`has_twins`).
+
+    Raises
+    ------
+    FloatRangeError
+        If no float is near one of the numbers, relative to its size.
     """
     listed = [row for disjunct in disjuncts for row in disjunct]
     starts = np.cumsum([0, *(len(disjunct) for disjunct in disjuncts)]).astype(np.int64)
@@ -67,6 +76,8 @@ def bound_arrays(
     units = np.array([layer.units for layer in hidden], dtype=np.int64)
     weights, biases = [np.zeros(0)], [np.zeros(0)]
     for k, layer in enumerate(hidden):
+        if any(a.underflows for a in (layer.weight, layer.slope_neg, layer.slope_pos)):
+            raise FloatRangeError
         weight, bias = layer.weight.approx, layer.bias.approx
         if k == 0 and not frame.plain:
             weight = _floats(layer.weight_exact * frame.basis)
@@ -155,9 +166,8 @@ def _scaled(rows: fmpq_mat, starts: NDArray[np.int64]) -> fmpq_mat:
 
 
 def _floats(matrix: fmpq_mat) -> Floats:
-    flat = [nearest_float(v) for v in matrix.entries()]
-    if not all(map(math.isfinite, flat)):
-        raise UnsupportedError(
-            "layer 1 on the domain has numbers beyond 1.8e308; state the domain in other units"
-        )
-    return np.array(flat, dtype=np.float64).reshape(matrix.nrows(), matrix.ncols())
+    exact = matrix.entries()
+    flat = np.array([nearest_float(v) for v in exact], dtype=np.float64)
+    if not np.isfinite(flat).all() or underflows(exact, flat):
+        raise FloatRangeError
+    return flat.reshape(matrix.nrows(), matrix.ncols())

@@ -5,12 +5,14 @@ it by the signs of units where there are many inputs; threads share its cells. P
 point takes for violations are decided by the exact forward pass, cells that bounds do not decide by
 exact linear programs (:mod:`polyrank.verification.exact_cell`). An unbounded domain is one such
 cell: exact linear programs from the start, which decide along the directions of recession as well.
+So is a domain where floats near the numbers of the question overflow or underflow.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,7 +30,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import Question, Specification
 from polyrank.stages import tell
-from polyrank.verification.arrays import Floats, bound_arrays
+from polyrank.verification.arrays import FloatRangeError, Floats, bound_arrays
 from polyrank.verification.attack import Attack, Paced
 from polyrank.verification.bisection import BUDGET, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
@@ -312,7 +314,11 @@ def answer(
     if not question.disjuncts:
         accept(Stretch(b"\0\0"))  # a closed leaf
         return ended(complete=True)
-    if frame.lower is None:  # there is no box to halve: the domain is one exact leaf
+    arrays = None
+    if frame.lower is not None:
+        with suppress(FloatRangeError):
+            arrays = bound_arrays(network, frame, question.disjuncts, twins=twins)
+    if arrays is None:  # no box to halve, or no floats for its bounds: one exact leaf
         none = np.zeros((1, 0), dtype=np.int8)
         taken = Taken(b"", np.stack(root)[None], none, np.zeros((0, frame.k)))
         try:
@@ -327,7 +333,6 @@ def answer(
             return ended(complete=False)
         accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
         return ended(complete=True)
-    arrays = bound_arrays(network, frame, question.disjuncts, twins=twins)
     soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
     by_units = divided_by_units(root)
 

@@ -55,11 +55,17 @@ def _power(exponent: int) -> Fraction:
 
 
 def hidden(
-    places: Sequence[Place], heights: Sequence[Fraction], scale: tuple[int, int, int] = (0, 0, 0)
+    places: Sequence[Place],
+    heights: Sequence[Fraction],
+    scale: tuple[int, int, int] = (0, 0, 0),
+    leak: Fraction = Fraction(0),
+    deeper: int = 0,
 ) -> Network:
     """Output j is ``DEPTH − heights[j] · bump(x)``: a bump of height 1 around ``places[j]``.
 
-    Inputs are ``2^a`` times as large, the outputs ``2^c``, the layer between them ``2^b``.
+    Inputs are ``2^a`` times as large, the outputs ``2^c``, the layer between them ``2^b``. With
+    LeakyReLU of slope ``leak`` the outputs are greater elsewhere and the same at the places;
+    ``deeper``: so many layers more, which are the identity by pairs of units.
     """
     a, b, c = (_power(e) for e in scale)
     d, m = len(places[0]), len(places)
@@ -67,16 +73,30 @@ def hidden(
     for place in places:
         for l in range(d):
             for s in (1, -1):
-                first.append([s * b / (WIDTH * a) if j == l else Fraction(0) for j in range(d)])
-                bias.append(-s * b / WIDTH * place[l])
+                steep = s * b / (WIDTH * (1 - leak))  # of u and −u: (1 − leak) |u|
+                first.append([steep / a if j == l else Fraction(0) for j in range(d)])
+                bias.append(-steep * place[l])
     # 1 − Σ |x − place| / WIDTH > 0 only near the place
     second = [[Fraction(-(2 * d * j <= u < 2 * d * (j + 1))) for u in range(2 * d * m)]
               for j in range(m)]  # fmt: skip
     third = [[-heights[j] * c / b if i == j else Fraction(0) for i in range(m)] for j in range(m)]
+    between = []
+    if deeper:  # v = (v⁺ − (−v)⁺), with leaks times 1 + leak
+        unit = [[Fraction(int(i == j)) for i in range(m)] for j in range(m)]
+        split = [*unit, *([-v for v in row] for row in unit)]
+        joined = [[*row, *(-v for v in row)] for row in unit]
+        again = [
+            [sum((s[k] * joined[k][t] for k in range(m)), Fraction(0)) for t in range(2 * m)]
+            for s in split
+        ]
+        between = [_layer(w, [Fraction(0)] * 2 * m, leak) for w in [split, *[again] * (deeper - 1)]]
+        shrunk = (1 + leak) ** deeper
+        third = [[v / shrunk for v in [*row, *(-v for v in row)]] for row in third]
     return Network(
         (
-            _layer(first, bias, 0),
-            _layer(second, [b] * m, 0),
+            _layer(first, bias, leak),
+            _layer(second, [b] * m, leak),
+            *between,
             _layer(third, [DEPTH * c] * m, 1),
         ),
         "hidden",
@@ -124,6 +144,26 @@ def test_a_hidden_counterexample_is_found_and_a_near_miss_is_safe(d, seed, tmp_p
         network = hidden(places, [DEPTH + gap])
         safe = output_bounds(network, pr.Box(-1, 1), lower=0)
         _decided(network, safe, verdict, tmp_path, jobs=1 + seed % 2)
+
+
+#: The unit in the last place of the outputs, and margins that no float shows beside them.
+MARGINS = [Fraction(1, 2**62), Fraction(1, 2**60), Fraction(1, 2**500)]
+
+
+@pytest.mark.parametrize("margin", MARGINS, ids=["one ulp", "2^-60", "2^-500"])
+@pytest.mark.parametrize(("leak", "deeper"), [(Fraction(1, 8), 0), (0, 2), (Fraction(1, 4), 1)])
+def test_the_least_margins(margin, leak, deeper, tmp_path):
+    """Below 0 by a margin, at 0, above it by a margin: of one output, and of either of two."""
+    d, leak = 2, Fraction(leak)
+    places = _drawn(21, d, 2)
+    for gap, verdict in ((margin, "violated"), (Fraction(0), "holds"), (-margin, "holds")):
+        network = hidden(places, [DEPTH, DEPTH + gap], leak=leak, deeper=deeper)
+        assert forward_exact(network, list(map(_exact, places[1])))[1] == -_exact(gap)
+        either = _asked(pr.Box(-1, 1), d, 2, _below(0), _below(1))
+        _decided(network, either, verdict, tmp_path, jobs=1)
+        # below both at once: nowhere, since the places are apart
+        both = _asked(pr.Box(-1, 1), d, 2, _below(0, 1, strict=False))
+        _decided(network, both, "holds", tmp_path, jobs=1)
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=str)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from flint import fmpq
 
@@ -24,6 +25,8 @@ from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.polyhedra.domain import Domain
 from polyrank.polyhedra.violation import OutputRow, Question, satisfied, specification_of
+from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.tree import MAGIC
 from polyrank.proof.verdict import check_verdict
 from polyrank.verification.gradients import lipschitz, monotone
 from polyrank.verification.maximum import greatest
@@ -203,6 +206,51 @@ def test_many_verdicts_of_any_magnitude(block: int) -> None:
 def test_bounds_of_a_unit_that_only_rounding_tells_apart() -> None:
     """What rounding may cost is all of a unit's bounds: its line is chosen by it, and matters."""
     assert agrees(7132145) == "holds"
+
+
+def test_a_unit_without_weight_on_what_follows_costs_no_rounding() -> None:
+    """A unit that is far below 0 everywhere has the output 0, however far: no doubt comes of it."""
+    assert agrees(1960) == "holds"
+
+
+_TINY = Fraction(1, 2**1080)
+#: Slopes, weights and a condition on outputs, one of which has the float 0.
+_UNDERFLOWING = [
+    ([_TINY, _TINY], [1, 2**90], 1),
+    ([0, _TINY], [1, 2**90], 1),
+    ([0, 1], [_TINY, 2**90], 1),
+    ([1, 1], [1, _TINY], 1),
+    ([0, 1], [1, 1], _TINY),
+]
+
+
+@pytest.mark.parametrize(("slopes", "weights", "row"), _UNDERFLOWING)
+def test_numbers_whose_floats_underflow(slopes, weights, row, tmp_path: Path) -> None:
+    """Bounds in floats would take them for 0, and the outputs with them."""
+
+    def array(values, *shape):
+        return RationalArray.from_rationals(values, shape)
+
+    network = Network(
+        (
+            Layer(array(weights[:1], 1, 1), array([0], 1), *(array([s], 1) for s in slopes)),
+            Layer(array(weights[1:], 1, 1), array([0], 1), array([1], 1), array([1], 1)),
+        )
+    )
+    domain = pr.Box([str(2**999)], [str(2**1000)])
+    most = Fraction(2**1000) * slopes[1] * weights[0] * weights[1] * row
+    for bound, verdict in ((most, "holds"), (most * (1 - Fraction(1, 2**60)), "violated")):
+        above = OutputRow(((0, exactly(-Fraction(row))),), exactly(-bound), strict=True)
+        asked = specification_of("far", 1, 1, (Question(domain, ((above,),)),))
+        out = tmp_path / verdict
+        assert pr.verify(network, asked, jobs=1, out=out, proof=True).verdict == verdict
+        assert check_verdict(out).verdict == verdict
+    # a box that is closed by floats proves nothing there
+    out = tmp_path / "holds"
+    with pa.CompressedOutputStream(pa.OSFile(str(out / "tree-0.bin.zst"), "wb"), "zstd") as tree:
+        tree.write(MAGIC + bytes(6))
+    with pytest.raises(ProofRejectedError, match="floats underflow"):
+        check_verdict(out)
 
 
 def test_a_bound_beyond_float64() -> None:

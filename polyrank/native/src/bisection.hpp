@@ -4,7 +4,9 @@
 // A box is *closed* when every disjunct of the negated property has a row that is proved positive
 // on it. Otherwise it is halved across one input, or, where `by_units` and units are open, divided
 // by the sign of one (dual_ascent.hpp), or handed back as *hard*: when few units are
-// open on it and it is deep or only rounding is in doubt, when it is too deep, or has no midpoint.
+// open on it and it is deep or only rounding is in doubt, when halves have long had no unit less
+// that is open (those whose doubt is rounding, overflow or underflow, and kinks much closer to each
+// other than the box is wide), when it is too deep, or has no midpoint.
 // A property that is touched, but not violated, is decided there only. The tree leaves as a log in
 // preorder, one code per box; its splits are at floating-point midpoints, so that whoever checks
 // the tree computes the same boxes.
@@ -40,6 +42,8 @@ enum class BisectionStop : int { done = 0, budget = 1, hard_full = 2, candidate 
 struct OpenBox {
   std::vector<double> low, high, lower, upper;  // the box; bounds of the units that hold on it
   std::int64_t depth = 0;
+  std::int64_t fewest = INT64_MAX;       // units that were open on this box or one around it
+  std::int64_t stalled = 0;              // how often it was halved since there were as few
   std::int64_t known = 0;                // layers whose bounds are those of this box
   std::vector<std::int64_t> signs;       // assumed, in order: 2 g + 1 is z_g >= 0, 2 g is z_g <= 0
   std::vector<Multipliers> multipliers;  // of every disjunct, found on the box around it, or none
@@ -324,7 +328,11 @@ private:
     const bool decided = worst >= 0 && soft_depth_ < most_depth_;  // with affine outputs
     const bool plain = bounds_.unstable <= few_units &&
                        (box.depth >= soft_depth_ || decided || (later_.empty() && touched));
-    if (across < 0 || box.depth >= most_depth_ || plain) {
+    box.stalled = bounds_.unstable < box.fewest ? 0 : box.stalled + 1;
+    box.fewest = std::min(box.fewest, bounds_.unstable);
+    const bool vain = box.stalled >= patience + patience_per_input * d_ &&
+                      bounds_.unstable <= some_units && soft_depth_ < most_depth_;
+    if (across < 0 || box.depth >= most_depth_ || plain || vain) {
       put(static_cast<int>(BoxCode::hard));
       hard.insert(hard.end(), box.low.begin(), box.low.end());
       hard.insert(hard.end(), box.high.begin(), box.high.end());
@@ -388,7 +396,8 @@ private:
 
   static constexpr int steps_ = 48;
   static constexpr int root_steps_ = 60, steps_here_ = 30, affine_steps_ = 400;  // of the ascent
-  static constexpr std::int64_t few_units = 6;
+  static constexpr std::int64_t few_units = 6, some_units = 32;
+  static constexpr std::int64_t patience = 8, patience_per_input = 4;  // of halving in vain
   std::vector<double> unit_score_, worst_factor_;
   std::vector<double> score_, lean_;
   std::vector<double> forms_, factor_, best_, gradient_;

@@ -106,6 +106,7 @@ public:
     high_slope_ = Buffer<double>(total, 0.0);
     high_offset_ = Buffer<double>(total, 0.0);
     size_ = Buffer<double>(total, 0.0);
+    on_lines_ = Buffer<double>(total, 0.0);
     output_ = Buffer<double>(total, 0.0);
     reach_ = Buffer<double>(total + net.rows.shape[0], 0.0);
     spread_ = std::vector<double>(static_cast<std::size_t>(net.layers()) + 1, 0.0);
@@ -315,8 +316,10 @@ private:
   Buffer<double> constant_, slack_;  // their constants, and what rounding can have cost
   Buffer<std::int64_t> unit_, index_;
   Buffer<double> sign_, value_;
-  // per unit: the two lines; what a line can be in magnitude; |h|; sum |W| H + |b|
-  Buffer<double> low_slope_, low_offset_, high_slope_, high_offset_, size_, output_, reach_;
+  // per unit: the two lines; what any of its lines can be in magnitude, and those that it has,
+  // which is one where it has a sign; |h|; sum |W| H + |b|
+  Buffer<double> low_slope_, low_offset_, high_slope_, high_offset_, size_, on_lines_, output_,
+      reach_;
   std::vector<double> spread_, spread_z_;  // per layer below: sum of H; sum of |z|
   // per unit of a first half: the lines of its difference from its twin, if one of them is open
   std::vector<LinePair> difference_, lines_;  // and those of both
@@ -464,6 +467,8 @@ private:
       }
     }
     size_[g] = least_ + 4.0 * (std::fabs(neg) + std::fabs(pos) + std::fabs(chord)) * most;
+    const bool sign = l >= 0.0 || u <= 0.0 || neg == pos;
+    on_lines_[g] = sign ? least_ + 4.0 * std::fabs(low_slope_[g]) * most : size_[g];
     output_[g] += least_;
   }
 
@@ -498,7 +503,7 @@ private:
           const double slope = up ? high_slope_[g] : low_slope_[g];
           const double offset = up ? high_offset_[g] : low_offset_[g];
           add += v * offset;
-          error += std::fabs(v) * size_[g];
+          error += std::fabs(v) * on_lines_[g];
           const double carried = Pushed ? v * slope - push_[g] : v * slope;
           if (carried == 0.0) continue;
           index_[count] = j;
