@@ -39,22 +39,22 @@ def parsed(text: str) -> list[Term]:
     return stack[0]
 
 
-def _spelled(commands: list[Term]) -> Iterator[Term]:
+def spelled(commands: list[Term]) -> Iterator[Term]:
     """Commands in which every name that ``(! term :named name)`` gives stands for its term."""
     names: dict[str, Term] = {}
 
-    def spelled(term: Term) -> Term:
+    def spelled_out(term: Term) -> Term:
         match term:
             case ("!", inner, ":named", str(name)):
                 if name in names:
                     raise NotProvedError(f"{name} is named twice")
-                names[name] = spelled(inner)
+                names[name] = spelled_out(inner)
                 return names[name]
             case tuple():
-                return tuple(map(spelled, term))
+                return tuple(map(spelled_out, term))
         return names.get(term, term)
 
-    return map(spelled, commands)
+    return map(spelled_out, commands)
 
 
 def value(term: Term) -> Fraction | None:
@@ -159,7 +159,7 @@ def resolved(premises: list[tuple[Term, ...]]) -> set[Term]:
     return have
 
 
-def _attributes(words: tuple[Term, ...]) -> dict[str, Term]:
+def attributes(words: tuple[Term, ...]) -> dict[str, Term]:
     if len(words) % 2:
         raise NotProvedError("an attribute has no value")
     return dict(zip(words[::2], words[1::2], strict=True))
@@ -197,7 +197,7 @@ class Checker:
         NotProvedError
         """
         known: dict[str, tuple[Term, ...]] = {}
-        commands = _spelled(parsed(proof))
+        commands = spelled(parsed(proof))
         last: tuple[Term, ...] | None = None
         for command in commands:
             match command:
@@ -208,7 +208,7 @@ class Checker:
                 case ("anchor", ":step", str(name)):
                     last = self._subproof(name, commands, known)
                 case ("step", str(name), ("cl", *clause), *words):
-                    last = self._step(tuple(clause), _attributes(tuple(words)), known)
+                    last = self._step(tuple(clause), attributes(tuple(words)), known)
                 case _:
                     raise NotProvedError(f"no command: {command!r:.80}")
             if name in known:
@@ -227,7 +227,7 @@ class Checker:
                 case ("assume", str(inner), term):
                     known[inner], assumed[inner] = (term,), term
                 case ("step", str(inner), ("cl", *clause), *words) if inner == name:
-                    given = _attributes(tuple(words))
+                    given = attributes(tuple(words))
                     if given.pop(":rule") != "subproof":
                         raise NotProvedError("a subproof does not end as one")
                     names = given.pop(":discharge")
@@ -238,7 +238,7 @@ class Checker:
                     self.steps["subproof"] = self.steps.get("subproof", 0) + 1
                     return tuple(clause)
                 case ("step", str(inner), ("cl", *clause), *words):
-                    last = self._step(tuple(clause), _attributes(tuple(words)), known)
+                    last = self._step(tuple(clause), attributes(tuple(words)), known)
                     if inner in known:
                         raise NotProvedError(f"{inner} is there twice")
                     known[inner] = last
