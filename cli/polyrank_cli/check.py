@@ -134,6 +134,7 @@ def _lines_of_verdict(report: VerdictReport) -> Iterator[str]:
         f"{report.leaves:,} boxes by bounds ({report.halved:,} with those around them), "
         f"{report.exact:,} in exact arithmetic; {report.seconds:.2f} s"
     )
+    yield f"not verified: {', '.join(report.unverified)}"
 
 
 def _export(run: Path, target: Path | None, network: Path | None, report: Any) -> list[Exported]:
@@ -157,6 +158,7 @@ def _lines_of_function(report: FunctionReport) -> Iterator[str]:
     else:
         yield f"accepted: {report.claim}" + "".join(f" is {v}" for v in shown_values)
     yield f"{report.regions:,} regions, their maps composed exactly; {report.seconds:.2f} s"
+    yield f"not verified: {', '.join(report.unverified)}"
 
 
 def _lines_of_certificate(report: OneToOneReport) -> Iterator[str]:

@@ -157,7 +157,7 @@ def specification_from_dict(description: Mapping[str, Any]) -> Specification:
     KeyError, TypeError, ValueError
         If the description is not one of a property.
     """
-    n = int(description["inputs"])
+    n, m = int(description["inputs"]), int(description["outputs"])
     questions = []
     for entry in description["questions"]:
         disjuncts = tuple(
@@ -165,10 +165,14 @@ def specification_from_dict(description: Mapping[str, Any]) -> Specification:
             for disjunct in entry["disjuncts"]
         )
         strict = tuple(Inequality(*_row_from_dict(row)) for row in entry.get("strict", ()))
+        if not all(row.strict for row in strict):
+            raise ValueError("a condition on inputs is stated as strict that is not")
+        outputs = [j for disjunct in disjuncts for row in disjunct for j, _ in row.terms]
+        inputs = [j for row in strict for j, _ in row.terms]
+        if any(j < 0 or (m and j >= m) for j in outputs) or not all(0 <= j < n for j in inputs):
+            raise ValueError("a condition is about an input or output that does not exist")
         questions.append(Question(domain_from_dict(entry["domain"]), disjuncts, strict))
-    return specification_of(
-        str(description["name"]), n, int(description["outputs"]), tuple(questions)
-    )
+    return specification_of(str(description["name"]), n, m, tuple(questions))
 
 
 def _row_dict(row: OutputRow | Inequality) -> dict[str, Any]:

@@ -51,8 +51,8 @@ from polyrank.proof.network_file import named_network
 from polyrank.proof.pair import check_difference
 from polyrank.proof.rows import Rows
 from polyrank.proof.slopes import Maps, at_least, at_most, layers_on_inputs
-from polyrank.proof.stated import check_hash
-from polyrank.proof.statement_file import StatementFile
+from polyrank.proof.stated import Verified, check_named, fields_left
+from polyrank.proof.statement_file import StatementFile, same_text
 from polyrank.proof.verdict import STATEMENT as VERDICT
 from polyrank.proof.verdict import check_verdict
 from polyrank.regions.manifest import read_manifest, shard_files
@@ -60,6 +60,19 @@ from polyrank.regions.manifest import read_manifest, shard_files
 __all__ = ["STATEMENT", "FunctionReport", "check_function", "is_function"]
 
 STATEMENT = StatementFile("function.json", "format", 1, "statement")
+#: What of ``function.json`` is verified, and beside it by the kind of claim, and where points alone
+#: prove something.
+_NETWORK: Verified = {"network": {"hash", "widths", "bits"}, "network_file": None}
+_VERIFIED: Verified = {
+    **_NETWORK, "format": None, "second": None, "domain": None, "verdict": None, "proof": None
+}  # fmt: skip
+_BESIDE: dict[str, Verified] = {
+    "monotone": {"claim": {"kind", "input", "output", "increasing"}},
+    "lipschitz": {"claim": {"kind", "norm"}, "lower": None, "upper": None, "witness": None},
+    "equal": {"claim": {"kind"}},
+    "difference": {"claim": {"kind"}, "value": None, "output": None, "x": None},
+}
+_POINTS: Verified = {"point": None, "points": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,8 @@ class FunctionReport:
         Regions whose affine maps were composed.
     doubt : str
         Always empty: what is not decided is an error.
+    unverified : tuple of str
+        What ``function.json`` states, and nothing verifies.
     seconds : float
     """
 
@@ -86,6 +101,7 @@ class FunctionReport:
     verdict: str
     regions: int
     doubt: str
+    unverified: tuple[str, ...]
     seconds: float
 
 
@@ -132,14 +148,22 @@ def check_function(path: Path, *, network: Path | None = None) -> FunctionReport
         other = None
         if stated["second"] is not None:
             other = named_network(path, stated["second"], None)
-            check_hash(other, stated["second"], "statement (its second network)")
+            check_named(other, stated["second"], "statement (its second network)")
         claim = _Claim(path, stated, own, domain_from_dict(stated["domain"]), other)
+        if not same_text(claim.domain.describe(), stated["domain"]):
+            raise ProofRejectedError("the domain is written in other words")
         kind = stated["claim"]["kind"]
         if kind not in _CHECKS:
             raise ProofRejectedError(f"a claim of kind {kind!r} is none")
         sentence, values, regions = _CHECKS[kind](claim)
         verdict = str(stated["verdict"])
-    return FunctionReport(sentence, values, verdict, regions, "", time.perf_counter() - begun)
+        beside = {**_BESIDE[kind], **(_POINTS if verdict == "violated" else {})}
+        unverified = fields_left(stated, {**_VERIFIED, **beside})
+        if stated["second"] is not None:
+            left = fields_left(stated["second"], _NETWORK)
+            unverified += [f"second.{name}" for name in left]
+    spent = time.perf_counter() - begun
+    return FunctionReport(sentence, values, verdict, regions, "", tuple(unverified), spent)
 
 
 def _point(stated: Any) -> list[fmpq]:

@@ -57,10 +57,22 @@ from polyrank.proof.rows import Rows
 from polyrank.regions.manifest import shard_files
 from polyrank.regions.run import UNDECIDED_NAME
 
-__all__ = ["check_hash", "check_network", "check_table", "check_undecided", "sealed", "unverified"]
+__all__ = [
+    "Verified",
+    "check_named",
+    "check_network",
+    "check_table",
+    "check_undecided",
+    "fields_left",
+    "sealed",
+    "unverified",
+]
 
-#: Fields that are verified, and of some that are mappings, the keys that are.
-_VERIFIED: dict[str, set[str] | None] = {
+#: Fields, and of those that are mappings, or lists of mappings, the keys; None: all of the field.
+Verified = Mapping[str, set[str] | None]
+
+#: What of a manifest is verified.
+_VERIFIED: Verified = {
     "polyrank_run": None,
     "network": {"hash", "widths", "bits"},
     "network_file": None,
@@ -78,29 +90,33 @@ _VERIFIED: dict[str, set[str] | None] = {
 _FILES = ("manifest.json", "undecided.json", "network.json", "regions", "proof")
 
 
-def check_hash(network: Network, stated: Mapping[str, Any], whose: str) -> None:
+def check_named(network: Network, stated: Mapping[str, Any], whose: str) -> None:
     """Refuse another network than the one of a run, a verdict or a certificate (``whose``).
 
     Raises
     ------
     NotDecidedError
+        If it is another function.
+    ProofRejectedError
+        If it is stated with other widths or bits than it has.
     """
-    wanted = stated["network"]["hash"]
+    entry = stated["network"]
+    wanted = entry["hash"]
     if network.sha256 != wanted:
         raise NotDecidedError(
             f"the file of the network holds another network (hash {network.sha256[:12]}...) than "
             f"the {whose}'s ({str(wanted)[:12]}...); name the right one with --network"
         )
+    if list(network.bits) != entry["bits"] or list(network.widths) != entry["widths"]:
+        raise ProofRejectedError(f"the {whose} states other widths or bits than the network has")
 
 
 def check_network(manifest: Mapping[str, Any], network: Network) -> int:
     """Compare the network with the one of the manifest; the number of layers of the run."""
-    stated, layers = manifest["network"], int(manifest["layers"])
-    check_hash(network, manifest, "run")
+    layers = int(manifest["layers"])
+    check_named(network, manifest, "run")
     if layers > len(network.layers):
         raise ProofRejectedError(f"the network has no layer {layers}")
-    if list(network.bits) != stated["bits"] or list(network.widths) != stated["widths"]:
-        raise ProofRejectedError("the manifest states other widths or bits than the network has")
     if manifest["bits"] != sum(network.bits[:layers]):
         raise ProofRejectedError(
             f"{manifest['bits']} codeword bits, not {sum(network.bits[:layers])}"
@@ -191,13 +207,20 @@ def unverified(path: Path, manifest: Mapping[str, Any], *, whole: bool) -> tuple
     names = [] if whole else ["certified", "counts.undecided"]
     if manifest["status"] == "running":  # a run that was killed has counted nothing
         names += ["counts.regions", "rank_histogram"]
-    for field, value in manifest.items():
-        keys = _VERIFIED.get(field, set())
-        if keys and isinstance(value, dict):
-            names += [f"{field}.{key}" for key in value if key not in keys]
-        elif field not in _VERIFIED and value not in (None, {}):
-            names.append(field)
-    return (*names, *_not_read(path, manifest))
+    return (*names, *fields_left(manifest, _VERIFIED), *_not_read(path, manifest))
+
+
+def fields_left(stated: Mapping[str, Any], verified: Verified) -> list[str]:
+    """Fields, with their keys, that are stated beside those that are verified."""
+    names: dict[str, None] = {}
+    for field, value in stated.items():
+        keys = verified.get(field, set())
+        if keys and isinstance(value, dict | list):
+            parts = value if isinstance(value, list) else [value]
+            names |= dict.fromkeys(f"{field}.{k}" for part in parts for k in part if k not in keys)
+        elif field not in verified and value not in (None, {}):
+            names[field] = None
+    return list(names)
 
 
 def _not_read(path: Path, manifest: Mapping[str, Any]) -> list[str]:

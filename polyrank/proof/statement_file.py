@@ -14,9 +14,14 @@ import pyarrow as pa
 from polyrank.errors import RunError
 from polyrank.network.normal_form import Network
 from polyrank.proof.network_file import named_network
-from polyrank.proof.stated import check_hash
+from polyrank.proof.stated import check_named
 
-__all__ = ["StatementFile"]
+__all__ = ["StatementFile", "same_text"]
+
+
+def same_text(found: Any, stated: Any) -> bool:
+    """Whether both are written in the same words: 1 is not ``true``, ``"2/4"`` not ``"1/2"``."""
+    return json.dumps(found, sort_keys=True) == json.dumps(stated, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class StatementFile:
                     f"{self.format}"
                 )
             own = named_network(path, stated, network)
-            check_hash(own, stated, self.whose)
+            check_named(own, stated, self.whose)
             yield stated, own
         except (
             OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,

@@ -40,6 +40,10 @@ Files of a verdict
                           sign, the first one first.
 ``exact-0.jsonl.zst``     the steps of the exact leaves, one line each
 ========================  ======================================================================
+
+Of ``verdict.json`` the network is verified by its hash, the property by its text, the verdict, the
+counterexample and the answers of the questions as above. What nothing verifies is named: how the
+search went, what floating point made of a counterexample, answers beside one.
 """
 
 from __future__ import annotations
@@ -71,7 +75,8 @@ from polyrank.polyhedra.vnnlib import parse_vnnlib
 from polyrank.proof.boxes import BoxBounds, has_twins
 from polyrank.proof.exact_cell import ExactReplay, contradiction, fraction, integers, remainder
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
-from polyrank.proof.statement_file import StatementFile
+from polyrank.proof.stated import Verified, fields_left
+from polyrank.proof.statement_file import StatementFile, same_text
 from polyrank.proof.tree import CLOSED, Leaf, Node, exact_steps, leaves_of
 
 __all__ = ["STATEMENT", "VerdictReport", "check_verdict", "is_verdict", "stated_property"]
@@ -82,6 +87,21 @@ _LEANS = (2.0**-10, -(2.0**-10))
 #: How often a leaf that is not closed here is halved further.
 _FURTHER = 12
 _BATCH = 2048
+#: What of ``verdict.json`` is verified, and beside it of a verdict.
+_VERIFIED: Verified = {
+    "format": None,
+    "network": {"hash", "widths", "bits"},
+    "network_file": None,
+    "property": {"inputs", "outputs", "questions", "text", "within"},
+    "verdict": None,
+    "proof": None,
+}
+_BESIDE: dict[str, Verified] = {
+    "holds": {
+        "questions": {"answer", "domain", "low", "high", "bounds", "empty", "twins"},
+    },
+    "violated": {"counterexample": {"x", "y"}},
+}
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +121,8 @@ class VerdictReport:
         than their own box: signs proved around them, or halving.
     doubt : str
         Why nothing is decided; empty if it is.
+    unverified : tuple of str
+        What ``verdict.json`` states, or the directory holds, and nothing verifies.
     seconds : float
     """
 
@@ -111,6 +133,7 @@ class VerdictReport:
     exact: int
     halved: int
     doubt: str
+    unverified: tuple[str, ...]
     seconds: float
 
 
@@ -163,6 +186,10 @@ def check_verdict(path: Path, *, network: Path | None = None) -> VerdictReport:
         counts.exact,
         counts.halved,
         doubt,
+        (
+            *fields_left(stated, {**_VERIFIED, **_BESIDE.get(verdict, {})}),
+            *_not_read(path, stated, len(specification.questions)),
+        ),
         time.perf_counter() - begun,
     )
 
@@ -175,15 +202,45 @@ class _Counts:
 
 
 def stated_property(path: Path, stated: Mapping[str, Any]) -> Specification:
-    """The property: of its own text, if there is one."""
+    """The property: of its own text, if there is one.
+
+    Raises
+    ------
+    ProofRejectedError
+        If it is stated in other words than those in which it is written.
+    """
     entry = stated["property"]
-    if not entry["text"]:
-        return specification_from_dict(entry)
-    text = (path / str(entry["text"])).read_text(encoding="utf-8")
-    found = violation_of(parse_vnnlib(text, str(entry["name"])))
-    if entry["within"] is not None:
-        found = within(found, domain_from_dict(entry["within"]))
+    if entry["text"] is None:
+        found = specification_from_dict(entry)
+    else:
+        text = (path / _file_name(entry["text"])).read_text(encoding="utf-8")
+        found = violation_of(parse_vnnlib(text, str(entry["name"])))
+        if entry["within"] is not None:
+            domain = domain_from_dict(entry["within"])
+            if not same_text(domain.describe(), entry["within"]):
+                raise ProofRejectedError("the domain of the property is written in other words")
+            found = within(found, domain)
+    described = {key: entry[key] for key in ("name", "inputs", "outputs", "questions")}
+    if not same_text(found.describe(), described):
+        raise ProofRejectedError("the questions that are stated are not those of the property")
     return found
+
+
+def _file_name(stated: Any) -> str:
+    """The name of a file in the directory itself."""
+    name = str(stated)
+    if name != Path(name).name:
+        raise ProofRejectedError(f"{name} is no file of the directory")
+    return name
+
+
+def _not_read(path: Path, stated: Mapping[str, Any], questions: int) -> list[str]:
+    """Files of the directory that are no part of the verdict."""
+    read = {STATEMENT.name, stated["network_file"]["path"], stated["property"]["text"]}
+    if stated["verdict"] == "holds":
+        for number in range(questions):
+            read |= {f"tree-{number}.bin.zst", f"exact-{number}.jsonl.zst"}
+    return sorted(file.name for file in path.iterdir() if file.name not in read)
 
 
 def _check_counterexample(
@@ -206,6 +263,10 @@ def _check_question(
     counts: _Counts,
 ) -> None:
     """A question whose answer is no."""
+    if stated["answer"] != "no":
+        raise ProofRejectedError(f"question {number} is answered with {stated['answer']!r}")
+    if not same_text(question.domain.describe(), stated["domain"]):
+        raise ProofRejectedError(f"question {number} is stated with another domain")
     domain = question.domain
     lower: Sequence[fmpq] | None = None
     upper: Sequence[fmpq] | None = None

@@ -31,7 +31,7 @@ from polyrank.polyhedra.violation import OutputRow, Question
 from polyrank.proof.boxes import bounded_layers
 from polyrank.proof.format import NotDecidedError
 from polyrank.proof.network_file import named_network
-from polyrank.proof.stated import check_hash
+from polyrank.proof.stated import check_named
 from polyrank.proof.tree import CLOSED, Leaf, Node, exact_steps, leaves_of
 from polyrank.proof.verdict import stated_property
 from polyrank.regions.directory import disk_errors
@@ -86,7 +86,7 @@ def export_alethe(path: Path, target: Path, *, network: Path | None = None) -> l
     """
     stated = json.loads((path / "verdict.json").read_text(encoding="utf-8"))
     own = named_network(path, stated, network)
-    check_hash(own, stated, "verdict")
+    check_named(own, stated, "verdict")
     if stated["verdict"] != "holds" or not stated["proof"]:
         raise NotDecidedError("only the proof of a verdict that holds can be exported")
     out = []

@@ -67,21 +67,23 @@ def write(
 
 
 class Copy:
-    """A copy of a run directory, with its parts as Python objects."""
+    """A copy of a run directory, with its parts as Python objects; or, if ``source`` is its path,
+    the directory itself. ``statement`` is the file that states the hash of its network."""
 
-    def __init__(self, source: Path, path: Path) -> None:
-        shutil.rmtree(path, ignore_errors=True)
-        shutil.copytree(source, path)
-        self.path = path
+    def __init__(self, source: Path, path: Path, statement: str = "manifest.json") -> None:
+        if source != path:
+            shutil.rmtree(path, ignore_errors=True)
+            shutil.copytree(source, path)
+        self.path, self.statement = path, path / statement
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return dict(json.loads((self.path / "manifest.json").read_text()))
+        return dict(json.loads(self.statement.read_text()))
 
     def edit(self, change: Callable[[dict[str, Any]], Any]) -> None:
         manifest = self.manifest
         change(manifest)
-        (self.path / "manifest.json").write_text(json.dumps(manifest))
+        self.statement.write_text(json.dumps(manifest))
 
     def edit_network(self, change: Callable[[dict[str, Any]], Any], *, honest: bool) -> None:
         """Alter ``network.json``; ``honest`` also corrects the hash in the manifest."""

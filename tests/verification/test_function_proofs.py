@@ -18,6 +18,7 @@ from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.function import check_function
 from polyrank.proof.slopes import AffineMap, at_least, at_most
 from polyrank.proof.verdict import check_verdict
+from polyrank.regions.manifest import network_entry
 from polyrank.verification.gradients import lipschitz, monotone
 from polyrank.verification.maximum import greatest_of
 from polyrank.verification.pair import difference_network, greatest_difference, same_function
@@ -251,6 +252,9 @@ def test_the_networks_are_those_that_are_named(copy, net, same, shifted):
     with pytest.raises(NotDecidedError, match="second network"):
         check_function(path)
     _restate(path / "function.json", _put("second", "network", "hash", shifted.sha256))
+    with pytest.raises(ProofRejectedError, match="other widths"):
+        check_function(path)
+    _restate(path / "function.json", _put("second", "network", network_entry(shifted)))
     with pytest.raises(ProofRejectedError, match="other layers"):
         check_function(path)
     # a third one with the same layers but one weight, one bias or one slope
@@ -266,7 +270,7 @@ def test_the_networks_are_those_that_are_named(copy, net, same, shifted):
         change(weights, biases)
         third = pr.Network.from_arrays(weights, biases)
         pr.save(third, path / "second.json", overwrite=True)
-        _restate(path / "function.json", _put("second", "network", "hash", third.sha256))
+        _restate(path / "function.json", _put("second", "network", network_entry(third)))
         with pytest.raises(ProofRejectedError, match=r"is not that of the two networks"):
             check_function(path)
     path = copy("up")

@@ -259,8 +259,13 @@ def test_changed_statements_are_rejected(run, folded):
             check_verdict(run)
     (run / "verdict.json").write_text(stated)
     (run / "property.vnnlib").write_text(text.replace("-40", "1"))
+    with pytest.raises(ProofRejectedError, match="not those of the property"):
+        check_verdict(run)
+    another = violation_of(parse_vnnlib(text.replace("-40", "1"), "property.vnnlib")).describe()
+    _restate(run, lambda s: s["property"].update(another))
     with pytest.raises(ProofRejectedError, match="do not refute"):
         check_verdict(run)
+    (run / "verdict.json").write_text(stated)
     (run / "property.vnnlib").write_text(text)
     _restate(run, lambda s: s.update(proof=False))
     with pytest.raises(NotDecidedError, match="no proof"):

@@ -43,22 +43,17 @@ def _solved(rows: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
     return point if point[-1] > 0 else tuple(-v for v in point)
 
 
-def vertices(network: Network, lower: Vector, upper: Vector) -> Iterator[Vector]:
-    """Every vertex of every closed cell of the box."""
+def pieces(network: Network) -> Iterator[tuple[list[Vector], list[Vector]]]:
+    """Every pattern of signs: rows (a, b) with ``a·x + b ≥ 0`` on its cell, and its affine map."""
     layers = exact_layers(network)
     d = network.input_dim
-    box: list[Vector] = []
-    for l in range(d):
-        unit = [Fraction(int(j == l)) for j in range(d)]
-        box.append((*unit, -lower[l]))
-        box.append((*(-v for v in unit), upper[l]))
     choices = [
         (0, 1) if n != p else (1,)
         for layer in layers
         for n, p in zip(layer.neg, layer.pos, strict=True)
     ]
     for signs in product(*choices):
-        rows = list(box)
+        rows: list[Vector] = []
         forms = [(*(Fraction(int(j == l)) for j in range(d)), Fraction(0)) for l in range(d)]
         place = 0
         for layer in layers:
@@ -78,7 +73,25 @@ def vertices(network: Network, lower: Vector, upper: Vector) -> Iterator[Vector]
                 slope = pos if on else neg
                 new.append(tuple(slope * v for v in z))
             forms = new
-        integers = list(dict.fromkeys(primitive(row) for row in rows))
+        yield rows, forms
+
+
+def box_rows(lower: Sequence[Fraction], upper: Sequence[Fraction]) -> list[Vector]:
+    """The rows of a box, of the same kind."""
+    d = len(lower)
+    box: list[Vector] = []
+    for l in range(d):
+        unit = [Fraction(int(j == l)) for j in range(d)]
+        box.append((*unit, -lower[l]))
+        box.append((*(-v for v in unit), upper[l]))
+    return box
+
+
+def vertices(network: Network, lower: Vector, upper: Vector) -> Iterator[Vector]:
+    """Every vertex of every closed cell of the box."""
+    d, box = network.input_dim, box_rows(lower, upper)
+    for rows, _ in pieces(network):
+        integers = list(dict.fromkeys(primitive(row) for row in (*box, *rows)))
         for chosen in combinations(integers, d):
             point = _solved(chosen)
             if point is not None and all(
