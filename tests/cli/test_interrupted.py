@@ -220,6 +220,24 @@ def test_other_verbs_leave_at_once(folder, begin, arguments):
     assert "interrupted" in messages
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["bounds", "1000-3000-3000-3000-3000-3000"], id="bounds"),
+        pytest.param(["ensemble", "--arch", "25-100-50"], id="ensemble", marks=SLOW),
+        pytest.param(
+            ["ensemble", "--arch", "25-100-50", "--jobs", "2"], id="two processes", marks=SLOW
+        ),
+    ],
+)
+def test_verbs_of_widths_leave_at_once(begin, arguments):
+    process = begin(*arguments, "--json")
+    time.sleep(_AT_WORK)
+    printed, _ = _pressed(process, signal.SIGINT)
+    if printed:  # an ensemble has the rows that are finished
+        assert json.loads(printed)["interrupted"] is True
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("domain", [[], ["--box", "-1", "1"]], ids=["space", "box"])
 def test_a_graph_leaves_at_once(folder, begin, tmp_path, domain):
