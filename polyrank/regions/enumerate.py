@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import PathLike
@@ -26,6 +26,7 @@ from polyrank.regions.cluster import DaskCrew, cluster_client
 from polyrank.regions.crew import Crew, conduct, crew_of
 from polyrank.regions.foresight import Foresight, InBackground, foresee
 from polyrank.regions.incoming import incoming
+from polyrank.regions.journal import JOURNAL_NAME
 from polyrank.regions.limits import LimitReached, Limits
 from polyrank.regions.manifest import chart_entry, network_entry, read_manifest, versions
 from polyrank.regions.pieces import PieceMaker
@@ -238,6 +239,8 @@ def resume_run(
     check_jobs(jobs)
     manifest = read_manifest(directory)
     if manifest["status"] == "finished":
+        with suppress(OSError):  # it may have been killed before its journal went
+            (directory / JOURNAL_NAME).unlink(missing_ok=True)
         return open_run(directory)
     tasks = _tasks_of(directory, manifest)
     if manifest["versions"].get("core") != built_from():

@@ -201,6 +201,20 @@ def test_a_journal_that_is_cut_off_anywhere(tmp_path: Path) -> None:
         assert path.read_bytes().count(b"\n") == len(entries) + 1
 
 
+def test_a_finished_run_that_was_killed_before_its_journal_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pr.enumerate_regions(NET, out=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        pr.enumerate_regions(NET, out=tmp_path / "run")
+    assert (tmp_path / "run" / JOURNAL_NAME).exists()
+    assert pr.open_run(tmp_path / "run").certified
+    run = pr.resume_run(tmp_path / "run", NET)
+    assert run.manifest["content"] == whole.manifest["content"]
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
 def test_damaged_and_missing_journals(tmp_path: Path) -> None:
     sink = Sink(tmp_path / "run")
     sink.write(batch(REGIONS[:3]))
