@@ -43,11 +43,21 @@ _MOST_COMPARISONS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class OutputRow:
-    """``Σ a_j y_j ≤ bound``, or ``<`` where strict, over the pairs (j, a_j) in ``terms``."""
+    """``Σ a_j y_j ≤ bound``, or ``<`` where strict, over the pairs (j, a_j) in ``terms``.
+
+    Raises
+    ------
+    ValueError
+        If an output is named twice.
+    """
 
     terms: tuple[tuple[int, fmpq], ...]
     bound: fmpq
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        if len({j for j, _ in self.terms}) < len(self.terms):
+            raise ValueError("a condition names an output twice")
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,21 @@ def test_a_box_is_proved_in_integers(tmp_path):
             check_verdict(out)
 
 
+def test_an_output_is_named_once(folded, tmp_path):
+    """|x − y| <= 3 holds on the box; 2 |x − y| <= 3, stated as a sum of two terms, does not."""
+    with pytest.raises(ValueError, match="names an output twice"):
+        OutputRow(((0, fmpq(-1)), (0, fmpq(-1))), fmpq(-3), strict=True)
+    out = tmp_path / "run"
+    assert pr.verify(folded, output_bounds(folded, pr.Box(-1, 1), upper=3), out=out, proof=True)
+
+    def doubled(s):
+        s["property"]["questions"][0]["disjuncts"][0][0]["terms"] = [[0, "-1"], [0, "-1"]]
+
+    _restate(out, doubled)
+    with pytest.raises(RunError, match="not a complete verdict"):
+        check_verdict(out)
+
+
 def test_a_counterexample_is_checked(folded, tmp_path):
     out = tmp_path / "run"
     found = pr.verify(folded, output_bounds(folded, pr.Box(-1, 1), upper=1), out=out)
