@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +20,6 @@ if TYPE_CHECKING:
     from polyrank.counts.bounds import Bounds
 
 __all__ = ["bounds_command"]
-
-_LONG = 10**15
 
 
 def bounds_command(
@@ -41,25 +42,38 @@ def bounds_command(
     with sentences():
         found = bounds(widths, bias=bias)
         if as_json:
-            typer.echo(json.dumps(found.summary()))
+            with _all_digits():
+                typer.echo(json.dumps(found.summary()))
         else:
             _show(found)
 
 
+@contextmanager
+def _all_digits() -> Iterator[None]:
+    """Integers are written whatever their length; Python's own limit is 4,300 digits."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
 def _show(found: Bounds) -> None:
+    from polyrank.counts.bounds import long_number  # noqa: PLC0415
+
     m, first, *more = found.widths
     where = f"on R^{m}"
-    tell(f"at most {_text(found.upper)} activation regions {where}")
+    tell(f"at most {long_number(found.upper)} activation regions {where}")
     if more:
-        tell(f"  Serra et al. 2018: {_text(found.serra)}")
-        tell(f"  Montufar 2017: {_text(found.montufar)}")
-    tell(f"  trivial, 2^{sum(found.widths[1:])}: {_text(found.trivial)}")
+        tell(f"  Serra et al. 2018: {long_number(found.serra)}")
+        tell(f"  Montufar 2017: {long_number(found.montufar)}")
+    tell(f"  trivial, 2^{sum(found.widths[1:])}: {long_number(found.trivial)}")
     kind = "in general position" if found.bias else "through 0, else in general position"
-    tell(
-        f"the first layer, {first} hyperplanes {kind}: exactly {_text(found.zaslavsky)} (Zaslavsky)"
-    )
+    exactly = long_number(found.zaslavsky)
+    tell(f"the first layer, {first} hyperplanes {kind}: exactly {exactly} (Zaslavsky)")
     if more and found.attained is not None:
-        tell(f"some network has at least {_text(found.attained)} (Montufar et al. 2014)")
+        tell(f"some network has at least {long_number(found.attained)} (Montufar et al. 2014)")
     tell(
         "a first layer whose rows are in general position with a law that no change of signs "
         "changes (Cover, Wendel):"
@@ -76,16 +90,8 @@ def _show(found: Bounds) -> None:
         )
 
 
-def _text(number: int) -> str:
-    """All digits, or of a long number the first ones."""
-    if number < _LONG:
-        return f"{number:,}"
-    if number.bit_length() > 10_000:  # Python writes no integers of more digits by default
-        return f"about 10^{int(number.bit_length() * 0.30103)}"
-    text = str(number)
-    return f"{text[0]}.{text[1:4]}e{len(text) - 1}"
-
-
 def _average(value: Fraction) -> str:
+    from polyrank.counts.bounds import long_number  # noqa: PLC0415
+
     whole = value.numerator // value.denominator
-    return _text(whole) if whole >= _LONG else f"{float(value):.4g}"
+    return long_number(whole) if whole >= 10**15 else f"{float(value):.4g}"

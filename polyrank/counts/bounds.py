@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import comb
 from typing import Any
 
+from polyrank.brief import brief
 from polyrank.counts.arrangement import central_regions, regions
 from polyrank.counts.symmetric import (
     codeword_probability,
@@ -22,9 +23,28 @@ from polyrank.counts.symmetric import (
 )
 from polyrank.errors import NetworkError
 
-__all__ = ["Bounds", "bounds", "parse_widths"]
+__all__ = ["Bounds", "bounds", "long_number", "parse_widths"]
+
+_LONG = 10**15
 
 
+def long_number(number: int) -> str:
+    """All digits, or of a long number the first ones.
+
+    Examples
+    --------
+    >>> long_number(12345), long_number(3**40), long_number(2**20000)
+    ('12,345', '1.215e19', 'about 10^6020')
+    """
+    if number < _LONG:
+        return f"{number:,}"
+    if number.bit_length() > 10_000:  # Python writes no integers of more digits by default
+        return f"about 10^{int(number.bit_length() * 0.30103)}"
+    text = str(number)
+    return f"{text[0]}.{text[1:4]}e{len(text) - 1}"
+
+
+@brief("widths", "bias", upper=lambda found: long_number(found.upper))
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Bounds of the number of activation regions on R^m by the widths alone.
@@ -74,7 +94,11 @@ class Bounds:
         return min(self.serra, self.montufar, self.trivial)
 
     def summary(self) -> dict[str, Any]:
-        """JSON-serialisable; integers and fractions exact."""
+        """JSON-serialisable; integers and fractions exact.
+
+        Python writes integers of more than 4,300 digits only where
+        ``sys.set_int_max_str_digits`` allows it.
+        """
         return {
             "widths": list(self.widths),
             "bias": self.bias,

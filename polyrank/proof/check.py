@@ -38,7 +38,7 @@ What has to be trusted, in the order of reading; lines are those of code, withou
 :mod:`polyrank.proof.replay`         314  the steps of a segment
 :mod:`polyrank.proof.tally`           46  all segments are one tree
 :mod:`polyrank.proof.domain`        210  the coordinates of the run are those of the domain
-:mod:`polyrank.proof.stated`         136  the manifest says what was found
+:mod:`polyrank.proof.stated`         134  the manifest says what was found
 :mod:`polyrank.proof.rounding`       286  the numbers of the compiled filter, and what it leaves
 ``polyrank/proof/src``              1477  the compiled filter, in C++: steps, leaves and rows of the
                                          table by rows in float64 with bounds of their errors. Not

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+
+from flint import fmpz
 
 
 def test_text(polyrank):
@@ -38,6 +41,11 @@ def test_numbers_of_any_length(polyrank):
     found = polyrank("bounds", "50-40000-20000")
     assert found.status == 0
     assert "trivial, 2^60000: about 10^18062" in found.out
+    limit = sys.get_int_max_str_digits()
+    found = polyrank("bounds", "50-10000-5000", "--json")
+    assert found.status == 0
+    assert sys.get_int_max_str_digits() == limit
+    assert f'"trivial": {fmpz(2) ** 15000}' in found.out  # 4,516 digits; Python writes 4,300
 
 
 def test_json(polyrank):

@@ -223,7 +223,7 @@ def test_other_verbs_leave_at_once(folder, begin, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["bounds", "1000-3000-3000-3000-3000-3000"], id="bounds"),
+        pytest.param(["bounds", "3000-12000-12000"], id="bounds"),
         pytest.param(["ensemble", "--arch", "25-100-50"], id="ensemble", marks=SLOW),
         pytest.param(
             ["ensemble", "--arch", "25-100-50", "--jobs", "2"], id="two processes", marks=SLOW

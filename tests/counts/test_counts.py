@@ -158,6 +158,11 @@ def test_what_is_no_widths(widths: object) -> None:
         pr.bounds(widths)  # type: ignore[arg-type]
 
 
+def test_long_numbers_have_a_short_repr() -> None:
+    assert repr(pr.bounds("2-3")) == "Bounds(widths=(2, 3), bias=True, upper='7')"
+    assert "about 10^4139" in repr(pr.bounds((1000, *[3000] * 5)))
+
+
 def test_summary_and_spelling() -> None:
     assert parse_widths("4x5-6") == (4, 5, 6) == parse_widths([4, 5, 6])
     shown = pr.bounds("2-3").summary()

@@ -395,7 +395,7 @@ def test_network_and_manifest(copy: Copy, source: Path, tmp_path: Path) -> None:
 
     other = Copy(copy.path, tmp_path / "other")
     other.edit(deeper)
-    _rejected(other, "the network has no layer 4")
+    _rejected(other, "other widths or bits")
     other = Copy(copy.path, tmp_path / "other")
     other.edit(lambda m: m["network"].update(bits=[5, 3, 0]))
     _rejected(other, "other widths or bits")
