@@ -77,8 +77,8 @@ class Collinear:
         self._number = np.zeros(own.count, np.int64)
         self._number[self._segments] = np.arange(count)
         self.flat[self._segments] = line_of[:count]
-        self._on: dict[tuple[int, int], int] = {}
-        self._met: dict[tuple[int, int], tuple[int, int]] = {}
+        self._on = cache(self._place_on)
+        self._met = cache(self._place_of_both)
         self._along = cache(self._ends)
 
     def dimensions(self, pairs: Numbers) -> Numbers:
@@ -87,7 +87,7 @@ class Collinear:
         **Proves** it for two points, two segments of one line, and a point and a segment;
         ``UNKNOWN`` for all other pairs.
         """
-        i, j = self._by_dimension(pairs)
+        i, j = self._own.by_dimension(pairs)
         smaller, larger = self._own.dimension[i], self._own.dimension[j]
         same = self.flat[i] == self.flat[j]
         out = np.full(len(pairs), UNKNOWN, np.int64)
@@ -104,7 +104,7 @@ class Collinear:
 
         That is: for a point or a segment on the line of a side of a polygon.
         """
-        i, j = self._by_dimension(pairs)
+        i, j = self._own.by_dimension(pairs)
         smaller, larger = self._own.dimension[i], self._own.dimension[j]
         out = np.full(len(pairs), UNKNOWN, np.int64)
         lines = np.flatnonzero(larger == 1)
@@ -125,11 +125,6 @@ class Collinear:
             out[chosen[point][held == 0]] = 0
         return out
 
-    def _by_dimension(self, pairs: Numbers) -> tuple[Numbers, Numbers]:
-        i, j = pairs[:, 0], pairs[:, 1]
-        turned = self._own.dimension[i] > self._own.dimension[j]
-        return np.where(turned, j, i), np.where(turned, i, j)
-
     def _common(self, one: Numbers, other: Numbers) -> Numbers:
         """The dimension of what two segments of one line have in common."""
         high = np.minimum(self._high[one], self._high[other])
@@ -142,24 +137,13 @@ class Collinear:
         """0 where a place is one of a segment, −1 elsewhere."""
         codes = np.stack([place, self._line[segment]], axis=1).reshape(-1, 2)
         both, number = np.unique(codes, axis=0, return_inverse=True)
-        found = []
-        for own in map(tuple, both.tolist()):
-            if own not in self._on:
-                look()
-                self._on[own] = self._place_on(*own)
-            found.append(self._on[own])
-        where = np.array(found, np.int64)[number.ravel()]
+        where = np.array([self._on(*own) for own in both.tolist()], np.int64)[number.ravel()]
         return np.where((where >= 0) & self._between(where, segment), 0, -1)
 
     def _meetings(self, one: Numbers, other: Numbers) -> Numbers:
         """Where different lines meet: the places on both, −1 if they do not; shape (n, 2)."""
         both, number = np.unique(np.stack([one, other], axis=1), axis=0, return_inverse=True)
-        found = []
-        for own in map(tuple, both.tolist()):
-            if own not in self._met:
-                look()
-                self._met[own] = self._place_of_both(*own)
-            found.append(self._met[own])
+        found = [self._met(*own) for own in both.tolist()]
         return np.array(found, np.int64).reshape(-1, 2)[number.ravel()]
 
     def _ends(self, line: int) -> list[fmpq]:
@@ -175,6 +159,7 @@ class Collinear:
         return -1
 
     def _place_on(self, place: int, line: int) -> int:
+        look()
         own, point = self._lines[line], self._table[place]
         p, q = self._table[own.order[0]], self._table[own.order[-1]]
         u, v = difference(p, q), difference(p, point)
@@ -184,6 +169,7 @@ class Collinear:
 
     def _place_of_both(self, one: int, other: int) -> tuple[int, int]:
         """Of ``p + s u = r + t v``, modulo u: ``w + t v = 0`` with w = r − p."""
+        look()
         corners = [
             rationals(self._table[v])
             for k in (one, other)

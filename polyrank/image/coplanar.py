@@ -76,7 +76,7 @@ class Coplanar:
     def _sides(self, p: int) -> tuple[Plane, tuple[int, int], list[tuple[float, float, float]]]:
         """The plane of a polygon, two coordinates of it, and the sides in these, rounded."""
         own = self._chart(p)
-        i, j = (next(k for k, v in enumerate(row) if v != 0) for row in own.basis)
+        i, j = own.axes
         x, y = own.origin[i], own.origin[j]
         base = tuple(o - x * a - y * b for o, a, b in zip(own.origin, *own.basis, strict=True))
         _, _, power = self._own.scaled()
@@ -94,9 +94,7 @@ class Coplanar:
 
         ``UNKNOWN`` for all others.
         """
-        i, j = pairs[:, 0], pairs[:, 1]
-        turned = self._own.dimension[i] > self._own.dimension[j]
-        i, j = np.where(turned, j, i), np.where(turned, i, j)
+        i, j = self._own.by_dimension(pairs)
         out = np.full(len(pairs), UNKNOWN, np.int64)
         chosen = np.flatnonzero(self._own.dimension[j] == 2)
         chosen = chosen[self._in_plane(i[chosen], j[chosen])]
@@ -131,7 +129,7 @@ class Coplanar:
     def _holds(self, polygon: int, other: int) -> bool:
         """Whether the plane of a polygon holds another piece."""
         plane = self._chart(polygon)
-        i, j = (next(k for k, v in enumerate(row) if v != 0) for row in plane.basis)
+        i, j = plane.axes
         for v in self._own.vertices(other).tolist():
             step = [a - b for a, b in zip(self._own.exact(v), plane.origin, strict=True)]
             s, t = step[i], step[j]

@@ -64,6 +64,12 @@ class Hulls:
         chosen[numbers] = True
         return np.unique(self.vertex[np.repeat(chosen, np.diff(self.start))])
 
+    def by_dimension(self, pairs: Numbers) -> tuple[Numbers, Numbers]:
+        """Both sides of pairs of hulls, (n, 2), the one of smaller dimension first."""
+        i, j = pairs[:, 0], pairs[:, 1]
+        turned = self.dimension[i] > self.dimension[j]
+        return np.where(turned, j, i), np.where(turned, i, j)
+
     def common_face(self, i: int, j: int) -> Numbers:
         """The vertices that two hulls share: those of their common face, perhaps none."""
         return np.intersect1d(self.vertices(i), self.vertices(j), assume_unique=True)

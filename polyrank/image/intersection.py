@@ -45,6 +45,11 @@ class Chart:
     corners: tuple[Point, ...]
     sides: tuple[Row, ...]
 
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The coordinates of R^m that those of the chart are, less the origin's."""
+        return tuple(next(k for k, v in enumerate(row) if v != 0) for row in self.basis)
+
 
 def chart(vertices: Sequence[Sequence[fmpq]], dimension: int) -> Chart:
     """The chart of a point, segment or polygon with these vertices, all of them extreme."""

@@ -217,7 +217,7 @@ class _Charts:
     def ring(self, polygon: int) -> list[int]:
         """The vertices of a polygon in their order around it."""
         own = self.of(polygon)
-        axes = [next(k for k, v in enumerate(row) if v != 0) for row in own.basis]
+        axes = own.axes
         place = {
             tuple(self.pieces.exact(v)[k] - own.origin[k] for k in axes): v
             for v in self.pieces.vertices(polygon).tolist()
@@ -332,7 +332,7 @@ def _parts(charts: _Charts, piece: int, places: list[list[Point] | int]) -> Iter
     seen = set()
     # charts of one plane have one basis; the large ones come first, for they leave little
     for other in sorted(others, key=lambda chart: -area(chart.corners)):
-        i, j = (next(k for k, v in enumerate(row) if v != 0) for row in own.basis)
+        i, j = own.axes
         x, y = other.origin[i] - own.origin[i], other.origin[j] - own.origin[j]
         corners = tuple((s + x, t + y) for s, t in other.corners)
         if corners not in seen:
