@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polyrank.api.images import homeomorphism, separate
-    from polyrank.api.questions import at, homology, sample, slice  # noqa: A004
+    from polyrank.api.questions import at, homology, slice  # noqa: A004
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
+    from polyrank.api.samples import sample
     from polyrank.counts.bounds import Bounds, bounds
     from polyrank.ensembles.ensemble import Ensemble, ensemble
     from polyrank.errors import (
@@ -142,7 +143,7 @@ _HOME = {
     "open_run": "polyrank.api.run",
     "random_network": "polyrank.network.initialise",
     "resume_run": "polyrank.api.run",
-    "sample": "polyrank.api.questions",
+    "sample": "polyrank.api.samples",
     "save": "polyrank.network.formats",
     "separate": "polyrank.api.images",
     "slice": "polyrank.api.questions",

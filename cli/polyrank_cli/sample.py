@@ -27,7 +27,6 @@ from polyrank_cli.options import (
 from polyrank_cli.streams import tell
 
 if TYPE_CHECKING:
-    from polyrank.sampling.crosscheck import CrossCheck
     from polyrank.sampling.estimate import Estimate
 
 __all__ = ["sample_command"]
@@ -102,23 +101,11 @@ def sample_command(
     exact point is printed), 1 error, 2 wrong usage.
     """
     # numpy and pyarrow load here, which is more than --help may take
-    from polyrank.cells.threads import asked_threads  # noqa: PLC0415
-    from polyrank.posed.chart import chart  # noqa: PLC0415
     from polyrank.report.histogram import draw_histograms  # noqa: PLC0415
     from polyrank.report.picture import picture_file, save_picture  # noqa: PLC0415
     from polyrank.report.tables import word_text  # noqa: PLC0415
-    from polyrank.sampling.codewords import restricted_network  # noqa: PLC0415
-    from polyrank.sampling.crosscheck import RunCheck  # noqa: PLC0415
-    from polyrank.sampling.estimate import sample  # noqa: PLC0415
     from polyrank.sampling.numerical import numerical_ranks  # noqa: PLC0415
-    from polyrank.sampling.points import (  # noqa: PLC0415
-        array_blocks,
-        mnist_images,
-        normal_blocks,
-        points_file,
-        uniform_blocks,
-        within,
-    )
+    from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
     from polyrank_cli.domains import chosen_domain  # noqa: PLC0415
     from polyrank_cli.progress import stage_line  # noqa: PLC0415
 
@@ -128,47 +115,35 @@ def sample_command(
         raise typer.BadParameter("give exactly one of --points, --mnist, --uniform, --normal")
     if per_point and output is None:
         raise typer.BadParameter("--per-point writes a table beside the estimate of -o/--output")
+    if below is not None and run is None:
+        raise typer.BadParameter("--below says what of a run is low-rank: give --run too")
     with sentences():
         if picture is not None:
             picture_file(picture)
         loaded = reading.load(network)
         opened = None if run is None else pr.open_run(run)
-        check = None if opened is None else RunCheck(opened, loaded)
         domain: Any = pr.WholeSpace() if opened is None else opened.domain
         if where.given:
             domain = chosen_domain(where, loaded)
-        charted = chart(domain, loaded.input_dim) if check is None else check.chart
-        if check is not None and where.given:
-            check.same_domain(domain)
-        keep = None
-        drawn: Any
+        data = None
         if points is not None or mnist is not None:
-            keep = within(charted)
             data = points_file(points) if points is not None else mnist_images(Path(str(mnist)))
-            if data.shape[1] != loaded.input_dim:
-                raise pr.NetworkError(
-                    f"the points have {data.shape[1]} coordinates, but the network has "
-                    f"{loaded.input_dim} inputs"
-                )
-            drawn, number = array_blocks(data), len(data)
-        elif uniform is not None:
-            drawn, number = uniform_blocks(charted, uniform, seed), uniform
-        else:
-            number = normal or 0
-            drawn = normal_blocks(charted, number, seed, scale)
-        sampled = restricted_network(loaded, charted.origin, charted.basis)
         refuse_existing(output, force=force)
         with stage_line(quiet=quiet or as_json):
-            estimate = sample(
-                sampled if check is None else check.sampled,
-                drawn,
-                dtype=arithmetic.value,
-                workers=asked_threads(jobs),
-                on_new=check,
-                keep=keep,
+            estimate = pr.sample(
+                loaded,
+                data,
+                domain,
+                uniform=uniform,
+                normal=normal,
+                scale=scale,
+                seed=seed,
+                run=opened,
+                below=below,
                 ties=ties.value,
+                dtype=arithmetic.value,
                 follow=per_point,
-                expected=number,
+                jobs=jobs,
             )
         extra: dict[str, Any] = {
             "drawn": named[0].removeprefix("--"),
@@ -176,9 +151,7 @@ def sample_command(
             "domain": domain.describe(),
             "numerical_rank": numerical_ranks(estimate, limit=numerical) if numerical else None,
         }
-        compared = None if check is None else check.finish(estimate, m=below)
-        if compared is not None:
-            extra["cross_check"] = compared.summary()
+        compared = estimate.cross_check
         if output is not None:
             estimate.save(output, extra)
         if picture is not None:
@@ -186,7 +159,7 @@ def sample_command(
         if as_json:
             typer.echo(json.dumps({**estimate.summary(), **extra}))
         else:
-            _show(estimate, extra, compared)
+            _show(estimate, extra)
         if compared is not None and compared.contradictions and opened is not None:
             for found in compared.contradictions[:10]:
                 word = word_text([bit == "1" for bit in found.codeword], opened.layer_bits)
@@ -211,8 +184,8 @@ def _nothing_left(estimate: Estimate) -> str:
     return text
 
 
-def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None) -> None:
-    facts = estimate.summary()
+def _show(estimate: Estimate, extra: dict[str, Any]) -> None:
+    facts, compared = estimate.summary(), estimate.cross_check
     tell(
         f"{facts['points']:,} points, {facts['distinct_codewords']:,} distinct codewords, "
         f"{facts['on_hyperplane']:,} points on a hyperplane "
@@ -244,7 +217,7 @@ def _show(estimate: Estimate, extra: dict[str, Any], compared: CrossCheck | None
         listed = "" if compared.certified_run else " listed; the run is not certified"
         tell(f"regions hit: {compared.hit:,} of {compared.regions:,}{listed}")
         if compared.volume_missed is not None:
-            share = compared.summary()["volume_missed"]
+            share = facts["cross_check"]["volume_missed"]
             of = "volume" if compared.certified_run else "the listed regions' volume"
             tell(f"share of {of} missed: {share:.6g}")
         if not compared.certified_run and compared.unlisted:

@@ -9,6 +9,7 @@ __all__, __getattr__, __dir__ = public(
         "images": ["Images", "homeomorphism", "separate"],
         "region": ["Facet", "Region", "Selection"],
         "run": ["Run", "enumerate_regions", "open_run", "resume_run"],
-        "questions": ["at", "homology", "minrank", "sample", "slice"],
+        "questions": ["at", "homology", "minrank", "slice"],
+        "samples": ["sample"],
     },
 )

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from polyrank.api.run import Run, enumerate_regions
 from polyrank.api.tables import HomologyTable
-from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError
 from polyrank.minrank.maximum import maximum_rank
 from polyrank.minrank.minimum import minimum_rank
@@ -18,10 +16,6 @@ from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, WholeSpace
-from polyrank.posed.chart import chart
-from polyrank.sampling.estimate import Estimate, Ties
-from polyrank.sampling.estimate import sample as sample_blocks
-from polyrank.sampling.points import array_blocks, within
 from polyrank.sampling.region_at import RegionAt, region_at
 from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
 from polyrank.topology.layers import homology_table
@@ -29,7 +23,7 @@ from polyrank.topology.manifold import Manifold
 from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
 
-__all__ = ["at", "homology", "minrank", "sample", "slice"]
+__all__ = ["at", "homology", "minrank", "slice"]
 
 
 def at(
@@ -80,60 +74,6 @@ def at(
         ) from None
     where = WholeSpace() if domain is None else domain
     return region_at(network, point, where, layers=layers, budget=budget, seconds=seconds)
-
-
-def sample(
-    network: Network,
-    points: Any,
-    domain: Domain | None = None,
-    *,
-    ties: Ties = "strict",
-    dtype: DTypeLike = np.float64,
-    follow: bool = False,
-    jobs: int | None = None,
-) -> Estimate:
-    """Certified codewords of points and their exact ranks, counted.
-
-    Parameters
-    ----------
-    network : Network
-    points : array_like of float, shape (N, n)
-    domain : Domain, optional
-        Of full dimension: points outside it are set aside. Default: all of R^n.
-    ties : {"strict", "inactive"}
-        Points on a hyperplane, as images on a black background are to a MaxPool: set aside, or
-        taken with the codeword that has 1 exactly where z > 0.
-    dtype : float64 (default) or float32
-        First arithmetic; what it leaves open goes to the next one.
-    follow : bool
-        Keep the codeword of every point too, for ``per_point()``.
-    jobs : int, optional
-        Threads; default: all processors that this process may use.
-
-    Raises
-    ------
-    DomainError
-        If the domain is flat: floats do not lie on it exactly.
-    NetworkError
-        If points do not fit the network or are not finite.
-
-    Notes
-    -----
-    **Proves**: every counted codeword is that of a region, with the ranks stated (or an interval of
-    them). **Does not prove** anything about regions that no point met.
-    """
-    table = np.atleast_2d(np.asarray(points))
-    check_inputs(table, network)
-    return sample_blocks(
-        network,
-        array_blocks(table),
-        dtype=dtype,
-        workers=asked_threads(jobs),
-        keep=None if domain is None else within(chart(domain, network.input_dim)),
-        ties=ties,
-        follow=follow,
-        expected=len(table),
-    )
 
 
 def slice(  # noqa: A001  (the name of the verb)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,9 @@ from polyrank.regions.directory import new_directory
 from polyrank.sampling.codewords import CodewordFilter
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 from polyrank.stages import tell
+
+if TYPE_CHECKING:
+    from polyrank.sampling.crosscheck import CrossCheck
 
 __all__ = ["Estimate", "Ties", "sample"]
 
@@ -60,6 +63,8 @@ class Estimate:
     seconds : dict
     of_point : ndarray of int64, shape (points,), or None
         Row of every point, −1 for those outside or set aside; None if not asked for.
+    cross_check : CrossCheck or None
+        What a run says of the sample, if it was compared with one.
     """
 
     network: Network
@@ -76,6 +81,7 @@ class Estimate:
     exact_points: int
     seconds: dict[str, float]
     of_point: NDArray[np.int64] | None = None
+    cross_check: CrossCheck | None = None
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -102,6 +108,7 @@ class Estimate:
                     "min_rank": [int(low.min()), int(high.min())] if len(low) else None,
                 }
             )
+        compared = self.cross_check
         return {
             "network": {"name": self.network.name, "hash": self.network.sha256},
             "points": self.points,
@@ -116,6 +123,7 @@ class Estimate:
             "ranks": layers,
             "ranks_exact": self.ranks.exact if len(self.packed) else None,
             "seconds": self.seconds,
+            **({} if compared is None else {"cross_check": compared.summary()}),
         }
 
     def per_point(self) -> dict[str, Any]:

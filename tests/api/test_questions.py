@@ -58,6 +58,57 @@ def test_a_sample() -> None:
         pr.sample(_NET, np.zeros((2, 3)))
 
 
+def test_a_sample_against_a_run() -> None:
+    """x, y, x + y - 1 on [-2, 2]^2: what three points see of seven regions of areas by hand."""
+    box = pr.Box(-2, 2)
+    run = pr.enumerate_regions(_NET, box)
+    # x, y > 0 and x + y < 1 has the area 1/2; x, y < 0 has 4; x, y > 0 and x + y > 1 has 7/2
+    points = [[0.25, 0.25], [-1, -1], [1, 1], [0.3, 0.3], [3, 3]]
+    for domain in (None, pr.Box([-2, -2], [2, 2])):
+        found = pr.sample(_NET, points, domain, run=run, jobs=1)
+        compared = found.cross_check
+        assert compared is not None
+        assert (found.outside, compared.hit, compared.regions, compared.unlisted) == (1, 3, 7, 0)
+        assert str(compared.volume_missed) == "1/2"  # of 16 eight are missed
+        assert compared.contradictions == ()
+        assert found.summary()["cross_check"]["share_hit"] == 3 / 7
+    # by hand: rank 0 at x, y < 0, which is met; rank 1 twice, not met; rank 2 four times
+    missed = {2: 2, 1: 0, 3: 4}
+    for below, number in missed.items():
+        compared = pr.sample(_NET, points, run=run, below=below, jobs=1).cross_check
+        assert compared is not None
+        assert compared.layers[0]["low_rank_below"] == below
+        assert compared.layers[0]["low_rank_regions_missed"] == number
+    assert pr.sample(_NET, points, box).cross_check is None
+    assert "cross_check" not in pr.sample(_NET, points, box).summary()
+    with pytest.raises(pr.RunError, match="is not that of the run"):
+        pr.sample(_NET, points, pr.Box(-1, 1), run=run)
+    with pytest.raises(pr.RunError, match="is not that of the run"):
+        pr.sample(pr.Network.from_arrays([np.eye(2)], [[0.0, 0.0]]), points, run=run)
+    with pytest.raises(ValueError, match="below= says what of a run is low-rank"):
+        pr.sample(_NET, points, below=1)
+
+
+def test_a_sample_that_is_drawn() -> None:
+    """As many points as asked, in the domain, on flat ones too; the same for one seed."""
+    box = pr.Box(-2, 2)
+    run = pr.enumerate_regions(_NET, box)
+    for law in ({"uniform": 400}, {"normal": 400, "scale": 1.5}):
+        found = pr.sample(_NET, run=run, seed=3, **law)
+        assert (found.points, found.outside) == (400, 0)
+        assert found.cross_check is not None
+        assert found.cross_check.hit == 7
+        again = pr.sample(_NET, domain=box, seed=3, **law)
+        assert again.counts.tolist() == found.counts.tolist()
+    flat = pr.sample(_NET, domain=pr.Box([1, -2], [1, 2]), uniform=50)  # x = 1: y < 0 or y > 0
+    assert [len(flat.packed), flat.points] == [2, 50]
+    for given in ({}, {"uniform": 3, "normal": 3}, {"points": [[0.5, 0.5]], "uniform": 3}):
+        with pytest.raises(ValueError, match="exactly one of points, uniform=, normal="):
+            pr.sample(_NET, **given)
+    with pytest.raises(DomainError, match="unbounded"):
+        pr.sample(_NET, uniform=3)
+
+
 def test_a_slice() -> None:
     # the diagonal from (-1, -1) to (1, 1) meets the lines at 0 and at 1/2
     run = pr.slice(_NET, [[-1, -1], [1, 1]])

@@ -115,9 +115,10 @@ _OWN: dict[str, list[list[str]]] = {
         ["RUN", "-o", "OUT.html", "--images", "IMAGES"],
     ],
     "sample": [
-        ["NET", "--points", "POINTS", "--ties", "inactive", "--below", "1", "--jobs", "1"],
+        ["NET", "--points", "POINTS", "--ties", "inactive", "--jobs", "1"],
         ["NET", "--normal", "9", "--scale", "2", "--seed", "1", "--arithmetic", "float32"],
         ["NET", "--uniform", "9", *_BOX, "--run", "RUN", "--numerical", "3", *_QUIET],
+        ["NET", "--uniform", "9", "--run", "RUN", "--below", "1"],
         ["NET", "--normal", "9", "-o", "OUT", "--per-point", "--picture", "OUT.svg", "--force"],
         ["PIXELS", "--mnist", "MNIST"],
     ],

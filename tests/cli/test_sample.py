@@ -132,6 +132,9 @@ def test_points_refused(polyrank, plane, tmp_path, array, message):
 
 def test_wrong_usage(polyrank, plane, tmp_path):
     assert polyrank("sample", plane).status == 2
+    below = polyrank("sample", plane, "--normal", "3", "--below", "1")
+    assert below.status == 2
+    assert "--run" in below.err
     assert polyrank("sample", plane, "--uniform", "3", "--normal", "3").status == 2
     unbounded = polyrank("sample", plane, "--uniform", "3")
     assert unbounded.status == 1
