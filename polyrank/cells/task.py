@@ -15,7 +15,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.network.rational import fmpq_from_float
-from polyrank.posed.ranks import ExactRanks
+from polyrank.posed.problem import Problem
 
 __all__ = [
     "IDENTICALLY_ZERO",
@@ -95,7 +95,7 @@ class Batch:
         return fmpq_mat(self.witness.shape[1], 1, list(own))
 
 
-def settled(batch: Batch, ranks: ExactRanks) -> Batch:
+def settled(batch: Batch, problem: Problem) -> Batch:
     """The batch with every rank −1 replaced by the exact rank."""
     if batch.rank.min(initial=0) >= 0:
         return batch
@@ -106,7 +106,7 @@ def settled(batch: Batch, ranks: ExactRanks) -> Batch:
             np.unpackbits(packed[r], bitorder="little").astype(bool)
             for packed in (batch.codeword, batch.zero)
         )
-        rank[r] = ranks.ranks(bits, zero)
+        rank[r] = problem.ranks.ranks(bits, zero)
     return replace(batch, rank=rank)
 
 

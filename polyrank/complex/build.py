@@ -89,7 +89,7 @@ def cell_complex(
 
     search = VertexSearch(
         problem,
-        lambda batch: batches.append(settled(batch, problem.ranks)),
+        lambda batch: batches.append(settled(batch, problem)),
         Options(progress=told, jobs=jobs),
         keep=kept.append,
     )

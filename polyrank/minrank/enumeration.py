@@ -50,7 +50,7 @@ def enumerated(state: LeastRank) -> bool:
 
     def take(batch: Batch) -> None:
         nonlocal least, met
-        ranks = settled(batch, problem.ranks).rank[:, -1]
+        ranks = settled(batch, problem).rank[:, -1]
         met += len(ranks)
         if met > _MOST:
             raise _TooMany

@@ -285,7 +285,8 @@ class Network:
         NetworkError
             If ``layer`` is not one of 1, ..., L.
         """
-        return Network(self.layers[: self.chosen_layer(layer)], self.name)
+        depth = self.chosen_layer(layer)
+        return self if depth == len(self.layers) else Network(self.layers[:depth], self.name)
 
     def check_dense(self) -> None:
         """Refuse a network whose weights do not fit into memory when they are dense.

@@ -22,7 +22,6 @@ from polyrank.cells.search import search
 from polyrank.cells.subtree import Subtree
 from polyrank.cells.task import Batch, SearchProgress, settled
 from polyrank.posed.problem import Problem
-from polyrank.posed.ranks import ExactRanks
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.limits import LimitReached
 from polyrank.regions.plan import Plan
@@ -128,7 +127,7 @@ class PieceMaker:
         return 0 if found is None else found.histogram.rows
 
     def _nothing(self) -> _Found:
-        return _Found(self.plan, self.problem.ranks)
+        return _Found(self.plan, self.problem)
 
     @cached_property
     def explorer(self) -> Explorer:
@@ -191,11 +190,11 @@ def write_shard(
 class _Found:
     """The regions that were found so far, and what is kept of them."""
 
-    __slots__ = ("_plan", "_ranks", "_schema", "batches", "digest", "histogram")
+    __slots__ = ("_plan", "_problem", "_schema", "batches", "digest", "histogram")
 
-    def __init__(self, plan: Plan, ranks: ExactRanks) -> None:
+    def __init__(self, plan: Plan, problem: Problem) -> None:
         self._plan = plan
-        self._ranks = ranks
+        self._problem = problem
         self._schema = plan.schema
         self.histogram = RankHistogram(plan.layers)
         self.digest = _Digest() if plan.keep == "shard" else None
@@ -203,7 +202,7 @@ class _Found:
 
     def add(self, found: Batch) -> None:
         """Take in a batch of the search."""
-        batch = settled(found, self._ranks)
+        batch = settled(found, self._problem)
         self.histogram.add(batch.rank)
         if self.digest is not None:
             self.digest.add(batch)

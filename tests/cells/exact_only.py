@@ -27,7 +27,7 @@ def regions_of(problem: Problem, **options: Any) -> tuple[Regions, SearchResult]
     found: Regions = {}
 
     def sink(batch: Batch) -> None:
-        exact = settled(batch, problem.ranks)
+        exact = settled(batch, problem)
         rows = zip(exact.codeword, exact.zero, exact.rank, strict=True)
         for codeword, zero, rank in rows:
             key = (codeword.tobytes(), zero.tobytes())

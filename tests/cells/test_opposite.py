@@ -80,7 +80,7 @@ def _rows(problem: Problem, found: list[Batch]) -> list[tuple[Any, ...]]:
             tuple(batch.rank[r].tolist()),
             tuple(batch.point(r).entries()),
         )
-        for batch in (settled(b, problem.ranks) for b in found)
+        for batch in (settled(b, problem) for b in found)
         for r in range(len(batch.rank))
     ]
 

@@ -17,6 +17,7 @@ from polyrank.network.rational import RationalArray
 from polyrank.posed import ranks as module
 from polyrank.posed.branch import Branch
 from polyrank.posed.chart import chart
+from polyrank.posed.problem import Problem
 from polyrank.posed.ranks import ExactRanks
 from tests.cells.exact_only import regions
 
@@ -84,11 +85,12 @@ def test_open_ranks_are_settled_whatever_the_prime(prime: int, monkeypatch: Any)
         np.array([[-1, -1], [1, -1], [0, 0]], dtype=np.int16),
         np.zeros((3, 2)),
     )
-    found = settled(batch, ExactRanks(Branch.on(network, where), 2))
+    problem = Problem(network, where, 2)
+    found = settled(batch, problem)
     matrix = fmpq_mat(2, 2, list(half.entries()))
     assert found.rank.tolist() == [[matrix.rank(), 1], [1, 1], [0, 0]]
     assert batch.rank[0, 0] == -1
-    assert settled(found, ExactRanks(Branch.on(network, where), 2)) is found
+    assert settled(found, problem) is found
 
 
 def test_a_unit_that_vanishes_on_the_region_adds_no_rank() -> None:

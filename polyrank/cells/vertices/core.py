@@ -46,7 +46,7 @@ ASK, WITNESS, CERTIFY = 10, 12, 13
 def word_layout(units: NDArray[np.int64], walls: int) -> NDArray[np.int64]:
     """First word of each layer's signs, then of the domain's rows, then the number of words."""
     words = [(int(n) + 63) // 64 for n in units]
-    return np.concatenate([[0], np.cumsum([*words, max(1, (walls + 63) // 64)])]).astype(np.int64)
+    return np.cumsum([0, *words, max(1, (walls + 63) // 64)], dtype=np.int64)
 
 
 class Status(ctypes.Structure):
