@@ -24,10 +24,13 @@ from benchmarks.cases import DATA
 from polyrank.image.barcode import LayerImages, image, level_name
 from polyrank.image.certificate import save_certificate
 from polyrank.image.image_certificate import save_images
+from polyrank.image.induced import sequence_homology
 from polyrank.image.overlap import Overlaps, overlap_decomposition
+from polyrank.image.overlay import ImageComplex, images
 from polyrank.image.separate import separate
 from polyrank.image.separation_certificate import save_separation
 from polyrank.image.union import LayerUnion, unions
+from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.proof.image import check_image
 from polyrank.proof.one_to_one import check_one_to_one
@@ -38,6 +41,8 @@ from polyrank.topology.restriction import restrict
 from polyrank.topology.shapes import shape
 
 BESHKOV = DATA / "beshkov_quotient"
+#: Seconds by the clock after which overlays of the later layers are given up.
+LIMIT = 1200
 WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
 
 
@@ -55,6 +60,30 @@ def layer_unions(network: Network, manifold: Manifold) -> list[LayerUnion]:
             file=sys.stderr,
             flush=True,
         )
+    return found
+
+
+def layer_overlays(network: Network, manifold: Manifold) -> list[ImageComplex]:
+    """The images of all layers as complexes, each printed when it is made; then the groups."""
+    start = time.process_time()
+    found: list[ImageComplex] = []
+    try:
+        with time_limit(LIMIT):
+            for own in images(network, manifold, len(network.layers)):
+                found.append(own)
+                memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                spent = time.process_time() - start
+                print(
+                    f"{level_name(own.layer)}: cells {own.complex.cells}; {spent:.1f} s, "
+                    f"{memory:.0f} MB",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    except OutOfTimeError:
+        print(f"the limit of {LIMIT} s has passed", file=sys.stderr)
+    maps = sequence_homology([x.complex for x in found], [x.origin for x in found[1:]], "Z")
+    for own, groups in zip(found, maps.groups, strict=True):
+        print(f"H at {level_name(own.layer)}: {groups}", file=sys.stderr)
     return found
 
 
@@ -84,6 +113,7 @@ VERBS: dict[str, tuple[Callable[..., object], Callable[..., Path], Callable[...,
     "nerve": (partial(image, way="nerve"), save_images, check_image),
     "overlaps": (all_overlaps, save_images, check_image),
     "union": (layer_unions, save_images, check_image),
+    "overlay": (layer_overlays, save_images, check_image),
 }
 
 
@@ -142,6 +172,8 @@ ROWS: dict[str, tuple[str, Callable[[], tuple[Network, Manifold]], bool]] = {
     "shells-image": ("nerve", shells, False),
     "rings-union": ("union", rings, False),
     "shells-union": ("union", shells, False),
+    "rings-overlay": ("overlay", rings, False),
+    "shells-overlay": ("overlay", shells, False),
 }
 
 

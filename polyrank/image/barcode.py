@@ -52,7 +52,7 @@ Way: TypeAlias = Literal["overlay", "nerve", "both"]
 
 #: The overlay of a layer is given up when it has more cells; that of a solid earlier.
 MOST_CELLS = 2_000_000
-MOST_CELLS_OF_SOLIDS = 100_000
+MOST_CELLS_OF_SOLIDS = 1_000_000
 _INTERRUPTED = "interrupted"
 #: Which part of a limit of time is left for the carriers of classes.
 _CARRIERS = 0.2

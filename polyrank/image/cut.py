@@ -114,13 +114,19 @@ def cut(
 def _charts(rows: Rows, parts: Sequence[Sequence[int]], layer: Layer) -> list[int]:
     if layer.units < layer.inputs:
         return [-1] * len(parts)
+    if not parts:
+        return []
+    table = _signs(rows, np.arange(layer.units))
+    vertex = np.concatenate([np.asarray(part, np.int64) for part in parts])
+    start = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    sides = np.zeros((len(parts), layer.units), np.int8)
+    for k in range(layer.units):
+        own = table[vertex, k]
+        over = np.maximum.reduceat(own, start) > 0
+        sides[:, k] = over.astype(np.int8) - (np.minimum.reduceat(own, start) < 0)
     number: dict[tuple[int, ...], int] = {}
     out = []
-    for part in parts:
-        side = tuple(
-            (max(column) > 0) - (min(column) < 0)
-            for column in zip(*(rows[v][:-1] for v in part), strict=True)
-        )
+    for side in map(tuple, sides.tolist()):
         if side not in number:
             slopes = [pair[s > 0] for s, pair in zip(side, layer.slopes_exact, strict=True)]
             weight = layer.weight_exact.tolist()

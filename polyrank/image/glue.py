@@ -1,15 +1,16 @@
 """The exact common refinement of points, segments, polygons and solids of R^m: cells of the union.
 
-Solids are cut where others run into them (:mod:`polyrank.image.solids`). Polygons with a common
-area are subdivided together, by all their sides and by the segments in which others meet them.
-Where that leaves an angle of more than 180° inside a polygon, a diagonal between two vertices
-divides it (:mod:`polyrank.image.diagonals`), so that faces are convex and no point is a vertex that
-no intersection makes one.
+Of solids most stay as they are (:mod:`polyrank.image.inside`): only the others are refined. They
+are cut where something runs into them (:mod:`polyrank.image.solids`). Polygons with a common area
+are subdivided together, by all their sides and by the segments in which others meet them. Where
+that leaves an angle of more than 180° inside a polygon, a diagonal between two vertices divides it
+(:mod:`polyrank.image.diagonals`), so that faces are convex and no point is a vertex that no
+intersection makes one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -21,9 +22,11 @@ from polyrank.image.cut import Parts
 from polyrank.image.diagonals import add_diagonals
 from polyrank.image.disjoint_sets import DisjointSets
 from polyrank.image.homogeneous import Point, approximation
+from polyrank.image.inside import Inside, inside
 from polyrank.image.lines import lines_of, ordered
 from polyrank.image.open_pairs import open_pairs
-from polyrank.image.planar import PlaneGraph, inside
+from polyrank.image.planar import PlaneGraph
+from polyrank.image.planar import inside as inside_of
 from polyrank.image.polygons import Plane, common, orientation, plane_of, value
 from polyrank.image.segments import Refinement, refine
 from polyrank.image.solids import Settled, settle
@@ -72,6 +75,9 @@ class Glued:
     crossings: int
     solids: list[list[Pair]]
     volumes: list[list[Pair]]
+
+
+_NOTHING = Glued([], np.empty((0, 2), np.int64), [], [], [], [], 0, [], [])
 
 
 @dataclass(slots=True)
@@ -158,19 +164,121 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
         **Proves**: the union of the moved parts is the union of its cells, whose interiors are
         disjoint; every decision is exact.
     """
-    return refinement(places, parts, settle(places, parts), all_points=all_points)
+    found = inside(places, parts) if parts.solids else None
+    if found is None or len(found.solids) == len(parts.solids):
+        return refinement(places, parts, settle(places, parts), all_points=all_points)
+    return _with_outside(places, parts, found, all_points=all_points)
+
+
+def _with_outside(
+    places: Sequence[Point], parts: Parts, inner: Inside, *, all_points: bool
+) -> Glued:
+    """What is inside is refined, and all else attached to it as it is."""
+    own = _Restricted(parts, inner)
+    at = [places[v] for v in inner.rows]
+    glued = _NOTHING
+    if at:
+        settled = settle(at, own.parts)
+        glued = refinement(at, own.parts, settled, all_points=all_points, needed=own.border())
+    number = dict(zip(inner.rows, glued.vertex, strict=True))
+    points = list(glued.points)
+    for v in range(len(places)):
+        if v not in number:
+            number[v] = len(points)
+            points.append(places[v])
+    ends = glued.edges.tolist()
+    path = dict(zip(inner.segments, glued.paths, strict=True))
+
+    def along(a: int, b: int) -> list[Pair]:
+        """The edges of a segment from a to b with ±1."""
+        key = ordered(a, b)
+        if key not in path:
+            x, y = (number[v] for v in key)
+            path[key] = [(len(ends), 1 if x < y else -1)]
+            ends.append([min(x, y), max(x, y)])
+        there = path[key]
+        return there if a == key[0] else [(e, -sign) for e, sign in reversed(there)]
+
+    paths = [[step for a, b in pairwise(chain) for step in along(a, b)] for chain in parts.chains]
+    faces = list(glued.faces)
+    area = dict(zip(inner.polygons, glued.areas, strict=True))
+    for p, (_, ring) in enumerate(parts.polygons):
+        if p in area:
+            continue
+        area[p] = [(len(faces), 1)]
+        steps = (step for a, b in pairwise([*ring, ring[0]]) for step in along(a, b))
+        faces.append([ends[e][0 if sign > 0 else 1] for e, sign in steps])
+    solids = list(glued.solids)
+    volume = dict(zip(inner.solids, glued.volumes, strict=True))
+    areas = [area[p] for p in range(len(parts.polygons))]
+    for s, (_, sides) in enumerate(parts.solids):
+        if s not in volume:
+            volume[s] = [(len(solids), 1)]
+            solids.append(_around(sides, areas))
+    return Glued(
+        points,
+        np.array(ends, np.int64).reshape(-1, 2),
+        faces,
+        [number[v] for v in range(len(places))],
+        paths,
+        areas,
+        glued.crossings,
+        solids,
+        [volume[s] for s in range(len(parts.solids))],
+    )
+
+
+class _Restricted:
+    """The parts that are inside, as parts of their own."""
+
+    def __init__(self, parts: Parts, inner: Inside) -> None:
+        self._whole, self._inner = parts, inner
+        row = {v: k for k, v in enumerate(inner.rows)}
+        polygon = {p: k for k, p in enumerate(inner.polygons)}
+        self._row = row
+        self.parts = Parts(
+            [parts.rows[v] for v in inner.rows],
+            [[row[a], row[b]] for a, b in inner.segments],
+            [(-1, [row[v] for v in parts.polygons[p][1]]) for p in inner.polygons],
+            [parts.charts[p] for p in inner.polygons],
+            [(-1, [(polygon[p], sign) for p, sign in parts.solids[s][1]]) for s in inner.solids],
+            [parts.solid_charts[s] for s in inner.solids],
+        )
+
+    def border(self) -> list[int]:
+        """The rows inside at which something outside ends."""
+        polygons = set(self._inner.polygons)
+        segments = set(self._inner.segments)
+        out: set[int] = set()
+        for p, (_, ring) in enumerate(self._whole.polygons):
+            if p not in polygons:
+                out.update(ring)
+        for chain in self._whole.chains:
+            for pair in pairwise(chain):
+                if ordered(*pair) not in segments:
+                    out.update(pair)
+        return [self._row[v] for v in out if v in self._row]
 
 
 def refinement(
-    places: Sequence[Point], parts: Parts, settled: Settled, *, all_points: bool = False
+    places: Sequence[Point],
+    parts: Parts,
+    settled: Settled,
+    *,
+    all_points: bool = False,
+    needed: Iterable[int] = (),
 ) -> Glued:
-    """The same of parts whose solids are settled."""
+    """The same of parts whose solids are settled.
+
+    The places of the ``needed`` rows are kept as vertices.
+    """
     given = len(places), len(parts.polygons)
     places, parts = _with_sides(places, parts, settled)
     union = _Union(places, parts)
     leader = _meet(union)
     groups = _groups(leader)
     touched = {v for polygon in union.polygons for v in polygon.touched}
+    touched.update(union.at[v] for v in needed)
     refined = refine(list(union.known), list(union.segments), keep=all_points, needed=touched)
     faces, of_polygon, more = _faces(union, groups, refined)
     edges = [*refined.edges, *more]
@@ -342,7 +450,7 @@ def _faces(
         traced = graph.faces()
         number: dict[int, int] = {}
         for i, ring in zip(own, rings, strict=True):
-            for local in inside(traced, ring):
+            for local in inside_of(traced, ring):
                 if local not in number:
                     number[local] = len(faces)
                     faces.append(traced.cycles[local])

@@ -28,6 +28,7 @@ __all__ = [
     "manifold_points",
     "preactivations",
     "primitive",
+    "quotient",
     "rationals",
     "zero_between",
 ]
@@ -120,7 +121,7 @@ def activations(rows: Sequence[Sequence[int]], layer: Layer) -> list[Point]:
 def approximation(points: Sequence[Point]) -> NDArray[np.float64]:
     """The float64 nearest to every coordinate, (V, m); ±∞ where it is too large for one."""
     width = len(points[0]) - 1 if points else 0
-    return np.array([[_nearest(v, p[-1]) for v in p[:-1]] for p in points]).reshape(-1, width)
+    return np.array([[quotient(v, p[-1]) for v in p[:-1]] for p in points]).reshape(-1, width)
 
 
 def longest_side(points: NDArray[np.float64]) -> float:
@@ -148,13 +149,14 @@ def in_unit_box(points: Sequence[Point]) -> tuple[float, NDArray[np.float64]]:
     if exact == 0:
         return 0.0, np.zeros_like(approx)
     unit = [
-        [_nearest(int(v.p), int(v.q)) for v in ((x - least) / exact for x in column)]
+        [quotient(int(v.p), int(v.q)) for v in ((x - least) / exact for x in column)]
         for column, least in zip(columns, lows, strict=True)
     ]
-    return _nearest(int(exact.p), int(exact.q)), np.array(unit).T.copy()
+    return quotient(int(exact.p), int(exact.q)), np.array(unit).T.copy()
 
 
-def _nearest(numerator: int, denominator: int) -> float:
+def quotient(numerator: int, denominator: int) -> float:
+    """The float64 nearest to a quotient; ±∞ where it is too large for one."""
     try:
         return numerator / denominator  # correctly rounded, whatever the size
     except OverflowError:

@@ -35,7 +35,10 @@ Functional = tuple[tuple[int, int], ...]
 
 def value(functional: Functional, point: Point) -> int:
     """The value at a point, times its denominator: the sign is exact."""
-    return sum(c * point[i] for i, c in functional)
+    total = 0
+    for i, c in functional:
+        total += c * point[i]
+    return total
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+import numpy as np
 from flint import fmpq_mat, fmpz_mat
+from numpy.typing import NDArray
 
 from polyrank.errors import RefutedError
-from polyrank.image.homogeneous import Point, zero_between
+from polyrank.image.homogeneous import Point, quotient, zero_between
 from polyrank.image.lines import difference
 from polyrank.image.polygons import Functional, clip, common, hull_of, primitive_functional, value
 
 __all__ = [
     "Facet",
+    "Near",
     "Polytope",
     "crossing",
     "halves",
     "meet_flat",
+    "opposite",
     "overlap",
     "plane_through",
     "polytope_of",
@@ -34,6 +38,9 @@ __all__ = [
 ]
 
 V = TypeVar("V")
+Floats = NDArray[np.float64]
+_U = 2.0**-53
+_SMALLEST = 2.0**-800
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,14 @@ class Facet(Generic[V]):
     polygon : int
         Number and, in ``sign``, orientation of the polygon that it is; −1 if it has no number.
     sign : int
+    plane : Functional
+        ≥ 0 on the polytope and 0 on the facet, in the chart of its space; empty if it is not known.
     """
 
     ring: tuple[V, ...]
     polygon: int = -1
     sign: int = 1
+    plane: Functional = ()
 
 
 Facets = tuple[Facet[V], ...]
@@ -82,6 +92,28 @@ class Polytope:
     equations: tuple[Functional, ...]
     sides: tuple[Functional, ...]
     orientation: int
+    near: Near = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Floats of a polytope in its chart.
+
+    Attributes
+    ----------
+    corners : float64, shape (n, 3)
+        The float64 nearest to every coordinate; ±∞ where it is too large for one.
+    sides : float64, shape (k, 4)
+        The coefficients of every side, then its constant term, times a positive number: within
+        2^-52 of them, relatively.
+    low, high : float64, shape (3,)
+        Corners of a box around the polytope.
+    """
+
+    corners: Floats
+    sides: Floats
+    low: Floats
+    high: Floats
 
 
 def span(points: Sequence[Point]) -> tuple[int, ...]:
@@ -107,17 +139,63 @@ def polytope_of(facets: Iterable[Facet[Point]], parent: Polytope | None = None) 
     else:
         (i, j, k), equations = parent.chart, parent.equations
     sides: dict[Functional, None] = {}
-    orientation = 0
+    orientation = parent.orientation if parent else 0
+    known = []
     for facet in own:
-        plane = plane_through(facet.ring, (i, j, k))
-        inside = next((x for p in corners if (x := value(plane, p))), 0)
-        if not inside:
-            raise RefutedError("a facet of a polytope has no area: please report this")
-        if orientation not in {0, 1 if inside > 0 else -1}:
-            raise RefutedError("the facets of a polytope do not close up: please report this")
-        orientation = 1 if inside > 0 else -1
-        sides[plane if inside > 0 else tuple((c, -x) for c, x in plane)] = None
-    return Polytope(own, corners, (i, j, k), equations, tuple(sides), orientation)
+        plane = facet.plane
+        if not plane:
+            plane = plane_through(facet.ring, (i, j, k))
+            inside = next((x for p in corners if (x := value(plane, p))), 0)
+            if not inside:
+                raise RefutedError("a facet of a polytope has no area: please report this")
+            if orientation not in {0, 1 if inside > 0 else -1}:
+                raise RefutedError("the facets of a polytope do not close up: please report this")
+            orientation = 1 if inside > 0 else -1
+            plane = plane if inside > 0 else opposite(plane)
+        sides[plane] = None
+        known.append(replace(facet, plane=plane))
+    planes = tuple(sides)
+    near = _near(corners, planes, (i, j, k))
+    return Polytope(tuple(known), corners, (i, j, k), equations, planes, orientation, near)
+
+
+def opposite(functional: Functional) -> Functional:
+    """The functional with the opposite sign."""
+    return tuple((c, -x) for c, x in functional)
+
+
+def _near(
+    corners: Sequence[Point], sides: Sequence[Functional], chart: tuple[int, int, int]
+) -> Near:
+    places = np.array([[quotient(p[c], p[-1]) for c in chart] for p in corners])
+    rows = []
+    for side in sides:
+        own = dict(side)
+        most = max(map(abs, own.values()))
+        rows.append([_share(own.get(c, 0), most) for c in (*chart, -1)])
+    low, high = np.nextafter(places.min(axis=0), -np.inf), np.nextafter(places.max(axis=0), np.inf)
+    return Near(places, np.array(rows), low, high)
+
+
+def _share(coefficient: int, most: int) -> float:
+    """Their quotient; not a number where it is so small that floats lose its digits."""
+    found = coefficient / most
+    return found if abs(found) > _SMALLEST or not coefficient else math.nan
+
+
+def _signs(
+    sides: Sequence[Functional], planes: Floats, corners: Sequence[Point], places: Floats
+) -> NDArray[np.int8]:
+    """Exact signs of functionals at points, (k, n): floats that are large enough, else integers."""
+    with np.errstate(all="ignore"):
+        values = planes[:, :3] @ places.T + planes[:, 3:]
+        size = np.abs(planes[:, :3]) @ np.abs(places.T) + np.abs(planes[:, 3:])
+        sure = np.abs(values) > 32 * _U * size + 2.0**-900
+    out = np.where(sure, np.sign(np.where(sure, values, 0.0)), 0).astype(np.int8)
+    for e, v in np.argwhere(~sure).tolist():
+        exact = value(sides[e], corners[v])
+        out[e, v] = (exact > 0) - (exact < 0)
+    return out
 
 
 def plane_through(points: Sequence[Point], chart: tuple[int, int, int]) -> Functional:
@@ -182,7 +260,10 @@ def crossing(functional: Functional) -> Callable[[Point, Point], Point]:
 
 
 def halves(
-    facets: Facets[V], sign: Callable[[V], int], cross: Callable[[V, V], V]
+    facets: Facets[V],
+    sign: Callable[[V], int],
+    cross: Callable[[V, V], V],
+    plane: Functional = (),
 ) -> tuple[Facets[V], Facets[V]]:
     """The parts of a polytope above and below a plane that runs through its interior.
 
@@ -194,6 +275,8 @@ def halves(
     cross : callable
         The vertex in which an edge with ends on different sides meets the plane; the same one
         whichever end comes first.
+    plane : Functional, optional
+        Positive above the plane and zero on it, in the chart of the facets' planes.
 
     Raises
     ------
@@ -211,8 +294,8 @@ def halves(
             below.append(facet)
         else:
             upper, lower = _split(facet.ring, signs, cross)
-            above.append(Facet(upper))
-            below.append(Facet(lower))
+            above.append(Facet(upper, plane=facet.plane))
+            below.append(Facet(lower, plane=facet.plane))
     # the section runs against the direction of its edges in the other facets
     after = {
         b: a
@@ -221,8 +304,8 @@ def halves(
         if signs.get(a, 0) == 0 == signs.get(b, 0)
     }
     section = _cycle(after)
-    above.append(Facet(section))
-    below.append(Facet(section[::-1]))
+    above.append(Facet(section, plane=plane))
+    below.append(Facet(section[::-1], plane=opposite(plane)))
     return tuple(above), tuple(below)
 
 
@@ -312,13 +395,15 @@ def overlap(first: Polytope, second: Polytope) -> tuple[Polytope, list[Polytope]
     if separate(first, second):
         return None
     inner, outer = first, []
-    for side in second.sides:
-        values = [value(side, p) for p in inner.corners]
-        if max(values) <= 0:
+    for e, side in enumerate(second.sides):
+        plane = second.near.sides[e : e + 1]
+        signs = _signs([side], plane, inner.corners, inner.near.corners)[0].tolist()
+        if max(signs) <= 0:
             return None
-        if min(values) >= 0:
+        if min(signs) >= 0:
             continue
-        above, below = halves(inner.facets, _at(side), crossing(side))
+        at = dict(zip(inner.corners, signs, strict=True))
+        above, below = halves(inner.facets, at.__getitem__, crossing(side), side)
         outer.append(polytope_of(below, first))
         inner = polytope_of(above, first)
     return inner, outer
@@ -326,12 +411,22 @@ def overlap(first: Polytope, second: Polytope) -> tuple[Polytope, list[Polytope]
 
 def separate(first: Polytope, second: Polytope) -> bool:
     """Whether a side of one of two polytopes of one space has the other one behind it."""
+    one, other = first.near, second.near
+    if (one.low > other.high).any() or (other.low > one.high).any():
+        return True
+    return _behind(first, second) or _behind(second, first)
+
+
+def _behind(first: Polytope, second: Polytope) -> bool:
+    """Whether a polytope is behind a side of another one of its space."""
+    planes, places = second.near.sides, first.near.corners
+    with np.errstate(all="ignore"):
+        values = planes[:, :3] @ places.T + planes[:, 3:]
+        size = np.abs(planes[:, :3]) @ np.abs(places.T) + np.abs(planes[:, 3:])
+        room = 32 * _U * size + 2.0**-900
+        possible = np.flatnonzero(~(values > room).any(axis=1))
+        unsure = ~(values < -room)
     return any(
-        all(value(side, p) <= 0 for p in other.corners)
-        for own, other in ((second, first), (first, second))
-        for side in own.sides
+        all(value(second.sides[e], first.corners[v]) <= 0 for v in np.flatnonzero(unsure[e]))
+        for e in possible.tolist()
     )
-
-
-def _at(functional: Functional) -> Callable[[Point], int]:
-    return lambda p: value(functional, p)

@@ -317,9 +317,14 @@ class Solids:
 
 def _inserted(cells: list[_Cell], body: Polytope, owners: list[Pair]) -> list[_Cell]:
     """Solids of one space with disjoint interiors, and one more that may overlap them."""
+    if not cells:
+        return [_Cell(body, owners)]
+    low, high = (np.array([getattr(c.body.near, end) for c in cells]) for end in ("low", "high"))
+    near = ((low <= body.near.high) & (body.near.low <= high)).all(axis=1)
+    out = [cells[c] for c in np.flatnonzero(~near).tolist()]
     pending = [body]
-    out: list[_Cell] = []
-    for cell in cells:
+    for c in np.flatnonzero(near).tolist():
+        cell = cells[c]
         left = [cell.body]
         after: list[Polytope] = []
         while pending:

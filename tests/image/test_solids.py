@@ -19,6 +19,7 @@ from polyrank.image import barcode, union
 from polyrank.image.barcode import image
 from polyrank.image.barcode_object import image_object
 from polyrank.image.components import LayerComponents
+from polyrank.image.glue import Glued
 from polyrank.image.homogeneous import rationals
 from polyrank.image.overlay import ImageComplex
 from polyrank.image.union import LayerUnion, unions
@@ -93,7 +94,7 @@ def boxes(rows: list[tuple[int, ...]]) -> Manifold:
     return build_manifold(np.concatenate(points), [np.concatenate(facets)])
 
 
-def volume(own: ImageComplex) -> fmpq:
+def volume(own: ImageComplex | Glued) -> fmpq:
     """Of an image in R^3: cones over the faces of every solid, with its first vertex as apex."""
     points = [rationals(p) for p in own.points]
     total = fmpq(0)
