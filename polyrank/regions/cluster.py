@@ -43,9 +43,14 @@ _ATTEMPTS = 3
 _TIMEOUT = "20s"
 #: How long it is believed how many threads the cluster has.
 _THREADS_SECONDS = 1.0
-#: What Dask measures for a dashboard, which nobody sees here: a tenth of a processor.
+#: What Dask does many times a second for a dashboard, which nobody sees here, and for results that
+#: workers keep for each other, of which there are none: a tenth of a processor.
 QUIET = {
     "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.scheduler.active-memory-manager.start": False,
+    # large arrays come and go: memory that is given back each time is asked for again
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 28,
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "5s",
 }
