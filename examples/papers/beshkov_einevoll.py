@@ -1,11 +1,10 @@
 """Least ranks of random ReLU layers, sampled as published and proved: figure 2 redone.
 
-K. Beshkov, G. T. Einevoll, "A rank decomposition for the topological classification of neural
-representations" (arXiv 2404.19710). A: torch's initialisation by width. B: normal weights of mean
-mu. C: positive weights of which R rows are negated (rank selection, equation 10). D: K inhibitory
-inputs of strength 3 (Dale's principle; our definition, on inputs in [0, 5]). E: how often a region
-of rank 0 exists on all of R^3, with Z(n, m) / 2^n, Cover's and Wendel's theorem. "Sampled" is what
-100 uniform points see. Existence is not mass: a column has the share of the least rank.
+K. Beshkov, G. T. Einevoll (arXiv 2404.19710). A: torch's initialisation by width. B: normal weights
+of mean mu. C: positive weights of which R rows are negated (rank selection, equation 10). D: K
+inhibitory inputs of strength 3 (Dale's principle; inputs in [0, 5]). E: how often a rank-0 region
+exists on all of R^3, with Z(n, m) / 2^n, Cover's and Wendel's theorem. Sampled: 100 uniform points.
+Existence is not mass: a column has the share of the least rank. A search ends after 20 s.
 """
 
 import matplotlib.pyplot as plt
@@ -37,9 +36,10 @@ def main():
     """Measure, write the table, draw the picture."""
     options = asked(__file__, __doc__)
     size, rows = FULL if options.full else SMALL, []
-    shared = {"measure": "minrank,maxrank,sample:100,mass:1000", "seconds": 20}
+    limits = {"seconds": options.seconds, "jobs": options.jobs}
     for panel, arch, x, box, number, law in points(size):
-        found = pr.ensemble(arch, pr.Box(*box), seeds=number, jobs=options.jobs, **shared, **law)
+        measure = f"minrank,{'maxrank,' * (panel == 'D')}sample:100,mass:1000"
+        found = pr.ensemble(arch, pr.Box(*box), measure=measure, seeds=number, **limits, **law)
         for kind in ("min", "max") if panel == "D" else ("min",):
             names = (f"sample_{kind}_rank", f"{kind}_rank_lower", f"{kind}_rank_upper")
             means = [round(found.mean(name), 4) for name in names]
@@ -48,7 +48,7 @@ def main():
             rows.append([panel, arch, x, kind, number, *means, proved, mass, ""])
     last, number = size["E"]
     for n in range(1, last + 1):
-        found = pr.ensemble(f"3-{n}", measure="minrank", seeds=number, jobs=options.jobs)
+        found = pr.ensemble(f"3-{n}", measure="minrank", seeds=number, **limits)
         share = found.column("min_rank_upper").count(0) / number
         theorem, proved = float(pr.bounds((3, n)).rank_0), sum(found.column("min_rank_proved"))
         rows.append(["E", f"3-{n}", n, "is 0", number, "", share, share, proved, "", theorem])

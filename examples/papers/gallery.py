@@ -13,11 +13,12 @@ __all__ = ["COLOURS", "asked", "plane", "sampled_and_proved", "write"]
 
 
 def asked(script, documentation):
-    """``--full``, ``--jobs``, ``--output``: by default a folder beside the script."""
+    """Options of all scripts; ``--output`` is by default a folder beside the script."""
     mpl.use("Agg")
     parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="the published sizes, not a minute's")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--seconds", type=float, default=20, help="limit of one search for a rank")
     parser.add_argument("--output", type=Path, default=Path(script).with_suffix(""))
     return parser.parse_args()
 

@@ -70,7 +70,7 @@ def draw(rows):
     axes[0].set_ylabel("|linking number|")
     for style, text in (("s", "exact"), ("x", "images meet"), ("ow", "Gauss, 200 points")):
         axes[3].plot([], [], style[0], mec="black", mfc=style[1:] or "black", label=text)
-    axes[3].legend(frameon=False, loc="upper right")
+    axes[3].legend(frameon=False, loc="upper right", title="colours: seeds")
     return figure
 
 

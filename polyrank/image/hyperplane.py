@@ -367,11 +367,15 @@ class Nearest:
     second: NDArray[np.int64]
 
 
+_NO_WEIGHT = 1e-12
+
+
 def nearest_points(first: Floats, second: Floats, *, steps: int = 400) -> Nearest:
     """The nearest points of two hulls in floats, each coordinate scaled to size 1 before.
 
-    Exchange steps on either side (Mitchell, Demyanov and Malozemov): weight moves from the point
-    of the support that lies worst along the difference to the best point of all.
+    The point of least norm in the hull of all differences: P. Wolfe, "Finding the nearest point in
+    a polytope", Mathematical Programming 11 (1976). The differences are not written out: the next
+    one is that of the extreme points of both sides.
     """
     everything = np.concatenate([first, second])
     with np.errstate(all="ignore"):
@@ -381,30 +385,46 @@ def nearest_points(first: Floats, second: Floats, *, steps: int = 400) -> Neares
         scale = np.exp2(np.clip(-np.frexp(np.where(width > 0, width, 1.0))[1], -1000, 1000))
         a = np.clip(np.nan_to_num((first - middle) * scale), -2, 2)
         b = np.clip(np.nan_to_num((second - middle) * scale), -2, 2)
-    weights = (np.zeros(len(a)), np.zeros(len(b)))
-    start = a.mean(axis=0) - b.mean(axis=0)
-    weights[0][int(np.argmin(a @ start))] = 1.0
-    weights[1][int(np.argmax(b @ start))] = 1.0
-    z = weights[0] @ a - weights[1] @ b
+    z = a.mean(axis=0) - b.mean(axis=0)
+    corral: list[tuple[int, int]] = []
+    points, weights = np.zeros((0, len(z))), np.zeros(0)
     for _ in range(steps):
-        settled = True
-        for points, weight, sign in ((a, weights[0], 1.0), (b, weights[1], -1.0)):
-            value = sign * (points @ z)
-            best = int(np.argmin(value))
-            support = np.flatnonzero(weight)
-            worst = int(support[np.argmax(value[support])])
-            fall = value[worst] - value[best]
-            move = sign * (points[best] - points[worst])
-            size = float(move @ move)
-            if fall <= 1e-12 * float(z @ z) or size == 0.0:
-                continue
-            settled = False
-            step = min(weight[worst], fall / size)
-            weight[best] += step
-            weight[worst] = 0.0 if step >= weight[worst] else weight[worst] - step
-            z = z + step * move
-        if settled or float(z @ z) < 1e-26:
+        pair = int((a @ z).argmin()), int((b @ z).argmax())
+        new = a[pair[0]] - b[pair[1]]
+        norm = float(z @ z)
+        if pair in corral or (corral and norm - float(z @ new) <= 1e-12 * norm) or norm < 1e-26:
             break
+        longer = np.vstack([points, new])
+        kept, found = _least_norm(longer, np.append(weights, 0.0 if corral else 1.0))
+        nearer = found @ longer[kept]
+        if corral and not float(nearer @ nearer) < (1 - 1e-12) * norm:
+            break
+        corral = [p for p, keep in zip([*corral, pair], kept.tolist(), strict=True) if keep]
+        points, weights, z = longer[kept], found, nearer
     with np.errstate(all="ignore"):
         normal = np.nan_to_num(z * scale)
-    return Nearest(normal, np.flatnonzero(weights[0]), np.flatnonzero(weights[1]))
+    own, other = ({p[side] for p in corral} for side in (0, 1))
+    return Nearest(normal, np.array(sorted(own), np.int64), np.array(sorted(other), np.int64))
+
+
+def _least_norm(points: Floats, weights: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which points carry the one of least norm in their hull, and their weights.
+
+    ``weights`` are those of a point of the hull. From there it goes towards the point of least norm
+    in the affine span, and leaves a point out where its weight vanishes.
+    """
+    kept = np.ones(len(points), dtype=bool)
+    while True:
+        rows = np.flatnonzero(kept)
+        base, current = points[rows[0]], weights[rows]
+        share = np.linalg.lstsq((points[rows[1:]] - base).T, -base, rcond=None)[0]
+        flat = np.append(1 - share.sum(), share)
+        out = flat <= _NO_WEIGHT
+        if not out.any() or rows.size == 1:
+            return kept, flat
+        ratio = current[out] / np.maximum(current[out] - flat[out], _NO_WEIGHT)
+        current = current + min(1.0, float(ratio.min())) * (flat - current)
+        gone = current <= _NO_WEIGHT
+        gone[np.flatnonzero(out)[ratio.argmin()]] = True
+        weights[rows] = current
+        kept[rows[gone]] = False

@@ -12,7 +12,8 @@ The program is ``min Σ λ_i c_i`` with ``Σ λ_i a_i = 0``, ``Σ w_i λ_i = 1``
 a deep point, with k + 1 rows where that has one per unit. Any weights w do for a contradiction.
 They are drawn anew each time, heavier for rows that were in many contradictions: covers that share
 few units bound a hitting set better than covers that are alike (measured: a third of the programs
-for the same rank).
+for the same rank). Rows that the search does not branch on, walls and units that have had their
+turn, weigh a hundredth: a cover with few other units leaves few branches (half the programs).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _UNIT = 2.0**-52
 _FRESH = 0.2
 """Weight of a row that was in no contradiction; the mean of the others is 1 more."""
 _DRAWN = 0.5, 1.5
+_LIGHT = 0.01
 _TINY = 2.0**-900
 """More than all that underflows may add up to."""
 
@@ -95,12 +97,14 @@ class BoxCovers:
         highs.addRow(1.0, 1.0, m, columns, np.ones(m))
         return highs
 
-    def solve(self, used: NDArray[np.bool_]) -> Proposal:
+    def solve(self, used: NDArray[np.bool_], light: NDArray[np.bool_]) -> Proposal:
         """A point where the used rows are positive, as proposed; or a **proved** contradiction.
 
         Parameters
         ----------
         used : ndarray of bool, one per row
+        light : ndarray of bool, one per row
+            Rows that a contradiction had better be made of, as far as they are used.
 
         Returns
         -------
@@ -118,6 +122,7 @@ class BoxCovers:
         self._used = used.copy()
         weights = _FRESH + self._times / max(1.0, float(self._times.mean()))
         weights *= self._rng.uniform(*_DRAWN, len(weights))
+        weights[light] *= _LIGHT
         for i, weight in enumerate(weights.tolist()):
             self._highs.changeCoeff(self._k, i, weight)
         if not run(self._highs):

@@ -106,7 +106,7 @@ def walk(
     last: int,
     prime: int,
     covers: Covers,
-    settle: Callable[[NDArray[np.bool_]], Found | None],
+    settle: Callable[[NDArray[np.bool_], NDArray[np.bool_]], Found | None],
     entered: Callable[[int], None],
     slices: Slices | None = None,
 ) -> Found | None:
@@ -121,8 +121,10 @@ def walk(
     covers : Covers
         Those known; ``settle`` may add some.
     settle : callable
-        Gets a flat (one truth value per unit) that meets every cover. It adds a cover that the
-        flat misses and returns None, or returns what the search is to end with.
+        Gets a flat (one truth value per unit) that meets every cover, and the units that have had
+        their turn: no flat that is still to come in this part of the search has one of these. It
+        adds a cover that the flat misses and returns None, or returns what the search is to end
+        with.
     entered : callable
         Told now and then how many more flats were entered.
     slices : Slices, optional
@@ -151,6 +153,6 @@ def walk(
         if status == DONE:
             return None
         if status == NEEDED:
-            found = settle(flats.flat)
+            found = settle(flats.flat, flats.banned)
             if found is not None:
                 return found

@@ -56,6 +56,13 @@ class Flats:
         call("polyrank_flats_flat", self._handle, out)
         return out
 
+    @property
+    def banned(self) -> NDArray[np.bool_]:
+        """The elements that no flat below the current one may take in."""
+        out: NDArray[Any] = np.zeros(self._units, dtype=np.bool_)
+        call("polyrank_flats_banned", self._handle, out)
+        return out
+
     def advance(
         self,
         covers: NDArray[np.int64],

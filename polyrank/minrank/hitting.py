@@ -134,16 +134,16 @@ class FlatSearch:
         self.between()
         return walk(self._elements, last, self.prime, self._covers, self._settle, entered)
 
-    def _settle(self, flat: NDArray[np.bool_]) -> fmpq_mat | None:
+    def _settle(self, flat: NDArray[np.bool_], banned: NDArray[np.bool_]) -> fmpq_mat | None:
         """Refute a flat by a new cover, or find a point that realises it."""
         outside = ~flat
         walls = len(self.cell.walls)
         if not outside.any():
             return self.cell.inside
         self.programs += 1
-        used = np.concatenate([np.ones(walls, dtype=bool), outside])
+        used, light = (np.concatenate([np.ones(walls, dtype=bool), v]) for v in (outside, banned))
         if self._floats is not None:
-            proposal = self._floats.solve(used)
+            proposal = self._floats.solve(used, light)
             if proposal.support:
                 self._covers.add([i - walls for i in proposal.support if i >= walls])
                 return None

@@ -216,7 +216,7 @@ class Lifted:
         mine = self._covers.chosen(~np.asarray(missing.any(axis=1)))
         on[self._known] = off[self._known] = False
 
-        def settle(flat: Bools) -> Open | None:
+        def settle(flat: Bools, _: Bools) -> Open | None:
             if flat.all():
                 return Open(None)
             learnt = self._learn(on, off, ~flat)

@@ -27,7 +27,7 @@ def test_full_sizes(script: str, tmp_path: Path) -> None:
     """Value by value, where the published size ends in minutes."""
     kept = sorted((PAPERS / script / "full").glob("*.csv"))
     assert kept
-    if script in {"betti", "mnist_mapper"}:
+    if script in {"betti", "mnist_mapper", "tori_persistence"}:
         pytest.importorskip("gudhi")
     if script == "quotient_homology" or script.startswith("mnist"):
         shared("beshkov_quotient" if script == "quotient_homology" else "mnist")

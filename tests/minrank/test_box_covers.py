@@ -54,8 +54,9 @@ def test_every_contradiction_is_one(data: st.DataObject) -> None:
     floats = BoxCovers(rows, k, box(k, 2))
     assert floats.usable
     used = np.array([True] * (2 * k) + [data.draw(st.booleans()) for _ in units])
+    light = np.array([data.draw(st.booleans()) for _ in used])
     for _ in range(3):
-        found = floats.solve(used)
+        found = floats.solve(used, light)
         if found.support:
             assert all(used[i] for i in found.support)
             assert empty([rows[i] for i in found.support] + walls(k, 2), k)
@@ -125,8 +126,8 @@ def test_the_rank_is_that_of_rational_certificates(
 ) -> None:
     net, proved, solve = pr.random_network(widths, seed=seed), [], BoxCovers.solve
 
-    def watched(self: BoxCovers, used: NDArray[np.bool_]) -> Proposal:
-        out = solve(self, used)
+    def watched(self: BoxCovers, used: NDArray[np.bool_], light: NDArray[np.bool_]) -> Proposal:
+        out = solve(self, used, light)
         proved.extend([out.support] if out.support else [])
         return out
 

@@ -89,6 +89,33 @@ def test_a_flat_that_is_refuted_later_is_left() -> None:
     assert flats.advance(table, lengths, 2, 1, PRIME, 100) == DONE
 
 
+@settings(max_examples=100)
+@given(st.data())
+def test_rows_in_general_position(data: st.DataObject) -> None:
+    """No two parallel modulo a flat: all elements of the last level are refuted at a time."""
+    k, m = data.draw(st.integers(2, 4)), data.draw(st.integers(3, 8))
+    rows = [[t**j for j in range(k)] for t in range(1, m + 1)]  # Vandermonde
+    double = data.draw(st.integers(0, m - 1))
+    rows.append([2 * v for v in rows[double]] if data.draw(st.booleans()) else [0] * (k - 1) + [1])
+    units = st.integers(0, m)
+    covers = data.draw(st.lists(st.lists(units, min_size=1, max_size=4, unique=True), max_size=9))
+    expected = least_rank(rows, covers, k)
+    elements, table, lengths = arrays(rows, covers, k)
+    for last in range(k + 1):
+        flats = Flats(elements, last + 1)
+        known = 0 if last % 2 else len(covers)  # all at once, or one after the other
+        while True:
+            status = flats.advance(table, lengths, known, last, PRIME, 1000)
+            flat, banned = (set(np.flatnonzero(v).tolist()) for v in (flats.flat, flats.banned))
+            if status == DONE or known == len(covers):
+                break
+            assert not flat & banned
+            missed = [c for c in range(known, len(covers)) if not flat & set(covers[c])]
+            known = missed[0] + 1 if missed else len(covers)
+        assert (status == NEEDED) == (expected is not None and expected <= last)
+        assert status == DONE or all(flat & set(cover) for cover in covers)
+
+
 @pytest.mark.parametrize("prime", [2, 3, 5, PRIME])
 def test_every_prime(prime: int) -> None:
     rows = [[1, 2, 0], [2, 1, 0], [0, 0, 1], [1, 1, 1]]

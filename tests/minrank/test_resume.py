@@ -110,11 +110,11 @@ def test_what_is_proved_is_not_proved_again(
     assert half > 5
     between, calls = FlatSearch._settle, [0]
 
-    def settles(self: FlatSearch, flats: Any) -> Any:
+    def settles(self: FlatSearch, flats: Any, banned: Any) -> Any:
         calls[0] += 1
         if calls[0] == half:
             raise KeyboardInterrupt
-        return between(self, flats)
+        return between(self, flats, banned)
 
     monkeypatch.setattr(FlatSearch, "_settle", settles)
     with pytest.raises(MinimumRankInterrupted) as left:

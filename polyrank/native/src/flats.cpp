@@ -45,6 +45,11 @@ POLYRANK_API void polyrank_flats_flat(const void *search, Array<std::uint8_t, 1>
   for (std::int64_t e = 0; e < flats->units(); e++) out(e) = flats->in_flat(e);
 }
 
+POLYRANK_API void polyrank_flats_banned(const void *search, Array<std::uint8_t, 1> out) {
+  const auto *flats = static_cast<const FlatSearch *>(search);
+  for (std::int64_t e = 0; e < flats->units(); e++) out(e) = flats->is_banned(e);
+}
+
 // Sums of residues of at most 2^31 units stay below 2^63. -1 without memory.
 POLYRANK_API std::int64_t polyrank_flats_of_prefixes(
     Array<const std::uint8_t, 2> positive, Array<const std::int64_t, 2> on,

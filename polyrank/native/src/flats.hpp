@@ -69,12 +69,16 @@ public:
     for (std::int64_t entered = 0;;) {
       Level &here = path_[static_cast<std::size_t>(depth)];
       if (!here.chosen) {
-        const std::uint64_t *cover = choose(here, last - depth);
-        if (cover == nullptr) return needed;
-        here.cover.clear();
-        if (depth < last)
-          for (std::int64_t e = 0; e < units_; e++)
-            if (has(cover, e) && !has(here.banned.data(), e)) here.cover.push_back(e);
+        if (depth + 1 == last && no_two_parallel(here, prime)) {
+          if (!survivors(here)) return needed;
+        } else {
+          const std::uint64_t *cover = choose(here, last - depth);
+          if (cover == nullptr) return needed;
+          here.cover.clear();
+          if (depth < last)
+            for (std::int64_t e = 0; e < units_; e++)
+              if (has(cover, e) && !has(here.banned.data(), e)) here.cover.push_back(e);
+        }
         order(here.cover);
         here.chosen = true;
         here.turn = 0;
@@ -101,6 +105,11 @@ public:
   // Whether an element is in the current flat.
   bool in_flat(std::int64_t element) const {
     return has(path_[static_cast<std::size_t>(depth)].flat.data(), element);
+  }
+
+  // Whether no flat below the current one may take in an element.
+  bool is_banned(std::int64_t element) const {
+    return has(path_[static_cast<std::size_t>(depth)].banned.data(), element);
   }
 
   std::int64_t units() const { return units_; }
@@ -233,6 +242,60 @@ private:
     return false;
   }
 
+  // Whether no two elements outside the flat are parallel modulo the flat; true is **proved**. Then
+  // one more element is a flat of its own: their first two coordinates have different ratios. The
+  // inverses of all second coordinates are had from that of their product.
+  bool no_two_parallel(const Level &here, std::int64_t prime) {
+    if (here.width < 2) return false;
+    ratios_.clear();
+    products_.clear();
+    std::int64_t product = 1, at_infinity = 0;
+    for (std::int64_t i = 0; i < units_; i++) {
+      if (has(here.flat.data(), i)) continue;
+      const std::int64_t *row = here.row(i);
+      if (row[1] == 0) {
+        if (row[0] == 0 || ++at_infinity > 1) return false;
+        continue;
+      }
+      products_.push_back(product);
+      ratios_.push_back(i);
+      product = residue(product * row[1], prime);
+    }
+    std::int64_t inverse = inverse_residue(product, prime);
+    for (std::size_t q = ratios_.size(); q-- > 0;) {
+      const std::int64_t *row = here.row(ratios_[q]);
+      ratios_[q] = residue(residue(inverse * products_[q], prime) * row[0], prime);
+      inverse = residue(inverse * row[1], prime);
+    }
+    std::sort(ratios_.begin(), ratios_.end());
+    return std::adjacent_find(ratios_.begin(), ratios_.end()) == ratios_.end();
+  }
+
+  // Where one more element is a flat of its own: those that are in every cover that the flat
+  // misses; false if there is no such cover.
+  bool survivors(Level &here) {
+    left_.resize(static_cast<std::size_t>(words_));
+    for (std::size_t w = 0; w < left_.size(); w++) left_[w] = ~(here.flat[w] | here.banned[w]);
+    bool missed = false;
+    here.cover.clear();
+    for (std::size_t i = 0; i < order_.size(); i++) {
+      const std::uint64_t *cover = mask(order_[i]);
+      if (!disjoint(cover, here.flat)) continue;
+      missed = true;
+      std::uint64_t any = 0, fewer = 0;
+      for (std::size_t w = 0; w < left_.size(); w++) {
+        fewer |= left_[w] & ~cover[w];
+        any |= left_[w] &= cover[w];
+      }
+      if (fewer != 0 && i > 0) std::swap(order_[i], order_[i - i / 8 - 1]);  // tried earlier
+      if (any == 0) return true;
+    }
+    if (!missed) return false;
+    for (std::int64_t e = 0; e < units_; e++)
+      if (has(left_.data(), e)) here.cover.push_back(e);
+    return true;
+  }
+
   static std::int64_t pivot_of(const std::int64_t *row) {
     std::int64_t pivot = 0;
     while (row[pivot] == 0) pivot++;
@@ -274,7 +337,8 @@ private:
 
   std::int64_t units_, words_;
   Mask masks_;  // of the covers, words_ each
-  std::vector<std::int64_t> order_, factors_;
+  Mask left_;
+  std::vector<std::int64_t> order_, factors_, ratios_, products_;
   std::vector<std::int64_t> times_;  // in how many covers an element is
   std::vector<Level> path_;
 };
