@@ -142,6 +142,14 @@ class Chart:
         """True if the coordinates y are the inputs x."""
         return is_identity(self.basis) and not any(self.origin.entries())
 
+    def direction_of(self, step: fmpq_mat) -> fmpq_mat:
+        """The direction in the space of x, (n, 1), of one in the coordinates y, (k, 1)."""
+        return step if self.is_plain else self.basis * step
+
+    def point_of(self, y: fmpq_mat) -> fmpq_mat:
+        """The point x, (n, 1), whose coordinates are y, (k, 1)."""
+        return y if self.is_plain else self.origin + self.basis * y
+
     @property
     def bounded(self) -> bool:
         """True if y is bounded: of the domain, or of its section."""

@@ -179,7 +179,7 @@ class Region:
         ndarray of bool, shape (B,)
         """
         chart = self.problem.chart
-        state = beside(chart.basis * direction, chart.origin + chart.basis * point)
+        state = beside(chart.direction_of(direction), chart.point_of(point))
         bits: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
         for layer in self.problem.network.layers[: self.problem.layers]:
             z = preactivation(layer, state)

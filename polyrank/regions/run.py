@@ -171,7 +171,8 @@ class Run:
     @property
     def coordinates(self) -> int:
         """Number k of chart coordinates y, the length of a witness."""
-        return self.basis.ncols()
+        rows = self.manifest["chart"]["basis"]
+        return len(rows[0]) if rows else 0
 
     @property
     def lineality(self) -> int:

@@ -149,6 +149,10 @@ public:
   const BoxWalls &box() const { return box_; }
   // The value of row m at a point of the cube, to one rounding of a sum.
   double value_of(int m, const double *u) const { return value(row(m), u); }
+  // The product of the coefficients of two rows, nearly.
+  double gram(int m, int i) const {
+    return m < i ? gram_[i * cell.capacity + m] : gram_[m * cell.capacity + i];
+  }
   // A row that is left out bounds nothing, as if it were not there.
   void leave_out(int m, bool out) {
     left_out_[m] = out;
@@ -167,6 +171,18 @@ public:
     for (int l = 0; l < n_; l++)
       if (!(u[l] > box_.inner_low[l] && u[l] < box_.inner_high[l])) return false;
     return polyrank::exactly_inside(cell, rows, u, low);
+  }
+
+  // Whether multipliers of other rows prove row m to be positive on their cell, by residual.
+  bool implied(int m, const std::vector<int> &by, const double *factor) {
+    std::copy_n(row(m), stride_, objective_.data());
+    std::vector<int> rows = by;
+    tight_.swap(rows);
+    for (int q = 0; q < tight(); q++) proof_lambda_[q] = std::max(factor[q], 0.0);
+    subtract_rows(objective_.data(), proof_lambda_.data(), proof_residual_.data());
+    const bool proved = by_residual(cell.radius[m]);
+    tight_.swap(rows);
+    return proved;
   }
 
   // As DictionaryProgram::test; x is then a point of the closed cell.
@@ -285,9 +301,6 @@ private:
   void find_products(int m) {
     centre_slack_[m] = value(row(m), centre_.data());
     for (int i = 0; i <= m; i++) gram_[m * cell.capacity + i] = product(row(m), row(i));
-  }
-  double gram(int m, int i) const {
-    return m < i ? gram_[i * cell.capacity + m] : gram_[m * cell.capacity + i];
   }
   void set_basis(std::vector<int> rows, std::vector<int> coordinates) {
     for (const int l : coordinate_) free_[l] = 0;

@@ -15,10 +15,14 @@ BoxWalk::BoxWalk(const WalkTask &task)
       wall_(static_cast<std::size_t>(2 * task.dim), -1),
       bounds_(static_cast<std::size_t>(2 * task.dim), Status::open) {
   const std::int64_t room = padded(n_) + 1;
-  for (auto *each : {&p_, &q_, &x_, &least_low_, &least_high_}) *each = Buffer<double>(room, 0.0);
+  for (auto *each : {&p_, &q_, &x_, &middle_, &deep_, &least_low_, &least_high_})
+    *each = Buffer<double>(room, 0.0);
   y_ = Buffer<double>(chart_, 0.0);
-  for (auto *each : {&depth_, &wanted_, &square_})
-    *each = Buffer<double>(program_.cell.capacity, 0.0);
+  const std::int64_t rows = program_.cell.capacity, dimension = n_;
+  for (auto *each : {&depth_, &wanted_, &square_, &middle_slack_, &slack_, &share_, &rate_})
+    *each = Buffer<double>(rows, 0.0);
+  pull_ = Buffer<double>(std::max(rows, dimension), 0.0);
+  factor_ = Buffer<double>(rows * rows, 0.0);
   found_.open.assign(static_cast<std::size_t>(task.end - task.begin), 0);
   for (int m = 0; m < walls_; m++) {
     const double *row = net_.wall_rows.row(m);
@@ -244,6 +248,22 @@ bool BoxWalk::settle_row(std::int64_t r, int m) {
       return true;
     }
   }
+  if (const std::int64_t view = seen_[static_cast<std::size_t>(m)]; view >= 0) {
+    stat_.rays++;
+    if (mixed) to = pending;
+    facets_.push_back({candidate.row, to, static_cast<std::int64_t>(points_.size())});
+    points_.insert(points_.end(), views_.begin() + view, views_.begin() + view + chart_);
+    return true;
+  }
+  const Implied &implied = implied_[static_cast<std::size_t>(m)];
+  const auto is_out = [this](int i) { return rows_[static_cast<std::size_t>(i)].out; };
+  if (!implied.by.empty() && std::none_of(implied.by.begin(), implied.by.end(), is_out) &&
+      program_.implied(m, implied.by, implied.factor.data())) {
+    stat_.by_recall++;
+    candidate.out = true;
+    program_.leave_out(m, true);
+    return true;
+  }
   const int count = static_cast<int>(rows_.size());
   stat_.lps++;
   if (g >= 0) program_.mark(path_, candidate.layer, count);
@@ -275,6 +295,153 @@ bool BoxWalk::settle_row(std::int64_t r, int m) {
   facets_.push_back({candidate.row, to, static_cast<std::int64_t>(points_.size())});
   points_.insert(points_.end(), y_.data(), y_.data() + chart_);
   return true;
+}
+
+// Moves a point inside the box along the directions in which no row changes, away from the bounds:
+// projections in turn onto a smaller box and onto these directions, from its centre on.
+void BoxWalk::to_middle(const double *from, double *to) const {
+  constexpr int rounds = 8;
+  const BoxWalls &box = program_.box();
+  for (int l = 0; l < n_; l++) to[l] = 0.5 * (box.low[l] + box.high[l]);
+  for (int round = 0; round < rounds; round++) {
+    for (const Buffer<double> &vector : span_) {
+      double along = 0.0;
+      for (int l = 0; l < n_; l++) along += vector[l] * (from[l] - to[l]);
+      for (int l = 0; l < n_; l++) to[l] += along * vector[l];
+    }
+    if (round == rounds - 1) break;
+    bool inside = true;
+    for (int l = 0; l < n_; l++) {
+      const double spare = 0.1 * (box.high[l] - box.low[l]);
+      const double v = std::clamp(to[l], box.low[l] + spare, box.high[l] - spare);
+      inside = inside && v == to[l];
+      to[l] = v;
+    }
+    if (inside) return;
+  }
+  double step = 1.0;
+  for (int l = 0; l < n_; l++) {
+    const double way = to[l] - from[l];
+    if (to[l] < box.low[l]) step = std::min(step, 0.9 * (box.low[l] - from[l]) / way);
+    if (to[l] > box.high[l]) step = std::min(step, 0.9 * (box.high[l] - from[l]) / way);
+  }
+  for (int l = 0; l < n_; l++) to[l] = from[l] + step * (to[l] - from[l]);
+}
+
+// Looks for points beyond single rows, along straight lines from the middle of the region. A line
+// goes down row m; where another row is in the way it goes on along that one (J. B. Rosen, "The
+// gradient projection method for nonlinear programming", Journal of the SIAM 8, 1960). All of it
+// is in products of rows: only a point that is proposed has coordinates.
+void BoxWalk::look_around() {
+  const int count = static_cast<int>(rows_.size());
+  seen_.assign(static_cast<std::size_t>(count), -1);
+  views_.clear();
+  implied_.resize(rows_.size());
+  for (Implied &implied : implied_) implied.by.clear();
+  to_middle(p_.data(), middle_.data());
+  if (!beyond(-1, middle_.data(), 1.0, -1)) std::copy_n(p_.data(), n_, middle_.data());
+  for (int m = 0; m < count; m++) middle_slack_[m] = program_.value_of(m, middle_.data());
+  for (int m = 0; m < count; m++)
+    if (seen_[static_cast<std::size_t>(m)] < 0) look_beyond(m);
+}
+
+// The multipliers of the rows that are in the way with which their sum is nearest to row m, by
+// Cholesky; false where these rows do not determine them.
+bool BoxWalk::find_pull(int m) {
+  const auto size = static_cast<int>(met_.size());
+  const auto met = [this](int i) { return met_[static_cast<std::size_t>(i)]; };
+  const auto factor = [&](int i, int j) -> double & { return factor_[i * size + j]; };
+  for (int i = 0; i < size; i++) {
+    for (int j = 0; j <= i; j++) {
+      double v = program_.gram(met(i), met(j));
+      for (int l = 0; l < j; l++) v -= factor(i, l) * factor(j, l);
+      if (j < i)
+        factor(i, j) = v / factor(j, j);
+      else if (v > 1e-12 * program_.gram(met(i), met(i)))
+        factor(i, i) = std::sqrt(v);
+      else
+        return false;
+    }
+    double v = program_.gram(met(i), m);
+    for (int j = 0; j < i; j++) v -= factor(i, j) * pull_[j];
+    pull_[i] = v / factor(i, i);
+  }
+  for (int i = size - 1; i >= 0; i--) {
+    for (int j = i + 1; j < size; j++) pull_[i] -= factor(j, i) * pull_[j];
+    pull_[i] /= factor(i, i);
+  }
+  return true;
+}
+
+void BoxWalk::look_beyond(int m) {
+  constexpr int most_steps = 32;
+  const auto count = static_cast<int>(rows_.size());
+  std::copy_n(middle_slack_.data(), count, slack_.data());
+  std::fill_n(share_.data(), count, 0.0);
+  met_.clear();
+  for (int step = 0; step < most_steps; step++) {
+    // along rows that are in the way, and away from those that are not any more
+    for (;;) {
+      if (!find_pull(m)) return;  // more rows than dimensions
+      int least = -1;
+      for (int i = 0; i < static_cast<int>(met_.size()); i++)
+        if (pull_[i] < 0.0 && (least < 0 || pull_[i] < pull_[least])) least = i;
+      if (least < 0) break;
+      met_[static_cast<std::size_t>(least)] = met_.back();
+      met_.pop_back();
+    }
+    int first = -1;
+    double near = HUGE_VAL, far = HUGE_VAL;
+    for (int i = 0; i < count; i++) {
+      double rate = -program_.gram(i, m);
+      for (std::size_t j = 0; j < met_.size(); j++)
+        rate += pull_[static_cast<std::int64_t>(j)] * program_.gram(i, met_[j]);
+      rate_[i] = rate;
+      if (!(rate < -1e-9 * program_.gram(i, i)) ||
+          std::find(met_.begin(), met_.end(), i) != met_.end())
+        continue;
+      const double t = slack_[i] / -rate;
+      far = std::min(far, std::max(t, near));
+      if (t < near) near = t, first = i;
+    }
+    if (first < 0) break;
+    const auto go = [&](double t) {
+      share_[m] -= t;
+      for (std::size_t j = 0; j < met_.size(); j++)
+        share_[met_[j]] += t * pull_[static_cast<std::int64_t>(j)];
+      for (int i = 0; i < count; i++) slack_[i] += t * rate_[i];
+    };
+    if (seen_[static_cast<std::size_t>(first)] < 0) {
+      const double t = near + 0.5 * std::min(far - near, near);
+      go(t);
+      see(first);
+      go(-t);
+    }
+    if (first == m) return;
+    go(0.9 * near);
+    met_.push_back(first);
+  }
+  // down to where rows are in the way that imply it, perhaps
+  Implied &implied = implied_[static_cast<std::size_t>(m)];
+  implied.by = met_;
+  implied.factor.assign(pull_.data(), pull_.data() + met_.size());
+}
+
+// Keeps the point that the line has come to if it is proved to be beyond row m alone.
+void BoxWalk::see(int m) {
+  std::copy_n(middle_.data(), n_, q_.data());
+  for (int i = 0; i < static_cast<int>(rows_.size()); i++) {
+    if (share_[i] == 0.0) continue;
+    const double *row = program_.cell.row(i);
+    for (int l = 0; l < n_; l++) q_[l] += share_[i] * row[l];
+  }
+  if (!in_box(q_.data(), -1)) {
+    std::copy_n(q_.data(), n_, x_.data());
+    to_middle(x_.data(), q_.data());
+  }
+  if (!round_to_chart(net_, q_.data(), y_.data()) || !beyond(m, q_.data(), 1.0, -1)) return;
+  seen_[static_cast<std::size_t>(m)] = static_cast<std::int64_t>(views_.size());
+  views_.insert(views_.end(), y_.data(), y_.data() + chart_);
 }
 
 // Marks the bounds on which the steps along the axes from a point inside end strictly inside all
@@ -401,7 +568,42 @@ void BoxWalk::settle_bounds_deep_inside() {
     for (int l = 0; l < n_; l++) x_[l] = p_[l] + step * (q_[l] - p_[l]);
     settle_bounds_along_fibres(x_.data());
     settle_bounds(x_.data());
+    if (turn == 0) std::copy_n(x_.data(), n_, deep_.data());
   }
+}
+
+// Whether a bound carries a facet since the directions in which no row changes lead from a point
+// inside to one beyond it: from where they do in the box of the other coordinates, by projections
+// in turn.
+bool BoxWalk::beyond_bound(const double *base, int l, bool low) {
+  constexpr int rounds = 60;
+  const BoxWalls &box = program_.box();
+  const double rest = 1.0 - in_span_[l];
+  if (span_.empty() || !(rest > 1e-6)) return false;
+  const double target = low ? box.low[l] - 4.0 * doubt() : box.high[l] + 4.0 * doubt();
+  std::copy_n(base, n_, q_.data());
+  for (int round = 0; round < rounds; round++) {
+    // back to the values of the rows at the base, by the other coordinates alone
+    q_[l] = target;
+    double own = 0.0;
+    for (std::size_t k = 0; k < span_.size(); k++) {
+      double along = 0.0;
+      for (int j = 0; j < n_; j++) along += span_[k][j] * (base[j] - q_[j]);
+      pull_[static_cast<std::int64_t>(k)] = along;
+      own += along * span_[k][l];
+    }
+    for (std::size_t k = 0; k < span_.size(); k++) {
+      const double by = pull_[static_cast<std::int64_t>(k)] + own / rest * span_[k][l];
+      for (int j = 0; j < n_; j++) q_[j] += by * span_[k][j];
+    }
+    q_[l] = target;
+    if (in_box(q_.data(), l)) return beyond(-1, q_.data(), 2.0, l);
+    for (int j = 0; j < n_; j++) {
+      const double spare = 0.0001 * (box.high[j] - box.low[j]);
+      q_[j] = std::clamp(q_[j], box.low[j] + spare, box.high[j] - spare);
+    }
+  }
+  return false;
 }
 
 // Decides by a linear program whether a bound carries a facet; false where that stays open.
@@ -433,6 +635,10 @@ bool BoxWalk::settle_bound(int l, bool low) {
   // on the way there, close to the bound: others are near, often
   for (int i = 0; i < n_; i++) x_[i] = p_[i] + 0.875 * met * (q_[i] - p_[i]);
   settle_bounds(x_.data());
+  // and the mean of such points is deeper inside than any of them
+  inside_++;
+  for (int i = 0; i < n_; i++) deep_[i] += (x_[i] - deep_[i]) / inside_;
+  settle_bounds_along_fibres(deep_.data());
   return true;
 }
 
@@ -444,13 +650,22 @@ bool BoxWalk::settle(std::int64_t r) {
   if (!load_witness(r, p_.data()) || !beyond(-1, p_.data(), 1.0, -1)) return false;
   const int count = static_cast<int>(rows_.size());
   for (int m = 0; m < count; m++) depth_[m] = program_.value_of(m, p_.data());
+  look_around();
   bool done = true;
   for (int m = 0; m < count; m++) done = settle_row(r, m) && done;
   settle_bounds(p_.data());
+  settle_bounds_along_fibres(middle_.data());
+  std::copy_n(middle_.data(), n_, deep_.data());
+  inside_ = 1;
   settle_bounds_deep_inside();
   for (int i = 0; i < 2 * n_ && done; i++) {
     Status &status = bounds_[static_cast<std::size_t>(i)];
-    if (status == Status::open) done = settle_bound(i < n_ ? i : i - n_, i < n_);
+    if (status != Status::open) continue;
+    const int l = i < n_ ? i : i - n_;
+    if (beyond_bound(deep_.data(), l, i < n_))
+      status = Status::facet;
+    else
+      done = settle_bound(l, i < n_);
   }
   if (!done) {
     emit_open(r);

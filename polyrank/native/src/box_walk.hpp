@@ -50,6 +50,11 @@ private:
     std::int64_t unit, layer;  // -1, -1: a wall
     bool out;
   };
+  // Rows that imply a row, perhaps, and their multipliers; none: not known.
+  struct Implied {
+    std::vector<int> by;
+    std::vector<double> factor;
+  };
   // A facet of the current region; its point begins at this place of points_, -1: none.
   struct Facet {
     int row;
@@ -79,7 +84,13 @@ private:
   std::vector<Candidate> rows_;
   std::vector<Facet> facets_;
   std::vector<double> points_;
-  Buffer<double> p_, q_, x_, y_, depth_, least_low_, least_high_, wanted_, square_;
+  std::vector<std::int64_t> seen_;  // per row: the place in views_ of a point beyond it, or -1
+  std::vector<double> views_;
+  std::vector<Implied> implied_;  // per row
+  Buffer<double> p_, q_, x_, y_, middle_, deep_, depth_, least_low_, least_high_, wanted_, square_;
+  int inside_ = 1;  // points of which deep_ is the mean
+  std::vector<int> met_;  // rows that are in the way
+  Buffer<double> middle_slack_, slack_, share_, rate_, pull_, factor_;
   std::vector<Status> bounds_;  // lower ones, then upper ones
   std::int64_t described_ = 0;
 
@@ -100,10 +111,16 @@ private:
   void gather();
   bool settle(std::int64_t r);
   bool settle_row(std::int64_t r, int m);
+  void to_middle(const double *from, double *to) const;
+  void look_around();
+  void look_beyond(int m);
+  bool find_pull(int m);
+  void see(int m);
   void settle_bounds(const double *base);
   void settle_bounds_along_fibres(const double *base);
   void settle_bounds_deep_inside();
   void find_span();
+  bool beyond_bound(const double *base, int l, bool low);
   bool settle_bound(int l, bool low);
   void emit(std::int64_t r);
   void emit_open(std::int64_t r);
