@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -106,6 +107,7 @@ def leave(status: str | int | None) -> NoReturn:
         with suppress(OSError):  # the reader of our output may have gone
             sys.stdout.flush()
             sys.stderr.flush()
+        gc.collect()  # semaphores of pools that have ended are the system's to lose
         os._exit(status or 0)
     sys.exit(status)
 

@@ -344,9 +344,12 @@ def _measured(tasks: Sequence[_Task], jobs: int) -> Generator[dict[str, Any]]:
         yield from map(_row, tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(tasks)), initializer=_ignore_interrupts) as pool:
-        # leaving the block, for whatever reason, terminates the workers
+    pool = context.Pool(min(jobs, len(tasks)), initializer=_ignore_interrupts)
+    try:
         yield from pool.imap_unordered(_row, tasks)
+    finally:
+        pool.terminate()
+        pool.join()
 
 
 def _ignore_interrupts() -> None:

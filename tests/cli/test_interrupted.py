@@ -89,6 +89,7 @@ def _pressed(process: subprocess.Popen[str], number: signal.Signals) -> tuple[st
     printed, messages = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, messages
     assert "Traceback" not in messages
+    assert "Warning" not in messages  # of semaphores that nobody gave back
     return printed, messages
 
 
