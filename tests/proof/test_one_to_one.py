@@ -19,7 +19,7 @@ from polyrank.image.certificate import save_certificate
 from polyrank.image.pieces import pieces
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.network.rational import RationalArray
-from polyrank.proof.format import ProofRejectedError
+from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.one_to_one import check_one_to_one, is_certificate
 from polyrank.proof.polytopes import affine_polytopes
 from polyrank.topology.manifold import Manifold, build_manifold
@@ -116,6 +116,25 @@ def test_what_is_not_decided(tmp_path: Path) -> None:
     path = save_certificate(found, tmp_path / "certificate", network_file={"path": "../net.json"})
     report = check_one_to_one(path)
     assert report.doubt == "layer 2 is not decided"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"first_layer": 2}, "first layer"),
+        ({"by_layer": ["one-to-one", "one-to-one", "not one-to-one"]}, "of the layers"),
+        ({"by_layer": ["one-to-one", "one-to-one", "one-to-one"]}, "of the layers"),
+    ],
+)
+def test_true_words_that_nothing_proves_are_not_decided(tmp_path, change, reason):
+    """Layer 2 is left open: what is said of it is neither proved nor shown to be false."""
+    file = tmp_path / "net.json"
+    pr.save(FOLD, file)
+    found = pr.homeomorphism(pr.load(file), shape("circle:12"), seconds=0.0)
+    path = save_certificate(found, tmp_path / "certificate", network_file={"path": "../net.json"})
+    edited(path, lambda s: s.update(change))
+    with pytest.raises(NotDecidedError, match=reason):
+        check_one_to_one(path)
 
 
 @given(degenerate_networks())

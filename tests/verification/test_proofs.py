@@ -230,6 +230,26 @@ def test_bounds_that_are_not_good_enough_decide_nothing(tmp_path, monkeypatch):
         check_verdict(out)
 
 
+@pytest.mark.parametrize(
+    ("domain", "error"),
+    [
+        (pr.Box(-1, 1), ProofRejectedError),
+        (pr.Polytope([[1, 1], [-1, 0], [0, -1]], [2, 1, 1]), NotDecidedError),
+    ],
+    ids=["box", "bounds that multipliers prove"],
+)
+def test_a_first_box_inside_the_domain(tmp_path, domain, error):
+    """It leaves points of a box out; of other domains the bounds need not be the least."""
+    network = pr.Network.from_arrays([[[1.0, 1.0]], [[1.0]]], [[0.0], [0.0]])
+    out = tmp_path / "run"
+    assert pr.verify(network, output_bounds(network, domain, upper=9.0), out=out, proof=True)
+    assert check_verdict(out).verdict == "holds"
+    _restate(out, lambda s: s["questions"][0]["high"].__setitem__(0, (0.5).hex()))
+    with pytest.raises(ProofRejectedError, match="does not contain the domain") as refused:
+        check_verdict(out)
+    assert type(refused.value) is error
+
+
 def test_changed_statements_are_rejected(run, folded):
     stated = (run / "verdict.json").read_text()
     text = (run / "property.vnnlib").read_text()
