@@ -29,10 +29,13 @@ from polyrank.image.planar import PlaneGraph
 from polyrank.image.planar import inside as inside_of
 from polyrank.image.polygons import Plane, common, orientation, plane_of, value
 from polyrank.image.segments import Refinement, refine
-from polyrank.image.solids import Settled, settle
+from polyrank.image.solids import Settled, TooManyPartsError, settle
 from polyrank.lp.deadline import look
 
-__all__ = ["Glued", "glue", "refinement"]
+__all__ = ["MOST_POLYGONS", "Glued", "glue", "refinement"]
+
+#: Polygons of solids that are refined together, at most: some minutes.
+MOST_POLYGONS = 60_000
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -163,11 +166,30 @@ def glue(places: Sequence[Point], parts: Parts, *, all_points: bool = False) -> 
     Glued
         **Proves**: the union of the moved parts is the union of its cells, whose interiors are
         disjoint; every decision is exact.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time limit has passed.
+    TooManyPartsError
+        If solids that meet others have more than ``MOST_POLYGONS`` polygons.
     """
     found = inside(places, parts) if parts.solids else None
     if found is None or len(found.solids) == len(parts.solids):
-        return refinement(places, parts, settle(places, parts), all_points=all_points)
+        return refinement(places, parts, _settled(places, parts), all_points=all_points)
     return _with_outside(places, parts, found, all_points=all_points)
+
+
+def _settled(places: Sequence[Point], parts: Parts) -> Settled:
+    """The solids, if the polygons that are left with them are not too many to refine."""
+    found = settle(places, parts)
+    count = len(parts.polygons) + len(found.polygons)
+    if parts.solids and count > MOST_POLYGONS:
+        raise TooManyPartsError(
+            f"{count:,} polygons of solids that meet others are to be refined, more than "
+            f"{MOST_POLYGONS:,}"
+        )
+    return found
 
 
 def _with_outside(
@@ -178,7 +200,7 @@ def _with_outside(
     at = [places[v] for v in inner.rows]
     glued = _NOTHING
     if at:
-        settled = settle(at, own.parts)
+        settled = _settled(at, own.parts)
         glued = refinement(at, own.parts, settled, all_points=all_points, needed=own.border())
     number = dict(zip(inner.rows, glued.vertex, strict=True))
     points = list(glued.points)

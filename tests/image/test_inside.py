@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyrank.chains.groups import homology
+from polyrank.image import glue as module
+from polyrank.image.barcode import image
 from polyrank.image.cut import Parts, cut, whole
 from polyrank.image.glue import Glued, glue, refinement
 from polyrank.image.homogeneous import Point, activations, manifold_points
@@ -102,6 +104,18 @@ def test_a_fold_leaves_the_rest_outside() -> None:
     union = glue(places, parts)
     assert volume(union) == ROD - 1
     assert homology(complex_of(union), "Z").betti == (1, 0, 0, 0)
+
+
+def test_too_many_polygons_are_not_refined(monkeypatch) -> None:
+    """The layer is not decided, and the reason has the number; what is outside does not count."""
+    net = folded(1)
+    monkeypatch.setattr(module, "MOST_POLYGONS", 60)
+    found = image(net, rod(), way="overlay")
+    assert found.layers == (None, 0)
+    (_, why), *_ = found.undecided
+    assert "polygons of solids that meet others are to be refined, more than 60" in why
+    monkeypatch.setattr(module, "MOST_POLYGONS", 1_000)
+    assert image(net, rod(), way="overlay").layers == (None, 0, 1)
 
 
 def complex_of(union: Glued):
