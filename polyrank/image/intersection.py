@@ -8,7 +8,8 @@ or a polygon, in the coordinates of either piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
@@ -18,6 +19,7 @@ from polyrank.image.echelon import echelon, kernel
 from polyrank.lp.certificates import Minimum, Unbounded
 from polyrank.lp.exact import minimise
 from polyrank.lp.farkas import integer_row
+from polyrank.network.rational import nearest_float
 
 __all__ = ["Chart", "area", "chart", "intersection", "meeting_dimension", "remainder"]
 
@@ -174,8 +176,11 @@ def clipped(corners: list[Point], cut: Row) -> list[Point]:
     if not corners:
         return []
     values = [_value(cut, c) for c in corners]
-    if all(v >= 0 for v in values):
-        return corners
+    return corners if min(values) >= 0 else _kept(corners, values)
+
+
+def _kept(corners: Sequence[Point], values: Sequence[fmpq]) -> list[Point]:
+    """The part of a convex polygon, or segment, where a function with these values is ≥ 0."""
     out: list[Point] = []
     for i, (here, value) in enumerate(zip(corners, values, strict=True)):
         j = (i + 1) % len(corners)
@@ -190,6 +195,11 @@ def clipped(corners: list[Point], cut: Row) -> list[Point]:
 
 def area(corners: Sequence[Point]) -> fmpq:
     """Length of a segment, area of a polygon in its order, in the coordinates given."""
+    return abs(_signed(corners))
+
+
+def _signed(corners: Sequence[Point]) -> fmpq:
+    """The same; of a polygon positive if it runs counter-clockwise."""
     if not corners:
         return fmpq(0)
     if len(corners[0]) == 1:
@@ -197,44 +207,79 @@ def area(corners: Sequence[Point]) -> fmpq:
     total = fmpq(0)
     for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
         total += a[0] * b[1] - a[1] * b[0]
-    return abs(total) / 2
+    return total / 2
 
 
 def remainder(whole: Chart, parts: Iterable[Sequence[Point]]) -> fmpq:
     """Which share of a segment or polygon lies in none of some segments or convex polygons in it.
 
-    The parts are taken away one after another; what is left is a list of convex parts.
+    The parts are taken away one after another; what is left is a list of convex parts. A polygon
+    is given in its order around it, either way.
     """
-    left: list[list[Point]] = [list(whole.corners)]
+    left = [_boxed(list(whole.corners))]
     for part in parts:
-        if area(part) == 0:
+        size = _signed(part)
+        if size == 0:
             continue
-        sides = list(_sides(part if len(part[0]) == 1 else _around(list(part))))
-        after: list[list[Point]] = []
+        taken = list(part) if size > 0 else list(part)[::-1]
+        low, high = _box(taken)
+        sides: list[Row] = []
+        after: list[_Boxed] = []
         for own in left:
-            if any(all(_value(side, c) <= 0 for c in own) for side in sides):
+            if any(a > d or b > c for a, b, c, d in zip(own.low, low, own.high, high, strict=True)):
                 after.append(own)
                 continue
-            rest = own
+            sides = sides or list(_sides(taken))
+            cuts = []
             for side in sides:
-                outer = tuple(-v for v in side)
-                cut = _cut(rest, outer)
-                if cut and area(cut) != 0:
-                    after.append(cut)
-                rest = _cut(rest, side)
-                if not rest or area(rest) == 0:
+                values = [_value(side, c) for c in own.corners]
+                if max(values) <= 0:
                     break
+                if min(values) < 0:
+                    cuts.append(side)
+            else:
+                after += _beside(own.corners, cuts)
+                continue
+            after.append(own)
         left = after
         if not left:
             break
-    return sum((area(own) for own in left), fmpq(0)) / area(whole.corners)
+    return sum((area(own.corners) for own in left), fmpq(0)) / area(whole.corners)
 
 
-def _cut(corners: list[Point], cut: Row) -> list[Point]:
-    if not corners or len(corners[0]) == 2:
-        return clipped(corners, cut)
-    low, high = min(corners), max(corners)
-    return _interval([(fmpq(1), -low[0]), (fmpq(-1), high[0]), cut])
+def _beside(corners: list[Point], sides: Iterable[Row]) -> Iterator[_Boxed]:
+    """The parts of a segment or polygon in which one of some affine functions is negative."""
+    rest = corners
+    for side in sides:
+        values = [_value(side, c) for c in rest]
+        if max(values) <= 0:
+            yield _boxed(rest)
+            return
+        if min(values) < 0:
+            yield _boxed(_kept(rest, [-v for v in values]))
+            rest = _kept(rest, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Boxed:
+    """A segment or polygon in a box of floats."""
+
+    corners: list[Point]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def _boxed(corners: list[Point]) -> _Boxed:
+    return _Boxed(corners, *_box(corners))
+
+
+def _box(corners: Sequence[Point]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Floats below and above the coordinates."""
+    columns = list(zip(*([nearest_float(v) for v in c] for c in corners), strict=True))
+    return (
+        tuple(math.nextafter(min(column), -math.inf) for column in columns),
+        tuple(math.nextafter(max(column), math.inf) for column in columns),
+    )
 
 
 def meeting_dimension(first: Sequence[Sequence[fmpq]], second: Sequence[Sequence[fmpq]]) -> int:

@@ -72,6 +72,19 @@ def test_what_is_left_of_a_square() -> None:
     assert remainder(segment, [[(fmpq(1),), (fmpq(2),)]]) == fmpq(2, 3)
 
 
+@given(st.lists(st.tuples(*[st.integers(0, 5)] * 4, st.booleans()), max_size=6))
+def test_what_rectangles_leave_is_cells(rows: list[tuple[int, int, int, int, bool]]) -> None:
+    """Of a square of 25 cells; rectangles are given in either order around them."""
+    square = chart(exact([[0, 0], [5, 0], [5, 5], [0, 5]]), 2)
+    parts, covered = [], set()
+    for a, b, c, d, turned in rows:
+        x, y = sorted((a, c)), sorted((b, d))
+        ring = exact([[x[0], y[0]], [x[1], y[0]], [x[1], y[1]], [x[0], y[1]]])
+        parts.append(ring[::-1] if turned else ring)
+        covered |= {(u, v) for u in range(*x) for v in range(*y)}
+    assert remainder(square, parts) == fmpq(25 - len(covered), 25)
+
+
 def test_two_squares_folded_over_each_other() -> None:
     # [−1, 2] × [0, 1] folded at x = 0 by |x|: what lies over [0, 1] takes part, 2 of 3 parts
     points = [[-1, 0], [0, 0], [2, 0], [-1, 1], [0, 1], [2, 1]]

@@ -343,3 +343,15 @@ def test_nine_shells() -> None:
         assert (induced.rank, induced.kernel, induced.cokernel) == (9, "0", "0")
     groups = [str(own.groups) for own in unions(net, space, 2)]
     assert groups == ["Z^9, 0, Z^9, 0"] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_nine_shells_where_they_overlap() -> None:
+    """Layer 3 lays parts of the shells on one another: the groups are those of the union alone."""
+    pytest.importorskip("gudhi")
+    own = read_labels(shared("beshkov_quotient/D-III-test-labels.npy")) == 0
+    space = complex_of_points(read_points(shared("beshkov_quotient/D-III-test.npy"))[own], 0.15)
+    net = load(shared("beshkov_quotient/D-III_model_0.pth"))
+    found = image(net, space, layer=3, way="overlay")
+    assert found.groups(3) == list(unions(net, space, 3))[3].groups
