@@ -62,7 +62,7 @@ def test_means_of_a_hundred_networks() -> None:
     lines = (PAPERS / "README.md").read_text(encoding="utf-8").splitlines()
     table = [[v.strip() for v in line.strip("|").split("|")] for line in lines]
     named = {row[0]: row[1:] for row in table if len(row) == 4 and row[3].endswith("of 100")}
-    assert {"10-25", "25-25", "25-50", "10-50"} <= set(named)
+    assert {"10-25", "25-25", "25-50", "10-50", "50-100"} <= set(named)
     for arch, (sampled, exact, proved) in named.items():
         found = pr.ensemble(arch, pr.Box(-5, 5), measure="minrank,sample:100", seeds=100)
         assert round(found.mean("sample_min_rank"), 2) == float(sampled)
@@ -71,6 +71,18 @@ def test_means_of_a_hundred_networks() -> None:
         assert proved == f"{sum(found.column('min_rank_proved'))} of 100"
         pairs = zip(found.column("min_rank_upper"), found.column("sample_min_rank"), strict=True)
         assert all(least <= seen for least, seen in pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inhibitory", [2, 25, 48])
+def test_ranks_that_samples_do_not_see_exist(inhibitory: int) -> None:
+    """Panel D in its published size: rank 0 and full rank exist at every ratio."""
+    net = {"init": f"dale:{inhibitory},3", "seeds": 3}
+    found = pr.ensemble("50-100", pr.Box(0, 5), measure="minrank,maxrank,sample:100", **net)
+    assert found.column("min_rank_upper") == [0, 0, 0]
+    assert found.column("max_rank_lower") == [50, 50, 50]
+    seen = found.column("sample_min_rank"), found.column("sample_max_rank")
+    assert seen == {2: ([50] * 3, [50] * 3), 48: ([0] * 3, [0] * 3)}.get(inhibitory, seen)
 
 
 @pytest.mark.slow
