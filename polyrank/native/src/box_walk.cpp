@@ -259,7 +259,7 @@ bool BoxWalk::settle_row(std::int64_t r, int m) {
   const auto is_out = [this](int i) { return rows_[static_cast<std::size_t>(i)].out; };
   if (!implied.by.empty() && std::none_of(implied.by.begin(), implied.by.end(), is_out) &&
       program_.implied(m, implied.by, implied.factor.data())) {
-    stat_.by_recall++;
+    stat_.by_vertex++;
     candidate.out = true;
     program_.leave_out(m, true);
     return true;

@@ -4,8 +4,9 @@
 // constant there and few for other walls of the domain. Each region is settled by itself:
 //
 // * A row carries a facet if a point is strictly beyond it and strictly inside everything else:
-//   the witness of the region that is listed across it, or what a linear program finds. It is
-//   redundant if multipliers prove it on the cell of all others (bounds_program.hpp); what is
+//   the witness of the region that is listed across it, what lines from the middle of the region
+//   lead to, or what a linear program finds. It is redundant if multipliers prove it on the cell of
+//   all others (bounds_program.hpp), often those of the rows at which such a line ends; what is
 //   redundant is left out from then on, so that of several multiples of one row the last one
 //   stays. Where one that was left out is not proved to be positive in a point of a facet, it may
 //   be such a multiple, and rationals say what is across.
@@ -88,7 +89,7 @@ private:
   std::vector<double> views_;
   std::vector<Implied> implied_;  // per row
   Buffer<double> p_, q_, x_, y_, middle_, deep_, depth_, least_low_, least_high_, wanted_, square_;
-  int inside_ = 1;  // points of which deep_ is the mean
+  int inside_ = 1;        // points of which deep_ is the mean
   std::vector<int> met_;  // rows that are in the way
   Buffer<double> middle_slack_, slack_, share_, rate_, pull_, factor_;
   std::vector<Status> bounds_;  // lower ones, then upper ones
