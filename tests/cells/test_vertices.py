@@ -42,7 +42,7 @@ def _with_vertices(
     problem = Problem.of(network, where)
 
     def sink(batch: Any) -> None:
-        whole = settled(batch, problem.ranks)
+        whole = settled(batch, problem)
         for i in range(len(whole.rank)):
             key = (whole.codeword[i].tobytes(), whole.zero[i].tobytes())
             assert key not in found, f"{key} was enumerated twice"
