@@ -1,9 +1,9 @@
 """What the journal and the shards of a run cost, and what more workers gain, in one run.
 
 Run from the checkout: ``python -m benchmarks.workers [--case D-N-N] [--repeat N]``. He-initialised
-networks as in ``cases.py``. Every row is the best of the repeats, by the clock; take a machine with
-nothing else to do and two cores; "processor s" are those of this process, which say more on another
-machine. The rows:
+networks as in ``cases.py``. Every row is the best of the repeats, which are made in turn; take a
+machine with nothing else to do and two cores; "processor s" are those of this process, which say
+more on another machine. The rows:
 
 memory    one thread, the table in memory, one search without tasks
 one file  the same, then written as one Parquet file, and the rows hashed as those of shards are
@@ -54,7 +54,7 @@ def main() -> None:
     given = parser.parse_args()
     network = he([*map(int, given.case.split("-")), 1])
     box = pr.Box(-1, 1)
-    hashes = set()
+    hashes, counts = set(), set()
 
     def in_memory(_: Path) -> int:
         return pr.enumerate_regions(network, box, jobs=1).count
@@ -84,43 +84,47 @@ def main() -> None:
 
         return work
 
-    def measured(name: str, work: Callable[[Path], int], base: float | None) -> Taken:
-        best, count = Taken(float("inf"), float("inf")), 0
+    def measured(ways: dict[str, Callable[[Path], int]]) -> dict[str, Taken]:
+        """The least of the repeats of each, in turn, so that a slow minute is nobody's alone."""
+        best = dict.fromkeys(ways, Taken(float("inf"), float("inf")))
         for _ in range(given.repeat):
-            with tempfile.TemporaryDirectory() as folder:
-                begun, busy = time.perf_counter(), time.process_time()
-                count = work(Path(folder) / "run")
-                taken = Taken(time.perf_counter() - begun, time.process_time() - busy)
-                best = Taken(*map(min, best, taken))
-        ratio = "" if base is None else f"{base / best.seconds:.2f}"
-        print(
-            f"| {name} | {count:,} | {best.seconds:.1f} | {best.busy:.2f} | {ratio} |", flush=True
-        )
+            for name, work in ways.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    begun, busy = time.perf_counter(), time.process_time()
+                    counts.add(work(Path(folder) / "run"))
+                    taken = Taken(time.perf_counter() - begun, time.process_time() - busy)
+                    best[name] = Taken(*map(min, best[name], taken))
         return best
 
-    in_memory_first = pr.enumerate_regions(he([3, 16, 16, 1]), box, jobs=1)  # loads what is needed
-    assert in_memory_first.certified
-    print(f"{given.case}\n\n| how | regions | s | processor s | of disk |")
-    print("|---|---|---|---|---|")
-    memory = measured("memory", in_memory, None)
-    one_file = measured("one file", in_one_file, None)
-    whole_disk = measured("disk", on_disk(jobs=1), None)
-    disk = whole_disk.seconds
-    measured("disk x 2", on_disk(jobs=2), disk)
+    first = pr.enumerate_regions(he([3, 16, 16, 1]), box, jobs=1)  # loads what is needed
+    assert first.certified
+    best = measured(
+        {
+            "memory": in_memory,
+            "one file": in_one_file,
+            "disk": on_disk(jobs=1),
+            "disk x 2": on_disk(jobs=2),
+        }
+    )
     if not given.no_dask:
         with local_cluster(2) as cluster:
             address = cluster.scheduler_address
             pr.enumerate_regions(he([3, 16, 16, 1]), box, cluster=address)
-            measured("Dask x 2", on_disk(cluster=address), disk)
+            best |= measured({"Dask x 2": on_disk(cluster=address)})
             whole = enumerate_module.incoming
             enumerate_module.incoming = lambda _: contextlib.nullcontext(None)
-            measured("Dask x 2, sent back", on_disk(cluster=address), disk)
+            best |= measured({"Dask x 2, sent back": on_disk(cluster=address)})
             enumerate_module.incoming = whole
-    assert len(hashes) == 1
+    (_,), (regions,) = hashes, counts
+    print(f"{given.case}, {regions:,} regions\n\n| how | s | processor s | of disk |")
+    print("|---|---|---|---|")
+    for name, taken in best.items():
+        ratio = best["disk"].seconds / taken.seconds
+        print(f"| {name} | {taken.seconds:.1f} | {taken.busy:.2f} | {ratio:.2f} |")
     print()
     for what, less, more in (
-        ("Parquet and hash", memory, one_file),
-        ("journal, shards and tasks", one_file, whole_disk),
+        ("Parquet and hash", best["memory"], best["one file"]),
+        ("journal, shards and tasks", best["one file"], best["disk"]),
     ):
         wall, busy = (100 * (m / n - 1) for m, n in zip(more, less, strict=True))
         print(f"{what}: {wall:+.1f} % by the clock, {busy:+.1f} % of processor time")
