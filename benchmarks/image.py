@@ -46,20 +46,20 @@ LIMIT = 1200
 WEIGHTS = Path(__file__).parent.parent / "tests" / "image" / "data"
 
 
+def _tell(text: str, start: float) -> None:
+    """Print what is there, the processor time since the start, and the peak of memory."""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    spent = time.process_time() - start
+    print(f"{text}; {spent:.1f} s, {memory:.0f} MB", file=sys.stderr, flush=True)
+
+
 def layer_unions(network: Network, manifold: Manifold) -> list[LayerUnion]:
     """The groups of all layers without the maps, each printed when it is found."""
     start = time.process_time()
     found = []
     for own in unions(network, manifold, len(network.layers)):
         found.append(own)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        spent = time.process_time() - start
-        print(
-            f"H at layer {own.layer}: {own.groups}; cells {own.cells}; {spent:.1f} s, "
-            f"{memory:.0f} MB",
-            file=sys.stderr,
-            flush=True,
-        )
+        _tell(f"H at layer {own.layer}: {own.groups}; cells {own.cells}", start)
     return found
 
 
@@ -71,14 +71,7 @@ def layer_overlays(network: Network, manifold: Manifold) -> list[ImageComplex]:
         with time_limit(LIMIT):
             for own in images(network, manifold, len(network.layers)):
                 found.append(own)
-                memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-                spent = time.process_time() - start
-                print(
-                    f"{level_name(own.layer)}: cells {own.complex.cells}; {spent:.1f} s, "
-                    f"{memory:.0f} MB",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                _tell(f"{level_name(own.layer)}: cells {own.complex.cells}", start)
     except OutOfTimeError:
         print(f"the limit of {LIMIT} s has passed", file=sys.stderr)
     maps = sequence_homology([x.complex for x in found], [x.origin for x in found[1:]], "Z")

@@ -183,14 +183,20 @@ def _share(coefficient: int, most: int) -> float:
     return found if abs(found) > _SMALLEST or not coefficient else math.nan
 
 
+def _values(planes: Floats, places: Floats) -> tuple[Floats, Floats]:
+    """Values of functionals at points, (k, n), and bounds of their errors; not numbers: unknown."""
+    with np.errstate(all="ignore"):
+        values = planes[:, :3] @ places.T + planes[:, 3:]
+        size = np.abs(planes[:, :3]) @ np.abs(places.T) + np.abs(planes[:, 3:])
+        return values, 32 * _U * size + 2.0**-900
+
+
 def _signs(
     sides: Sequence[Functional], planes: Floats, corners: Sequence[Point], places: Floats
 ) -> NDArray[np.int8]:
     """Exact signs of functionals at points, (k, n): floats that are large enough, else integers."""
-    with np.errstate(all="ignore"):
-        values = planes[:, :3] @ places.T + planes[:, 3:]
-        size = np.abs(planes[:, :3]) @ np.abs(places.T) + np.abs(planes[:, 3:])
-        sure = np.abs(values) > 32 * _U * size + 2.0**-900
+    values, error = _values(planes, places)
+    sure = np.abs(values) > error
     out = np.where(sure, np.sign(np.where(sure, values, 0.0)), 0).astype(np.int8)
     for e, v in np.argwhere(~sure).tolist():
         exact = value(sides[e], corners[v])
@@ -419,13 +425,9 @@ def separate(first: Polytope, second: Polytope) -> bool:
 
 def _behind(first: Polytope, second: Polytope) -> bool:
     """Whether a polytope is behind a side of another one of its space."""
-    planes, places = second.near.sides, first.near.corners
-    with np.errstate(all="ignore"):
-        values = planes[:, :3] @ places.T + planes[:, 3:]
-        size = np.abs(planes[:, :3]) @ np.abs(places.T) + np.abs(planes[:, 3:])
-        room = 32 * _U * size + 2.0**-900
-        possible = np.flatnonzero(~(values > room).any(axis=1))
-        unsure = ~(values < -room)
+    values, error = _values(second.near.sides, first.near.corners)
+    possible = np.flatnonzero(~(values > error).any(axis=1))
+    unsure = ~(values < -error)
     return any(
         all(value(second.sides[e], first.corners[v]) <= 0 for v in np.flatnonzero(unsure[e]))
         for e in possible.tolist()

@@ -143,7 +143,7 @@ def region_at(
     while True:
         look()
         if all(value_at(row, near) > 0 for row in inside):
-            x = chart.origin + chart.basis * near
+            x = chart.point_of(near)
             bits = codeword_exact(network, x).bits
             if Region(problem, bits).contains(near):
                 linear = problem.branch.linear_part(problem.layers, bits)

@@ -149,7 +149,7 @@ def deep_witness(
             found = forms.depth(y)
             if found.value > depth.value:
                 best, depth = y, found
-    x = chart.origin + chart.basis * best
+    x = chart.point_of(best)
     return DeepWitness(tuple(x.entries()), depth, unbounded)
 
 

@@ -329,13 +329,19 @@ def test_segments_of_one_line_are_its_intervals() -> None:
     assert own.cells == (4, 2, 0, 0)
 
 
-@pytest.mark.slow
-def test_nine_shells() -> None:
-    """D-III of Beshkov (2026): all classes live through layer 2, which collapses parts of them."""
+def _nine_shells() -> tuple[Network, Manifold]:
+    """D-III of Beshkov (2026): a trained network and the alpha complex of its test points."""
     pytest.importorskip("gudhi")
     own = read_labels(shared("beshkov_quotient/D-III-test-labels.npy")) == 0
     space = complex_of_points(read_points(shared("beshkov_quotient/D-III-test.npy"))[own], 0.15)
     net = load(shared("beshkov_quotient/D-III_model_0.pth"))
+    return net, space
+
+
+@pytest.mark.slow
+def test_nine_shells() -> None:
+    """D-III of Beshkov (2026): all classes live through layer 2, which collapses parts of them."""
+    net, space = _nine_shells()
     found = image(net, space, layer=2, way="overlay")
     assert {str(found.groups(k)) for k in (None, 0, 1, 2)} == {"Z^9, 0, Z^9, 0"}
     for d in (0, 2):
@@ -349,9 +355,6 @@ def test_nine_shells() -> None:
 @pytest.mark.long
 def test_nine_shells_where_they_overlap() -> None:
     """Layer 3 lays parts of the shells on one another: the groups are those of the union alone."""
-    pytest.importorskip("gudhi")
-    own = read_labels(shared("beshkov_quotient/D-III-test-labels.npy")) == 0
-    space = complex_of_points(read_points(shared("beshkov_quotient/D-III-test.npy"))[own], 0.15)
-    net = load(shared("beshkov_quotient/D-III_model_0.pth"))
+    net, space = _nine_shells()
     found = image(net, space, layer=3, way="overlay")
     assert found.groups(3) == list(unions(net, space, 3))[3].groups
