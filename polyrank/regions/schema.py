@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polyrank.network.forward import pack_bits
 
@@ -169,16 +169,7 @@ def record_batch(batch: RegionBatch, schema: pa.Schema) -> pa.RecordBatch:
     ranks.setflags(write=False)
     columns.extend(map(_numbers, ranks))
     columns.append(_witnesses(batch, schema.field("witness").type))
-    exact: pa.Array = pa.nulls(rows, schema.field("witness_exact").type)
-    if batch.witness_exact:
-        exact = pa.array(
-            [
-                [str(v) for v in batch.witness_exact[row]] if row in batch.witness_exact else None
-                for row in range(rows)
-            ],
-            schema.field("witness_exact").type,
-        )
-    columns.append(exact)
+    columns.append(_exact_witnesses(batch, schema.field("witness_exact").type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -190,16 +181,18 @@ def _binary(
         return pa.nulls(rows, kind)
     if packed.shape[1] < kind.byte_width:
         packed = np.zeros((rows, kind.byte_width), dtype=np.uint8)
-    bitmap = None
-    if valid is not None:
-        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
+    bitmap = None if valid is None else _bits(valid)
     return pa.FixedSizeBinaryArray.from_buffers(kind, rows, [bitmap, _buffer(packed)])
 
 
 def _numbers(values: NDArray[Any]) -> pa.Array:
-    """Numbers ``(r,)``; ``pa.array`` would load pandas to see that they are no series."""
+    """Numbers ``(r,)``; ``pa.array`` would load pandas, a second, to see that it has no series."""
     kind = pa.from_numpy_dtype(values.dtype)
     return pa.Array.from_buffers(kind, len(values), [None, _buffer(values)])
+
+
+def _bits(values: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
 
 
 def _buffer(values: NDArray[Any]) -> pa.Buffer:
@@ -214,6 +207,30 @@ def _witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
     values = _numbers(batch.witness.astype(np.float64, copy=False).reshape(-1))
     if not batch.witness_exact:
         return pa.FixedSizeListArray.from_arrays(values, dim)
-    missing = np.zeros(rows, dtype=bool)
-    missing[list(batch.witness_exact)] = True
-    return pa.FixedSizeListArray.from_arrays(values, dim, mask=pa.array(missing))
+    mask = pa.Array.from_buffers(pa.bool_(), rows, [None, _bits(_has_exact(batch))])
+    return pa.FixedSizeListArray.from_arrays(values, dim, mask=mask)
+
+
+def _has_exact(batch: RegionBatch) -> NDArray[np.bool_]:
+    """Which rows have a witness that is no float64 point, shape (r,)."""
+    out = np.zeros(batch.witness.shape[0], dtype=bool)
+    out[list(batch.witness_exact)] = True
+    return out
+
+
+def _exact_witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
+    rows, exact = batch.witness.shape[0], batch.witness_exact
+    if not exact:
+        return pa.nulls(rows, kind)
+    here = _has_exact(batch)
+    texts = [str(v) for row in np.flatnonzero(here).tolist() for v in exact[row]]
+    strings = pa.StringArray.from_buffers(
+        len(texts), _starts([len(t) for t in texts]), pa.py_buffer("".join(texts).encode())
+    )
+    starts = _starts(np.where(here, batch.witness.shape[1], 0))
+    return pa.Array.from_buffers(kind, rows, [_bits(here), starts], children=[strings])
+
+
+def _starts(lengths: ArrayLike) -> pa.Buffer:
+    """Where pieces of these lengths begin and the last one ends, as Arrow wants it."""
+    return _buffer(np.cumsum(np.append(0, lengths), dtype=np.int32))

@@ -71,6 +71,19 @@ def test_arrow_does_not_load_pandas_for_a_verb(plane, tmp_path):
         assert printed.splitlines()[-1] == "False"
 
 
+def test_rows_of_workers_do_not_load_pandas():
+    """Outside of verbs it is in reach; witnesses that are no float64 points need it as little."""
+    printed = python(
+        "import sys\n"
+        "import polyrank as pr\n"
+        "rows, biases = [[1.0], [1.0]], [-1.0, -(1 + 2.0**-52)]\n"
+        "net = pr.Network.from_arrays([rows, [[1.0, 1.0]]], [biases, [0.0]])\n"
+        "run = pr.enumerate_regions(net)\n"
+        "print(run.table['witness_exact'].null_count, 'pandas' in sys.modules)"
+    )
+    assert printed.splitlines()[-1] == "2 False"
+
+
 def test_pandas_is_out_of_reach_for_a_verb():
     printed = ended(
         "sys.argv = ['polyrank', '--version']; main()",
