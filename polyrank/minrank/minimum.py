@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -17,8 +18,8 @@ from polyrank.lp.deadline import OutOfTimeError, look, seconds_left, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.bound import chain_bound
 from polyrank.minrank.cell import LiveCell, live_cell, region_at
-from polyrank.minrank.certain import points_with_all_off
-from polyrank.minrank.deep import deep_in_time, depth_at
+from polyrank.minrank.certain import points_with_all_off, wide_layer_off
+from polyrank.minrank.deep import Depth, deep_in_time, depth_at
 from polyrank.minrank.enumeration import enumerated
 from polyrank.minrank.exchange import points_by_exchange
 from polyrank.minrank.hitting import PRIMES, FlatSearch, Unfinished, points_with_few_live_units
@@ -26,7 +27,7 @@ from polyrank.minrank.kept import Diary, opened
 from polyrank.minrank.layers_below import LayersBelow
 from polyrank.minrank.least import COVER, LeastRank
 from polyrank.minrank.milp import fewest_live_units
-from polyrank.minrank.result import MinimumRank
+from polyrank.minrank.result import LowRegion, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Domain, WholeSpace
@@ -40,6 +41,8 @@ _EXCHANGE_AFTER = 1.0
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
+_FEW_FLATS = 10_000
+"""A rank that so few flats refute costs less than looking for points of that rank."""
 
 
 class MinimumRankInterrupted(KeyboardInterrupt):
@@ -137,10 +140,17 @@ def minimum_rank(
     (0, 0, (0,), True)
     """
     through = network.through(layer)
-    through.check_dense()
     check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain
+    if layer == 1 and below is None and keep is None and not deep:
+        with suppress(OutOfTimeError), time_limit(seconds):
+            at_once = wide_layer_off(through.layers[0], where)
+            if at_once is not None:
+                if report is not None:
+                    report(0, 0)
+                return _rank_0(*at_once, time.perf_counter() - begun)
+    through.check_dense()
     chart = chart_for(network, where)
     chain = chain_bound(through, chart)
     asked = {"what": "minrank", "layer": layer, "below": below, "limit": limit}
@@ -170,6 +180,26 @@ def minimum_rank(
     return found
 
 
+def _rank_0(best: LowRegion, depth: Depth, seconds: float) -> MinimumRank:
+    """The answer where a region of rank 0 was met before any search."""
+    return MinimumRank(
+        layer=1,
+        below=None,
+        lower=0,
+        best=best,
+        depth=depth,
+        regions=(),
+        complete=False,
+        solver_bound=None,
+        enumerated=None,
+        cells=1,
+        pruned=0,
+        nodes=0,
+        programs=0,
+        seconds=seconds,
+    )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Minimum(LeastRank):
     """The state of one call."""
@@ -192,12 +222,16 @@ class _Minimum(LeastRank):
     def _search(self, seed: int, attempts: int) -> None:
         self.told()
         try:
-            if not self.diary.state:
-                self._look_around(seed, attempts)
+            cell, new = self._first_cell(), not self.diary.state
+            if new:
+                self._all_off(cell)
             if len(self.network.layers) == 1:
-                self._single(self._first_cell(), seed)
-            elif not self.finished() and not self._enumerated():
-                LayersBelow(self).search()
+                self._single(cell, seed, attempts if new else 0)
+            else:
+                if new:
+                    self._look_around(cell, seed, attempts)
+                if not self.finished() and not self._enumerated():
+                    LayersBelow(self).search()
             self.complete = self.below is not None and not (self.undecided or self.full)
         except (Unfinished, OutOfTimeError):
             # a proved bound may have settled the list all the same: it is empty
@@ -231,18 +265,25 @@ class _Minimum(LeastRank):
         first = Network(self.network.layers[:1], self.network.name)
         return live_cell(first, self.chart, _NO_BITS, self.chart.interior)
 
-    def _look_around(self, seed: int, attempts: int) -> None:
-        """Good regions first: no live unit or few in layer 1, few in layer K on some cells."""
-        cell = self._first_cell()
+    def _all_off(self, cell: LiveCell) -> None:
+        """The best region there can be: no live unit in layer 1."""
         for point in points_with_all_off(cell, self.highs):
             self.at(point, cell.walls)
             if self.best.rank == self.lower:
                 return
+
+    def _few_live(self, cell: LiveCell, attempts: int, seed: int) -> None:
+        """Regions with few live units in layer 1."""
         for point in points_with_few_live_units(cell, attempts, seed):
             if self.best.rank == self.lower:
                 return
             self.at(point, cell.walls)
-        if len(self.network.layers) == 1:
+
+    def _look_around(self, cell: LiveCell, seed: int, attempts: int) -> None:
+        """K > 1: good regions first, few live units in layer 1, few in layer K on some cells."""
+        if self.best.rank > self.lower:
+            self._few_live(cell, attempts, seed)
+        if self.best.rank == self.lower:
             return
         rng = np.random.default_rng(seed)
         for power in range(_PROBES):
@@ -259,7 +300,7 @@ class _Minimum(LeastRank):
                     return
                 self.at(point, around.walls)
 
-    def _single(self, cell: LiveCell, seed: int) -> None:
+    def _single(self, cell: LiveCell, seed: int, attempts: int) -> None:
         """K = 1: every rank that is refuted on the one cell raises the proved bound."""
         self.cells = 1
         exchanged = False
@@ -277,7 +318,10 @@ class _Minimum(LeastRank):
                 self._ask_solver(cell)
             while self.lower < self.best.rank:
                 elapsed = time.perf_counter() - self.begun
-                if not exchanged and elapsed > _EXCHANGE_AFTER:
+                if attempts and (cell.k + 1) ** self.lower > _FEW_FLATS:
+                    self._few_live(cell, attempts, seed)
+                    attempts = 0
+                elif not exchanged and elapsed > _EXCHANGE_AFTER:
                     exchanged = True
                     self._exchange(cell, seed)
                 elif self.milp is None and not self.solver_asked and elapsed > _SOLVER_AFTER:

@@ -160,6 +160,7 @@ def enumerate_regions(
     if proof and directory is None:
         raise RunError("a proof is written beside the regions; name a directory with out=")
     where = WholeSpace() if domain is None else domain
+    network.through(layers).check_dense()  # before the chart, too
     chart = chart_for(network, where)
     chosen = engine_for(network, chart, engine)
     keep: Keep = "batches" if directory is None else "shard"

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 import polyrank as pr
 from polyrank.lp.farkas import value_at
 from polyrank.minrank import certain
 from polyrank.minrank.cell import live_cell
-from polyrank.minrank.certain import points_with_all_off
+from polyrank.minrank.certain import points_with_all_off, wide_layer_off
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.programs import Proposal, SlackProgram
+from polyrank.network.composition import exact_step
 from polyrank.network.forward import codeword_exact
-from polyrank.network.normal_form import Network, relu_layer
+from polyrank.network.normal_form import Layer, Network, relu_layer
+from polyrank.network.rational import RationalArray
 from polyrank.posed.section import chart_for
 
 NO_BITS = np.zeros(0, dtype=bool)
@@ -129,3 +132,67 @@ def test_the_limit_holds_where_nothing_is_certain(seconds: float) -> None:
     spent = time.perf_counter() - begun
     assert found.lower <= found.best.rank
     assert spent < seconds + 12.0  # set-up and the last exact region included, on busy cores
+
+
+def convolution(bias: Sequence[float], *, flipped: bool = False, slope: Any = 0) -> Network:
+    """Kernels 3 × 3 on images of 24 × 24, without padding; flipped: units are off where z > 0."""
+    out, kernels = 22, np.random.default_rng(3).normal(size=(4, 3, 3))
+    kernels -= kernels.mean(axis=(1, 2), keepdims=True)  # none sees the brightness
+    weight = np.zeros((4, out, out, 24, 24))
+    for r in range(out):
+        for c in range(out):
+            weight[:, r, c, r : r + 3, c : c + 3] = kernels
+    W, b = weight.reshape(-1, 576), np.repeat(bias, out * out)
+    off, on = (RationalArray.from_rationals([v] * len(b), (len(b),)) for v in (slope, 1))
+    sign, slopes = (-1.0, (on, off)) if flipped else (1.0, (off, on))
+    floats = RationalArray.from_floats
+    return Network((Layer(floats(sign * W), floats(sign * b), *slopes),))
+
+
+@pytest.mark.parametrize(
+    ("domain", "flipped", "sides"),
+    [
+        (pr.WholeSpace(), False, (-99, 99)),
+        (pr.Box(0, 1), True, (0, 1)),
+        (pr.Box(-3, "-1/2"), False, (-3, fmpq(-1, 2))),
+    ],
+)
+def test_a_wide_convolution_is_rank_0_at_once(domain: Any, sides: Any, *, flipped: bool) -> None:
+    """1,936 units on 576 inputs: a uniform image turns all four kernels off."""
+    net = convolution([-0.5, -0.25, -1.0, -0.125], flipped=flipped)
+    reports: list[tuple[int, int]] = []
+    found = minimum_rank(net, domain, report=lambda *bounds: reports.append(bounds))
+    assert (found.lower, found.best.rank, found.certified) == (0, 0, True)
+    assert (found.nodes, found.programs, reports) == (0, 0, [(0, 0)])
+    x = list(found.best.witness)
+    assert all(sides[0] < v < sides[1] for v in x)
+    # by another way: the exact forward pass
+    (z,) = [list(exact_step(layer, fmpq_mat(576, 1, x))[0]) for layer in net.layers]
+    assert [v > 0 for v in z] == found.best.codeword.tolist() == [flipped] * 1936
+    assert min(abs(v) for v in z) == found.depth.value == abs(z[found.depth.unit - 1])
+
+
+def test_where_a_wide_layer_is_not_seen_to_be_off() -> None:
+    """Biases that are positive on uniform images, units that are never off, other domains."""
+    off = convolution([-0.5, -0.25, -1.0, -0.125])
+    assert wide_layer_off(off.layers[0], pr.Box(0, 1)) is not None
+    # in so small a box no patch is far from uniform
+    for net, box in [
+        (convolution([-0.5, 0.25, -1.0, -0.125]), pr.Box(0, "1/1024")),
+        (convolution([-0.5, -0.25, -1.0, -0.125], slope="1/8"), pr.Box(0, 1)),
+        (off, pr.Box(1, 1)),
+        (convolution([-0.5, 0.25, 1.0, 1e308]), pr.Box(-(10**400), 10**400)),
+        (off, pr.Simplex([[0] * 576, [1] * 576])),
+        (float_network(0, 1100, 1000), pr.WholeSpace()),  # dense
+        (float_network(0, 20, 10), pr.WholeSpace()),  # small
+    ]:
+        assert wide_layer_off(net.layers[0], box) is None
+
+
+def test_proposed_points_of_a_wide_layer_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = convolution([0.5, -0.25, -1.0, -0.125])
+    monkeypatch.setattr(certain, "_short_points_off", lambda *_: iter([np.zeros(576)]))
+    assert wide_layer_off(net.layers[0], pr.Box(-1, 1)) is None
+    allowed = convolution([-0.5, -0.25, -1.0, -0.125])
+    assert wide_layer_off(allowed.layers[0], pr.Box(-1, 1)) is not None
+    assert wide_layer_off(allowed.layers[0], pr.Box(0, 1)) is None  # on the boundary
