@@ -38,6 +38,8 @@ class Chart:
     basis : tuple of Point, shape (d, m)
     corners : tuple of Point, shape (n, d)
         The vertices in the chart; those of a polygon in their order around it.
+    order : tuple of int
+        Which of the vertices that were given these are.
     sides : tuple of Row
         Affine functions of s that are ≥ 0 on it exactly.
     """
@@ -45,6 +47,7 @@ class Chart:
     origin: Point
     basis: tuple[Point, ...]
     corners: tuple[Point, ...]
+    order: tuple[int, ...]
     sides: tuple[Row, ...]
 
     @property
@@ -59,26 +62,28 @@ def chart(vertices: Sequence[Sequence[fmpq]], dimension: int) -> Chart:
     spread = [[a - b for a, b in zip(v, origin, strict=True)] for v in vertices]
     reduced, pivots = echelon(spread)
     corners = [tuple(row[c] for c in pivots) for row in spread]
-    if dimension == 2:
-        corners = _around(corners)
-    return Chart(origin, tuple(map(tuple, reduced)), tuple(corners), tuple(_sides(corners)))
+    order = _around(corners) if dimension == 2 else range(len(corners))
+    corners = [corners[k] for k in order]
+    basis = tuple(map(tuple, reduced))
+    return Chart(origin, basis, tuple(corners), tuple(order), tuple(_sides(corners)))
 
 
-def _around(corners: list[Point]) -> list[Point]:
-    """The vertices of a convex polygon in counter-clockwise order."""
+def _around(corners: list[Point]) -> list[int]:
+    """The vertices of a convex polygon in counter-clockwise order, by their numbers."""
     n = len(corners)
     x, y = (sum((c[k] for c in corners), fmpq(0)) / n for k in (0, 1))
 
     def half(c: Point) -> int:
         return 0 if c[1] > y or (c[1] == y and c[0] > x) else 1
 
-    def compare(a: Point, b: Point) -> int:
+    def compare(i: int, j: int) -> int:
+        a, b = corners[i], corners[j]
         if half(a) != half(b):
             return half(a) - half(b)
         turn = (a[0] - x) * (b[1] - y) - (a[1] - y) * (b[0] - x)
         return (turn < 0) - (turn > 0)
 
-    return sorted(corners, key=cmp_to_key(compare))
+    return sorted(range(n), key=cmp_to_key(compare))
 
 
 def _sides(corners: Sequence[Point]) -> Iterable[Row]:

@@ -9,9 +9,9 @@ pieces that are collapsed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ from polyrank.image.candidates import CHUNK, candidates
 from polyrank.image.collinear import UNKNOWN, Collinear
 from polyrank.image.collision import Collision, collision
 from polyrank.image.coplanar import Coplanar
+from polyrank.image.covered import covered
 from polyrank.image.homeomorphism import Tally
 from polyrank.image.homogeneous import in_unit_box, manifold_points
 from polyrank.image.intersection import (
@@ -36,6 +37,7 @@ from polyrank.image.intersection import (
 )
 from polyrank.image.meeting import Meet, decide, separated
 from polyrank.image.pieces import Pieces, pieces
+from polyrank.image.planes import Planes, Polygon, polygon
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.network.rational import nearest_float
 from polyrank.stages import tell
@@ -47,8 +49,8 @@ Numbers = NDArray[np.int64]
 _NONE = np.empty((0, 2), np.int64)
 _EXACTLY = 256  # pairs that are decided one by one before they are handed on
 _FLUSHED = 1 << 20  # pairs that are kept until their lines and planes are looked at
-#: Per piece what others hold of it: its corners, or a piece with interior points of it.
-Taken: TypeAlias = dict[int, list["list[Point] | int"]]
+#: Per segment what others hold of it, in its chart.
+Spans: TypeAlias = dict[int, list[list[Point]]]
 
 #: Pairs that are listed, at most.
 MOST_PAIRS = 10_000_000
@@ -161,7 +163,7 @@ def overlap_decomposition(
     maximal = pieces(restriction, layer)
     tally = Tally()
     charts = _Charts(cover, frozenset(maximal.dimension.tolist()) & {1, 2})
-    taken: Taken = {}
+    spans: Spans = {}
     listed: list[tuple[Numbers, Numbers]] = []
     share: dict[int, Share] = {}
     complete = False
@@ -169,7 +171,7 @@ def overlap_decomposition(
     try:
         with time_limit(seconds):
             collinear = Collinear(cover)
-            for own in _overlaps(charts, collinear, tally, taken):
+            for own in _overlaps(charts, collinear, tally, spans):
                 listed.append(own)
                 count += len(own[0])
                 tell("pairs of pieces that overlap", count)
@@ -179,12 +181,14 @@ def overlap_decomposition(
             if complete:
                 for p, places in collinear.shared() if 1 in charts.shared else ():
                     if cover.carrier_dimension[p] == 1:
-                        taken.setdefault(p, []).extend(places)
-                share = {d: _share(maximal, charts, d, taken) for d in sorted(charts.shared)}
+                        spans.setdefault(p, []).extend(places)
+                pairs, dimension = _joined(listed)
+                held = {1: partial(_held_segments, charts, spans)}
+                held[2] = partial(_held_polygons, charts, pairs[dimension == 2])
+                share = {d: _share(maximal, charts, d, held[d]()) for d in sorted(charts.shared)}
     except OutOfTimeError:
         share = {}
-    pairs = np.concatenate([_NONE, *(own[0] for own in listed)])
-    dimension = np.concatenate([np.empty(0, np.int64), *(own[1] for own in listed)])
+    pairs, dimension = _joined(listed)
     return Overlaps(
         cover,
         pairs[:most],
@@ -194,6 +198,11 @@ def overlap_decomposition(
         share,
         tally,
     )
+
+
+def _joined(listed: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
+    pairs = np.concatenate([_NONE, *(own[0] for own in listed)])
+    return pairs, np.concatenate([np.empty(0, np.int64), *(own[1] for own in listed)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +215,7 @@ class _Charts:
     pieces: Pieces
     shared: frozenset[int]
     known: dict[int, Chart] = field(default_factory=dict)
+    polygons: dict[int, Polygon] = field(default_factory=dict)
 
     def of(self, piece: int) -> Chart:
         found = self.known.get(piece)
@@ -214,23 +224,21 @@ class _Charts:
             found = self.known[piece] = chart(corners, int(self.pieces.dimension[piece]))
         return found
 
-    def ring(self, polygon: int) -> list[int]:
-        """The vertices of a polygon in their order around it."""
-        own = self.of(polygon)
-        axes = own.axes
-        place = {
-            tuple(self.pieces.exact(v)[k] - own.origin[k] for k in axes): v
-            for v in self.pieces.vertices(polygon).tolist()
-        }
-        return [place[corner] for corner in own.corners]
+    def planes(self, numbers: Sequence[int]) -> Planes:
+        """Some pieces of dimension 2."""
+        for p in numbers:
+            look()
+            if p not in self.polygons:
+                self.polygons[p] = polygon(self.pieces, p, self.of(p))
+        return Planes(self.pieces, {p: self.polygons[p] for p in numbers})
 
 
 def _overlaps(
-    charts: _Charts, collinear: Collinear, tally: Tally, taken: Taken
+    charts: _Charts, collinear: Collinear, tally: Tally, spans: Spans
 ) -> Iterator[tuple[Numbers, Numbers]]:
     """Pairs that overlap beyond their common face, with the dimensions, in chunks.
 
-    What they take of each other is collected, but for segments of one line.
+    What polygons hold of segments is collected.
     """
     own = charts.pieces
     rest: list[Numbers] = []
@@ -246,14 +254,14 @@ def _overlaps(
         _drop_common_ends(own, pairs, found)
         yield pairs[found >= 0], found[found >= 0]
         if sum(map(len, rest)) > _FLUSHED:
-            yield from _open_overlaps(charts, np.concatenate(rest), tally, taken)
+            yield from _open_overlaps(charts, np.concatenate(rest), tally, spans)
             rest = []
-    yield from _open_overlaps(charts, np.concatenate([_NONE, *rest]), tally, taken)
+    yield from _open_overlaps(charts, np.concatenate([_NONE, *rest]), tally, spans)
     tally.exactly = tally.pairs - tally.by_floats
 
 
 def _open_overlaps(
-    charts: _Charts, every: Numbers, tally: Tally, taken: Taken
+    charts: _Charts, every: Numbers, tally: Tally, spans: Spans
 ) -> Iterator[tuple[Numbers, Numbers]]:
     """The same of pairs that are not apart by floats, and neither of one line nor points."""
     if not len(every):
@@ -261,8 +269,9 @@ def _open_overlaps(
     own = charts.pieces
     used = np.unique(every)
     polygons = used[own.dimension[used] == 2].tolist()
-    collinear = Collinear(own, {p: charts.ring(p) for p in polygons})
-    coplanar = Coplanar(own, charts.of, polygons, collinear.flat)
+    planes = charts.planes(polygons)
+    collinear = Collinear(own, {p: charts.polygons[p].ring for p in polygons})
+    coplanar = Coplanar(own, charts.of, planes, collinear.flat)
     for start in range(0, len(every), CHUNK):
         look()
         pairs = every[start : start + CHUNK]
@@ -271,9 +280,6 @@ def _open_overlaps(
         left = np.flatnonzero(found == UNKNOWN)
         found[left] = coplanar.dimensions(pairs[left])
         tally.by_floats += int((found[left] >= 0).sum())
-        for i, j in pairs[left[found[left] == 2]].tolist():
-            taken.setdefault(i, []).append(j)
-            taken.setdefault(j, []).append(i)
         # what a polygon holds of an edge of M is wanted, too
         if 1 in charts.shared:
             edge = (own.dimension[pairs] == 1) & (own.carrier_dimension[pairs] == 1)
@@ -285,7 +291,7 @@ def _open_overlaps(
             for k in block.tolist():
                 look()
                 i, j = pairs[k].tolist()
-                found[k] = _dimension(charts, i, j, taken)
+                found[k] = _dimension(charts, i, j, spans)
             met = block[found[block] >= 0]
             yield pairs[met], found[met]
 
@@ -304,8 +310,8 @@ def _drop_common_ends(own: Pieces, pairs: Numbers, found: Numbers) -> None:
     found[chosen[shared]] = -1
 
 
-def _dimension(charts: _Charts, i: int, j: int, taken: Taken) -> int:
-    """Dimension of the overlap of two pieces, −1 if there is none; its parts of full dimension."""
+def _dimension(charts: _Charts, i: int, j: int, spans: Spans) -> int:
+    """Dimension of the overlap of two pieces, −1 if there is none; what it is of segments."""
     own = charts.pieces
     ends = i, j
     if max(int(own.dimension[p]) for p in ends) > 2:
@@ -319,47 +325,73 @@ def _dimension(charts: _Charts, i: int, j: int, taken: Taken) -> int:
     if found <= own.common_face(i, j).size - 1:
         return -1
     for p, corners in zip(ends, places, strict=True):
-        if own.dimension[p] == found == own.carrier_dimension[p] and found in charts.shared:
-            taken.setdefault(p, []).append(corners)
+        if own.dimension[p] == found == own.carrier_dimension[p] == 1 and 1 in charts.shared:
+            spans.setdefault(p, []).append(corners)
     return found
 
 
-def _parts(charts: _Charts, piece: int, places: list[list[Point] | int]) -> Iterator[list[Point]]:
-    """What others hold of a piece, in its chart; of polygons of its plane all of them."""
+def _held_segments(charts: _Charts, spans: Spans) -> dict[int, fmpq]:
+    """Which shares of segments others hold."""
+    out = {}
+    for p, places in spans.items():
+        look()
+        out[p] = 1 - remainder(charts.of(p), places)
+    return out
+
+
+def _held_polygons(charts: _Charts, pairs: Numbers) -> dict[int, fmpq]:
+    """Which shares of polygons others hold, from all pairs that overlap in dimension 2."""
+    own = charts.pieces
+    pairs = pairs[(own.dimension[pairs] == 2).all(axis=1)]
+    used = np.unique(pairs)
+    whole = covered(own, charts.of, charts.planes(used.tolist()), pairs)
+    out = dict.fromkeys(used[whole[used]].tolist(), fmpq(1))
+    left = (own.carrier_dimension == 2) & ~whole
+    others: dict[int, list[int]] = {}
+    for p, q in np.concatenate([pairs, pairs[:, ::-1]]).tolist():
+        if left[p]:
+            others.setdefault(p, []).append(q)
+    for p, places in others.items():
+        look()
+        out[p] = 1 - remainder(charts.of(p), _parts(charts, p, places))
+    return out
+
+
+def _parts(charts: _Charts, piece: int, others: Sequence[int]) -> Iterator[list[Point]]:
+    """Other polygons of the plane of a piece, in its chart, the large ones first."""
     own = charts.of(piece)
-    yield from (place for place in places if not isinstance(place, int))
-    others = [charts.of(place) for place in places if isinstance(place, int)]
-    seen = set()
-    # charts of one plane have one basis; the large ones come first, for they leave little
-    for other in sorted(others, key=lambda chart: -area(chart.corners)):
-        i, j = own.axes
+    i, j = own.axes
+    # charts of one plane have one basis
+    for other in sorted(map(charts.of, others), key=lambda chart: -area(chart.corners)):
         x, y = other.origin[i] - own.origin[i], other.origin[j] - own.origin[j]
-        corners = tuple((s + x, t + y) for s, t in other.corners)
-        if corners not in seen:
-            seen.add(corners)
-            yield list(corners)
+        yield [(s + x, t + y) for s, t in other.corners]
 
 
-def _share(maximal: Pieces, charts: _Charts, d: int, taken: Taken) -> Share:
+def _share(maximal: Pieces, charts: _Charts, d: int, held: Mapping[int, fmpq]) -> Share:
+    """The share of dimension d, from the shares of pieces that others hold."""
     cover = charts.pieces
     manifold = maximal.restriction.manifold
     collapsed = maximal.collapsed
     # an edge of a collapsed triangle covers its image, but is no part of dimension 1 of M
     simplices = np.unique(maximal.carrier[maximal.dimension == d])
     own = set(simplices.tolist())
-    parts: dict[int, fmpq] = {}
-    for p in np.flatnonzero(collapsed & (maximal.dimension == d)).tolist():
-        simplex = int(maximal.carrier[p])
-        parts[simplex] = parts.get(simplex, fmpq(0)) + _part_of_simplex(maximal, p)
-    for p, places in taken.items():
-        simplex = int(cover.carrier[p])
-        if cover.dimension[p] != d or cover.carrier_dimension[p] != d or simplex not in own:
-            continue
-        look()
-        own_share = (1 - remainder(charts.of(p), _parts(charts, p, places))) * _part_of_simplex(
-            cover, p
-        )
-        parts[simplex] = parts.get(simplex, fmpq(0)) + own_share
+    flat = np.flatnonzero(collapsed & (maximal.dimension == d)).tolist()
+    found = [(int(maximal.carrier[p]), maximal, p, fmpq(1)) for p in flat]
+    found += [
+        (int(cover.carrier[p]), cover, p, share)
+        for p, share in held.items()
+        if cover.dimension[p] == d == cover.carrier_dimension[p] and int(cover.carrier[p]) in own
+    ]
+    # a simplex all of whose pieces take part in full does, too
+    left = np.bincount(maximal.carrier[maximal.dimension == d])
+    for simplex, _, _, share in found:
+        left[simplex] -= share == 1
+    parts = {simplex: fmpq(1) for simplex in own if left[simplex] == 0}
+    for simplex, those, p, share in found:
+        if left[simplex]:
+            look()
+            part = share * _part_of_simplex(those, p)
+            parts[simplex] = parts.get(simplex, fmpq(0)) + part
     _, unit = in_unit_box(manifold_points(manifold))
     volume = {s: _volume(unit[manifold.simplices[d][s]]) for s in simplices.tolist()}
     total = math.fsum(volume.values())
