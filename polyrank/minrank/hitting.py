@@ -27,7 +27,7 @@ from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.covers import Covers, contracted, walk
 from polyrank.minrank.flats import MERSENNE
-from polyrank.minrank.programs import ElasticProgram, SlackProgram
+from polyrank.minrank.programs import ElasticProgram, SlackProgram, unit_rows
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.region import IntRow
 from polyrank.stages import tell
@@ -171,8 +171,12 @@ class FlatSearch:
             self._covers.add(cover)
 
 
-def points_with_few_live_units(cell: LiveCell, attempts: int, seed: int) -> Iterator[fmpq_mat]:
+def points_with_few_live_units(
+    cell: LiveCell, attempts: int, seed: int, known: Callable[[], int] | None = None
+) -> Iterator[fmpq_mat]:
     """Points inside the walls that elastic programs propose to have few live units.
+
+    With ``known``, those are left out at which floats see no lower rank than it returns.
 
     Heuristic; proves nothing. Source: E. Candès, M. Wakin, S. Boyd, "Enhancing sparsity by
     reweighted l1 minimization", J. Fourier Anal. Appl. 14 (2008).
@@ -186,6 +190,7 @@ def points_with_few_live_units(cell: LiveCell, attempts: int, seed: int) -> Iter
         return
     rng = np.random.default_rng(seed)
     program = ElasticProgram(cell.walls, cell.switching, cell.k)
+    always, switching = (unit_rows(v, cell.k)[:, :-1] for v in (cell.always, cell.switching))
     for _ in range(attempts):
         weights: NDArray[np.float64] = rng.uniform(0.5, 1.5, len(cell.switching))
         for _ in range(8):
@@ -194,7 +199,9 @@ def points_with_few_live_units(cell: LiveCell, attempts: int, seed: int) -> Iter
             if found is None:
                 break
             point, values = found
-            yield fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in point])
+            live = np.concatenate([always, switching[values > 0.0]])
+            if known is None or not len(live) or np.linalg.matrix_rank(live) < known():
+                yield fmpq_mat(cell.k, 1, [fmpq_from_float(v) for v in point])
             fresh = 1.0 / (1e-3 + np.maximum(values, 0.0))
             if np.allclose(fresh, weights):
                 break

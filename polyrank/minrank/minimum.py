@@ -37,7 +37,7 @@ from polyrank.regions.kept import KEEP_SECONDS
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
-_EXCHANGE_AFTER = 1.0
+_EXCHANGE_AFTER = 0.3
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
 _PROBES = 32
@@ -274,7 +274,9 @@ class _Minimum(LeastRank):
 
     def _few_live(self, cell: LiveCell, attempts: int, seed: int) -> None:
         """Regions with few live units in layer 1."""
-        for point in points_with_few_live_units(cell, attempts, seed):
+        alone = len(self.network.layers) == 1
+        known = (lambda: self.best.rank) if alone else None
+        for point in points_with_few_live_units(cell, attempts, seed, known):
             if self.best.rank == self.lower:
                 return
             self.at(point, cell.walls)

@@ -17,6 +17,8 @@ __all__ = ["exact_rank", "modular_pivots", "spanning_columns"]
 
 #: Primes below 2**63.
 _PRIMES = (9223372036854775783, 9223372036854775643, 9223372036854775549)
+_TALL = 8
+"""Of a matrix with so many times more rows than columns, the first ones are tried alone."""
 
 
 def exact_rank(matrix: fmpq_mat, at_most: int | None = None) -> int:
@@ -48,8 +50,13 @@ def modular_pivots(matrix: fmpz_mat, prime: int = _PRIMES[0]) -> list[int]:
 
     **Proves** that these columns are independent over ℚ.
     """
-    if not matrix.nrows() or not matrix.ncols():
+    m, n = matrix.nrows(), matrix.ncols()
+    if not m or not n:
         return []
+    if m > _TALL * n:
+        first = fmpz_mat(2 * n, n, [matrix[i, j] for i in range(2 * n) for j in range(n)])
+        if nmod_mat(first, prime).rank() == n:
+            return list(range(n))
     table, rank = nmod_mat(matrix, prime).rref()
     out: list[int] = []
     j = 0

@@ -28,6 +28,7 @@ from polyrank.network.composition import (
 )
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
+from polyrank.polyhedra.system import is_identity
 
 if TYPE_CHECKING:
     from polyrank.posed.chart import Chart
@@ -97,8 +98,9 @@ class Branch:
                 if key in self._kept:
                     self._kept.move_to_end(key)
                 elif k == 1:
+                    basis = None if is_identity(self.basis) else self.basis
                     first_layer = self.network.layers[0]
-                    self._keep(key, preactivation_on(first_layer, self.basis, self.origin))
+                    self._keep(key, preactivation_on(first_layer, basis, self.origin))
                 else:
                     below = self.image(k - 1, codeword)
                     self._keep(key, preactivation(self.network.layers[k - 1], below))

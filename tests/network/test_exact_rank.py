@@ -53,3 +53,13 @@ def test_a_large_matrix_of_small_deficiency() -> None:
     left = fmpz_mat(60, 50, [int(v) for v in rng.integers(-(2**24), 2**24, 3000)])
     right = fmpz_mat(50, 90, [int(v) for v in rng.integers(-(2**24), 2**24, 4500)])
     assert exact_rank(fmpq_mat(left * right)) == 50
+
+
+@pytest.mark.parametrize("late", [0, 5, 25, 29])
+def test_a_tall_matrix_whose_first_rows_may_not_be_enough(late: int) -> None:
+    """Unit rows, the last of them only as row ``late``, among multiples of the first two."""
+    rows = [[3 * i + 1, i, 0] for i in range(30)]
+    assert modular_pivots(fmpz_mat(rows)) == [0, 1]
+    rows[late] = [0, 0, 1]
+    assert modular_pivots(fmpz_mat(rows)) == [0, 1, 2]
+    assert exact_rank(fmpq_mat(fmpz_mat(rows))) == 3
