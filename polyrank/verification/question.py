@@ -5,7 +5,9 @@ it by the signs of units where there are many inputs; threads share its cells. P
 point takes for violations are decided by the exact forward pass, cells that bounds do not decide by
 exact linear programs (:mod:`polyrank.verification.exact_cell`). An unbounded domain is one such
 cell: exact linear programs from the start, which decide along the directions of recession as well.
-So is a domain where floats near the numbers of the question overflow or underflow.
+So is a domain where floats near the numbers of the question overflow or underflow, and that of a
+network of few regions whose boxes do not close at once: where kinks are closer to each other than
+rounding tells apart, each of many small boxes costs as much in rationals as the whole domain.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from flint import fmpq_mat
 
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.ordered_work import Done, OrderedWork, Share, Standing
+from polyrank.counts.arrangement import regions
 from polyrank.errors import UncertifiedError
 from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
@@ -30,7 +33,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.violation import Question, Specification
 from polyrank.stages import tell
-from polyrank.verification.arrays import FloatRangeError, Floats, bound_arrays
+from polyrank.verification.arrays import BoundArrays, FloatRangeError, Floats, bound_arrays
 from polyrank.verification.attack import Attack, Paced
 from polyrank.verification.bisection import BUDGET, DONE, Bisection, Taken
 from polyrank.verification.counterexample import exact_violation
@@ -53,6 +56,9 @@ _DEEPEST = 200
 #: From which depth per input on a box with few open units is decided exactly, at most to this one:
 #: in networks with few weights, where that costs little, and in others.
 _FEW_WEIGHTS, _SOFT_PER_INPUT, _SOFT_MOST = 500, (2, 14), 80
+#: A network of few weights that has at most so many regions is decided exactly as a whole, unless
+#: halving ends within so many boxes, of which so few are hard.
+_FEW_REGIONS, _FEW_BOXES, _FEW_HARD = 1000, 1000, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,40 @@ def divided_by_units(root: tuple[Floats, Floats]) -> bool:
     return int((root[1] > root[0]).sum()) > _MOST_HALVED
 
 
+def _has_few_regions(network: Network, arrays: BoundArrays, frame: Frame) -> bool:
+    """Whether an exact decision of the whole domain costs little.
+
+    The regions are at most ``Π_l Σ_{j ≤ d_l} C(n_l, j)``, d_l the least width before layer l
+    (Montúfar 2017, Proposition 3, which uses no property of the slopes but that they are two).
+    """
+    if arrays.weight.size > _FEW_WEIGHTS:
+        return False
+    most, dimension = 1, frame.k
+    for layer in network.layers:
+        most *= regions(sum(map(bool, layer.has_hyperplane)), dimension)
+        dimension = min(dimension, layer.units)
+    return most <= _FEW_REGIONS
+
+
+def _in_vain(core: Bisection, root: tuple[Floats, Floats], state: _State) -> bool:
+    """Whether halving is far from its end after a few boxes, or leaves several hard ones."""
+    core.start(*root)
+    hard = 0
+    while core.boxes < _FEW_BOXES:
+        code = core.run(_FEW_BOXES - core.boxes)
+        taken = core.take()
+        hard += len(taken.hard)
+        if hard > _FEW_HARD:
+            return True
+        for row in taken.candidates:
+            found = exact_violation(state.network, state.specification, state.frame, _column(row))
+            if found is not None:
+                return False  # the search finds it at once
+        if code == DONE:
+            return False
+    return True
+
+
 def answer(
     network: Network,
     specification: Specification,
@@ -318,7 +358,18 @@ def answer(
     if frame.lower is not None:
         with suppress(FloatRangeError):
             arrays = bound_arrays(network, frame, question.disjuncts, twins=twins)
-    if arrays is None:  # no box to halve, or no floats for its bounds: one exact leaf
+
+    def new_core(arrays: BoundArrays) -> Bisection:
+        soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
+        by_units = divided_by_units(root)
+        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
+
+    begun_before = diary is not None and diary.begun
+    if arrays is not None and not begun_before and _has_few_regions(network, arrays, frame):
+        with interrupt:
+            if _in_vain(new_core(arrays), root, state):
+                arrays = None
+    if arrays is None:  # no box to halve, no floats for its bounds, or no use: one exact leaf
         none = np.zeros((1, 0), dtype=np.int8)
         taken = Taken(b"", np.stack(root)[None], none, np.zeros((0, frame.k)))
         try:
@@ -333,19 +384,13 @@ def answer(
             return ended(complete=False)
         accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
         return ended(complete=True)
-    soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
-    by_units = divided_by_units(root)
-
-    def new_core() -> Bisection:
-        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
-
-    core = new_core()
+    core = new_core(arrays)
     if np.isfinite(root[1] - root[0]).all():
         sampled = Paced(lambda: Attack(network, frame, question, root))
     slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
     try:
         with interrupt:
-            if diary is not None and diary.begun:
+            if diary is not None and begun_before:
                 pieces = list(diary.restored())
                 sizes = [len(disjunct) for disjunct in question.disjuncts]
                 tasks = open_tasks(core, root, pieces, sizes, interrupt.check)
@@ -378,7 +423,7 @@ def answer(
                 tasks = [core.take_last() for _ in range(core.open_boxes)]
                 nodes = list(reversed(tasks))
             work = OrderedWork(nodes)
-            cores = [core, *(new_core() for _ in range(jobs - 1))]
+            cores = [core, *(new_core(arrays) for _ in range(jobs - 1))]
             work.run([_Thread(each, state) for each in cores], accept, between)
             between()
     except _FoundError:

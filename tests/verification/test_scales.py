@@ -213,6 +213,32 @@ def test_a_unit_without_weight_on_what_follows_costs_no_rounding() -> None:
     assert agrees(1960) == "holds"
 
 
+@pytest.mark.parametrize("seed", [1912, 1952, 2142])
+def test_few_regions_are_decided_as_a_whole(seed: int, tmp_path: Path) -> None:
+    """One exact proof instead of one for each of up to 2^20 boxes, where halving is in vain.
+
+    The maximum is that over the vertices of the closed regions, listed in rationals.
+    """
+    rng = np.random.default_rng(seed)
+    network, domain, rows = scaled_case(rng, int(rng.integers(1, 4)), bounded=True)
+    outputs = network.widths[-1]
+    regions = list(regions_by_generators(network, rows).values())
+    weights = _weights(rng, outputs)
+    most = _extremes(regions, weights)[1]
+    found = greatest(network, domain, weights, jobs=1)
+    assert found.certified
+    assert _fraction(found.value) == most
+    terms = tuple((j, fmpq(-w)) for j, w in enumerate(weights) if w)
+    for strict, verdict in ((True, "holds"), (False, "violated")):
+        row = OutputRow(terms, exactly(-most), strict)
+        asked = specification_of("sum", network.input_dim, outputs, (Question(domain, ((row,),)),))
+        out = tmp_path / verdict
+        decided = pr.verify(network, asked, jobs=1, out=out, proof=True)
+        assert decided.verdict == verdict
+        assert decided.boxes == 1 or verdict == "violated"
+        assert check_verdict(out).verdict == verdict
+
+
 _TINY = Fraction(1, 2**1080)
 #: Slopes, weights and a condition on outputs, one of which has the float 0.
 _UNDERFLOWING = [
