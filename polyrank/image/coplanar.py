@@ -24,6 +24,7 @@ from polyrank.lp.deadline import look
 
 __all__ = ["Coplanar"]
 
+Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -65,7 +66,7 @@ class Coplanar:
         chosen = chosen[self._in_plane(i[chosen], j[chosen])]
         inside = self._inside(i[chosen], j[chosen])
         left = np.flatnonzero(~inside & (self._own.dimension[i[chosen]] == 2))
-        # no side of P meets a Q that lies inside of it
+        # no chord of P need meet a Q that lies inside of it
         inside[left] = self._inside(j[chosen[left]], i[chosen[left]])
         out[chosen[inside]] = self._own.dimension[i[chosen[inside]]]
         return out
@@ -103,10 +104,10 @@ class Coplanar:
     def _inside(self, i: Numbers, j: Numbers) -> Flags:
         """Whether the theorem above is proved for P = i and Q = j.
 
-        The point is a mean of the middles of the parts in Q of P's edges and diagonals.
+        The point is a mean of middles of chords of P.
         """
         image, error, _ = self._own.scaled()
-        corner, real = padded(self._own.start, self._own.vertex, i)
+        corner, _ = padded(self._own.start, self._own.vertex, i)
         side, some = padded(self._planes.start, np.arange(len(self._planes.side)), j)
         axes = self._planes.axes[self._planes.plane[j]][:, None, :]
         place, slack = (table[corner[:, :, None], axes] for table in (image, error))
@@ -114,18 +115,41 @@ class Coplanar:
             self._planes.side[side][:, :, None], place[:, None], slack[:, None]
         )  # P, side, corner
         low = np.where(some[:, :, None], low, 1.0)
-        rows = np.arange(len(i))
-        weight = np.zeros(real.shape)
+        weight = _chord_weights(low)
         with np.errstate(all="ignore"):  # what overflows or is nan proves nothing
-            for k, l in zip(*np.triu_indices(real.shape[1]), strict=True):
-                step = low[:, :, l] - low[:, :, k]
-                at = -low[:, :, k] / step
-                begin = np.where(step > 0, at, 0.0).max(axis=1).clip(0.0)
-                end = np.where(step < 0, at, 1.0).min(axis=1).clip(max=1.0)
-                held = ((step != 0) | (low[:, :, k] > 0)).all(axis=1) & real[:, l]
-                length = np.where(held & (begin < end), end - begin, 0.0)
-                weight[rows, k] += length * (2 - begin - end)
-                weight[rows, l] += length * (begin + end)
             terms = low * weight[:, None, :]
             rounding = 4 * (terms.shape[2] + 4) * _U * np.abs(terms).sum(axis=2)
             return np.asarray((terms.sum(axis=2) > rounding).all(axis=1))
+
+
+def _chord_weights(values: Floats) -> Floats:
+    """Weights of corners whose mean is that of the middles of the parts of chords that are inside.
+
+    All segments between two corners are cut by the sides; the mean of all corners counts as one,
+    and a corner as a segment.
+
+    Parameters
+    ----------
+    values : float64 array, shape (…, sides, corners)
+        Of the sides of the one set, positive inside of it, at the corners of the other.
+
+    Returns
+    -------
+    float64 array, shape (…, corners)
+        All 0 if no chord is inside; a proposal, for nothing is rounded safely.
+    """
+    count = values.shape[-1]
+    weight = np.zeros((*values.shape[:-2], count + 1))
+    with np.errstate(all="ignore"):
+        values = np.concatenate([values, values.mean(axis=-1, keepdims=True)], axis=-1)
+        for k in range(count + 1):
+            own = values[..., k, None]
+            step = values[..., k:] - own
+            at = -own / step
+            begin = np.where(step > 0, at, 0.0).max(axis=-2).clip(0.0)
+            end = np.where(step < 0, at, 1.0).min(axis=-2).clip(max=1.0)
+            held = ((step != 0) | (own > 0)).all(axis=-2) & (begin < end)
+            length = np.where(held, end - begin, 0.0)
+            weight[..., k:] += length * (begin + end)
+            weight[..., k] += (length * (2 - begin - end)).sum(axis=-1)
+    return np.asarray(weight[..., :count] + weight[..., count:] / count)

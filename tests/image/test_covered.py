@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from polyrank.image.collinear import UNKNOWN
+from polyrank.image.coplanar import Coplanar
 from polyrank.image.covered import covered
 from polyrank.image.hulls import Hulls, hulls_of_points
 from polyrank.image.intersection import Chart, chart, intersection, remainder
@@ -128,3 +130,14 @@ def test_closed_surfaces_in_a_plane_take_part_in_full(name: str, rows: list[list
     network = Network((affine_layer(np.array(rows, float), np.zeros(2)),))
     found = overlap_decomposition(restrict(network, shape(name)), 1)
     assert found.share[2].by_simplex == 1
+
+
+def test_polygons_in_one_place_are_compared_by_floats() -> None:
+    """The same triangle and the same square twice; a triangle with a common edge beside it."""
+    points = [[0, 0], [3, 1], [1, 4], [0, 0], [3, 1], [1, 4], [9, 9], [8, 9], [8, 8], [9, 8]]
+    points.append([5, -5])
+    own, charts = polygons(points, [[0, 1, 2], [3, 4, 5], [6, 7, 8, 9], [9, 8, 7, 6], [0, 1, 10]])
+    planes = Planes(own, {p: polygon(own, p, charts[p]) for p in charts})
+    coplanar = Coplanar(own, charts.__getitem__, planes, np.full(own.count, -1))
+    pairs = np.array([[0, 1], [2, 3], [0, 4], [0, 2]])
+    assert coplanar.dimensions(pairs).tolist() == [2, 2, UNKNOWN, UNKNOWN]
