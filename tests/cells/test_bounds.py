@@ -97,6 +97,16 @@ def test_all_sign_vectors_in_many_dimensions(monkeypatch: pytest.MonkeyPatch) ->
     assert len(set(found)) == 2**7
 
 
+def test_cuts_are_seen_along_lines() -> None:
+    """Independent normals, hyperplanes near the centre: 2^m regions, with next to no program."""
+    run = pr.enumerate_regions(_random([400, 8], 2, bias=0.05), pr.Box(-1, 1), jobs=1)
+    assert run.certified
+    assert run.count == 2**8
+    search = run.manifest["search"]
+    assert search["ladder"]["cuts"] > 100
+    assert search["pivots"] < search["ladder"]["cuts"]
+
+
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(("whole", "bias"), [(False, 0.2), (True, 1.0), (False, 0.0)])
 def test_proof_is_accepted(tmp_path: Path, exact: bool, whole: bool, bias: float) -> None:

@@ -20,6 +20,9 @@
 // and no step would gain anything: costs are moved by a little, first, and proofs do not look at
 // these. A basis that decides nothing with them goes on without.
 //
+// Most hyperplanes that cut a cell are seen to without a program: straight lines from a known point
+// inside lead to the other side (projected_line.hpp).
+//
 // Sources: R. Fourer, Notes on the dual simplex method (1994), on the long step; A. Koberstein, The
 // dual simplex method (2005), section 3.3.
 #pragma once
@@ -32,6 +35,7 @@
 
 #include "box_walls.hpp"
 #include "dictionary_program.hpp"
+#include "projected_line.hpp"
 
 namespace polyrank {
 
@@ -64,7 +68,7 @@ public:
         proof_residual_(stride_, 0.0),
         turn_(stride_, 0.0),
         slack_(cell.capacity, 0.0),
-        base_slack_(cell.capacity, 0.0),
+        base_slack_(cell.capacity + 1, 0.0),
         centre_(d, 0.0),
         centre_slack_(cell.capacity, 0.0),
         lambda_(square_, 0.0),
@@ -73,6 +77,8 @@ public:
         column_(square_, 0.0),
         gram_(cell.capacity * cell.capacity, 0.0),
         pull_(square_ + 1, 0.0),
+        along_(cell.capacity + 1, 0.0),
+        line_(cell.capacity + 1),
         at_high_(d, 0),
         free_(d, 0),
         left_out_(cell.capacity, false) {
@@ -190,7 +196,10 @@ public:
                                       std::int64_t rows, std::int64_t g, int side,
                                       InteriorPoint start, bool fresh, Found &&found) {
     set_objective(path.dim, path, g, side, objective_.data());
-    return minimise(path, {path.radius[g], path.exponent[g], k}, rows, start.cube, fresh, found);
+    const Objective of{path.radius[g], path.exponent[g], k};
+    if (!fresh) set_basis({}, {});
+    if (seen_along_lines(of, static_cast<int>(rows), start.cube, found)) return Verdict::cuts;
+    return minimise(path, of, rows, start.cube, fresh, found);
   }
 
   // The same of row m, positive on the cell of all others: `misses` says that they imply it. Its
@@ -254,6 +263,8 @@ private:
       column_;
   Buffer<double> gram_;  // (capacity, capacity) products of the rows, below the diagonal
   Buffer<double> pull_;
+  Buffer<double> along_;  // products of the rows with the objective, and of that with itself
+  ProjectedLine line_;
   Buffer<std::int8_t> at_high_, free_;
   Buffer<bool> left_out_;
   double widest_ = 1.0;  // of the coordinates of the cell's points, at most; of all but one: 1
@@ -358,6 +369,8 @@ private:
   bool proved(Path<0> &path, const Objective &of);
   template <class Found> Verdict minimise(Path<0> &path, const Objective &of, std::int64_t rows,
                                           const double *base, bool fresh, Found &&found);
+  template <class Found>
+  bool seen_along_lines(const Objective &of, int rows, const double *base, Found &&found);
   bool nearest(int rows, double z);
   double reach(int rows, const double *base) const;
   void find_point(int rows);
@@ -759,6 +772,40 @@ inline bool BoundsProgram::refactor_basis() {
   for (int j = 0; j < t; j++)
     for (int q = 0; q < t; q++) inverse_[j * square_ + q] = work_[j * w + square_ + q];
   return true;
+}
+
+// Whether a straight line from the base leads beyond the objective's hyperplane, to a point that
+// `found` takes.
+template <class Found>
+bool BoundsProgram::seen_along_lines(const Objective &of, int rows, const double *base,
+                                     Found &&found) {
+  const double limit = of.radius * (n_ + 1) * inflate;
+  for (int m = 0; m < rows; m++) {
+    base_slack_[m] = value(row(m), base);
+    along_[m] = product(row(m), objective_.data());
+  }
+  base_slack_[rows] = value(objective_.data(), base);
+  along_[rows] = product(objective_.data(), objective_.data());
+  const auto gram_here = [&](int i, int j) {
+    if (i == rows) return along_[j];
+    return j == rows ? along_[i] : gram(i, j);
+  };
+  bool seen = false;
+  line_.go_down(
+      rows, rows + 1, base_slack_.data(), gram_here, [rows](int m) { return m == rows; },
+      [&](int) {
+        std::copy_n(base, n_, x_.data());
+        for (int m = 0; m <= rows; m++) {
+          if (line_.share[m] == 0.0) continue;
+          const double *form = m < rows ? row(m) : objective_.data();
+          for (int l = 0; l < n_; l++) x_[l] += line_.share[m] * form[l];
+        }
+        std::copy_n(line_.slack.data(), rows, slack_.data());
+        const double step = reach(rows, base);
+        for (int l = 0; l < n_ && step < 1.0; l++) x_[l] = base[l] + step * (x_[l] - base[l]);
+        seen = value(objective_.data(), x_.data()) < -limit && found(false);
+      });
+  return seen;
 }
 
 // Minimises objective_ until it is proved to be >= 0 on the cell or `found` takes a point.

@@ -12,17 +12,17 @@ BoxWalk::BoxWalk(const WalkTask &task)
       first_(task.begin),
       path_(task.net, task.dim),
       program_(task.net, task.dim),
+      line_(program_.cell.capacity),
       wall_(static_cast<std::size_t>(2 * task.dim), -1),
       bounds_(static_cast<std::size_t>(2 * task.dim), Status::open) {
   const std::int64_t room = padded(n_) + 1;
   for (auto *each : {&p_, &q_, &x_, &middle_, &deep_, &least_low_, &least_high_})
     *each = Buffer<double>(room, 0.0);
   y_ = Buffer<double>(chart_, 0.0);
-  const std::int64_t rows = program_.cell.capacity, dimension = n_;
-  for (auto *each : {&depth_, &wanted_, &square_, &middle_slack_, &slack_, &share_, &rate_})
+  const std::int64_t rows = program_.cell.capacity;
+  for (auto *each : {&depth_, &wanted_, &square_, &middle_slack_})
     *each = Buffer<double>(rows, 0.0);
-  pull_ = Buffer<double>(std::max(rows, dimension), 0.0);
-  factor_ = Buffer<double>(rows * rows, 0.0);
+  pull_ = Buffer<double>(n_, 0.0);
   found_.open.assign(static_cast<std::size_t>(task.end - task.begin), 0);
   for (int m = 0; m < walls_; m++) {
     const double *row = net_.wall_rows.row(m);
@@ -328,10 +328,7 @@ void BoxWalk::to_middle(const double *from, double *to) const {
   for (int l = 0; l < n_; l++) to[l] = from[l] + step * (to[l] - from[l]);
 }
 
-// Looks for points beyond single rows, along straight lines from the middle of the region. A line
-// goes down row m; where another row is in the way it goes on along that one (J. B. Rosen, "The
-// gradient projection method for nonlinear programming", Journal of the SIAM 8, 1960). All of it
-// is in products of rows: only a point that is proposed has coordinates.
+// Looks for points beyond single rows, along straight lines from the middle of the region.
 void BoxWalk::look_around() {
   const int count = static_cast<int>(rows_.size());
   seen_.assign(static_cast<std::size_t>(count), -1);
@@ -345,95 +342,24 @@ void BoxWalk::look_around() {
     if (seen_[static_cast<std::size_t>(m)] < 0) look_beyond(m);
 }
 
-// The multipliers of the rows that are in the way with which their sum is nearest to row m, by
-// Cholesky; false where these rows do not determine them.
-bool BoxWalk::find_pull(int m) {
-  const auto size = static_cast<int>(met_.size());
-  const auto met = [this](int i) { return met_[static_cast<std::size_t>(i)]; };
-  const auto factor = [&](int i, int j) -> double & { return factor_[i * size + j]; };
-  for (int i = 0; i < size; i++) {
-    for (int j = 0; j <= i; j++) {
-      double v = program_.gram(met(i), met(j));
-      for (int l = 0; l < j; l++) v -= factor(i, l) * factor(j, l);
-      if (j < i)
-        factor(i, j) = v / factor(j, j);
-      else if (v > 1e-12 * program_.gram(met(i), met(i)))
-        factor(i, i) = std::sqrt(v);
-      else
-        return false;
-    }
-    double v = program_.gram(met(i), m);
-    for (int j = 0; j < i; j++) v -= factor(i, j) * pull_[j];
-    pull_[i] = v / factor(i, i);
-  }
-  for (int i = size - 1; i >= 0; i--) {
-    for (int j = i + 1; j < size; j++) pull_[i] -= factor(j, i) * pull_[j];
-    pull_[i] /= factor(i, i);
-  }
-  return true;
-}
-
 void BoxWalk::look_beyond(int m) {
-  constexpr int most_steps = 32;
-  const auto count = static_cast<int>(rows_.size());
-  std::copy_n(middle_slack_.data(), count, slack_.data());
-  std::fill_n(share_.data(), count, 0.0);
-  met_.clear();
-  for (int step = 0; step < most_steps; step++) {
-    // along rows that are in the way, and away from those that are not any more
-    for (;;) {
-      if (!find_pull(m)) return;  // more rows than dimensions
-      int least = -1;
-      for (int i = 0; i < static_cast<int>(met_.size()); i++)
-        if (pull_[i] < 0.0 && (least < 0 || pull_[i] < pull_[least])) least = i;
-      if (least < 0) break;
-      met_[static_cast<std::size_t>(least)] = met_.back();
-      met_.pop_back();
-    }
-    int first = -1;
-    double near = HUGE_VAL, far = HUGE_VAL;
-    for (int i = 0; i < count; i++) {
-      double rate = -program_.gram(i, m);
-      for (std::size_t j = 0; j < met_.size(); j++)
-        rate += pull_[static_cast<std::int64_t>(j)] * program_.gram(i, met_[j]);
-      rate_[i] = rate;
-      if (!(rate < -1e-9 * program_.gram(i, i)) ||
-          std::find(met_.begin(), met_.end(), i) != met_.end())
-        continue;
-      const double t = slack_[i] / -rate;
-      far = std::min(far, std::max(t, near));
-      if (t < near) near = t, first = i;
-    }
-    if (first < 0) break;
-    const auto go = [&](double t) {
-      share_[m] -= t;
-      for (std::size_t j = 0; j < met_.size(); j++)
-        share_[met_[j]] += t * pull_[static_cast<std::int64_t>(j)];
-      for (int i = 0; i < count; i++) slack_[i] += t * rate_[i];
-    };
-    if (seen_[static_cast<std::size_t>(first)] < 0) {
-      const double t = near + 0.5 * std::min(far - near, near);
-      go(t);
-      see(first);
-      go(-t);
-    }
-    if (first == m) return;
-    go(0.9 * near);
-    met_.push_back(first);
-  }
-  // down to where rows are in the way that imply it, perhaps
+  const bool stopped = line_.go_down(
+      m, static_cast<int>(rows_.size()), middle_slack_.data(),
+      [this](int i, int j) { return program_.gram(i, j); },
+      [this](int i) { return seen_[static_cast<std::size_t>(i)] < 0; }, [this](int i) { see(i); });
+  if (!stopped) return;
   Implied &implied = implied_[static_cast<std::size_t>(m)];
-  implied.by = met_;
-  implied.factor.assign(pull_.data(), pull_.data() + met_.size());
+  implied.by = line_.met;
+  implied.factor.assign(line_.pull.data(), line_.pull.data() + line_.met.size());
 }
 
 // Keeps the point that the line has come to if it is proved to be beyond row m alone.
 void BoxWalk::see(int m) {
   std::copy_n(middle_.data(), n_, q_.data());
   for (int i = 0; i < static_cast<int>(rows_.size()); i++) {
-    if (share_[i] == 0.0) continue;
+    if (line_.share[i] == 0.0) continue;
     const double *row = program_.cell.row(i);
-    for (int l = 0; l < n_; l++) q_[l] += share_[i] * row[l];
+    for (int l = 0; l < n_; l++) q_[l] += line_.share[i] * row[l];
   }
   if (!in_box(q_.data(), -1)) {
     std::copy_n(q_.data(), n_, x_.data());

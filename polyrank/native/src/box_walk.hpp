@@ -68,6 +68,7 @@ private:
   std::int64_t layers_, chart_, first_;
   Path<0> path_;
   BoundsProgram program_;
+  ProjectedLine line_;
   Found found_;
   GraphStatistics stat_;
   bool one_wall_each_ = true;
@@ -89,9 +90,8 @@ private:
   std::vector<double> views_;
   std::vector<Implied> implied_;  // per row
   Buffer<double> p_, q_, x_, y_, middle_, deep_, depth_, least_low_, least_high_, wanted_, square_;
-  int inside_ = 1;        // points of which deep_ is the mean
-  std::vector<int> met_;  // rows that are in the way
-  Buffer<double> middle_slack_, slack_, share_, rate_, pull_, factor_;
+  int inside_ = 1;  // points of which deep_ is the mean
+  Buffer<double> middle_slack_, pull_;
   std::vector<Status> bounds_;  // lower ones, then upper ones
   std::int64_t described_ = 0;
 
@@ -115,7 +115,6 @@ private:
   void to_middle(const double *from, double *to) const;
   void look_around();
   void look_beyond(int m);
-  bool find_pull(int m);
   void see(int m);
   void settle_bounds(const double *base);
   void settle_bounds_along_fibres(const double *base);
