@@ -18,9 +18,11 @@ def asked(script, documentation):
     parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="the published sizes, not a minute's")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--seconds", type=float, default=20, help="limit of one search for a rank")
+    parser.add_argument("--seconds", type=float, help="limit of one search (20, with --full 1)")
     parser.add_argument("--output", type=Path, default=Path(script).with_suffix(""))
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.seconds = options.seconds or (1 if options.full else 20)
+    return options
 
 
 def write(options, name, header, rows, figure=None):
