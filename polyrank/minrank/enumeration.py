@@ -1,9 +1,10 @@
 """K > 1 and few regions: all of them are enumerated, which is faster than to refute every rank.
 
 Whether there are few shows when it is tried: the enumeration goes on while its share of the tree
-promises an end within seconds of processor time, and is given up otherwise, or where a cell is not
-decided. Which of the two ways is taken changes neither the ranks nor a complete list; it may change
-which region of the least rank is shown, and what is in a list that is cut off. The result says it.
+promises an end within the processor time that it is given, and is given up otherwise, or where a
+cell is not decided. Which of the two ways is taken changes neither the ranks nor a complete list;
+it may change which region of the least rank is shown, and what is in a list that is cut off. The
+result says it.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ from polyrank.posed.problem import Problem
 
 __all__ = ["enumerated"]
 
-_MOST = 1_000_000
-"""Regions that are enumerated at most."""
-_TRIAL = 0.3
+_TRIAL = 1.0
 """Processor seconds that are spent on it in any case."""
-_PROMISED = 5.0
-"""Processor seconds that it may take in all, by its own estimate."""
 
 
 class _TooMany(Exception):  # noqa: N818
     """There are too many regions."""
 
 
-def enumerated(state: LeastRank) -> bool:
+def enumerated(state: LeastRank, allowed: float) -> bool:
     """Enumerate all regions of layers 1..K if they are few: the least rank, and the list.
+
+    Parameters
+    ----------
+    state : LeastRank
+    allowed : float
+        Processor seconds that it may take in all, by its own estimate.
 
     Returns
     -------
@@ -46,14 +49,11 @@ def enumerated(state: LeastRank) -> bool:
         If the time limit passes.
     """
     problem = Problem.of(state.network, state.chart)
-    began, met, least = time.process_time(), 0, state.chart.k
+    began, least = time.process_time(), state.chart.k
 
     def take(batch: Batch) -> None:
-        nonlocal least, met
+        nonlocal least
         ranks = settled(batch, problem).rank[:, -1]
-        met += len(ranks)
-        if met > _MOST:
-            raise _TooMany
         least = min(least, int(ranks.min(initial=least)))
         for row in np.flatnonzero(ranks < max(state.best.rank, state.wanted())).tolist():
             if int(ranks[row]) < max(state.best.rank, state.wanted()):
@@ -64,7 +64,7 @@ def enumerated(state: LeastRank) -> bool:
     def watch(progress: SearchProgress) -> None:
         state.in_time()
         spent = time.process_time() - began
-        if spent > max(_TRIAL, _PROMISED * progress.share):
+        if spent > max(_TRIAL, allowed * progress.share):
             raise _TooMany
 
     try:

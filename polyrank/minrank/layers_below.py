@@ -9,6 +9,7 @@ everywhere raises the proved bound, so that a search that runs out of time has a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 import numpy as np
@@ -48,9 +49,29 @@ class LayersBelow:
     def __init__(self, state: LeastRank) -> None:
         self.state = state
         self._around: OrderedDict[bytes, Lifted] = OrderedDict()
+        self._until = 0.0
 
-    def search(self) -> None:
-        """Refute one rank after the other on all prefixes; then list, if that is asked for."""
+    def search(self, seconds: float) -> bool:
+        """Refute one rank after the other on all prefixes; then list, if that is asked for.
+
+        Parameters
+        ----------
+        seconds : float
+            Processor seconds after which it is left; the next call goes on.
+
+        Returns
+        -------
+        bool
+            False if it was left.
+        """
+        self._until = time.process_time() + seconds
+        try:
+            self._refute()
+        except _Left:
+            return False
+        return True
+
+    def _refute(self) -> None:
         while not self.state.finished():
             listing = self.state.lower == self.state.best.rank
             rank = self.state.wanted() if listing else self.state.lower + 1
@@ -87,7 +108,7 @@ class LayersBelow:
             words = unpack_bits(batch.codeword, stage.bits)
             at = 0
             while at < len(words):
-                self.state.in_time()
+                self._in_time()
                 shown = self._shown(stage, words[at : at + _CHUNK])
                 for r in range(at, at + len(shown)):
                     number += 1
@@ -96,7 +117,7 @@ class LayersBelow:
                     if shown[r - at] or self._excluded(stage, words[r]):
                         self.state.pruned += 1
                     elif step + 1 == len(plan):
-                        self.state.in_time()
+                        self._in_time()
                         self._visit(words[r], batch.point(r))
                     else:
                         waiting.append(task_of(stage, self.state.chart, words[r], batch.point(r)))
@@ -107,7 +128,7 @@ class LayersBelow:
                 at += len(shown)
 
         def watch(_: SearchProgress) -> None:
-            self.state.in_time()
+            self._in_time()
 
         problem = Problem.of(stage.network, self.state.chart)
         found = search(problem, take, progress=watch, tasks=tasks, jobs=self.state.jobs)
@@ -115,6 +136,11 @@ class LayersBelow:
             self.state.undecided = True
         if waiting:
             go_on()
+
+    def _in_time(self) -> None:
+        self.state.in_time()
+        if time.process_time() > self._until:
+            raise _Left
 
     def _shown(self, stage: Stage, words: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the first prefixes are known to have no region of the ranks in question."""
@@ -195,3 +221,7 @@ class LayersBelow:
 
 class _Settled(Exception):  # noqa: N818
     """The leg has answered; the enumeration need not go on."""
+
+
+class _Left(Exception):  # noqa: N818
+    """The search has had its time for now."""

@@ -37,6 +37,13 @@ from polyrank.regions.kept import KEEP_SECONDS
 __all__ = ["MinimumRankInterrupted", "minimum_rank"]
 
 _NO_BITS = np.zeros(0, dtype=bool)
+_PROMISED = 5.0
+"""Processor seconds that an enumeration may promise to take before anything else is tried."""
+_TURN = 3.0
+"""Those of the first turn of the search in layers below K, and by what later turns are longer."""
+_LONGER = 4
+_OVERRATED = 10
+"""An enumeration may promise so many times a turn: its first promises are too long."""
 _EXCHANGE_AFTER = 0.3
 _SOLVER_AFTER = 5.0
 _SOLVER_SECONDS = 20.0
@@ -76,7 +83,8 @@ def minimum_rank(
     For K = 1, :mod:`polyrank.minrank.hitting` searches the units on the whole domain; nothing is
     enumerated. For K > 1, all regions are enumerated if that ends within seconds
     (:mod:`polyrank.minrank.enumeration`); else :mod:`polyrank.minrank.layers_below` refutes one
-    rank after the other on prefixes of layers 1..K−1.
+    rank after the other on prefixes of layers 1..K−1. Where that takes long an enumeration may take
+    longer, too: they are tried in turn.
 
     Parameters
     ----------
@@ -230,16 +238,22 @@ class _Minimum(LeastRank):
             else:
                 if new:
                     self._look_around(cell, seed, attempts)
-                if not self.finished() and not self._enumerated():
-                    LayersBelow(self).search()
+                if not self.finished() and self.enumerated is None:
+                    self._several()
             self.complete = self.below is not None and not (self.undecided or self.full)
         except (Unfinished, OutOfTimeError):
             # a proved bound may have settled the list all the same: it is empty
             self.complete = self.below is not None and self.below <= self.lower
 
-    def _enumerated(self) -> bool:
-        """K > 1: whether all regions were enumerated, now or before, or else the search goes on."""
-        return self.enumerated is not None or (not self.leg and enumerated(self))
+    def _several(self) -> None:
+        """K > 1: the search in the layers below and enumerations in turn; each turn is longer."""
+        if not self.leg and enumerated(self, _PROMISED):
+            return
+        layers_below, turn = LayersBelow(self), _TURN
+        while not layers_below.search(turn):
+            if enumerated(self, _OVERRATED * turn):
+                return
+            turn *= _LONGER
 
     def _found(self) -> MinimumRank:
         through, chart, best = self.network, self.chart, self.best

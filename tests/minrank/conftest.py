@@ -13,5 +13,5 @@ from polyrank.minrank import minimum
 def searched() -> Iterator[None]:
     """Nothing is enumerated instead; :mod:`tests.minrank.test_enumeration` undoes it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(minimum, "enumerated", lambda _: False)
+        patch.setattr(minimum, "enumerated", lambda *_: False)
         yield

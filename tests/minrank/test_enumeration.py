@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 
 import polyrank as pr
 from polyrank.cells.task import SearchProgress
-from polyrank.minrank import enumeration, minimum
+from polyrank.minrank import enumeration, layers_below, minimum
 from polyrank.minrank.kept import RESULT_NAME
 from polyrank.minrank.minimum import MinimumRankInterrupted, minimum_rank
 from polyrank.network.initialise import random_network
@@ -34,7 +34,7 @@ def searched() -> Iterator[None]:
 def by_search(net: pr.Network, **options: Any) -> Any:
     """The answer of the search below layer K."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(minimum, "enumerated", lambda _: False)
+        patch.setattr(minimum, "enumerated", lambda *_: False)
         return minimum_rank(net, BOX, **options)
 
 
@@ -70,25 +70,55 @@ def test_one_layer_is_searched() -> None:
     assert minimum_rank(random_network("2-9", seed=0), BOX, below=3).enumerated is None
 
 
-@pytest.mark.parametrize("most", [{"_MOST": 10}, {"_TRIAL": -1.0, "_PROMISED": -1.0}])
-def test_many_regions_are_left_to_the_search(
-    most: dict[str, float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in most.items():
-        monkeypatch.setattr(enumeration, name, value)
+def test_many_regions_are_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enumeration, "_TRIAL", -1.0)
+    monkeypatch.setattr(minimum, "_PROMISED", -1.0)
     search, looks = enumeration.search, []
 
     def watched(*arguments: Any, progress: Any, **options: Any) -> Any:
-        progress(SearchProgress(0, 0.0, 0, 0.0))  # as after a while
         looks.append(None)
+        progress(SearchProgress(0, 0.0, 0, 0.0))  # as after a while
         return search(*arguments, progress=progress, **options)
 
     monkeypatch.setattr(enumeration, "search", watched)
     net = random_network("3-9-9", seed=0)
     found = minimum_rank(net, BOX, layer=2, below=2)
     assert found.enumerated is None
-    assert len(looks) == ("_MOST" in most)
+    assert len(looks) == 1
     assert answer(found) == answer(by_search(net, layer=2, below=2))
+
+
+def given_up(times: int) -> Callable[..., bool]:
+    """An enumeration that is given up so many times."""
+    left = times
+
+    def tried(state: Any, allowed: float) -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0 and enumeration.enumerated(state, allowed)
+
+    return tried
+
+
+@pytest.mark.parametrize("below", [3, 4])
+def test_a_search_that_takes_longer_gives_way(below: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = random_network("3-9-9", seed=0)
+    searched = by_search(net, layer=2, below=below)
+    monkeypatch.setattr(minimum, "_TURN", 0.0)
+    monkeypatch.setattr(minimum, "enumerated", given_up(2))
+    found = minimum_rank(net, BOX, layer=2, below=below)
+    assert found.enumerated == pr.enumerate_regions(net, BOX).count
+    assert answer(found) == answer(searched)
+
+
+def test_a_search_that_goes_on_where_it_gave_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = random_network("3-9-9", seed=0)
+    monkeypatch.setattr(minimum, "_TURN", 0.002)
+    monkeypatch.setattr(minimum, "_LONGER", 1.5)
+    monkeypatch.setattr(minimum, "enumerated", given_up(1000))
+    found = minimum_rank(net, BOX, layer=2, below=3)
+    assert found.enumerated is None
+    assert answer(found) == answer(by_search(net, layer=2, below=3))
 
 
 def test_a_cell_that_is_not_decided_leaves_it_to_the_search(
@@ -142,3 +172,26 @@ def test_ctrl_c_and_what_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     again = minimum_rank(net, BOX, **asked, keep=where, resume=True)
     assert answer(again) == answer(whole)
     assert again.enumerated == whole.enumerated
+
+
+def test_a_search_that_was_left_is_enumerated_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, where = random_network("3-9-9", seed=0), tmp_path / "work"
+    asked: dict[str, Any] = {"layer": 2, "below": 4}
+    whole = minimum_rank(net, BOX, **asked)
+    visit = layers_below.LayersBelow._visit
+
+    def pressed(*arguments: Any) -> None:
+        visit(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(minimum, "enumerated", given_up(1))
+    monkeypatch.setattr(layers_below.LayersBelow, "_visit", pressed)
+    with pytest.raises(MinimumRankInterrupted):
+        minimum_rank(net, BOX, **asked, keep=where)
+    monkeypatch.setattr(layers_below.LayersBelow, "_visit", visit)
+    monkeypatch.setattr(minimum, "_TURN", 0.0)
+    found = minimum_rank(net, BOX, **asked, keep=where, resume=True)
+    assert answer(found) == answer(whole)
+    assert found.enumerated == whole.enumerated
