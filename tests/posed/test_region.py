@@ -90,7 +90,7 @@ def _near(problem: Problem, word: Any, facet: Any, inside: fmpq_mat) -> fmpq_mat
     """A point of the neighbour, on the ray through the facet's point."""
     step, direction = fmpq(1), facet.point - inside
     region = Region(problem, word)
-    for _ in range(400):
+    for _ in range(4000):  # factors of 2^±500 in several layers
         near = facet.point + direction * step
         if region.contains(near):
             return near
