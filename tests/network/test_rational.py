@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import pickle
 from fractions import Fraction
 
@@ -197,6 +198,18 @@ def test_a_rational_below_float64_keeps_its_value():
     assert array.approx[0] == 0.0
     assert not array.is_float
     assert next(iter(array.entries())) > 0
+
+
+@pytest.mark.parametrize("shape", [(40,), (8, 5), (5, 8), (0,), (3, 0)])
+@pytest.mark.parametrize("filled", [0, 1, 4, 5, 40])
+def test_floats_mostly_zero_are_the_same_numbers(shape, filled):
+    values = np.zeros(math.prod(shape))
+    at = np.random.default_rng(filled).permutation(values.size)[:filled]
+    values[at] = [5e-324, -0.1, 2.0**1000, -0.0, *range(1, 37)][: len(at)]
+    found = RationalArray.from_floats(values.reshape(shape)).to_fmpq_mat()
+    assert (found.nrows(), found.ncols()) == (*shape, 1)[:2]
+    exact = [Fraction(v) for v in values.tolist()]
+    assert found.entries() == [fmpq(v.numerator, v.denominator) for v in exact]
 
 
 @pytest.mark.parametrize("entries", [["1/3", "2"], [1.0, 2.0]])
