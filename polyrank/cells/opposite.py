@@ -35,7 +35,7 @@ __all__ = ["half_of", "is_central", "opposite"]
 
 def _rows(network: Network, chart: Chart) -> fmpq_mat:
     """Pre-activations of layer 1 on the chart, without their constants: ``(units, k)``."""
-    return network.layers[0].weight_exact * chart.basis
+    return chart.linear_part(network.layers[0].weight_exact)
 
 
 def _vanishing(network: Network, chart: Chart) -> list[bool]:

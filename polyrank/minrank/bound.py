@@ -28,7 +28,6 @@ from flint import fmpq, fmpq_mat
 
 from polyrank.network.exact_rank import exact_rank
 from polyrank.network.normal_form import Layer, Network
-from polyrank.polyhedra.system import is_identity
 from polyrank.posed.chart import Chart
 
 __all__ = ["ChainBound", "Interval", "chain_bound", "interval"]
@@ -86,8 +85,7 @@ def chain_bound(network: Network, chart: Chart) -> ChainBound:
         rank = _rank(table, live[i], maybe[i - 1])
         loss.append(loss[-1] + len(maybe[i - 1]) - rank)
     loss.reverse()
-    weight = network.layers[0].weight_exact
-    first = weight if is_identity(chart.basis) else weight * chart.basis
+    first = chart.linear_part(network.layers[0].weight_exact)
     root = _rank(first, live[0], range(chart.k)) - loss[0]
     most = _rank(first, maybe[0], range(chart.k))
     for i in range(1, len(network.layers)):

@@ -150,6 +150,11 @@ class Chart:
         """The point x, (n, 1), whose coordinates are y, (k, 1)."""
         return y if self.is_plain else self.origin + self.basis * y
 
+    def linear_part(self, weight: fmpq_mat) -> fmpq_mat:
+        """``W · basis``, (m, k): the linear part in y of forms in x with rows W, (m, n)."""
+        # the identity is by far the most frequent basis, and the largest
+        return weight if is_identity(self.basis) else weight * self.basis
+
     @property
     def bounded(self) -> bool:
         """True if y is bounded: of the domain, or of its section."""

@@ -38,7 +38,7 @@ from polyrank.network.exact_rank import exact_rank, modular_pivots
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.domain import Domain
-from polyrank.polyhedra.system import Inequalities, is_identity
+from polyrank.polyhedra.system import Inequalities
 from polyrank.posed.chart import Chart, bounding_box, chart, simplified
 
 __all__ = ["Quotient", "chart_for", "quotient", "section"]
@@ -98,9 +98,7 @@ def quotient(network: Network, whole: Chart) -> Quotient | None:
 
 
 def _forms(network: Network, whole: Chart) -> fmpz_mat:
-    weight = network.layers[0].weight_exact
-    # the identity is by far the most frequent basis, and the largest
-    linear = weight if is_identity(whole.basis) else weight * whole.basis
+    linear = whole.linear_part(network.layers[0].weight_exact)
     rows = [
         *(row[:-1] for row in whole.rows),
         *(row[:-1] for row in integer_rows(Inequalities.of(linear, fmpq_mat(linear.nrows(), 1)))),

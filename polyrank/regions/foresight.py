@@ -107,7 +107,7 @@ def proved_bounds(plan: Plan) -> tuple[int, int]:
         return 1, most
     first = plan.network.layers[0]
     chosen = [i for i, has in enumerate(first.has_hyperplane.tolist()) if has]
-    rows = first.weight_exact * plan.chart.basis
+    rows = plan.chart.linear_part(first.weight_exact)
     if not chosen or not plan.chart.k:
         return 1, most
     part = type(rows)(
