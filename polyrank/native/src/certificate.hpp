@@ -168,9 +168,10 @@ inline bool by_enclosure(Dimension<D> dim, Rows rows, const int *basis, const do
 // How the multipliers of an identity in integers look.
 struct IntegerProof {
   bool proved;
-  bool tight;   // the constant c is zero
-  int support;  // how many multipliers are positive
-  int slot;     // the last slot with a positive multiplier, -1 for none
+  bool tight;                  // the constant c is zero
+  int support;                 // how many multipliers are positive
+  int slot;                    // the last slot with a positive multiplier, -1 for none
+  std::uint64_t positive = 0;  // by residues: bit q says that of slot q the multiplier is positive
 };
 
 // Proves objective >= 0 by an identity in integers.
@@ -336,7 +337,7 @@ inline IntegerProof proof_by_residues(int d, double bound, int available, std::u
     if (i == n)
       proof.tight = of == 0;
     else if (of > 0)
-      proof.support++, proof.slot = i;
+      proof.support++, proof.slot = i, proof.positive |= std::uint64_t{1} << i;
   }
   return proof;
 }

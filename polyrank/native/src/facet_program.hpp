@@ -79,14 +79,17 @@ inline IntegerProof proof_by_forms(Walk &w, int row) {
   return by_exact_forms(w.net, d, form, side, w.integers.data());
 }
 
-// Whether the current basis proves the objective, a row, redundant, by integers of any size.
+// Whether the current basis proves the objective, a row, redundant, by integers of any size. Leaves
+// in the rates which multipliers are positive: floats may have taken a small one for zero.
 [[gnu::noinline]] inline Outcome prove_by_residues(Walk &w, int row) {
-  const Program &lp = w.lp;
+  Program &lp = w.lp;
   IntegerProof proof =
       by_residues(w.d(), w.dim.stride(), w.cell().form.data(), w.cell().exponent.data(),
                   lp.basis.data(), lp.objective.data(), w.exponent_of_row(row), w.integers.data());
   if (!proof.proved) proof = proof_by_forms(w, row);
-  return proof.proved ? decided(w, proof) : Outcome{RowVerdict::undecided};
+  if (!proof.proved) return {RowVerdict::undecided};
+  for (int q = 0; q < w.d(); q++) lp.rates[q] = static_cast<double>(proof.positive >> q & 1);
+  return decided(w, proof);
 }
 
 // Whether the current basis proves the objective, a row, redundant.
