@@ -23,7 +23,7 @@ from polyrank.counts.symmetric import (
 )
 from polyrank.errors import NetworkError
 
-__all__ = ["Bounds", "bounds", "long_number", "parse_widths"]
+__all__ = ["Bounds", "bounds", "long_number", "montufar", "parse_widths"]
 
 _LONG = 10**15
 
@@ -151,7 +151,7 @@ def bounds(widths: str | Sequence[int], *, bias: bool = True) -> Bounds:
         bias,
         2 ** sum(layers),
         exact,
-        exact if lone else _montufar(m, layers),
+        exact if lone else montufar(m, layers, layers),
         exact if lone else _serra(m, layers),
         _attained(m, layers) if bias else None,
         codeword_probability(first, m, bias=bias),
@@ -180,12 +180,12 @@ def parse_widths(widths: str | Sequence[int]) -> tuple[int, ...]:
     return numbers
 
 
-def _montufar(m: int, layers: Sequence[int]) -> int:
-    """``Π_l Σ_{j ≤ d_l} C(n_l, j)``, d_l the least width before layer l."""
+def montufar(m: int, widths: Sequence[int], hyperplanes: Sequence[int]) -> int:
+    """``Π_l Σ_{j ≤ d_l} C(n_l, j)``, d_l the least width before layer l, n_l its hyperplanes."""
     total, dimension = 1, m
-    for n in layers:
+    for width, n in zip(widths, hyperplanes, strict=True):
         total *= regions(n, dimension)
-        dimension = min(dimension, n)
+        dimension = min(dimension, width)
     return total
 
 

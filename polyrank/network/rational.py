@@ -39,8 +39,8 @@ _DECIMAL = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?")
 MOST_DENSE = 2**26
 """Most entries of a dense matrix (512 MiB as float64); weights with more are kept sparse."""
 
-_SPARSE = 8
-"""A matrix with fewer entries than one in so many that are not zero is copied entry by entry."""
+SPARSE = 0.1
+"""Of a matrix with a smaller share of entries that are not zero these alone are taken."""
 _LEAST_NORMAL = 2.0**-1022
 MAX_DIGITS = 20_000
 """Longest number read from text: a few bytes such as 1e999999999 must not fill the memory."""
@@ -267,7 +267,7 @@ class RationalArray:
         cols = 1 if self.approx.ndim == 1 else self.approx.shape[1]
         values = self.approx.ravel()
         filled = np.flatnonzero(values)
-        if _SPARSE * len(filled) > len(values):
+        if len(filled) >= SPARSE * len(values):
             return fmpq_mat(rows, cols, [fmpq_from_float(v) for v in values.tolist()])
         out = fmpq_mat(rows, cols)
         for at, value in zip(filled.tolist(), values[filled].tolist(), strict=True):

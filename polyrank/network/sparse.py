@@ -16,12 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from polyrank.errors import UnsupportedError
-from polyrank.network.rational import MOST_DENSE, RationalArray, fmpq_from_float
+from polyrank.network.rational import MOST_DENSE, SPARSE, RationalArray, fmpq_from_float
 
 __all__ = ["SparseArray", "block", "by_rows", "entries_at", "is_sparse", "places"]
-
-_SPARSE = 0.1
-"""A weight with a smaller share of entries that are not zero is multiplied by these alone."""
 
 
 class SparseArray(RationalArray):
@@ -120,7 +117,7 @@ def places(array: RationalArray) -> csr_array:
 def is_sparse(array: RationalArray, table: csr_array) -> bool:
     """Whether so few entries, those of :func:`by_rows`, are not zero that only they are taken."""
     m, n = array.shape
-    return isinstance(array, SparseArray) or bool(table.nnz < _SPARSE * m * n)
+    return isinstance(array, SparseArray) or bool(table.nnz < SPARSE * m * n)
 
 
 def entries_at(array: RationalArray, table: csr_array) -> Iterable[fmpq]:

@@ -25,7 +25,7 @@ from flint import fmpq_mat
 
 from polyrank.cells.interrupt import DeferredInterrupt, Slices
 from polyrank.cells.ordered_work import Done, OrderedWork, Share, Standing
-from polyrank.counts.arrangement import regions
+from polyrank.counts.bounds import montufar
 from polyrank.errors import UncertifiedError
 from polyrank.lp.deadline import OutOfTimeError, seconds_left
 from polyrank.native.records import Handle
@@ -222,16 +222,13 @@ def divided_by_units(root: tuple[Floats, Floats]) -> bool:
 def _has_few_regions(network: Network, arrays: BoundArrays, frame: Frame) -> bool:
     """Whether an exact decision of the whole domain costs little.
 
-    The regions are at most ``Π_l Σ_{j ≤ d_l} C(n_l, j)``, d_l the least width before layer l
-    (Montúfar 2017, Proposition 3, which uses no property of the slopes but that they are two).
+    Montúfar's bound of the regions (2017, Proposition 3) uses no property of the slopes but that
+    they are two.
     """
     if arrays.weight.size > _FEW_WEIGHTS:
         return False
-    most, dimension = 1, frame.k
-    for layer in network.layers:
-        most *= regions(sum(map(bool, layer.has_hyperplane)), dimension)
-        dimension = min(dimension, layer.units)
-    return most <= _FEW_REGIONS
+    widths = [layer.units for layer in network.layers]
+    return montufar(frame.k, widths, network.bits) <= _FEW_REGIONS
 
 
 def _in_vain(core: Bisection, root: tuple[Floats, Floats], state: _State) -> bool:
