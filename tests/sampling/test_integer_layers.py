@@ -21,7 +21,7 @@ from tests.strategies import problems
 
 @pytest.fixture(params=[0.0, 2.0], ids=["dense", "sparse"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(weights, "_SPARSE", request.param)
+    monkeypatch.setattr(weights, "SPARSE", request.param)
     return str(request.param)
 
 
@@ -59,7 +59,7 @@ def test_codewords_do_not_depend_on_the_kind(problem: tuple[Network, Space], see
     found = []
     for share in (0.0, 2.0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(weights, "_SPARSE", share)
+            patch.setattr(weights, "SPARSE", share)
             found.append(CodewordFilter(net).certify(X))
     dense, sparse = found
     assert (dense.packed == sparse.packed).all()
@@ -75,7 +75,7 @@ def test_rows_that_vanish_are_those_of_rational_arithmetic(
     bits = np.random.default_rng(seed).random(sum(net.bits)) < 0.5
     for share in (0.0, 2.0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(weights, "_SPARSE", share)
+            patch.setattr(weights, "SPARSE", share)
             layers = [integer_layer(layer) for layer in net.layers]
         for k, layer in enumerate(net.layers):
             for unit in range(layer.units):
