@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz
 
 from polyrank.network.normal_form import Network
 from tests.oracles import OracleRegion
@@ -57,7 +57,7 @@ def _dyadic(value: float) -> fmpq:
 
 def _rational(text: str) -> fmpq:
     numerator, _, denominator = text.partition("/")
-    return fmpq(int(numerator), int(denominator or 1))
+    return fmpq(fmpz(numerator), fmpz(denominator or "1"))
 
 
 def rows_of(table: Any, bits: int, layers: int) -> Iterator[Row]:

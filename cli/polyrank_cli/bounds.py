@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,25 +34,14 @@ def bounds_command(
     Exit status: 0, 1 error, 2 wrong usage.
     """
     from polyrank.counts.bounds import bounds  # noqa: PLC0415  (numpy)
+    from polyrank.digits import json_text  # noqa: PLC0415  (flint)
 
     with sentences():
         found = bounds(widths, bias=bias)
         if as_json:
-            with _all_digits():
-                typer.echo(json.dumps(found.summary()))
+            typer.echo(json_text(found.summary(), (", ", ": ")))
         else:
             _show(found)
-
-
-@contextmanager
-def _all_digits() -> Iterator[None]:
-    """Integers are written whatever their length; Python's own limit is 4,300 digits."""
-    limit = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
-    try:
-        yield
-    finally:
-        sys.set_int_max_str_digits(limit)
 
 
 def _show(found: Bounds) -> None:

@@ -21,6 +21,7 @@ from polyrank.counts.symmetric import (
     expected_by_rank,
     naive_low_rank_probability,
 )
+from polyrank.digits import digits
 from polyrank.errors import NetworkError
 
 __all__ = ["Bounds", "bounds", "long_number", "montufar", "parse_widths"]
@@ -94,10 +95,9 @@ class Bounds:
         return min(self.serra, self.montufar, self.trivial)
 
     def summary(self) -> dict[str, Any]:
-        """JSON-serialisable; integers and fractions exact.
+        """Integers and fractions exact, for :func:`polyrank.digits.json_text`.
 
-        Python writes integers of more than 4,300 digits only where
-        ``sys.set_int_max_str_digits`` allows it.
+        Python's own ``json`` refuses integers of more than 4,300 digits.
         """
         return {
             "widths": list(self.widths),
@@ -111,9 +111,9 @@ class Bounds:
                 "attained_by_some_network": self.attained,
             },
             "first_layer_sign_symmetric": {
-                "probability_of_each_codeword": str(self.rank_0),
+                "probability_of_each_codeword": digits(self.rank_0),
                 "probability_of_rank_0": float(self.rank_0),
-                "expected_regions_by_rank": [str(v) for v in self.expected_by_rank],
+                "expected_regions_by_rank": [digits(v) for v in self.expected_by_rank],
                 "naive_probability_of_low_rank": self.naive_low_rank,
             },
         }

@@ -7,7 +7,6 @@ maps between the layers are made from it again, and verified again.
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from polyrank.digits import json_text, json_value
 from polyrank.image.glue import Glued
 from polyrank.image.homogeneous import manifold_points
 from polyrank.image.shadow import Shadow
@@ -90,12 +90,12 @@ class KeptLayers:
         entry = self._entries.get((what, layer))
         if entry is None or self._work is None:
             return None
-        text: dict[str, Any] = json.loads(zlib.decompress(self._work.shard(entry)))
+        text: dict[str, Any] = json_value(zlib.decompress(self._work.shard(entry)))
         return text
 
     def _keep(self, what: str, layer: int, text: Callable[[], dict[str, Any]]) -> None:
         if self._work is not None and self._work.due:
-            shard = zlib.compress(json.dumps(text()).encode(), 1)
+            shard = zlib.compress(json_text(text()).encode(), 1)
             self._work.keep({"what": what, "layer": layer}, shard)
 
 
@@ -115,7 +115,7 @@ def kept_layers(
         If it cannot be written, is damaged or in use, or is about another network, manifold or last
         layer.
     """
-    digest = hashlib.sha256(repr(manifold_points(manifold)).encode())
+    digest = hashlib.sha256(json_text(manifold_points(manifold)).encode())
     for simplices in manifold.simplices:
         digest.update(np.ascontiguousarray(simplices, dtype=np.int64).tobytes())
     question = {

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.digits import json_value
 from polyrank.polyhedra.violation import Question
 from polyrank.proof.format import ProofRejectedError
 
@@ -191,6 +191,6 @@ def exact_steps(file: Path) -> Iterator[Any]:
             if len(rest) > _LONGEST:
                 raise ProofRejectedError(f"{file.name} has a line of more than {_LONGEST} bytes")
             for line in lines:
-                yield json.loads(line)
+                yield json_value(line)
         if rest:
-            yield json.loads(rest)
+            yield json_value(rest)

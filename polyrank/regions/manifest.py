@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from polyrank import __version__
+from polyrank.digits import digits
 from polyrank.errors import RunError
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.system import is_identity
@@ -148,7 +149,7 @@ def chart_entry(chart: Chart) -> dict[str, Any]:
         "proof": {
             "equalities": None
             if flat is None
-            else {"indices": list(flat.indices), "values": [str(v) for v in flat.values]},
+            else {"indices": list(flat.indices), "values": [digits(v) for v in flat.values]},
             "box": [list(m.multipliers.indices) for m in (*proof.lower, *proof.upper)],
         },
     }

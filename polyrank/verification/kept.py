@@ -9,11 +9,11 @@ those of a search that nothing ended.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyrank.digits import json_text, json_value
 from polyrank.errors import RunError
 from polyrank.native.records import Handle
 from polyrank.regions.kept import KeptWork
@@ -132,7 +132,7 @@ class TreeDiary:
         entry: dict[str, Any] = {"question": self._number, "order": order}
         if report is not None:
             entry["report"] = dict(report)
-        text = json.dumps(proofs, separators=(",", ":")).encode()
+        text = json_text(proofs).encode()
         self._work.keep(entry, len(log).to_bytes(8, "little") + bytes(log) + text)
 
     def restored(self) -> Iterator[Stretch | Hole]:
@@ -162,7 +162,7 @@ class TreeDiary:
         data = self._work.shard(self._work.done[number])
         size = int.from_bytes(data[:8], "little")
         try:
-            return data[8 : 8 + size], json.loads(data[8 + size :])
+            return data[8 : 8 + size], json_value(data[8 + size :])
         except ValueError:
             raise RunError(f"{self._work.directory} is damaged: entry {number}") from None
 

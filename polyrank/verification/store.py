@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from polyrank.digits import json_text
 from polyrank.errors import RunError
 from polyrank.network.formats.writing import save
 from polyrank.network.normal_form import Network
@@ -46,7 +47,7 @@ class QuestionLog:
         with disk_errors(self._directory):
             self._tree.write(codes)
             for steps in proofs:
-                self._exact.write(json.dumps(steps, separators=(",", ":")).encode() + b"\n")
+                self._exact.write(json_text(steps).encode() + b"\n")
 
     def close(self) -> None:
         """Close the files."""
