@@ -379,9 +379,12 @@ def _meet(union: _Union) -> list[int]:
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
             one = polygons[i]
-            plane, corners = one.plane, [table[v] for v in hulls[j]]
-            found = common(plane.equations, plane.sides, corners)
-            both = [one] if j >= len(polygons) else [one, polygons[j]]
+            if j < len(polygons):
+                found = one.plane.meet(polygons[j].plane)
+                both = [one, polygons[j]]
+            else:
+                found = common(one.plane.equations, one.plane.sides, [table[v] for v in hulls[j]])
+                both = [one]
             if len(found) == 1:
                 for polygon in both:
                     union.add_point(polygon, found[0])

@@ -68,11 +68,21 @@ class Plane:
         return tuple(_equation(a, u, v, *self.chart, k) for k in others)
 
     @cached_property
+    def _vanishing(self) -> frozenset[Functional]:
+        return frozenset(self.equations)
+
+    @cached_property
     def sides(self) -> tuple[Functional, ...]:
         """Side e is ≥ 0 on the polygon and 0 on the line through corners e and e + 1."""
         after = (*self.corners[1:], self.corners[0])
         pairs = zip(self.corners, after, strict=True)
         return tuple(_line(p, q, *self.chart) for p, q in pairs)
+
+    def meet(self, other: Plane) -> list[Point]:
+        """The corners of what two polygons have in common; empty if there is nothing. Exact."""
+        # most coordinates vanish on both
+        equations = [e for e in self.equations if e not in other._vanishing]
+        return common(equations, self.sides, other.corners)
 
 
 def plane_of(points: Sequence[Point]) -> Plane | None:
@@ -153,9 +163,11 @@ def _equation(a: Point, u: list[int], v: list[int], i: int, j: int, k: int) -> F
         u[k] * v[i] - u[i] * v[k],
         u[i] * v[j] - u[j] * v[i],
     )
-    constant = -(c[0] * a[i] + c[1] * a[j] + c[2] * a[k])
+    # the sign of the coefficient of k, which is not 0, so that an equation has one name
+    d = a[-1] if c[2] > 0 else -a[-1]
+    constant = c[0] * a[i] + c[1] * a[j] + c[2] * a[k]
     return primitive_functional(
-        ((i, c[0] * a[-1]), (j, c[1] * a[-1]), (k, c[2] * a[-1]), (-1, constant))
+        ((i, c[0] * d), (j, c[1] * d), (k, c[2] * d), (-1, -constant if d > 0 else constant))
     )
 
 

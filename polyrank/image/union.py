@@ -309,10 +309,10 @@ def _flat_cells(flats: Sequence[Flat]) -> Iterator[Flat]:
     for first, second in open_pairs(table, hulls, flags, np.full(len(hulls), -1, np.int64)):
         look()
         for i, j in zip(first.tolist(), second.tolist(), strict=True):
-            plane = planes[i]
-            if plane is None:
+            plane, other = planes[i], planes[j]
+            if plane is None or other is None:
                 continue
-            if len(common(plane.equations, plane.sides, polygons[j][0])) > 2:
+            if len(plane.meet(other)) > 2:
                 near.setdefault(i, []).append(j)
                 near.setdefault(j, []).append(i)
     size = _extents(approximation(table), hulls)
