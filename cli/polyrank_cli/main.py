@@ -18,8 +18,8 @@ try:
     import typer
 
     from polyrank import __version__
-    from polyrank_cli.failures import INTERRUPTED
-    from polyrank_cli.streams import keep_stdout_for_python
+    from polyrank_cli.failures import ERROR, INTERRUPTED, say
+    from polyrank_cli.streams import flush_stdout, keep_stdout_for_python, open_missing_streams
     from polyrank_cli.verbs import HELP_NAMES, Verbs
 except KeyboardInterrupt:  # pressed before there is anything that could say so
     sys.stderr.write("polyrank: interrupted; nothing was kept\n")
@@ -84,6 +84,7 @@ def main() -> None:
     """Run the command line; leaves with the exit status."""
     # a batch system ends a job with SIGTERM: what was found is kept as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    open_missing_streams()
     keep_stdout_for_python()
     sys.meta_path.insert(0, _WithoutPandas())
     try:
@@ -102,10 +103,15 @@ def leave(status: str | int | None) -> NoReturn:
     call reads would be freed under it. And where the signal came while an extension module ran a
     string of Python, the interpreter would end with that signal, whatever the status.
     """
+    try:
+        flush_stdout()
+    except OSError as error:
+        if not status:
+            say(f"error: standard output cannot be written: {error.strerror}")
+            status = ERROR
     others = [t for t in threading.enumerate() if t is not threading.current_thread()]
     if (others or status == INTERRUPTED) and not isinstance(status, str):
-        with suppress(OSError):  # the reader of our output may have gone
-            sys.stdout.flush()
+        with suppress(OSError):  # its reader may have gone
             sys.stderr.flush()
         gc.collect()  # semaphores of pools that have ended are the system's to lose
         os._exit(status or 0)

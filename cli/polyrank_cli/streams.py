@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-__all__ = ["keep_stdout_for_python", "tell"]
+__all__ = ["flush_stdout", "keep_stdout_for_python", "open_missing_streams", "tell"]
 
 _WIDTH = 100
 
@@ -26,17 +26,45 @@ def tell(text: str) -> None:
     typer.echo(text)
 
 
+def open_missing_streams() -> None:
+    """Let standard streams that are closed (``2>&-``) lead nowhere.
+
+    Call it first: the next file that is opened would get their number, and what libraries print.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def flush_stdout() -> None:
+    """Write out what was printed; if that fails, what is left is dropped.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, or the reader has gone.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:  # the interpreter would try once more at its end, and say so
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise
+
+
 def keep_stdout_for_python() -> None:
     """Make ``sys.stdout`` the only way to this process's standard output.
 
-    Call it once, at the start; where there is no standard output or no stderr, nothing changes.
+    Call it once, at the start; where standard output or stderr is no file, nothing changes.
     """
-    if sys.stdout is None or sys.stderr is None:
-        return
     try:
         number, errors = sys.stdout.fileno(), sys.stderr.fileno()
         kept = os.dup(number)
-    except (OSError, ValueError):  # closed, or replaced by something that is no file
+    except (OSError, ValueError):
         return
     sys.stdout.flush()
     os.dup2(errors, number)

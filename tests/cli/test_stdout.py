@@ -160,6 +160,31 @@ def test_closed_streams_are_put_up_with(redirected: str) -> None:
         assert done.stdout.startswith("polyrank ")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full")
+@pytest.mark.parametrize(
+    ("rest", "status", "printed", "messages"),
+    [
+        (["count", "NET", "--box", "-1", "1", "2>&-"], 0, "certified: ", ""),
+        (["sample", "NET", "--points", "-", "<&-"], 1, "", "standard input holds no points"),
+        (["bounds", "2-3", ">/dev/full"], 1, "", "No space left on device"),
+        (["bounds", "2-3", ">/dev/full", "2>&-"], 1, "", ""),
+    ],
+    ids=lambda v: v[-1] if isinstance(v, list) else "",
+)
+def test_a_verb_with_closed_or_full_streams(
+    rest: list[str], status: int, printed: str, messages: str, plane: Path
+) -> None:
+    line = " ".join(rest).replace("NET", f"'{plane}'")
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m polyrank_cli.main {line}', sys.executable],
+        capture_output=True, text=True, env={"PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}"},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert done.stdout.startswith(printed)
+    assert messages in done.stderr
+    assert len(done.stderr.splitlines()) == bool(messages)
+
+
 @pytest.mark.parametrize(
     "arguments", [["minrank", "--milp"], ["enumerate", "--engine", "highs", "--box", "-2", "2"]]
 )
