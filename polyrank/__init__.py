@@ -15,7 +15,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyrank.api.images import homeomorphism, separate
     from polyrank.api.questions import at, homology, slice  # noqa: A004
     from polyrank.api.run import Run, enumerate_regions, open_run, resume_run
     from polyrank.api.samples import sample
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
         UncertifiedError,
         UnsupportedError,
     )
-    from polyrank.image.separate import Separation
+    from polyrank.image.homeomorphism import homeomorphism
+    from polyrank.image.separate import Separation, separate
     from polyrank.minrank.maximum import maximum_rank
     from polyrank.minrank.minimum import minimum_rank
     from polyrank.network.formats import from_onnx, from_sklearn, from_torch, load, save
@@ -135,7 +135,7 @@ _HOME = {
     "from_onnx": "polyrank.network.formats",
     "from_sklearn": "polyrank.network.formats",
     "from_torch": "polyrank.network.formats",
-    "homeomorphism": "polyrank.api.images",
+    "homeomorphism": "polyrank.image.homeomorphism",
     "homology": "polyrank.api.questions",
     "load": "polyrank.network.formats",
     "maximum_rank": "polyrank.minrank.maximum",
@@ -145,7 +145,7 @@ _HOME = {
     "resume_run": "polyrank.api.run",
     "sample": "polyrank.api.samples",
     "save": "polyrank.network.formats",
-    "separate": "polyrank.api.images",
+    "separate": "polyrank.image.separate",
     "slice": "polyrank.api.questions",
     "verify": "polyrank.verification.verify",
     "vnnlib_domain": "polyrank.polyhedra.vnnlib",

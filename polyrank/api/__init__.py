@@ -6,7 +6,7 @@ __all__, __getattr__, __dir__ = public(
     __name__,
     {
         "graph": ["Graph"],
-        "images": ["Images", "homeomorphism", "separate"],
+        "images": ["Images"],
         "region": ["Facet", "Region", "Selection"],
         "run": ["Run", "enumerate_regions", "open_run", "resume_run"],
         "questions": ["at", "homology", "minrank", "slice"],

@@ -1,4 +1,4 @@
-"""Questions about the images of a manifold; their pictures and what a notebook shows of them."""
+"""The images of a manifold, with their pictures and what a notebook shows of them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from html import escape
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from polyrank.api.html import html_table
 from polyrank.image.barcode import LayerImages, level_name
 from polyrank.image.barcode import image as _image
 from polyrank.image.barcode_object import counted
-from polyrank.image.homeomorphism import Homeomorphism
-from polyrank.image.homeomorphism import homeomorphism as _homeomorphism
-from polyrank.image.separate import Separation
-from polyrank.image.separate import separate as _separate
-from polyrank.polyhedra.domain import Box
 from polyrank.report.manifold_map import draw_manifold
 from polyrank.topology.low_rank import low_rank_part
-from polyrank.topology.manifold import Manifold
-from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import restrict
 
 if TYPE_CHECKING:
@@ -28,8 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from polyrank.network.normal_form import Network
+    from polyrank.topology.manifold import Manifold
 
-__all__ = ["Images", "homeomorphism", "image", "separate"]
+__all__ = ["Images", "image"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +100,7 @@ class Images(LayerImages):
 
 
 @wraps(_image)
-def image(network: Network, manifold: Manifold | str, **options: Any) -> Images:
-    """The true images of a manifold; ``"torus:24"`` is a shape, another text a file."""
-    found = _image(network, named_manifold(manifold), **options)
+def image(network: Network, manifold: Manifold | str | PathLike[str], **options: Any) -> Images:
+    """:func:`polyrank.image.barcode.image`, which says what the options are, with pictures."""
+    found = _image(network, manifold, **options)
     return Images(**{field.name: getattr(found, field.name) for field in fields(found)})
-
-
-@wraps(_homeomorphism)
-def homeomorphism(
-    network: Network, manifold: Manifold | Box | str, **options: Any
-) -> Homeomorphism:
-    """Decide whether a layer is one-to-one; ``"torus:24"`` is a shape."""
-    space = manifold if isinstance(manifold, Box) else named_manifold(manifold)
-    return _homeomorphism(network, space, **options)
-
-
-@wraps(_separate)
-def separate(network: Network, manifold: Manifold | str, **options: Any) -> Separation:
-    """Decide where classes are apart; ``"linked-tori:24"`` is a shape."""
-    return _separate(network, named_manifold(manifold), **options)

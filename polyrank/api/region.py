@@ -49,7 +49,8 @@ class Region:
 
     Attributes are read or computed when they are asked for. Those that need the network
     (``A``, ``c``, ``affine_map_exact``) or the region graph (``facets``, ``neighbours``,
-    ``vertices``, ``polygon``, ``volume``) make or read it once for the whole run.
+    ``vertices``, ``polygon``, ``volume``) make or read it once for the whole run; where the network
+    is not known they raise RunError.
 
     **Proves**: it is a region: its witness was verified with exact signs, its ranks are exact.
     """

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from scipy import sparse
@@ -44,6 +44,7 @@ from polyrank.network.normal_form import Network
 from polyrank.regions.kept import KEEP_SECONDS
 from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import Restriction, restrict
 
 __all__ = ["MOST_CELLS", "LayerImages", "image", "level_name", "theorem"]
@@ -226,7 +227,7 @@ def theorem(
 
 def image(
     network: Network,
-    manifold: Manifold,
+    manifold: Manifold | str | PathLike[str],
     *,
     layer: int | None = None,
     coefficients: str | int = "Z",
@@ -243,7 +244,9 @@ def image(
     Parameters
     ----------
     network : Network
-    manifold : Manifold
+    manifold : Manifold, str or path
+        M: itself, or by name (:func:`~polyrank.topology.named.named_manifold`): ``"torus:24"`` is a
+        shape, another text a file.
     layer : int, optional
         L, the last layer; default: the output.
     coefficients : "Z", "Q" or a prime
@@ -272,8 +275,10 @@ def image(
     Raises
     ------
     DomainError
-        If the manifold lies in another space than the network's inputs, there is no such layer, or
-        the coefficients are unknown.
+        If there is no such manifold, it lies in another space than the network's inputs, there is
+        no such layer, or the coefficients are unknown.
+    ValueError
+        If there is no such ``way``.
     UnsupportedError
         If an overlay is asked for and M has simplices of dimension 4.
     RunError
@@ -283,12 +288,12 @@ def image(
 
     Examples
     --------
-    >>> from polyrank.topology.shapes import shape
     >>> folded = Network.from_arrays([[[0.0, 1.0], [0.0, -1.0]], [[1.0, 1.0]]], [[0, 0], [0]])
-    >>> found = image(folded, shape("circle:8"))
+    >>> found = image(folded, "circle:8")
     >>> print(found.groups(None), "|", found.groups(1))
     Z, Z | Z, 0
     """
+    manifold = named_manifold(manifold)
     depth = len(network.layers)
     last = depth if layer is None else layer
     if not 0 <= last <= depth:
@@ -299,6 +304,8 @@ def image(
             f"{network.input_dim} inputs"
         )
     parse_coefficients(coefficients)
+    if way not in (None, *get_args(Way)):
+        raise ValueError(f"way={way!r} is not one of {', '.join(get_args(Way))}")
     begun = time.perf_counter()
     whole = math.inf if seconds is None else seconds
     chosen = way or ("overlay" if manifold.dimension <= 3 else "nerve")

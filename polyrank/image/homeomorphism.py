@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import PathLike
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from polyrank.polyhedra.domain import Box
 from polyrank.stages import tell
 from polyrank.topology.box import box_complex
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import Restriction, restrict
 
 __all__ = [
@@ -150,7 +152,7 @@ class Homeomorphism:
 
 def homeomorphism(
     network: Network,
-    manifold: Manifold | Box,
+    manifold: Manifold | Box | str | PathLike[str],
     *,
     layer: int | None = None,
     seconds: float = float("inf"),
@@ -160,8 +162,10 @@ def homeomorphism(
     Parameters
     ----------
     network : Network
-    manifold : Manifold or Box
-        M. A box stands for all of its points: it is divided into simplices.
+    manifold : Manifold, Box, str or path
+        M: itself, or by name (:func:`~polyrank.topology.named.named_manifold`): ``"torus:24"`` is a
+        shape, another text a file. A box stands for all of its points: it is divided into
+        simplices.
     layer : int, optional
         K; default: the last one. 0 asks whether M itself is embedded in R^n.
     seconds : float
@@ -177,7 +181,8 @@ def homeomorphism(
     Raises
     ------
     DomainError
-        If the manifold lies in another space than the network's inputs, or there is no layer K.
+        If there is no such manifold, it lies in another space than the network's inputs, or there
+        is no layer K.
 
     References
     ----------
@@ -185,14 +190,14 @@ def homeomorphism(
 
     Examples
     --------
-    >>> from polyrank.topology.shapes import shape
     >>> folded = Network.from_arrays([[[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]], [[0, 0, 0]])
-    >>> homeomorphism(folded, shape("circle:8")).first_layer is None
+    >>> homeomorphism(folded, "circle:8").first_layer is None
     True
     """
-    space = manifold
-    if isinstance(space, Box):
-        space = box_complex(space, network.input_dim)
+    if isinstance(manifold, Box):
+        space = box_complex(manifold, network.input_dim)
+    else:
+        space = named_manifold(manifold)
     found = restrict(network, space, through_layer=layer or (None if layer is None else 1))
     last = found.layers if layer is None else layer
     verdicts: list[LayerVerdict] = []

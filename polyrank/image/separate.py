@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +34,7 @@ from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.stages import tell
 from polyrank.topology.manifold import Manifold
+from polyrank.topology.named import named_manifold
 from polyrank.topology.restriction import Restriction, restrict
 
 __all__ = ["Separation", "separate"]
@@ -173,7 +175,7 @@ class Separation:
 
 def separate(
     network: Network,
-    manifold: Manifold,
+    manifold: Manifold | str | PathLike[str],
     *,
     layers: Sequence[int] | None = None,
     classes: Literal["labels", "components"] | None = None,
@@ -194,8 +196,10 @@ def separate(
     Parameters
     ----------
     network : Network
-    manifold : Manifold
-        With labels, or with several components.
+    manifold : Manifold, str or path
+        M, with labels, or with several components: itself, or by name
+        (:func:`~polyrank.topology.named.named_manifold`): ``"linked-tori:24"`` is a shape, another
+        text a file.
     layers : sequence of int, optional
         0..L; default: all. 0 is M itself.
     classes : {"labels", "components"}, optional
@@ -213,17 +217,17 @@ def separate(
     Raises
     ------
     DomainError
-        If M lies in another space than the inputs, there are fewer than two classes or too many
-        pairs of classes, or there is no such layer.
+        If there is no such M, it lies in another space than the inputs, there are fewer than two
+        classes or too many pairs of classes, or there is no such layer.
 
     Examples
     --------
-    >>> from polyrank.topology.shapes import shape
     >>> net = Network.from_arrays([[[1.0, 0.0]], [[1.0]]], [[0], [0]])
-    >>> found = separate(net, shape("disk-in-annulus:8"))
+    >>> found = separate(net, "disk-in-annulus:8")
     >>> [row.disjoint for row in found.pair(0, 1)]
     [True, False, False]
     """
+    manifold = named_manifold(manifold)
     depth = len(network.layers)
     chosen = sorted(set(range(depth + 1) if layers is None else layers))
     if not chosen or chosen[0] < 0 or chosen[-1] > depth:

@@ -42,6 +42,11 @@ class Layer:
         Slopes a⁻ (where z ≤ 0) and a⁺ (where z > 0).
     name : str
         Where the layer comes from (a node or key of the file), for messages.
+
+    Raises
+    ------
+    NetworkError
+        If the weight is no matrix, or another shape does not fit it.
     """
 
     weight: RationalArray
@@ -161,6 +166,11 @@ class Network:
     source : mapping
         Where it came from: ``format``, ``file``, ``sha256`` of the file and ``notes`` (what was
         folded, assumed or cut off), all JSON-serialisable.
+
+    Raises
+    ------
+    NetworkError
+        If there is no layer, one has no units, or the shapes do not chain.
     """
 
     layers: tuple[Layer, ...]

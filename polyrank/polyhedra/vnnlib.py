@@ -78,12 +78,26 @@ def vnnlib_text(path: str | Path) -> str:
 
 
 def vnnlib_domain(path: str | Path, case: int | None = None) -> Domain:
-    """The domain of a ``.vnnlib`` file, or that of its case number ``case`` (from 0).
+    """The domain that the input constraints of a ``.vnnlib`` file state.
+
+    Parameters
+    ----------
+    path : path
+        VNN-LIB 1.0 or 2.0, plain or compressed by gzip.
+    case : int, optional
+        Of a disjunction over the inputs, which of its cases, counted from 0.
+
+    Returns
+    -------
+    Domain
+        A closed box where every input has both bounds, else a polytope; strict bounds are taken as
+        closed ones.
 
     Raises
     ------
     DomainError
-        As :func:`read_vnnlib` and :meth:`VnnLib.case`.
+        If the file cannot be read or is not VNN-LIB, or there is no such case, or several and none
+        is chosen.
     """
     return read_vnnlib(path).case(case)
 

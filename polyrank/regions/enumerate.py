@@ -123,6 +123,11 @@ def enumerate_regions(
         If ``through_layer`` is not a layer of the network.
     RunError
         If ``out`` exists or cannot be written, or a proof is asked for without it.
+    UnsupportedError
+        If the weights do not fit into memory when they are dense or are out of the range of float64
+        products (2^±500), or ``cluster`` is given and Dask distributed is not installed.
+    ValueError
+        If ``jobs`` is less than 1, or there is no such engine.
     EnumerationInterrupted
         On Ctrl-C (it is a KeyboardInterrupt); the partial run is kept and labelled.
 

@@ -222,6 +222,11 @@ def estimate_run(
     -------
     Foresight
 
+    Raises
+    ------
+    EmptyDomainError, DomainError, NetworkError, ValueError
+        As for :func:`polyrank.enumerate_regions`.
+
     Examples
     --------
     >>> import polyrank as pr
