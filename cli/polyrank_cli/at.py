@@ -67,7 +67,7 @@ def at_command(
                 loaded,
                 exact_point(point, row),
                 where,
-                layers=None if layer is None else (loaded.chosen_layer(layer),),
+                layers=None if layer is None else (layer,),
                 budget=budget,
                 seconds=time,
             )

@@ -235,9 +235,8 @@ class LimitChoice:
             return None
         from polyrank.regions.limits import Limits  # noqa: PLC0415  (loads numpy)
 
-        seconds = None if self.time is None else max(self.time, 1e-9)
         return Limits(
-            seconds,
+            self.time,
             self.max_regions,
             _bytes(self.max_memory, "--max-memory"),
             _bytes(self.max_disk, "--max-disk"),

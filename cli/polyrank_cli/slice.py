@@ -77,10 +77,13 @@ def slice_command(
     # numpy and pyarrow load here, which is more than --help may take
     from polyrank.cells.threads import asked_threads  # noqa: PLC0415
     from polyrank.regions.enumerate import EnumerationInterrupted  # noqa: PLC0415
-    from polyrank.sampling.points import mnist_images, points_file  # noqa: PLC0415
+    from polyrank.sampling.points import (  # noqa: PLC0415
+        input_points,
+        mnist_images,
+        points_file,
+    )
     from polyrank.sampling.slices import (  # noqa: PLC0415
         ambient_ranks,
-        check_inputs,
         chosen_points,
         slice_through,
     )
@@ -94,8 +97,7 @@ def slice_command(
     with sentences():
         loaded = reading.load(network)
         data = points_file(points) if points is not None else mnist_images(Path(str(mnist)))
-        check_inputs(data, loaded)
-        chosen = chosen_points(data, numbers)
+        chosen = chosen_points(input_points(data, loaded), numbers)
         domain = slice_through(chosen, extended=extended)
         refuse_existing(output, force=force)
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from polyrank.api.run import Run, enumerate_regions
 from polyrank.api.tables import HomologyTable
 from polyrank.errors import NetworkError
@@ -16,8 +14,9 @@ from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, WholeSpace
+from polyrank.sampling.points import input_points
 from polyrank.sampling.region_at import RegionAt, region_at
-from polyrank.sampling.slices import check_inputs, chosen_points, slice_through
+from polyrank.sampling.slices import chosen_points, slice_through
 from polyrank.topology.layers import homology_table
 from polyrank.topology.manifold import Manifold
 from polyrank.topology.named import named_manifold
@@ -55,7 +54,7 @@ def at(
     Raises
     ------
     NetworkError
-        If the point does not have n finite coordinates.
+        If the point does not have n finite coordinates, or there is no such layer.
     DomainError
         If the domain is flat, or the point is not strictly inside it.
 
@@ -94,13 +93,12 @@ def slice(  # noqa: A001  (the name of the verb)
     Raises
     ------
     DomainError
-        If the points are affinely dependent.
+        If there are not two or three points, one is not finite, or they are affinely dependent.
     NetworkError
         If they do not fit the network.
     """
-    table = np.atleast_2d(np.asarray(points))
-    check_inputs(table, network)
-    domain = slice_through(chosen_points(table, None), extended=extended)
+    chosen = chosen_points(input_points(points, network), None)
+    domain = slice_through(chosen, extended=extended)
     notes = {"slice": {"file": "", "rows": None}, **options.pop("notes", {})}
     return enumerate_regions(network, domain, notes=notes, **options)
 
@@ -119,6 +117,11 @@ def minrank(
         :func:`polyrank.maximum_rank` instead of :func:`polyrank.minimum_rank`.
     **options
         Those of the function: ``layer``, ``seconds``, ``below`` …
+
+    Raises
+    ------
+    NetworkError, EmptyDomainError, DomainError, RunError, ValueError
+        As the function.
 
     Examples
     --------

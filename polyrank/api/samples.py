@@ -17,8 +17,13 @@ from polyrank.sampling.codewords import restricted_network
 from polyrank.sampling.crosscheck import RunCheck
 from polyrank.sampling.estimate import Estimate, Ties
 from polyrank.sampling.estimate import sample as sample_blocks
-from polyrank.sampling.points import array_blocks, normal_blocks, uniform_blocks, within
-from polyrank.sampling.slices import check_inputs
+from polyrank.sampling.points import (
+    array_blocks,
+    input_points,
+    normal_blocks,
+    uniform_blocks,
+    within,
+)
 
 __all__ = ["sample"]
 
@@ -81,8 +86,9 @@ def sample(
     RunError
         If the run is of another network or on another domain.
     ValueError
-        Unless exactly one of ``points``, ``uniform`` and ``normal`` is given, or if ``below`` is
-        given without ``run``.
+        Unless exactly one of ``points``, ``uniform`` and ``normal`` is given; if ``below`` is given
+        without ``run``; if a number of points, ``scale`` or ``seed`` is negative, or ``ties`` is
+        neither of the two.
 
     Notes
     -----
@@ -103,6 +109,9 @@ def sample(
         raise ValueError("give exactly one of points, uniform=, normal=")
     if below is not None and run is None:
         raise ValueError("below= says what of a run is low-rank: give run= too")
+    for name, value in (("uniform", uniform), ("normal", normal), ("scale", scale), ("seed", seed)):
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name}= is {value}, expected 0 or more")
     check = None if run is None else RunCheck(run, network)
     if check is None:
         charted = chart(WholeSpace() if domain is None else domain, network.input_dim)
@@ -113,8 +122,7 @@ def sample(
         charted, sampled = check.chart, check.sampled
     keep = None
     if points is not None:
-        table = np.atleast_2d(np.asarray(points))
-        check_inputs(table, network)
+        table = input_points(points, network)
         keep = within(charted)
         blocks, number = array_blocks(table), len(table)
     elif uniform is not None:

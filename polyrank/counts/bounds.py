@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
+from operator import index
 from typing import Any
 
 from polyrank.brief import brief
@@ -168,10 +169,12 @@ def parse_widths(widths: str | Sequence[int]) -> tuple[int, ...]:
     NetworkError
         If they are not.
     """
-    parts = widths.replace("x", "-").split("-") if isinstance(widths, str) else list(widths)
     try:
-        numbers = tuple(int(part) for part in parts)
-    except ValueError:
+        if isinstance(widths, str):
+            numbers = tuple(int(part) for part in widths.replace("x", "-").split("-"))
+        else:
+            numbers = tuple(map(index, widths))
+    except (TypeError, ValueError):
         numbers = ()
     if len(numbers) < 2 or min(numbers) < 1 or max(numbers) > 100_000:
         raise NetworkError(

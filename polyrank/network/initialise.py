@@ -124,7 +124,8 @@ def random_network(
     Raises
     ------
     NetworkError
-        If the widths or laws are not of that form, or there are fewer rows than ``flip``.
+        If the widths or laws are not of that form, there are fewer rows than ``flip``, or the seed
+        is negative.
 
     Examples
     --------
@@ -133,6 +134,8 @@ def random_network(
     ((3, 4, 2), (4, 2), True)
     """
     numbers = parse_widths(widths)
+    if seed < 0:
+        raise NetworkError(f"the seed is {seed}, expected 0 or more")
     weight_law, bias_law = law(init), law(bias)
     if bias.startswith("dale"):
         raise NetworkError("dale:K,G is a law of weights, which have inputs; biases have none")

@@ -24,13 +24,18 @@ class Limits:
     Attributes
     ----------
     seconds : float, optional
-        Wall time from the first look.
+        Wall time from the first look; 0: no time at all.
     regions : int, optional
         Regions listed: the run ends with the task in which they are reached.
     memory : int, optional
         Bytes that the process holds (its resident set); known on Linux only.
     disk : int, optional
         Bytes that the run writes.
+
+    Raises
+    ------
+    ValueError
+        If a limit is negative, or one but that of the time is 0.
     """
 
     seconds: float | None = None
@@ -39,7 +44,9 @@ class Limits:
     disk: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "regions", "memory", "disk"):
+        if self.seconds is not None and not self.seconds >= 0:
+            raise ValueError(f"the limit of seconds is {self.seconds}, expected 0 or more")
+        for name in ("regions", "memory", "disk"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"the limit of {name} is {value}, expected more than 0")

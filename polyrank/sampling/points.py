@@ -20,7 +20,8 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import DomainError, FormatError
+from polyrank.errors import DomainError, FormatError, NetworkError
+from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray, fmpq_from_float, fmpq_from_text, nearest_float
 from polyrank.posed.chart import Chart
 
@@ -143,22 +144,48 @@ def mnist_images(folder: Path) -> NDArray[np.float64]:
     return pixels / 255.0
 
 
+def input_points(points: Any, network: Network) -> NDArray[Any]:
+    """Points of the input space of a network as an array, ``(N, n)``; ``(n,)`` is one point.
+
+    Raises
+    ------
+    NetworkError
+        If they are no table of floats of at most 64 bits or of integers, or have another number of
+        coordinates than the network has inputs.
+    """
+    try:
+        table = np.atleast_2d(np.asarray(points))
+    except ValueError:
+        raise NetworkError("the points are no table: expected rows of equal length") from None
+    if table.ndim != 2 or table.dtype.kind not in "fiu" or table.dtype.itemsize > 8:
+        raise NetworkError(
+            f"the points have dtype {table.dtype} and shape {table.shape}; expected numbers of at "
+            "most 64 bits, shape (N, n)"
+        )
+    if table.shape[1] != network.input_dim:
+        raise NetworkError(
+            f"the points have {table.shape[1]} coordinates, but the network has "
+            f"{network.input_dim} inputs"
+        )
+    return table
+
+
 def array_blocks(points: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
     """An array of points, block by block, as the float64 numbers that they are.
 
     Raises
     ------
-    FormatError
+    NetworkError
         If a point is not finite, or an integer may be no float64 (2^53 or above).
     """
     for start in range(0, len(points), _BLOCK):
         part = points[start : start + _BLOCK]
         block = np.asarray(part, dtype=np.float64)
         if part.dtype.kind != "f" and (np.abs(block) >= 2.0**53).any():
-            raise FormatError("a coordinate is an integer of 2^53 or above; give floats instead")
+            raise NetworkError("a coordinate is an integer of 2^53 or above; give floats instead")
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
-            raise FormatError(f"point {start + int(np.argmin(finite))} is not finite")
+            raise NetworkError(f"point {start + int(np.argmin(finite))} is not finite")
         yield block
 
 

@@ -171,8 +171,10 @@ def region_at(
     DomainError
         If the domain is flat, or the point is not strictly inside it.
     NetworkError
-        If the point does not have n coordinates.
+        If the point does not have n coordinates, or there is no such layer.
     """
+    asked = range(1, len(network.layers) + 1) if layers is None else layers
+    wanted = tuple(map(network.chosen_layer, asked))
     exact = codeword_exact(network, point)
     chart = _chart_of_inputs(domain, network.input_dim)
     _check_inside(chart, point)
@@ -197,7 +199,6 @@ def region_at(
         else:
             found, undecided = _facets_in_time(cell, x, seconds)
         facets = tuple(sorted(found, key=lambda f: f.distance_squared))
-        wanted = tuple(range(1, len(network.layers) + 1)) if layers is None else layers
         search = _Search(problem, x, budget)
         lower = search.run(bits, wanted) if budget and work <= _SEARCH_WORK else ()
     return RegionAt(

@@ -154,7 +154,7 @@ def low_rank_part(
     if reading not in READINGS:
         raise DomainError(f"the reading {reading!r} is none of {', '.join(READINGS)}")
     if rank < 0:
-        raise DomainError(f"the rank must be at least 0, got {rank}")
+        raise DomainError(f"no cell has rank < {rank + 1}: expected below = 1 or more")
     ranks = restriction.ambient_rank if ambient else restriction.tangent_rank
     collapsed = [own[:, layer - 1] < d for d, own in enumerate(restriction.tangent_rank)]
     chosen = tuple(

@@ -28,8 +28,6 @@ __all__ = ["FunctionStore"]
 _FORMAT = 1
 _SECOND = "second.json"
 _RUN, _VERDICT = "regions", "verdict"
-#: A limit of no time at all is this.
-_SHORTEST = 1e-9
 
 
 class FunctionStore:
@@ -103,7 +101,7 @@ class FunctionStore:
 
         Not all of them, where the time limit came first: the run is "stopped" then.
         """
-        limits = Limits(seconds=max(seconds, _SHORTEST)) if math.isfinite(seconds) else None
+        limits = Limits(seconds=max(seconds, 0.0)) if math.isfinite(seconds) else None
         if self.directory is None or not self.proof:
             with prompt_interrupts():  # nothing of it is kept
                 return enumerate_regions(network, domain, jobs=jobs, limits=limits)

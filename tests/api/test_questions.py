@@ -32,6 +32,9 @@ def test_the_region_of_a_point() -> None:
             pr.at(_NET, wrong)
     with pytest.raises(NetworkError, match="no finite number"):
         pr.at(_NET, [float("nan"), 1.0])
+    for layer_ in (0, 3):
+        with pytest.raises(NetworkError, match=f"there is no layer {layer_}"):
+            pr.at(_NET, [0.25, 0.25], layers=(layer_,))
 
 
 def test_a_sample_on_a_domain_and_on_hyperplanes() -> None:
@@ -56,6 +59,12 @@ def test_a_sample() -> None:
     assert len(found.packed) == 2
     with pytest.raises(NetworkError, match="3 coordinates|3 numbers|inputs"):
         pr.sample(_NET, np.zeros((2, 3)))
+    with pytest.raises(NetworkError, match="point 0 is not finite"):
+        pr.sample(_NET, [[float("inf"), 0.0]])
+    for wrong in ({"uniform": -4}, {"normal": 4, "scale": float("nan")}, {"normal": 4, "seed": -1}):
+        name, value = list(wrong.items())[-1]
+        with pytest.raises(ValueError, match=f"{name}= is {value}, expected 0 or more"):
+            pr.sample(_NET, domain=pr.Box(-1, 1), **wrong)
 
 
 def test_a_sample_against_a_run() -> None:
@@ -140,7 +149,7 @@ def test_homology_of_a_collapsed_circle() -> None:
         assert str(row.homology.manifold) == "Z, Z"
         assert row.part.components == 1
         assert str(row.homology.one_point) == "Z, Z"  # an arc collapses to a point
-    with pytest.raises(DomainError, match="rank must be at least 0"):
+    with pytest.raises(DomainError, match="no cell has rank < 0"):
         pr.homology(_NET, "circle:24", below=0)
 
 
@@ -149,6 +158,8 @@ def test_rooms_that_are_questions() -> None:
     assert pr.minrank(_NET, greatest=True, layer=1).upper == pr.maximum_rank(_NET, layer=1).upper
     assert pr.minrank.__name__ == "polyrank.minrank"  # and the package is there all the same
     assert pr.image(_NET, "circle:8").layers[0] is None
+    with pytest.raises(ValueError, match="way='cover' is not one of overlay, nerve, both"):
+        pr.image(_NET, "circle:8", way="cover")
 
 
 def test_an_old_name_works_with_a_hint() -> None:

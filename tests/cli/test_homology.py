@@ -111,7 +111,7 @@ def test_notes_are_shown(polyrank, clip, tmp_path):
         (["circle:8", "--coefficients", "4"], "coefficients must be Z, Q or a prime"),
         (["circle:8", "--layer", "3"], "layer 3 must be between 1 and 2"),
         (["circle:8", "--layer", "0"], "layer 0 must be between 1 and 2"),
-        (["circle:8", "--below", "0"], "the rank must be at least 0, got -1"),
+        (["circle:8", "--below", "0"], "no cell has rank < 0"),
         (["sphere:2"], "sphere lies in R^3"),
     ],
 )

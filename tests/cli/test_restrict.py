@@ -69,7 +69,7 @@ def test_point_clouds(polyrank, plane, tmp_path):
         (["circle:8", "--max-dimension", "2"], 2, "--max-dimension goes with --alpha or --rips"),
         (["circle:8", "--low-rank", "all"], 2, "--low-rank and --ambient go with --below"),
         (["circle:8", "--below", "2", "--low-rank", "some"], 2, "is not one of"),
-        (["circle:8", "--below", "0"], 1, "the rank must be at least 0"),
+        (["circle:8", "--below", "0"], 1, "no cell has rank < 0"),
     ],
 )
 def test_refused(polyrank, plane, arguments, status, message):

@@ -152,7 +152,9 @@ def test_the_folding_construction_attains_what_is_said() -> None:
     assert pr.bounds("3-2-5").attained is None
 
 
-@pytest.mark.parametrize("widths", ["", "4", "4-", "4-0", "a-b", "-3-4", "4-5.5", (3,), "9-999999"])
+@pytest.mark.parametrize(
+    "widths", ["", "4", "4-", "4-0", "a-b", "-3-4", "4-5.5", (3,), (4, 5.5), "9-999999"]
+)
 def test_what_is_no_widths(widths: object) -> None:
     with pytest.raises(pr.NetworkError, match="are no widths"):
         pr.bounds(widths)  # type: ignore[arg-type]

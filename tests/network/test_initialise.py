@@ -92,3 +92,8 @@ def test_what_is_no_law(text: str) -> None:
 def test_too_many_rows_to_negate() -> None:
     with pytest.raises(pr.NetworkError, match="5 rows cannot be negated"):
         pr.random_network("3-9-4", flip=5)
+
+
+def test_a_negative_seed() -> None:
+    with pytest.raises(pr.NetworkError, match="the seed is -1"):
+        pr.random_network("3-9-4", seed=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any
 
 import numpy as np
@@ -138,9 +139,14 @@ def test_an_interrupt_gives_bounds() -> None:
 
 
 def test_limits_are_positive() -> None:
-    for bad in ({"seconds": 0.0}, {"regions": -1}, {"memory": 0}, {"disk": 0}):
+    for bad in ({"regions": -1}, {"memory": 0}, {"disk": 0}):
         with pytest.raises(ValueError, match="expected more than 0"):
             Limits(**bad)  # type: ignore[arg-type]
+    for seconds in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="expected 0 or more"):
+            Limits(seconds=seconds)
+    with pytest.raises(LimitReached, match="the limit of 0 s"):
+        Limits(seconds=0).look(begun=time.perf_counter(), regions=0)
     Limits().look(begun=0.0, regions=10**12)
     with pytest.raises(LimitReached, match="the limit of 2 MB on disk"):
         Limits(disk=2 << 20).look(begun=0.0, regions=0, written=2 << 20)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polyrank as pr
-from polyrank.errors import DomainError, FormatError
+from polyrank.errors import DomainError, FormatError, NetworkError
 from polyrank.posed.chart import chart
 from polyrank.sampling.points import (
     array_blocks,
@@ -100,9 +100,9 @@ def test_hostile_files(tmp_path, capsys):
 
 def test_points_that_are_no_numbers():
     for bad in (np.nan, np.inf, -np.inf):
-        with pytest.raises(FormatError, match="point 1 is not finite"):
+        with pytest.raises(NetworkError, match="point 1 is not finite"):
             list(array_blocks(np.array([[0.0, 1.0], [bad, 0.0]])))
-    with pytest.raises(FormatError, match=r"2\^53 or above"):
+    with pytest.raises(NetworkError, match=r"2\^53 or above"):
         list(array_blocks(np.array([[2**53 + 1]])))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ import polyrank as pr
 from polyrank.errors import DomainError, NetworkError, RunError
 from polyrank.network.forward import affine_map
 from polyrank.network.normal_form import Network
-from polyrank.sampling.slices import ambient_ranks, check_inputs, chosen_points, slice_through
+from polyrank.sampling.slices import ambient_ranks, chosen_points, slice_through
 from tests.strategies import realistic_network
 
 NET = realistic_network("integer", (5, 8, 6, 2), 3)
@@ -64,8 +66,15 @@ def test_refusals():
     for extended in (False, True):
         with pytest.raises(DomainError, match="dependent"):
             slice_through(POINTS[[0, 0]], extended=extended)
-    with pytest.raises(NetworkError, match="5 inputs"):
-        check_inputs(np.zeros((2, 3)), NET)
+    for wrong, why in (
+        (np.zeros((2, 3)), "5 inputs"),
+        ([[0.0], [1.0, 2.0]], "rows of equal length"),
+        ([["1/3"] * 5], "dtype <U3 and shape"),
+        ([[Fraction(1, 3)] * 5], "dtype object"),
+        (np.zeros((2, 5, 1)), r"shape \(2, 5, 1\)"),
+    ):
+        with pytest.raises(NetworkError, match=why):
+            pr.slice(NET, wrong)
     run = pr.enumerate_regions(NET, slice_through(POINTS[:2]))
     with pytest.raises(RunError, match="not that of the run"):
         ambient_ranks(run, realistic_network("dead", (5, 8, 6, 2), 3))
