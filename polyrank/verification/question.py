@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby
@@ -250,6 +249,186 @@ def _in_vain(core: Bisection, root: tuple[Floats, Floats], state: _State) -> boo
     return True
 
 
+class _Search:
+    """The search for the answer to one question: what was found so far, and where that goes."""
+
+    __slots__ = (
+        "_boxes", "_diary", "_given_up", "_hard", "_interrupt", "_latest", "_log", "_progress",
+        "_root", "_sampled", "_share", "_state", "_work",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        state: _State,
+        root: tuple[Floats, Floats],
+        log: Callable[[bytes, list[list[Any]]], None] | None,
+        diary: TreeDiary | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._state, self._root = state, root
+        self._log, self._diary, self._progress = log, diary, progress
+        self._interrupt = DeferredInterrupt()
+        self._boxes = self._hard = self._given_up = 0
+        self._share = 0.0
+        self._latest = Stretch(b"", open=1)  # of the first thread, alone
+        self._work: OrderedWork[Handle, Stretch] | None = None
+        self._sampled: Paced | None = None
+
+    def accept(self, found: Stretch) -> None:
+        """Hand on the next stretch of the tree."""
+        self._latest = found
+        self._count(found)
+        if self._log is not None:
+            self._log(found.log, found.proofs)
+        if self._diary is not None:
+            self._diary.handed_on(found)
+
+    def answer(self, *, complete: bool) -> Answer:
+        """The answer, with what later nodes found, which is done as well."""
+        if self._work is not None and not complete:
+            for each in _rest(self._work.standing()):
+                if isinstance(each, Stretch):
+                    self._count(each)
+        point = self._state.point
+        known = complete and (point is not None or not self._given_up)
+        share = 1.0 if known and point is None else min(1.0, self._share)
+        return Answer(point, known, self._boxes, self._hard, self._given_up, share)
+
+    def bounds(self, question: Question, *, twins: bool) -> BoundArrays | None:
+        """What bounds boxes; None if there is no box, no float for its bounds, or no use."""
+        state = self._state
+        if state.frame.lower is None:
+            return None
+        try:
+            arrays = bound_arrays(state.network, state.frame, question.disjuncts, twins=twins)
+        except FloatRangeError:
+            return None
+        begun_before = self._diary is not None and self._diary.begun
+        if not begun_before and _has_few_regions(state.network, arrays, state.frame):
+            with self._interrupt:
+                if _in_vain(self._core(arrays), self._root, state):
+                    return None
+        return arrays
+
+    def leaf(self) -> Answer:
+        """Decide the whole domain as one exact leaf."""
+        none = np.zeros((1, 0), dtype=np.int8)
+        taken = Taken(b"", np.stack(self._root)[None], none, np.zeros((0, self._state.frame.k)))
+        try:
+            with self._interrupt:
+                proofs = self._state.examine(taken, lambda: self._interrupt.pressed)
+        except _FoundError:
+            self._boxes = 1
+            return self.answer(complete=True)
+        except OutOfTimeError:
+            self._boxes = 1
+            self._interrupt.check()
+            return self.answer(complete=False)
+        self.accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
+        return self.answer(complete=True)
+
+    def tree(self, arrays: BoundArrays, question: Question, jobs: int) -> Answer:
+        """Divide the box of the domain until every cell is decided."""
+        core = self._core(arrays)
+        if np.isfinite(self._root[1] - self._root[0]).all():
+            network, frame = self._state.network, self._state.frame
+            self._sampled = Paced(lambda: Attack(network, frame, question, self._root))
+        try:
+            with self._interrupt:
+                if self._diary is not None and self._diary.begun:
+                    nodes = self._resumed(core, self._diary, question)
+                else:
+                    nodes = self._alone(core, several=jobs > 1)
+                if nodes:
+                    self._work = OrderedWork(nodes)
+                    cores = [core, *(self._core(arrays) for _ in range(jobs - 1))]
+                    threads = [_Thread(each, self._state) for each in cores]
+                    self._work.run(threads, self.accept, self._between)
+                    self._between()
+        except _FoundError:
+            if self._state.point is None:
+                self._keep()
+            return self.answer(complete=self._state.point is not None)
+        except KeyboardInterrupt:
+            self._keep()
+            raise
+        return self.answer(complete=True)
+
+    def _resumed(
+        self, core: Bisection, diary: TreeDiary, question: Question
+    ) -> list[Handle | Done[Stretch]]:
+        """Hand on what was kept first; the nodes that follow it."""
+        pieces = list(diary.restored())
+        sizes = [len(disjunct) for disjunct in question.disjuncts]
+        tasks = open_tasks(core, self._root, pieces, sizes, self._interrupt.check)
+        nodes = _nodes(pieces, tasks)
+        if isinstance(first := nodes[0], Done):
+            nodes = nodes[1:]
+            for piece in first.results:
+                self.accept(piece)
+        return nodes
+
+    def _alone(self, core: Bisection, *, several: bool) -> list[Handle | Done[Stretch]]:
+        """Search with one thread; the open boxes when it pays to share them, if that comes."""
+        slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
+        core.start(*self._root)
+        while True:
+            done = _step(
+                core,
+                self._state,
+                slices,
+                lambda found: self.accept(found[0]),
+                lambda: self._interrupt.pressed,
+            )
+            if done and not self._state.ends:
+                return []
+            self._between()
+            late = time.perf_counter() > begun + _ALONE_SECONDS
+            if several and late and core.open_boxes > 1:
+                tasks = [core.take_last() for _ in range(core.open_boxes)]
+                return list(reversed(tasks))
+
+    def _core(self, arrays: BoundArrays) -> Bisection:
+        k = self._state.frame.k
+        soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * k)
+        by_units = divided_by_units(self._root)
+        return Bisection(arrays, k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
+
+    def _count(self, found: Stretch) -> None:
+        self._boxes += found.boxes
+        self._hard += len(found.proofs)
+        self._given_up += found.given_up
+        self._share += found.share
+
+    def _keep(self) -> None:
+        # before its nodes are there, what was kept before is all there is
+        if self._diary is not None and (self._work is not None or not self._diary.begun):
+            alone = [Standing([], self._latest, "taken")]
+            self._diary.keep(_rest(alone if self._work is None else self._work.standing()))
+
+    def _between(self) -> None:
+        """Between steps: raise if the search is to end."""
+        state = self._state
+        self._interrupt.check()
+        tell(f"of the tree, {self._boxes:,} boxes", min(1.0, self._share), 1.0)
+        if self._progress is not None:
+            self._progress(Progress(self._boxes, min(1.0, self._share)))
+        if self._diary is not None and self._diary.due:
+            self._keep()
+        if seconds_left() <= 0.0:
+            state.out_of_time = True
+        elif self._sampled is not None:
+            for proposed in self._sampled.proposals():
+                found = exact_violation(
+                    state.network, state.specification, state.frame, _column(proposed)
+                )
+                if found is not None:  # nothing may overwrite what a thread found
+                    state.point = found
+                    break
+        if state.ends:
+            raise _FoundError
+
+
 def answer(
     network: Network,
     specification: Specification,
@@ -283,154 +462,13 @@ def answer(
         Called between steps; an exception from it ends the search.
     """
     state = _State(network, specification, frame, ExactQuestion(network, frame, question))
-    boxes = hard = given_up = 0
-    share = 0.0
-    latest = Stretch(b"", open=1)  # of the first thread, alone
-    work: OrderedWork[Handle, Stretch] | None = None
-
-    def accept(found: Stretch) -> None:
-        nonlocal boxes, hard, given_up, share, latest
-        latest = found
-        boxes += found.boxes
-        hard += len(found.proofs)
-        given_up += found.given_up
-        share += found.share
-        if log is not None:
-            log(found.log, found.proofs)
-        if diary is not None:
-            diary.handed_on(found)
-
-    def keep() -> None:
-        # before its nodes are there, what was kept before is all there is
-        if diary is not None and (work is not None or not diary.begun):
-            alone = [Standing([], latest, "taken")]
-            diary.keep(_rest(alone if work is None else work.standing()))
-
+    search = _Search(state, root, log, diary, progress)
     tell("of the tree, 0 boxes", 0.0, 1.0)
-    interrupt = DeferredInterrupt()
-    sampled: Paced | None = None
-
-    def between() -> None:
-        interrupt.check()
-        tell(f"of the tree, {boxes:,} boxes", min(1.0, share), 1.0)
-        if progress is not None:
-            progress(Progress(boxes, min(1.0, share)))
-        if diary is not None and diary.due:
-            keep()
-        if seconds_left() <= 0.0:
-            state.out_of_time = True
-        elif sampled is not None:
-            for proposed in sampled.proposals():
-                found = exact_violation(network, specification, frame, _column(proposed))
-                if found is not None:  # nothing may overwrite what a thread found
-                    state.point = found
-                    break
-        if state.ends:
-            raise _FoundError
-
-    def ended(*, complete: bool) -> Answer:
-        nonlocal boxes, hard, given_up, share
-        if work is not None and not complete:  # what later nodes found is done as well
-            for each in _rest(work.standing()):
-                if isinstance(each, Stretch):
-                    boxes += each.boxes
-                    hard += len(each.proofs)
-                    given_up += each.given_up
-                    share += each.share
-        known = complete and (state.point is not None or not given_up)
-        whole = known and state.point is None
-        return Answer(
-            state.point,
-            known,
-            boxes,
-            hard,
-            given_up,
-            1.0 if whole else min(1.0, share),
-        )
-
     if not question.disjuncts:
-        accept(Stretch(b"\0\0"))  # a closed leaf
-        return ended(complete=True)
-    arrays = None
-    if frame.lower is not None:
-        with suppress(FloatRangeError):
-            arrays = bound_arrays(network, frame, question.disjuncts, twins=twins)
-
-    def new_core(arrays: BoundArrays) -> Bisection:
-        soft = min(_SOFT_MOST, _SOFT_PER_INPUT[arrays.weight.size > _FEW_WEIGHTS] * frame.k)
-        by_units = divided_by_units(root)
-        return Bisection(arrays, frame.k, soft_depth=soft, most_depth=_DEEPEST, by_units=by_units)
-
-    begun_before = diary is not None and diary.begun
-    if arrays is not None and not begun_before and _has_few_regions(network, arrays, frame):
-        with interrupt:
-            if _in_vain(new_core(arrays), root, state):
-                arrays = None
-    if arrays is None:  # no box to halve, no floats for its bounds, or no use: one exact leaf
-        none = np.zeros((1, 0), dtype=np.int8)
-        taken = Taken(b"", np.stack(root)[None], none, np.zeros((0, frame.k)))
-        try:
-            with interrupt:
-                proofs = state.examine(taken, lambda: interrupt.pressed)
-        except _FoundError:
-            boxes = 1
-            return ended(complete=True)
-        except OutOfTimeError:
-            boxes = 1
-            interrupt.check()
-            return ended(complete=False)
-        accept(Stretch(b"\1\0" if proofs else b"", proofs, 1, given_up=1 - len(proofs)))
-        return ended(complete=True)
-    core = new_core(arrays)
-    if np.isfinite(root[1] - root[0]).all():
-        sampled = Paced(lambda: Attack(network, frame, question, root))
-    slices, begun = Slices(seconds=_SLICE_SECONDS), time.perf_counter()
-    try:
-        with interrupt:
-            if diary is not None and begun_before:
-                pieces = list(diary.restored())
-                sizes = [len(disjunct) for disjunct in question.disjuncts]
-                tasks = open_tasks(core, root, pieces, sizes, interrupt.check)
-                nodes = _nodes(pieces, tasks)
-                if isinstance(first := nodes[0], Done):
-                    nodes = nodes[1:]
-                    for piece in first.results:
-                        accept(piece)
-                if not nodes:
-                    return ended(complete=True)
-            else:
-                core.start(*root)
-                while True:
-                    done = _step(
-                        core,
-                        state,
-                        slices,
-                        lambda found: accept(found[0]),
-                        lambda: interrupt.pressed,
-                    )
-                    if done and not state.ends:
-                        return ended(complete=True)
-                    between()
-                    if (
-                        jobs > 1
-                        and time.perf_counter() > begun + _ALONE_SECONDS
-                        and core.open_boxes > 1
-                    ):
-                        break
-                tasks = [core.take_last() for _ in range(core.open_boxes)]
-                nodes = list(reversed(tasks))
-            work = OrderedWork(nodes)
-            cores = [core, *(new_core(arrays) for _ in range(jobs - 1))]
-            work.run([_Thread(each, state) for each in cores], accept, between)
-            between()
-    except _FoundError:
-        if state.point is None:
-            keep()
-        return ended(complete=state.point is not None)
-    except KeyboardInterrupt:
-        keep()
-        raise
-    return ended(complete=True)
+        search.accept(Stretch(b"\0\0"))  # a closed leaf
+        return search.answer(complete=True)
+    arrays = search.bounds(question, twins=twins)
+    return search.leaf() if arrays is None else search.tree(arrays, question, jobs)
 
 
 def _nodes(

@@ -10,13 +10,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
+from flint import fmpq
+
 from polyrank.brief import brief
 from polyrank.cells.threads import asked_threads
 from polyrank.errors import NetworkError, RunError
 from polyrank.lp.deadline import OutOfTimeError, time_limit
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain
-from polyrank.polyhedra.violation import Specification, violation_of, within
+from polyrank.polyhedra.violation import Question, Specification, violation_of, within
 from polyrank.polyhedra.vnnlib import parse_vnnlib, vnnlib_text
 from polyrank.posed.chart import emptiness_message
 from polyrank.regions.kept import KEEP_SECONDS
@@ -251,66 +253,21 @@ def verify(
     try:
         with time_limit(seconds):
             for number, question in enumerate(specification.questions):
-                described = question.domain.describe()
-                try:
-                    where = frame(question.domain, network.input_dim)
-                except OutOfTimeError:
-                    reports.append(QuestionReport(described, "open", note=_OUT_OF_TIME))
-                    continue
-                if isinstance(where, Empty):
-                    note = emptiness_message(
-                        question.domain.system(network.input_dim), where.multipliers
-                    )
-                    reports.append(QuestionReport(described, "no", share=1.0, note=note))
-                    if store is not None:
-                        store.empty(number, listed(where.multipliers))
-                    continue
-                root = float_box(where)
-                joint = twins and where.lower is not None and not divided_by_units(root)
-                if store is not None:
-                    store.root(number, *root, where.bounds, twins=joint)
-                diary = None if store is None else TreeDiary(store.work, number)
-                with tree_of(store, number) as log:
-                    if diary is not None and diary.report is not None:
-                        for piece in diary.restored():
-                            if log is not None and isinstance(piece, Stretch):
-                                log(piece.log, piece.proofs)
-                        reports.append(QuestionReport(**diary.report))
-                        continue
-                    got = answer(
-                        network,
-                        specification,
-                        question,
-                        where,
-                        root,
-                        jobs=threads,
-                        twins=joint,
-                        log=log,
-                        diary=diary,
-                        progress=progress,
-                    )
-                report = QuestionReport(
-                    described, "no", boxes=got.boxes, exact=got.hard, share=got.share
+                report, x = _decided(
+                    network,
+                    specification,
+                    number,
+                    question,
+                    store,
+                    threads=threads,
+                    twins=twins,
+                    progress=progress,
                 )
-                if got.point is not None:
-                    report = replace(report, answer="yes")
-                    near = robust(network, specification, where, got.point)
-                    x = ambient(where, near)
+                if x is not None:
                     found = counterexample(network, specification, x, file)
-                elif not got.complete:
-                    note = _OUT_OF_TIME
-                    if got.given_up:
-                        note = (
-                            "the domain is unbounded, which needs exact linear programs, which are "
-                            f"not tried with {where.k} inputs"
-                        )
-                    report = replace(report, answer="open", note=note)
                 reports.append(report)
                 if found is not None:
                     break
-                several = len(specification.questions) > 1
-                if several and diary is not None and report.note != _OUT_OF_TIME:
-                    diary.keep([], asdict(report))
         return ended()
     except KeyboardInterrupt:
         raise VerificationInterrupted(ended(interrupted=True)) from None
@@ -318,3 +275,65 @@ def verify(
         if store is not None:
             store.abandon()
         raise
+
+
+def _decided(
+    network: Network,
+    specification: Specification,
+    number: int,
+    question: Question,
+    store: VerdictStore | None,
+    *,
+    threads: int,
+    twins: bool,
+    progress: Callable[[Progress], None] | None,
+) -> tuple[QuestionReport, list[fmpq] | None]:
+    """What became of one question, and a violation, if one was found."""
+    described = question.domain.describe()
+    try:
+        where = frame(question.domain, network.input_dim)
+    except OutOfTimeError:
+        return QuestionReport(described, "open", note=_OUT_OF_TIME), None
+    if isinstance(where, Empty):
+        note = emptiness_message(question.domain.system(network.input_dim), where.multipliers)
+        if store is not None:
+            store.empty(number, listed(where.multipliers))
+        return QuestionReport(described, "no", share=1.0, note=note), None
+    root = float_box(where)
+    joint = twins and where.lower is not None and not divided_by_units(root)
+    if store is not None:
+        store.root(number, *root, where.bounds, twins=joint)
+    diary = None if store is None else TreeDiary(store.work, number)
+    with tree_of(store, number) as log:
+        if diary is not None and diary.report is not None:
+            for piece in diary.restored():
+                if log is not None and isinstance(piece, Stretch):
+                    log(piece.log, piece.proofs)
+            return QuestionReport(**diary.report), None
+        got = answer(
+            network,
+            specification,
+            question,
+            where,
+            root,
+            jobs=threads,
+            twins=joint,
+            log=log,
+            diary=diary,
+            progress=progress,
+        )
+    report = QuestionReport(described, "no", boxes=got.boxes, exact=got.hard, share=got.share)
+    if got.point is not None:
+        near = robust(network, specification, where, got.point)
+        return replace(report, answer="yes"), ambient(where, near)
+    if not got.complete:
+        note = _OUT_OF_TIME
+        if got.given_up:
+            note = (
+                "the domain is unbounded, which needs exact linear programs, which are not tried "
+                f"with {where.k} inputs"
+            )
+        report = replace(report, answer="open", note=note)
+    if diary is not None and len(specification.questions) > 1 and report.note != _OUT_OF_TIME:
+        diary.keep([], asdict(report))
+    return report, None
