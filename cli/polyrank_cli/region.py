@@ -41,7 +41,7 @@ def region_command(
         start, end = access.graph.facet_start[number : number + 2]
         found: dict[str, Any] = {
             "region": number,
-            "codeword": "".join(map(str, word.tolist())),
+            "codeword": "".join(map(str, word.astype(int))),
             "ranks": [row[f"rank_{k}"] for k in range(1, opened.layers + 1)],
             "affine_map": {
                 "linear": [[str(v) for v in r] for r in slope.tolist()],

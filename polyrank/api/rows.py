@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from polyrank.network.rational import nearest_float
 from polyrank.regions.manifest import shard_files
 from polyrank.regions.run import Run, witness_point
-from polyrank.regions.schema import unpack_bits
+from polyrank.regions.schema import column_bits
 from polyrank.report.tables import word_texts
 
 __all__ = ["Rows", "readable_table"]
@@ -63,7 +63,7 @@ def readable_table(run: Run, layer_bits: Sequence[int]) -> pa.Table:
     """
     blocks = []
     for batch in run.batches():
-        bits = unpack_bits(batch.column("codeword"), run.bits)
+        bits = column_bits(batch.column("codeword"), run.bits)
         witness = batch.column("witness")
         if batch.column("witness_exact").null_count < batch.num_rows:
             points = [

@@ -27,7 +27,7 @@ from polyrank.graph.geometry import Regions
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.graph.store import NETWORKX_LIMIT, has_graph, load_graph, stored_network
 from polyrank.network.formats import load_as_stated
-from polyrank.network.forward import codeword_exact
+from polyrank.network.forward import codeword_exact, packed_rows
 from polyrank.network.normal_form import Network, unit_name
 from polyrank.network.rational import to_fmpq
 from polyrank.polyhedra.domain import Domain, domain_from_dict
@@ -37,7 +37,6 @@ from polyrank.regions.enumerate import resume_run as _resume_run
 from polyrank.regions.run import Run as RegionRun
 from polyrank.regions.run import open_run as _open_run
 from polyrank.regions.saving import save_run
-from polyrank.regions.schema import packed_rows
 from polyrank.regions.scratch import Column
 from polyrank.report.summary import depth, layer_summary, seen, verdict
 from polyrank.report.tables import layers_table

@@ -7,11 +7,12 @@ the hyperplanes alone, in integers, and shares nothing with the searches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import gcd, lcm
+from math import gcd
 
 from flint import fmpq
 
 from polyrank.lp.deadline import look
+from polyrank.lp.farkas import integer_row
 from polyrank.network.composition import preactivation_on
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
@@ -108,9 +109,5 @@ def _restricted(planes: Iterable[Row], wall: Row) -> dict[Row, None]:
 
 
 def _coprime(values: Sequence[fmpq]) -> Row:
-    common = lcm(*(int(v.q) for v in values))
-    row = [int((v * common).p) for v in values]
-    divisor = gcd(*row)
-    if next(v for v in row if v) < 0:
-        divisor = -divisor
-    return tuple(v // divisor for v in row)
+    row = integer_row(values)
+    return row if next(v for v in row if v) > 0 else tuple(-v for v in row)

@@ -40,6 +40,7 @@ from polyrank.cells.task import (
 from polyrank.errors import UncertifiedError
 from polyrank.lp.exact import Cell, nonnegative, strictly_inside
 from polyrank.lp.farkas import Multipliers, Row, integer_row, value_at, values_at, verify_farkas
+from polyrank.network.forward import packed_rows
 from polyrank.network.rational import as_float, fmpq_from_float, nearest_float
 from polyrank.posed.arrays import NetArrays
 from polyrank.posed.cube import cube_rows
@@ -236,7 +237,7 @@ class ExactCells:
             else:
                 exact[i] = leaf.point
         ranks = np.full((r, len(self._layers)), -1, dtype=np.int16)
-        return Batch(_packed(signs > 0), _packed(signs == 0), ranks, witness, exact)
+        return Batch(packed_rows(signs > 0), packed_rows(signs == 0), ranks, witness, exact)
 
     def _decide(self, cell: Cell, row: Row, points: list[fmpq_mat]) -> _Verdict | None:
         """The decision on a unit that does not cut; None if it cuts, then points has both signs."""
@@ -323,10 +324,3 @@ class ExactCells:
             return None
         near = self._column([fmpq_from_float(v) for v in floats])
         return near if all(v > 0 for v in values_at(cell.rows, near)) else None
-
-
-def _packed(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Bits, least significant first; at least one byte, as the compiled search has it."""
-    if bits.shape[1] == 0:
-        return np.zeros((len(bits), 1), dtype=np.uint8)
-    return np.packbits(bits, axis=1, bitorder="little")

@@ -14,6 +14,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.network.forward import unpack_bits
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.problem import Problem
 
@@ -102,10 +103,7 @@ def settled(batch: Batch, problem: Problem) -> Batch:
     open_rows = np.flatnonzero((batch.rank < 0).any(axis=1))
     rank = batch.rank.copy()
     for r in open_rows.tolist():
-        bits, zero = (
-            np.unpackbits(packed[r], bitorder="little").astype(bool)
-            for packed in (batch.codeword, batch.zero)
-        )
+        bits, zero = (unpack_bits(packed[r]) for packed in (batch.codeword, batch.zero))
         rank[r] = problem.ranks.ranks(bits, zero)
     return replace(batch, rank=rank)
 

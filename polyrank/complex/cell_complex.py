@@ -13,6 +13,7 @@ from scipy.sparse import csc_array
 
 from polyrank.brief import brief
 from polyrank.errors import UncertifiedError
+from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.posed.branch import WALL, RowName
 from polyrank.posed.chart import Chart
@@ -104,7 +105,7 @@ def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
     count, n = bits.shape
     wide = np.zeros((count, -(-n // 64) * 64), dtype=bool)
     wide[:, :n] = bits
-    packed = np.packbits(wide, axis=1, bitorder="little")
+    packed = pack_bits(wide)
     return packed.reshape(count, -1).view("<u8").astype(np.uint64)
 
 

@@ -16,7 +16,7 @@ from polyrank.errors import RunError
 from polyrank.graph.listing import chart_of_run, words_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.lp.farkas import value_at
-from polyrank.network.forward import affine_map
+from polyrank.network.forward import affine_map, unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.branch import WALL, RowName
@@ -147,14 +147,14 @@ class Regions:
                 f"there is no region {region}: the run lists 0 to {self.graph.regions - 1}"
             )
 
-    def codeword(self, region: int) -> NDArray[np.uint8]:
+    def codeword(self, region: int) -> NDArray[np.bool_]:
         """Bits of a region's codeword, ``(N,)``."""
         self.check(region)
-        return np.unpackbits(self._packed[region], count=self.run.bits, bitorder="little")
+        return unpack_bits(self._packed[region], self.run.bits)
 
     def affine_map(self, region: int, layer: int | None = None) -> tuple[fmpq_mat, fmpq_mat]:
         """The exact map x ↦ A x + c of the input space through a layer on the region."""
-        word = self.codeword(region).astype(bool)
+        word = self.codeword(region)
         return affine_map(self.network, word, layer=layer or self.run.layers)
 
     def witness(self, region: int) -> tuple[fmpq, ...]:
@@ -201,7 +201,7 @@ class Regions:
 
     def exact(self, region: int) -> Region:
         """A region of the run by its codeword alone."""
-        return Region(self.problem, self.codeword(region).astype(bool))
+        return Region(self.problem, self.codeword(region))
 
     def facet_row(self, region: int, name: int) -> IntRow:
         """The row of a wall (−1 − wall) or a codeword bit in chart coordinates, positive inside."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from polyrank.graph.listing import chart_of_run, words_of_run
 from polyrank.graph.region_graph import RegionGraph
 from polyrank.native.records import call
+from polyrank.network.forward import unpack_bits
 from polyrank.network.modular import fitting_prime, layer_residues, residues
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
@@ -105,7 +106,7 @@ def linear_regions(
         return branch.image(k, np.frombuffer(word, dtype=bool))
 
     def word(r: int) -> bytes:
-        return np.unpackbits(packed[r], count=bits, bitorder="little").astype(bool).tobytes()
+        return unpack_bits(packed[r], bits).tobytes()
 
     def same(a: int, b: int) -> bool:
         u, v = word(a), word(b)

@@ -6,6 +6,7 @@ import numpy as np
 from flint import fmpq_mat
 
 from polyrank.graph.listing import chart_of_run, codes_of_run
+from polyrank.network.forward import unpack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.posed.branch import WALL, RowName
@@ -61,7 +62,7 @@ class ListedRegions:
 
     def region(self, r: int) -> tuple[Region, fmpq_mat]:
         """A region and its witness."""
-        bits = np.unpackbits(self.codes.code[r], bitorder="little").astype(bool)
+        bits = unpack_bits(self.codes.code[r])
         witness = self.spelled.get(r)
         if witness is None:
             witness = tuple(fmpq_from_float(v) for v in self.codes.witness[r].tolist())

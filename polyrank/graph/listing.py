@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from polyrank.errors import RunError
 from polyrank.graph.arrays import MISSING, Codes
 from polyrank.native.records import Record, call
+from polyrank.network.forward import codeword_bytes, pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.posed.arrays import NetArrays
@@ -55,7 +56,7 @@ def codes_of_run(
         If a codeword is listed twice.
     """
     k = run.coordinates
-    width = max(1, (run.bits + 7) // 8)
+    width = codeword_bytes(run.bits)
     regions = sum(batch.num_rows for batch in run.batches(["codeword"]))
     code = scratch((regions, width), np.uint8)
     zero = np.zeros((0, width), dtype=np.uint8)
@@ -113,9 +114,7 @@ def _codes(
     bit[plane] = np.arange(len(unit))
     mask = np.zeros((layers + 1, width), dtype=np.uint8)
     for layer in range(layers + 1):
-        ones = np.zeros(8 * width, dtype=np.uint8)
-        ones[: int(plane[: net.unit_start[layer]].sum())] = 1
-        mask[layer] = np.packbits(ones, bitorder="little")
+        mask[layer] = pack_bits(np.arange(8 * width) < plane[: net.unit_start[layer]].sum())
     key = np.random.default_rng(20).integers(0, 2**64, size=max(1, bits), dtype=np.uint64)
     flips: list[list[int]] = [[int(b)] if b >= 0 else [] for b in bit]
     start = np.repeat(net.unit_start[:-1], net.units)
@@ -142,7 +141,7 @@ def _codes(
 
 def words_of_run(run: Run) -> NDArray[np.uint8]:
     """The packed codewords of a run: shape (R, B)."""
-    out = Column(np.uint8, max(1, (run.bits + 7) // 8))
+    out = Column(np.uint8, codeword_bytes(run.bits))
     for batch in run.batches(["codeword"]):
         out.append(fixed_binary_rows(batch.column("codeword")))
     return out.whole()
@@ -158,7 +157,7 @@ def empty_table(regions: int) -> NDArray[np.int32]:
 def find_row(codes: Codes, bits: NDArray[np.uint8]) -> int:
     """The region with a codeword, given as 0/1 values, or MISSING."""
     packed = np.zeros(codes.code.shape[1], dtype=np.uint8)
-    short = np.packbits(bits, bitorder="little")
+    short = pack_bits(bits)
     packed[: len(short)] = short
     value = 0
     for b in np.flatnonzero(bits).tolist():

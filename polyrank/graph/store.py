@@ -26,7 +26,7 @@ from polyrank.network.normal_form import Network
 from polyrank.network.rational import to_fmpq
 from polyrank.regions.directory import disk_errors, new_directory, new_file
 from polyrank.regions.run import Run
-from polyrank.regions.schema import unpack_bits
+from polyrank.regions.schema import column_bits
 from polyrank.regions.scratch import Column, scratch
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ def to_networkx(graph: RegionGraph, run: Run, *, limit: int = NETWORKX_LIMIT) ->
 
     out = nx.Graph()
     table = run.table
-    words = unpack_bits(table.column("codeword"), run.bits)
+    words = column_bits(table.column("codeword"), run.bits).astype(np.uint8)
     ranks = table.column(f"rank_{run.layers}").to_pylist()
     floats = table.column("witness").to_pylist()
     exact = table.column("witness_exact").to_pylist()

@@ -28,13 +28,7 @@ def image_object(
     field = "Q" if homology.coefficients == "Z" else homology.coefficients
     return {
         "network": {"name": found.network.name, "hash": found.network.sha256},
-        "manifold": {
-            "name": found.manifold.name,
-            "note": found.manifold.note,
-            "simplices": list(found.manifold.complex.cells),
-            "ambient": found.manifold.ambient,
-            "degrees": found.manifold.degrees,
-        },
+        "manifold": found.manifold.summary(),
         "coefficients": homology.coefficients,
         "ways": list(found.ways),
         "theorem": theorem(found.ways, field, found.partial),

@@ -14,6 +14,7 @@ import numpy as np
 from flint import fmpq, fmpz_mat
 from numpy.typing import NDArray
 
+from polyrank.lp.farkas import coprime
 from polyrank.network.normal_form import Layer
 from polyrank.topology.manifold import Manifold
 
@@ -27,7 +28,6 @@ __all__ = [
     "longest_side",
     "manifold_points",
     "preactivations",
-    "primitive",
     "quotient",
     "rationals",
     "zero_between",
@@ -39,12 +39,6 @@ Point: TypeAlias = tuple[int, ...]
 _SMALLEST = 2.0**-900  # of the sides of boxes whose shapes floats show
 _SHARE = 2.0**-20  # and what part they are at least of the largest coordinate
 _ROWS = 4096  # points of one product, so that Ctrl-C is answered between two
-
-
-def primitive(row: Sequence[int]) -> Point:
-    """The row divided by the greatest common divisor of its entries; its last entry is > 0."""
-    common = math.gcd(*row)
-    return tuple(row) if common == 1 else tuple(v // common for v in row)
 
 
 def from_rationals(values: Iterable[fmpq]) -> Point:
@@ -67,7 +61,7 @@ def manifold_points(manifold: Manifold) -> list[Point]:
 def between(p: Sequence[int], q: Sequence[int], part: int, whole: int) -> Point:
     """The point ``p + (part / whole) (q − p)``, 0 ≤ part ≤ whole, whole > 0."""
     a, b = (whole - part) * q[-1], part * p[-1]
-    return primitive(
+    return coprime(
         [a * x + b * y for x, y in zip(p[:-1], q[:-1], strict=True)] + [whole * p[-1] * q[-1]]
     )
 
@@ -82,7 +76,7 @@ def zero_between(p: Sequence[int], x: int, q: Sequence[int], y: int) -> Point:
 
 
 def preactivations(points: Sequence[Point], layer: Layer) -> list[list[int]]:
-    """``W h + b`` at every point, as homogeneous integers that need not be primitive."""
+    """``W h + b`` at every point, as homogeneous integers that need not be coprime."""
     weight, q = layer.weight_exact.numer_denom()
     bias, r = layer.bias_exact.numer_denom()
     s = math.lcm(int(q), int(r))
@@ -106,11 +100,11 @@ def activations(rows: Sequence[Sequence[int]], layer: Layer) -> list[Point]:
     scale = math.lcm(*(int(v.q) for pair in layer.slopes_exact for v in pair))
     slopes = [tuple(int(v.p) * (scale // int(v.q)) for v in pair) for pair in layer.slopes_exact]
     if scale == 1 and all(pair == (0, 1) for pair in slopes):
-        return [primitive([max(v, 0) for v in row]) for row in rows]
+        return [coprime([max(v, 0) for v in row]) for row in rows]
     if all(pair == (scale, scale) for pair in slopes):
-        return [primitive(row) for row in rows]
+        return [coprime(row) for row in rows]
     return [
-        primitive(
+        coprime(
             [(up if v > 0 else low) * v for v, (low, up) in zip(row[:-1], slopes, strict=True)]
             + [scale * row[-1]]
         )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
-from polyrank.image.homogeneous import Point, primitive
+from polyrank.image.homogeneous import Point
+from polyrank.lp.farkas import coprime
 
 __all__ = ["Line", "difference", "lines_of", "ordered"]
 
@@ -103,7 +104,7 @@ def _key(p: Point, q: Point) -> tuple[Point, Point]:
     direction = tuple(v // common for v in u)
     # p − (p_axis / u_axis) u
     base = [x * direction[axis] - p[axis] * v for x, v in zip(p[:-1], direction, strict=True)]
-    return direction, primitive([*base, p[-1] * direction[axis]])
+    return direction, coprime([*base, p[-1] * direction[axis]])
 
 
 def difference(p: Point, q: Point) -> list[int]:

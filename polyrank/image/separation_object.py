@@ -29,13 +29,7 @@ def separation_object(found: Separation) -> dict[str, Any]:
     manifold, network = found.restriction.manifold, found.restriction.network
     return {
         "network": network.name,
-        "manifold": {
-            "name": manifold.name,
-            "simplices": list(manifold.complex.cells),
-            "ambient": manifold.ambient,
-            "note": manifold.note,
-            "skeleton": manifold.degrees is not None,
-        },
+        "manifold": {**manifold.summary(), "skeleton": manifold.degrees is not None},
         "classes_by": found.by,
         "classes": list(found.classes),
         "simplices_without_class": found.unclassed,

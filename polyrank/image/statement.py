@@ -40,16 +40,10 @@ def not_decided() -> list[str]:
 
 def homeomorphism_object(found: Homeomorphism, all_pairs: Overlaps | None = None) -> dict[str, Any]:
     """The object that ``polyrank homeomorphism --json`` prints."""
-    space, network = found.restriction.manifold, found.network
-    pair = found.collision
+    network, pair = found.network, found.collision
     out: dict[str, Any] = {
         "network": {"name": network.name, "hash": network.sha256},
-        "manifold": {
-            "name": space.name,
-            "note": space.note,
-            "simplices": list(space.complex.cells),
-            "ambient": space.ambient,
-        },
+        "manifold": found.restriction.manifold.summary(),
         "layer": found.layer,
         "verdict": verdict_name(found.one_to_one),
         "by_layer": [verdict_name(found.at(k)) for k in range(found.layer + 1)],

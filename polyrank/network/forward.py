@@ -30,11 +30,13 @@ from polyrank.network.rational import to_fmpq
 __all__ = [
     "ExactCodeword",
     "affine_map",
+    "codeword_bytes",
     "codeword_exact",
     "codewords",
     "forward",
     "forward_exact",
     "pack_bits",
+    "packed_rows",
     "unpack_bits",
 ]
 
@@ -53,10 +55,21 @@ def pack_bits(bits: Any) -> NDArray[np.uint8]:
     return np.packbits(np.asarray(bits, dtype=bool), axis=-1, bitorder="little")
 
 
-def unpack_bits(packed: Any, count: int) -> NDArray[np.bool_]:
-    """Inverse of :func:`pack_bits`: the first ``count`` bits of packed bytes ``(..., B)``."""
+def unpack_bits(packed: Any, count: int | None = None) -> NDArray[np.bool_]:
+    """Inverse of :func:`pack_bits`: the first ``count`` bits, or all, of bytes ``(..., B)``."""
     array = np.asarray(packed, dtype=np.uint8)
     return np.unpackbits(array, axis=-1, count=count, bitorder="little").astype(bool)
+
+
+def codeword_bytes(bits: int) -> int:
+    """Bytes of a packed codeword; at least one, since Parquet has no empty fixed-size binary."""
+    return max(1, (bits + 7) // 8)
+
+
+def packed_rows(bits: NDArray[Any]) -> NDArray[np.uint8]:
+    """Codewords ``(r, N)`` as the bytes ``(r, codeword_bytes(N))`` of the search and its tables."""
+    packed = pack_bits(bits)
+    return packed if packed.shape[1] else np.zeros((len(packed), codeword_bytes(0)), np.uint8)
 
 
 def forward(

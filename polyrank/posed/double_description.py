@@ -5,7 +5,6 @@ Source: K. Fukuda, cddlib; pycddlib 3 (``cdd.gmp``). The float build ``cdd`` is 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 from flint import fmpq
 
 from polyrank.errors import UnsupportedError
+from polyrank.lp.farkas import integer_row
 from polyrank.posed.polytope import Generators, generators
 
 __all__ = ["exact_cdd", "generators_by_cdd", "vertices_and_rays"]
@@ -78,7 +78,7 @@ def generators_by_cdd(rows: Sequence[IntRow], k: int) -> Generators:
             vertices.append(point)
             tight.append(frozenset(i for i, row in enumerate(rows) if _value(row, point) == 0))
             continue
-        direction = _integers(rest)
+        direction = integer_row(rest)
         (lines_ if number in found.lin_set else rays).append(direction)
     if not vertices:  # a cone with the origin as its only vertex, which cddlib leaves out
         origin = (fmpq(0),) * k
@@ -89,10 +89,3 @@ def generators_by_cdd(rows: Sequence[IntRow], k: int) -> Generators:
 
 def _value(row: IntRow, point: Sequence[fmpq]) -> fmpq:
     return sum((a * v for a, v in zip(row, point, strict=False)), fmpq(row[-1]))
-
-
-def _integers(entries: Sequence[fmpq]) -> IntRow:
-    common = math.lcm(*(int(v.q) for v in entries))
-    whole = [int((v * common).p) for v in entries]
-    shared = math.gcd(*whole)
-    return tuple(n // shared for n in whole) if shared > 1 else tuple(whole)

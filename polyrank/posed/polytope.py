@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
+from polyrank.lp.farkas import coprime
+
 __all__ = ["Generators", "generators", "volume"]
 
 IntRow = tuple[int, ...]
@@ -41,11 +43,6 @@ class Generators:
     def bounded(self) -> bool:
         """True for a polytope."""
         return not self.rays and not self.lines
-
-
-def _primitive(row: Sequence[int]) -> IntRow:
-    common = math.gcd(*row)
-    return tuple(row) if common <= 1 else tuple(v // common for v in row)
 
 
 def _dot(a: IntRow, b: IntRow) -> int:
@@ -87,7 +84,7 @@ def generators(rows: Sequence[IntRow], k: int) -> Generators:
                 common = p_tight & m_tight
                 if any(common <= t for r, t in rays if r not in (p, m)):
                     continue
-                new = _primitive([v * b - u * a for a, b in zip(p, m, strict=True)])
+                new = coprime([v * b - u * a for a, b in zip(p, m, strict=True)])
                 kept.append((new, common | {index}))
         rays = kept
     vertices, tights, directions = [], [], []
@@ -105,7 +102,7 @@ def generators(rows: Sequence[IntRow], k: int) -> Generators:
 def _cleared(ray: IntRow, pivot: IntRow, row: IntRow, value: int) -> IntRow:
     """Move a generator along a line into the hyperplane of the row."""
     amount = _dot(row, ray)
-    return _primitive([value * a - amount * b for a, b in zip(ray, pivot, strict=True)])
+    return coprime([value * a - amount * b for a, b in zip(ray, pivot, strict=True)])
 
 
 def volume(polytope: Generators, rows: int) -> fmpq | None:

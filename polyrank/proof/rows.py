@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from flint import fmpq
 from numpy.typing import NDArray
 
+from polyrank.network.forward import codeword_bytes
 from polyrank.network.rational import nearest_float, to_fmpq
 from polyrank.proof.format import ProofRejectedError
 from polyrank.regions.schema import (
-    codeword_bytes,
     fixed_binary_rows,
     numbers,
     region_schema,

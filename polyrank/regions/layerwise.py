@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.network.forward import codeword_bytes, pack_bits
 from polyrank.regions.parts import PARTS, Parts
-from polyrank.regions.schema import codeword_bytes, fixed_binary_rows, numbers
+from polyrank.regions.schema import fixed_binary_rows, numbers
 
 __all__ = ["count_prefixes", "decompose"]
 
@@ -131,9 +132,7 @@ def _merge(tables: Sequence[pa.Table], ranks: Sequence[str]) -> pa.Table:
 
 
 def _prefix_mask(bits: int, width: int) -> NDArray[np.uint8]:
-    ones = np.zeros(8 * width, dtype=np.uint8)
-    ones[:bits] = 1
-    return np.packbits(ones, bitorder="little")
+    return pack_bits(np.arange(8 * width) < bits)
 
 
 def _run_starts(rows: NDArray[np.uint8]) -> NDArray[np.intp]:

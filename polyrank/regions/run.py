@@ -19,7 +19,7 @@ from polyrank.polyhedra.domain import Domain, domain_from_dict
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.layerwise import count_prefixes, decompose
 from polyrank.regions.manifest import REGIONS_NAME, read_manifest, shard_files
-from polyrank.regions.schema import numbers, region_schema, unpack_bits
+from polyrank.regions.schema import column_bits, numbers, region_schema
 from polyrank.stages import tell
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Run:
     def codewords(self) -> Iterator[NDArray[np.uint8]]:
         """Iterate over the codewords, unpacked: 0/1 arrays ``(r, N)``, one per row group."""
         for batch in self.batches(["codeword"]):
-            yield unpack_bits(batch.column("codeword"), self.bits)
+            yield column_bits(batch.column("codeword"), self.bits).view("uint8")
 
     def witnesses(self) -> Iterator[fmpq_mat]:
         """Iterate over the witnesses as exact points x of the input space, ``(n, 1)``, by row."""
@@ -413,6 +413,11 @@ def witness_point(
 
 def open_run(path: str | PathLike[str]) -> Run:
     """Open a run directory, also a partial one (see ``Run.status``).
+
+    Parameters
+    ----------
+    path : path
+        The folder that ``out`` of :func:`polyrank.enumerate_regions`, or ``-o``, named.
 
     Raises
     ------

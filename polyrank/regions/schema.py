@@ -30,21 +30,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from polyrank.network.forward import pack_bits
+from polyrank.network.forward import codeword_bytes, unpack_bits
 
 if TYPE_CHECKING:
     from flint import fmpq
 
 __all__ = [
     "RegionBatch",
-    "codeword_bytes",
+    "column_bits",
     "fixed_binary_rows",
-    "layers_of",
     "numbers",
-    "packed_rows",
     "record_batch",
     "region_schema",
-    "unpack_bits",
 ]
 
 
@@ -84,11 +81,6 @@ class RegionBatch(Protocol):
         """Interior points that are not float64."""
 
 
-def codeword_bytes(bits: int) -> int:
-    """Bytes of a packed codeword; at least one, since Parquet has no empty fixed-size binary."""
-    return max(1, (bits + 7) // 8)
-
-
 @lru_cache(maxsize=64)
 def region_schema(bits: int, layers: int, dim: int) -> pa.Schema:
     """Arrow schema of the table of regions.
@@ -116,23 +108,9 @@ def region_schema(bits: int, layers: int, dim: int) -> pa.Schema:
     )
 
 
-def layers_of(schema: pa.Schema) -> int:
-    """Number of layers that have a rank column."""
-    return sum(1 for name in schema.names if name.startswith("rank_"))
-
-
-def packed_rows(bits: NDArray[Any]) -> NDArray[np.uint8]:
-    """Rows ``(r, N)`` of bits as the bytes ``(r, codeword_bytes(N))`` of a column."""
-    packed = pack_bits(bits)
-    return packed if packed.shape[1] else np.zeros((len(packed), codeword_bytes(0)), np.uint8)
-
-
-def unpack_bits(column: pa.Array | pa.ChunkedArray, bits: int) -> NDArray[np.uint8]:
-    """0/1 rows ``(r, bits)`` of a packed column; a null row is all zero."""
-    packed = fixed_binary_rows(column)
-    if bits == 0:
-        return np.zeros((packed.shape[0], 0), dtype=np.uint8)
-    return np.unpackbits(packed, axis=1, count=bits, bitorder="little")
+def column_bits(column: pa.Array | pa.ChunkedArray, bits: int) -> NDArray[np.bool_]:
+    """The bits ``(r, bits)`` of a packed column; a null row is all False."""
+    return unpack_bits(fixed_binary_rows(column), bits)
 
 
 def fixed_binary_rows(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from polyrank.graph.listing import ranks_of_run
 from polyrank.network.forward import affine_map
 from polyrank.network.rational import nearest_float
 from polyrank.posed.chart import Chart
-from polyrank.regions.schema import unpack_bits
+from polyrank.regions.schema import column_bits
 from polyrank.report.colouring import rank_colour
 from polyrank.report.plane_cells import PlaneCells, plane_cells
 from polyrank.report.summary import value_name
@@ -152,7 +152,7 @@ def _columns(
     largest = min(2, regions.chart.k)
     seen = np.flatnonzero(cells.seen).tolist()
     table = run.table
-    words = unpack_bits(table.column("codeword"), run.bits).astype(bool)[seen]
+    words = column_bits(table.column("codeword"), run.bits)[seen]
     ranks = [table.column(f"rank_{k}").to_pylist() for k in range(1, run.layers + 1)]
     source: dict[str, Any] = {
         "xs": [cells.polygons[r][:, 0].tolist() for r in seen],
@@ -191,7 +191,7 @@ def _exact_maps(regions: Regions, seen: Sequence[int]) -> NDArray[np.float64]:
     chart, layer = regions.chart, regions.run.layers
     found = []
     for r in seen:
-        word = regions.codeword(r).astype(bool)
+        word = regions.codeword(r)
         slope, constant = affine_map(
             regions.network, word, layer=layer, origin=chart.origin, basis=chart.basis
         )

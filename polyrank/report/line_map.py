@@ -71,7 +71,7 @@ def draw_line_map(regions: Regions, *, layer: int | None = None, ax: Axes | None
         b = max(mine) if mine and max(mine) > inside else high
         axes.axvspan(a, b, color=rank_colour(int(ranks[r]), 1), alpha=0.55, linewidth=0)
         axes.axvline(b, color=EDGE, linewidth=0.5, alpha=0.6)
-        word = regions.codeword(r).astype(bool)
+        word = regions.codeword(r)
         slope, constant = affine_map(
             regions.network, word, layer=k, origin=chart.origin, basis=chart.basis
         )

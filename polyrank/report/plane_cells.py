@@ -20,8 +20,9 @@ from polyrank.complex.cell_complex import CellComplex
 from polyrank.complex.mesh import cycles
 from polyrank.errors import PolyrankError
 from polyrank.graph.geometry import Regions
+from polyrank.network.forward import packed_rows
 from polyrank.network.rational import nearest_float
-from polyrank.regions.schema import fixed_binary_rows, packed_rows
+from polyrank.regions.schema import fixed_binary_rows
 from polyrank.report.polygons import Point, check_plane, group_border, polygons
 
 __all__ = ["Corners", "PlaneCells", "floats", "plane_cells"]

@@ -122,7 +122,7 @@ def class_pieces(regions: Regions, shapes: list[list[Point]]) -> list[tuple[int,
     for r, shape in enumerate(shapes):
         if not shape:
             continue
-        word = regions.codeword(r).astype(bool)
+        word = regions.codeword(r)
         scores = branch.image(len(network.layers), word).tolist()
         if len(scores) == 1:  # class 1 where the output is positive
             scores = [[fmpq(0)] * 3, scores[0]]

@@ -18,17 +18,17 @@ import pyarrow.parquet as pq
 from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.errors import DomainError, NetworkError, RunError
+from polyrank.errors import DomainError, RunError
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float
 from polyrank.polyhedra.domain import Simplex, Slice
 from polyrank.posed.branch import unit_row
 from polyrank.regions.run import Run
-from polyrank.regions.schema import numbers, unpack_bits
+from polyrank.regions.schema import column_bits, numbers
 from polyrank.sampling.ranks import CodewordRanks, RankTable
 
-__all__ = ["AmbientRanks", "ambient_ranks", "check_inputs", "chosen_points", "slice_through"]
+__all__ = ["AmbientRanks", "ambient_ranks", "chosen_points", "slice_through"]
 
 AMBIENT_NAME = "ambient.parquet"
 
@@ -144,8 +144,8 @@ def ambient_ranks(run: Run, network: Network, *, workers: int = 1) -> AmbientRan
     stated: list[NDArray[Any]] = [np.zeros((0, run.layers), np.int64)]
     names = [f"rank_{k}" for k in range(1, run.layers + 1)]
     for batch in run.batches(["codeword", "zero", *names]):
-        bits = unpack_bits(batch.column("codeword"), run.bits).astype(bool)
-        zero = unpack_bits(batch.column("zero"), run.bits).astype(bool)
+        bits = column_bits(batch.column("codeword"), run.bits)
+        zero = column_bits(batch.column("zero"), run.bits)
         words.append(pack_bits(bits).reshape(len(bits), -1))
         flat.append(
             np.array([_in_hyperplane(first, b, z) for b, z in zip(bits, zero, strict=True)], bool)
@@ -171,18 +171,3 @@ def _in_hyperplane(network: Network, bits: NDArray[np.bool_], zero: NDArray[np.b
                 return True
         position += len(units)
     return False
-
-
-def check_inputs(points: NDArray[np.float64], network: Network) -> None:
-    """Refuse points that do not fit the network.
-
-    Raises
-    ------
-    NetworkError
-        If they have another number of coordinates than the network has inputs.
-    """
-    if points.shape[1] != network.input_dim:
-        raise NetworkError(
-            f"the points have {points.shape[1]} coordinates, but the network has "
-            f"{network.input_dim} inputs"
-        )

@@ -152,17 +152,10 @@ def homology_object(
 
     With ``points``, every maximal cell of A is listed with a rational point inside.
     """
-    manifold = restriction.manifold
     rank = rows[0].part.rank if rows else 0
     return {
         "network": {"name": restriction.network.name, "hash": restriction.network.sha256},
-        "manifold": {
-            "name": manifold.name,
-            "note": manifold.note,
-            "simplices": list(manifold.complex.cells),
-            "ambient": manifold.ambient,
-            "degrees": manifold.degrees,
-        },
+        "manifold": restriction.manifold.summary(),
         "cells": list(restriction.complex.cells),
         "euler_characteristic": restriction.complex.euler_characteristic,
         "coefficients": coefficients_name(parse_coefficients(coefficients)),

@@ -65,6 +65,21 @@ class Manifold:
         return self.points.shape[1]
 
     @property
+    def classes(self) -> tuple[int, ...]:
+        """The labels that occur, ascending."""
+        return tuple(sorted({int(v) for own in self.labels for v in np.unique(own)} - {-1}))
+
+    def summary(self) -> dict[str, Any]:
+        """Name, note, numbers of simplices, ambient dimension and degrees; JSON-serialisable."""
+        return {
+            "name": self.name,
+            "note": self.note,
+            "simplices": list(self.complex.cells),
+            "ambient": self.ambient,
+            "degrees": self.degrees,
+        }
+
+    @property
     def maximal(self) -> tuple[NDArray[np.bool_], ...]:
         """Per dimension, which simplices are faces of no other."""
         return maximal_cells(self.complex)
@@ -86,8 +101,8 @@ class Manifold:
         """
         chosen = [m & (own == label) for m, own in zip(self.maximal, self.labels, strict=True)]
         if not any(c.any() for c in chosen):
-            known = sorted({int(v) for own in self.labels for v in np.unique(own)} - {-1})
-            has = f"it has {', '.join(map(str, known))}" if known else "it has no labels"
+            known = ", ".join(map(str, self.classes))
+            has = f"it has {known}" if known else "it has no labels"
             raise DomainError(f"no simplex of {self.name} has the label {label}; {has}")
         kept = np.flatnonzero(closure(self.complex, chosen)[0])
         number = np.full(self.points.shape[0], -1, np.int64)

@@ -44,14 +44,7 @@ def cells_manifest(restriction: Restriction) -> dict[str, Any]:
     return {
         "polyrank_cells": FORMAT,
         "network": network_entry(restriction.network),
-        "manifold": {
-            "name": manifold.name,
-            "note": manifold.note,
-            "simplices": list(manifold.complex.cells),
-            "ambient": manifold.ambient,
-            "degrees": manifold.degrees,
-            "classes": sorted({int(v) for own in manifold.labels for v in np.unique(own)} - {-1}),
-        },
+        "manifold": {**manifold.summary(), "classes": list(manifold.classes)},
         "cells": list(complex_.cells),
         "maximal_cells": maximal,
         "euler_characteristic": complex_.euler_characteristic,

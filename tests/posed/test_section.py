@@ -325,7 +325,7 @@ def _least(net: Network, plain: Any, regions: Regions, low: list[int], point: li
     for r in low:
         rows = [(*(-v for v in a), b) for a, b in zip(plain.A.tolist(), plain.b.entries(),
                                                       strict=True)]  # fmt: skip
-        word = regions.codeword(r).astype(bool)
+        word = regions.codeword(r)
         bit = 0
         for k in range(1, len(net.layers) + 1):
             layer = net.layers[k - 1]

@@ -13,6 +13,7 @@ from flint import fmpq, fmpq_mat, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyrank.network.forward import codeword_bytes
 from polyrank.network.normal_form import Layer, Network, affine_layer, relu_layer
 from polyrank.network.rational import RationalArray, fmpq_from_float
 from polyrank.polyhedra.system import identity
@@ -21,7 +22,6 @@ from polyrank.proof.farkas import is_nonnegative, proved, proves
 from polyrank.proof.layers import Layers, Problem, Region
 from polyrank.proof.rounding import Left, Rounding, Status
 from polyrank.proof.rows import Frame, Listed, _rounded
-from polyrank.regions.schema import codeword_bytes
 from tests.proof.runs import random_network
 
 

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from polyrank.cells.explore import Explored
 from polyrank.cells.subtree import Subtree, VertexCell
+from polyrank.network.forward import packed_rows
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import WholeSpace
 from polyrank.posed.chart import chart
 from polyrank.regions.histogram import RankHistogram
 from polyrank.regions.pieces import Piece, encoded
 from polyrank.regions.plan import Keep, Plan
-from polyrank.regions.schema import layers_of, packed_rows, record_batch, region_schema
+from polyrank.regions.schema import record_batch, region_schema
 from polyrank.regions.writer import RunWriter
 
 BITS = 3
@@ -103,7 +104,7 @@ def piece(
 ) -> Piece:
     """What a task gives that finds the rows of a batch."""
     schema = region_schema(BITS, LAYERS, DIM) if schema is None else schema
-    histogram = RankHistogram(layers_of(schema))
+    histogram = RankHistogram(rows.rank.shape[1])
     histogram.add(rows.rank)
     count = len(rows.rank)
     batches = [record_batch(rows, schema)] if count else []

@@ -24,7 +24,7 @@ from polyrank.regions import parts as parts_module
 from polyrank.regions.layerwise import decompose
 from polyrank.regions.plan import Plan
 from polyrank.regions.run import Run, open_run
-from polyrank.regions.schema import region_schema, unpack_bits
+from polyrank.regions.schema import column_bits, region_schema
 from tests.regions.fake import BITS, DIM, LAYERS, REGIONS, Sink, batch, manifest
 
 NAN = float("nan")
@@ -69,7 +69,7 @@ def test_finished_run(place):
         assert table.schema.equals(region_schema(BITS, LAYERS, DIM))
         assert table["witness"].to_pylist() == [list(r[1]) for r in REGIONS]
         assert table["zero"].null_count == 7
-        found = unpack_bits(table["codeword"], BITS)
+        found = column_bits(table["codeword"], BITS)
         assert [tuple(row) for row in found] == [r[0] for r in REGIONS]
         assert np.concatenate(list(run.codewords())).tolist() == found.tolist()
 
@@ -83,7 +83,7 @@ def test_arrays_may_be_reused_after_write():
         run = sink.finish()
     assert run.table["rank_1"].to_pylist() == [r[2][0] for r in REGIONS]
     assert run.table["witness"].to_pylist() == [list(r[1]) for r in REGIONS]
-    assert [tuple(row) for row in unpack_bits(run.table["codeword"], 3)] == [r[0] for r in REGIONS]
+    assert [tuple(row) for row in column_bits(run.table["codeword"], 3)] == [r[0] for r in REGIONS]
 
 
 def test_exact_witness_and_zero_bits(place):
@@ -98,7 +98,7 @@ def test_exact_witness_and_zero_bits(place):
     assert run.table["witness"].to_pylist() == [[-1.0, -1.0], None, [-1.0, 3.0]]
     assert run.table["witness_exact"].to_pylist() == [None, ["-1/3", "1/7"], None]
     assert run.table["zero"].to_pylist() == [None, None, b"\x04"]
-    assert unpack_bits(run.table["zero"], 3).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
+    assert column_bits(run.table["zero"], 3).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
     # x = origin + y with origin (1/3, 0)
     assert list(run.witnesses()) == [
         fmpq_mat(2, 1, [fmpq(-2, 3), fmpq(-1)]),
@@ -135,7 +135,7 @@ def test_layerwise_decomposition(place):
     seen = {
         tuple(bits): (n, rank)
         for bits, n, rank in zip(
-            unpack_bits(first["codeword"], 2), first["regions"].to_pylist(),
+            column_bits(first["codeword"], 2), first["regions"].to_pylist(),
             first["rank_1"].to_pylist(), strict=True,
         )
     }  # fmt: skip
@@ -436,11 +436,11 @@ def test_duckdb_reads_it(shards):
 
 def test_unpack_of_slices_and_nulls():
     column = pa.array([b"\x01", None, b"\x03", b"\x02"], pa.binary(1))
-    assert unpack_bits(column.slice(1, 2), 2).tolist() == [[0, 0], [1, 1]]
-    assert unpack_bits(pa.chunked_array([column, column.slice(3)]), 2).tolist() == [
+    assert column_bits(column.slice(1, 2), 2).tolist() == [[0, 0], [1, 1]]
+    assert column_bits(pa.chunked_array([column, column.slice(3)]), 2).tolist() == [
         [1, 0], [0, 0], [1, 1], [0, 1], [0, 1],
     ]  # fmt: skip
-    assert unpack_bits(column.slice(0, 0), 2).shape == (0, 2)
+    assert column_bits(column.slice(0, 0), 2).shape == (0, 2)
 
 
 @pytest.mark.parametrize("waiting", [8, 1 << 16])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from polyrank.cells.statistics import STATISTICS
 from polyrank.cells.vertices.root import RootArrays
 from polyrank.native.records import Handle, Record, call
+from polyrank.network.forward import codeword_bytes
 from polyrank.posed.arrays import NetArrays
 
 __all__ = [
@@ -209,7 +210,7 @@ class VertexCore:
         self._network = Record.kept(net)  # the search reads it as long as it lives
         self._units = int(net.unit_start[-1])
         self._layer_words = (int(net.units.max()) + 63) // 64
-        self._shape = (max(1, (int(net.hyperplane.sum()) + 7) // 8), len(net.units), k)
+        self._shape = (codeword_bytes(int(net.hyperplane.sum())), len(net.units), k)
         self._dim = root.x.shape[1]
         self.word_start = word_layout(net.units, root.walls)
         self._words = int(self.word_start[-1])

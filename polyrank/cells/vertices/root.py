@@ -17,6 +17,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.lp.farkas import integer_row
 from polyrank.network.rational import nearest_ratio
 from polyrank.posed.arrays import NetArrays
 from polyrank.posed.cube import CubeMap, IntRow
@@ -375,10 +376,5 @@ def root_arrays(root: Root, d: int, *, walls: int, conic: bool) -> RootArrays:
 
 def _integers(point: Vector, *, conic: bool) -> list[int] | None:
     """Exact homogeneous integer coordinates, where they are small."""
-    entries = [*point, fmpq(0) if conic else fmpq(1)]
-    common = math.lcm(*(int(e.q) for e in entries))
-    integers = [int(e.p) * (common // int(e.q)) for e in entries]
-    shared = math.gcd(*integers)
-    if shared == 0 or max(abs(n) for n in integers) // shared >= 2**30:
-        return None
-    return [n // shared for n in integers]
+    row = integer_row([*point, fmpq(0) if conic else fmpq(1)])
+    return list(row) if any(row) and max(map(abs, row)) < 2**30 else None

@@ -23,7 +23,7 @@ from polyrank.network.lowering.affine import gather, stack
 from polyrank.network.lowering.linear import product
 from polyrank.network.lowering.normalisation import folded_normalisation
 from polyrank.network.lowering.piecewise import clip
-from polyrank.network.lowering.values import Values, as_values
+from polyrank.network.lowering.values import Values, as_values, full
 from polyrank.network.rational import to_fmpq
 
 __all__ = ["EXPORT", "PACKAGES", "LayerConfig", "Recorder"]
@@ -155,12 +155,12 @@ class Recorder:
         if act.clip is None:
             if act.neg == act.pos == 1:
                 return tensor
-            neg, pos = _full(tensor.size, act.neg), _full(tensor.size, act.pos)
+            neg, pos = full(tensor.size, act.neg), full(tensor.size, act.pos)
             return self.tape.activate(tensor, neg, pos, name)
         if act.scale != 1:
-            linear = LinearMap.scaling(tensor.shape, _full(tensor.size, act.scale))
+            linear = LinearMap.scaling(tensor.shape, full(tensor.size, act.scale))
             tensor = self.tape.apply(linear, tensor, name)
-        shifted = tensor.shifted(_full(tensor.size, act.shift))
+        shifted = tensor.shifted(full(tensor.size, act.shift))
         return clip(self.tape, shifted, *act.clip, name)
 
     def rectified(self, layer: LayerConfig, tensor: Affine) -> Affine:
@@ -174,7 +174,7 @@ class Recorder:
         if slope == 0 and top is not None:
             return clip(self.tape, tensor, fmpq(0), top, layer.name)
         ones = np.ones(tensor.size)
-        result = self.tape.activate(tensor, _full(tensor.size, slope), ones, layer.name)
+        result = self.tape.activate(tensor, full(tensor.size, slope), ones, layer.name)
         return clip(self.tape, result, None, top, layer.name)
 
     def scaled(self, tensor: Affine, factors: Values, offsets: Values, name: str) -> Affine:
@@ -182,12 +182,6 @@ class Recorder:
         spread = [np.broadcast_to(v, tensor.shape).ravel() for v in (factors, offsets)]
         linear = LinearMap.scaling(tensor.shape, spread[0])
         return self.tape.apply(linear, tensor, name).shifted(spread[1])
-
-
-def _full(size: int, value: fmpq) -> Values:
-    result = np.empty(size, dtype=object)
-    result[:] = [value] * size
-    return as_values(result)
 
 
 def _activation_name(given: Any, layer: LayerConfig) -> tuple[str | None, Mapping[str, Any]]:
@@ -259,7 +253,7 @@ def _prelu(recorder: Recorder, layer: LayerConfig, tensor: Affine) -> Affine:
 
 def _leaky(recorder: Recorder, layer: LayerConfig, tensor: Affine) -> Affine:
     slope = layer.number("negative_slope", float(layer.number("alpha", 0.3)))
-    neg = _full(tensor.size, slope)
+    neg = full(tensor.size, slope)
     return recorder.tape.activate(tensor, neg, np.ones(tensor.size), layer.name)
 
 

@@ -28,7 +28,7 @@ from polyrank.network.lowering.piecewise import (
     negated,
     tournament,
 )
-from polyrank.network.lowering.values import Values, as_rationals
+from polyrank.network.lowering.values import as_rationals, full
 from polyrank.network.lowering.windows import window_entries
 from polyrank.network.rational import to_fmpq
 
@@ -41,15 +41,9 @@ def _relu(call: Call) -> list[Value]:
     return [call.tape.relu(call.affine(0), call.name)]
 
 
-def _constant_slope(size: int, slope: fmpq) -> Values:
-    result = np.empty(size, dtype=object)
-    result[:] = [slope] * size
-    return result
-
-
 def _leaky_relu(call: Call) -> list[Value]:
     tensor = call.affine(0)
-    slope = _constant_slope(tensor.size, call.number("alpha", 0.01))
+    slope = full(tensor.size, call.number("alpha", 0.01))
     return [call.tape.activate(tensor, slope, np.ones(tensor.size), call.name)]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.lowering.affine import Affine, LinearMap, gather, stack
 from polyrank.network.lowering.tape import Tape
-from polyrank.network.lowering.values import Values, as_values, multiply
+from polyrank.network.lowering.values import full, multiply
 
 __all__ = ["absolute", "clip", "hard_sigmoid", "maximum", "minimum", "negated", "tournament"]
 
@@ -38,18 +38,18 @@ def clip(tape: Tape, tensor: Affine, low: fmpq | None, high: fmpq | None, name: 
         None is no bound.
     """
     if low is not None and high is not None and low >= high:
-        return Affine.fixed(_full(tensor.size, high).reshape(tensor.shape))
+        return Affine.fixed(full(tensor.size, high).reshape(tensor.shape))
     if low is None:
         if high is None:
             return tensor
-        bound = _full(tensor.size, high)
+        bound = full(tensor.size, high)
         below = negated(tape, tensor, name).shifted(bound)
         return negated(tape, tape.relu(below, name), name).shifted(bound)
-    bound = _full(tensor.size, low)
+    bound = full(tensor.size, low)
     above = tensor.shifted(multiply(bound, -np.ones(1)))
     if high is None:
         return tape.relu(above, name).shifted(bound)
-    beyond = tensor.shifted(_full(tensor.size, -high))
+    beyond = tensor.shifted(full(tensor.size, -high))
     pair = tape.relu(stack([above, beyond]), name)
     index = pair.numbering().reshape(2, -1)
     rises, falls = gather(pair, index[0]), gather(pair, index[1])
@@ -60,8 +60,8 @@ def clip(tape: Tape, tensor: Affine, low: fmpq | None, high: fmpq | None, name: 
 def hard_sigmoid(tape: Tape, tensor: Affine, alpha: fmpq, beta: fmpq, name: str) -> Affine:
     """``min(max(alpha · z + beta, 0), 1)``."""
     scaled = tape.apply(
-        LinearMap.scaling(tensor.shape, _full(tensor.size, alpha)), tensor, name
-    ).shifted(_full(tensor.size, beta))
+        LinearMap.scaling(tensor.shape, full(tensor.size, alpha)), tensor, name
+    ).shifted(full(tensor.size, beta))
     return clip(tape, scaled, fmpq(0), fmpq(1), name)
 
 
@@ -129,9 +129,3 @@ def tournament(tape: Tape, tensor: Affine, groups: NDArray[np.int64], name: str)
         current = stack(tape.align([winners, gather(current, alone)], name))
         groups = nexts
     return gather(current, groups[:, 0])
-
-
-def _full(size: int, value: fmpq) -> Values:
-    result = np.empty(size, dtype=object)
-    result[:] = [value] * size
-    return as_values(result)

@@ -30,6 +30,7 @@ __all__ = [
     "cat",
     "float_product",
     "float_sums",
+    "full",
     "is_float",
     "multiply",
     "nearest_root",
@@ -105,6 +106,11 @@ def _objects(entries: list[fmpq]) -> Values:
     result = np.empty(len(entries), dtype=object)
     result[:] = entries
     return result
+
+
+def full(size: int, value: fmpq) -> Values:
+    """One number ``size`` times."""
+    return settle(_objects([value] * size))
 
 
 def settle(values: Values) -> Values:
