@@ -23,6 +23,7 @@ from os import PathLike
 import numpy as np
 
 from polyrank.brief import brief
+from polyrank.errors import DomainError
 from polyrank.image.candidates import candidates
 from polyrank.image.collision import Collision, collision, fold
 from polyrank.image.meeting import Meet, decide, separated
@@ -194,12 +195,15 @@ def homeomorphism(
     >>> homeomorphism(folded, "circle:8").first_layer is None
     True
     """
+    depth = len(network.layers)
+    last = depth if layer is None else layer
+    if not 0 <= last <= depth:
+        raise DomainError(f"layer {last} must be between 0 and {depth}")
     if isinstance(manifold, Box):
         space = box_complex(manifold, network.input_dim)
     else:
         space = named_manifold(manifold)
-    found = restrict(network, space, through_layer=layer or (None if layer is None else 1))
-    last = found.layers if layer is None else layer
+    found = restrict(network, space, through_layer=None if layer is None else max(1, layer))
     verdicts: list[LayerVerdict] = []
     try:
         with time_limit(seconds):

@@ -180,7 +180,7 @@ def layer_summary(run: Run, embedding_dim: int | None = None) -> list[dict[str, 
     m = run.dimension if embedding_dim is None else embedding_dim
     if embedding_dim is not None and not 1 <= m <= run.dimension:
         raise RunError(
-            f"low-rank is below {m}, which must be between 1 and the dimension of the domain, "
+            f"low-rank is a rank below {m}; expected 1 to the dimension of the domain, "
             f"{run.dimension}"
         )
     rows: list[dict[str, Any]] = []

@@ -92,7 +92,7 @@ def test_directory_and_summary(polyrank, plane, tmp_path):
     assert [layer["low_rank"] for layer in shown["layers"]] == [1, 1]
     wrong = polyrank("summary", out, "--below", 3)
     assert wrong.status == 1
-    assert "low-rank is below 3, which must be between 1 and" in wrong.err
+    assert "low-rank is a rank below 3; expected 1 to the dimension of the domain, " in wrong.err
 
 
 def test_layerwise_summary(polyrank, tmp_path):

@@ -319,8 +319,9 @@ def test_a_time_limit_decides_nothing() -> None:
 
 
 def test_there_must_be_such_a_layer() -> None:
-    with pytest.raises(DomainError, match="layer 3"):
-        homeomorphism(IDENTITY, shape("circle:4"), layer=3)
+    for layer in (-1, 3):
+        with pytest.raises(DomainError, match=f"layer {layer} must be between 0 and"):
+            homeomorphism(IDENTITY, "circle:4", layer=layer)
 
 
 def test_layer_0_asks_whether_the_manifold_is_embedded() -> None:
