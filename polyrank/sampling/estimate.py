@@ -229,10 +229,7 @@ def sample(
     begun = time.perf_counter()
     certifier = CodewordFilter(network, dtype)
     width = (sum(network.bits) + 7) // 8
-    seen: dict[bytes, int] = {}
-    counts: list[int] = []
-    first: list[int] = []
-    tied: list[int] = []
+    met = _Met(on_new)
     followed: list[NDArray[np.int64]] = []
     total = outside = planes = corrected = exactly = 0
     for block in blocks:
@@ -249,41 +246,19 @@ def sample(
         for part in certifier.blocks(block):
             for on_plane in (False,) if ties == "strict" else (False, True):
                 good = np.flatnonzero(part.on_hyperplane == on_plane)
-                words, where, each, number = np.unique(
-                    _as_void(part.packed[good]),
-                    return_index=True,
-                    return_inverse=True,
-                    return_counts=True,
-                )
-                known_of = np.zeros(len(words), dtype=np.int64)
-                for place, (word, index, times) in enumerate(
-                    zip(words, where, number, strict=True)
-                ):
-                    key = word.tobytes() if width else b""
-                    row = part.start + int(good[index])
-                    known = seen.setdefault(key, len(counts))
-                    known_of[place] = known
-                    if known == len(counts):
-                        counts.append(0)
-                        tied.append(0)
-                        first.append(int(numbers[row]))
-                    if on_new is not None and not on_plane and counts[known] == tied[known]:
-                        on_new(key, block[row])
-                    counts[known] += int(times)
-                    tied[known] += int(times) if on_plane else 0
-                    first[known] = min(first[known], int(numbers[row]))
-                if follow and len(words):
-                    own[inside_rows[part.start + good]] = known_of[each.ravel()]
+                rows = part.start + good
+                found = met.add(part.packed[good], rows, block, numbers, on_plane=on_plane)
+                own[inside_rows[rows]] = found
             planes += int(part.on_hyperplane.sum())
             corrected += part.corrected_bits
             exactly += part.exact_points
         if follow:
             followed.append(own)
     passed = time.perf_counter()
-    keys = sorted(seen)
+    keys = sorted(met.number)
     packed = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), width)
-    order = np.array([seen[key] for key in keys], dtype=np.int64)
-    tally = np.array(counts, dtype=np.int64)[order]
+    order = np.array([met.number[key] for key in keys], dtype=np.int64)
+    tally = np.array(met.counts, dtype=np.int64)[order]
     bits = sum(network.bits)
     frequent = np.zeros(bits)
     for start in range(0, len(packed), _CHUNK):
@@ -300,8 +275,8 @@ def sample(
         network,
         packed,
         tally,
-        np.array(first, dtype=np.int64)[order],
-        np.array(tied, dtype=np.int64)[order],
+        np.array(met.first, dtype=np.int64)[order],
+        np.array(met.tied, dtype=np.int64)[order],
         table,
         ties,
         total,
@@ -312,6 +287,55 @@ def sample(
         {"forward": passed - begun, "ranks": ended - passed},
         of_point,
     )
+
+
+class _Met:
+    """Codewords in the order in which they were met.
+
+    Attributes
+    ----------
+    number : dict of bytes to int
+    counts, first, tied : list of int
+        By number: points, the number of the first one, and points on a hyperplane.
+    """
+
+    __slots__ = ("_on_new", "counts", "first", "number", "tied")
+
+    def __init__(self, on_new: OnNew | None) -> None:
+        self._on_new = on_new
+        self.number: dict[bytes, int] = {}
+        self.counts: list[int] = []
+        self.first: list[int] = []
+        self.tied: list[int] = []
+
+    def add(
+        self,
+        packed: NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        points: NDArray[np.float64],
+        numbers: NDArray[np.int64],
+        *,
+        on_plane: bool,
+    ) -> NDArray[np.int64]:
+        """Count codewords ``(r, B)`` of rows of numbered points; which ones they are, ``(r,)``."""
+        words, where, each, times = np.unique(
+            _as_void(packed), return_index=True, return_inverse=True, return_counts=True
+        )
+        known_of = np.zeros(len(words), dtype=np.int64)
+        for place, (word, index, count) in enumerate(zip(words, where, times, strict=True)):
+            key, row = word.tobytes() if packed.shape[1] else b"", int(rows[index])
+            known = self.number.setdefault(key, len(self.counts))
+            known_of[place] = known
+            if known == len(self.counts):
+                self.counts.append(0)
+                self.tied.append(0)
+                self.first.append(int(numbers[row]))
+            if self._on_new is not None and not on_plane and self.counts[known] == self.tied[known]:
+                self._on_new(key, points[row])
+            self.counts[known] += int(count)
+            self.tied[known] += int(count) if on_plane else 0
+            self.first[known] = min(self.first[known], int(numbers[row]))
+        return known_of[each.ravel()]
 
 
 def _as_void(packed: NDArray[np.uint8]) -> NDArray[Any]:
