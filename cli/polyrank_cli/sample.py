@@ -65,7 +65,10 @@ def sample_command(
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Check against this run.")] = None,
     below: Annotated[
         int | None,
-        typer.Option(metavar="M", help="Regions of rank < M are low-rank (default: inputs)."),
+        typer.Option(
+            metavar="M",
+            help="Regions of rank below M are low-rank (default: the domain's dimension).",
+        ),
     ] = None,
     arithmetic: Annotated[
         Arithmetic, typer.Option(help="First arithmetic; open signs go to the next one.")

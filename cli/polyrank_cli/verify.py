@@ -59,7 +59,7 @@ def verify_command(
         Path | None,
         typer.Argument(
             metavar="[PROPERTY]",
-            help="A VNN-LIB file: what may not happen. Or one of --argmax, --lower, --upper.",
+            help="A VNN-LIB file: what may not happen. Or an option states the property.",
             show_default=False,
         ),
     ] = None,
