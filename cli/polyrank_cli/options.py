@@ -250,9 +250,9 @@ class LowRankChoice:
     low_rank: Annotated[
         LowRankName | None,
         typer.Option(
-            help="Which maximal cells of low rank (--below) make up A. collapsing: those whose image "
-            "has a lower dimension than the cell, which is what the map collapses; all: every "
-            "one, also those that the map embeds (default: collapsing; with --ambient, all).",
+            help="Which maximal cells of low rank (--below) make up A. collapsing: those whose "
+            "image has a lower dimension than the cell, which is what the map collapses; all: "
+            "every one, also those that the map embeds (default: collapsing; with --ambient, all).",
         ),
     ] = None
     ambient: Annotated[
