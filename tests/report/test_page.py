@@ -148,7 +148,7 @@ def test_layers_and_bounds_that_do_not_exist() -> None:
     run = pr.enumerate_regions(_NET, pr.Box(-2, 2))
     with pytest.raises(RunError, match="layer 3 is not part of this run"):
         report_page(run, None, layer=3)
-    with pytest.raises(RunError, match="must be between 1 and the dimension"):
+    with pytest.raises(RunError, match="a rank below 5; expected 1 to the dimension"):
         report_page(run, None, below=5)
 
 
