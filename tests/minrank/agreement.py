@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from polyrank.minrank.minimum import minimum_rank
 from polyrank.minrank.result import MinimumRank
 from polyrank.network.normal_form import Network
@@ -13,6 +15,14 @@ from tests.oracles import bits_at, exact_layers, leaves
 
 Truth = dict[tuple[int, ...], int]
 """Rank through the last layer by codeword."""
+
+
+def random_layer(n: int, units: int, seed: int = 0) -> Network:
+    """Rows and biases of a normal law."""
+    rng = np.random.default_rng(seed)
+    return Network.from_arrays(
+        [rng.normal(size=(units, n))], [rng.normal(size=units)], output_relu=True
+    )
 
 
 def truth(network: Network, space: Space) -> Truth:

@@ -24,16 +24,8 @@ from polyrank.network.forward import codewords
 from polyrank.network.initialise import random_network
 from polyrank.network.normal_form import Layer, Network, relu_layer
 from tests.examples import EXAMPLES, Example, Space, box, layer, network, whole
-from tests.minrank.agreement import agrees, through, truth
+from tests.minrank.agreement import agrees, random_layer, through, truth
 from tests.strategies import problems, realistic_network
-
-
-def random_layer(n: int, units: int, seed: int) -> Network:
-    rng = np.random.default_rng(seed)
-    return Network.from_arrays(
-        [rng.normal(size=(units, n))], [rng.normal(size=units)], output_relu=True
-    )
-
 
 # ---------------------------------------------------------------------------------------------
 # networks that can be enumerated

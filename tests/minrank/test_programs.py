@@ -17,6 +17,7 @@ from polyrank.minrank.milp import fewest_live_units
 from polyrank.minrank.programs import ElasticProgram, Proposal, SlackProgram, unit_rows
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import chart
+from tests.minrank.agreement import random_layer
 
 NO_BITS = np.zeros(0, dtype=bool)
 
@@ -51,13 +52,6 @@ def cell_of(net: Network, domain: Any) -> tuple[LiveCell, Any]:
     return live_cell(net, where, NO_BITS, where.interior), box
 
 
-def arrangement(n: int, units: int, seed: int = 0) -> Network:
-    rng = np.random.default_rng(seed)
-    return Network.from_arrays(
-        [rng.normal(size=(units, n))], [rng.normal(size=units)], output_relu=True
-    )
-
-
 def test_rows_of_length_one() -> None:
     rows = unit_rows([(3, 4, 10), (2**2000, 0, 2**2001), (0, 0, 5)], 2)
     assert rows.tolist() == [[0.6, 0.8, 2.0], [1.0, 0.0, 2.0], [0.0, 0.0, 0.0]]
@@ -80,13 +74,13 @@ def test_failures_propose_nothing(monkeypatch: Any) -> None:
     elastic = ElasticProgram([(1, 0)], [(1, -1)], 1)
     elastic._highs = Failed()
     assert elastic.solve(np.ones(1)) is None
-    cell, _ = cell_of(arrangement(2, 5), pr.Box(-1, 1))
+    cell, _ = cell_of(random_layer(2, 5), pr.Box(-1, 1))
     monkeypatch.setattr(programs.ElasticProgram, "solve", lambda self, weights: None)
     assert list(points_with_few_live_units(cell, 3, 0)) == []
 
 
 def test_the_heuristic_ends_with_the_time() -> None:
-    cell, _ = cell_of(arrangement(3, 9), pr.Box(-1, 1))
+    cell, _ = cell_of(random_layer(3, 9), pr.Box(-1, 1))
     with time_limit(0.0), pytest.raises(OutOfTimeError):
         list(points_with_few_live_units(cell, 3, 0))
     assert list(points_with_few_live_units(cell, 3, 0))
@@ -120,7 +114,7 @@ def test_a_solver_that_was_started_with_more_threads() -> None:
 
 @pytest.mark.parametrize(("n", "units", "seed"), [(2, 12, 0), (3, 10, 1), (4, 9, 2)])
 def test_the_fewest_live_units(n: int, units: int, seed: int) -> None:
-    net = arrangement(n, units, seed)
+    net = random_layer(n, units, seed)
     for domain in (pr.Box(-1, 1), pr.WholeSpace()):
         run = pr.enumerate_regions(net, domain)
         least = int(np.concatenate(list(run.codewords())).sum(axis=1).min())
@@ -133,12 +127,12 @@ def test_the_fewest_live_units(n: int, units: int, seed: int) -> None:
 
 
 def test_a_cell_thinner_than_the_solver_can_see() -> None:
-    cell, box = cell_of(arrangement(2, 4), pr.Box([0, 0], [1e-9, 1]))
+    cell, box = cell_of(random_layer(2, 4), pr.Box([0, 0], [1e-9, 1]))
     found = fewest_live_units(cell, box, 10.0)
     assert (found.point, found.bound) == (None, None)
 
 
 def test_a_solver_that_ran_out_of_time_before_it_began() -> None:
-    cell, box = cell_of(arrangement(8, 60), pr.Box(-1, 1))
+    cell, box = cell_of(random_layer(8, 60), pr.Box(-1, 1))
     found = fewest_live_units(cell, box, 0.0)
     assert found.bound in (None, 0)

@@ -20,7 +20,7 @@ from polyrank.minrank.result import MaximumRank, MinimumRank
 from polyrank.network.initialise import random_network
 from polyrank.regions.journal import JOURNAL_NAME
 from tests.killed import killed_again_and_again
-from tests.minrank.test_minimum import random_layer
+from tests.minrank.agreement import random_layer
 
 #: Widths, seed, layer, list below.
 LEAST = {

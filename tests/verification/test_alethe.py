@@ -34,14 +34,6 @@ def deep() -> pr.Network:
     return pr.Network.from_arrays(weights, [rng.normal(size=len(w)) for w in weights])
 
 
-@pytest.fixture(scope="module")
-def folded() -> pr.Network:
-    """|x − y| and 1 − |x − y|: both extremes lie on the line x = y and at corners."""
-    return pr.Network.from_arrays(
-        [[[1.0, -1.0], [-1.0, 1.0]], [[1.0, 1.0], [-1.0, -1.0]]], [[0.0, 0.0], [0.0, 1.0]]
-    )
-
-
 def _exported(network, property_, folder: Path) -> list[Checker]:
     """Accepted by the reader; one for each question."""
     found = pr.verify(network, property_, out=folder / "run", proof=True, jobs=1)

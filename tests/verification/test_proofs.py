@@ -35,14 +35,6 @@ def deep() -> pr.Network:
     return pr.Network.from_arrays(weights, [rng.normal(size=len(w)) for w in weights])
 
 
-@pytest.fixture(scope="module")
-def folded() -> pr.Network:
-    """|x − y| and 1 − |x − y|: both extremes lie on the line x = y and at corners."""
-    return pr.Network.from_arrays(
-        [[[1.0, -1.0], [-1.0, 1.0]], [[1.0, 1.0], [-1.0, -1.0]]], [[0.0, 0.0], [0.0, 1.0]]
-    )
-
-
 def _read(file: Path) -> bytes:
     with pa.CompressedInputStream(pa.OSFile(str(file)), "zstd") as stream:
         return stream.read()

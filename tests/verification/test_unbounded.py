@@ -22,14 +22,6 @@ from polyrank.verification.properties import argmax_constant, output_bounds
 TINY = fmpq(1, 10**30)
 
 
-@pytest.fixture(scope="module")
-def folded() -> pr.Network:
-    """|x − y| and 1 − |x − y|."""
-    return pr.Network.from_arrays(
-        [[[1.0, -1.0], [-1.0, 1.0]], [[1.0, 1.0], [-1.0, -1.0]]], [[0.0, 0.0], [0.0, 1.0]]
-    )
-
-
 def _decided(network, property_, verdict, out) -> None:
     found = pr.verify(network, property_, out=out, proof=True)
     assert found.verdict == verdict
