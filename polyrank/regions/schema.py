@@ -181,7 +181,8 @@ def _buffer(values: NDArray[Any]) -> pa.Buffer:
 def _witnesses(batch: RegionBatch, kind: pa.DataType) -> pa.Array:
     rows, dim = batch.witness.shape
     if dim == 0:
-        return pa.array([[] for _ in range(rows)], kind)
+        nothing = pa.nulls(0, kind.value_type)
+        return pa.Array.from_buffers(kind, rows, [None, _starts([0] * rows)], children=[nothing])
     values = _numbers(batch.witness.astype(np.float64, copy=False).reshape(-1))
     if not batch.witness_exact:
         return pa.FixedSizeListArray.from_arrays(values, dim)

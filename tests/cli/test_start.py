@@ -84,6 +84,18 @@ def test_rows_of_workers_do_not_load_pandas():
     assert printed.splitlines()[-1] == "2 False"
 
 
+def test_nor_do_rows_of_a_point():
+    """Of which the witnesses have no coordinates."""
+    printed = python(
+        "import sys\n"
+        "import polyrank as pr\n"
+        "net = pr.Network.from_arrays([[[1.0]], [[1.0]]], [[-1.0], [0.0]])\n"
+        "run = pr.enumerate_regions(net, pr.Box(1, 1))\n"
+        "print(run.table['witness'].to_pylist(), 'pandas' in sys.modules)"
+    )
+    assert printed.splitlines()[-1] == "[[]] False"
+
+
 def test_pandas_is_out_of_reach_for_a_verb():
     printed = ended(
         "sys.argv = ['polyrank', '--version']; main()",
