@@ -13,7 +13,7 @@ from flint import fmpq
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import integer_row
-from polyrank.network.composition import preactivation_on
+from polyrank.network.composition import preactivation
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
 
@@ -34,12 +34,15 @@ def first_layer_planes(network: Network, chart: Chart) -> list[Row]:
     chart has none.
     """
     layer = network.layers[0]
-    z = preactivation_on(layer, chart.basis, chart.origin).tolist()
-    rows = [
-        _coprime(row)
-        for row, has in zip(z, layer.has_hyperplane.tolist(), strict=True)
-        if has and any(v != 0 for v in row[:-1])
-    ]
+    shifts = preactivation(layer, chart.origin).entries()
+    units = zip(chart.linear_rows(layer), shifts, layer.has_hyperplane.tolist(), strict=True)
+    rows = []
+    for terms, shift, has in units:
+        if has and terms:
+            row = [fmpq(0)] * chart.k + [shift]
+            for l, v in terms:
+                row[l] = v
+            rows.append(_coprime(row))
     return list(dict.fromkeys(rows))
 
 

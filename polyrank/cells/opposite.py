@@ -14,8 +14,10 @@ like that holds (other units are active), are computed.
 
 from __future__ import annotations
 
+from itertools import compress
+
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.cells.log_steps import LOG_OPPOSITE, LOG_ZERO, unit_step
@@ -27,20 +29,11 @@ from polyrank.cells.task import (
     UNDECIDED,
     Task,
 )
+from polyrank.network.composition import preactivation
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
 
 __all__ = ["half_of", "is_central", "opposite"]
-
-
-def _rows(network: Network, chart: Chart) -> fmpq_mat:
-    """Pre-activations of layer 1 on the chart, without their constants: ``(units, k)``."""
-    return chart.linear_part(network.layers[0].weight_exact)
-
-
-def _vanishing(network: Network, chart: Chart) -> list[bool]:
-    """Which units of layer 1 are identically zero."""
-    return [not any(row) for row in _rows(network, chart).tolist()]
 
 
 def is_central(network: Network, chart: Chart, layers: int) -> bool:
@@ -48,10 +41,9 @@ def is_central(network: Network, chart: Chart, layers: int) -> bool:
     if chart.inequalities.m or any(network.bits[1:layers]) or not network.bits[0]:
         return False
     first = network.layers[0]
-    if any((first.weight_exact * chart.origin + first.bias_exact).entries()):
+    if any(preactivation(first, chart.origin).entries()):
         return False
-    vanishing = _vanishing(network, chart)
-    return any(has and not zero for has, zero in zip(first.has_hyperplane, vanishing, strict=True))
+    return any(compress(chart.linear_rows(first), first.has_hyperplane.tolist()))
 
 
 def half_of(
@@ -75,7 +67,7 @@ def half_of(
     log : bytes
         The steps of the proof from the domain to the half.
     """
-    rows, vanishing = _rows(network, chart), _vanishing(network, chart)
+    rows = list(chart.linear_rows(network.layers[0]))
     decision = np.full(whole.decision.shape, UNDECIDED, dtype=np.int8)
     splits = np.zeros_like(whole.splits)
     log, g = b"", -1
@@ -84,13 +76,15 @@ def half_of(
             decision[i] = POSITIVE
         elif tie[i] >= 0:
             decision[i] = TIED
-        elif vanishing[i]:
+        elif not rows[i]:
             decision[i] = IDENTICALLY_ZERO
             log += unit_step(LOG_ZERO, i)
         elif g < 0:
             decision[i], splits[i], g = POSITIVE, 1, i
     log += unit_step(LOG_OPPOSITE, g)
-    row = [rows[g, l] for l in range(chart.k)]
+    row = [fmpq(0)] * chart.k
+    for l, v in rows[g]:
+        row[l] = v
     points = []
     for point in (*whole.points, tuple(row)):  # the row itself, as a direction, is in the half
         value = sum((a * y for a, y in zip(row, point, strict=True)), fmpq(0))

@@ -167,7 +167,7 @@ class _Problem:
         parts = quotient(regions.network, whole)
         if parts is None:
             raise RunError("the run was made in another chart of its domain; enumerate it again")
-        seen = parts.basis_of_forms()
+        seen = parts.forms
         if whole.k == whole.n and whole.basis == identity(whole.n):
             middle, spread = offset, seen.transpose()
         else:

@@ -25,6 +25,7 @@ __all__ = [
     "coprime",
     "integer_row",
     "integer_row_from_floats",
+    "integer_row_of",
     "integer_rows",
     "integer_table",
     "value_at",
@@ -138,10 +139,10 @@ def integer_row(entries: Iterable[fmpq]) -> tuple[int, ...]:
     (3, -2)
     """
     row = list(entries)
-    return _integers(len(row), [(j, v) for j, v in enumerate(row) if v != 0])
+    return integer_row_of(len(row), [(j, v) for j, v in enumerate(row) if v != 0])
 
 
-def _integers(length: int, there: Sequence[tuple[int, fmpq]]) -> tuple[int, ...]:
+def integer_row_of(length: int, there: Sequence[tuple[int, fmpq]]) -> tuple[int, ...]:
     """The coprime row of some length whose entries that are not 0 are multiples of the given ones.
 
     Rows of boxes have one or two such entries, in however many dimensions.
@@ -185,5 +186,5 @@ def integer_rows(system: Inequalities) -> list[tuple[int, ...]]:
     out = []
     for terms, bound in zip(system.terms, system.bounds, strict=True):
         there = [(j, -v) for j, v in terms]
-        out.append(_integers(k + 1, [*there, (k, bound)] if bound != 0 else there))
+        out.append(integer_row_of(k + 1, [*there, (k, bound)] if bound != 0 else there))
     return out

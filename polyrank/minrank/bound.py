@@ -21,13 +21,15 @@ and units without weights tell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
-from polyrank.network.exact_rank import exact_rank
+from polyrank.lp.farkas import integer_row_of
+from polyrank.network.exact_rank import rank_of_rows
 from polyrank.network.normal_form import Layer, Network
+from polyrank.network.rational import Terms
 from polyrank.posed.chart import Chart
 
 __all__ = ["ChainBound", "Interval", "chain_bound", "interval"]
@@ -67,8 +69,9 @@ def chain_bound(network: Network, chart: Chart) -> ChainBound:
     live: list[tuple[int, ...]] = []
     maybe: list[tuple[int, ...]] = []
     bounds: list[list[Interval]] = []
-    for layer in network.layers:
-        before = _preactivations(layer, values)
+    tables = [tuple(layer.weight.terms()) for layer in network.layers]
+    for layer, table in zip(network.layers, tables, strict=True):
+        before = _preactivations(layer, table, values)
         bounds.append(before)
         values = [
             _activated(z, neg, pos)
@@ -81,16 +84,15 @@ def chain_bound(network: Network, chart: Chart) -> ChainBound:
         maybe.append(tuple(i for i, s in enumerate(states) if any(s)))
     loss = [0]
     for i in range(len(network.layers) - 1, 0, -1):
-        table = network.layers[i].weight_exact
-        rank = _rank(table, live[i], maybe[i - 1])
+        rank = _rank(tables[i], live[i], maybe[i - 1])
         loss.append(loss[-1] + len(maybe[i - 1]) - rank)
     loss.reverse()
-    first = chart.linear_part(network.layers[0].weight_exact)
+    first = tuple(chart.linear_rows(network.layers[0]))
     root = _rank(first, live[0], range(chart.k)) - loss[0]
     most = _rank(first, maybe[0], range(chart.k))
     for i in range(1, len(network.layers)):
         # a composite has at most the rank of each factor
-        most = min(most, _rank(network.layers[i].weight_exact, maybe[i], maybe[i - 1]))
+        most = min(most, _rank(tables[i], maybe[i], maybe[i - 1]))
     return ChainBound(tuple(live), tuple(loss), max(0, root), most, tuple(bounds))
 
 
@@ -103,23 +105,27 @@ def _inputs(chart: Chart) -> list[Interval]:
         return list(box)
     table = chart.basis.tolist() if chart.k else [[] for _ in range(chart.n)]
     return [
-        interval(row, shift, box) for row, shift in zip(table, chart.origin.entries(), strict=True)
+        interval(enumerate(row), shift, box)
+        for row, shift in zip(table, chart.origin.entries(), strict=True)
     ]
 
 
-def _preactivations(layer: Layer, values: Sequence[Interval]) -> list[Interval]:
+def _preactivations(
+    layer: Layer, table: Sequence[Terms], values: Sequence[Interval]
+) -> list[Interval]:
     return [
         interval(row, shift, values)
-        for row, shift in zip(layer.weight_exact.tolist(), layer.bias_exact.entries(), strict=True)
+        for row, shift in zip(table, layer.bias_exact.entries(), strict=True)
     ]
 
 
-def interval(row: Sequence[fmpq], shift: fmpq, values: Sequence[Interval]) -> Interval:
-    """Bounds of an affine form of values with the given bounds."""
+def interval(row: Iterable[tuple[int, fmpq]], shift: fmpq, values: Sequence[Interval]) -> Interval:
+    """Bounds of an affine form of values with the given bounds; zeros may be left out."""
     low = high = shift
-    for w, value in zip(row, values, strict=True):
+    for j, w in row:
         if w == 0:
             continue
+        value = values[j]
         if value is None:
             return None
         a, b = (w * value[0], w * value[1]) if w > 0 else (w * value[1], w * value[0])
@@ -151,8 +157,11 @@ def _activated(z: Interval, neg: fmpq, pos: fmpq) -> Interval:
     return min(kinks), max(kinks)
 
 
-def _rank(matrix: fmpq_mat, rows: Sequence[int], columns: Sequence[int]) -> int:
-    if not rows or not columns:
-        return 0
-    part = fmpq_mat(len(rows), len(columns), [matrix[i, j] for i in rows for j in columns])
-    return exact_rank(part)
+def _rank(table: Iterable[Terms], rows: Sequence[int], columns: Sequence[int]) -> int:
+    """The rank of some rows and columns of a matrix that is given without its zeros."""
+    chosen, place = set(rows), {j: l for l, j in enumerate(columns)}
+    return rank_of_rows(
+        integer_row_of(len(place), [(place[j], v) for j, v in terms if j in place])
+        for i, terms in enumerate(table)
+        if i in chosen
+    )

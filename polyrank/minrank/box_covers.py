@@ -26,7 +26,7 @@ import numpy as np
 from flint import fmpq
 from numpy.typing import NDArray
 
-from polyrank.minrank.programs import Proposal, run, simplex_solver
+from polyrank.minrank.programs import Proposal, float_table, run, simplex_solver
 from polyrank.network.rational import nearest_float
 from polyrank.posed.region import IntRow
 
@@ -72,7 +72,7 @@ class BoxCovers:
         self._high = np.nextafter([nearest_float(v) for v in box[1]], np.inf)
         self._reach = np.maximum(np.abs(self._low), np.abs(self._high))
         try:
-            table = np.array(rows, dtype=np.float64).reshape(len(rows), k + 1)
+            table = float_table(rows, k + 1)
         except OverflowError:
             table = np.full((len(rows), k + 1), np.inf)
         largest = np.abs(table).max(axis=1, initial=0.0)

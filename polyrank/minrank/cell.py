@@ -10,9 +10,8 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.lp.deadline import look
-from polyrank.lp.farkas import integer_table, value_at
+from polyrank.lp.farkas import value_at
 from polyrank.minrank.result import LowRegion
-from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import codeword_exact
 from polyrank.network.normal_form import Network
 from polyrank.posed.chart import Chart
@@ -92,8 +91,7 @@ class LiveCells:
         switching: list[IntRow] = []
         cutting: list[IntRow] = []
         always: list[IntRow] = []
-        z = self._below.branch.preactivation(self._below.layers + 1, bits)
-        rows = integer_table(z)
+        rows = self._below.branch.rows(self._below.layers + 1, bits)
         for row, (neg, pos) in zip(rows, last.slopes_exact, strict=True):
             if not any(row[:-1]):
                 continue
@@ -146,8 +144,8 @@ def region_at(
             x = chart.point_of(near)
             bits = codeword_exact(network, x).bits
             if Region(problem, bits).contains(near):
-                linear = problem.branch.linear_part(problem.layers, bits)
-                return LowRegion(bits, exact_rank(linear) if k else 0, tuple(x.entries()), near)
+                rank = problem.ranks.ranks(bits, np.zeros_like(bits))[-1]
+                return LowRegion(bits, rank, tuple(x.entries()), near)
         step = [fmpq(int(v), 2**power) for v in rng.integers(-(2**20), 2**20, k)]
         near = y + fmpq_mat(k, 1, step)
         power *= 2

@@ -26,11 +26,12 @@ from polyrank.lp.deadline import look
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.deep import Depth
-from polyrank.minrank.programs import SlackProgram, unit_rows
+from polyrank.minrank.programs import Floats, SlackProgram, unit_rows
 from polyrank.minrank.result import LowRegion
+from polyrank.network.composition import preactivation
 from polyrank.network.normal_form import Layer
 from polyrank.network.rational import fmpq_from_float, nearest_float
-from polyrank.network.sparse import by_rows, entries_at, is_sparse
+from polyrank.network.sparse import by_rows
 from polyrank.polyhedra.domain import Box, Domain, WholeSpace
 from polyrank.posed.chart import simplified
 from polyrank.posed.region import IntRow
@@ -66,13 +67,21 @@ def points_with_all_off(cell: LiveCell, highs: Any = None) -> Iterator[fmpq_mat]
     if np.isfinite(table).all():
         # one thread: many of them, on cores that others use too, cost a hundred times as much
         with one_thread():
-            found = A.T @ np.linalg.lstsq(A @ A.T, -c - 1.0, rcond=None)[0]
+            found = _least_squares(A, -c - 1.0)
         if np.isfinite(found).all() and (A @ found + c < 0.0).all():
             yield short_point(wanted, [float(v) for v in found])
     program = SlackProgram(wanted, cell.k, highs)
     proposal = program.solve(np.ones(len(wanted), dtype=bool))
     if proposal.point is not None:
         yield short_point(wanted, proposal.point)
+
+
+def _least_squares(A: Floats, b: Floats) -> Floats:
+    """The shortest y with the least ``|A y − b|``, by a square system of the shorter side of A."""
+    m, k = A.shape
+    if m <= k:
+        return np.asarray(A.T @ np.linalg.lstsq(A @ A.T, b, rcond=None)[0])
+    return np.asarray(np.linalg.lstsq(A.T @ A, A.T @ b, rcond=None)[0])
 
 
 def short_point(wanted: Sequence[IntRow], proposed: Sequence[float]) -> fmpq_mat:
@@ -99,9 +108,9 @@ def wide_layer_off(layer: Layer, domain: Domain) -> tuple[LowRegion, Depth] | No
     m, n = layer.weight.shape
     if m * n < _WIDE or not isinstance(domain, WholeSpace | Box):
         return None
-    table = by_rows(layer.weight)
-    if not is_sparse(layer.weight, table):
+    if not layer.weight.is_sparse:
         return None
+    table = by_rows(layer.weight)
     sides = domain.bounds(n) if isinstance(domain, Box) else None
     weighted = np.diff(table.indptr) > 0
     live = np.stack([layer.slope_neg.nonzero, layer.slope_pos.nonzero], axis=1)
@@ -183,19 +192,18 @@ def _proved_off(
         a < v < b for a, v, b in zip(sides[0], x, sides[1], strict=True)
     ):
         return None
-    entries, columns = iter(entries_at(layer.weight, table)), iter(table.indices.tolist())
+    point = fmpq_mat(len(x), 1, list(x))
+    values = preactivation(layer, point).entries()
     bits: list[bool] = []
     depth = Depth(fmpq(0), 0, 0)
-    for i, (count, bias, (neg, pos)) in enumerate(
-        zip(np.diff(table.indptr).tolist(), layer.bias.entries(), layer.slopes_exact, strict=True)
+    for i, (weighted, z, (neg, pos)) in enumerate(
+        zip((np.diff(table.indptr) > 0).tolist(), values, layer.slopes_exact, strict=True)
     ):
-        z = sum((next(entries) * x[next(columns)] for _ in range(count)), bias)
-        if count and (neg != 0 or z >= 0) and (pos != 0 or z <= 0):
+        if weighted and (neg != 0 or z >= 0) and (pos != 0 or z <= 0):
             return None
         if neg == pos:
             continue
         bits.append(z > 0)
         if z != 0 and (not depth.layer or abs(z) < depth.value):
             depth = Depth(abs(z), 1, i + 1)
-    point = fmpq_mat(len(x), 1, list(x))
     return LowRegion(np.array(bits, dtype=bool), 0, tuple(x), point), depth

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat, fmpz_mat
+from flint import fmpq_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
@@ -21,7 +21,7 @@ from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.hitting import nothing
 from polyrank.minrank.programs import SlackProgram
-from polyrank.network.exact_rank import exact_rank, modular_pivots
+from polyrank.network.exact_rank import independent_rows, rank_of_rows
 from polyrank.posed.region import IntRow
 from polyrank.stages import tell
 
@@ -62,7 +62,7 @@ class ConflictSearch:
 
     def __post_init__(self) -> None:
         self._rows = [*self.cell.walls, *self.cell.switching]
-        self.most = exact_rank(fmpq_mat(self._linear((1 << len(self.cell.switching)) - 1)))
+        self.most = rank_of_rows(self._linear((1 << len(self.cell.switching)) - 1))
 
     def above(self, r: int) -> fmpq_mat | None:
         """A point whose region has rank ≥ r, or None: **proves** that the cell has no such region.
@@ -97,16 +97,16 @@ class ConflictSearch:
                 kept |= 1 << i
         return None
 
-    def _linear(self, units: int) -> fmpz_mat:
-        rows = [*self.cell.always, *(self.cell.switching[i] for i in _units(units))]
-        return fmpz_mat(len(rows), self.cell.k, [v for row in rows for v in row[: self.cell.k]])
+    def _linear(self, units: int) -> list[IntRow]:
+        rows = (*self.cell.always, *(self.cell.switching[i] for i in _units(units)))
+        return [row[: self.cell.k] for row in rows]
 
     def _rank_below(self, units: int, r: int) -> bool:
         """Whether the rank over ℚ is less than r; residues bound it from below."""
         linear = self._linear(units)
-        if min(linear.nrows(), linear.ncols()) < r:
+        if min(len(linear), self.cell.k) < r:
             return True
-        return len(modular_pivots(linear)) < r and exact_rank(fmpq_mat(linear)) < r
+        return len(independent_rows(linear, at_most=r)) < r and rank_of_rows(linear) < r
 
     def _known(self, allowed: int, kept: int) -> int | None:
         """The known conflict among the allowed units of which fewest can be given up."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import value_at
 from polyrank.minrank.programs import run, solver, unit_rows
+from polyrank.network.composition import exact_step
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import fmpq_from_float, nearest_float
 from polyrank.posed.branch import Branch
@@ -76,45 +77,34 @@ class DeepWitness:
     unbounded: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Forms:
-    """``sign · z`` of every unit with a hyperplane, as exact rows in chart coordinates."""
+def depth_at(network: Network, x: fmpq_mat) -> Depth:
+    """The exact least ``|z|`` at a point strictly inside a region, a column.
 
-    rows: list[list[fmpq]]
-    names: list[tuple[int, int]]
-
-    @classmethod
-    def of(cls, network: Network, chart: Chart, bits: NDArray[np.bool_]) -> _Forms:
-        rows: list[list[fmpq]] = []
-        names: list[tuple[int, int]] = []
-        branch = Branch.on(network, chart)
-        bit = 0
-        for k, layer in enumerate(network.layers, 1):
-            z = branch.preactivation(k, bits)
-            for i, (row, cuts) in enumerate(
-                zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True), 1
-            ):
-                if not cuts:
-                    continue
-                if any(v != 0 for v in row):
-                    rows.append(row if bits[bit] else [-v for v in row])
-                    names.append((k, i))
-                bit += 1
-        return cls(rows, names)
-
-    def depth(self, y: fmpq_mat) -> Depth:
-        """The least value at a point of the open region."""
-        best = Depth(fmpq(0), 0, 0)
-        for row, (layer, unit) in zip(self.rows, self.names, strict=True):
-            value = sum((a * v for a, v in zip(row, y.entries(), strict=False)), row[-1])
-            if not best.layer or value < best.value:
-                best = Depth(value, layer, unit)
-        return best
+    A unit that is zero there is so on the whole region, and does not count.
+    """
+    best, h = Depth(fmpq(0), 0, 0), x
+    for k, layer in enumerate(network.layers, 1):
+        z, h = exact_step(layer, h)
+        for i, (value, cuts) in enumerate(zip(z, layer.has_hyperplane.tolist(), strict=True), 1):
+            if cuts and value != 0 and (not best.layer or abs(value) < best.value):
+                best = Depth(abs(value), k, i)
+    return best
 
 
-def depth_at(network: Network, chart: Chart, bits: NDArray[np.bool_], y: fmpq_mat) -> Depth:
-    """The exact least ``|z|`` at a strictly interior chart point of the region of a codeword."""
-    return _Forms.of(network, chart, bits).depth(y)
+def _cutting(network: Network, chart: Chart, bits: NDArray[np.bool_]) -> list[list[fmpq]]:
+    """``sign · z`` of every unit whose hyperplane cuts, as exact rows in chart coordinates."""
+    rows: list[list[fmpq]] = []
+    branch = Branch.on(network, chart)
+    bit = 0
+    for k, layer in enumerate(network.layers, 1):
+        z = branch.preactivation(k, bits)
+        for row, cuts in zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True):
+            if not cuts:
+                continue
+            if any(v != 0 for v in row[:-1]):
+                rows.append(row if bits[bit] else [-v for v in row])
+            bit += 1
+    return rows
 
 
 def deep_witness(
@@ -138,15 +128,13 @@ def deep_witness(
         If the time limit passes.
     """
     look()
-    forms = _Forms.of(network, chart, bits)
-    walls = chart.rows
-    cutting = [row for row in forms.rows if any(v != 0 for v in row[:-1])]
-    best, depth, unbounded = inside, forms.depth(inside), False
+    walls, cutting = chart.rows, _cutting(network, chart, bits)
+    best, depth, unbounded = inside, depth_at(network, chart.point_of(inside)), False
     if cutting and chart.k:
         proposed, unbounded = _proposal(cutting, walls, chart.k)
         for point in proposed:
             y = _drawn_in(point, inside, cutting, walls)
-            found = forms.depth(y)
+            found = depth_at(network, chart.point_of(y))
             if found.value > depth.value:
                 best, depth = y, found
     x = chart.point_of(best)

@@ -110,8 +110,9 @@ class FlatSearch:
         """The switching units modulo the prime and the units that are always live."""
         k, p = self.cell.k, self.prime
         rows = [*self.cell.always, *self.cell.switching]
-        table = np.array([[v % p for v in row[:k]] for row in rows], dtype=np.int64)
-        table = table.reshape(len(rows), k)
+        table = np.zeros((len(rows), k), dtype=np.int64)
+        for i, row in enumerate(rows):
+            table[i] = [v % p for v in row[:k]]
         self.base, self._elements = contracted(table, len(self.cell.always), p)
 
     def below(self, r: int) -> fmpq_mat | None:

@@ -132,7 +132,7 @@ class Lifted:
         for j, (z, (neg, pos)) in enumerate(
             zip(self._z.tolist(), self._below.slopes_exact, strict=True)
         ):
-            at = _both(interval(z[:-1], z[-1], within), bounds[j])
+            at = _both(interval(enumerate(z[:-1]), z[-1], within), bounds[j])
             bend = 1 if pos >= neg else -1
             self._add(self._base, [self._graph(j, pos, bend), self._graph(j, neg, bend)])
             self._on.append([])

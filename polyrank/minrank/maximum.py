@@ -173,7 +173,7 @@ class _Maximum(RankSearch):
             len(self.network.layers),
             self.upper,
             best,
-            depth_at(self.network, self.chart, best.codeword, best.chart_point),
+            depth_at(self.network, self.chart.point_of(best.chart_point)),
             self.cells,
             self.pruned,
             self.nodes,

@@ -151,13 +151,14 @@ def minimum_rank(
     check_jobs(jobs)
     begun = time.perf_counter()
     where = WholeSpace() if domain is None else domain
-    if layer == 1 and below is None and keep is None and not deep:
+    at_once: tuple[LowRegion, Depth] | None = None
+    if layer == 1:
         with suppress(OutOfTimeError), time_limit(seconds):
             at_once = wide_layer_off(through.layers[0], where)
-            if at_once is not None:
-                if report is not None:
-                    report(0, 0)
-                return _rank_0(*at_once, time.perf_counter() - begun)
+        if at_once is not None and below is None and keep is None and not deep:
+            if report is not None:
+                report(0, 0)
+            return _rank_0(*at_once, time.perf_counter() - begun)
     through.check_dense()
     chart = chart_for(network, where)
     chain = chain_bound(through, chart)
@@ -174,7 +175,11 @@ def minimum_rank(
             limit=limit,
             milp=milp,
             lower=chain.root,
-            best=region_at(through, chart, chart.interior),
+            best=(
+                at_once[0]
+                if at_once is not None and chart.is_plain
+                else region_at(through, chart, chart.interior)
+            ),
             diary=diary,
             jobs=jobs,
         )
@@ -231,7 +236,7 @@ class _Minimum(LeastRank):
         self.told()
         try:
             cell, new = self._first_cell(), not self.diary.state
-            if new:
+            if new and self.best.rank > self.lower:
                 self._all_off(cell)
             if len(self.network.layers) == 1:
                 self._single(cell, seed, attempts if new else 0)
@@ -263,7 +268,7 @@ class _Minimum(LeastRank):
             self.below,
             self.lower,
             best,
-            depth_at(through, chart, best.codeword, best.chart_point),
+            depth_at(through, chart.point_of(best.chart_point)),
             tuple(order),
             self.complete,
             self.solver_bound,

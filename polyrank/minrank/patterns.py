@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import fmpq_mat, fmpz_mat
+from flint import fmpq_mat
 
 from polyrank.lp.deadline import look
 from polyrank.lp.farkas import Multipliers
@@ -21,7 +21,7 @@ from polyrank.minrank.cell import LiveCell
 from polyrank.minrank.contradiction import decide
 from polyrank.minrank.hitting import nothing
 from polyrank.minrank.programs import SlackProgram
-from polyrank.network.exact_rank import modular_pivots
+from polyrank.network.exact_rank import independent_rows
 from polyrank.posed.region import IntRow
 from polyrank.stages import tell
 
@@ -97,12 +97,9 @@ class PatternSearch:
                 stack.append(((*on, i), settled))
 
     def _rank(self, on: Sequence[int]) -> int:
-        k = self.cell.k
-        counting = [self._units[i] for i in on if i < len(self.cell.switching)]
-        rows = [*self.cell.always, *counting]
-        if not rows or not k:
-            return 0
-        return len(modular_pivots(fmpz_mat(len(rows), k, [a for row in rows for a in row[:k]])))
+        counting = (self._units[i] for i in on if i < len(self.cell.switching))
+        rows = [row[: self.cell.k] for row in (*self.cell.always, *counting)]
+        return len(independent_rows(rows))
 
     def _known(self, live: int) -> tuple[int, ...] | None:
         """The smallest known set of units of which one more is live at this node."""

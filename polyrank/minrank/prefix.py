@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from polyrank.cells.task import IDENTICALLY_ZERO, NEGATIVE, POSITIVE, UNDECIDED, Task
 from polyrank.minrank.bound import ChainBound
-from polyrank.network.exact_rank import exact_rank
+from polyrank.network.exact_rank import rank_of_rows
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray
 from polyrank.posed.branch import Branch
@@ -87,12 +87,8 @@ def chain_lower(
     network: Network, chart: Chart, chain: ChainBound, layers: int, word: NDArray[np.bool_]
 ) -> int:
     """The chain bound of the rank through layer K on a region of the first layers."""
-    table = Branch.on(network, chart).preactivation(layers + 1, word).tolist()
-    live = chain.live[layers]
-    rank = 0
-    if live and chart.k:
-        part = fmpq_mat(len(live), chart.k, [v for i in live for v in table[i][:-1]])
-        rank = exact_rank(part)
+    rows = Branch.on(network, chart).rows(layers + 1, word)
+    rank = rank_of_rows(rows[i][:-1] for i in chain.live[layers])
     return rank - chain.loss[layers]
 
 
@@ -113,12 +109,12 @@ def task_of(stage: Stage, chart: Chart, word: NDArray[np.bool_], inside: fmpq_ma
     branch = Branch.on(stage.network, chart)
     unit = bit = 0
     for k, layer in enumerate(reached, 1):
-        z = branch.preactivation(k, word)
-        for row, cuts in zip(z.tolist(), layer.has_hyperplane.tolist(), strict=True):
+        rows = branch.rows(k, word)
+        for row, cuts in zip(rows, layer.has_hyperplane.tolist(), strict=True):
             decision[unit] = POSITIVE
             if cuts:
                 decision[unit] = POSITIVE if word[bit] else NEGATIVE
-                splits[unit] = any(v != 0 for v in row[:-1])
+                splits[unit] = any(row[:-1])
                 if not splits[unit] and row[-1] == 0:
                     decision[unit] = IDENTICALLY_ZERO
                 bit += 1

@@ -28,6 +28,7 @@ __all__ = [
     "Proposal",
     "SlackProgram",
     "attempt",
+    "float_table",
     "run",
     "run_until_interrupted",
     "simplex_solver",
@@ -40,6 +41,8 @@ _DUAL = 1e-9
 """Duals below this are not proposed; the exact check decides."""
 _LARGEST = 1e9
 _MARGIN = 1e-6
+_ENTRIES = 1 << 18
+"""Integers that become floats between two looks at signals."""
 
 Floats = NDArray[np.float64]
 
@@ -52,10 +55,25 @@ class Proposal:
     support: tuple[int, ...] = ()
 
 
+def float_table(rows: Sequence[IntRow], width: int) -> Floats:
+    """Rows of integers as floats, a few at a time, so that Ctrl-C is seen in between.
+
+    Raises
+    ------
+    OverflowError
+        If an integer is beyond the range of floats.
+    """
+    table = np.empty((len(rows), width))
+    step = max(1, _ENTRIES // width)
+    for start in range(0, len(rows), step):
+        table[start : start + step] = rows[start : start + step]
+    return table
+
+
 def unit_rows(rows: Sequence[IntRow], k: int) -> Floats:
     """Rows as floats of length one in their linear parts; integers of any size."""
     try:
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), k + 1)
+        table = float_table(rows, k + 1)
     except OverflowError:
         table = np.array([_shifted(row) for row in rows])
     largest = np.abs(table[:, :k]).max(axis=1, initial=0.0, keepdims=True)
@@ -169,17 +187,17 @@ class SlackProgram:
         self._highs.addVars(k + 1, np.append(-free, -_INFINITY), np.append(free, 1.0))
         self._highs.changeColCost(k, -1.0)
         m = len(rows)
-        margin = np.full((m, 1), -1.0)
-        if strict is not None:
-            margin[~strict] = 0.0
+        table[:, k] = -1.0 if strict is None else np.where(strict, -1.0, 0.0)
+        there = table != 0.0
+        ends = np.cumsum(there.sum(axis=1))
         self._highs.addRows(
             m,
             self._offset,
             np.full(m, _INFINITY),
-            m * (k + 1),
-            np.arange(0, m * (k + 1), k + 1, dtype=np.int32),
-            np.tile(np.arange(k + 1, dtype=np.int32), m),
-            np.hstack([table[:, :k], margin]).ravel(),
+            int(there.sum()),
+            np.append(0, ends[:-1]).astype(np.int32),
+            np.nonzero(there)[1].astype(np.int32),
+            table[there],
         )
 
     def solve(self, used: NDArray[np.bool_]) -> Proposal:

@@ -22,8 +22,40 @@ __all__ = [
     "linear_part",
     "preactivation",
     "preactivation_on",
+    "product",
     "split_map",
 ]
+
+#: Products with so few columns are made entry by entry.
+_FEW = 4
+#: Multiplications between two looks at signals.
+_PRODUCTS = 1 << 23
+
+
+def product(layer: Layer, below: fmpq_mat) -> fmpq_mat:
+    """``W · below``, shape (units, k), for a matrix of shape (inputs, k).
+
+    Of weights that are mostly zero only the other entries are read, a few rows at a time, so that
+    Ctrl-C is seen in between.
+    """
+    rows = layer.sparse_rows
+    if rows is None:
+        return layer.weight_exact * below
+    n, k = layer.inputs, below.ncols()
+    if k <= _FEW:
+        columns = [[below[j, l] for j in range(n)] for l in range(k)]
+        sums = (sum((v * c[j] for j, v in row), fmpq(0)) for row in rows for c in columns)
+        return fmpq_mat(layer.units, k, list(sums))
+    entries: list[fmpq] = []
+    step = max(1, _PRODUCTS // (n * k))
+    for start in range(0, layer.units, step):
+        some = rows[start : start + step]
+        part = fmpq_mat(len(some), n)
+        for i, row in enumerate(some):
+            for j, v in row:
+                part[i, j] = v
+        entries += (part * below).entries()
+    return fmpq_mat(layer.units, k, entries)
 
 
 def preactivation(layer: Layer, below: fmpq_mat) -> fmpq_mat:
@@ -39,7 +71,7 @@ def preactivation(layer: Layer, below: fmpq_mat) -> fmpq_mat:
     fmpq_mat, shape (units, k + 1)
     """
     last = below.ncols() - 1
-    z = layer.weight_exact * below
+    z = product(layer, below)
     if last == 0:
         return z + layer.bias_exact
     for i, bias in enumerate(layer.bias_exact.entries()):
@@ -53,8 +85,8 @@ def preactivation_on(layer: Layer, J: fmpq_mat | None, c: fmpq_mat) -> fmpq_mat:
 
     None stands for the identity.
     """
-    weight = layer.weight_exact
-    return beside(weight if J is None else weight * J, weight * c + layer.bias_exact)
+    linear = layer.weight_exact if J is None else product(layer, J)
+    return beside(linear, product(layer, c) + layer.bias_exact)
 
 
 def activation(layer: Layer, z: fmpq_mat, active: Iterable[bool]) -> fmpq_mat:

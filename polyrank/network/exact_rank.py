@@ -9,16 +9,26 @@ fraction-free elimination of the whole).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
+from typing import TypeAlias
 
-from flint import fmpq_mat, fmpz_mat, nmod_mat
+from flint import fmpq_mat, fmpz, fmpz_mat, nmod_mat
 
-__all__ = ["exact_rank", "modular_pivots", "spanning_columns"]
+__all__ = [
+    "exact_rank",
+    "independent_rows",
+    "modular_pivots",
+    "rank_of_rows",
+    "spanning_columns",
+]
+
+_Row: TypeAlias = Sequence[int | fmpz]
 
 #: Primes below 2**63.
 _PRIMES = (9223372036854775783, 9223372036854775643, 9223372036854775549)
-_TALL = 8
-"""Of a matrix with so many times more rows than columns, the first ones are tried alone."""
+_LEAST_STEP = 64
+"""Rows are taken so many at a time, or as many as there are columns."""
 
 
 def exact_rank(matrix: fmpq_mat, at_most: int | None = None) -> int:
@@ -30,19 +40,62 @@ def exact_rank(matrix: fmpq_mat, at_most: int | None = None) -> int:
     at_most : int, optional
         A proved upper bound: where the residues reach it, nothing else is computed.
     """
-    if at_most == 0:
+    return 0 if at_most == 0 else rank_of_rows(matrix.numer_denom()[0].tolist(), at_most)
+
+
+def rank_of_rows(rows: Iterable[_Row], at_most: int | None = None) -> int:
+    """The rank over ℚ of rows of integers; see :func:`exact_rank`.
+
+    Rows of which there are far more than columns are taken some at a time, so that Ctrl-C is seen
+    in between.
+    """
+    table = [row for row in rows if any(row)]
+    if at_most == 0 or not table:
         return 0
-    rows = [row for row in matrix.numer_denom()[0].tolist() if any(row)]
-    columns = [j for j in range(matrix.ncols()) if any(row[j] for row in rows)]
-    table = fmpz_mat(len(rows), len(columns), [row[j] for row in rows for j in columns])
-    most = min(len(rows), len(columns))
+    there: set[int] = set()
+    for row in table:
+        there.update(compress(range(len(row)), row))
+        if len(there) == len(row):
+            break
+    columns = sorted(there)
+    if len(columns) < len(table[0]):
+        table = [[row[j] for j in columns] for row in table]
+    most = min(len(table), len(columns))
     if at_most is not None:
         most = min(most, at_most)
     for prime in _PRIMES:
-        pivots = modular_pivots(table, prime)
-        if len(pivots) == most or _spanned(table, pivots, prime):
-            return len(pivots)
-    return int(table.rank())
+        chosen = independent_rows(table, prime, most)
+        if len(chosen) == most or _spanned(table, chosen, prime):
+            return len(chosen)
+    return int(_matrix(table).rank())
+
+
+def independent_rows(
+    rows: Sequence[_Row], prime: int = _PRIMES[0], at_most: int | None = None
+) -> list[int]:
+    """Rows of integers that are independent modulo a prime: each that no earlier ones span.
+
+    **Proves** that these rows are independent over ℚ.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of int
+        All of one length.
+    prime : int
+    at_most : int, optional
+        So many are enough.
+    """
+    width = len(rows[0]) if rows else 0
+    most = width if at_most is None else min(width, at_most)
+    chosen: list[int] = []
+    step = max(width, _LEAST_STEP)
+    for start in range(0, len(rows), step):
+        if len(chosen) >= most:
+            break
+        some = [*chosen, *range(start, min(start + step, len(rows)))]
+        turned = _matrix([rows[i] for i in some]).transpose()
+        chosen = [some[i] for i in modular_pivots(turned, prime)]
+    return chosen[:most]
 
 
 def modular_pivots(matrix: fmpz_mat, prime: int = _PRIMES[0]) -> list[int]:
@@ -50,13 +103,8 @@ def modular_pivots(matrix: fmpz_mat, prime: int = _PRIMES[0]) -> list[int]:
 
     **Proves** that these columns are independent over ℚ.
     """
-    m, n = matrix.nrows(), matrix.ncols()
-    if not m or not n:
+    if not matrix.nrows() or not matrix.ncols():
         return []
-    if m > _TALL * n:
-        first = fmpz_mat(2 * n, n, [matrix[i, j] for i in range(2 * n) for j in range(n)])
-        if nmod_mat(first, prime).rank() == n:
-            return list(range(n))
     table, rank = nmod_mat(matrix, prime).rref()
     out: list[int] = []
     j = 0
@@ -92,17 +140,25 @@ def spanning_columns(matrix: fmpq_mat, watch: Callable[[], None] | None = None) 
     return columns
 
 
-def _spanned(table: fmpz_mat, columns: list[int], prime: int) -> bool:
-    """Whether all rows are combinations of those that the pivots modulo the prime choose."""
-    m = table.nrows()
-    part = fmpz_mat(m, len(columns), [table[i, j] for i in range(m) for j in columns])
-    chosen = modular_pivots(part.transpose(), prime)
-    others = sorted(set(range(m)) - set(chosen))
-    if not columns:
-        return not any(table.entries())
-    square, wanted = _rows(part, chosen), _rows(part, others)
-    factors = fmpq_mat(square.transpose()).solve(fmpq_mat(wanted.transpose())).transpose()
-    return bool(factors * fmpq_mat(_rows(table, chosen)) == fmpq_mat(_rows(table, others)))
+def _spanned(rows: Sequence[_Row], chosen: list[int], prime: int) -> bool:
+    """Whether all rows are combinations of those that are independent modulo the prime."""
+    if not chosen:
+        return not any(any(row) for row in rows)
+    basis = _matrix([rows[i] for i in chosen])
+    columns = modular_pivots(basis, prime)
+    square = fmpq_mat(_matrix([[rows[i][j] for i in chosen] for j in columns]))
+    others = sorted(set(range(len(rows))) - set(chosen))
+    step = max(len(rows[0]), _LEAST_STEP)
+    for start in range(0, len(others), step):
+        some = [rows[i] for i in others[start : start + step]]
+        factors = square.solve(fmpq_mat(_matrix([[row[j] for row in some] for j in columns])))
+        if factors.transpose() * fmpq_mat(basis) != fmpq_mat(_matrix(some)):
+            return False
+    return True
+
+
+def _matrix(rows: Sequence[_Row]) -> fmpz_mat:
+    return fmpz_mat(len(rows), len(rows[0]), [v for row in rows for v in row])
 
 
 def _rows(matrix: fmpz_mat, chosen: list[int]) -> fmpz_mat:

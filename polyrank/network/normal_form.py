@@ -20,7 +20,7 @@ from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
 from polyrank.errors import NetworkError
-from polyrank.network.rational import RationalArray, to_fmpq
+from polyrank.network.rational import RationalArray, Terms, to_fmpq
 
 __all__ = ["Layer", "Network", "affine_layer", "relu_layer", "unit_name"]
 
@@ -100,6 +100,11 @@ class Layer:
     def weight_exact(self) -> fmpq_mat:
         """The weight as rationals, ``(units, inputs)``, converted once."""
         return self.weight.to_fmpq_mat()
+
+    @cached_property
+    def sparse_rows(self) -> tuple[Terms, ...] | None:
+        """The rows of the weight without their zeros, if most entries are zero; else None."""
+        return tuple(self.weight.terms()) if self.weight.is_sparse else None
 
     @cached_property
     def bias_exact(self) -> fmpq_mat:

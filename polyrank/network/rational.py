@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz
@@ -24,6 +24,7 @@ from polyrank.errors import NetworkError
 __all__ = [
     "MOST_DENSE",
     "RationalArray",
+    "Terms",
     "as_float",
     "exponent",
     "fmpq_from_float",
@@ -41,6 +42,9 @@ MOST_DENSE = 2**26
 
 SPARSE = 0.1
 """Of a matrix with a smaller share of entries that are not zero these alone are taken."""
+
+#: What of a row is not 0: (column, entry), by increasing columns.
+Terms: TypeAlias = tuple[tuple[int, fmpq], ...]
 _LEAST_NORMAL = 2.0**-1022
 MAX_DIGITS = 20_000
 """Longest number read from text: a few bytes such as 1e999999999 must not fill the memory."""
@@ -259,6 +263,11 @@ class RationalArray:
             return np.asarray(self.approx != 0.0)
         return np.array([v != 0 for v in self.entries()], dtype=bool).reshape(self.shape)
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether so few entries are not zero that only they are taken."""
+        return bool(np.count_nonzero(self.approx) < SPARSE * self.approx.size)
+
     def to_fmpq_mat(self) -> fmpq_mat:
         """The exact entries; a 1-D array becomes a column."""
         if self.exact is not None:
@@ -266,13 +275,25 @@ class RationalArray:
         rows = self.approx.shape[0]
         cols = 1 if self.approx.ndim == 1 else self.approx.shape[1]
         values = self.approx.ravel()
-        filled = np.flatnonzero(values)
-        if len(filled) >= SPARSE * len(values):
+        if not self.is_sparse:
             return fmpq_mat(rows, cols, [fmpq_from_float(v) for v in values.tolist()])
+        filled = np.flatnonzero(values)
         out = fmpq_mat(rows, cols)
         for at, value in zip(filled.tolist(), values[filled].tolist(), strict=True):
             out[divmod(at, cols)] = fmpq_from_float(value)
         return out
+
+    def terms(self) -> Iterator[Terms]:
+        """Row by row, what of a matrix is not zero, exactly."""
+        if (exact := self.exact) is not None:
+            m, n = exact.nrows(), exact.ncols()
+            for i in range(m):
+                yield tuple((j, v) for j in range(n) if (v := exact[i, j]) != 0)
+            return
+        for values in self.approx:
+            there = np.flatnonzero(values)
+            entries = map(fmpq_from_float, values[there].tolist())
+            yield tuple(zip(there.tolist(), entries, strict=True))
 
     def check_dense(self) -> None:
         """Refuse, at once, a matrix that does not fit into memory when it is dense.

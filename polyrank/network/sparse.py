@@ -7,7 +7,8 @@ not fit into memory is refused by name. Samples need products and rows alone: :f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import coo_array, csr_array
 
 from polyrank.errors import UnsupportedError
-from polyrank.network.rational import MOST_DENSE, SPARSE, RationalArray, fmpq_from_float
+from polyrank.network.rational import MOST_DENSE, RationalArray, Terms, fmpq_from_float
 
-__all__ = ["SparseArray", "block", "by_rows", "entries_at", "is_sparse", "places"]
+__all__ = ["SparseArray", "block", "by_rows", "entries_at", "places"]
 
 
 class SparseArray(RationalArray):
@@ -58,6 +59,18 @@ class SparseArray(RationalArray):
     def shape(self) -> tuple[int, ...]:
         """Shape of the matrix."""
         return (int(self.table.shape[0]), int(self.table.shape[1]))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Always: whoever made it knew."""
+        return True
+
+    def terms(self) -> Iterator[Terms]:
+        """Row by row, what of the matrix is not zero, exactly."""
+        starts = self.table.indptr.tolist()
+        for a, b in pairwise(starts):
+            entries = map(fmpq_from_float, self.table.data[a:b].tolist())
+            yield tuple(zip(self.table.indices[a:b].tolist(), entries, strict=True))
 
     def transposed(self, dtype: DTypeLike) -> Any:
         """The transpose, by columns: ``h @ ·`` of a dense h is dense."""
@@ -112,12 +125,6 @@ def places(array: RationalArray) -> csr_array:
     table = by_rows(array)
     ones = np.ones(table.nnz, dtype=np.int8)
     return csr_array((ones, table.indices, table.indptr), shape=table.shape)
-
-
-def is_sparse(array: RationalArray, table: csr_array) -> bool:
-    """Whether so few entries, those of :func:`by_rows`, are not zero that only they are taken."""
-    m, n = array.shape
-    return isinstance(array, SparseArray) or bool(table.nnz < SPARSE * m * n)
 
 
 def entries_at(array: RationalArray, table: csr_array) -> Iterable[fmpq]:

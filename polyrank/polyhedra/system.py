@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
-from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat
+
+from polyrank.network.rational import Terms
 
 __all__ = [
     "AffineSystem",
     "Inequalities",
-    "Terms",
     "identity",
     "inequality_name",
     "is_identity",
     "vector",
 ]
-
-#: What of a row is not 0: (coordinate, coefficient), by increasing coordinates.
-Terms: TypeAlias = tuple[tuple[int, fmpq], ...]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +19,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
+from polyrank.lp.farkas import integer_row_of, integer_table
 from polyrank.network.composition import (
     activation,
     active_units,
@@ -98,13 +101,34 @@ class Branch:
                 if key in self._kept:
                     self._kept.move_to_end(key)
                 elif k == 1:
-                    basis = None if is_identity(self.basis) else self.basis
                     first_layer = self.network.layers[0]
-                    self._keep(key, preactivation_on(first_layer, basis, self.origin))
+                    self._keep(key, preactivation_on(first_layer, self._spread, self.origin))
                 else:
                     below = self.image(k - 1, codeword)
                     self._keep(key, preactivation(self.network.layers[k - 1], below))
             return self._kept[key]
+
+    def rows(self, layer: int, codeword: NDArray[np.bool_]) -> Sequence[tuple[int, ...]]:
+        """The rows of ``[J | c]`` as positive multiples in coprime integers."""
+        if layer == 1:
+            return self._first_rows
+        return integer_table(self.preactivation(layer, codeword))
+
+    @cached_property
+    def _first_rows(self) -> list[tuple[int, ...]]:
+        first = self.network.layers[0]
+        if first.sparse_rows is None or self._spread is not None:
+            return integer_table(self.preactivation(1, np.zeros(0, dtype=bool)))
+        shifts = preactivation(first, self.origin).entries()
+        return [
+            integer_row_of(self.k + 1, (*terms, (self.k, shift)) if shift != 0 else terms)
+            for terms, shift in zip(first.sparse_rows, shifts, strict=True)
+        ]
+
+    @cached_property
+    def _spread(self) -> fmpq_mat | None:
+        """The basis; None for the identity, by which nothing is multiplied."""
+        return None if is_identity(self.basis) else self.basis
 
     def _key(self, layer: int, codeword: NDArray[np.bool_]) -> tuple[int, bytes]:
         return layer, codeword[: self.starts[layer - 1]].tobytes()

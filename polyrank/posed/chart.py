@@ -7,7 +7,7 @@ hull, where the domain is full-dimensional. Everything is decided exactly and ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -25,6 +25,9 @@ from polyrank.lp.exact_interior import (
 )
 from polyrank.lp.exact_simplex import Cell
 from polyrank.lp.farkas import Multipliers, Row, integer_row, integer_rows, values_at
+from polyrank.network.composition import product
+from polyrank.network.normal_form import Layer
+from polyrank.network.rational import Terms
 from polyrank.polyhedra.domain import Box, Domain
 from polyrank.polyhedra.system import (
     AffineSystem,
@@ -150,10 +153,14 @@ class Chart:
         """The point x, (n, 1), whose coordinates are y, (k, 1)."""
         return y if self.is_plain else self.origin + self.basis * y
 
-    def linear_part(self, weight: fmpq_mat) -> fmpq_mat:
-        """``W · basis``, (m, k): the linear part in y of forms in x with rows W, (m, n)."""
+    def linear_rows(self, layer: Layer) -> Iterator[Terms]:
+        """The rows of ``W · basis``, (m, k), without their zeros: how layer 1 depends on y."""
         # the identity is by far the most frequent basis, and the largest
-        return weight if is_identity(self.basis) else weight * self.basis
+        if is_identity(self.basis):
+            yield from layer.weight.terms()
+            return
+        for row in product(layer, self.basis).tolist():
+            yield tuple((j, v) for j, v in enumerate(row) if v != 0)
 
     @property
     def bounded(self) -> bool:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import DomainError
 from polyrank.lp.farkas import coprime
-from polyrank.network.composition import preactivation_on, split_map
+from polyrank.network.composition import preactivation, split_map
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import (
     RationalArray,
@@ -158,8 +158,10 @@ def _widths_of_cones(network: Network, chart: Chart, *, central: bool) -> NDArra
     if chart.is_plain:
         linear, bias = first.weight.approx, first.bias.approx
     else:
-        exact_linear, exact_bias = split_map(preactivation_on(first, chart.basis, chart.origin))
-        linear, bias = _floats(exact_linear), _floats(exact_bias)[:, 0]
+        linear, bias = np.zeros((first.units, k)), _floats(preactivation(first, chart.origin))[:, 0]
+        for i, terms in enumerate(chart.linear_rows(first)):
+            for l, v in terms:
+                linear[i, l] = nearest_float(v)
     domain = np.array([[nearest_ratio(v, 1) for v in row] for row in chart.rows]).reshape(-1, k + 1)
     table = np.vstack([np.column_stack([linear, bias]), domain])
     size = _logarithms(table[:, :k] if central else table)

@@ -2,7 +2,7 @@
 
 The rank over ℚ of ``J_K = D_K W_K ⋯ D_1 W_1 B`` (B a basis of the domain's affine hull) is at most
 ``min(rank J_{K−1}, live units of layer K)``, and at least its rank modulo a prime. Where the two
-meet, the rank is proved; elsewhere :func:`~polyrank.network.exact_rank.exact_rank` decides over ℚ.
+meet, the rank is proved; elsewhere :func:`~polyrank.network.exact_rank.rank_of_rows` decides.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections import OrderedDict
 from functools import lru_cache
 
 import numpy as np
-from flint import fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.network.exact_rank import exact_rank
+from polyrank.network.exact_rank import rank_of_rows
 from polyrank.network.normal_form import Layer
 from polyrank.posed.branch import Branch
 
@@ -78,6 +77,5 @@ class ExactRanks:
         most = min(below, len(live))
         if most == 0:
             return 0
-        table = self._branch.preactivation(layer, codeword).tolist()
-        entries = [v for i in live.tolist() for v in table[i][:-1]]
-        return exact_rank(fmpq_mat(len(live), self._branch.k, entries), at_most=most)
+        rows = self._branch.rows(layer, codeword)
+        return rank_of_rows((rows[i][:-1] for i in live.tolist()), at_most=most)

@@ -13,7 +13,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 from numpy.typing import NDArray
 
-from polyrank.lp.farkas import integer_row, integer_table, value_at, values_at
+from polyrank.lp.farkas import value_at, values_at
 from polyrank.network.composition import activation, beside, preactivation
 from polyrank.network.normal_form import unit_name
 from polyrank.network.rational import fmpq_from_float, nearest_float
@@ -82,7 +82,7 @@ class Region:
             if not hyperplane.any():
                 continue
             active = branch.active(layer, self.codeword)
-            table = integer_table(branch.preactivation(layer, self.codeword))
+            table = branch.rows(layer, self.codeword)
             for unit in np.flatnonzero(hyperplane).tolist():
                 row = table[unit]
                 if any(row[:-1]):
@@ -94,8 +94,7 @@ class Region:
         """The row of a wall or of a unit, positive in the region."""
         if name.layer == WALL:
             return self.problem.chart.rows[name.number]
-        z = self.problem.branch.preactivation(name.layer, self.codeword)
-        row = integer_row([z[name.number, j] for j in range(z.ncols())])
+        row = self.problem.branch.rows(name.layer, self.codeword)[name.number]
         active = self.problem.branch.active(name.layer, self.codeword)
         return row if active[name.number] else tuple(-v for v in row)
 

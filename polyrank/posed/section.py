@@ -28,13 +28,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, compress
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from polyrank.blas import one_thread
-from polyrank.lp.farkas import integer_rows
-from polyrank.network.exact_rank import exact_rank, modular_pivots
+from polyrank.lp.farkas import integer_row_of, integer_rows
+from polyrank.network.exact_rank import independent_rows, modular_pivots, rank_of_rows
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import nearest_float
 from polyrank.polyhedra.domain import Domain
@@ -64,47 +65,45 @@ class Quotient:
 
     Attributes
     ----------
-    forms : fmpz_mat, shape (m, k)
-        The matrix M of the theorem: rows of the domain and of layer 1, as multiples in integers.
+    forms : fmpq_mat, shape (r, k)
+        r = rank M independent rows of the matrix M of the theorem, as multiples in integers.
     axes : tuple of int
-        rank M coordinates, increasing, whose columns of M are independent.
+        r coordinates, increasing, whose columns of M are independent.
     """
 
-    forms: fmpz_mat
+    forms: fmpq_mat
     axes: tuple[int, ...]
 
     def coordinates(self, point: fmpq_mat) -> fmpq_mat:
         """The s of the section, (r, 1), on which the forms are what they are at a chart point."""
-        return _projected(self.forms, self.axes, point)
-
-    def basis_of_forms(self) -> fmpq_mat:
-        """Rank M independent rows of M."""
-        part = _columns(fmpq_mat(self.forms), self.axes)
-        turned = part.transpose().numer_denom()[0]
-        rows = modular_pivots(turned)
-        if len(rows) < len(self.axes):
-            rows = _pivots(turned)
-        k = self.forms.ncols()
-        return fmpq_mat(len(rows), k, [self.forms[i, j] for i in rows for j in range(k)])
+        if not any(v != 0 for v in point.entries()):
+            return fmpq_mat(len(self.axes), 1)
+        return _columns(self.forms, self.axes).solve(self.forms * point)
 
 
 def quotient(network: Network, whole: Chart) -> Quotient | None:
     """What is divided out of a chart; None where it stays as it is."""
     if whole.bounded or whole.k <= PLAIN:
         return None
-    matrix = _forms(network, whole)
-    axes = _independent_columns(matrix, whole.k)
-    return None if len(axes) == whole.k else Quotient(matrix, tuple(axes))
+    forms = _forms(network, whole)
+    most = min(len(forms), whole.k)
+    rows = independent_rows(forms)
+    if len(rows) == whole.k:
+        return None
+    if len(rows) < most and rank_of_rows(forms) != len(rows):
+        rows = _pivots(_matrix(forms).transpose())
+        if len(rows) == whole.k:
+            return None
+    basis = _matrix([forms[i] for i in rows])
+    return Quotient(fmpq_mat(basis), tuple(_axes(forms, basis)))
 
 
-def _forms(network: Network, whole: Chart) -> fmpz_mat:
-    linear = whole.linear_part(network.layers[0].weight_exact)
-    rows = [
-        *(row[:-1] for row in whole.rows),
-        *(row[:-1] for row in integer_rows(Inequalities.of(linear, fmpq_mat(linear.nrows(), 1)))),
-    ]
-    distinct = list(dict.fromkeys(row for row in rows if any(row)))
-    return fmpz_mat(len(distinct), whole.k, [v for row in distinct for v in row])
+def _forms(network: Network, whole: Chart) -> list[tuple[int, ...]]:
+    """The distinct rows of M that are not zero."""
+    k = whole.k
+    units = (integer_row_of(k, terms) for terms in whole.linear_rows(network.layers[0]))
+    rows = chain((row[:-1] for row in whole.rows), units)
+    return list(dict.fromkeys(row for row in rows if any(row)))
 
 
 def section(network: Network, whole: Chart) -> Chart:
@@ -119,7 +118,7 @@ def section(network: Network, whole: Chart) -> Chart:
     axes = seen.axes
     inequalities = Inequalities.of(_columns(whole.A, axes), whole.b)
     rows = integer_rows(inequalities)
-    interior = simplified(rows, _projected(seen.forms, axes, whole.interior))
+    interior = simplified(rows, seen.coordinates(whole.interior))
     box = bounding_box(rows, interior)
     proof = replace(whole.proof, lower=box.lower_proof, upper=box.upper_proof, ray=box.ray)
     return Chart(
@@ -140,20 +139,19 @@ def _columns(matrix: fmpq_mat, axes: Sequence[int]) -> fmpq_mat:
     return fmpq_mat(m, len(axes), [matrix[i, j] for i in range(m) for j in axes])
 
 
-def _independent_columns(matrix: fmpz_mat, k: int) -> list[int]:
-    """As many columns as the rank, increasing, proved independent."""
-    most = min(matrix.nrows(), k)
-    if most == 0:
+def _axes(forms: Sequence[Sequence[int]], basis: fmpz_mat) -> list[int]:
+    """As many columns as the basis of the forms has rows, increasing, proved independent."""
+    rank = basis.nrows()
+    if rank == 0:
         return []
-    best = modular_pivots(matrix)
-    if len(best) < most and exact_rank(fmpq_mat(matrix)) != len(best):
-        best = _pivots(matrix)
-    if len(best) == k:
-        return best
-    proposed = sorted(_stable_columns(matrix, len(best)))
-    part = _columns(fmpq_mat(matrix), proposed)
-    independent = len(modular_pivots(part.numer_denom()[0])) == len(best)
-    return proposed if independent else best
+    proposed = sorted(_stable_columns(forms, rank))
+    part = _columns(fmpq_mat(basis), proposed)
+    independent = len(modular_pivots(part.numer_denom()[0])) == rank
+    return proposed if independent else _pivots(basis)
+
+
+def _matrix(rows: Sequence[Sequence[int]]) -> fmpz_mat:
+    return fmpz_mat(len(rows), len(rows[0]) if rows else 0, [v for row in rows for v in row])
 
 
 def _pivots(matrix: fmpz_mat) -> list[int]:
@@ -161,13 +159,13 @@ def _pivots(matrix: fmpz_mat) -> list[int]:
     return [next(j for j in range(matrix.ncols()) if table[i, j] != 0) for i in range(rank)]
 
 
-def _stable_columns(matrix: fmpz_mat, rank: int) -> list[int]:
+def _stable_columns(forms: Sequence[Sequence[int]], rank: int) -> list[int]:
     """The columns that QR with pivoting takes first, of rows scaled to length one."""
-    rows = []
-    for row in matrix.tolist():
+    table = np.zeros((len(forms), len(forms[0])))
+    for i, row in enumerate(forms):
         largest = max(abs(v) for v in row)
-        rows.append([nearest_float(fmpq(v, largest)) for v in row])
-    table = np.array(rows)
+        for j in compress(range(len(row)), row):
+            table[i, j] = nearest_float(fmpq(row[j], largest))
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     # loaded before its threads are limited
     from scipy.linalg import qr  # noqa: PLC0415  (a third of a second of every start)
@@ -175,13 +173,3 @@ def _stable_columns(matrix: fmpz_mat, rank: int) -> list[int]:
     with one_thread():  # threads cost more than they give where cores are busy
         order = qr(table, mode="r", pivoting=True)[1]
     return [int(j) for j in order[:rank]]
-
-
-def _projected(matrix: fmpz_mat, axes: Sequence[int], point: fmpq_mat) -> fmpq_mat:
-    """The s with ``M S s = M point``: the point moved along L into the section."""
-    if not any(v != 0 for v in point.entries()):
-        return fmpq_mat(len(axes), 1)
-    exact = fmpq_mat(matrix)
-    part = _columns(exact, axes)
-    transposed = part.transpose()
-    return (transposed * part).solve(transposed * (exact * point))

@@ -32,9 +32,9 @@ from flint import fmpq, fmpq_mat, fmpz_mat, nmod_mat
 
 from polyrank.errors import DomainError
 from polyrank.network.normal_form import Network
-from polyrank.network.rational import to_fmpq
+from polyrank.network.rational import Terms, to_fmpq
 from polyrank.polyhedra.domain import domain_from_dict
-from polyrank.polyhedra.system import AffineSystem, Inequalities, Terms, is_identity, vector
+from polyrank.polyhedra.system import AffineSystem, Inequalities, is_identity, vector
 from polyrank.proof.farkas import proved
 from polyrank.proof.format import NotDecidedError, ProofRejectedError
 from polyrank.proof.layers import Layers, Problem

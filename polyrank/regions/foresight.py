@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ from polyrank.cells.probes import Guess, probe
 from polyrank.cells.subtree import most_regions
 from polyrank.cells.threads import asked_threads
 from polyrank.counts.bounds import bounds
-from polyrank.network.exact_rank import exact_rank
+from polyrank.lp.farkas import integer_row_of
+from polyrank.network.exact_rank import rank_of_rows
 from polyrank.network.normal_form import Network
 from polyrank.polyhedra.domain import Domain, WholeSpace
 from polyrank.posed.problem import Problem
@@ -106,14 +108,8 @@ def proved_bounds(plan: Plan) -> tuple[int, int]:
     if plan.chart.inequalities.m:
         return 1, most
     first = plan.network.layers[0]
-    chosen = [i for i, has in enumerate(first.has_hyperplane.tolist()) if has]
-    rows = plan.chart.linear_part(first.weight_exact)
-    if not chosen or not plan.chart.k:
-        return 1, most
-    part = type(rows)(
-        len(chosen), plan.chart.k, [rows[i, l] for i in chosen for l in range(plan.chart.k)]
-    )
-    return 2 ** exact_rank(part), most
+    rows = compress(plan.chart.linear_rows(first), first.has_hyperplane.tolist())
+    return 2 ** rank_of_rows(integer_row_of(plan.chart.k, terms) for terms in rows), most
 
 
 def _relu_widths(plan: Plan) -> tuple[int, ...]:

@@ -17,12 +17,13 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array
 
 from polyrank.errors import NetworkError
-from polyrank.network.composition import preactivation_on, split_map
+from polyrank.network.composition import split_map
 from polyrank.network.forward import pack_bits
 from polyrank.network.normal_form import Layer, Network
 from polyrank.network.rational import RationalArray, fmpq_from_float
 from polyrank.network.sparse import SparseArray, by_rows, places
 from polyrank.polyhedra.system import is_identity
+from polyrank.posed.branch import Branch
 from polyrank.sampling.integer_layers import (
     IntegerLayer,
     common_denominator,
@@ -307,7 +308,9 @@ def restricted_network(network: Network, origin: fmpq_mat, basis: fmpq_mat) -> N
     if is_identity(basis) and all(v == 0 for v in origin.entries()):
         return network
     first = network.layers[0]
-    weight, bias = split_map(preactivation_on(first, basis, origin))
+    weight, bias = split_map(
+        Branch(network, origin, basis).preactivation(1, np.zeros(0, dtype=bool))
+    )
     layer = Layer(
         RationalArray.from_fmpq_mat(weight),
         RationalArray.from_fmpq_mat(bias, vector=True),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from polyrank.network.composition import active_units
 from polyrank.network.normal_form import Layer, Network
-from polyrank.network.sparse import by_rows, entries_at, is_sparse
+from polyrank.network.sparse import by_rows, entries_at
 
 __all__ = ["IntegerLayer", "common_denominator", "integer_layer", "linear_row", "vanishes_around"]
 
@@ -109,7 +109,7 @@ def integer_layer(layer: Layer) -> IntegerLayer:
     """A layer in integers, exactly."""
     places = by_rows(layer.weight)
     units, inputs = layer.weight.shape
-    sparse = is_sparse(layer.weight, places)
+    sparse = layer.weight.is_sparse
     entries = list(entries_at(layer.weight, places) if sparse else layer.weight.entries())
     flat, scale = common_denominator([*entries, *layer.bias.entries()])
     cut = len(entries)

@@ -40,7 +40,7 @@ from polyrank.network.modular import (
 )
 from polyrank.network.normal_form import Network
 from polyrank.network.rational import RationalArray
-from polyrank.network.sparse import block, by_rows, is_sparse, places
+from polyrank.network.sparse import block, by_rows, places
 from polyrank.posed.ranks import sloped_units
 from polyrank.sampling.column_parts import parts_bound
 from polyrank.sampling.integer_layers import IntegerLayer, integer_layer, linear_row
@@ -108,9 +108,9 @@ class _Prime:
 
 def _weight(array: RationalArray, prime: int) -> Floats | csr_array:
     """A weight modulo a prime; sparse where most entries are zero."""
-    table = by_rows(array)
-    if not is_sparse(array, table):
+    if not array.is_sparse:
         return residues(array, prime).astype(np.float64)
+    table = by_rows(array)
     if array.is_float:
         values = float_residues(table.data, prime)
         return csr_array((values.astype(np.float64), table.indices, table.indptr), table.shape)
@@ -395,7 +395,7 @@ class CodewordRanks:
     @cached_property
     def _integers(self) -> list[IntegerLayer]:
         """The first layers, as many as are sparse, in integers."""
-        kept = (is_sparse(v.weight, by_rows(v.weight)) for v in self._network.layers)
+        kept = (v.weight.is_sparse for v in self._network.layers)
         sparse = takewhile(lambda pair: pair[1], zip(self._network.layers, kept, strict=True))
         return [integer_layer(layer) for layer, _ in sparse]
 

@@ -21,7 +21,6 @@ from polyrank.brief import brief
 from polyrank.errors import DomainError
 from polyrank.lp.deadline import OutOfTimeError, look, time_limit
 from polyrank.lp.farkas import integer_row, value_at, values_at
-from polyrank.network.exact_rank import exact_rank
 from polyrank.network.forward import affine_map, codeword_exact, pack_bits
 from polyrank.network.normal_form import Network, unit_name
 from polyrank.polyhedra.domain import Domain
@@ -284,7 +283,7 @@ def _facets_in_time(cell: Region, x: fmpq_mat, seconds: float) -> tuple[list[Fac
     seen = quotient(cell.problem.network, cell.problem.chart)
     with time_limit(seconds / 2):
         crossings, undecided = _proved_facets(rows, seen, x)
-    basis = None if seen is None else seen.basis_of_forms()
+    basis = None if seen is None else seen.forms
     nearest = _Nearest(rows, x, basis)
     with time_limit(seconds / 4):
         return [_facet_in_time(cell, one, nearest) for one in crossings], undecided
@@ -363,7 +362,7 @@ class _Search:
         table = self.ranks.table(pack_bits(word).reshape(1, -1))
         out: list[int] = table.lower[0].tolist()
         for k in np.flatnonzero(table.lower[0] != table.upper[0]).tolist():
-            out[k] = exact_rank(self.problem.branch.linear_part(k + 1, word))
+            out[k] = self.problem.ranks.ranks(word, np.zeros_like(word))[k]
         return out
 
     def run(self, bits: NDArray[np.bool_], wanted: tuple[int, ...]) -> tuple[LowerRank, ...]:

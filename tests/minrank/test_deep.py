@@ -65,8 +65,7 @@ def test_nothing_cuts() -> None:
     found = _found(net, pr.WholeSpace(), [1, 0], [fmpq(0), fmpq(0)])
     assert (found.depth.value, found.depth.layer, found.depth.unit) == (3, 1, 1)
     empty = Network.from_arrays([[[1.0]]], [[0.0]])
-    assert depth_at(empty, chart_for(empty, pr.WholeSpace()), np.zeros(0, bool),
-                    fmpq_mat(1, 1, [fmpq(5)])).layer == 0  # fmt: skip
+    assert depth_at(empty, fmpq_mat(1, 1, [fmpq(5)])).layer == 0
 
 
 def test_a_region_too_thin_for_floats_keeps_its_point() -> None:
@@ -110,7 +109,7 @@ def test_the_depth_is_exact_and_the_point_inside(problem: tuple[Network, Space])
     for bits, region in list(regions_by_generators(net, space.rows).items())[:4]:
         inside = fmpq_mat(chart.k, 1, [fmpq(v.numerator, v.denominator) for v in region.witness])
         word = np.array(bits, dtype=bool)
-        shallow = depth_at(net, chart, word, inside)
+        shallow = depth_at(net, chart.point_of(inside))
         found = deep_witness(net, chart, word, inside)
         point = tuple(Fraction(int(v.p), int(v.q)) for v in found.point)
         assert bits_at(exact_layers(net), point)[0] == bits

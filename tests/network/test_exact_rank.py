@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyrank.network import exact_rank as module
-from polyrank.network.exact_rank import exact_rank, modular_pivots
+from polyrank.network.exact_rank import exact_rank, independent_rows, modular_pivots, rank_of_rows
 
 
 @st.composite
@@ -63,3 +63,34 @@ def test_a_tall_matrix_whose_first_rows_may_not_be_enough(late: int) -> None:
     rows[late] = [0, 0, 1]
     assert modular_pivots(fmpz_mat(rows)) == [0, 1, 2]
     assert exact_rank(fmpq_mat(fmpz_mat(rows))) == 3
+
+
+@given(products(), st.integers(1, 3), st.sampled_from([0, 2]))
+def test_rows_may_be_taken_some_at_a_time(matrix: fmpq_mat, step: int, prime: int) -> None:
+    """Each row that no earlier ones span; modulo 2 residues tell little, and the rest is proved."""
+    rows = matrix.numer_denom()[0].tolist()
+    expected = matrix.rank() if matrix.nrows() and matrix.ncols() else 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LEAST_STEP", step)
+        if prime:
+            patch.setattr(module, "_PRIMES", (prime,))
+        assert rank_of_rows(rows) == expected
+        assert rank_of_rows(rows, expected) == expected
+        chosen = independent_rows(rows)
+        assert len(independent_rows(rows, at_most=1)) == min(1, expected)
+    assert len(chosen) == expected
+    width = matrix.ncols()
+    for i in range(len(rows)):
+        before = fmpz_mat(i + 1, width, [v for row in rows[: i + 1] for v in row])
+        assert before.rank() == sum(j <= i for j in chosen)
+
+
+@pytest.mark.parametrize("late", [0, 5, 25, 29])
+def test_the_last_row_of_a_tall_matrix_counts(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows but one are multiples of two: the first two and the late one are independent."""
+    monkeypatch.setattr(module, "_LEAST_STEP", 4)
+    rows = [(3 * i + 1, i, 0) for i in range(30)]
+    assert rank_of_rows(rows) == 2
+    rows[late] = (0, 0, 1)
+    assert rank_of_rows(iter(rows)) == 3
+    assert independent_rows(rows) == sorted({late, *[i for i in range(3) if i != late][:2]})

@@ -166,7 +166,7 @@ def test_the_premises_of_the_theorem(drawn: tuple[Network, Any, Any]) -> None:
     if seen is None:
         assert after is before
         return
-    forms = seen.basis_of_forms()
+    forms = seen.forms
     assert forms.rank() == after.k == forms.nrows()
     columns = [[m[i, j] for j in seen.axes] for i in range(m.nrows())]
     assert fmpq_mat(len(rows), after.k, [v for row in columns for v in row]).rank() == after.k

@@ -8,7 +8,7 @@ from flint import fmpz, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polyrank.network import sparse as weights
+from polyrank.network import rational as weights
 from polyrank.network.normal_form import Network, relu_layer
 from polyrank.posed.branch import unit_row
 from polyrank.sampling import integer_layers as module
