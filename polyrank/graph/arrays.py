@@ -47,7 +47,8 @@ class Codes(NamedTuple):
     witness: NDArray[np.float64]  # (R, k), NaN where it is not float64
     bit: NDArray[np.int64]  # (N,) bit of each unit, −1 without hyperplane
     unit: NDArray[np.int64]  # (bits,) unit of each bit
-    mask: NDArray[np.uint8]  # (L + 1, B): bits of the layers below
+    stage: NDArray[np.int64]  # (S + 1,) first unit of each stage, then their end
+    mask: NDArray[np.uint8]  # (S + 1, B): bits of the stages before
     flip_start: NDArray[np.int64]  # (N + 1,)
     flip: NDArray[np.int64]  # bits of the units that are multiples of a unit, itself first
     flip_key: NDArray[np.uint64]  # (N,) their keys together

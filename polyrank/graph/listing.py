@@ -7,7 +7,7 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from polyrank.errors import RunError
-from polyrank.graph.arrays import MISSING, Codes
+from polyrank.graph.arrays import MISSING, Codes, CodeTable
 from polyrank.native.records import Record, call
 from polyrank.network.forward import codeword_bytes, pack_bits
 from polyrank.network.normal_form import Network
@@ -28,6 +28,11 @@ __all__ = [
     "ranks_of_run",
     "words_of_run",
 ]
+
+#: Cells of a stage for each of the one before, about; and the least number of cells in a layer's
+#: first stage for each cell of the layers below. Proofs that are kept serve many cells of a stage:
+#: smaller stages cost more than they save.
+_GROWTH, _LEAST = 24, 8
 
 
 def chart_of_run(run: Run, network: Network) -> Chart:
@@ -112,9 +117,6 @@ def _codes(
     unit = np.flatnonzero(plane).astype(np.int64)
     bit = np.full(len(plane), -1, dtype=np.int64)
     bit[plane] = np.arange(len(unit))
-    mask = np.zeros((layers + 1, width), dtype=np.uint8)
-    for layer in range(layers + 1):
-        mask[layer] = pack_bits(np.arange(8 * width) < plane[: net.unit_start[layer]].sum())
     key = np.random.default_rng(20).integers(0, 2**64, size=max(1, bits), dtype=np.uint64)
     flips: list[list[int]] = [[int(b)] if b >= 0 else [] for b in bit]
     start = np.repeat(net.unit_start[:-1], net.units)
@@ -124,19 +126,47 @@ def _codes(
     flat = np.array([b for f in flips for b in f], dtype=np.int64)
     flip_key = np.zeros(len(flips), dtype=np.uint64)
     np.bitwise_xor.at(flip_key, np.repeat(np.arange(len(flips)), counts), key[flat])
+    table = empty_table(len(code))
+    first = np.zeros(bits + 1, dtype=np.int64)
+    call("polyrank_codes_first_differences", Record(CodeTable(code, key, table)), bits, first)
+    before = np.concatenate([[0], np.cumsum(plane)])  # bits of the units before each unit
+    cells = 1 + np.concatenate([[0], np.cumsum(first[:bits])])
+    # units of later layers than the run's have no bit
+    stage = _stages(cells[np.minimum(before, bits)], net.unit_start[: layers + 1])
+    places = np.arange(8 * width)
     return Codes(
         code=code,
         zero=zero,
         witness=witness,
         key=key,
-        table=empty_table(len(code)),
+        table=table,
         bit=bit,
         unit=unit[: len(unit)],
-        mask=mask,
+        stage=stage,
+        mask=np.array([pack_bits(places < count) for count in before[stage].tolist()]),
         flip_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         flip=flat if len(flat) else np.zeros(1, dtype=np.int64),
         flip_key=flip_key,
     )
+
+
+def _stages(cells: NDArray[np.int64], layers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First units of the stages, then their end.
+
+    Parameters
+    ----------
+    cells : ndarray of int64, shape (N + 1,)
+        Number of cells of the units before each unit, and of all units.
+    layers : ndarray of int64, shape (L + 1,)
+        First units of the layers, then their end.
+    """
+    out = [int(layers[-1])]
+    for begin in layers[-2::-1].tolist():
+        while (most := cells[out[-1]] // _GROWTH) >= _LEAST * cells[begin]:
+            within = cells[begin : out[-1]]
+            out.append(begin + int(np.searchsorted(within, most, side="right")) - 1)
+        out.append(begin)
+    return np.array(out[::-1], dtype=np.int64)
 
 
 def words_of_run(run: Run) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 // A key only says where to look: codewords are compared bit by bit.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -81,6 +82,22 @@ struct CodeTable {
     return -1;
   }
 
+  // Of how many rows the bit is the first in which they differ from the row before. Of two opposite
+  // rows in turn the second one is left out.
+  void first_differences(std::int64_t bits, Array<std::int64_t, 1> out) const {
+    for (std::int64_t r = 1, before = 0; r < regions(); r++) {
+      std::int64_t first = bits, apart = 0;
+      for (std::int64_t c = 0; c < bytes(); c++) {
+        const int x = code(r, c) ^ code(before, c);
+        apart += std::popcount(static_cast<unsigned>(x));
+        if (x != 0 && first == bits) first = 8 * c + std::countr_zero(static_cast<unsigned>(x));
+      }
+      if (apart == bits) continue;
+      out(first)++;
+      before = r;
+    }
+  }
+
   // Number of pairs of rows that differ in exactly one bit.
   std::int64_t pairs(std::int64_t bits) const {
     std::int64_t count = 0;
@@ -99,7 +116,8 @@ struct Listing {
   Array<const double, 2> witness;           // (regions, k), NaN where it is not float64
   Array<const std::int64_t, 1> bit;         // (units,) bit of each unit, -1 without hyperplane
   Array<const std::int64_t, 1> unit;        // (bits,) unit of each bit
-  Array<const std::uint8_t, 2> mask;        // (layers + 1, bytes): bits of the layers below
+  Array<const std::int64_t, 1> stage;       // first unit of each stage, then their end
+  Array<const std::uint8_t, 2> mask;        // (stages + 1, bytes): bits of the stages before
   Array<const std::int64_t, 1> flip_start;  // (units + 1,)
   Array<const std::int64_t, 1>
       flip;  // bits of the units that are multiples of a unit, itself first

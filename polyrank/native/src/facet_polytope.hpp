@@ -173,11 +173,11 @@ inline bool settle_at_vertices(Walk &w, bool final) {
   return true;
 }
 
-// Finds out for the units of layer k from all vertices of the cell of the layers below.
-inline void find_courses(Walk &w, int k) {
+// Finds out for the units of a stage from all vertices of the cell of the stages before.
+inline void find_courses(Walk &w, int stage) {
   const VertexStore &store = w.vertices();
   const int d = w.d(), s = w.dim.square();
-  const std::int64_t begin = w.net.unit_start(k), units = w.net.units(k),
+  const std::int64_t begin = w.run.stage(stage), units = w.run.stage(stage + 1) - begin,
                      stride = w.path.column_stride;
   double error = 0.0, size = 1.0;
   for (const int v : store.active) {

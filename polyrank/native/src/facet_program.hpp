@@ -132,7 +132,7 @@ inline Outcome prove(Walk &w, int row) {
   };
   if (enclosed(w, row, d)) return found(d);
   // the row spaces of layers j - 1, from the highest that holds the row
-  const bool live = k < w.level && w.path.slope_of(row - w.walls) != 0.0;
+  const bool live = k < w.layer_here() && w.path.slope_of(row - w.walls) != 0.0;
   for (int j = live ? k + 1 : k; j >= 0; j--) {
     const int dimension = row_space(w.path, k, j - 1);
     if (dimension >= d) break;

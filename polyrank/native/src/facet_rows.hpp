@@ -1,4 +1,4 @@
-// The rows of a layer on the current cell, and all rows of a cell, positive inside.
+// The rows of a stage on the current cell, and all rows of a cell, positive inside.
 #pragma once
 
 #include "facet_state.hpp"
@@ -49,19 +49,19 @@ inline void append_row(Walk &w, int row) {
   if (row < w.own_walls) cell.wall_word[m >> 6] |= bit_of(m);
 }
 
-// Starts the cell that the layers below k fix, with its rows.
-inline void gather_kept(Walk &w, int k) {
+// Starts the cell that the stages before s fix, with its rows.
+inline void gather_kept(Walk &w, int s) {
   for (int m = w.cell().always; m < w.cell().count; m++) w.cell().position[w.cell().row[m]] = -1;
   w.cell().count = w.cell().always;
   for (std::int64_t c = 0; c < w.cell().wall_word.size(); c++) w.cell().wall_word[c] = 0;
-  for (const int row : w.kept[static_cast<std::size_t>(k)]) append_row(w, row);
+  for (const int row : w.kept[static_cast<std::size_t>(s)]) append_row(w, row);
   w.vertices().clear();
 }
 
-// Appends the units of layer k that may cut the cell.
-inline void gather_cutting(Walk &w, int k) {
+// Appends the units of stage s that may cut the cell.
+inline void gather_cutting(Walk &w, int s) {
   const int begin = w.cell().count;
-  for (const int g : w.cutting[static_cast<std::size_t>(k)])
+  for (const int g : w.cutting[static_cast<std::size_t>(s)])
     if (!w.path.zero[g]) append_row(w, w.walls + g);
   place_vertices(w, begin);
 }

@@ -145,57 +145,60 @@ struct VertexStore {
 struct ProofStore {
   static constexpr int most = 24;
 
+  Buffer<int> stage;  // (rows, most): the last one of whose units a proof uses
+
   Buffer<std::int64_t> mask, word;  // (rows, words, most)
   Buffer<int> count, turn;          // per row
   Buffer<std::int64_t> stamp;       // per row: when the layer was composed for which they hold
 };
 
-// What the walk keeps of one layer: the rows on the current cell of the layers below, and what was
-// found out about them on the layer's cells there.
+// What the walk keeps of one stage: the rows on the current cell of the stages before, and what was
+// found out about them on the stage's cells there.
 struct Level {
   bool gathered = false;  // the rows are there
   bool complete = false;  // the active vertices are all of the cell, and simple
   bool uncut =
-      false;  // the cell of the layers below, all of whose vertices are known, is the only one
+      false;  // the cell of the stages before, all of whose vertices are known, is the only one
   CellRows cell;
   VertexStore vertices;
-  ProofStore proofs;
 };
 
 struct Walk {
   Dimension<0> dim;
   Network net;
   Listing run;
-  int layers, walls, own_walls, rows, words;  // words of 64 bits per layer
-  int chart;                                  // k, the dimension of the chart
-  std::int64_t first, last;                   // the regions of the block are first .. last - 1
+  int layers, stages, walls, own_walls, rows, words;  // words of 64 bits per layer
+  int chart;                                          // k, the dimension of the chart
+  std::int64_t first, last;  // the regions of the block are first .. last - 1
 
   Path<0> path;              // rows of the units; bits and zeros of the current region
   Buffer<double> wall_form;  // (walls, stride)
   Buffer<double> wall_radius;
-  Buffer<double> orient;        // +-1 per row
-  Buffer<int> layer;            // of each unit
+  Buffer<double> orient;     // +-1 per row
+  Buffer<int> layer, stage;  // of each unit
+  std::vector<int> layer_of_stage;
   Buffer<std::uint64_t> word;   // (layers, words): the bits of each layer of the region
   Buffer<std::int64_t> loaded;  // per layer: how often its rows were composed
   std::uint64_t hash = 0;       // of the codeword
 
-  std::vector<Level> levels;  // the domain, then every layer
-  Level *now = nullptr;       // the one whose cell is being settled
+  std::vector<Level> levels;       // the domain, then every stage
+  std::vector<ProofStore> proofs;  // of every layer
+  Level *now = nullptr;            // the one whose cell is being settled
   Program lp;
   Found found;
   GraphStatistics stat;
 
   std::vector<std::vector<int>>
-      kept;  // (layers + 1): rows not proved redundant on the cell of the layers below
-  std::vector<std::vector<int>> cutting;  // (layers): units of a layer not proved redundant there
+      kept;  // (stages + 1): rows not proved redundant on the cell of the stages before
+  std::vector<std::vector<int>> cutting;  // (stages): units of a stage not proved redundant there
   std::vector<Attached> attached;         // a stack
   int height = 0;                         // of the stack
-  std::vector<int> attached_count;        // its height after each layer's sieve
+  std::vector<int> attached_count;        // its height after each stage's sieve
   std::vector<std::uint8_t> varying;      // OR of the differences to the regions that follow
   std::vector<std::int64_t> flips;        // scratch
   Buffer<int> places;                     // scratch: places of candidates
-  Buffer<Course> course;                  // scratch, of the units of a layer
-  int level = -1;                         // layer whose cell is being settled
+  Buffer<Course> course;                  // scratch, of the units of a stage
+  int level = -1;                         // stage whose cell is being settled
   bool valid = false;                     // the state belongs to region `at`
   std::int64_t at = -1;                   // the last region that was decoded
   bool central;                           // -R is a region with R, with the opposite facets
@@ -212,6 +215,7 @@ struct Walk {
         net(network),
         run(listing),
         layers(static_cast<int>(depth)),
+        stages(static_cast<int>(listing.stage.shape[0] - 1)),
         walls(static_cast<int>(network.wall_rows.shape[0])),
         own_walls(static_cast<int>(own)),
         rows(walls + static_cast<int>(network.total())),
@@ -228,17 +232,24 @@ struct Walk {
     wall_radius = Buffer<double>(walls, 0.0);
     orient = Buffer<double>(rows, 1.0);
     layer = Buffer<int>(units, 0);
+    stage = Buffer<int>(units, stages);
     word = Buffer<std::uint64_t>(network.layers() * words, 0);
     loaded = Buffer<std::int64_t>(network.layers(), 0);
     for (std::int64_t k = 0; k < network.layers(); k++)
       for (std::int64_t g = network.unit_start(k); g < network.unit_start(k + 1); g++)
         layer[g] = static_cast<int>(k);
+    for (int s = 0; s < stages; s++) {
+      layer_of_stage.push_back(layer[run.stage(s)]);
+      for (std::int64_t g = run.stage(s); g < run.stage(s + 1); g++) stage[g] = s;
+    }
     for (int m = 0; m < walls; m++) {
       for (int l = 0; l <= dim.size(); l++) wall_form[m * stride + l] = network.wall_rows(m, l);
       wall_radius[m] = network.wall_error(m) + gamma(dim.size() + 4);
     }
-    levels.resize(static_cast<std::size_t>(layers + 1));
+    levels.resize(static_cast<std::size_t>(stages + 1));
     for (Level &each : levels) prepare(each, room, capacity);
+    proofs.resize(static_cast<std::size_t>(layers));
+    for (ProofStore &each : proofs) prepare(each);
     now = levels.data();
     places = Buffer<int>(room, 0);
     course = Buffer<Course>(network.widest(), Course::unsure);
@@ -255,10 +266,10 @@ struct Walk {
     lp.square = Buffer<double>(2 * dim.size() * square, 0.0);
     lp.direction = Buffer<double>(square, 0.0);
     lp.work = Buffer<double>(square, 0.0);
-    kept.resize(static_cast<std::size_t>(layers + 1));
-    cutting.resize(static_cast<std::size_t>(layers));
+    kept.resize(static_cast<std::size_t>(stages + 1));
+    cutting.resize(static_cast<std::size_t>(stages));
     attached.resize(static_cast<std::size_t>(rows + 1));
-    attached_count.assign(static_cast<std::size_t>(layers), 0);
+    attached_count.assign(static_cast<std::size_t>(stages), 0);
     varying.assign(static_cast<std::size_t>(listing.codes.bytes()), 0);
     flips.assign(static_cast<std::size_t>(units + 1), 0);
     p = Buffer<double>(square, 0.0);
@@ -277,7 +288,7 @@ struct Walk {
     found.open.assign(static_cast<std::size_t>(end - begin), 0);
   }
 
-  // Room for the rows of one layer, the first of which are always there.
+  // Room for the rows of one stage, the first of which are always there.
   POLYRANK_COLD void prepare(Level &level_rows, std::int64_t room, std::int64_t capacity) {
     CellRows &cell = level_rows.cell;
     const int guards = walls - own_walls;
@@ -332,20 +343,24 @@ struct Walk {
     store.linked_up = Buffer<std::uint64_t>(store.most * store.words, 0);
     store.linked_down = Buffer<std::uint64_t>(store.most * store.words, 0);
     store.active.reserve(static_cast<std::size_t>(store.most + 1));
-    ProofStore &proofs = level_rows.proofs;
-    const std::int64_t entries = static_cast<std::int64_t>(rows) * ProofStore::most * words;
-    proofs.mask = Buffer<std::int64_t>(entries, 0);
-    proofs.word = Buffer<std::int64_t>(entries, 0);
-    proofs.count = Buffer<int>(rows, 0);
-    proofs.turn = Buffer<int>(rows, 0);
-    proofs.stamp = Buffer<std::int64_t>(rows, -1);
+  }
+
+  POLYRANK_COLD void prepare(ProofStore &store) {
+    const std::int64_t entries = static_cast<std::int64_t>(rows) * ProofStore::most;
+    store.stage = Buffer<int>(entries, 0);
+    store.mask = Buffer<std::int64_t>(entries * words, 0);
+    store.word = Buffer<std::int64_t>(entries * words, 0);
+    store.count = Buffer<int>(rows, 0);
+    store.turn = Buffer<int>(rows, 0);
+    store.stamp = Buffer<std::int64_t>(rows, -1);
   }
 
   CellRows &cell() { return now->cell; }
   const CellRows &cell() const { return now->cell; }
   VertexStore &vertices() { return now->vertices; }
   const VertexStore &vertices() const { return now->vertices; }
-  ProofStore &proofs() { return now->proofs; }
+  // The layer of the stage whose cell is being settled.
+  int layer_here() const { return layer_of_stage[static_cast<std::size_t>(level)]; }
   int d() const { return dim.size(); }
   bool in_block(std::int64_t r) const { return r >= first && r < last; }
   bool is_unit(int row) const { return row >= walls; }

@@ -5,11 +5,12 @@
 // the others.
 //
 // A region is the intersection of the walls of the domain and one half-space per unit. The walk
-// goes through the regions in the order of the file, which is that of a depth-first search, and
-// keeps for every prefix of layers the rows that are not proved redundant on the prefix's cell; a
-// region's candidates are those of the cell above and the units of its own layer that are not
-// constant there. What float and integer arithmetic cannot prove makes the region *open*: it is
-// handed back and decided in rational arithmetic.
+// goes through the regions in the order of the file, which is that of a depth-first search. The
+// units of every layer are divided into *stages*, such that the cells of a stage are several times
+// as many as those of the stage before. The walk keeps for every prefix of stages the rows that are
+// not proved redundant on the prefix's cell; a region's candidates are those of the cell above and
+// the units of the last stage that are not constant there. What float and integer arithmetic cannot
+// prove makes the region *open*: it is handed back and decided in rational arithmetic.
 //
 // Since the network is continuous, only units that vanish on the facet change sign across it; where
 // none of them lies above another the neighbour's codeword is the region's with their bits flipped,
@@ -23,7 +24,7 @@ namespace polyrank {
 
 // What changed from the region before.
 struct Change {
-  int layer;       // the first layer that differs
+  int stage;       // the first stage that differs
   int zero_layer;  // the last layer with a unit that vanishes identically, or -1
 };
 
@@ -32,7 +33,7 @@ struct Change {
 inline Change decode(Walk &w, std::int64_t r, bool fresh) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bits = w.run.unit.shape[0];
-  Change change{fresh ? 0 : w.layers, -1};
+  Change change{fresh ? 0 : w.stages, -1};
   if (fresh) {
     w.hash = 0;
     for (std::int64_t g = 0; g < w.net.total(); g++) {
@@ -50,7 +51,7 @@ inline Change decode(Walk &w, std::int64_t r, bool fresh) {
       if (((x >> j) & 1) == 0 || b >= bits) continue;
       const std::int64_t g = w.run.unit(b);
       const int k = w.layer[g];
-      if (k < change.layer) change.layer = k;
+      change.stage = std::min(change.stage, w.stage[g]);
       const std::int64_t i = g - w.net.unit_start(k);
       std::uint64_t &word = w.word[k * w.words + (i >> 6)];
       const bool on = (now >> j) & 1;
@@ -69,21 +70,22 @@ inline Change decode(Walk &w, std::int64_t r, bool fresh) {
       if (vanish) change.zero_layer = w.layer[g];
       if (vanish != w.path.zero[g]) {
         w.path.zero[g] = vanish;
-        if (w.layer[g] < change.layer) change.layer = w.layer[g];
+        change.stage = std::min(change.stage, w.stage[g]);
       }
     }
   return change;
 }
 
-// OR of the differences between region r and those after it with the same layers below k.
-inline void load_varying(Walk &w, std::int64_t r, int k) {
+// OR of the differences between region r and those after it with the same stages before s.
+inline void load_varying(Walk &w, std::int64_t r, int s) {
   const CodeTable &codes = w.run.codes;
   const std::int64_t bytes = codes.bytes();
+  const std::int64_t step = w.central && is_opposite(w, r) ? 2 : 1;
   std::uint8_t *__restrict const varying = w.varying.data();
-  const std::uint8_t *here = codes.code.row(r), *mask = w.run.mask.row(k);
+  const std::uint8_t *here = codes.code.row(r), *mask = w.run.mask.row(s);
   for (std::int64_t c = 0; c < bytes; c++) varying[c] = 0;
-  for (std::int64_t s = r + 1; s < codes.regions(); s++) {
-    const std::uint8_t *there = codes.code.row(s);
+  for (std::int64_t other = r + step; other < codes.regions(); other += step) {
+    const std::uint8_t *there = codes.code.row(other);
     for (std::int64_t c = 0; c < bytes; c++)
       if ((there[c] ^ here[c]) & mask[c]) return;
     for (std::int64_t c = 0; c < bytes; c++)
@@ -91,23 +93,23 @@ inline void load_varying(Walk &w, std::int64_t r, int k) {
   }
 }
 
-// Units of layer k on the cell of the layers below, that of region r: those not proved redundant
+// Units of stage s on the cell of the stages before, that of region r: those not proved redundant
 // there.
-inline void sieve(Walk &w, std::int64_t r, int k) {
+inline void sieve(Walk &w, std::int64_t r, int s) {
   const int d = w.d();
-  const Level &above = w.levels[static_cast<std::size_t>(k)];
+  const Level &above = w.levels[static_cast<std::size_t>(s)];
   const bool complete =
       above.complete && w.vertices().active.size() == above.vertices.active.size();
   if (complete)
-    find_courses(w, k);
+    find_courses(w, s);
   else
-    load_varying(w, r, k);
+    load_varying(w, r, s);
   bool varying = !complete;  // which bits vary is known
-  std::vector<int> &out = w.cutting[static_cast<std::size_t>(k)];
+  std::vector<int> &out = w.cutting[static_cast<std::size_t>(s)];
   out.clear();
-  for (std::int64_t g = w.net.unit_start(k); g < w.net.unit_start(k + 1); g++) {
+  for (std::int64_t g = w.run.stage(s); g < w.run.stage(s + 1); g++) {
     if (!w.net.hyperplane(g) || w.net.tie(g) >= 0 || w.path.zero[g]) continue;
-    const Course course = complete ? w.course[g - w.net.unit_start(k)] : Course::unsure;
+    const Course course = complete ? w.course[g - w.run.stage(s)] : Course::unsure;
     if (course == Course::beside) {
       w.stat.by_vertex++;
       continue;
@@ -116,7 +118,7 @@ inline void sieve(Walk &w, std::int64_t r, int k) {
       out.push_back(static_cast<int>(g));
       continue;
     }
-    if (!varying) load_varying(w, r, k);
+    if (!varying) load_varying(w, r, s);
     varying = true;
     const std::int64_t bit = w.run.bit(g);
     if (!((w.varying[static_cast<std::size_t>(bit >> 3)] >> (bit & 7)) & 1)) {
@@ -160,8 +162,8 @@ inline void renew(Walk &w) {
 }
 
 // Hands the rows that are left to the cells below.
-inline void keep_rows(Walk &w, int k) {
-  std::vector<int> &out = w.kept[static_cast<std::size_t>(k)];
+inline void keep_rows(Walk &w, int s) {
+  std::vector<int> &out = w.kept[static_cast<std::size_t>(s)];
   out.clear();
   for (int m = w.cell().always; m < w.cell().count; m++)
     if (w.cell().status[m] == Status::facet) out.push_back(w.cell().row[m]);
@@ -186,29 +188,29 @@ inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
     }
     w.height = 0;
     bool done = true, consistent = false;
-    for (int k = fresh ? -1 : change.layer; k < w.layers && done; k++) {
-      const bool final = k == w.layers - 1;
-      w.level = k;
-      w.now = &w.levels[static_cast<std::size_t>(k + 1)];
-      if (k < 0) {  // the domain itself
+    for (int s = fresh ? -1 : change.stage; s < w.stages && done; s++) {
+      const bool final = s == w.stages - 1;
+      w.level = s;
+      w.now = &w.levels[static_cast<std::size_t>(s + 1)];
+      if (s < 0) {  // the domain itself
         w.kept[0].clear();
         for (int m = 0; m < w.own_walls; m++) w.kept[0].push_back(m);
         gather_kept(w, 0);
-      } else if (k > change.layer || fresh) {
-        load_layer(w, k);
+      } else if (s > change.stage || fresh) {
+        if (w.run.stage(s) == w.net.unit_start(w.layer_here())) load_layer(w, w.layer_here());
         w.stat.cells++;
-        gather_kept(w, k);
-        inherit_vertices(w, w.levels[static_cast<std::size_t>(k)]);
-        sieve(w, r, k);
-        w.attached_count[static_cast<std::size_t>(k)] = w.height;
-        gather_cutting(w, k);
+        gather_kept(w, s);
+        inherit_vertices(w, w.levels[static_cast<std::size_t>(s)]);
+        sieve(w, r, s);
+        w.attached_count[static_cast<std::size_t>(s)] = w.height;
+        gather_cutting(w, s);
       } else {
-        w.height = w.attached_count[static_cast<std::size_t>(k)];
+        w.height = w.attached_count[static_cast<std::size_t>(s)];
         if (w.now->gathered) {
           turn_rows(w);
         } else {
-          gather_kept(w, k);
-          gather_cutting(w, k);
+          gather_kept(w, s);
+          gather_cutting(w, s);
           w.now->uncut = false;
         }
       }
@@ -223,7 +225,7 @@ inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
         consistent = done;
       }
       done = done && ((settled && !final) || settle_rows(w, final));
-      if (done && !final) keep_rows(w, k + 1);
+      if (done && !final) keep_rows(w, s + 1);
     }
     if (done) {
       list_facets(w, r, change.zero_layer);
@@ -231,7 +233,7 @@ inline std::int64_t walk(Walk &w, std::int64_t begin, std::int64_t end) {
       if (w.central) w.listed = r;
       continue;
     }
-    const bool final = w.level == w.layers - 1;
+    const bool final = w.level == w.stages - 1;
     if (consistent)
       for (int m = w.cell().always; m < w.cell().count; m++)
         if (w.cell().status[m] != Status::out) keep_odd(w, r, candidate_row, w.cell().row[m]);

@@ -115,7 +115,8 @@ inline bool is_opposite(const Walk &w, std::int64_t r) {
   for (std::int64_t c = 0; c < codes.bytes(); c++) {
     const int vanish = zeros ? run.zero(r, c) : 0;
     if (zeros && run.zero(r + 1, c) != vanish) return false;
-    if ((codes.code(r, c) ^ codes.code(r + 1, c)) != (run.mask(1, c) & ~vanish)) return false;
+    if ((codes.code(r, c) ^ codes.code(r + 1, c)) != (run.mask(w.stages, c) & ~vanish))
+      return false;
   }
   for (int l = 0; l < w.chart; l++)
     if (!(run.witness(r + 1, l) == -run.witness(r, l))) return false;

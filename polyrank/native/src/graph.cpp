@@ -25,6 +25,11 @@ POLYRANK_API std::int64_t polyrank_codes_pairs(const CodeTable *codes, std::int6
   return codes->pairs(bits);
 }
 
+POLYRANK_API void polyrank_codes_first_differences(const CodeTable *codes, std::int64_t bits,
+                                                   Array<std::int64_t, 1> out) {
+  codes->first_differences(bits, out);
+}
+
 // A walk over the block of the regions begin .. end - 1.
 POLYRANK_API void *polyrank_graph_new(const Network *net, const Listing *run, std::int64_t d,
                                       std::int64_t own_walls, std::int64_t layers,
