@@ -14,7 +14,7 @@ from polyrank.errors import UnsupportedError
 from polyrank.image.intersection import meeting_dimension
 from polyrank.image.overlap import overlap_decomposition
 from polyrank.image.pieces import pieces
-from polyrank.image.separate import separate
+from polyrank.image.separate import Separation, separate
 from polyrank.topology.manifold import build_manifold
 from polyrank.topology.restriction import restrict
 from tests.image.brute_force import all_overlaps
@@ -82,7 +82,11 @@ def classes_of(rng: np.random.Generator, name: str) -> str:
     net = network_on(rng, space)
     if sum(map(len, restrict(net, space).carrier)) > 60:
         return "too large for the oracle"
-    found = separate(net, space)
+    return classes_agree(separate(net, space))
+
+
+def classes_agree(found: Separation) -> str:
+    """What is said of two classes, compared with brute force at every layer."""
     check_classes(found)
     assert found.decided
     for row in found.rows:

@@ -23,11 +23,9 @@ from polyrank.network.rational import RationalArray
 from polyrank.topology.manifold import Manifold, build_manifold
 from polyrank.topology.restriction import restrict
 from tests.image.brute_force import all_overlaps
-from tests.image.hulls import hulls_meet
 from tests.image.test_homeomorphism import check_all_pairs, through
 from tests.image.test_nerve import compare
-from tests.image.test_separate import _images, brute_force
-from tests.image.test_separate import check as check_classes
+from tests.image.test_scales import classes_agree
 from tests.scales import count
 
 Place = list[Fraction]
@@ -185,13 +183,7 @@ def _classes(rng: np.random.Generator) -> str:
     space, network = heap.manifold(), _network(rng, m)
     if sum(map(len, restrict(network, space).carrier)) > _MOST_CELLS:
         return "too large for the oracle"
-    found = separate(network, space)
-    check_classes(found)
-    assert found.decided
-    for row in found.rows:
-        assert row.disjoint is not brute_force(found, row.layer)
-        assert row.separable is not hulls_meet(*(_images(found, c, row.layer) for c in (0, 1)))
-    return "classes: " + ("apart" if found.rows[-1].disjoint else "meet")
+    return classes_agree(separate(network, space))
 
 
 _KINDS = _overlaps, _shares, _groups, _classes
